@@ -8,9 +8,12 @@ LLVM's ``monotonic`` does not promise that two loads of different words stay in 
 all volatile accesses of a thread, and an aligned 64-bit access is one ``mov``; so shared words are volatile.
 """
 
+# mypy: allow-untyped-calls - Numba and llvmlite have few types of their own
+
 from __future__ import annotations
 
-from typing import Any, Callable, NoReturn, TypeVar
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
 
 import llvmlite.binding
 from llvmlite import ir
@@ -39,7 +42,7 @@ def give_meaning(function: Callable[..., Any], parameters: int, emit: Emit, *, r
     """
     only = signature(result, *[types.int64] * parameters)
 
-    class Typing(AbstractTemplate):  # type: ignore[misc]
+    class Typing(AbstractTemplate):
         key = function
 
         def generic(self, args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
@@ -58,10 +61,10 @@ def give_meaning(function: Callable[..., Any], parameters: int, emit: Emit, *, r
 
 
 def _means(emit: Emit, *, result: Any = types.int64) -> Callable[[F], F]:
-    """Declare an operation: the function below has the name, its parameters and its documentation, ``emit`` the code."""
+    """Declare an operation: the function below is its name and documentation, ``emit`` the code."""
 
     def declare(function: F) -> F:
-        parameters = function.__code__.co_argcount  # type: ignore[attr-defined]
+        parameters = function.__code__.co_argcount
         give_meaning(function, parameters, emit, result=result)
         return function
 
