@@ -8,7 +8,7 @@ LLVM's ``monotonic`` does not promise that two loads of different words stay in 
 all volatile accesses of a thread, and an aligned 64-bit access is one ``mov``; so shared words are volatile.
 """
 
-# mypy: allow-untyped-calls - Numba and llvmlite have few types of their own
+# mypy: allow-untyped-calls
 
 from __future__ import annotations
 
