@@ -1,0 +1,235 @@
+"""Host words: what the native host keeps in memory besides the machine.
+
+Two places. The *shared* words lie behind the Machine in the same memfd, so that the supervisor sees them live and every
+pCPU maps them at the same address. The *private* words (:class:`Local`) lie in pages that each process has for itself:
+what an interrupt point reads is there, never in a line that another pCPU writes.
+
+One writer for each word, except the doorbell (locked adds by all senders) and the supervisor's words.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from emu.machine import MAX_PCPUS, Machine
+from emu.memory import WORD_BYTES, Struct, array, struct, word, words
+from emu.vectors import (
+    DEVICE_VECTOR,
+    POSTED_INTR_NESTED_VECTOR,
+    POSTED_INTR_VECTOR,
+    POSTED_INTR_WAKEUP_VECTOR,
+    RESCHEDULE_VECTOR,
+)
+
+PAGE_BYTES: Final = 4096
+
+# --- vectors on the wire -----------------------------------------------------------------------------------------
+
+HELLO_VECTOR: Final = 0
+"""First frame of every connection (the vector of a division error is never an IPI): it proves that the way is open."""
+SILENT_VECTOR: Final = 1
+"""Last frame of every connection: all that this sender sent has arrived."""
+FIRST_IPI_VECTOR: Final = 0x20
+
+VECTOR_OF_KIND: Final = (
+    POSTED_INTR_VECTOR,
+    POSTED_INTR_WAKEUP_VECTOR,
+    POSTED_INTR_NESTED_VECTOR,
+    RESCHEDULE_VECTOR,
+    DEVICE_VECTOR,
+    SILENT_VECTOR,
+)
+"""Counters are kept by *kind* of vector; the last kind counts all other IPIs."""
+KIND_SILENT: Final = 5
+KIND_OTHER: Final = 6
+KINDS: Final = 8
+NO_KIND: Final = 255
+
+
+def kind_of_vector(vector: int) -> int:
+    """Give the kind that counts ``vector``; ``NO_KIND`` for what is no IPI."""
+    if vector in VECTOR_OF_KIND:
+        return VECTOR_OF_KIND.index(vector)
+    return KIND_OTHER if vector >= FIRST_IPI_VECTOR else NO_KIND
+
+
+# --- shared: the run ---------------------------------------------------------------------------------------------
+
+BIND, CONNECT, GO, CLOSE = range(4)
+"""What the supervisor lets all pCPUs do (:attr:`Run.phase`)."""
+
+STARTED, BOUND, READY, RUNNING, DONE, CLOSED = range(1, 7)
+"""How far a pCPU is (:attr:`HostCpu.phase`); 0: the process has not come up."""
+
+REGIME_NONE, REGIME_DELAYS, REGIME_STARVATION = range(3)
+"""Disturbance: none; frequent short delays at interrupt points; rare long starvation."""
+
+FAULT_NONE, FAULT_BEFORE_COUNT, FAULT_AFTER_COUNT = range(3)
+"""The fabric's seeded bugs: a notification vanishes before it is counted, or after."""
+
+
+class Turn(Struct, line=True):
+    """The environment's turn: number, time base and score travel in one cache line, from the one opener to all."""
+
+    number = word()
+    start = word()
+    """TSC time of the turn's start; offsets are counted from here."""
+    score = word()
+    """Violations sighted by the opener before this turn: what the actors' choice of offset is rewarded by."""
+    closed = word()
+    """The opener has seen the end of the run: there will be no further turn."""
+
+
+class Run(Struct, line=True):
+    """What all pCPUs of a run share. Written by the supervisor, except the turn."""
+
+    token = word()
+    pcpus = word()
+    seed = word()
+    regime = word()
+    fabric_fault = word()
+    fault_one_in = word()
+    crowded = word()
+    """Several pCPUs share a processor: spinning is useless, yield at once."""
+    phase = word(line=True)
+    stop = word(line=True)
+    """The run is over: no new turns; what is under way is brought to its end."""
+    turn = struct(Turn)
+
+
+class HostCpu(Struct, line=True):
+    """The host's words of one pCPU."""
+
+    doorbell = word()
+    """Frames sent to this pCPU, counted (locked) before each leaves. Alone in its line: its owner polls it."""
+    phase = word(line=True)
+    silent = word()
+    heartbeat = word()
+    """Grows wherever the pCPU waits or starts a turn: one that stands still is stuck, stopped or starved."""
+    taken_total = word()
+    markers = word()
+    error = word()
+    """errno of the libzmq call that failed for good; 0: none."""
+    pid = word()
+    result = word()
+    """What the compiled root returned."""
+    bad_frames = word(line=True)
+    """Frames of the wrong shape, run, sender, target, vector or sequence: counted, ignored."""
+    polls = word()
+    empty_polls = word()
+    stalls = word()
+    stall_ticks = word()
+    faulted = word()
+    """Notifications that the fabric's fault swallowed."""
+    sent_late = word()
+    """Frames sent after this pCPU called itself silent: the markers do not cover them."""
+    throttled = word()
+    """Sends that had to wait because too many frames of this connection were under way."""
+    pending = words(4, line=True)
+    """The local APIC's pending vectors: a bit each, coalescing. Only the owner writes."""
+    sent = words(KINDS * MAX_PCPUS, line=True)
+    """Frames sent by this pCPU, per kind and target: kind * MAX_PCPUS + target."""
+    taken = words(KINDS * MAX_PCPUS, line=True)
+    """Frames taken by this pCPU, per kind and sender."""
+    arrived = words(MAX_PCPUS, line=True)
+    """Frames taken per sender, of all kinds: what the senders' bound on what is under way is counted by."""
+
+
+class HostWords(Struct, line=True):
+    """All shared host words, behind the Machine."""
+
+    run = struct(Run)
+    cpus = array(HostCpu, MAX_PCPUS)
+
+
+HOST_OFFSET: Final = -(-Machine.nbytes // PAGE_BYTES) * PAGE_BYTES
+SHARED_BYTES: Final = HOST_OFFSET + -(-HostWords.nbytes // PAGE_BYTES) * PAGE_BYTES
+
+# --- private -----------------------------------------------------------------------------------------------------
+
+FRAME_WORDS: Final = 4
+"""Room for one frame, rounded up to whole words (:mod:`hosts.native.wire` fills 25 bytes)."""
+RECEIVE_WORDS: Final = 8
+BINS: Final = 64
+"""Offsets from a turn's start that the actors choose among."""
+PAID: Final = 64
+"""Length of the memory of bins that paid; a power of two."""
+
+
+class Local(Struct, line=True):
+    """The private words of one pCPU process: nobody else sees them, so every access is a plain load or store."""
+
+    # What interrupt points and receive read: one line.
+    cpu = word()
+    expect = word()
+    """Value of the doorbell at which an interrupt point has nothing to do; -1: always look."""
+    doorbell_at = word()
+    irq_enabled_at = word()
+    taken = word()
+    """Frames taken off the socket so far."""
+    stall_points = word()
+    """Interrupt points until the armed disturbance strikes; 0: none is armed."""
+    own_at = word()
+    """Address of the own HostCpu."""
+    run_at = word()
+    """Address of the Run."""
+
+    pull = word(line=True)
+    """The libzmq socket that IPIs to this pCPU arrive at."""
+    last_poll = word()
+    """TSC of the last look at the socket that found it empty."""
+    empties = word()
+    pcpus = word()
+    root_at = word()
+    """Address of the compiled root: how an interrupt point calls the handler (compiled code cannot recurse)."""
+    markers = word()
+    head = word()
+    """Bytes 0 to 7 of every frame of this run."""
+    middle = word()
+    """Bytes 8 to 15 of every frame to this pCPU, sender and vector left out."""
+
+    random = word(line=True)
+    regime = word()
+    stall_kind = word()
+    stall_length = word()
+    fault = word()
+    fault_one_in = word()
+    relax_since = word()
+    relax_last = word()
+
+    opened = word(line=True)
+    """Turns that this pCPU opened; 0: it is no opener."""
+    bin = word()
+    """The offset tried in the last turn, or -1."""
+    score = word()
+    """The score that came with the last turn."""
+    paid_next = word()
+    crowded = word()
+    heartbeat = word()
+    relaxed = word()
+    stop_seen = word()
+    """TSC when next_turn first saw the stop word; 0: not yet."""
+
+    poll_item = words(2, line=True)
+    """A ``zmq_pollitem_t``."""
+    timespec = words(2)
+    buffer = words(RECEIVE_WORDS, line=True)
+    paid = words(PAID, line=True)
+    """Ring of the bins that paid last."""
+    kinds = words(32, line=True)
+    """256 bytes: the kind of each vector."""
+    expected = words(MAX_PCPUS, line=True)
+    """The sequence number that the next frame of each sender must carry."""
+    push = words(MAX_PCPUS, line=True)
+    """The libzmq socket towards each pCPU."""
+    sequence = words(MAX_PCPUS, line=True)
+    """The sequence number of the next frame to each pCPU."""
+    credit = words(MAX_PCPUS, line=True)
+    """The sequence number at which the bound on what is under way must be looked at again."""
+    frames = words(MAX_PCPUS * FRAME_WORDS, line=True)
+    """The frame to each pCPU, ready but for vector and sequence."""
+
+
+LOCAL_BYTES: Final = -(-Local.nbytes // PAGE_BYTES) * PAGE_BYTES
+
+POLL_ITEM_WORDS: Final = 16 // WORD_BYTES

@@ -1,0 +1,138 @@
+"""Where memory lies: the machine and the private host words have one fixed address in every process.
+
+The machine keeps addresses in its words (the task that waits, the running vCPU), so it must lie at the same place in
+all pCPUs, and compiled code reaches it through a symbol that is resolved once, in the fork server. The place is far
+from where the kernel puts anything; a process in which it is taken is told so.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from emu.machine import Machine
+from emu.memory import WORD_BYTES
+from hosts.native.layout import HOST_OFFSET, LOCAL_BYTES, SHARED_BYTES, HostWords, Local
+
+MEMORY_AT: Final = 0x1000_0000_0000
+LOCAL_AT: Final = 0x1100_0000_0000
+
+_MAP_FIXED: Final = 0x10
+_MAP_FIXED_NOREPLACE: Final = 0x10_0000
+_MAP_NORESERVE: Final = 0x4000
+_PROT_NONE: Final = 0
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+_libc.mmap.restype = ctypes.c_void_p
+_libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+
+
+def _mmap(at: int, length: int, protection: int, flags: int, fd: int = -1) -> None:
+    if _libc.mmap(at, length, protection, flags, fd, 0) != at:
+        number = ctypes.get_errno()
+        raise OSError(number, f"cannot map {length} bytes at {at:#x}: {os.strerror(number)}")
+
+
+def reserve() -> None:
+    """Take the addresses: nothing at the machine's yet (a stray access faults), zeros at the private words'.
+
+    Children that are forked from here inherit both, the private words each as their own copy. May be called again.
+    """
+    if _taken(MEMORY_AT) and _taken(LOCAL_AT):
+        return
+    anonymous = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE | _MAP_FIXED_NOREPLACE
+    _mmap(MEMORY_AT, SHARED_BYTES, _PROT_NONE, anonymous)
+    _mmap(LOCAL_AT, LOCAL_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, anonymous)
+
+
+def _taken(at: int) -> bool:
+    probe = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE | _MAP_FIXED_NOREPLACE
+    try:
+        _mmap(at, mmap.PAGESIZE, _PROT_NONE, probe)
+    except OSError as error:
+        if error.errno == errno.EEXIST:
+            return True
+        raise
+    _libc.munmap(ctypes.c_void_p(at), ctypes.c_size_t(mmap.PAGESIZE))
+    return False
+
+
+def map_machine(fd: int) -> None:
+    """Put the memory behind ``fd`` at the machine's address, in place of what was there."""
+    _mmap(MEMORY_AT, SHARED_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED | _MAP_FIXED, fd)
+
+
+def map_scratch() -> None:
+    """Put fresh zeros at both addresses (a test's machine, in its own process)."""
+    reserve()
+    zeros = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_FIXED
+    _mmap(MEMORY_AT, SHARED_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, zeros)
+    _mmap(LOCAL_AT, LOCAL_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, zeros)
+
+
+def local() -> Local:
+    """Give the private host words of this process."""
+    return Local(LOCAL_AT)
+
+
+def host_words() -> HostWords:
+    """Give the shared host words."""
+    return HostWords(MEMORY_AT + HOST_OFFSET)
+
+
+def words_at(at: int, count: int) -> npt.NDArray[np.int64]:
+    """Look at words that are mapped in this process."""
+    view: Any = (ctypes.c_int64 * count).from_address(at)
+    return np.frombuffer(view, np.int64)
+
+
+class SharedMemory:
+    """One run's memory, without a name: it is gone with the last process that has it.
+
+    Struct values as compiled code has them (``memory.machine.vcpus[0].mode``) name its words here too:
+    :meth:`read` and :meth:`write` take their addresses, wherever this process has mapped them.
+    """
+
+    def __init__(self) -> None:
+        """Make the memory; every page is there from the start, so a full machine is an OSError here, not a SIGBUS."""
+        self.fd = os.memfd_create("pirace", os.MFD_CLOEXEC)
+        try:
+            os.posix_fallocate(self.fd, 0, SHARED_BYTES)
+            self._map = mmap.mmap(self.fd, SHARED_BYTES)
+        except BaseException:
+            os.close(self.fd)
+            raise
+        self.words: npt.NDArray[np.int64] = np.frombuffer(self._map, np.int64)
+        self.machine = Machine(MEMORY_AT)
+        self.host = HostWords(MEMORY_AT + HOST_OFFSET)
+
+    def read(self, word: int) -> int:
+        """Read a word by the address that it has for compiled code."""
+        return int(self.words[(word - MEMORY_AT) // WORD_BYTES])
+
+    def write(self, word: int, value: int) -> None:
+        """Write a word by the address that it has for compiled code."""
+        self.words[(word - MEMORY_AT) // WORD_BYTES] = value
+
+    def slice(self, word: int, count: int) -> npt.NDArray[np.int64]:
+        """Look at ``count`` words from the address that they have for compiled code."""
+        index = (word - MEMORY_AT) // WORD_BYTES
+        return self.words[index : index + count]
+
+    def close(self) -> None:
+        """Let go; whoever still looks at :attr:`words` keeps the mapping alive, nothing else."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,41 @@
+"""What compiled code calls by name: libzmq, three functions of libc, and the two addresses of memory.
+
+Numba caches a function that uses external symbols, but none that uses ctypes objects; so the addresses are given to
+LLVM in each process, *before* compiled code is loaded (a symbol that is missing then is a SIGSEGV later).
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Final
+
+import llvmlite.binding
+import zmq.backend.cython._zmq as bundled  # type: ignore[import-untyped,unused-ignore]
+
+from hosts.native import region
+
+_PREFIX: Final = "pirace_"
+_LIBZMQ: Final = ("zmq_send", "zmq_recv", "zmq_poll", "zmq_errno")
+_LIBC: Final = ("sched_yield", "nanosleep")
+
+
+def symbols() -> dict[str, int]:
+    """Give the address of everything that compiled code names."""
+    # Found through the extension module that links it, so it is the very libzmq that pyzmq's sockets live in.
+    libzmq, libc = ctypes.CDLL(bundled.__file__), ctypes.CDLL(None)
+    functions = [getattr(libzmq, name) for name in _LIBZMQ] + [getattr(libc, name) for name in _LIBC]
+    named = {_PREFIX + function.__name__: _address(function) for function in functions}
+    return {**named, _PREFIX + "memory": region.MEMORY_AT, _PREFIX + "local": region.LOCAL_AT}
+
+
+def _address(function: object) -> int:
+    address = ctypes.cast(function, ctypes.c_void_p).value  # type: ignore[arg-type]
+    if address is None:
+        raise RuntimeError("a C function has no address")
+    return address
+
+
+def add_symbols() -> None:
+    """Tell LLVM all of them. May be called again; does not map any memory (see :func:`region.reserve`)."""
+    for name, address in symbols().items():
+        llvmlite.binding.add_symbol(name, address)
