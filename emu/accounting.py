@@ -1,0 +1,75 @@
+"""Names of everything that is counted. A position in these tuples is an index into a pCPU's words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+COUNTERS: Final = (
+    "rounds",
+    "posts",
+    "accepted",
+    "deliveries",
+    "merged",
+    "ipis_sent",
+    "ipis_elided",
+    "ipis_taken",
+    "notifications_spurious",
+    "notifications_in_guest",
+    "vm_entries",
+    "vm_exits",
+    "syncs",
+    "wakes",
+    "self_posts",
+    "self_posts_on_in_guest",
+    "self_ipis_sent",
+    "halts",
+    "kicks",
+    "requests",
+    "device_irqs",
+    "dwells",
+    "snapshots",
+)
+
+WINDOWS: Final = (
+    "post-sees-in-guest",
+    "post-sees-outside",
+    "post-sees-exiting",
+    "self-post-sees-in-guest",
+    "self-post-sees-outside",
+    "self-post-sees-exiting",
+    "pir-already-set",
+    "on-already-set",
+    "sync-finds-on",
+    "sync-finds-on-without-pir",
+    "notified-in-guest",
+    "notified-in-root",
+    "notified-after-sync",
+    "wake-finds-waiter",
+    "wake-before-sleep",
+    "irq-between-check-and-sleep",
+    "kick-between-check-and-entry",
+    "kick-loses-to-kick",
+    "kick-ends-stay",
+    "self-and-remote-in-one-sync",
+)
+
+CHECKS: Final = ("C1", "C2", "C3", "C4", "C5", "C7", "C8", "C9", "C10")
+
+RECORD: Final = ("count", "vector", "mode", "pir", "control", "rvi", "turn", "entries")
+"""Words kept per check: how often it fired, then what was seen the first time."""
+RECORD_WORDS: Final = len(RECORD)
+
+(
+    ROUNDS, POSTS, ACCEPTED, DELIVERIES, MERGED, IPIS_SENT, IPIS_ELIDED, IPIS_TAKEN, NOTIFICATIONS_SPURIOUS,
+    NOTIFICATIONS_IN_GUEST, VM_ENTRIES, VM_EXITS, SYNCS, WAKES, SELF_POSTS, SELF_POSTS_ON_IN_GUEST, SELF_IPIS_SENT,
+    HALTS, KICKS, REQUESTS, DEVICE_IRQS, DWELLS, SNAPSHOTS,
+) = range(len(COUNTERS))  # fmt: skip
+
+(
+    POST_SEES_IN, POST_SEES_OUTSIDE, POST_SEES_EXITING, SELF_SEES_IN, SELF_SEES_OUTSIDE, SELF_SEES_EXITING,
+    PIR_ALREADY_SET, ON_ALREADY_SET, SYNC_FINDS_ON, SYNC_FINDS_ON_ONLY, NOTIFIED_IN_GUEST, NOTIFIED_IN_ROOT,
+    NOTIFIED_AFTER_SYNC, WAKE_FINDS_WAITER, WAKE_BEFORE_SLEEP, IRQ_BEFORE_SLEEP, KICK_BEFORE_ENTRY, KICK_LOSES,
+    KICK_ENDS_STAY, SELF_AND_REMOTE_SYNC,
+) = range(len(WINDOWS))  # fmt: skip
+
+C1, C2, C3, C4, C5, C7, C8, C9, C10 = range(len(CHECKS))

@@ -1,0 +1,64 @@
+"""The other pCPUs: host threads that post to vCPU 0, kick it, or make a device interrupt its pCPU."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from emu.cpu import apic_send_IPI, local_irq_enable
+from emu.delivery import post
+from emu.instruments import begin_effects, end_effects
+from emu.kvm_main import KVM_REQ_TLB_FLUSH, kvm_make_request, kvm_vcpu_kick
+from emu.machine import Vcpu, config, machine, this_pcpu
+from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST
+from emu.waist import choose, local_read, mark, next_turn, peek, say_silent, smp_processor_id
+from emu.x86 import kvm_arch_vcpu_ioctl_run
+
+ACT_POST: Final = 1
+ACT_KICK: Final = 2
+ACT_DEVICE: Final = 4
+MENU_ITEMS: Final = 3
+
+
+def pcpu_thread() -> None:
+    """Live the life of one pCPU in a run: the first ones run a vCPU each, the others act on vCPU 0."""
+    me = smp_processor_id()
+    if me < local_read(config().vcpus):
+        kvm_arch_vcpu_ioctl_run(machine().vcpus[me])
+    else:
+        actor_thread(machine().vcpus[0])
+
+
+def actor_thread(vcpu: Vcpu) -> None:
+    """Act once or several times in every turn of the environment, until the run is over."""
+    local_irq_enable()
+    marks = this_pcpu().marks
+    turn = next_turn(0)
+    while turn != 0:
+        act(vcpu)
+        for _ in range(choose(local_read(config().acts_per_turn))):
+            act(vcpu)
+        mark(marks.turn_done, turn)
+        turn = next_turn(peek(marks.turn_done))
+    say_silent()
+
+
+def act(vcpu: Vcpu) -> None:
+    """Take one action from the scenario's menu."""
+    menu = local_read(config().actor_menu)
+    item = 1 << choose(MENU_ITEMS) if menu != ACT_POST else ACT_POST
+    while menu & item == 0:
+        item = 1 << choose(MENU_ITEMS)
+    if item == ACT_POST:
+        post(vcpu, SLOT_POST + choose(POST_SLOTS))
+    elif item == ACT_KICK:
+        request(vcpu)
+    else:
+        apic_send_IPI(local_read(vcpu.id), DEVICE_VECTOR)
+
+
+def request(vcpu: Vcpu) -> None:
+    """Make a request that the vCPU has to serve before it runs on, and kick it."""
+    begin_effects()
+    kvm_make_request(KVM_REQ_TLB_FLUSH, vcpu)
+    kvm_vcpu_kick(vcpu)
+    end_effects()

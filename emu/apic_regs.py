@@ -1,0 +1,60 @@
+"""The virtual-APIC page: vIRR, vISR, priorities; and RVI and SVI in the VMCS (facts 4.1, 4.2).
+
+Only the vCPU's own thread touches these words: with APICv on, everybody else goes through the PIR.
+"""
+
+from __future__ import annotations
+
+from emu.machine import Vcpu
+from emu.memory import Words
+from emu.waist import BIT, fls64, local_read, local_write
+
+
+def apic_set_vector(vector: int, bitmap: Words) -> None:
+    """Set a vector's bit in a 256-bit register."""
+    word = bitmap[vector >> 6]
+    local_write(word, local_read(word) | BIT(vector & 63))
+
+
+def apic_clear_vector(vector: int, bitmap: Words) -> None:
+    """Clear a vector's bit in a 256-bit register."""
+    word = bitmap[vector >> 6]
+    local_write(word, local_read(word) & ~BIT(vector & 63))
+
+
+def apic_test_vector(vector: int, bitmap: Words) -> int:
+    """Read a vector's bit in a 256-bit register: 1 or 0."""
+    return 1 if local_read(bitmap[vector >> 6]) & BIT(vector & 63) != 0 else 0
+
+
+def find_highest_vector(bitmap: Words) -> int:
+    """Give the highest vector in a 256-bit register, or -1."""
+    for i in range(4):
+        bits = local_read(bitmap[3 - i])
+        if bits != 0:
+            return (3 - i) * 64 + fls64(bits) - 1
+    return -1
+
+
+def apic_find_highest_irr(vcpu: Vcpu) -> int:
+    """Give the highest requested vector, or -1."""
+    return find_highest_vector(vcpu.apic.virr)
+
+
+def apic_find_highest_isr(vcpu: Vcpu) -> int:
+    """Give the highest vector in service, or -1."""
+    return find_highest_vector(vcpu.apic.visr)
+
+
+def apic_update_ppr(vcpu: Vcpu) -> int:
+    """Recompute the processor priority from TPR and the highest vector in service."""
+    tpr = local_read(vcpu.apic.vtpr)
+    isr = max(apic_find_highest_isr(vcpu), 0)
+    ppr = tpr if tpr & 0xF0 >= isr & 0xF0 else isr & 0xF0
+    local_write(vcpu.apic.vppr, ppr)
+    return ppr
+
+
+def vmx_set_rvi(vcpu: Vcpu, vector: int) -> None:
+    """Write RVI, the low byte of GUEST_INTR_STATUS; -1 means none, which the field spells 0."""
+    local_write(vcpu.vmcs.rvi, max(vector, 0))

@@ -1,0 +1,279 @@
+"""What must hold, evaluated by the vCPU's own thread while the machine races on.
+
+A snapshot counts only if every pCPU's *inside* mark is even and equal before and after it, and no IPI to this pCPU is
+in flight or pending. Why that is exact on x86: a sender publishes its mark (a plain store) before its first locked
+operation, which drains the store buffer, so whoever sees the effect sees the mark odd; it counts an IPI before the
+message leaves and lowers the mark last, so whoever sees the mark even sees the IPI counted. No verdict uses time.
+
+A sighting is recorded, then put right, so that the run goes on and sightings have a rate.
+"""
+
+from __future__ import annotations
+
+from emu.accounting import (
+    C1,
+    C2,
+    C3,
+    C4,
+    C5,
+    C7,
+    C8,
+    C9,
+    C10,
+    IPIS_ELIDED,
+    RECORD_WORDS,
+    SELF_IPIS_SENT,
+    SELF_POSTS_ON_IN_GUEST,
+    SNAPSHOTS,
+    VM_ENTRIES,
+)
+from emu.apic_regs import apic_find_highest_irr, apic_test_vector, find_highest_vector
+from emu.instruments import count, counted
+from emu.kvm_main import KICKED_REQUESTS, TASK_RUNNING
+from emu.machine import MAX_PCPUS, Vcpu, config, machine, this_pcpu
+from emu.pir_sync import any_pir, vmx_sync_pir_to_irr
+from emu.policies import ALWAYS_2021, ELIDE_SELF_2022
+from emu.posted_intr import POSTED_INTR_ON, POSTED_INTR_SN
+from emu.vectors import SLOTS, vector_of
+from emu.waist import (
+    BIT,
+    WRITE_ONCE,
+    apic_pending,
+    choose,
+    clear_bit,
+    fls64,
+    ipis_in_flight,
+    local_read,
+    local_write,
+    mark,
+    peek,
+    set_bit,
+)
+
+
+def sighting(vcpu: Vcpu, check: int, vector: int) -> None:
+    """Record that a check fired: all are counted, the first one's circumstances are kept."""
+    cpu = this_pcpu()
+    base = check * RECORD_WORDS
+    seen = local_read(cpu.records[base])
+    if seen == 0:
+        local_write(cpu.records[base + 1], vector)
+        local_write(cpu.records[base + 2], peek(vcpu.mode))
+        local_write(cpu.records[base + 3], highest_pir(vcpu))
+        local_write(cpu.records[base + 4], peek(vcpu.pi_desc.control))
+        local_write(cpu.records[base + 5], local_read(vcpu.vmcs.rvi))
+        local_write(cpu.records[base + 6], local_read(vcpu.guest.turn))
+        local_write(cpu.records[base + 7], counted(VM_ENTRIES))
+    local_write(cpu.records[base], seen + 1)
+    local_write(cpu.sightings, local_read(cpu.sightings) + 1)
+
+
+def highest_pir(vcpu: Vcpu) -> int:
+    """Give the highest vector in the PIR as an instrument sees it, or -1."""
+    for i in range(4):
+        bits = peek(vcpu.pi_desc.pir[3 - i])
+        if bits != 0:
+            return (3 - i) * 64 + fls64(bits) - 1
+    return -1
+
+
+def stamp() -> int:
+    """Add up the *inside* marks of all pCPUs; -1 if one of them is inside. Equal sums mean equal marks: they grow."""
+    total = 0
+    for i in range(local_read(config().pcpus)):
+        inside = peek(machine().pcpus[i].marks.inside)
+        if inside & 1 != 0:
+            return -1
+        total += inside
+    return total
+
+
+def nothing_on_its_way() -> int:
+    """Tell whether no IPI to this pCPU is in flight or pending."""
+    if ipis_in_flight() != 0 or apic_pending() != 0:
+        return 0
+    return 1
+
+
+def quiet_stamp() -> int:
+    """Give the stamp of a quiet machine: nobody inside, nothing on its way to this pCPU; else -1."""
+    before = stamp()
+    if before < 0 or nothing_on_its_way() == 0:
+        return -1
+    return before
+
+
+def still(before: int) -> int:
+    """Tell whether the machine is still the quiet one of the stamp."""
+    if ipis_in_flight() != 0:
+        return 0
+    return 1 if stamp() == before else 0
+
+
+def check_vm_entry(vcpu: Vcpu) -> None:
+    """C3: RVI is the highest vIRR at VM-entry. C7: nobody's untold ON is still set."""
+    if local_read(vcpu.vmcs.rvi) != max(apic_find_highest_irr(vcpu), 0):
+        sighting(vcpu, C3, apic_find_highest_irr(vcpu))
+        local_write(vcpu.vmcs.rvi, max(apic_find_highest_irr(vcpu), 0))
+    if peek(vcpu.pi_desc.control) & BIT(POSTED_INTR_ON) != 0:
+        check_promise(vcpu)
+
+
+def check_promise(vcpu: Vcpu) -> None:
+    """C7: an ON that somebody turned on without telling anybody is a promise of a look, which was not kept."""
+    before = quiet_stamp()
+    if before < 0:
+        return
+    broken = promise_is_open(vcpu)
+    if broken != 0 and still(before) != 0:
+        sighting(vcpu, C7, highest_pir(vcpu))
+
+
+def promise_is_open(vcpu: Vcpu) -> int:
+    """Tell whether ON is set and belongs to a generation that a sender turned on without telling anybody."""
+    if peek(vcpu.pi_desc.control) & BIT(POSTED_INTR_ON) == 0:
+        return 0
+    generation = peek(vcpu.pi_desc.software[0])
+    for i in range(local_read(config().pcpus)):
+        if peek(vcpu.untold[i]) == generation + 1:
+            return 1
+    return 0
+
+
+def check_stay(vcpu: Vcpu) -> None:
+    """C1, C4, C5 and C9, in non-root mode at a moment when no virtual interrupt is recognised."""
+    thorough = choose(16) == 0
+    posted = any_pir(vcpu.pi_desc.pir) != 0
+    requested = peek(vcpu.requests) & KICKED_REQUESTS != 0
+    if posted or requested or thorough:
+        check_snapshot(vcpu, thorough)
+
+
+def check_snapshot(vcpu: Vcpu, thorough: bool) -> None:
+    """Take one snapshot and judge it."""
+    before = stamp()
+    if before < 0:
+        return
+    count(SNAPSHOTS)
+    posted = any_pir(vcpu.pi_desc.pir) != 0
+    unannounced = posted and peek(vcpu.pi_desc.control) & (BIT(POSTED_INTR_ON) | BIT(POSTED_INTR_SN)) == 0
+    quiet = nothing_on_its_way() != 0
+    requested = peek(vcpu.requests) & KICKED_REQUESTS != 0
+    lost = lost_slot(vcpu) if thorough else -1
+    if stamp() != before:
+        return
+    if unannounced:
+        sighting(vcpu, C4, highest_pir(vcpu))
+    if lost >= 0:
+        sighting(vcpu, C5, vector_of(lost))
+        balance(vcpu, lost)
+    if quiet and ipis_in_flight() == 0:
+        if requested:
+            sighting(vcpu, C9, -1)
+            drop_requests(vcpu)
+        if posted:
+            sighting(vcpu, C1, highest_pir(vcpu))
+        elif local_read(vcpu.vmcs.rvi) != max(apic_find_highest_irr(vcpu), 0):
+            sighting(vcpu, C1, apic_find_highest_irr(vcpu))
+    if posted and (unannounced or quiet):
+        put_right(vcpu)
+
+
+def put_right(vcpu: Vcpu) -> None:
+    """Deliver what was owed."""
+    set_bit(POSTED_INTR_ON, vcpu.pi_desc.control)
+    vmx_sync_pir_to_irr(vcpu)
+
+
+def drop_requests(vcpu: Vcpu) -> None:
+    """Serve the requests that the vCPU was not told of."""
+    for req in range(16):
+        if KICKED_REQUESTS & BIT(req) != 0:
+            clear_bit(req, vcpu.requests)
+
+
+def lost_slot(vcpu: Vcpu) -> int:
+    """C5: give a slot whose books do not balance, or -1.
+
+    Accepted and self-sent = delivered + merged + waiting in the PIR + waiting in the vIRR; and a vector that waits
+    nowhere has every mailbox acknowledged.
+    """
+    for slot in range(SLOTS):
+        if imbalance(vcpu, slot) != 0 or unread_mail(vcpu, slot) != 0:
+            return slot
+    return -1
+
+
+def imbalance(vcpu: Vcpu, slot: int) -> int:
+    """Give accepted - delivered - merged - waiting for one slot; 0 if nothing is lost or made up."""
+    vector = vector_of(slot)
+    books = peek(vcpu.self_ipis[slot]) - peek(vcpu.delivered[slot]) - peek(vcpu.merged[slot])
+    for i in range(local_read(config().pcpus)):
+        books += peek(machine().pcpus[i].accepted[local_read(vcpu.id) * SLOTS + slot])
+    return books - waiting(vcpu, vector)
+
+
+def waiting(vcpu: Vcpu, vector: int) -> int:
+    """Count where a vector waits: PIR bit and vIRR bit."""
+    in_pir = 1 if peek(vcpu.pi_desc.pir[vector >> 6]) & BIT(vector & 63) != 0 else 0
+    return in_pir + apic_test_vector(vector, vcpu.apic.virr)
+
+
+def unread_mail(vcpu: Vcpu, slot: int) -> int:
+    """Tell whether a vector waits nowhere although a mailbox of it has not been read to the end."""
+    if waiting(vcpu, vector_of(slot)) != 0:
+        return 0
+    for i in range(local_read(config().pcpus)):
+        if peek(vcpu.mail[slot * MAX_PCPUS + i]) != peek(vcpu.acknowledged[slot * MAX_PCPUS + i]):
+            return 1
+    return 0
+
+
+def balance(vcpu: Vcpu, slot: int) -> None:
+    """Close the books of a slot, so that one loss is one sighting."""
+    mark(vcpu.merged[slot], peek(vcpu.merged[slot]) + imbalance(vcpu, slot))
+    for i in range(local_read(config().pcpus)):
+        mark(vcpu.acknowledged[slot * MAX_PCPUS + i], peek(vcpu.mail[slot * MAX_PCPUS + i]))
+
+
+def check_sleep(vcpu: Vcpu) -> int:
+    """C2 and C7 about a vCPU that has gone to sleep; 1 if the snapshot was quiet and all is well."""
+    before = quiet_stamp()
+    if before < 0:
+        return 0
+    lost = deliverable_vector(vcpu)
+    broken = promise_is_open(vcpu)
+    if still(before) == 0:
+        return 0
+    if lost < 0 and broken == 0:
+        return 1
+    if lost >= 0:
+        sighting(vcpu, C2, lost)
+    if broken != 0:
+        sighting(vcpu, C7, highest_pir(vcpu))
+    WRITE_ONCE(vcpu.wait.state, TASK_RUNNING)
+    return 0
+
+
+def deliverable_vector(vcpu: Vcpu) -> int:
+    """Give the highest vector in PIR or vIRR if the guest would take it now, else -1."""
+    highest = max(highest_pir(vcpu), find_highest_vector(vcpu.apic.virr))
+    if local_read(vcpu.guest.rflags_if) != 0 and highest & 0xF0 > local_read(vcpu.apic.vppr) & 0xF0:
+        return highest if highest >= 0 else -1
+    return -1
+
+
+def check_the_end(vcpu: Vcpu) -> None:
+    """All are silent and all that was sent has arrived: the books balance, every mailbox is read, C8 adds up."""
+    check_snapshot(vcpu, True)
+    for slot in range(SLOTS):
+        if unread_mail(vcpu, slot) != 0:
+            sighting(vcpu, C10, vector_of(slot))
+            balance(vcpu, slot)
+    if counted(SELF_POSTS_ON_IN_GUEST) != counted(SELF_IPIS_SENT) + counted(IPIS_ELIDED):
+        sighting(vcpu, C8, -1)
+    policy = local_read(config().policy)
+    if policy == ALWAYS_2021 and counted(IPIS_ELIDED) != 0:
+        sighting(vcpu, C8, -1)
+    if policy == ELIDE_SELF_2022 and counted(SELF_IPIS_SENT) != 0:
+        sighting(vcpu, C8, -1)

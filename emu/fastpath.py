@@ -1,0 +1,61 @@
+"""VM-entry to VM-exit fastpath: ``vmx_vcpu_run`` and what it calls with interrupts off (fact 5)."""
+
+from __future__ import annotations
+
+from emu.delivery import post
+from emu.exits import (
+    EXIT_FASTPATH_NONE,
+    EXIT_FASTPATH_REENTER_GUEST,
+    EXIT_REASON_MSR_WRITE,
+    EXIT_REASON_PREEMPTION_TIMER,
+    MSR_TSC_DEADLINE,
+)
+from emu.lapic_timer import kvm_lapic_expired_hv_timer, kvm_set_lapic_tscdeadline_msr
+from emu.machine import Vcpu, config, machine
+from emu.nonroot import __vmx_vcpu_run
+from emu.vectors import SLOT_GUEST_IPI
+from emu.waist import local_read
+
+
+def handle_fastpath_preemption_timer(vcpu: Vcpu) -> int:
+    """Expire the hv timer in the fastpath (26efe2fd92e5)."""
+    kvm_lapic_expired_hv_timer(vcpu)
+    return EXIT_FASTPATH_REENTER_GUEST
+
+
+def handle_fastpath_set_tscdeadline(vcpu: Vcpu) -> int:
+    """Arm the deadline in the fastpath; a past one posts at once (``tscdeadline_immed``)."""
+    kvm_set_lapic_tscdeadline_msr(vcpu, local_read(vcpu.apic.tscdeadline))
+    return EXIT_FASTPATH_REENTER_GUEST
+
+
+def handle_fastpath_set_x2apic_icr(vcpu: Vcpu) -> int:
+    """Send the guest's IPI to another vCPU in the fastpath."""
+    target = machine().vcpus[local_read(vcpu.vmcs.exit_qualification) - 1]
+    post(target, SLOT_GUEST_IPI)
+    return EXIT_FASTPATH_REENTER_GUEST
+
+
+def vmx_exit_handlers_fastpath(vcpu: Vcpu) -> int:
+    """Handle with interrupts off what can be handled so; before v5.8 timers were not among it."""
+    reason = local_read(vcpu.vmcs.vm_exit_reason)
+    if local_read(config().slow_timer) != 0:
+        return EXIT_FASTPATH_NONE
+    if reason == EXIT_REASON_PREEMPTION_TIMER:
+        return handle_fastpath_preemption_timer(vcpu)
+    if reason == EXIT_REASON_MSR_WRITE:
+        if local_read(vcpu.vmcs.exit_qualification) == MSR_TSC_DEADLINE:
+            return handle_fastpath_set_tscdeadline(vcpu)
+        return handle_fastpath_set_x2apic_icr(vcpu)
+    return EXIT_FASTPATH_NONE
+
+
+def vmx_vcpu_enter_exit(vcpu: Vcpu) -> None:
+    """Enter and exit the guest."""
+    __vmx_vcpu_run(vcpu)
+
+
+def vmx_vcpu_run(vcpu: Vcpu) -> int:
+    """Run the guest once, then the exit fastpath (``kvm_x86_run``)."""
+    vmx_vcpu_enter_exit(vcpu)
+    return vmx_exit_handlers_fastpath(vcpu)

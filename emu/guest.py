@@ -1,0 +1,191 @@
+"""The guest: interrupt handlers that read their mailboxes, and a program that keeps the run loop busy.
+
+A *turn* begins when the guest opens it; the other actors post, kick or interrupt in it while the guest takes one to
+three actions, each a VM-exit of some kind or a virtualised self-IPI. Then it *dwells*: it makes no exit until every
+actor has finished its turn, so that a stranded interrupt stays stranded and can be seen (an exit would repair it).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from emu.accounting import DWELLS, HALTS, ROUNDS
+from emu.apic_regs import apic_set_vector, apic_test_vector
+from emu.checkers import check_stay, check_the_end
+from emu.exits import EXIT_REASON_CPUID, EXIT_REASON_HLT, EXIT_REASON_MSR_WRITE, MSR_TSC_DEADLINE
+from emu.instruments import count
+from emu.machine import MAX_PCPUS, Vcpu, config, machine
+from emu.vectors import SLOT_SELF_IPI, slot_of, vector_of
+from emu.waist import (
+    all_silent,
+    choose,
+    cpu_relax,
+    deadline_after,
+    ipis_in_flight,
+    local_read,
+    local_write,
+    mark,
+    open_turn,
+    peek,
+    run_goes_on,
+    say_silent,
+    smp_processor_id,
+)
+
+GUEST_CPUID: Final = 1
+"""Exit for nothing: leaves the fastpath loop, so that the next entry is a full one."""
+GUEST_HLT: Final = 2
+GUEST_ARM_NOW: Final = 4
+"""WRMSR TSC_DEADLINE with a deadline that has passed: the ``tscdeadline_immed`` of the benchmarks."""
+GUEST_ARM_LATER: Final = 8
+"""A deadline ahead: the preemption timer exits."""
+GUEST_SELF_IPI: Final = 16
+GUEST_ICR: Final = 32
+"""An IPI to another vCPU through the x2APIC ICR fastpath."""
+GUEST_NOTHING: Final = 64
+"""Stay in: what is posted must reach the guest without any exit."""
+MENU_ITEMS: Final = 7
+
+PATIENCE: Final = 400
+"""Guest steps that a dwelling stay waits for IPIs in flight; when it ends the stay has no verdict."""
+TIMER_DELTA: Final = 2000
+"""How far ahead (TSC ticks) the guest arms its timer."""
+
+
+def guest_interrupt_handler(vcpu: Vcpu, vector: int) -> None:
+    """Handle a vector: read every mailbox it stands for, acknowledge the number read."""
+    slot = slot_of(vector)
+    for sender in range(local_read(config().pcpus)):
+        box = slot * MAX_PCPUS + sender
+        mark(vcpu.acknowledged[box], peek(vcpu.mail[box]))
+    mark(vcpu.delivered[slot], peek(vcpu.delivered[slot]) + 1)
+    local_write(vcpu.guest.in_service, local_read(vcpu.guest.in_service) + 1)
+
+
+def guest_eoi_due(vcpu: Vcpu) -> int:
+    """Tell whether the handler in service writes its EOI now; at times it takes longer and its class stays blocked."""
+    in_service = local_read(vcpu.guest.in_service)
+    if in_service == 0 or choose(8) == 0:
+        return 0
+    local_write(vcpu.guest.in_service, in_service - 1)
+    return 1
+
+
+def guest_step(vcpu: Vcpu) -> int:
+    """Run one step of the guest's program; gives an exit reason, or 0 if the guest stays in."""
+    guest = vcpu.guest
+    left = local_read(guest.actions_left)
+    if left != 0:
+        local_write(guest.actions_left, left - 1)
+        return guest_action(vcpu)
+    if turn_over(local_read(guest.turn)) == 0:
+        return dwell_step()
+    patience = local_read(guest.patience)
+    if patience != 0 and ipis_in_flight() != 0:
+        local_write(guest.patience, patience - 1)
+        cpu_relax()
+        return 0
+    check_stay(vcpu)
+    return next_turn_or_end(vcpu)
+
+
+def next_turn_or_end(vcpu: Vcpu) -> int:
+    """Open the next turn, or, when the run is over, wait for the others and check the end."""
+    guest = vcpu.guest
+    if run_goes_on() != 0:
+        count(ROUNDS)
+        local_write(guest.turn, open_turn())
+        local_write(guest.actions_left, 1 + choose(3))
+        local_write(guest.patience, PATIENCE if choose(16) == 0 else 0)
+        return 0
+    if local_read(guest.silent) == 0:
+        local_write(guest.silent, 1)
+        say_silent()
+    if all_silent() == 0 or local_read(guest.in_service) != 0:
+        cpu_relax()
+        return 0
+    check_the_end(vcpu)
+    local_write(guest.ended, 1)
+    return EXIT_REASON_CPUID
+
+
+def dwell_step() -> int:
+    """Stay in while the actors finish, or leave early: most stays dwell, some race on."""
+    count(DWELLS)
+    if choose(256) == 0:
+        return EXIT_REASON_CPUID
+    cpu_relax()
+    return 0
+
+
+def turn_over(turn: int) -> int:
+    """Tell whether every other pCPU that acts in turns has finished this one."""
+    if turn == 0:
+        return 1
+    first = local_read(config().vcpus)
+    for cpu in range(first, local_read(config().pcpus)):
+        if peek(machine().pcpus[cpu].marks.turn_done) < turn:
+            return 0
+    return 1
+
+
+def guest_action(vcpu: Vcpu) -> int:
+    """Take one action from the scenario's menu."""
+    menu = local_read(config().guest_menu)
+    item = 1 << choose(MENU_ITEMS)
+    while menu & item == 0:
+        item = 1 << choose(MENU_ITEMS)
+    if item == GUEST_HLT:
+        return guest_halt(vcpu)
+    if item == GUEST_ARM_NOW:
+        return guest_arm_timer(vcpu, 0)
+    if item == GUEST_ARM_LATER:
+        return guest_arm_timer(vcpu, TIMER_DELTA)
+    if item == GUEST_SELF_IPI:
+        return guest_self_ipi(vcpu)
+    if item == GUEST_ICR:
+        return guest_write_icr(vcpu)
+    return EXIT_REASON_CPUID if item == GUEST_CPUID else 0
+
+
+def guest_halt(vcpu: Vcpu) -> int:
+    """HLT, unless a handler is still running."""
+    if local_read(vcpu.guest.in_service) != 0:
+        return 0
+    count(HALTS)
+    return EXIT_REASON_HLT
+
+
+def guest_arm_timer(vcpu: Vcpu, delta: int) -> int:
+    """WRMSR TSC_DEADLINE, unless a deadline is armed: now, or ``delta`` ticks ahead."""
+    if local_read(vcpu.apic.tscdeadline) != 0:
+        return 0
+    local_write(vcpu.apic.tscdeadline, deadline_after(delta))
+    local_write(vcpu.vmcs.exit_qualification, MSR_TSC_DEADLINE)
+    return EXIT_REASON_MSR_WRITE
+
+
+def guest_self_ipi(vcpu: Vcpu) -> int:
+    """Self-IPI virtualization: straight into the vIRR, KVM never hears of it."""
+    vector = vector_of(SLOT_SELF_IPI)
+    apic = vcpu.apic
+    box = SLOT_SELF_IPI * MAX_PCPUS + smp_processor_id()
+    mark(vcpu.mail[box], peek(vcpu.mail[box]) + 1)
+    mark(vcpu.self_ipis[SLOT_SELF_IPI], peek(vcpu.self_ipis[SLOT_SELF_IPI]) + 1)
+    if apic_test_vector(vector, apic.virr) != 0:
+        mark(vcpu.merged[SLOT_SELF_IPI], peek(vcpu.merged[SLOT_SELF_IPI]) + 1)
+    apic_set_vector(vector, apic.virr)
+    local_write(vcpu.vmcs.rvi, max(local_read(vcpu.vmcs.rvi), vector))
+    return 0
+
+
+def guest_write_icr(vcpu: Vcpu) -> int:
+    """Send an IPI to another vCPU."""
+    vcpus = local_read(config().vcpus)
+    if vcpus == 1:
+        return 0
+    other = choose(vcpus - 1)
+    if other >= local_read(vcpu.id):
+        other += 1
+    local_write(vcpu.vmcs.exit_qualification, 1 + other)
+    return EXIT_REASON_MSR_WRITE

@@ -1,0 +1,177 @@
+"""Halt, block and wake: the Dekker pair of the sleeper and the waker (fact 3.5), and the idle loop."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from emu.apic_regs import apic_update_ppr
+from emu.checkers import check_sleep
+from emu.cpu import (
+    kvm_clear_running_vcpu,
+    kvm_get_running_vcpu,
+    kvm_set_running_vcpu,
+    local_irq_disable,
+    local_irq_enable,
+    preempt_disable,
+    preempt_enable,
+)
+from emu.guest import turn_over
+from emu.kvm_main import (
+    KVM_REQ_UNBLOCK,
+    TASK_ASLEEP,
+    TASK_INTERRUPTIBLE,
+    TASK_RUNNING,
+    kvm_check_request,
+)
+from emu.lapic_timer import (
+    apic_timer_expired,
+    apic_timer_fn,
+    kvm_cpu_has_pending_timer,
+    kvm_lapic_switch_to_hv_timer,
+    kvm_lapic_switch_to_sw_timer,
+)
+from emu.machine import Vcpu, this_pcpu
+from emu.pir_sync import vmx_sync_pir_to_irr
+from emu.waist import (
+    READ_ONCE,
+    WRITE_ONCE,
+    all_silent,
+    cmpxchg,
+    local_read,
+    local_write,
+    run_goes_on,
+    say_silent,
+    smp_mb,
+    wait_for_interrupt,
+)
+
+KVM_MP_STATE_RUNNABLE: Final = 0
+KVM_MP_STATE_HALTED: Final = 3
+
+
+def kvm_apic_has_interrupt(vcpu: Vcpu) -> int:
+    """Give the vector that could be delivered now, or -1; asking moves the PIR to the vIRR (fact 4.2)."""
+    ppr = apic_update_ppr(vcpu)
+    max_irr = vmx_sync_pir_to_irr(vcpu)
+    if max_irr >= 0 and max_irr & 0xF0 > ppr & 0xF0:
+        return max_irr
+    return -1
+
+
+def kvm_vcpu_has_events(vcpu: Vcpu) -> int:
+    """Tell whether the guest would take an interrupt now."""
+    if local_read(vcpu.guest.rflags_if) == 0:
+        return 0
+    return 1 if kvm_apic_has_interrupt(vcpu) >= 0 else 0
+
+
+def kvm_vcpu_check_block(vcpu: Vcpu) -> int:
+    """Tell whether there is a reason not to block."""
+    if kvm_vcpu_has_events(vcpu) != 0:
+        return 1
+    if kvm_cpu_has_pending_timer(vcpu) != 0:
+        return 1
+    return kvm_check_request(KVM_REQ_UNBLOCK, vcpu)
+
+
+def set_current_state(vcpu: Vcpu, state: int) -> None:
+    """Publish the task's state; the barrier is the sleeper's half of the pair."""
+    WRITE_ONCE(vcpu.wait.state, state)
+    smp_mb()
+
+
+def prepare_to_rcuwait(vcpu: Vcpu) -> None:
+    """Publish the wait record: from here on a waker finds the task."""
+    WRITE_ONCE(vcpu.wait.task, 1)
+
+
+def finish_rcuwait(vcpu: Vcpu) -> None:
+    """Withdraw the wait record."""
+    WRITE_ONCE(vcpu.wait.task, 0)
+    WRITE_ONCE(vcpu.wait.state, TASK_RUNNING)
+
+
+def kvm_vcpu_block(vcpu: Vcpu) -> None:
+    """Block until there is a reason not to."""
+    preempt_disable()
+    prepare_to_rcuwait(vcpu)
+    preempt_enable()
+    while True:
+        set_current_state(vcpu, TASK_INTERRUPTIBLE)
+        if kvm_vcpu_check_block(vcpu) != 0:
+            break
+        local_write(this_pcpu().between_check_and_sleep, 1)
+        schedule(vcpu)
+    finish_rcuwait(vcpu)
+
+
+def schedule(vcpu: Vcpu) -> None:
+    """Give up the pCPU unless a waker came first; comes back when woken."""
+    local_irq_disable()
+    local_write(this_pcpu().between_check_and_sleep, 0)
+    if cmpxchg(vcpu.wait.state, TASK_INTERRUPTIBLE, TASK_ASLEEP) == TASK_INTERRUPTIBLE:
+        kvm_sched_out(vcpu)
+        do_idle(vcpu)
+        kvm_sched_in(vcpu)
+    local_irq_enable()
+
+
+def kvm_sched_out(vcpu: Vcpu) -> None:
+    """The vCPU's task is no longer current."""
+    if vcpu == kvm_get_running_vcpu():
+        kvm_clear_running_vcpu()
+
+
+def kvm_sched_in(vcpu: Vcpu) -> None:
+    """The vCPU's task is current again."""
+    kvm_set_running_vcpu(vcpu)
+
+
+def do_idle(vcpu: Vcpu) -> None:
+    """Idle with the vCPU's task asleep: look at what is pending first, then wait; C2 is judged here."""
+    while READ_ONCE(vcpu.wait.state) == TASK_ASLEEP:
+        wait_for_interrupt()
+        local_irq_enable()
+        local_irq_disable()
+        apic_timer_fn(vcpu)
+        if READ_ONCE(vcpu.wait.state) == TASK_ASLEEP and check_sleep(vcpu) != 0:
+            housekeeping_tick(vcpu)
+
+
+def housekeeping_tick(vcpu: Vcpu) -> None:
+    """Wake a guest that nothing else will wake: every guest has a tick. Only after its sleep was judged to be sound."""
+    guest = vcpu.guest
+    if run_goes_on() == 0:
+        local_write(guest.actions_left, 0)
+        if local_read(guest.silent) == 0:
+            local_write(guest.silent, 1)
+            say_silent()
+        if all_silent() == 0 or check_sleep(vcpu) == 0:
+            return
+    elif turn_over(local_read(guest.turn)) == 0:
+        return
+    apic_timer_expired(vcpu, 1)
+
+
+def kvm_vcpu_halt(vcpu: Vcpu) -> None:
+    """Halt the vCPU; this machine does not poll."""
+    kvm_vcpu_block(vcpu)
+
+
+def vcpu_block(vcpu: Vcpu) -> int:
+    """Block a vCPU that is not runnable, with its timer handed to the host meanwhile."""
+    if kvm_vcpu_has_events(vcpu) == 0:
+        kvm_lapic_switch_to_sw_timer(vcpu)
+        kvm_vcpu_halt(vcpu)
+        kvm_lapic_switch_to_hv_timer(vcpu)
+        if kvm_vcpu_has_events(vcpu) == 0:
+            return 1
+    local_write(vcpu.mp_state, KVM_MP_STATE_RUNNABLE)
+    return 1
+
+
+def kvm_emulate_halt(vcpu: Vcpu) -> int:
+    """HLT: stay runnable if an interrupt waits, else halt."""
+    if kvm_vcpu_has_events(vcpu) == 0:
+        local_write(vcpu.mp_state, KVM_MP_STATE_HALTED)
+    return 1

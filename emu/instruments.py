@@ -1,0 +1,41 @@
+"""Counters and marks. Nothing here is a locked operation, a fence or an interrupt point, on any host."""
+
+from __future__ import annotations
+
+from emu.machine import this_pcpu
+from emu.waist import local_read, local_write, mark, peek
+
+
+def count(counter: int) -> None:
+    """Add one to a counter of this pCPU (see emu.accounting.COUNTERS)."""
+    word = this_pcpu().counters[counter]
+    local_write(word, local_read(word) + 1)
+
+
+def counted(counter: int) -> int:
+    """Give a counter of this pCPU."""
+    return local_read(this_pcpu().counters[counter])
+
+
+def window(number: int) -> None:
+    """Note that a race window was entered (see emu.accounting.WINDOWS)."""
+    word = this_pcpu().windows[number]
+    local_write(word, local_read(word) + 1)
+
+
+def begin_effects() -> None:
+    """Publish that this pCPU is inside a delivery, wake or kick: before the first effect. Nests."""
+    cpu = this_pcpu()
+    depth = local_read(cpu.irq.inside_depth)
+    if depth == 0:
+        mark(cpu.marks.inside, peek(cpu.marks.inside) + 1)
+    local_write(cpu.irq.inside_depth, depth + 1)
+
+
+def end_effects() -> None:
+    """Publish that the last effect is done."""
+    cpu = this_pcpu()
+    depth = local_read(cpu.irq.inside_depth) - 1
+    local_write(cpu.irq.inside_depth, depth)
+    if depth == 0:
+        mark(cpu.marks.inside, peek(cpu.marks.inside) + 1)

@@ -1,0 +1,110 @@
+"""The guest's APIC timer, backed by the VMX preemption timer while the vCPU runs (fact 5)."""
+
+from __future__ import annotations
+
+from emu.cpu import preempt_disable, preempt_enable
+from emu.delivery import __apic_accept_irq, put_mail
+from emu.instruments import begin_effects, count, end_effects
+from emu.kvm_main import KVM_REQ_UNBLOCK, kvm_make_request, kvm_vcpu_kick
+from emu.accounting import POSTS
+from emu.machine import Vcpu, config
+from emu.vectors import SLOT_TIMER, vector_of
+from emu.waist import deadline_passed, local_read, local_write
+
+
+def kvm_apic_local_deliver(vcpu: Vcpu) -> int:
+    """Deliver the LVT timer entry; 0 if it is masked or the APIC is disabled."""
+    if local_read(vcpu.apic.enabled) == 0 or local_read(vcpu.apic.lvtt_masked) != 0:
+        return 0
+    return __apic_accept_irq(vcpu, vector_of(SLOT_TIMER))
+
+
+def kvm_apic_inject_pending_timer_irqs(vcpu: Vcpu) -> None:
+    """Inject the timer interrupt and disarm the deadline."""
+    begin_effects()
+    put_mail(vcpu, SLOT_TIMER)
+    count(POSTS)
+    kvm_apic_local_deliver(vcpu)
+    local_write(vcpu.apic.tscdeadline, 0)
+    end_effects()
+
+
+def apic_timer_expired(vcpu: Vcpu, from_timer_fn: int) -> None:
+    """Act on an expired timer: inject at once from the vCPU's own thread, else leave it to the slow loop."""
+    if local_read(vcpu.apic.timer_pending) != 0:
+        return
+    local_write(vcpu.apic.expired_tscdeadline, local_read(vcpu.apic.tscdeadline))
+    if from_timer_fn == 0 and local_read(vcpu.apicv_active) != 0 and local_read(config().slow_timer) == 0:
+        kvm_apic_inject_pending_timer_irqs(vcpu)
+        return
+    begin_effects()
+    local_write(vcpu.apic.timer_pending, 1)
+    kvm_make_request(KVM_REQ_UNBLOCK, vcpu)
+    if from_timer_fn != 0:
+        kvm_vcpu_kick(vcpu)
+    end_effects()
+
+
+def cancel_hv_timer(vcpu: Vcpu) -> None:
+    """Disarm the preemption timer."""
+    local_write(vcpu.vmcs.preemption_timer_armed, 0)
+    local_write(vcpu.apic.hv_timer_in_use, 0)
+
+
+def kvm_lapic_expired_hv_timer(vcpu: Vcpu) -> None:
+    """Handle the expiry of the preemption timer that backs the APIC timer."""
+    preempt_disable()
+    if local_read(vcpu.apic.hv_timer_in_use) != 0:
+        apic_timer_expired(vcpu, 0)
+        cancel_hv_timer(vcpu)
+    preempt_enable()
+
+
+def start_hv_timer(vcpu: Vcpu) -> None:
+    """Back the deadline by the preemption timer; one that lies behind expires right here."""
+    deadline = local_read(vcpu.apic.tscdeadline)
+    local_write(vcpu.apic.hv_timer_in_use, 1)
+    local_write(vcpu.vmcs.preemption_timer_armed, 1)
+    local_write(vcpu.vmcs.preemption_timer_deadline, deadline)
+    if deadline_passed(deadline) != 0:
+        apic_timer_expired(vcpu, 0)
+        cancel_hv_timer(vcpu)
+
+
+def kvm_set_lapic_tscdeadline_msr(vcpu: Vcpu, deadline: int) -> None:
+    """Arm the timer (the guest's WRMSR TSC_DEADLINE)."""
+    local_write(vcpu.apic.tscdeadline, deadline)
+    start_hv_timer(vcpu)
+
+
+def kvm_lapic_switch_to_sw_timer(vcpu: Vcpu) -> None:
+    """Hand the timer to a host timer before blocking; one that has expired meanwhile expires here, outside."""
+    if local_read(vcpu.apic.hv_timer_in_use) != 0:
+        cancel_hv_timer(vcpu)
+        if deadline_passed(local_read(vcpu.apic.tscdeadline)) != 0:
+            apic_timer_expired(vcpu, 0)
+
+
+def kvm_lapic_switch_to_hv_timer(vcpu: Vcpu) -> None:
+    """Take the timer back after blocking."""
+    if local_read(vcpu.apic.tscdeadline) != 0 and local_read(vcpu.apic.timer_pending) == 0:
+        start_hv_timer(vcpu)
+
+
+def apic_timer_fn(vcpu: Vcpu) -> None:
+    """Expire the host timer of a blocked vCPU, in interrupt context on its pCPU."""
+    if local_read(vcpu.apic.tscdeadline) != 0 and local_read(vcpu.apic.hv_timer_in_use) == 0:
+        if local_read(vcpu.apic.timer_pending) == 0 and deadline_passed(local_read(vcpu.apic.tscdeadline)) != 0:
+            apic_timer_expired(vcpu, 1)
+
+
+def kvm_cpu_has_pending_timer(vcpu: Vcpu) -> int:
+    """Tell whether an expiry waits for the slow loop."""
+    return local_read(vcpu.apic.timer_pending)
+
+
+def kvm_inject_pending_timer_irqs(vcpu: Vcpu) -> None:
+    """Inject what the slow loop finds: before v5.8 every timer came this way."""
+    if local_read(vcpu.apic.timer_pending) != 0:
+        kvm_apic_inject_pending_timer_irqs(vcpu)
+        local_write(vcpu.apic.timer_pending, 0)

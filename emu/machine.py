@@ -1,0 +1,182 @@
+"""The machine's memory: every struct that the emulated kernel, processor, guest and instruments keep.
+
+Cache lines are laid out as the hardware and kernel lay them out where it matters for the races: the posted-interrupt
+descriptor has a line of its own, ``vcpu->mode`` and ``vcpu->requests`` share one, the wait record has its own.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from emu.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
+from emu.memory import Struct, array, struct, word, words
+from emu.vectors import SLOTS
+from emu.waist import memory, smp_processor_id
+
+MAX_PCPUS: Final = 64
+
+
+class PiDesc(Struct, line=True):
+    """Posted-interrupt descriptor, 64 bytes (SDM, posted-interrupt processing; fact base 1)."""
+
+    pir = words(4)
+    control = word()
+    """ON bit 0, SN bit 1, NV bits 16-23, NDST bits 32-63."""
+    software = words(3)
+
+
+class Wait(Struct, line=True):
+    """The wait record (rcuwait) and the scheduler's view of the vCPU's task."""
+
+    task = word()
+    """The task that waits, or 0: what ``prepare_to_rcuwait`` publishes."""
+    state = word()
+
+
+class Vmcs(Struct, line=True):
+    """The fields of the VMCS that matter here. Only the vCPU's own thread touches them."""
+
+    rvi = word()
+    svi = word()
+    vm_exit_reason = word()
+    vm_exit_intr_info = word()
+    exit_qualification = word()
+    preemption_timer_armed = word()
+    preemption_timer_deadline = word()
+
+
+class Lapic(Struct, line=True):
+    """The vCPU's local APIC: the virtual-APIC page and KVM's timer state. Only the vCPU's own thread touches it."""
+
+    virr = words(4)
+    visr = words(4)
+    vtpr = word()
+    vppr = word()
+    enabled = word()
+    lvtt_masked = word()
+    timer_pending = word()
+    tscdeadline = word()
+    expired_tscdeadline = word()
+    hv_timer_in_use = word()
+
+
+class Guest(Struct, line=True):
+    """Guest registers and the state of the guest's program."""
+
+    rflags_if = word()
+    turn = word()
+    """The turn of the environment that is open, or 0."""
+    actions_left = word()
+    in_service = word()
+    """Interrupt handlers that have begun and not written EOI."""
+    silent = word()
+    ended = word()
+    """1 once the run is over, all are silent and the end was checked."""
+    patience = word()
+    """Guest steps that this stay still waits for IPIs in flight."""
+
+
+class Vcpu(Struct, line=True):
+    """One virtual CPU; ``struct kvm_vcpu``, ``kvm_lapic`` and ``vcpu_vmx`` in one."""
+
+    pi_desc = struct(PiDesc)
+    mode = word(line=True)
+    cpu = word()
+    requests = word()
+    wait = struct(Wait)
+    vmcs = struct(Vmcs)
+    apic = struct(Lapic)
+    guest = struct(Guest)
+    id = word(line=True)
+    mp_state = word()
+    apicv_active = word()
+    untold = words(MAX_PCPUS)
+    """Per sender: 1 + the generation of ON that it turned on without telling anybody (see emu.checkers.check_C7)."""
+    delivered = words(SLOTS)
+    merged = words(SLOTS)
+    self_ipis = words(SLOTS)
+    mail = words(SLOTS * MAX_PCPUS)
+    """One mailbox per (vector, sender): the sender writes a number, then posts."""
+    acknowledged = words(SLOTS * MAX_PCPUS)
+    """The number that the guest's handler last read from each mailbox."""
+
+
+class Marks(Struct, line=True):
+    """What instruments of other pCPUs read of this one. One writer each, counters that only grow."""
+
+    inside = word()
+    """Odd while this pCPU is between the first and the last effect of a delivery, wake or kick."""
+    turn_done = word()
+    """The last turn of the environment that this actor has finished."""
+
+
+class Irq(Struct, line=True):
+    """The processor state of a pCPU that decides whether an interrupt is taken. Private to the pCPU."""
+
+    enabled = word()
+    """RFLAGS.IF of the host."""
+    preempt_count = word()
+    in_handler = word()
+    non_root = word()
+    processing = word()
+    """Odd while the processor does posted-interrupt processing."""
+    running_vcpu = word()
+    """What ``kvm_get_running_vcpu`` reads: the address of the vCPU whose task is current, or 0."""
+    inside_depth = word()
+
+
+class Pcpu(Struct, line=True):
+    """One physical CPU."""
+
+    marks = struct(Marks)
+    irq = struct(Irq)
+    id = word()
+    sightings = word()
+    """Violations recorded by this pCPU, all checks together."""
+    after_sync = word()
+    """1 from the last PIR sync until VM-entry, for the window counters."""
+    between_check_and_sleep = word()
+    counters = words(len(COUNTERS))
+    windows = words(len(WINDOWS))
+    records = words(len(CHECKS) * RECORD_WORDS)
+    accepted = words(MAX_PCPUS * SLOTS)
+    """Posts of this pCPU that turned a PIR bit on, per (target vCPU, slot)."""
+
+
+class Config(Struct, line=True):
+    """What is raced: written by the host before the start, read by all."""
+
+    pcpus = word()
+    vcpus = word()
+    policy = word()
+    mutation = word()
+    guest_menu = word()
+    """Bit set of what the guest does besides handling interrupts (see emu.guest)."""
+    actor_menu = word()
+    """Bit set of what the other pCPUs do in a turn (see emu.actors)."""
+    acts_per_turn = word()
+    slow_timer = word()
+    """1: timers expire as before v5.8, through ``pending`` and the slow loop."""
+
+
+class Machine(Struct, line=True):
+    """The whole emulated host."""
+
+    config = struct(Config)
+    vcpus = array(Vcpu, MAX_PCPUS)
+    pcpus = array(Pcpu, MAX_PCPUS)
+
+
+def machine() -> Machine:
+    """Give the machine."""
+    return Machine(memory())
+
+
+def config() -> Config:
+    """Give what is raced."""
+    return Machine(memory()).config
+
+
+def this_pcpu() -> Pcpu:
+    """Give the pCPU that runs the caller."""
+    return Machine(memory()).pcpus[smp_processor_id()]

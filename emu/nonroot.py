@@ -1,0 +1,156 @@
+"""The processor in VMX non-root mode: VM-entry, virtual interrupts, posted-interrupt processing (facts 4.3, 4.4)."""
+
+from __future__ import annotations
+
+from emu.accounting import (
+    DELIVERIES,
+    IPIS_TAKEN,
+    KICK_BEFORE_ENTRY,
+    NOTIFICATIONS_IN_GUEST,
+    NOTIFICATIONS_SPURIOUS,
+    NOTIFIED_AFTER_SYNC,
+    NOTIFIED_IN_GUEST,
+    VM_ENTRIES,
+    VM_EXITS,
+)
+from emu.apic_regs import (
+    apic_clear_vector,
+    apic_find_highest_irr,
+    apic_find_highest_isr,
+    apic_set_vector,
+    apic_update_ppr,
+)
+from emu.checkers import check_vm_entry
+from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT, EXIT_REASON_PREEMPTION_TIMER
+from emu.guest import guest_eoi_due, guest_interrupt_handler, guest_step
+from emu.instruments import count, window
+from emu.kvm_main import EXITING_GUEST_MODE
+from emu.machine import Vcpu, this_pcpu
+from emu.pir_sync import harvest, note_generation
+from emu.posted_intr import POSTED_INTR_ON
+from emu.vectors import POSTED_INTR_VECTOR
+from emu.waist import apic_ack, apic_pending, clear_bit, deadline_passed, fls64, local_read, local_write, mark, peek
+
+
+def __vmx_vcpu_run(vcpu: Vcpu) -> None:
+    """Enter the guest, run it until something makes it exit, and leave the reason in the VMCS.
+
+    A recognised virtual interrupt comes first, then what is pending at the local APIC, then the preemption timer,
+    then the next step of the guest.
+    """
+    vm_entry(vcpu)
+    reason = 0
+    while reason == 0:
+        if pending_virtual_interrupt(vcpu) != 0:
+            deliver_virtual_interrupt(vcpu)
+        elif apic_pending() != 0:
+            reason = external_interrupt(vcpu)
+        elif preemption_timer_expired(vcpu) != 0:
+            reason = EXIT_REASON_PREEMPTION_TIMER
+        elif guest_eoi_due(vcpu) != 0:
+            eoi_virtualization(vcpu)
+        else:
+            reason = guest_step(vcpu)
+    vm_exit(vcpu, reason)
+
+
+def vm_entry(vcpu: Vcpu) -> None:
+    """Enter non-root mode."""
+    count(VM_ENTRIES)
+    cpu = this_pcpu()
+    if peek(vcpu.mode) == EXITING_GUEST_MODE:
+        window(KICK_BEFORE_ENTRY)
+    if local_read(cpu.after_sync) != 0:
+        local_write(cpu.after_sync, 0)
+        if apic_pending() != 0:
+            window(NOTIFIED_AFTER_SYNC)
+    check_vm_entry(vcpu)
+    apic_update_ppr(vcpu)
+    local_write(cpu.irq.non_root, 1)
+
+
+def vm_exit(vcpu: Vcpu, reason: int) -> None:
+    """Leave non-root mode."""
+    local_write(this_pcpu().irq.non_root, 0)
+    local_write(vcpu.vmcs.vm_exit_reason, reason)
+    count(VM_EXITS)
+
+
+def pending_virtual_interrupt(vcpu: Vcpu) -> int:
+    """Evaluate: tell whether the interrupt that RVI names may be delivered now."""
+    if local_read(vcpu.vmcs.rvi) & 0xF0 > local_read(vcpu.apic.vppr) & 0xF0:
+        return local_read(vcpu.guest.rflags_if)
+    return 0
+
+
+def deliver_virtual_interrupt(vcpu: Vcpu) -> None:
+    """Deliver the virtual interrupt that RVI names (SDM, virtual-interrupt delivery)."""
+    vector = local_read(vcpu.vmcs.rvi)
+    apic_set_vector(vector, vcpu.apic.visr)
+    local_write(vcpu.vmcs.svi, vector)
+    local_write(vcpu.apic.vppr, vector & 0xF0)
+    apic_clear_vector(vector, vcpu.apic.virr)
+    local_write(vcpu.vmcs.rvi, max(apic_find_highest_irr(vcpu), 0))
+    count(DELIVERIES)
+    guest_interrupt_handler(vcpu, vector)
+
+
+def eoi_virtualization(vcpu: Vcpu) -> None:
+    """Retire the vector in service that SVI names (SDM, EOI virtualization)."""
+    apic_clear_vector(local_read(vcpu.vmcs.svi), vcpu.apic.visr)
+    local_write(vcpu.vmcs.svi, max(apic_find_highest_isr(vcpu), 0))
+    apic_update_ppr(vcpu)
+
+
+def preemption_timer_expired(vcpu: Vcpu) -> int:
+    """Tell whether the VMX preemption timer has counted down."""
+    if local_read(vcpu.vmcs.preemption_timer_armed) == 0:
+        return 0
+    return deadline_passed(local_read(vcpu.vmcs.preemption_timer_deadline))
+
+
+def external_interrupt(vcpu: Vcpu) -> int:
+    """Acknowledge what is pending: the notification vector is processed here, any other ends the stay."""
+    cpu = this_pcpu()
+    mark(cpu.irq.processing, peek(cpu.irq.processing) + 1)
+    vector = apic_ack()
+    count(IPIS_TAKEN)
+    reason = EXIT_REASON_EXTERNAL_INTERRUPT
+    if vector == POSTED_INTR_VECTOR:
+        posted_interrupt_processing(vcpu)
+        reason = 0
+    else:
+        local_write(vcpu.vmcs.vm_exit_intr_info, vector)
+    mark(cpu.irq.processing, peek(cpu.irq.processing) + 1)
+    return reason
+
+
+def posted_interrupt_processing(vcpu: Vcpu) -> None:
+    """Process a notification, on the descriptor of the current VMCS (SDM, posted-interrupt processing).
+
+    Senders may get in between any two of the locked operations. RVI is raised by what the PIR held, never lowered.
+    """
+    note_generation(vcpu)
+    clear_bit(POSTED_INTR_ON, vcpu.pi_desc.control)
+    word3 = harvest(vcpu, 3)
+    word2 = harvest(vcpu, 2)
+    word1 = harvest(vcpu, 1)
+    word0 = harvest(vcpu, 0)
+    window(NOTIFIED_IN_GUEST)
+    count(NOTIFICATIONS_IN_GUEST)
+    if word0 | word1 | word2 | word3 == 0:
+        count(NOTIFICATIONS_SPURIOUS)
+        return
+    highest = highest_of(word0, word1, word2, word3)
+    local_write(vcpu.vmcs.rvi, max(local_read(vcpu.vmcs.rvi), highest))
+
+
+def highest_of(word0: int, word1: int, word2: int, word3: int) -> int:
+    """Give the highest vector in four words that are not all empty."""
+    if word3 != 0:
+        return 191 + fls64(word3)
+    if word2 != 0:
+        return 127 + fls64(word2)
+    if word1 != 0:
+        return 63 + fls64(word1)
+    return fls64(word0) - 1

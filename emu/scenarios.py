@@ -1,0 +1,153 @@
+"""What is raced against what. Each scenario names the windows that it exists for: a run that enters none proves nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emu.actors import ACT_DEVICE, ACT_KICK, ACT_POST
+from emu.guest import (
+    GUEST_ARM_LATER,
+    GUEST_ARM_NOW,
+    GUEST_CPUID,
+    GUEST_HLT,
+    GUEST_ICR,
+    GUEST_NOTHING,
+    GUEST_SELF_IPI,
+)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One race. ``pcpus`` is the fewest that can run it; more than that are given to what ``grows``."""
+
+    name: str
+    about: str
+    origin: str
+    guest_menu: int
+    actor_menu: int = 0
+    acts_per_turn: int = 1
+    pcpus: int = 2
+    grows: bool = True
+    every_pcpu_runs_a_vcpu: bool = False
+    slow_timer: bool = False
+    windows: tuple[str, ...] = ()
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario(
+        "timer-fastpath",
+        "the preemption timer expires and the fastpath posts to its own vCPU",
+        "26efe2fd92e5",
+        GUEST_ARM_LATER,
+        pcpus=1,
+        grows=False,
+        windows=("self-post-sees-in-guest",),
+    ),
+    Scenario(
+        "tscdeadline-immed",
+        "WRMSR TSC_DEADLINE in the past: the shape of kvm-unit-tests' tscdeadline_immed",
+        "379a3c8ee444",
+        GUEST_ARM_NOW,
+        pcpus=1,
+        grows=False,
+        windows=("self-post-sees-in-guest",),
+    ),
+    Scenario(
+        "timer-slowpath",
+        "the same timer as before v5.8: pending++ and the slow loop",
+        "before 26efe2fd92e5",
+        GUEST_ARM_LATER,
+        pcpus=1,
+        grows=False,
+        slow_timer=True,
+        windows=("self-post-sees-outside",),
+    ),
+    Scenario(
+        "remote-post",
+        "one to N-1 pCPUs post to a vCPU that enters, runs and exits",
+        "a20ed54d6e47",
+        GUEST_CPUID | GUEST_SELF_IPI | GUEST_NOTHING,
+        ACT_POST,
+        acts_per_turn=3,
+        windows=("post-sees-in-guest", "post-sees-outside", "sync-finds-on", "notified-in-guest"),
+    ),
+    Scenario(
+        "self-vs-remote",
+        "remote posts against the timer fastpath's post to its own vCPU",
+        "9b44423bf4c8",
+        GUEST_CPUID | GUEST_ARM_NOW | GUEST_ARM_LATER | GUEST_NOTHING,
+        ACT_POST,
+        acts_per_turn=3,
+        windows=("self-post-sees-in-guest", "post-sees-in-guest", "self-and-remote-in-one-sync"),
+    ),
+    Scenario(
+        "device-irq",
+        "a remapped device interrupt is handled, and posts, on the target's own pCPU",
+        "fdba608f15e2",
+        GUEST_CPUID | GUEST_HLT | GUEST_ARM_NOW,
+        ACT_DEVICE,
+        acts_per_turn=2,
+        windows=("irq-between-check-and-sleep",),
+    ),
+    Scenario(
+        "halt-wake",
+        "a halting guest against remote posts: the Dekker pair of sleeper and waker",
+        "rcuwait, fact 3.5",
+        GUEST_CPUID | GUEST_HLT,
+        ACT_POST,
+        acts_per_turn=2,
+        windows=("wake-finds-waiter", "wake-before-sleep"),
+    ),
+    Scenario(
+        "kick",
+        "a request maker kicks the vCPU against entry, exit, fastpath and posts",
+        "vcpu-requests.rst",
+        GUEST_CPUID | GUEST_ARM_NOW | GUEST_NOTHING,
+        ACT_POST | ACT_KICK,
+        acts_per_turn=4,
+        windows=(
+            "self-post-sees-exiting",
+            "post-sees-exiting",
+            "kick-between-check-and-entry",
+            "kick-loses-to-kick",
+        ),
+    ),
+    Scenario(
+        "all-to-all",
+        "every pCPU runs a vCPU, all post to all through the ICR fastpath, timers on",
+        "fact 5.4",
+        GUEST_CPUID | GUEST_HLT | GUEST_ARM_NOW | GUEST_ARM_LATER | GUEST_SELF_IPI | GUEST_ICR,
+        every_pcpu_runs_a_vcpu=True,
+        windows=("post-sees-in-guest", "post-sees-outside", "self-post-sees-in-guest"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class PolicyInfo:
+    """One historic form of the rule under test."""
+
+    name: str
+    number: int
+    origin: str
+    about: str
+
+
+POLICIES: tuple[PolicyInfo, ...] = (
+    PolicyInfo("kick-2016", 0, "b95234c84004", "notify a vCPU in guest mode, kick any other"),
+    PolicyInfo("skip-running-2020", 1, "379a3c8ee444", "do nothing about the vCPU that runs on this pCPU"),
+    PolicyInfo("always-2021", 2, "fdba608f15e2", "notify a vCPU in guest mode, self included; wake any other"),
+    PolicyInfo("elide-self-2022", 3, "9b44423bf4c8", "as before, but no notification to self in guest mode"),
+)
+
+CHECK_ABOUT: dict[str, str] = {
+    "C1": "in non-root the PIR is empty unless somebody still owes the vCPU a look; RVI is the highest vIRR",
+    "C2": "no vCPU sleeps on a deliverable vector with no wake-up on its way",
+    "C3": "RVI is the highest vIRR at every VM-entry",
+    "C4": "a PIR that is not empty implies ON, or an agent inside a named window",
+    "C5": "nothing posted is lost or made up: the books of every vector balance, every mailbox is read",
+    "C7": "whoever turned ON on and told nobody promised a look, and it was taken",
+    "C8": "self-posts that saw IN_GUEST_MODE = self-IPIs sent + elided",
+    "C9": "no kicked request is left unserved in non-root",
+    "C10": "at the end all IPIs sent were taken and all mailboxes read",
+}

@@ -1,0 +1,33 @@
+"""Power-on state: the words that are not zero when a machine starts."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from emu.machine import Machine
+from emu.memory import Word
+from emu.posted_intr import pi_control
+from emu.vectors import POSTED_INTR_VECTOR
+
+
+class Poke(Protocol):
+    """How the host writes one word of a machine that does not run yet."""
+
+    def __call__(self, word: Word, value: int) -> None:
+        """Write."""
+
+
+def power_on(machine: Machine, pcpus: int, vcpus: int, poke: Poke) -> None:
+    """Number the pCPUs and load the first ``vcpus`` vCPUs, one on each, APICv on, SN clear, NV and NDST set."""
+    poke(machine.config.pcpus, pcpus)
+    poke(machine.config.vcpus, vcpus)
+    for i in range(pcpus):
+        poke(machine.pcpus[i].id, i)
+    for i in range(vcpus):
+        vcpu = machine.vcpus[i]
+        poke(vcpu.id, i)
+        poke(vcpu.cpu, i)
+        poke(vcpu.apicv_active, 1)
+        poke(vcpu.apic.enabled, 1)
+        poke(vcpu.guest.rflags_if, 1)
+        poke(vcpu.pi_desc.control, pi_control(POSTED_INTR_VECTOR, i))

@@ -1,0 +1,149 @@
+"""The run loop: ``vcpu_run`` and ``vcpu_enter_guest``, every step in the kernel's order (fact 3.1)."""
+
+from __future__ import annotations
+
+from emu.cpu import (
+    kvm_clear_running_vcpu,
+    kvm_set_running_vcpu,
+    local_irq_disable,
+    local_irq_enable,
+    preempt_disable,
+    preempt_enable,
+)
+from emu.exits import (
+    EXIT_FASTPATH_EXIT_HANDLED,
+    EXIT_FASTPATH_NONE,
+    EXIT_FASTPATH_REENTER_GUEST,
+    EXIT_REASON_HLT,
+    EXIT_REASON_MSR_WRITE,
+    EXIT_REASON_PREEMPTION_TIMER,
+    MSR_TSC_DEADLINE,
+)
+from emu.fastpath import handle_fastpath_set_x2apic_icr, vmx_vcpu_run
+from emu.halt import KVM_MP_STATE_RUNNABLE, kvm_emulate_halt, vcpu_block
+from emu.handlers import kvm_x86_handle_exit_irqoff
+from emu.kvm_main import (
+    EXITING_GUEST_MODE,
+    IN_GUEST_MODE,
+    KVM_REQ_EVENT,
+    KVM_REQ_TLB_FLUSH,
+    KVM_REQ_UNBLOCK,
+    OUTSIDE_GUEST_MODE,
+    kvm_check_request,
+    kvm_request_pending,
+)
+from emu.lapic_timer import (
+    kvm_cpu_has_pending_timer,
+    kvm_inject_pending_timer_irqs,
+    kvm_lapic_expired_hv_timer,
+    kvm_set_lapic_tscdeadline_msr,
+)
+from emu.machine import Vcpu
+from emu.pir_sync import kvm_x86_sync_pir_to_irr
+from emu.waist import (
+    READ_ONCE,
+    WRITE_ONCE,
+    local_read,
+    smp_mb,
+    smp_store_release,
+    smp_wmb,
+)
+
+
+def kvm_vcpu_exit_request(vcpu: Vcpu) -> int:
+    """Tell whether the vCPU has to leave: a kicker won, or a request waits."""
+    if READ_ONCE(vcpu.mode) == EXITING_GUEST_MODE:
+        return 1
+    return 1 if kvm_request_pending(vcpu) != 0 else 0
+
+
+def kvm_process_requests(vcpu: Vcpu) -> None:
+    """Serve the requests; with APICv, KVM_REQ_EVENT finds nothing that the entry's sync would not."""
+    if kvm_request_pending(vcpu) != 0:
+        kvm_check_request(KVM_REQ_TLB_FLUSH, vcpu)
+        kvm_check_request(KVM_REQ_EVENT, vcpu)
+        kvm_check_request(KVM_REQ_UNBLOCK, vcpu)
+
+
+def kvm_before_interrupt(vcpu: Vcpu) -> None:
+    """Mark the vCPU as handling an interrupt (for the guest's perf events; nothing else reads it)."""
+
+
+def kvm_after_interrupt(vcpu: Vcpu) -> None:
+    """Take the mark back."""
+
+
+def smp_mb__after_srcu_read_unlock() -> None:
+    """The full barrier that the SRCU unlock gives; pairs with the sender's RMW of ON and with the request makers."""
+    smp_mb()
+
+
+def vcpu_enter_guest(vcpu: Vcpu) -> int:
+    """Enter the guest once, re-enter from the fastpath as often as it asks, and handle the exit. 1: go on."""
+    kvm_process_requests(vcpu)
+    preempt_disable()
+    local_irq_disable()
+    smp_store_release(vcpu.mode, IN_GUEST_MODE)
+    smp_mb__after_srcu_read_unlock()
+    kvm_x86_sync_pir_to_irr(vcpu)
+    if kvm_vcpu_exit_request(vcpu) != 0:
+        WRITE_ONCE(vcpu.mode, OUTSIDE_GUEST_MODE)
+        smp_wmb()
+        local_irq_enable()
+        preempt_enable()
+        return 1
+    while True:
+        exit_fastpath = vmx_vcpu_run(vcpu)
+        if exit_fastpath != EXIT_FASTPATH_REENTER_GUEST:
+            break
+        kvm_x86_sync_pir_to_irr(vcpu)
+        if kvm_vcpu_exit_request(vcpu) != 0:
+            exit_fastpath = EXIT_FASTPATH_EXIT_HANDLED
+            break
+    WRITE_ONCE(vcpu.mode, OUTSIDE_GUEST_MODE)
+    smp_wmb()
+    kvm_x86_handle_exit_irqoff(vcpu)
+    kvm_before_interrupt(vcpu)
+    local_irq_enable()
+    local_irq_disable()
+    kvm_after_interrupt(vcpu)
+    local_irq_enable()
+    preempt_enable()
+    return vmx_handle_exit(vcpu, exit_fastpath)
+
+
+def vmx_handle_exit(vcpu: Vcpu, exit_fastpath: int) -> int:
+    """Handle slowly what the fastpath left."""
+    if exit_fastpath != EXIT_FASTPATH_NONE:
+        return 1
+    reason = local_read(vcpu.vmcs.vm_exit_reason)
+    if reason == EXIT_REASON_HLT:
+        return kvm_emulate_halt(vcpu)
+    if reason == EXIT_REASON_PREEMPTION_TIMER:
+        kvm_lapic_expired_hv_timer(vcpu)
+    elif reason == EXIT_REASON_MSR_WRITE:
+        if local_read(vcpu.vmcs.exit_qualification) == MSR_TSC_DEADLINE:
+            kvm_set_lapic_tscdeadline_msr(vcpu, local_read(vcpu.apic.tscdeadline))
+        else:
+            handle_fastpath_set_x2apic_icr(vcpu)
+    return 1
+
+
+def vcpu_run(vcpu: Vcpu) -> None:
+    """Run the vCPU until its guest has ended."""
+    while local_read(vcpu.guest.ended) == 0:
+        if local_read(vcpu.mp_state) == KVM_MP_STATE_RUNNABLE:
+            vcpu_enter_guest(vcpu)
+        else:
+            vcpu_block(vcpu)
+        kvm_check_request(KVM_REQ_UNBLOCK, vcpu)
+        if kvm_cpu_has_pending_timer(vcpu) != 0:
+            kvm_inject_pending_timer_irqs(vcpu)
+
+
+def kvm_arch_vcpu_ioctl_run(vcpu: Vcpu) -> None:
+    """Run a vCPU on this pCPU from load to put."""
+    local_irq_enable()
+    kvm_set_running_vcpu(vcpu)
+    vcpu_run(vcpu)
+    kvm_clear_running_vcpu()

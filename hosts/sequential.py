@@ -1,0 +1,174 @@
+"""The simplest host: one pCPU, plain Python, no time. What a person steps through, and what tests compare against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from emu.machine import Machine
+from emu.memory import WORD_BYTES, Word
+from emu.waist import set_host
+
+BASE = 4096
+"""Where the machine lies: not 0, which is the null pointer."""
+
+WORD = 1 << 64
+SIGN = 1 << 63
+
+
+def signed(value: int) -> int:
+    """Wrap a number into a signed 64-bit word."""
+    return ((value + SIGN) % WORD) - SIGN
+
+
+class SequentialHost:
+    """One pCPU over a list of words. IPIs to itself arrive at once; IPIs to others are kept in ``sent``."""
+
+    def __init__(self, choose: Callable[[int], int] = lambda n: 0, turns: int = 1) -> None:  # noqa: ARG005
+        """Make a machine of zeroes; ``choose`` draws, ``turns`` limits the run."""
+        self.words = [0] * (Machine.nbytes // WORD_BYTES)
+        self.machine = Machine(BASE)
+        self.pick = choose
+        self.turns = turns
+        self.turn = 0
+        self.now = 1
+        self.silent = 0
+        self.mutation = 0
+        self.pending: set[int] = set()
+        self.sent: list[tuple[int, int]] = []
+        self.interrupt: Callable[[], None] = lambda: None
+
+    def __enter__(self) -> SequentialHost:
+        """Become the current host."""
+        self._before = set_host(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the place back."""
+        set_host(self._before)
+
+    def load(self, word: int) -> int:
+        """Read a word."""
+        return self.words[(word - BASE) // WORD_BYTES]
+
+    def store(self, word: int, value: int) -> None:
+        """Write a word."""
+        self.words[(word - BASE) // WORD_BYTES] = signed(value)
+
+    def xchg(self, word: int, value: int) -> int:
+        """Exchange."""
+        old = self.load(word)
+        self.store(word, value)
+        return old
+
+    def cmpxchg(self, word: int, old: int, new: int) -> int:
+        """Compare and exchange."""
+        found = self.load(word)
+        if found == signed(old):
+            self.store(word, new)
+        return found
+
+    def fetch_or(self, word: int, bits: int) -> int:
+        """Set bits."""
+        return self.xchg(word, self.load(word) | bits)
+
+    def fetch_and(self, word: int, bits: int) -> int:
+        """Keep bits."""
+        return self.xchg(word, self.load(word) & bits)
+
+    def fetch_add(self, word: int, value: int) -> int:
+        """Add."""
+        return self.xchg(word, self.load(word) + value)
+
+    def fence(self) -> None:
+        """Do nothing: one pCPU sees its own stores."""
+
+    def peek(self, word: int) -> int:
+        """Read a word."""
+        return self.load(word)
+
+    def poke(self, word: int, value: int) -> None:
+        """Write a word."""
+        self.store(word, value)
+
+    def memory(self) -> int:
+        """Give the machine's address."""
+        return BASE
+
+    def this_cpu(self) -> int:
+        """Give pCPU 0."""
+        return 0
+
+    def interrupt_point(self, site: int) -> None:  # noqa: ARG002 - the waist's signature
+        """Take what is pending if the flag is on."""
+        while self.pending and self.load(self.machine.pcpus[0].irq.enabled):
+            self.interrupt()
+
+    def send_IPI(self, cpu: int, vector: int) -> None:
+        """Pend it here, or note it."""
+        self.sent.append((cpu, vector))
+        if cpu == 0:
+            self.pending.add(vector)
+
+    def apic_pending(self) -> int:
+        """Look into the pending set."""
+        return 1 if self.pending else 0
+
+    def apic_ack(self) -> int:
+        """Take the highest."""
+        vector = max(self.pending)
+        self.pending.discard(vector)
+        return vector
+
+    def wait_for_interrupt(self) -> None:
+        """Let time pass."""
+        self.now += 1
+
+    def cpu_relax(self) -> None:
+        """Let time pass."""
+        self.now += 1
+
+    def choose(self, n: int) -> int:
+        """Draw."""
+        return self.pick(n)
+
+    def deadline_after(self, delta: int) -> int:
+        """Count ticks."""
+        return self.now + delta
+
+    def deadline_passed(self, deadline: int) -> int:
+        """Compare ticks."""
+        return 1 if self.now >= deadline else 0
+
+    def run_goes_on(self) -> int:
+        """Count turns."""
+        return 1 if self.turn < self.turns else 0
+
+    def open_turn(self) -> int:
+        """Give the next number."""
+        self.turn += 1
+        return self.turn
+
+    def next_turn(self, seen: int) -> int:
+        """Give turns until they are used up."""
+        return seen + 1 if seen < self.turns else 0
+
+    def ipis_in_flight(self) -> int:
+        """Say no: they arrive at once."""
+        return 0
+
+    def say_silent(self) -> None:
+        """Note it."""
+        self.silent = 1
+
+    def all_silent(self) -> int:
+        """Give the note back."""
+        return self.silent
+
+    def mutated(self, number: int) -> int:
+        """Compare with the selected one."""
+        return 1 if number == self.mutation else 0
+
+
+def poke_into(host: SequentialHost) -> Callable[[Word, int], None]:
+    """Give the writer that :func:`emu.setup.power_on` wants."""
+    return lambda word, value: host.store(word, value)
