@@ -16,7 +16,7 @@ from emu.x86 import kvm_arch_vcpu_ioctl_run
 ACT_POST: Final = 1
 ACT_KICK: Final = 2
 ACT_DEVICE: Final = 4
-MENU_ITEMS: Final = 3
+ACTOR_MENU_ITEMS: Final = 3
 
 
 def pcpu_thread() -> None:
@@ -45,9 +45,9 @@ def actor_thread(vcpu: Vcpu) -> None:
 def act(vcpu: Vcpu) -> None:
     """Take one action from the scenario's menu."""
     menu = local_read(config().actor_menu)
-    item = 1 << choose(MENU_ITEMS) if menu != ACT_POST else ACT_POST
+    item = 1 << choose(ACTOR_MENU_ITEMS) if menu != ACT_POST else ACT_POST
     while menu & item == 0:
-        item = 1 << choose(MENU_ITEMS)
+        item = 1 << choose(ACTOR_MENU_ITEMS)
     if item == ACT_POST:
         post(vcpu, SLOT_POST + choose(POST_SLOTS))
     elif item == ACT_KICK:

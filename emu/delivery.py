@@ -5,6 +5,7 @@ from __future__ import annotations
 from emu.accounting import (
     ACCEPTED,
     IPIS_ELIDED,
+    IPIS_SENT,
     ON_ALREADY_SET,
     PIR_ALREADY_SET,
     POST_SEES_EXITING,
@@ -16,7 +17,6 @@ from emu.accounting import (
     SELF_SEES_EXITING,
     SELF_SEES_IN,
     SELF_SEES_OUTSIDE,
-    IPIS_SENT,
     WAKES,
 )
 from emu.cpu import kvm_get_running_vcpu
@@ -26,7 +26,7 @@ from emu.machine import MAX_PCPUS, Vcpu, config, this_pcpu
 from emu.policies import ORIG_2013, kick_2016, kvm_vcpu_trigger_posted_interrupt
 from emu.posted_intr import pi_test_and_set_on, pi_test_and_set_pir
 from emu.vectors import POSTED_INTR_VECTOR, SLOTS, slot_of, vector_of
-from emu.waist import local_read, local_write, mark, peek, smp_processor_id
+from emu.waist import local_read, mark, peek, smp_processor_id
 
 
 def vmx_deliver_posted_interrupt(vcpu: Vcpu, vector: int) -> int:

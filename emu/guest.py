@@ -44,7 +44,7 @@ GUEST_ICR: Final = 32
 """An IPI to another vCPU through the x2APIC ICR fastpath."""
 GUEST_NOTHING: Final = 64
 """Stay in: what is posted must reach the guest without any exit."""
-MENU_ITEMS: Final = 7
+GUEST_MENU_ITEMS: Final = 7
 
 PATIENCE: Final = 400
 """Guest steps that a dwelling stay waits for IPIs in flight; when it ends the stay has no verdict."""
@@ -132,9 +132,9 @@ def turn_over(turn: int) -> int:
 def guest_action(vcpu: Vcpu) -> int:
     """Take one action from the scenario's menu."""
     menu = local_read(config().guest_menu)
-    item = 1 << choose(MENU_ITEMS)
+    item = 1 << choose(GUEST_MENU_ITEMS)
     while menu & item == 0:
-        item = 1 << choose(MENU_ITEMS)
+        item = 1 << choose(GUEST_MENU_ITEMS)
     if item == GUEST_HLT:
         return guest_halt(vcpu)
     if item == GUEST_ARM_NOW:

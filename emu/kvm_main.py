@@ -10,9 +10,9 @@ from emu.instruments import count, window
 from emu.machine import Vcpu
 from emu.vectors import RESCHEDULE_VECTOR
 from emu.waist import (
+    BIT,
     READ_ONCE,
     WRITE_ONCE,
-    BIT,
     cmpxchg,
     set_bit,
     smp_mb,

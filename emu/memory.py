@@ -43,7 +43,7 @@ class Words:
 class _Field:
     """One field of a struct: its byte offset, and what its attribute evaluates to."""
 
-    def __init__(self, of: Any, count: int, line: bool = False) -> None:
+    def __init__(self, of: Any, count: int, line: bool = False) -> None:  # noqa: ANN401 - Word, Words or a struct
         self.of = of
         self.count = count
         self.line = line
@@ -59,7 +59,7 @@ class _Field:
             return LINE_BYTES
         return WORD_BYTES if self.of in (Word, Words) else self.of.align
 
-    def at(self, base: int) -> Any:
+    def at(self, base: int) -> Any:  # noqa: ANN401 - what the field is of
         if self.of is Word:
             return Word(base + self.offset)
         if self.of is Words:
@@ -68,7 +68,7 @@ class _Field:
             return self.of(base + self.offset)
         return Array(self.of, base + self.offset)
 
-    def of_owner(self, owner: Struct) -> Any:
+    def of_owner(self, owner: Struct) -> Any:  # noqa: ANN401 - see at
         return self.at(owner.at)
 
 
@@ -97,7 +97,7 @@ class Struct:
 
     def __eq__(self, other: object) -> bool:
         """Tell whether both are the same object in memory."""
-        return type(other) is type(self) and cast("Struct", other).at == self.at
+        return type(other) is type(self) and other.at == self.at
 
     def __hash__(self) -> int:
         """Hash the kind and the address."""

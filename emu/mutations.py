@@ -63,6 +63,10 @@ for _ in range(choose(40)):
     cpu_relax()
 local_irq_disable()
 """
+FASTPATH_BEGIN = "reason = local_read(vcpu.vmcs.vm_exit_reason)"
+REENTER_CHECK = """if exit_fastpath != EXIT_FASTPATH_REENTER_GUEST:
+    break"""
+ENTRY_BEGIN = "count(VM_ENTRIES)"
 SLEEP_CHECK = """
 if kvm_vcpu_check_block(vcpu) != 0:
     break
@@ -119,11 +123,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         "the entry syncs first and sets IN_GUEST_MODE after",
         "B06",
         (
-            Edit(
-                "vcpu_enter_guest",
-                f"smp_store_release(vcpu.mode, IN_GUEST_MODE)\nsmp_mb__after_srcu_read_unlock()\n{SYNC}",
-                f"{SYNC}\nsmp_store_release(vcpu.mode, IN_GUEST_MODE)\nsmp_mb__after_srcu_read_unlock()",
-            ),
+            Edit("vcpu_enter_guest", "local_irq_disable()", f"local_irq_disable()\n{SYNC}"),
+            Edit("vcpu_enter_guest", SYNC),
         ),
         (Row("remote-post", ALL, "VIOLATION", ("C1", "C7")),),
     ),
@@ -244,7 +245,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "irqs-open-after-exit",
         "interrupts open for a moment between the VM-exit and the fastpath",
         "design table",
-        (Edit("vmx_vcpu_run", "vmx_vcpu_enter_exit(vcpu)", "vmx_vcpu_enter_exit(vcpu)\n" + OPEN),),
+        (Edit("vmx_exit_handlers_fastpath", FASTPATH_BEGIN, OPEN + FASTPATH_BEGIN),),
         (Row("device-irq", NEW, "PASS"), Row("self-vs-remote", "elide", "PASS")),
     ),
     Mutation(
@@ -255,8 +256,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         (
             Edit(
                 "vcpu_enter_guest",
-                "exit_fastpath = vmx_vcpu_run(vcpu)",
-                "exit_fastpath = vmx_vcpu_run(vcpu)\n" + OPEN,
+                REENTER_CHECK,
+                OPEN + REENTER_CHECK,
             ),
         ),
         (Row("device-irq", NEW, "PASS"), Row("self-vs-remote", "elide", "PASS")),
@@ -266,13 +267,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "irqs-open-before-entry",
         "interrupts stay open between the last sync and VM-entry",
         "design table",
-        (
-            Edit(
-                "vcpu_enter_guest",
-                "exit_fastpath = vmx_vcpu_run(vcpu)",
-                OPEN_LONG + "exit_fastpath = vmx_vcpu_run(vcpu)",
-            ),
-        ),
+        (Edit("vm_entry", ENTRY_BEGIN, OPEN_LONG + ENTRY_BEGIN),),
         (Row("remote-post", ALL, "VIOLATION", ("C1",)),),
     ),
     Mutation(
@@ -280,13 +275,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "irq-instant-before-entry",
         "interrupts open for a single instant between the last sync and VM-entry",
         "the claim of 9b44423bf4c8",
-        (
-            Edit(
-                "vcpu_enter_guest",
-                "exit_fastpath = vmx_vcpu_run(vcpu)",
-                OPEN + "exit_fastpath = vmx_vcpu_run(vcpu)",
-            ),
-        ),
+        (Edit("vm_entry", ENTRY_BEGIN, OPEN + ENTRY_BEGIN),),
         (Row("device-irq", "elide skip", "VIOLATION", ("C1", "C7")), Row("device-irq", "always kick", "PASS")),
     ),
     Mutation(

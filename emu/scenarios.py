@@ -1,4 +1,7 @@
-"""What is raced against what. Each scenario names the windows that it exists for: a run that enters none proves nothing."""
+"""What is raced against what.
+
+Each scenario names the windows that it exists for: a run that enters none of them proves nothing.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Self
 
 from emu.machine import Machine
 from emu.memory import WORD_BYTES, Word
@@ -37,7 +38,7 @@ class SequentialHost:
         self.sent: list[tuple[int, int]] = []
         self.interrupt: Callable[[], None] = lambda: None
 
-    def __enter__(self) -> SequentialHost:
+    def __enter__(self) -> Self:
         """Become the current host."""
         self._before = set_host(self)
         return self
@@ -167,8 +168,3 @@ class SequentialHost:
     def mutated(self, number: int) -> int:
         """Compare with the selected one."""
         return 1 if number == self.mutation else 0
-
-
-def poke_into(host: SequentialHost) -> Callable[[Word, int], None]:
-    """Give the writer that :func:`emu.setup.power_on` wants."""
-    return lambda word, value: host.store(word, value)
