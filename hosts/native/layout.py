@@ -132,7 +132,8 @@ class HostCpu(Struct, line=True):
     taken = words(KINDS * MAX_PCPUS, line=True)
     """Frames taken by this pCPU, per kind and sender."""
     arrived = words(MAX_PCPUS, line=True)
-    """Frames taken per sender, of all kinds: what the senders' bound on what is under way is counted by."""
+    """Frames taken per sender, of all kinds: the sequence number that the sender's next frame must carry, and what
+    the sender's bound on frames under way is counted by."""
 
 
 class HostWords(Struct, line=True):
@@ -190,23 +191,28 @@ class Local(Struct, line=True):
 
     random = word(line=True)
     regime = word()
-    stall_kind = word()
+    stall_yields = word()
+    """Times the armed stall gives up the processor; 0: it lasts ``stall_length`` ticks instead."""
     stall_length = word()
     fault = word()
     fault_one_in = word()
+    silent = word()
+    heartbeat = word()
+
+    crowded = word(line=True)
+    relaxed = word()
     relax_since = word()
     relax_last = word()
 
     opened = word(line=True)
     """Turns that this pCPU opened; 0: it is no opener."""
+    sightings_at = word()
+    """Address of the number of violations that this pCPU has sighted."""
     bin = word()
     """The offset tried in the last turn, or -1."""
     score = word()
     """The score that came with the last turn."""
     paid_next = word()
-    crowded = word()
-    heartbeat = word()
-    relaxed = word()
     stop_seen = word()
     """TSC when next_turn first saw the stop word; 0: not yet."""
 
@@ -218,8 +224,6 @@ class Local(Struct, line=True):
     """Ring of the bins that paid last."""
     kinds = words(32, line=True)
     """256 bytes: the kind of each vector."""
-    expected = words(MAX_PCPUS, line=True)
-    """The sequence number that the next frame of each sender must carry."""
     push = words(MAX_PCPUS, line=True)
     """The libzmq socket towards each pCPU."""
     sequence = words(MAX_PCPUS, line=True)

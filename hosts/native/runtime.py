@@ -1,0 +1,706 @@
+# mypy: allow-untyped-calls, allow-untyped-decorators
+
+"""The native host's part of the waist, in compiled Python: IPIs over ZeroMQ, waits, turns, disturbance.
+
+The rule of this file: **where nothing is due, nothing happens.** An interrupt point costs two loads while the doorbell
+shows what it is expected to show; no path does a locked operation or calls libzmq before the doorbell says that a frame
+is under way, because either would drain the store buffer and hide the races that this host exists to show.
+
+The order of the marks, each before the next: sent is counted, the doorbell rings (locked), the frame leaves; a frame
+arrives, its vector is pending, it is counted as taken. So whoever compares doorbell and taken never misses a frame, and
+no instrument sees one vanish in between.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import Any, Final
+
+from numba import njit
+
+from emu.accounting import CHECKS, RECORD_WORDS
+from emu.machine import MAX_PCPUS, Machine
+from emu.vectors import POSTED_INTR_VECTOR
+from emu.waist import BIT, fls64
+from hosts.native import structs as _structs  # noqa: F401 - teaches Numba what a Struct is
+from hosts.native import wire
+from hosts.native.layout import (
+    BINS,
+    FAULT_BEFORE_COUNT,
+    FRAME_WORDS,
+    KIND_SILENT,
+    NO_KIND,
+    PAID,
+    RECEIVE_WORDS,
+    REGIME_DELAYS,
+    REGIME_NONE,
+    SILENT_VECTOR,
+    HostCpu,
+    HostWords,
+    Local,
+    Run,
+    Turn,
+)
+from hosts.native.layout import HOST_OFFSET as _HOST_OFFSET
+from hosts.native.ops import (
+    byteswap,
+    call_address,
+    fence,
+    fetch_add,
+    load,
+    load_private,
+    load_u8,
+    local_address,
+    memory_address,
+    nanosleep,
+    pause,
+    rdtsc,
+    sched_yield,
+    shift_right_unsigned,
+    store,
+    store_private,
+    store_u8,
+    zmq_errno,
+    zmq_poll,
+    zmq_recv,
+    zmq_send,
+)
+
+AGAIN: Final = 1
+"""``ZMQ_DONTWAIT``."""
+READABLE: Final = 1
+"""``ZMQ_POLLIN``."""
+RECEIVE_BYTES: Final = 8 * RECEIVE_WORDS
+BURST: Final = 256
+"""Frames taken in one look at the socket: a flood of foreign ones cannot hold a pCPU."""
+UNDER_WAY: Final = 512
+"""Frames of one connection that may be under way; a sender above it waits for its target."""
+SEND_TRIES: Final = 100_000
+
+# Times are in ticks of the TSC, 2 to 4 to the nanosecond.
+POLL_GAP: Final = 1_000
+"""Between two empty looks at the socket: each is a system call."""
+EMPTIES_TO_YIELD: Final = 20
+"""Empty looks in a row before libzmq's own thread is let onto this processor."""
+SPIN: Final = 4_000
+YIELD: Final = 300_000
+NAP_NANOSECONDS: Final = 50_000
+IDLE_MILLISECONDS: Final = 1
+LOST_OPENER: Final = 3_000_000_000
+"""How long after the stop an actor believes that the opener of turns will still close them."""
+
+LEAD: Final = 400
+"""From the opening of a turn to its start: the line with the turn must reach the actors."""
+BIN_TICKS: Final = 32
+"""Width of the bins of offsets from the start that actors choose among."""
+JITTER: Final = 63
+
+DELAY_SHARE: Final = 3
+DELAY_TICKS: Final = 300
+DELAY_POINTS: Final = 31
+STARVE_SHARE: Final = 4_095
+STARVE_FROM: Final = 50_000
+STARVE_SPREAD: Final = 200_000
+STARVE_YIELDS: Final = 15
+
+SITE_TURN: Final = 0
+"""The site number of the interrupt point inside next_turn, which has no place in the source of ``emu/``."""
+
+_WIDE_TAG: Final = wire.UINT64 << 56 if wire.UINT64 < 0x80 else (wire.UINT64 - 256) << 56  # noqa: PLR2004
+_LOW_56: Final = (1 << 56) - 1
+_MULTIPLIER: Final = 0x2545F4914F6CDD1D
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile for the use of other compiled code only; never holds the GIL."""
+    return njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+
+
+# --- where things are --------------------------------------------------------------------------------------------
+
+
+@compiled
+def this_process() -> Local:
+    """Give the private words."""
+    return Local(local_address())
+
+
+@compiled
+def run_words(local: Local) -> Run:
+    """Give the words of the run."""
+    return Run(load_private(local.run_at))
+
+
+@compiled
+def own_words(local: Local) -> HostCpu:
+    """Give the shared words that this pCPU writes."""
+    return HostCpu(load_private(local.own_at))
+
+
+@compiled
+def words_of(cpu: int) -> HostCpu:
+    """Give the shared host words of a pCPU."""
+    return HostWords(memory_address() + _HOST_OFFSET).cpus[cpu]
+
+
+@compiled
+def bump(word: int) -> None:
+    """Count in a word that only this pCPU writes and others may read."""
+    store(word, load(word) + 1)
+
+
+@compiled
+def beat(local: Local) -> None:
+    """Show that this pCPU is alive."""
+    number = load_private(local.heartbeat) + 1
+    store_private(local.heartbeat, number)
+    store(own_words(local).heartbeat, number)
+
+
+# --- chance ------------------------------------------------------------------------------------------------------
+
+
+@compiled
+def draw(local: Local) -> int:
+    """Give 32 random bits (xorshift64*, the upper half)."""
+    x = load_private(local.random)
+    x ^= shift_right_unsigned(x, 12)
+    x ^= x << 25
+    x ^= shift_right_unsigned(x, 27)
+    store_private(local.random, x)
+    return shift_right_unsigned(x * _MULTIPLIER, 32)
+
+
+@compiled
+def choose(n: int) -> int:
+    """Pick a number below ``n`` (below 2^31), without a division."""
+    return (draw(this_process()) * n) >> 32
+
+
+# --- what is pending ---------------------------------------------------------------------------------------------
+
+
+@compiled
+def pending(local: Local) -> int:
+    """Tell whether a vector is pending (not 0)."""
+    own = own_words(local)
+    low = load_private(own.pending[0]) | load_private(own.pending[1])
+    return low | load_private(own.pending[2]) | load_private(own.pending[3])
+
+
+@compiled
+def expect(local: Local) -> None:
+    """Say at what doorbell an interrupt point has nothing to do. To be called after each change of what that depends on."""
+    idle = pending(local) == 0 and load_private(local.stall_points) == 0
+    store_private(local.expect, load_private(local.taken) if idle else -1)
+
+
+@compiled
+def under_way(local: Local) -> bool:
+    """Tell whether a frame to this pCPU has been counted and has not been taken."""
+    return load(load_private(local.doorbell_at)) != load_private(local.taken)
+
+
+@compiled
+def apic_pending() -> int:
+    """Tell whether a vector is pending, arrivals included."""
+    local = this_process()
+    if pending(local) != 0:
+        return 1
+    if not under_way(local):
+        return 0
+    receive_if_due(local)
+    return 1 if pending(local) != 0 else 0
+
+
+@compiled
+def apic_ack() -> int:
+    """Take the highest pending vector; -1 if there is none."""
+    local = this_process()
+    own = own_words(local)
+    index = 3
+    while index >= 0:
+        bits = load_private(own.pending[index])
+        if bits != 0:
+            highest = fls64(bits) - 1
+            store_private(own.pending[index], bits & ~BIT(highest))
+            expect(local)
+            return index * 64 + highest
+        index -= 1
+    return -1
+
+
+@compiled
+def ipis_in_flight() -> int:
+    """Tell whether a frame to this pCPU is under way; after all have called themselves silent none can be."""
+    local = this_process()
+    if load_private(local.markers) == load_private(local.pcpus):
+        return 0
+    return 1 if under_way(local) else 0
+
+
+# --- receiving ---------------------------------------------------------------------------------------------------
+
+
+@compiled
+def accept(local: Local, buffer: int, length: int) -> int:
+    """Judge a frame of ``length`` bytes; 1: it counts; 0: ignored. Reads no byte of one that has another length."""
+    if length != wire.FRAME_BYTES or load_private(buffer) != load_private(local.head):
+        return 0
+    middle = load_private(buffer + 8)
+    if middle & wire.MIDDLE_MASK != load_private(local.middle) or load_u8(buffer + wire.SEQUENCE_BYTE) != wire.UINT64:
+        return 0
+    sender = (middle >> wire.SENDER_SHIFT) & 0xFF
+    vector = (middle >> wire.VECTOR_SHIFT) & 0xFF
+    kind = load_u8(local.kinds.at + vector)
+    if sender >= load_private(local.pcpus) or kind == NO_KIND:
+        return 0
+    own = own_words(local)
+    sequence = (byteswap(load_private(buffer + wire.SEQUENCE_BYTE)) & _LOW_56) << 8
+    sequence |= load_u8(buffer + wire.FRAME_BYTES - 1)
+    if sequence != load(own.arrived[sender]):
+        return 0
+    if kind == KIND_SILENT:
+        store_private(local.markers, load_private(local.markers) + 1)
+        bump(own.markers)
+    else:
+        word = own.pending[vector >> 6]
+        store_private(word, load_private(word) | BIT(vector & 63))
+    bump(own.taken[kind * MAX_PCPUS + sender])
+    store(own.arrived[sender], sequence + 1)
+    taken = load_private(local.taken) + 1
+    store_private(local.taken, taken)
+    store(own.taken_total, taken)
+    return 1
+
+
+@compiled
+def receive(local: Local) -> int:
+    """Move what has arrived into the pending set; gives how many frames counted."""
+    own = own_words(local)
+    buffer = local.buffer.at
+    pull = load_private(local.pull)
+    counted = 0
+    for _ in range(BURST):
+        length = zmq_recv(pull, buffer, RECEIVE_BYTES, AGAIN)
+        if length < 0:
+            number = zmq_errno()
+            if number == errno.EINTR:
+                continue
+            if number != errno.EAGAIN:
+                store(own.error, number)
+            bump(own.empty_polls)
+            store_private(local.last_poll, rdtsc())
+            break
+        if accept(local, buffer, length) != 0:
+            counted += 1
+            if not under_way(local):
+                break
+        else:
+            bump(own.bad_frames)
+    bump(own.polls)
+    if counted != 0:
+        store_private(local.empties, 0)
+        expect(local)
+    return counted
+
+
+@compiled
+def receive_if_due(local: Local) -> None:
+    """Look at the socket, but not more often than makes sense; after some empty looks let libzmq's thread run."""
+    if rdtsc() - load_private(local.last_poll) < POLL_GAP:
+        return
+    if receive(local) != 0:
+        return
+    empties = load_private(local.empties) + 1
+    if empties >= EMPTIES_TO_YIELD:
+        sched_yield()
+        empties = 0
+    store_private(local.empties, empties)
+
+
+@compiled
+def attention(site: int) -> None:
+    """Do what an interrupt point finds due: an armed stall, then arrivals, then the handlers, if interrupts are on."""
+    local = this_process()
+    left = load_private(local.stall_points)
+    if left != 0:
+        store_private(local.stall_points, left - 1)
+        if left == 1:
+            stall(local)
+    enabled_at = load_private(local.irq_enabled_at)
+    if load_private(enabled_at) != 0:
+        if pending(local) == 0 and under_way(local):
+            receive_if_due(local)
+        root = load_private(local.root_at)
+        while pending(local) != 0 and load_private(enabled_at) != 0:
+            call_address(root, 0, site)
+    expect(local)
+
+
+# --- sending -----------------------------------------------------------------------------------------------------
+
+
+@compiled
+def send_IPI(cpu: int, vector: int) -> None:
+    """Count an IPI, ring the target's doorbell (which drains the store buffer), and put it onto the wire."""
+    local = this_process()
+    kind = load_u8(local.kinds.at + vector)
+    fault = load_private(local.fault)
+    if fault != 0 and vector == POSTED_INTR_VECTOR and choose(load_private(local.fault_one_in)) == 0:
+        bump(own_words(local).faulted)
+        if fault == FAULT_BEFORE_COUNT:
+            fence()
+        else:
+            count_sent(local, cpu, kind)
+        return
+    if load_private(local.sequence[cpu]) >= load_private(local.credit[cpu]):
+        throttle(local, cpu)
+    count_sent(local, cpu, kind)
+    if transmit(local, cpu, vector) == 0:
+        take_back(local, cpu, kind)
+
+
+@compiled
+def count_sent(local: Local, cpu: int, kind: int) -> None:
+    """Count a frame, then ring: who hears the doorbell finds it counted."""
+    own = own_words(local)
+    bump(own.sent[kind * MAX_PCPUS + cpu])
+    if load_private(local.silent) != 0:
+        bump(own.sent_late)
+    fetch_add(words_of(cpu).doorbell, 1)
+
+
+@compiled
+def take_back(local: Local, cpu: int, kind: int) -> None:
+    """Uncount a frame that libzmq did not take."""
+    word = own_words(local).sent[kind * MAX_PCPUS + cpu]
+    store(word, load(word) - 1)
+    fetch_add(words_of(cpu).doorbell, -1)
+
+
+@compiled
+def transmit(local: Local, cpu: int, vector: int) -> int:
+    """Fill in the frame to ``cpu`` and hand it to libzmq; 0: it refused for good (the supervisor sees the error)."""
+    frame = local.frames[cpu * FRAME_WORDS]
+    sequence = load_private(local.sequence[cpu])
+    store_u8(frame + wire.VECTOR_BYTE, vector)
+    store_private(frame + wire.SEQUENCE_BYTE, byteswap(_WIDE_TAG | sequence >> 8))
+    store_u8(frame + wire.FRAME_BYTES - 1, sequence)
+    socket = load_private(local.push[cpu])
+    number = 0
+    for _ in range(SEND_TRIES):
+        if zmq_send(socket, frame, wire.FRAME_BYTES, AGAIN) >= 0:
+            store_private(local.sequence[cpu], sequence + 1)
+            return 1
+        number = zmq_errno()
+        if number == errno.EAGAIN:
+            sched_yield()
+        elif number != errno.EINTR:
+            break
+    store(own_words(local).error, number)
+    return 0
+
+
+@compiled
+def throttle(local: Local, cpu: int) -> None:
+    """Wait until few enough frames to ``cpu`` are under way; own arrivals go into the pending set meanwhile.
+
+    Every pCPU that waits here takes what it is sent, so two that wait for each other both go on. The end of the run
+    lifts the bound.
+    """
+    arrived = words_of(cpu).arrived[load_private(local.cpu)]
+    sequence = load_private(local.sequence[cpu])
+    stop = run_words(local).stop
+    if sequence - load(arrived) >= UNDER_WAY:
+        bump(own_words(local).throttled)
+    while sequence - load(arrived) >= UNDER_WAY and load(stop) == 0:
+        beat(local)
+        if under_way(local):
+            receive(local)
+        sched_yield()
+    store_private(local.credit[cpu], max(load(arrived) + UNDER_WAY, sequence + 1))
+
+
+# --- waiting -----------------------------------------------------------------------------------------------------
+
+
+@compiled
+def nap(local: Local) -> None:
+    """Sleep a little: what is waited for is long in coming, and others need the processor."""
+    store_private(local.timespec[0], 0)
+    store_private(local.timespec[1], NAP_NANOSECONDS)
+    nanosleep(local.timespec[0], 0)
+
+
+@compiled
+def give_way(local: Local, waited: int) -> None:
+    """Wait a moment in a loop that has waited ``waited`` ticks: spin, then yield, then sleep."""
+    if waited < SPIN and load_private(local.crowded) == 0:
+        pause()
+        return
+    beat(local)
+    if waited < YIELD:
+        sched_yield()
+    else:
+        nap(local)
+
+
+@compiled
+def cpu_relax() -> None:
+    """Let others go on; a series of calls without much between them counts as one wait."""
+    local = this_process()
+    number = load_private(local.relaxed) + 1
+    store_private(local.relaxed, number)
+    if number & 15 != 0:
+        pause()
+        return
+    arm(local)
+    now = rdtsc()
+    if now - load_private(local.relax_last) > 2 * SPIN:
+        store_private(local.relax_since, now)
+    give_way(local, now - load_private(local.relax_since))
+    store_private(local.relax_last, rdtsc())
+
+
+@compiled
+def wait_for_interrupt() -> None:
+    """Idle: watch the doorbell, then let others run, then block on the socket; bounded, so the caller loops."""
+    local = this_process()
+    stop = run_words(local).stop
+    since = rdtsc()
+    beat(local)
+    while pending(local) == 0:
+        if under_way(local):
+            if receive(local) != 0:
+                return
+            sched_yield()
+        waited = rdtsc() - since
+        if waited >= YIELD:
+            poll_socket(local)
+            return
+        if load(stop) != 0:
+            sched_yield()
+            return
+        if waited < SPIN and load_private(local.crowded) == 0:
+            pause()
+        else:
+            sched_yield()
+
+
+@compiled
+def poll_socket(local: Local) -> None:
+    """Block until something is on the socket, for a bounded time, and take it."""
+    if zmq_poll(local.poll_item[0], 1, IDLE_MILLISECONDS) > 0:
+        receive(local)
+
+
+# --- time --------------------------------------------------------------------------------------------------------
+
+
+@compiled
+def deadline_after(delta: int) -> int:
+    """Give the TSC time ``delta`` ticks ahead."""
+    return rdtsc() + delta
+
+
+@compiled
+def deadline_passed(deadline: int) -> int:
+    """Tell whether a TSC time lies behind."""
+    return 1 if rdtsc() >= deadline else 0
+
+
+# --- disturbance -------------------------------------------------------------------------------------------------
+
+
+@compiled
+def arm(local: Local) -> None:
+    """Draw whether this pCPU is disturbed soon: at which of the next interrupt points, and for how long."""
+    regime = load_private(local.regime)
+    if regime == REGIME_NONE or load_private(local.stall_points) != 0:
+        return
+    bits = draw(local)
+    share = DELAY_SHARE if regime == REGIME_DELAYS else STARVE_SHARE
+    if bits & share != 0:
+        return
+    length = DELAY_TICKS if regime == REGIME_DELAYS else STARVE_SPREAD
+    least = 0 if regime == REGIME_DELAYS else STARVE_FROM
+    store_private(local.stall_yields, 1 + ((bits >> 20) & STARVE_YIELDS) if least != 0 and bits & (1 << 30) != 0 else 0)
+    store_private(local.stall_length, least + choose(length))
+    store_private(local.stall_points, 1 + ((bits >> 12) & DELAY_POINTS))
+    expect(local)
+
+
+@compiled
+def stall(local: Local) -> None:
+    """Be disturbed: the pCPU does nothing and takes nothing for a while."""
+    own = own_words(local)
+    since = rdtsc()
+    yields = load_private(local.stall_yields)
+    if yields != 0:
+        for _ in range(yields):
+            sched_yield()
+    else:
+        until = since + load_private(local.stall_length)
+        while rdtsc() < until:
+            pause()
+    bump(own.stalls)
+    store(own.stall_ticks, load(own.stall_ticks) + rdtsc() - since)
+    store_private(local.last_poll, 0)
+
+
+# --- the environment's turns -------------------------------------------------------------------------------------
+
+
+@compiled
+def run_goes_on() -> int:
+    """Tell whether the run has more turns. The opener that hears no closes them, so that no actor leaves too early."""
+    local = this_process()
+    run = run_words(local)
+    if load(run.stop) == 0:
+        return 1
+    if load_private(local.opened) != 0:
+        store(run.turn.closed, 1)
+    return 0
+
+
+@compiled
+def open_turn() -> int:
+    """Open the next turn, and wait for its start. Turns belong to pCPU 0; others that ask are given the current one."""
+    local = this_process()
+    arm(local)
+    turn = run_words(local).turn
+    if load_private(local.cpu) != 0:
+        return max(load(turn.number), 1)
+    number = load_private(local.opened) + 1
+    store_private(local.opened, number)
+    store(own_words(local).heartbeat, number)
+    start = rdtsc() + LEAD
+    store(turn.score, load_private(load_private(local.sightings_at)))
+    store(turn.start, start)
+    store(turn.number, number)
+    start += draw(local) & JITTER
+    while rdtsc() < start:
+        pass
+    return number
+
+
+@compiled
+def next_turn(seen: int) -> int:
+    """Wait for a turn after ``seen``, with interrupts taken, and then for this actor's moment in it."""
+    local = this_process()
+    arm(local)
+    run = run_words(local)
+    turn = run.turn
+    doorbell = load_private(local.doorbell_at)
+    since = 0
+    while True:
+        closed = load(turn.closed)  # before the number: a turn that was opened before they were closed is still taken
+        number = load(turn.number)
+        if number > seen:
+            break
+        if closed != 0 or opener_is_lost(local, run) != 0:
+            return 0
+        if load(doorbell) != load_private(local.expect):
+            attention(SITE_TURN)
+        now = rdtsc()
+        if since == 0:
+            since = now
+        give_way(local, now - since)
+    learn(local, turn, number)
+    at = load(turn.start) + pick(local)
+    while rdtsc() < at:
+        pass
+    return number
+
+
+@compiled
+def opener_is_lost(local: Local, run: Run) -> int:
+    """Tell whether the run was over long ago and nobody closed the turns."""
+    if load(run.stop) == 0:
+        return 0
+    seen = load_private(local.stop_seen)
+    if seen == 0:
+        store_private(local.stop_seen, rdtsc())
+        return 0
+    return 1 if rdtsc() - seen > LOST_OPENER else 0
+
+
+@compiled
+def learn(local: Local, turn: Turn, number: int) -> None:
+    """Remember the offset of the last turn as one that paid if the opener has sighted something since.
+
+    The bins that paid last are a ring, and half of all offsets are drawn from it: in proportion to how often each bin
+    paid, forgetting what was so some seconds ago (processors move near and far).
+    """
+    score = load(turn.score)
+    if score > load_private(local.score):
+        tried = load_private(local.bin)
+        if tried >= 0:
+            at = load_private(local.paid_next)
+            store_private(local.paid[at & (PAID - 1)], tried)
+            store_private(local.paid_next, at + 1)
+    store_private(local.score, score)
+
+
+@compiled
+def pick(local: Local) -> int:
+    """Draw this turn's offset from the start: any, or near one that paid."""
+    bits = draw(local)
+    paid = min(load_private(local.paid_next), PAID)
+    tried = (bits >> 8) & (BINS - 1)
+    if paid != 0 and bits & 1 != 0:
+        tried = load_private(local.paid[(((bits >> 8) & 0xFFFF) * paid) >> 16])
+    store_private(local.bin, tried)
+    return tried * BIN_TICKS + ((bits >> 24) & (BIN_TICKS - 1))
+
+
+# --- the end -----------------------------------------------------------------------------------------------------
+
+
+@compiled
+def say_silent() -> None:
+    """Send the last frame of every connection."""
+    local = this_process()
+    own = own_words(local)
+    if load_private(local.silent) != 0:
+        return
+    for cpu in range(load_private(local.pcpus)):
+        count_sent(local, cpu, KIND_SILENT)
+        if transmit(local, cpu, SILENT_VECTOR) == 0:
+            take_back(local, cpu, KIND_SILENT)
+    store_private(local.silent, 1)
+    store(own.silent, 1)
+
+
+@compiled
+def all_silent() -> int:
+    """Tell whether the last frame of every connection to this pCPU has arrived."""
+    local = this_process()
+    if load_private(local.markers) == load_private(local.pcpus):
+        return 1
+    if under_way(local):
+        receive(local)
+    sched_yield()
+    return 1 if load_private(local.markers) == load_private(local.pcpus) else 0
+
+
+NATIVE: Final[dict[str, Any]] = {
+    "attention": attention,
+    "send_IPI": send_IPI,
+    "apic_pending": apic_pending,
+    "apic_ack": apic_ack,
+    "wait_for_interrupt": wait_for_interrupt,
+    "cpu_relax": cpu_relax,
+    "ipis_in_flight": ipis_in_flight,
+    "choose": choose,
+    "deadline_after": deadline_after,
+    "deadline_passed": deadline_passed,
+    "run_goes_on": run_goes_on,
+    "open_turn": open_turn,
+    "next_turn": next_turn,
+    "say_silent": say_silent,
+    "all_silent": all_silent,
+}
+"""The compiled functions by the waist's names, and ``attention``, which interrupt points call."""
