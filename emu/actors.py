@@ -13,10 +13,9 @@ from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST
 from emu.waist import choose, local_read, mark, next_turn, peek, say_silent, smp_processor_id
 from emu.x86 import kvm_arch_vcpu_ioctl_run
 
-ACT_POST: Final = 1
-ACT_KICK: Final = 2
-ACT_DEVICE: Final = 4
-ACTOR_MENU_ITEMS: Final = 3
+ACT_POST: Final = 0
+ACT_KICK: Final = 1
+ACT_DEVICE: Final = 2
 
 
 def pcpu_thread() -> None:
@@ -44,10 +43,7 @@ def actor_thread(vcpu: Vcpu) -> None:
 
 def act(vcpu: Vcpu) -> None:
     """Take one action from the scenario's menu."""
-    menu = local_read(config().actor_menu)
-    item = 1 << choose(ACTOR_MENU_ITEMS) if menu != ACT_POST else ACT_POST
-    while menu & item == 0:
-        item = 1 << choose(ACTOR_MENU_ITEMS)
+    item = local_read(config().actor_menu[choose(local_read(config().actor_items))])
     if item == ACT_POST:
         post(vcpu, SLOT_POST + choose(POST_SLOTS))
     elif item == ACT_KICK:

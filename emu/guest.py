@@ -32,19 +32,18 @@ from emu.waist import (
     smp_processor_id,
 )
 
-GUEST_CPUID: Final = 1
+GUEST_CPUID: Final = 0
 """Exit for nothing: leaves the fastpath loop, so that the next entry is a full one."""
-GUEST_HLT: Final = 2
-GUEST_ARM_NOW: Final = 4
+GUEST_HLT: Final = 1
+GUEST_ARM_NOW: Final = 2
 """WRMSR TSC_DEADLINE with a deadline that has passed: the ``tscdeadline_immed`` of the benchmarks."""
-GUEST_ARM_LATER: Final = 8
+GUEST_ARM_LATER: Final = 3
 """A deadline ahead: the preemption timer exits."""
-GUEST_SELF_IPI: Final = 16
-GUEST_ICR: Final = 32
+GUEST_SELF_IPI: Final = 4
+GUEST_ICR: Final = 5
 """An IPI to another vCPU through the x2APIC ICR fastpath."""
-GUEST_NOTHING: Final = 64
+GUEST_NOTHING: Final = 6
 """Stay in: what is posted must reach the guest without any exit."""
-GUEST_MENU_ITEMS: Final = 7
 
 PATIENCE: Final = 400
 """Guest steps that a dwelling stay waits for IPIs in flight; when it ends the stay has no verdict."""
@@ -131,10 +130,7 @@ def turn_over(turn: int) -> int:
 
 def guest_action(vcpu: Vcpu) -> int:
     """Take one action from the scenario's menu."""
-    menu = local_read(config().guest_menu)
-    item = 1 << choose(GUEST_MENU_ITEMS)
-    while menu & item == 0:
-        item = 1 << choose(GUEST_MENU_ITEMS)
+    item = local_read(config().guest_menu[choose(local_read(config().guest_items))])
     if item == GUEST_HLT:
         return guest_halt(vcpu)
     if item == GUEST_ARM_NOW:

@@ -14,6 +14,7 @@ from emu.vectors import SLOTS
 from emu.waist import memory, smp_processor_id
 
 MAX_PCPUS: Final = 64
+MENU_ITEMS: Final = 16
 
 
 class PiDesc(Struct, line=True):
@@ -150,10 +151,12 @@ class Config(Struct, line=True):
     vcpus = word()
     policy = word()
     mutation = word()
-    guest_menu = word()
-    """Bit set of what the guest does besides handling interrupts (see emu.guest)."""
-    actor_menu = word()
-    """Bit set of what the other pCPUs do in a turn (see emu.actors)."""
+    guest_items = word()
+    guest_menu = words(MENU_ITEMS)
+    """What the guest draws its actions from (see emu.guest); an item listed twice is drawn twice as often."""
+    actor_items = word()
+    actor_menu = words(MENU_ITEMS)
+    """What the other pCPUs draw from in a turn (see emu.actors)."""
     acts_per_turn = word()
     slow_timer = word()
     """1: timers expire as before v5.8, through ``pending`` and the slow loop."""

@@ -26,8 +26,8 @@ class Scenario:
     name: str
     about: str
     origin: str
-    guest_menu: int
-    actor_menu: int = 0
+    guest_menu: tuple[int, ...]
+    actor_menu: tuple[int, ...] = ()
     acts_per_turn: int = 1
     pcpus: int = 2
     grows: bool = True
@@ -41,7 +41,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "timer-fastpath",
         "the preemption timer expires and the fastpath posts to its own vCPU",
         "26efe2fd92e5",
-        GUEST_ARM_LATER,
+        (GUEST_ARM_LATER,),
         pcpus=1,
         grows=False,
         windows=("self-post-sees-in-guest",),
@@ -50,7 +50,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "tscdeadline-immed",
         "WRMSR TSC_DEADLINE in the past: the shape of kvm-unit-tests' tscdeadline_immed",
         "379a3c8ee444",
-        GUEST_ARM_NOW,
+        (GUEST_ARM_NOW,),
         pcpus=1,
         grows=False,
         windows=("self-post-sees-in-guest",),
@@ -59,7 +59,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "timer-slowpath",
         "the same timer as before v5.8: pending++ and the slow loop",
         "before 26efe2fd92e5",
-        GUEST_ARM_LATER,
+        (GUEST_ARM_LATER,),
         pcpus=1,
         grows=False,
         slow_timer=True,
@@ -69,8 +69,12 @@ SCENARIOS: tuple[Scenario, ...] = (
         "remote-post",
         "one to N-1 pCPUs post to a vCPU that enters, runs and exits",
         "a20ed54d6e47",
-        GUEST_CPUID | GUEST_SELF_IPI | GUEST_NOTHING,
-        ACT_POST,
+        (
+            GUEST_CPUID,
+            GUEST_SELF_IPI,
+            GUEST_NOTHING,
+        ),
+        (ACT_POST,),
         acts_per_turn=3,
         windows=("post-sees-in-guest", "post-sees-outside", "sync-finds-on", "notified-in-guest"),
     ),
@@ -78,8 +82,13 @@ SCENARIOS: tuple[Scenario, ...] = (
         "self-vs-remote",
         "remote posts against the timer fastpath's post to its own vCPU",
         "9b44423bf4c8",
-        GUEST_CPUID | GUEST_ARM_NOW | GUEST_ARM_LATER | GUEST_NOTHING,
-        ACT_POST,
+        (
+            GUEST_CPUID,
+            GUEST_ARM_NOW,
+            GUEST_ARM_LATER,
+            GUEST_NOTHING,
+        ),
+        (ACT_POST,),
         acts_per_turn=3,
         windows=("self-post-sees-in-guest", "post-sees-in-guest", "self-and-remote-in-one-sync"),
     ),
@@ -87,8 +96,12 @@ SCENARIOS: tuple[Scenario, ...] = (
         "device-irq",
         "a remapped device interrupt is handled, and posts, on the target's own pCPU",
         "fdba608f15e2",
-        GUEST_CPUID | GUEST_HLT | GUEST_ARM_NOW,
-        ACT_DEVICE,
+        (
+            GUEST_CPUID,
+            GUEST_HLT,
+            GUEST_ARM_NOW,
+        ),
+        (ACT_DEVICE,),
         acts_per_turn=2,
         windows=("irq-between-check-and-sleep",),
     ),
@@ -96,8 +109,11 @@ SCENARIOS: tuple[Scenario, ...] = (
         "halt-wake",
         "a halting guest against remote posts: the Dekker pair of sleeper and waker",
         "rcuwait, fact 3.5",
-        GUEST_CPUID | GUEST_HLT,
-        ACT_POST,
+        (
+            GUEST_CPUID,
+            GUEST_HLT,
+        ),
+        (ACT_POST,),
         acts_per_turn=2,
         windows=("wake-finds-waiter", "wake-before-sleep"),
     ),
@@ -105,8 +121,15 @@ SCENARIOS: tuple[Scenario, ...] = (
         "kick",
         "a request maker kicks the vCPU against entry, exit, fastpath and posts",
         "vcpu-requests.rst",
-        GUEST_CPUID | GUEST_ARM_NOW | GUEST_NOTHING,
-        ACT_POST | ACT_KICK,
+        (
+            GUEST_CPUID,
+            GUEST_ARM_NOW,
+            GUEST_NOTHING,
+        ),
+        (
+            ACT_POST,
+            ACT_KICK,
+        ),
         acts_per_turn=4,
         windows=(
             "self-post-sees-exiting",
@@ -119,7 +142,14 @@ SCENARIOS: tuple[Scenario, ...] = (
         "all-to-all",
         "every pCPU runs a vCPU, all post to all through the ICR fastpath, timers on",
         "fact 5.4",
-        GUEST_CPUID | GUEST_HLT | GUEST_ARM_NOW | GUEST_ARM_LATER | GUEST_SELF_IPI | GUEST_ICR,
+        (
+            GUEST_CPUID,
+            GUEST_HLT,
+            GUEST_ARM_NOW,
+            GUEST_ARM_LATER,
+            GUEST_SELF_IPI,
+            GUEST_ICR,
+        ),
         every_pcpu_runs_a_vcpu=True,
         windows=("post-sees-in-guest", "post-sees-outside", "self-post-sees-in-guest"),
     ),

@@ -6,7 +6,9 @@ from typing import Protocol
 
 from emu.machine import Machine
 from emu.memory import Word
+from emu.mutations import Mutation
 from emu.posted_intr import pi_control
+from emu.scenarios import Scenario
 from emu.vectors import POSTED_INTR_VECTOR
 
 
@@ -31,3 +33,18 @@ def power_on(machine: Machine, pcpus: int, vcpus: int, poke: Poke) -> None:
         poke(vcpu.apic.enabled, 1)
         poke(vcpu.guest.rflags_if, 1)
         poke(vcpu.pi_desc.control, pi_control(POSTED_INTR_VECTOR, i))
+
+
+def choose_race(machine: Machine, scenario: Scenario, policy: int, mutation: Mutation | None, poke: Poke) -> None:
+    """Write what is raced into the configuration."""
+    config = machine.config
+    poke(config.policy, policy)
+    poke(config.mutation, mutation.number if mutation else 0)
+    poke(config.acts_per_turn, scenario.acts_per_turn)
+    poke(config.slow_timer, int(scenario.slow_timer))
+    poke(config.guest_items, len(scenario.guest_menu))
+    poke(config.actor_items, len(scenario.actor_menu))
+    for i, item in enumerate(scenario.guest_menu):
+        poke(config.guest_menu[i], item)
+    for i, item in enumerate(scenario.actor_menu):
+        poke(config.actor_menu[i], item)
