@@ -1,0 +1,220 @@
+"""A user's own rule: one plain function of a file, checked, and given names that do not clash with the protocol's.
+
+The file is read, not run: what the function reaches is taken out of it (helpers, constants, imports from ``emu``),
+and anything else in the file does not matter. Every refusal is one :class:`PolicyError` with file and line.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import importlib
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FunctionType
+from typing import Final, NewType
+
+from hosts.language import WORD_MAX, WORD_MIN, Origin, PolicyError, check_language, local_names, parameters, walk
+from hosts.scope import PRIMITIVES, Scope
+
+ENTRY: Final = "user_kvm_vcpu_trigger_posted_interrupt"
+"""The name by which the protocol calls a user's rule."""
+
+_PREFIX: Final = "user_"
+_PARAMETERS: Final = 2
+_EXAMPLE: Final = "def policy(vcpu: Vcpu, vec: int) -> None"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A user's rule and what it reaches, under the names that they have in the program."""
+
+    source: bytes
+    origin: Origin
+    functions: dict[str, ast.FunctionDef]
+    values: dict[str, object]
+
+
+def read_policy(spec: str, scope: Scope, packages: Collection[str]) -> Policy:
+    """Read and check the rule that ``spec`` (``path/to/file.py:function``) names."""
+    path, colon, name = spec.rpartition(":")
+    if not colon or not path or not name:
+        raise PolicyError(spec, 1, "a policy is given as path/to/file.py:function")
+    origin = Origin(path, PolicyError)
+    try:
+        source = Path(path).read_bytes()
+        module = ast.parse(source, path)
+    except OSError as error:
+        origin.refuse(None, f"cannot be read: {error.strerror or error}")
+    except SyntaxError as error:
+        raise PolicyError(path, error.lineno or 1, f"is not Python: {error.msg}") from None
+    except ValueError as error:
+        origin.refuse(None, f"is not Python: {error}")
+    reader = _Reader(origin, _Bindings(module, origin), scope, packages)
+    reader.entry(name)
+    return Policy(source, origin, reader.functions, reader.values)
+
+
+class _Bindings:
+    """What the names of a file stand for."""
+
+    def __init__(self, module: ast.Module, origin: Origin) -> None:
+        self.origin = origin
+        self.plain: dict[str, ast.stmt] = {}
+        self.unclear: dict[str, ast.AST] = {}
+        for statement in module.body:
+            names = _plainly_bound(statement)
+            for name in names or _bound_somehow(statement):
+                if not names or name in self.plain:
+                    self.unclear.setdefault(name, statement)
+                self.plain.setdefault(name, statement)
+
+    def get(self, name: str) -> ast.stmt | None:
+        """Give the one statement that binds a name, or None if the file does not."""
+        if name in self.unclear:
+            self.origin.refuse(self.unclear[name], f"{name} has no single, plain definition in this file")
+        return self.plain.get(name)
+
+    def functions(self) -> list[str]:
+        """Give the names of the file's functions."""
+        return [name for name, statement in self.plain.items() if isinstance(statement, ast.FunctionDef)]
+
+
+def _plainly_bound(statement: ast.stmt) -> list[str]:
+    match statement:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.ImportFrom(names=aliases):
+            return [alias.asname or alias.name for alias in aliases]
+        case ast.Import(names=aliases):
+            return [alias.asname or alias.name.partition(".")[0] for alias in aliases]
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
+            return [name]
+    return []
+
+
+def _bound_somehow(statement: ast.stmt) -> set[str]:
+    bound: set[str] = set()
+    for node in ast.walk(statement):
+        if isinstance(node, ast.stmt):
+            bound.update(_plainly_bound(node))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
+            bound.add(node.id)
+    return bound
+
+
+@dataclass
+class _Reader:
+    """Takes out of the file what the rule reaches."""
+
+    origin: Origin
+    file: _Bindings
+    scope: Scope
+    packages: Collection[str]
+    functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
+    values: dict[str, object] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    """The program's name of each of the file's."""
+
+    def entry(self, name: str) -> None:
+        """Take the rule itself."""
+        statement = self.file.get(name)
+        if statement is None:
+            there = ", ".join(self.file.functions()) or "none"
+            self.origin.refuse(None, f"there is no function {name}; functions here: {there}")
+        if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            self.origin.refuse(statement, f"{name} is not a plain function ({_EXAMPLE})")
+        self.names[name] = ENTRY
+        self.function(statement, ENTRY)
+        if len(parameters(self.functions[ENTRY])) != _PARAMETERS or statement.args.defaults:
+            self.origin.refuse(statement, f"{name} does not take exactly two parameters ({_EXAMPLE})")
+
+    def function(self, statement: ast.FunctionDef | ast.AsyncFunctionDef, flat: str) -> None:
+        """Take one of the file's functions, and what it reaches."""
+        check_language(statement, self.origin)
+        assert isinstance(statement, ast.FunctionDef)  # noqa: S101 - check_language refuses the others
+        new = self.functions[flat] = copy.deepcopy(statement)
+        new.name = flat
+        local = local_names(new)
+        for node in walk(*new.body):
+            if isinstance(node, ast.Name) and node.id not in local:
+                node.id = self.name(node, node.id)
+
+    def name(self, node: ast.AST, name: str) -> str:
+        """Give the program's name for a name that is not local."""
+        if name in self.names:
+            return self.names[name]
+        statement = self.file.get(name)
+        match statement:
+            case None:
+                return name
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self.names[name] = flat = self.free(name)
+                self.function(statement, flat)
+            case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
+                self.names[name] = flat = self.free(name)
+                self.values[flat] = self.constant(name, value)
+            case ast.ImportFrom(names=aliases):
+                alias = next(alias for alias in aliases if (alias.asname or alias.name) == name)
+                self.names[name] = self.imported(statement, alias.name, name)
+            case _:
+                self.origin.refuse(node, f"{name} is not a function, a constant or an import from emu")
+        return self.names[name]
+
+    def free(self, name: str) -> str:
+        """Give a name that nothing in the program has."""
+        flat = _PREFIX + name
+        while flat == ENTRY or any(flat in taken for taken in (self.scope.values, self.scope.functions, self.values)):
+            flat += "_"
+        return flat
+
+    def constant(self, name: str, value: ast.expr) -> object:
+        """Work out a constant of the file."""
+        for node in walk(value):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                self.name(node, node.id)
+            elif not isinstance(node, _IN_CONSTANTS):
+                self.origin.refuse(node, f"{name} is not a constant made of whole numbers")
+        known = {own: self.anything(flat) for own, flat in self.names.items()}
+        try:
+            code = compile(ast.Expression(value), self.origin.file, "eval")
+            result = eval(code, {"__builtins__": {}, **self.scope.values, **known})  # noqa: S307 - nothing can be called
+        except (ArithmeticError, TypeError, ValueError, NameError) as error:
+            self.origin.refuse(value, f"{name} cannot be worked out: {error}")
+        if not _is_plain(result):
+            self.origin.refuse(value, f"{name} is not a signed 64-bit number, or a tuple of such")
+        return result
+
+    def anything(self, flat: str) -> object:
+        """Give the value of a program's name, whoever brought it in."""
+        return self.values.get(flat, self.scope.values.get(flat))
+
+    def imported(self, statement: ast.ImportFrom, name: str, own: str) -> str:
+        """Give the program's name of something that the file imports as ``own``."""
+        module = statement.module or ""
+        if statement.level or module.partition(".")[0] not in self.packages:
+            self.origin.refuse(statement, f"{own} is imported from {module or 'here'}: a policy imports from emu only")
+        try:
+            value = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError):
+            self.origin.refuse(statement, f"{module} has no {name}")
+        if isinstance(value, FunctionType):
+            if name not in self.scope.functions and PRIMITIVES.get(name) is not value:
+                self.origin.refuse(statement, f"{name} of {module} is no function of the protocol")
+        elif not isinstance(value, type | NewType) and not _is_plain(value):
+            self.origin.refuse(statement, f"{name} of {module} is no function, struct or number")
+        elif self.scope.values.get(name) is not value:
+            flat = self.free(own)
+            self.values[flat] = value
+            return flat
+        return name
+
+
+_IN_CONSTANTS: Final = (ast.Constant, ast.UnaryOp, ast.BinOp, ast.Tuple, ast.operator, ast.unaryop, ast.expr_context)
+
+
+def _is_plain(value: object) -> bool:
+    """Tell whether a value is a word or a tuple of words."""
+    items = value if isinstance(value, tuple) else (value,)
+    return all(isinstance(item, int) and WORD_MIN <= item <= WORD_MAX for item in items)
