@@ -93,7 +93,8 @@ def next_turn_or_end(vcpu: Vcpu) -> int:
     guest = vcpu.guest
     if run_goes_on() != 0:
         count(ROUNDS)
-        local_write(guest.turn, open_turn())
+        if local_read(config().pcpus) != 1:
+            local_write(guest.turn, open_turn())
         local_write(guest.actions_left, 1 + choose(3))
         local_write(guest.patience, PATIENCE if choose(16) == 0 else 0)
         return 0

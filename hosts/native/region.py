@@ -7,6 +7,7 @@ from where the kernel puts anything; a process in which it is taken is told so.
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import errno
 import mmap
@@ -81,6 +82,11 @@ def local() -> Local:
     return Local(LOCAL_AT)
 
 
+def machine() -> Machine:
+    """Give the machine."""
+    return Machine(MEMORY_AT)
+
+
 def host_words() -> HostWords:
     """Give the shared host words."""
     return HostWords(MEMORY_AT + HOST_OFFSET)
@@ -124,6 +130,13 @@ class SharedMemory:
         """Look at ``count`` words from the address that they have for compiled code."""
         index = (word - MEMORY_AT) // WORD_BYTES
         return self.words[index : index + count]
+
+    def copy(self) -> SharedMemory:
+        """Give a copy of the words, which no process shares."""
+        other = copy.copy(self)
+        other.fd, other.words = -1, self.words.copy()
+        del other._map
+        return other
 
     def close(self) -> None:
         """Let go; whoever still looks at :attr:`words` keeps the mapping alive, nothing else."""

@@ -28,6 +28,7 @@ from hosts.native import wire
 from hosts.native.layout import (
     BINS,
     FAULT_BEFORE_COUNT,
+    FIRST_IPI_VECTOR,
     FRAME_WORDS,
     KIND_SILENT,
     NO_KIND,
@@ -69,8 +70,6 @@ from hosts.native.ops import (
 
 AGAIN: Final = 1
 """``ZMQ_DONTWAIT``."""
-READABLE: Final = 1
-"""``ZMQ_POLLIN``."""
 RECEIVE_BYTES: Final = 8 * RECEIVE_WORDS
 BURST: Final = 256
 """Frames taken in one look at the socket: a flood of foreign ones cannot hold a pCPU."""
@@ -302,6 +301,7 @@ def receive(local: Local) -> int:
     bump(own.polls)
     if counted != 0:
         store_private(local.empties, 0)
+        store_private(local.relax_since, 0)
         expect(local)
     return counted
 
@@ -346,6 +346,9 @@ def attention(site: int) -> None:
 def send_IPI(cpu: int, vector: int) -> None:
     """Count an IPI, ring the target's doorbell (which drains the store buffer), and put it onto the wire."""
     local = this_process()
+    if vector < FIRST_IPI_VECTOR:
+        store(own_words(local).error, errno.EINVAL)
+        return
     kind = load_u8(local.kinds.at + vector)
     fault = load_private(local.fault)
     if fault != 0 and vector == POSTED_INTR_VECTOR and choose(load_private(local.fault_one_in)) == 0:
@@ -449,7 +452,7 @@ def give_way(local: Local, waited: int) -> None:
 
 @compiled
 def cpu_relax() -> None:
-    """Let others go on; a series of calls without much between them counts as one wait."""
+    """Let others go on; a series of calls with nothing achieved between them counts as one wait."""
     local = this_process()
     number = load_private(local.relaxed) + 1
     store_private(local.relaxed, number)
@@ -458,9 +461,11 @@ def cpu_relax() -> None:
         return
     arm(local)
     now = rdtsc()
-    if now - load_private(local.relax_last) > 2 * SPIN:
+    since = load_private(local.relax_since)
+    if since == 0 or now - load_private(local.relax_last) > 2 * SPIN:
         store_private(local.relax_since, now)
-    give_way(local, now - load_private(local.relax_since))
+        since = now
+    give_way(local, now - since)
     store_private(local.relax_last, rdtsc())
 
 
@@ -575,7 +580,8 @@ def open_turn() -> int:
         return max(load(turn.number), 1)
     number = load_private(local.opened) + 1
     store_private(local.opened, number)
-    store(own_words(local).heartbeat, number)
+    store_private(local.relax_since, 0)
+    beat(local)
     start = rdtsc() + LEAD
     store(turn.score, load_private(load_private(local.sightings_at)))
     store(turn.start, start)
