@@ -1,0 +1,79 @@
+"""The program that a pCPU process runs: the loaded protocol over the host's functions, and its one way in.
+
+Where the protocol calls a primitive of the waist, compiled code holds the few instructions of
+:mod:`hosts.native.lowering` or the host's function of that name from :mod:`hosts.native.runtime`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any, Final
+
+from emu import waist
+from hosts.loader import Program
+from hosts.native import runtime, symbols
+from hosts.native.layout import Local
+from hosts.native.ops import load, load_private, local_address
+from hosts.native.unit import Progress, Unit, cold
+
+ROOT: Final = "pcpu_main"
+"""The exported function ``int64 pcpu_main(int64 role, int64 argument)``."""
+
+TAKE_INTERRUPT, LIVE, PROVE = range(3)
+"""Its roles: take one pending interrupt; live the life of a pCPU in a run; give the argument back."""
+
+_attention = cold(runtime.NATIVE["attention"])
+
+
+def smp_processor_id() -> int:
+    """Read the number of this process's pCPU: one ordinary load."""
+    return load_private(Local(local_address()).cpu)
+
+
+def interrupt_point(site: int) -> None:
+    """Look whether anything is due: where nothing is, one word of the own doorbell's line and two private ones."""
+    local = Local(local_address())
+    if load(load_private(local.doorbell_at)) != load_private(local.expect):
+        _attention(site)
+
+
+def pcpu_main(role: int, argument: int) -> int:
+    """Do what the role says; -1 for a role that does not exist."""
+    if role == TAKE_INTERRUPT:
+        common_interrupt()  # type: ignore[name-defined]  # noqa: F821 - the program's
+        return 0
+    if role == LIVE:
+        pcpu_thread()  # type: ignore[name-defined]  # noqa: F821
+        return 0
+    return argument if role == PROVE else -1
+
+
+def host_functions() -> dict[Any, Callable[..., Any]]:
+    """Give the host's functions, by the primitives of the waist that they stand for."""
+    own: dict[str, Any] = {"smp_processor_id": smp_processor_id, "interrupt_point": interrupt_point}
+    return {getattr(waist, name): value for name, value in {**own, **runtime.NATIVE}.items() if hasattr(waist, name)}
+
+
+def unit_of(program: Program, roots: Mapping[str, Callable[..., Any]] | None = None) -> Unit:
+    """Give the program as a compilation unit; ``roots`` are further ways in, for tests and benches.
+
+    A root's names lead into the program's namespace.
+    """
+    names = {**globals(), **program.namespace}
+    return Unit({name: _in(names, root) for name, root in {ROOT: pcpu_main, **(roots or {})}.items()}, host_functions())
+
+
+def compile_program(program: Program, progress: Progress | None = None) -> bytes:
+    """Compile the program into an object file for the fixed addresses of this host."""
+    unit = unit_of(program)
+    unit.compile(progress)
+    addresses = {name: symbols.symbols()[name] for name in ("pirace_memory", "pirace_local")}
+    return unit.object_code(addresses, symbols.symbols())
+
+
+def _in(names: Mapping[str, Any], function: Callable[..., Any]) -> FunctionType:
+    assert isinstance(function, FunctionType)  # noqa: S101
+    moved = FunctionType(function.__code__, {**function.__globals__, **names}, function.__name__, function.__defaults__)
+    moved.__module__, moved.__annotations__ = function.__module__, function.__annotations__
+    return moved

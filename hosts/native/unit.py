@@ -1,0 +1,300 @@
+# mypy: allow-untyped-calls
+
+"""Compiles functions that call each other into one object file.
+
+Numba's own way (a dispatcher and a library for each function) links and optimises each function together with all
+that it calls, so its cost grows with the square of the depth. Here a call is what it is in C: the callee's name and
+signature, the latter read from its annotations. Numba turns each function into a piece of LLVM's language by itself,
+once, in any order; the pieces are put together, optimised and turned into machine code once. So functions may call
+each other in circles, a piece may be kept from an earlier build, and what comes out is one relocatable object that is
+loaded without Numba (:mod:`hosts.native.image`).
+
+Used of Numba: ``compile_extra`` with a library of ours and ``Flags.no_compile``, a target context with a name mangler
+of ours, and the library's text.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dis
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any, Final, cast
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba.core import cgutils, compiler, errors, types
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
+from numba.extending import models, register_model
+
+from hosts.native import lowering as _lowering  # noqa: F401 - registers what the waist means
+from hosts.native.image import target_machine
+from hosts.native.signatures import CompileError, annotated, check_words, place, widened, with_names
+
+_COLD: Final = "pirace_cold"
+
+Progress = Callable[[int, int, str], None]
+"""Called before each function: its number, how many there are, its name."""
+
+
+def cold(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep the function out of line wherever it is called: what an interrupt point calls when something is due."""
+    setattr(plain(function), _COLD, True)
+    return function
+
+
+def plain(value: Any) -> Any:
+    """Give the Python function behind one that Numba has wrapped."""
+    return getattr(value, "py_func", value)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One function in LLVM's language, and the code of Numba's own that it calls (``max``, ``in``)."""
+
+    text: str
+    helpers: tuple[str, ...] = ()
+
+
+class _Callee(types.Callable, types.Opaque):
+    """The type of a function of a unit: calling it is calling its symbol."""
+
+    def __init__(self, unit: Unit, function: FunctionType, symbol: str) -> None:
+        self.unit = unit
+        self.function = function
+        self.symbol = symbol
+        self.signature: Any = None
+        super().__init__(name=f"function({symbol}, {id(unit)})")
+
+    @property
+    def key(self) -> Any:
+        """Tell functions apart as Python does."""
+        return self.function
+
+    def get_call_type(self, _context: Any, args: tuple[Any, ...], kws: Any) -> Any:
+        """Give the signature; a function without annotations is compiled for its first caller."""
+        if self.signature is None:
+            if kws:
+                raise errors.TypingError(f"{self.function.__name__} has no annotations: no keyword arguments")
+            self.unit._translate(self, tuple(widened(arg) for arg in args))  # noqa: SLF001 - of this module
+        return self.signature
+
+    def get_call_signatures(self) -> Any:
+        """List the signatures for an error message."""
+        return [self.signature], False
+
+    def get_impl_key(self, _signature: Any) -> Any:
+        """Give each function a lowering of its own."""
+        return self.function
+
+    def lower(self, context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        """Emit the call."""
+        status, result = self.call(context, builder, args)
+        with cgutils.if_unlikely(builder, status.is_error):
+            context.call_conv.return_status_propagate(builder, status)
+        return result
+
+    def call(self, context: Any, builder: Any, args: Any) -> Any:
+        """Emit the call; give how it ended, and the result."""
+        convention, module = context.call_conv, builder.module
+        result, parameters = self.signature.return_type, self.signature.args
+        function = module.globals.get(self.symbol)
+        if function is None:
+            function = ir.Function(module, convention.get_function_type(result, parameters), self.symbol)
+        return convention.call_function(builder, function, result, parameters, args)
+
+
+register_model(_Callee)(models.OpaqueModel)
+
+
+class Unit:
+    """The functions reachable from some exported ones, on their way to one object file.
+
+    ``exports`` become C functions ``int64 name(int64, ...)``. ``instead`` gives functions that are compiled where
+    another one is called: the host's for the waist's.
+    """
+
+    def __init__(self, exports: Mapping[str, Any], instead: Mapping[Any, Any] | None = None) -> None:
+        self._instead = {plain(key): plain(value) for key, value in (instead or {}).items()}
+        self._typing = cpu_target.typing_context
+        self._base = cpu_target.target_context
+        self._typing.refresh()
+        self._base.refresh()
+        self._target = self._base.subtarget(mangler=self._mangle)
+        self._callees: dict[FunctionType, _Callee] = {}
+        self._namespaces: dict[int, dict[str, Any]] = {}
+        self._translating: list[_Callee] = []
+        self._exports = {name: self._reach(plain(function)) for name, function in exports.items()}
+        for callee in self._callees.values():
+            callee.signature = annotated(callee.function)
+        self.pieces: dict[str, Piece] = {}
+        """What has been compiled, by symbol."""
+
+    @property
+    def functions(self) -> dict[str, FunctionType]:
+        """All functions, by symbol."""
+        return {callee.symbol: callee.function for callee in self._callees.values()}
+
+    # --- what belongs to it --------------------------------------------------------------------------------------
+
+    def _reach(self, function: FunctionType) -> _Callee:
+        """Take in a function and all that it calls, each as a copy whose names lead to the copies."""
+        if function in self._callees:
+            return self._callees[function]
+        names = self._namespaces.setdefault(id(function.__globals__), dict(function.__globals__))
+        copy = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
+        copy.__kwdefaults__ = function.__kwdefaults__
+        copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
+        copy.__annotations__ = function.__annotations__
+        copy.__dict__.update(function.__dict__)
+        callee = _Callee(self, copy, f"{function.__module__}.{function.__qualname__}")
+        if any(other.symbol == callee.symbol for other in self._callees.values()):
+            raise CompileError(f"{place(function)}: a second function of the name {callee.symbol}")
+        self._callees[function] = callee
+        self._typing.insert_global(copy, callee)
+        self._target.insert_func_defn([(callee.lower, copy, (types.VarArg(types.Any),))])
+        for name in _globals_used(function):
+            called = self._called(function.__globals__.get(name, getattr(builtins, name, None)))
+            if called is not None:
+                names[name] = self._reach(called).function
+        return callee
+
+    def _called(self, value: Any) -> FunctionType | None:
+        function = plain(value)
+        function = self._instead.get(function, function) if isinstance(function, FunctionType) else function
+        known_to_numba = self._typing._lookup_global(function) is not None  # noqa: SLF001 - no public question
+        return function if isinstance(function, FunctionType) and not known_to_numba else None
+
+    def _mangle(self, name: str, argtypes: Any, *, abi_tags: Any = (), uid: Any = None) -> Any:
+        if self._translating:
+            function = self._translating[-1].function
+            if name == f"{function.__module__}.{function.__qualname__}":
+                return self._translating[-1].symbol
+        return self._base.mangler(name, argtypes, abi_tags=abi_tags, uid=uid)
+
+    # --- Numba's part --------------------------------------------------------------------------------------------
+
+    def compile(self, progress: Progress | None = None, kept: Mapping[str, Piece] | None = None) -> None:
+        """Turn every function into LLVM's language, but for those that are ``kept`` from an earlier build."""
+        self.pieces |= {symbol: piece for symbol, piece in (kept or {}).items() if symbol in self.functions}
+        with global_compiler_lock:
+            for number, callee in enumerate(self._callees.values(), 1):
+                if progress is not None:
+                    progress(number, len(self._callees), callee.symbol)
+                if callee.symbol not in self.pieces and callee.signature is not None:
+                    self._translate(callee, callee.signature.args)
+            for name, callee in self._exports.items():
+                self._export(name, callee)
+
+    def _translate(self, callee: _Callee, args: tuple[Any, ...]) -> None:
+        if callee in self._translating:
+            raise CompileError(f"{place(callee.function)}: calls itself and has no annotations")
+        library = self._target.codegen().create_library(callee.symbol)
+        helpers: list[Any] = []
+        # What Numba has a library for is compiled already; it is put in at the end, where it is needed.
+        library.add_linking_library = helpers.append
+        wanted = callee.signature.return_type if callee.signature is not None else None
+        self._translating.append(callee)
+        try:
+            compiled = compiler.compile_extra(
+                self._typing, self._target, callee.function, args, wanted, _flags(), {}, library=library
+            )
+        except errors.NumbaError as error:
+            raise CompileError(f"{place(callee.function)}: {error}") from error
+        finally:
+            self._translating.pop()
+        check_words(callee.function, compiled.type_annotation.typemap)
+        if callee.signature is None:
+            callee.signature = with_names(compiled.signature, callee.function)
+        text = library.get_llvm_str()
+        needed = [helper.get_llvm_str() for helper in dict.fromkeys(helpers)]
+        self.pieces[callee.symbol] = Piece(text, tuple(other for other in needed if _calls_into(text, other)))
+
+    def _export(self, name: str, callee: _Callee) -> None:
+        """Wrap a function for C. An exception has nowhere to go: the process ends by SIGILL, which is seen."""
+        module = ir.Module(name)
+        word = ir.IntType(64)
+        function = ir.Function(module, ir.FunctionType(word, [word] * len(callee.signature.args)), name)
+        builder = ir.IRBuilder(function.append_basic_block())
+        status, result = callee.call(self._target, builder, list(function.args))
+        with cgutils.if_unlikely(builder, status.is_error):
+            builder.call(ir.Function(module, ir.FunctionType(ir.VoidType(), []), "llvm.trap"), [])
+        builder.ret(result if callee.signature.return_type == types.int64 else word(0))
+        self.pieces[name] = Piece(cgutils.normalize_ir_text(str(module)))
+
+    # --- LLVM's part ---------------------------------------------------------------------------------------------
+
+    def module(self, addresses: Mapping[str, int] | None = None, *, level: int = 2) -> Any:
+        """Give the optimised whole. ``addresses`` fixes those external symbols for good."""
+        texts = [piece.text for piece in self.pieces.values()]
+        texts += dict.fromkeys(helper for piece in self.pieces.values() for helper in piece.helpers)
+        module = _linked([_with_addresses(text, addresses or {}) for text in texts])
+        cold_symbols = {symbol for symbol, function in self.functions.items() if hasattr(function, _COLD)}
+        for value in (*module.functions, *module.global_variables):
+            if not value.is_declaration and value.name not in self._exports:
+                value.linkage = "internal"
+            if value.name in cold_symbols:
+                value.add_function_attribute("noinline")
+                value.add_function_attribute("cold")
+        options = llvm.create_pipeline_tuning_options(speed_level=level)
+        passes = llvm.create_pass_builder(target_machine(level), options)
+        passes.getModulePassManager().run(module, passes)
+        return module
+
+    def object_code(
+        self, addresses: Mapping[str, int] | None = None, symbols: Iterable[str] = (), *, level: int = 2
+    ) -> bytes:
+        """Give the object file, which may name no more than ``symbols``: one that is missing would kill when called."""
+        module = self.module(addresses, level=level)
+        missing = sorted(_undefined(module) - set(symbols))
+        if missing:
+            raise CompileError(f"no host function for: {', '.join(missing)}")
+        return cast("bytes", target_machine(level).emit_object(module))
+
+    def assembly(self, addresses: Mapping[str, int] | None = None, *, level: int = 2) -> str:
+        """Give the machine code for people, and for tests that read it."""
+        return cast("str", target_machine(level).emit_assembly(self.module(addresses, level=level)))
+
+
+def _flags() -> Any:
+    flags: Any = compiler.Flags()
+    flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = flags.no_rewrites = True
+    flags.error_model = "numpy"
+    return flags
+
+
+def _globals_used(function: FunctionType) -> list[str]:
+    return list(dict.fromkeys(str(i.argval) for i in dis.get_instructions(function) if i.opname == "LOAD_GLOBAL"))
+
+
+def _linked(texts: Sequence[str]) -> Any:
+    whole = llvm.parse_assembly("")
+    for text in texts:
+        whole.link_in(llvm.parse_assembly(text))
+    whole.verify()
+    return whole
+
+
+def _undefined(module: Any) -> set[str]:
+    values = (*module.functions, *module.global_variables)
+    return {value.name for value in values if value.is_declaration and not value.name.startswith("llvm.")}
+
+
+def _calls_into(text: str, helper: str) -> bool:
+    declared = set(re.findall(r"^declare .*?@(\"[^\"]+\"|[\w.$]+)\(", text, re.MULTILINE))
+    defined = set(re.findall(r"^define .*?@(\"[^\"]+\"|[\w.$]+)\(", helper, re.MULTILINE))
+    return bool(declared & defined)
+
+
+def _with_addresses(text: str, addresses: Mapping[str, int]) -> str:
+    """Put numbers in the place of external symbols, so that LLVM computes addresses of fields at compile time."""
+    for name, address in addresses.items():
+        text = re.sub(rf"^@{name} = external global .*\n", "", text, flags=re.MULTILINE)
+        text = re.sub(rf"@{name}\b", f"inttoptr (i64 {address} to ptr)", text)
+    return text
+
+
+__all__ = ["CompileError", "Piece", "Progress", "Unit", "cold"]
