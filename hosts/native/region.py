@@ -110,11 +110,11 @@ class SharedMemory:
         self.fd = os.memfd_create("pirace", os.MFD_CLOEXEC)
         try:
             os.posix_fallocate(self.fd, 0, SHARED_BYTES)
-            self._map = mmap.mmap(self.fd, SHARED_BYTES)
+            shared = mmap.mmap(self.fd, SHARED_BYTES)
         except BaseException:
             os.close(self.fd)
             raise
-        self.words: npt.NDArray[np.int64] = np.frombuffer(self._map, np.int64)
+        self.words: npt.NDArray[np.int64] = np.frombuffer(shared, np.int64)
         self.machine = Machine(MEMORY_AT)
         self.host = HostWords(MEMORY_AT + HOST_OFFSET)
 
@@ -135,7 +135,6 @@ class SharedMemory:
         """Give a copy of the words, which no process shares."""
         other = copy.copy(self)
         other.fd, other.words = -1, self.words.copy()
-        del other._map
         return other
 
     def close(self) -> None:

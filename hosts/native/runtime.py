@@ -1,6 +1,4 @@
-# mypy: allow-untyped-calls, allow-untyped-decorators
-
-"""The native host's part of the waist, in compiled Python: IPIs over ZeroMQ, waits, turns, disturbance.
+"""The native host's part of the waist, to be compiled: IPIs over ZeroMQ, waits, turns, disturbance.
 
 The rule of this file: **where nothing is due, nothing happens.** An interrupt point costs two loads while the doorbell
 shows what it is expected to show; no path does a locked operation or calls libzmq before the doorbell says that a frame
@@ -17,19 +15,16 @@ import errno
 from collections.abc import Callable
 from typing import Any, Final
 
-from numba import njit
-
-from emu.accounting import CHECKS, RECORD_WORDS
-from emu.machine import MAX_PCPUS, Machine
+from emu.machine import MAX_PCPUS
 from emu.vectors import POSTED_INTR_VECTOR
 from emu.waist import BIT, fls64
-from hosts.native import structs as _structs  # noqa: F401 - teaches Numba what a Struct is
 from hosts.native import wire
 from hosts.native.layout import (
     BINS,
     FAULT_BEFORE_COUNT,
     FIRST_IPI_VECTOR,
     FRAME_WORDS,
+    HOST_OFFSET,
     KIND_SILENT,
     NO_KIND,
     PAID,
@@ -43,7 +38,6 @@ from hosts.native.layout import (
     Run,
     Turn,
 )
-from hosts.native.layout import HOST_OFFSET as _HOST_OFFSET
 from hosts.native.ops import (
     byteswap,
     call_address,
@@ -93,7 +87,12 @@ LEAD: Final = 400
 """From the opening of a turn to its start: the line with the turn must reach the actors."""
 BIN_TICKS: Final = 32
 """Width of the bins of offsets from the start that actors choose among."""
+BEHIND: Final = 512
+"""The opener acts this long after the start, so that actors can be early as well as late."""
 JITTER: Final = 63
+CHEAPEST: Final = 2_000
+DEAREST: Final = 200_000
+"""What a turn is taken to cost at most (ticks): beyond it the machine was busy with something else."""
 
 DELAY_SHARE: Final = 3
 DELAY_TICKS: Final = 300
@@ -111,45 +110,34 @@ _LOW_56: Final = (1 << 56) - 1
 _MULTIPLIER: Final = 0x2545F4914F6CDD1D
 
 
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile for the use of other compiled code only; never holds the GIL."""
-    return njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
-
-
 # --- where things are --------------------------------------------------------------------------------------------
 
 
-@compiled
 def this_process() -> Local:
     """Give the private words."""
     return Local(local_address())
 
 
-@compiled
 def run_words(local: Local) -> Run:
     """Give the words of the run."""
     return Run(load_private(local.run_at))
 
 
-@compiled
 def own_words(local: Local) -> HostCpu:
     """Give the shared words that this pCPU writes."""
     return HostCpu(load_private(local.own_at))
 
 
-@compiled
 def words_of(cpu: int) -> HostCpu:
     """Give the shared host words of a pCPU."""
-    return HostWords(memory_address() + _HOST_OFFSET).cpus[cpu]
+    return HostWords(memory_address() + HOST_OFFSET).cpus[cpu]
 
 
-@compiled
 def bump(word: int) -> None:
     """Count in a word that only this pCPU writes and others may read."""
     store(word, load(word) + 1)
 
 
-@compiled
 def beat(local: Local) -> None:
     """Show that this pCPU is alive."""
     number = load_private(local.heartbeat) + 1
@@ -160,7 +148,6 @@ def beat(local: Local) -> None:
 # --- chance ------------------------------------------------------------------------------------------------------
 
 
-@compiled
 def draw(local: Local) -> int:
     """Give 32 random bits (xorshift64*, the upper half)."""
     x = load_private(local.random)
@@ -171,7 +158,6 @@ def draw(local: Local) -> int:
     return shift_right_unsigned(x * _MULTIPLIER, 32)
 
 
-@compiled
 def choose(n: int) -> int:
     """Pick a number below ``n`` (below 2^31), without a division."""
     return (draw(this_process()) * n) >> 32
@@ -180,7 +166,6 @@ def choose(n: int) -> int:
 # --- what is pending ---------------------------------------------------------------------------------------------
 
 
-@compiled
 def pending(local: Local) -> int:
     """Tell whether a vector is pending (not 0)."""
     own = own_words(local)
@@ -188,20 +173,17 @@ def pending(local: Local) -> int:
     return low | load_private(own.pending[2]) | load_private(own.pending[3])
 
 
-@compiled
 def expect(local: Local) -> None:
-    """Say at what doorbell an interrupt point has nothing to do. To be called after each change of what that depends on."""
+    """Say at what doorbell an interrupt point has nothing to do; called after each change of what that depends on."""
     idle = pending(local) == 0 and load_private(local.stall_points) == 0
     store_private(local.expect, load_private(local.taken) if idle else -1)
 
 
-@compiled
 def under_way(local: Local) -> bool:
     """Tell whether a frame to this pCPU has been counted and has not been taken."""
     return load(load_private(local.doorbell_at)) != load_private(local.taken)
 
 
-@compiled
 def apic_pending() -> int:
     """Tell whether a vector is pending, arrivals included."""
     local = this_process()
@@ -213,7 +195,6 @@ def apic_pending() -> int:
     return 1 if pending(local) != 0 else 0
 
 
-@compiled
 def apic_ack() -> int:
     """Take the highest pending vector; -1 if there is none."""
     local = this_process()
@@ -230,7 +211,6 @@ def apic_ack() -> int:
     return -1
 
 
-@compiled
 def ipis_in_flight() -> int:
     """Tell whether a frame to this pCPU is under way; after all have called themselves silent none can be."""
     local = this_process()
@@ -242,7 +222,6 @@ def ipis_in_flight() -> int:
 # --- receiving ---------------------------------------------------------------------------------------------------
 
 
-@compiled
 def accept(local: Local, buffer: int, length: int) -> int:
     """Judge a frame of ``length`` bytes; 1: it counts; 0: ignored. Reads no byte of one that has another length."""
     if length != wire.FRAME_BYTES or load_private(buffer) != load_private(local.head):
@@ -274,7 +253,6 @@ def accept(local: Local, buffer: int, length: int) -> int:
     return 1
 
 
-@compiled
 def receive(local: Local) -> int:
     """Move what has arrived into the pending set; gives how many frames counted."""
     own = own_words(local)
@@ -306,7 +284,6 @@ def receive(local: Local) -> int:
     return counted
 
 
-@compiled
 def receive_if_due(local: Local) -> None:
     """Look at the socket, but not more often than makes sense; after some empty looks let libzmq's thread run."""
     if rdtsc() - load_private(local.last_poll) < POLL_GAP:
@@ -320,7 +297,6 @@ def receive_if_due(local: Local) -> None:
     store_private(local.empties, empties)
 
 
-@compiled
 def attention(site: int) -> None:
     """Do what an interrupt point finds due: an armed stall, then arrivals, then the handlers, if interrupts are on."""
     local = this_process()
@@ -342,7 +318,6 @@ def attention(site: int) -> None:
 # --- sending -----------------------------------------------------------------------------------------------------
 
 
-@compiled
 def send_IPI(cpu: int, vector: int) -> None:
     """Count an IPI, ring the target's doorbell (which drains the store buffer), and put it onto the wire."""
     local = this_process()
@@ -365,7 +340,6 @@ def send_IPI(cpu: int, vector: int) -> None:
         take_back(local, cpu, kind)
 
 
-@compiled
 def count_sent(local: Local, cpu: int, kind: int) -> None:
     """Count a frame, then ring: who hears the doorbell finds it counted."""
     own = own_words(local)
@@ -375,7 +349,6 @@ def count_sent(local: Local, cpu: int, kind: int) -> None:
     fetch_add(words_of(cpu).doorbell, 1)
 
 
-@compiled
 def take_back(local: Local, cpu: int, kind: int) -> None:
     """Uncount a frame that libzmq did not take."""
     word = own_words(local).sent[kind * MAX_PCPUS + cpu]
@@ -383,7 +356,6 @@ def take_back(local: Local, cpu: int, kind: int) -> None:
     fetch_add(words_of(cpu).doorbell, -1)
 
 
-@compiled
 def transmit(local: Local, cpu: int, vector: int) -> int:
     """Fill in the frame to ``cpu`` and hand it to libzmq; 0: it refused for good (the supervisor sees the error)."""
     frame = local.frames[cpu * FRAME_WORDS]
@@ -406,7 +378,6 @@ def transmit(local: Local, cpu: int, vector: int) -> int:
     return 0
 
 
-@compiled
 def throttle(local: Local, cpu: int) -> None:
     """Wait until few enough frames to ``cpu`` are under way; own arrivals go into the pending set meanwhile.
 
@@ -429,7 +400,6 @@ def throttle(local: Local, cpu: int) -> None:
 # --- waiting -----------------------------------------------------------------------------------------------------
 
 
-@compiled
 def nap(local: Local) -> None:
     """Sleep a little: what is waited for is long in coming, and others need the processor."""
     store_private(local.timespec[0], 0)
@@ -437,7 +407,6 @@ def nap(local: Local) -> None:
     nanosleep(local.timespec[0], 0)
 
 
-@compiled
 def give_way(local: Local, waited: int) -> None:
     """Wait a moment in a loop that has waited ``waited`` ticks: spin, then yield, then sleep."""
     if waited < SPIN and load_private(local.crowded) == 0:
@@ -450,7 +419,6 @@ def give_way(local: Local, waited: int) -> None:
         nap(local)
 
 
-@compiled
 def cpu_relax() -> None:
     """Let others go on; a series of calls with nothing achieved between them counts as one wait."""
     local = this_process()
@@ -469,7 +437,6 @@ def cpu_relax() -> None:
     store_private(local.relax_last, rdtsc())
 
 
-@compiled
 def wait_for_interrupt() -> None:
     """Idle: watch the doorbell, then let others run, then block on the socket; bounded, so the caller loops."""
     local = this_process()
@@ -494,7 +461,6 @@ def wait_for_interrupt() -> None:
             sched_yield()
 
 
-@compiled
 def poll_socket(local: Local) -> None:
     """Block until something is on the socket, for a bounded time, and take it."""
     if zmq_poll(local.poll_item[0], 1, IDLE_MILLISECONDS) > 0:
@@ -504,13 +470,11 @@ def poll_socket(local: Local) -> None:
 # --- time --------------------------------------------------------------------------------------------------------
 
 
-@compiled
 def deadline_after(delta: int) -> int:
     """Give the TSC time ``delta`` ticks ahead."""
     return rdtsc() + delta
 
 
-@compiled
 def deadline_passed(deadline: int) -> int:
     """Tell whether a TSC time lies behind."""
     return 1 if rdtsc() >= deadline else 0
@@ -519,7 +483,6 @@ def deadline_passed(deadline: int) -> int:
 # --- disturbance -------------------------------------------------------------------------------------------------
 
 
-@compiled
 def arm(local: Local) -> None:
     """Draw whether this pCPU is disturbed soon: at which of the next interrupt points, and for how long."""
     regime = load_private(local.regime)
@@ -537,7 +500,6 @@ def arm(local: Local) -> None:
     expect(local)
 
 
-@compiled
 def stall(local: Local) -> None:
     """Be disturbed: the pCPU does nothing and takes nothing for a while."""
     own = own_words(local)
@@ -558,7 +520,6 @@ def stall(local: Local) -> None:
 # --- the environment's turns -------------------------------------------------------------------------------------
 
 
-@compiled
 def run_goes_on() -> int:
     """Tell whether the run has more turns. The opener that hears no closes them, so that no actor leaves too early."""
     local = this_process()
@@ -570,7 +531,6 @@ def run_goes_on() -> int:
     return 0
 
 
-@compiled
 def open_turn() -> int:
     """Open the next turn, and wait for its start. Turns belong to pCPU 0; others that ask are given the current one."""
     local = this_process()
@@ -586,13 +546,12 @@ def open_turn() -> int:
     store(turn.score, load_private(load_private(local.sightings_at)))
     store(turn.start, start)
     store(turn.number, number)
-    start += draw(local) & JITTER
+    start += BEHIND + (draw(local) & JITTER)
     while rdtsc() < start:
         pass
     return number
 
 
-@compiled
 def next_turn(seen: int) -> int:
     """Wait for a turn after ``seen``, with interrupts taken, and then for this actor's moment in it."""
     local = this_process()
@@ -614,14 +573,13 @@ def next_turn(seen: int) -> int:
         if since == 0:
             since = now
         give_way(local, now - since)
-    learn(local, turn, number)
+    learn(local, turn)
     at = load(turn.start) + pick(local)
     while rdtsc() < at:
         pass
     return number
 
 
-@compiled
 def opener_is_lost(local: Local, run: Run) -> int:
     """Tell whether the run was over long ago and nobody closed the turns."""
     if load(run.stop) == 0:
@@ -633,16 +591,21 @@ def opener_is_lost(local: Local, run: Run) -> int:
     return 1 if rdtsc() - seen > LOST_OPENER else 0
 
 
-@compiled
-def learn(local: Local, turn: Turn, number: int) -> None:
+def learn(local: Local, turn: Turn) -> None:
     """Remember the offset of the last turn as one that paid if the opener has sighted something since.
 
     The bins that paid last are a ring, and half of all offsets are drawn from it: in proportion to how often each bin
     paid, forgetting what was so some seconds ago (processors move near and far).
     """
+    tried = load_private(local.bin)
+    now = rdtsc()
+    if tried >= 0:
+        cost = local.cost[tried]
+        spent = min(now - load_private(local.turn_begun), DEAREST)
+        store_private(cost, load_private(cost) + ((spent - load_private(cost)) >> 3))
+    store_private(local.turn_begun, now)
     score = load(turn.score)
     if score > load_private(local.score):
-        tried = load_private(local.bin)
         if tried >= 0:
             at = load_private(local.paid_next)
             store_private(local.paid[at & (PAID - 1)], tried)
@@ -650,14 +613,22 @@ def learn(local: Local, turn: Turn, number: int) -> None:
     store_private(local.score, score)
 
 
-@compiled
 def pick(local: Local) -> int:
-    """Draw this turn's offset from the start: any, or near one that paid."""
+    """Draw this turn's offset from the start: any, or near one that paid.
+
+    A turn whose post sends an IPI takes some fifty times as long as one whose post does not, so offsets are accepted in
+    inverse proportion to what they cost: every bin is given the same time, not the same number of turns.
+    """
     bits = draw(local)
     paid = min(load_private(local.paid_next), PAID)
-    tried = (bits >> 8) & (BINS - 1)
     if paid != 0 and bits & 1 != 0:
         tried = load_private(local.paid[(((bits >> 8) & 0xFFFF) * paid) >> 16])
+    else:
+        tried = (bits >> 8) & (BINS - 1)
+        for _ in range(BINS):
+            if choose(load_private(local.cost[tried]) + CHEAPEST) <= 2 * CHEAPEST:
+                break
+            tried = draw(local) & (BINS - 1)
     store_private(local.bin, tried)
     return tried * BIN_TICKS + ((bits >> 24) & (BIN_TICKS - 1))
 
@@ -665,7 +636,6 @@ def pick(local: Local) -> int:
 # --- the end -----------------------------------------------------------------------------------------------------
 
 
-@compiled
 def say_silent() -> None:
     """Send the last frame of every connection."""
     local = this_process()
@@ -680,7 +650,6 @@ def say_silent() -> None:
     store(own.silent, 1)
 
 
-@compiled
 def all_silent() -> int:
     """Tell whether the last frame of every connection to this pCPU has arrived."""
     local = this_process()
@@ -692,7 +661,7 @@ def all_silent() -> int:
     return 1 if load_private(local.markers) == load_private(local.pcpus) else 0
 
 
-NATIVE: Final[dict[str, Any]] = {
+NATIVE: Final[dict[str, Callable[..., Any]]] = {
     "attention": attention,
     "send_IPI": send_IPI,
     "apic_pending": apic_pending,

@@ -1,0 +1,247 @@
+"""A compiled root for tests of the processes alone: no machine, a role for each thing that a test wants pCPUs to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hosts.native.image import Image
+from hosts.native.ops import (
+    load,
+    load_private,
+    pause,
+    rdtsc,
+    sched_yield,
+    store,
+    store_private,
+    zmq_recv,
+    zmq_send,
+)
+from hosts.native.runtime import (
+    all_silent,
+    apic_ack,
+    apic_pending,
+    attention,
+    cpu_relax,
+    next_turn,
+    open_turn,
+    own_words,
+    receive,
+    run_goes_on,
+    say_silent,
+    send_IPI,
+    this_process,
+    wait_for_interrupt,
+    words_of,
+)
+from hosts.native.symbols import symbols
+from hosts.native.unit import Unit
+
+TAKE, SPIN, TURNS, PING, DEAF, CRASH, FLOOD, RECEIVE, RING, RAW = range(10)
+"""Roles."""
+
+
+def take(_argument: int) -> int:
+    """The handler: acknowledge, count per vector in the own result words."""
+    local = this_process()
+    enabled_at = load_private(local.irq_enabled_at)
+    store_private(enabled_at, 0)
+    apic_ack()
+    store_private(local.timespec[1], 0)
+    store_private(enabled_at, 1)
+    return 0
+
+
+def interrupts_on() -> None:
+    """Set the own interrupt flag."""
+    store_private(load_private(this_process().irq_enabled_at), 1)
+
+
+def come_to_an_end() -> None:
+    """Do as every pCPU does after its last turn."""
+    say_silent()
+    while all_silent() == 0:
+        look()
+
+
+def look() -> None:
+    """An interrupt point."""
+    local = this_process()
+    if load(load_private(local.doorbell_at)) != load_private(local.expect):
+        attention(0)
+
+
+def spin() -> int:
+    """Wait for the stop."""
+    interrupts_on()
+    while run_goes_on() != 0:
+        look()
+        cpu_relax()
+    come_to_an_end()
+    return 0
+
+
+def turns() -> int:
+    """Open turns on pCPU 0, wait for the others' word; they answer at once. Gives the number of turns."""
+    local = this_process()
+    cpu, pcpus = load_private(local.cpu), load_private(local.pcpus)
+    interrupts_on()
+    number = 0
+    if cpu == 0:
+        while run_goes_on() != 0:
+            number = open_turn()
+            for other in range(1, pcpus):
+                answer = words_of(other).result
+                while load(answer) < number:
+                    look()
+                    cpu_relax()
+    else:
+        answer = own_words(local).result
+        while True:
+            seen = next_turn(number)
+            if seen == 0:
+                break
+            number = seen
+            store(answer, number)
+    come_to_an_end()
+    return number
+
+
+def ping(vector: int) -> int:
+    """Send an IPI to and fro between pCPUs 0 and 1; gives how many this one sent."""
+    local = this_process()
+    cpu = load_private(local.cpu)
+    number = 0
+    if cpu == 0:
+        send_IPI(1, vector)
+        number = 1
+    while run_goes_on() != 0:
+        if apic_pending() != 0:
+            apic_ack()
+            send_IPI(1 - cpu, vector)
+            number += 1
+        else:
+            cpu_relax()
+    come_to_an_end()
+    return number
+
+
+def raw(yields: int) -> int:
+    """Do the same with libzmq alone: the floor for an IPI on these sockets."""
+    local = this_process()
+    cpu = load_private(local.cpu)
+    pull, push, frame, buffer = (
+        load_private(local.pull),
+        load_private(local.push[1 - cpu]),
+        local.frames[0],
+        local.buffer.at,
+    )
+    number = 0
+    if cpu == 0:
+        zmq_send(push, frame, 25, 1)
+        number = 1
+    while run_goes_on() != 0:
+        empties = 0
+        while zmq_recv(pull, buffer, 64, 1) < 0:
+            empties += 1
+            if empties == yields:
+                sched_yield()
+                empties = 0
+                if run_goes_on() == 0:
+                    return number
+        zmq_send(push, frame, 25, 1)
+        number += 1
+    return number
+
+
+def deaf() -> int:
+    """Never come to an end."""
+    while True:
+        pause()
+        if rdtsc() == 0:
+            return 0
+
+
+def flood(vector: int) -> int:
+    """Send to all, oneself included, as fast as the bound allows; gives how many."""
+    local = this_process()
+    pcpus = load_private(local.pcpus)
+    interrupts_on()
+    number = 0
+    while run_goes_on() != 0:
+        for cpu in range(pcpus):
+            send_IPI(cpu, vector)
+            number += 1
+        look()
+    come_to_an_end()
+    return number
+
+
+def ring() -> int:
+    """Each waits, halted, for an IPI and passes it on to the next; gives how many."""
+    local = this_process()
+    cpu, pcpus = load_private(local.cpu), load_private(local.pcpus)
+    number = 0
+    if cpu == 0:
+        send_IPI(1 % pcpus, 0xFD)
+    while run_goes_on() != 0:
+        wait_for_interrupt()
+        if apic_pending() != 0:
+            apic_ack()
+            send_IPI((cpu + 1) % pcpus, 0xFD)
+            number += 1
+    come_to_an_end()
+    return number
+
+
+def listen(frames: int) -> int:
+    """Look at the own socket until ``frames`` have been seen, good and bad; gives how many were good."""
+    local = this_process()
+    own = own_words(local)
+    good = 0
+    while run_goes_on() != 0 and good + load(own.bad_frames) < frames:
+        good += receive(local)
+    return good
+
+
+def root(role: int, argument: int) -> int:  # noqa: C901, PLR0911 - one line a role
+    """Do what the role says."""
+    if role == TAKE:
+        return take(argument)
+    if role == SPIN:
+        return spin()
+    if role == TURNS:
+        return turns()
+    if role == PING:
+        return ping(argument)
+    if role == DEAF:
+        return deaf()
+    if role == CRASH:
+        return load(8)
+    if role == FLOOD:
+        return flood(argument)
+    if role == RECEIVE:
+        return listen(argument)
+    if role == RING:
+        return ring()
+    if role == RAW:
+        return raw(argument)
+    return -1
+
+
+def object_code() -> bytes:
+    """Compile the root."""
+    return Unit({"root": root}).object_code(symbols=symbols())
+
+
+_images: list[Image] = []
+
+
+def load_root(file: str) -> int:
+    """Load the compiled root from ``file``; gives its address."""
+    _images.append(Image(Path(file).read_bytes(), symbols()))
+    return _images[-1].address("root")
+
+
+def broken(_file: str) -> int:
+    """Fail as a root that does not load."""
+    raise RuntimeError("this root cannot be loaded")
