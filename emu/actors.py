@@ -10,7 +10,7 @@ from emu.instruments import begin_effects, end_effects
 from emu.kvm_main import KVM_REQ_TLB_FLUSH, kvm_make_request, kvm_vcpu_kick
 from emu.machine import Vcpu, config, machine, this_pcpu
 from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST
-from emu.waist import choose, local_read, mark, next_turn, peek, say_silent, smp_processor_id
+from emu.waist import all_silent, choose, cpu_relax, local_read, mark, next_turn, peek, say_silent, smp_processor_id
 from emu.x86 import kvm_arch_vcpu_ioctl_run
 
 ACT_POST: Final = 0
@@ -28,17 +28,20 @@ def pcpu_thread() -> None:
 
 
 def actor_thread(vcpu: Vcpu) -> None:
-    """Act once or several times in every turn of the environment, until the run is over."""
+    """Act once, at times more often, in every turn of the environment, until the run is over."""
     local_irq_enable()
     marks = this_pcpu().marks
     turn = next_turn(0)
     while turn != 0:
         act(vcpu)
-        for _ in range(choose(local_read(config().acts_per_turn))):
-            act(vcpu)
+        if choose(4) == 0:
+            for _ in range(choose(local_read(config().acts_per_turn))):
+                act(vcpu)
         mark(marks.turn_done, turn)
         turn = next_turn(peek(marks.turn_done))
     say_silent()
+    while all_silent() == 0:
+        cpu_relax()
 
 
 def act(vcpu: Vcpu) -> None:

@@ -1,8 +1,10 @@
 """The guest: interrupt handlers that read their mailboxes, and a program that keeps the run loop busy.
 
-A *turn* begins when the guest opens it; the other actors post, kick or interrupt in it while the guest takes one to
-three actions, each a VM-exit of some kind or a virtualised self-IPI. Then it *dwells*: it makes no exit until every
-actor has finished its turn, so that a stranded interrupt stays stranded and can be seen (an exit would repair it).
+A *turn* begins when the guest opens it, either from within or, if its first action is an exit to the slow path, on the
+host's side of that exit, so that the next entry or the block races with the other actors' first posts. The guest takes
+one or two actions in a turn, each a VM-exit of some kind or a virtualised self-IPI. Then it *dwells*: it makes no exit
+until every actor has finished its turn, so that a stranded interrupt stays stranded and can be seen (an exit would
+repair it).
 """
 
 from __future__ import annotations
@@ -76,7 +78,7 @@ def guest_step(vcpu: Vcpu) -> int:
     left = local_read(guest.actions_left)
     if left != 0:
         local_write(guest.actions_left, left - 1)
-        return guest_action(vcpu)
+        return guest_action(vcpu, draw_action())
     if turn_over(local_read(guest.turn)) == 0:
         return dwell_step()
     patience = local_read(guest.patience)
@@ -93,11 +95,14 @@ def next_turn_or_end(vcpu: Vcpu) -> int:
     guest = vcpu.guest
     if run_goes_on() != 0:
         count(ROUNDS)
-        if local_read(config().pcpus) != 1:
-            local_write(guest.turn, open_turn())
-        local_write(guest.actions_left, 1 + choose(3))
+        local_write(guest.actions_left, choose(2))
         local_write(guest.patience, PATIENCE if choose(16) == 0 else 0)
-        return 0
+        item = draw_action()
+        if item <= GUEST_HLT and choose(8) != 0:
+            local_write(guest.turn_wanted, 1)
+        else:
+            begin_turn(vcpu)
+        return guest_action(vcpu, item)
     if local_read(guest.silent) == 0:
         local_write(guest.silent, 1)
         say_silent()
@@ -129,9 +134,20 @@ def turn_over(turn: int) -> int:
     return 1
 
 
-def guest_action(vcpu: Vcpu) -> int:
-    """Take one action from the scenario's menu."""
-    item = local_read(config().guest_menu[choose(local_read(config().guest_items))])
+def begin_turn(vcpu: Vcpu) -> None:
+    """Open the environment's next turn; a guest without company has none."""
+    local_write(vcpu.guest.turn_wanted, 0)
+    if local_read(config().pcpus) != 1:
+        local_write(vcpu.guest.turn, open_turn())
+
+
+def draw_action() -> int:
+    """Draw from the scenario's menu."""
+    return local_read(config().guest_menu[choose(local_read(config().guest_items))])
+
+
+def guest_action(vcpu: Vcpu, item: int) -> int:
+    """Take one action."""
     if item == GUEST_HLT:
         return guest_halt(vcpu)
     if item == GUEST_ARM_NOW:

@@ -143,6 +143,7 @@ def housekeeping_tick(vcpu: Vcpu) -> None:
     guest = vcpu.guest
     if run_goes_on() == 0:
         local_write(guest.actions_left, 0)
+        local_write(guest.turn_wanted, 0)
         if local_read(guest.silent) == 0:
             local_write(guest.silent, 1)
             say_silent()

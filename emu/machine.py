@@ -67,6 +67,8 @@ class Guest(Struct, line=True):
     rflags_if = word()
     turn = word()
     """The turn of the environment that is open, or 0."""
+    turn_wanted = word()
+    """1: the next exit to the slow path opens a turn, in root mode."""
     actions_left = word()
     in_service = word()
     """Interrupt handlers that have begun and not written EOI."""

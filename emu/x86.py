@@ -20,6 +20,7 @@ from emu.exits import (
     MSR_TSC_DEADLINE,
 )
 from emu.fastpath import handle_fastpath_set_x2apic_icr, vmx_vcpu_run
+from emu.guest import begin_turn
 from emu.halt import KVM_MP_STATE_RUNNABLE, kvm_emulate_halt, vcpu_block
 from emu.handlers import kvm_x86_handle_exit_irqoff
 from emu.kvm_main import (
@@ -116,6 +117,8 @@ def vmx_handle_exit(vcpu: Vcpu, exit_fastpath: int) -> int:
     """Handle slowly what the fastpath left."""
     if exit_fastpath != EXIT_FASTPATH_NONE:
         return 1
+    if local_read(vcpu.guest.turn_wanted) != 0:
+        begin_turn(vcpu)
     reason = local_read(vcpu.vmcs.vm_exit_reason)
     if reason == EXIT_REASON_HLT:
         return kvm_emulate_halt(vcpu)
