@@ -92,10 +92,11 @@ def check_recursion(functions: Mapping[str, ast.FunctionDef], origins: Mapping[s
     def visit(name: str, path: list[str]) -> None:
         if name in path:
             ring = path[path.index(name) :]
-            culprit = next((item for item in reversed(ring) if item in origins and origins[item].is_users), ring[-1])
-            after = ring[(ring.index(culprit) + 1) % len(ring)]
-            way = " -> ".join([*ring, name])
-            origins[culprit].refuse(calls(functions[culprit])[after], f"{culprit} ends up calling itself: {way}")
+            culprit = next((item for item in ring if origins[item].is_users), ring[-1])
+            start = ring.index(culprit)
+            way = [*ring[start:], *ring[: start + 1]]
+            reason = f"{culprit} ends up calling itself: {' -> '.join(way)}"
+            origins[culprit].refuse(calls(functions[culprit])[way[1]], reason)
         if name in functions and name not in done:
             for called in calls(functions[name]):
                 visit(called, [*path, name])
