@@ -12,16 +12,17 @@ from typing import Any, Final
 
 from emu import waist
 from hosts.loader import Program
-from hosts.native import runtime, symbols
+from hosts.native import runtime
+from hosts.native.build import LIVE, PROVE, ROOT, TAKE_INTERRUPT
 from hosts.native.layout import Local
 from hosts.native.ops import load, load_private, local_address
-from hosts.native.unit import Progress, Unit, cold
+from hosts.native.unit import Unit, cold
 
-ROOT: Final = "pcpu_main"
-"""The exported function ``int64 pcpu_main(int64 role, int64 argument)``."""
+FIXED: Final = ("pirace_memory", "pirace_local")
+"""Symbols whose addresses are the same in every process, so the compiler may know them."""
 
-TAKE_INTERRUPT, LIVE, PROVE = range(3)
-"""Its roles: take one pending interrupt; live the life of a pCPU in a run; give the argument back."""
+NUMBER: Final = 0
+"""What this program answers when it is asked which one it is; each build has its own."""
 
 _attention = cold(runtime.NATIVE["attention"])
 
@@ -46,7 +47,7 @@ def pcpu_main(role: int, argument: int) -> int:
     if role == LIVE:
         pcpu_thread()  # type: ignore[name-defined]  # noqa: F821
         return 0
-    return argument if role == PROVE else -1
+    return NUMBER ^ argument if role == PROVE else -1
 
 
 def host_functions() -> dict[Any, Callable[..., Any]]:
@@ -55,21 +56,14 @@ def host_functions() -> dict[Any, Callable[..., Any]]:
     return {getattr(waist, name): value for name, value in {**own, **runtime.NATIVE}.items() if hasattr(waist, name)}
 
 
-def unit_of(program: Program, roots: Mapping[str, Callable[..., Any]] | None = None) -> Unit:
+def unit_of(program: Program, number: int = NUMBER, roots: Mapping[str, Callable[..., Any]] | None = None) -> Unit:
     """Give the program as a compilation unit; ``roots`` are further ways in, for tests and benches.
 
     A root's names lead into the program's namespace.
     """
-    names = {**globals(), **program.namespace}
-    return Unit({name: _in(names, root) for name, root in {ROOT: pcpu_main, **(roots or {})}.items()}, host_functions())
-
-
-def compile_program(program: Program, progress: Progress | None = None) -> bytes:
-    """Compile the program into an object file for the fixed addresses of this host."""
-    unit = unit_of(program)
-    unit.compile(progress)
-    addresses = {name: symbols.symbols()[name] for name in ("pirace_memory", "pirace_local")}
-    return unit.object_code(addresses, symbols.symbols())
+    names = {**program.namespace, "NUMBER": number}
+    exports = {name: _in(names, root) for name, root in {ROOT: pcpu_main, **(roots or {})}.items()}
+    return Unit(exports, host_functions())
 
 
 def _in(names: Mapping[str, Any], function: Callable[..., Any]) -> FunctionType:

@@ -1,0 +1,164 @@
+"""The folder of compiled programs: one folder for each, named by the hash of all that it was made from.
+
+A program is written into a temporary folder beside the others and renamed when it is complete, so a folder with a
+final name is whole. Locks go with their process: whoever uses a program holds its folder's lock shared, whoever
+removes one must get it alone. The lock on building saves work and no more: two builds at once disturb nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+KEPT: Final = 8
+"""Programs that are kept: the user's last policies."""
+
+_LOCK: Final = "lock"
+_BUILDING: Final = ".building-"
+_FRESH_SECONDS: Final = 60.0
+"""A temporary folder without a held lock and younger than this is only just being made."""
+
+
+class CacheError(Exception):
+    """The folder of compiled programs cannot be used."""
+
+
+def default_folder() -> Path:
+    """Give the user's folder for what can be made again."""
+    chosen = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(chosen) if chosen.startswith("/") else Path.home() / ".cache"
+    return base / "pirace"
+
+
+class Cache:
+    """The compiled programs of one user."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Make the folder if need be; CacheError if it cannot be written to."""
+        self.folder = default_folder() if folder is None else folder
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise CacheError(
+                f"compiled programs are kept in {self.folder}, which cannot be written to ({error.strerror}); "
+                "set XDG_CACHE_HOME to a folder that can"
+            ) from error
+
+    def find(self, key: str) -> Entry | None:
+        """Give the program of that key if it is there; it stays there while the entry is open."""
+        path = self.folder / key
+        try:
+            fd = os.open(path / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        fcntl.flock(fd, fcntl.LOCK_SH)
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.fstat(fd), (path / _LOCK).stat()):  # it was not removed before the lock was ours
+                os.utime(path)
+                return Entry(path, fd)
+        os.close(fd)
+        return None
+
+    @contextlib.contextmanager
+    def building(self) -> Iterator[Path]:
+        """Give a temporary folder, gone at the end unless :meth:`keep` took it."""
+        self._sweep()
+        path = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
+        fd = os.open(path / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH)
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(fd)
+
+    def keep(self, path: Path, key: str) -> None:
+        """Give a complete temporary folder its final name; if another build was faster, its result stands."""
+        with contextlib.suppress(OSError):
+            path.rename(self.folder / key)
+        self._prune()
+
+    def others(self) -> list[Path]:
+        """Give the folders of all programs, the last used first."""
+        found: list[tuple[float, Path]] = []
+        for path in self.folder.iterdir():
+            with contextlib.suppress(OSError):
+                if not path.name.startswith(".") and path.is_dir():
+                    found.append((path.stat().st_mtime, path))
+        return [path for _, path in sorted(found, reverse=True)]
+
+    @contextlib.contextmanager
+    def one_builder(self, patience: float) -> Iterator[bool]:
+        """Wait for other builds to end, but not for ever: one that is stopped holds its lock. Tells if it was got."""
+        fd = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            yield _locked_within(fd, patience)
+        finally:
+            os.close(fd)
+
+    def _prune(self) -> None:
+        for path in self.others()[KEPT:]:
+            _remove_unused(path)
+
+    def _sweep(self) -> None:
+        for path in self.folder.glob(_BUILDING + "*"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _FRESH_SECONDS:
+                    _remove_unused(path)
+
+
+class Entry:
+    """A compiled program that nobody removes until this is closed."""
+
+    def __init__(self, path: Path, fd: int) -> None:
+        """Own the lock behind ``fd``."""
+        self.path = path
+        self._fd = fd
+
+    def close(self) -> None:
+        """Let others remove it."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def discard(self) -> None:
+        """Remove it: its content turned out to be broken. Who has loaded it is not disturbed."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.close()
+
+
+def _locked_within(fd: int, patience: float) -> bool:
+    until = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
+
+
+def _remove_unused(path: Path) -> None:
+    try:
+        fd = os.open(path / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(path, ignore_errors=True)
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(fd)

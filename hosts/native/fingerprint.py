@@ -1,0 +1,63 @@
+"""What a compiled program depends on, as one hash: sources, the user's rule, the versions of the tools, the processor.
+
+Numba's own cache looks at one file and would run stale code when a constant elsewhere changes (seen: 12 for 1011).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import emu
+import hosts
+from hosts.native.image import processor
+
+_TOOLS: Final = ("numba", "llvmlite")
+
+
+def key_of(user_policy: str | None) -> tuple[str, str]:
+    """Give the hash of everything but the user's rule, and of everything. OSError if the rule's file is not there."""
+    base = _hash([*_environment(), *_sources()])
+    file, _, function = (user_policy or "").rpartition(":")
+    rule = Path(file).read_bytes() if user_policy is not None else b""
+    return base, _hash([base.encode(), function.encode(), rule])
+
+
+def own_files() -> frozenset[str]:
+    """Give the source files that the first hash covers."""
+    return frozenset(str(path) for path in _files())
+
+
+def _folders() -> list[Path]:
+    return [Path(next(iter(package.__path__))).resolve() for package in (emu, hosts)]
+
+
+def _sources() -> Iterable[bytes]:
+    for path, name in sorted(_files().items(), key=lambda item: item[1]):
+        yield name.encode()
+        yield path.read_bytes()
+
+
+def _files() -> dict[Path, str]:
+    machine, house = _folders()
+    files = [*machine.rglob("*.py"), *house.glob("*.py"), *(house / "native").rglob("*.py")]
+    return {path: f"{path.parent.name}/{path.name}" for path in files}
+
+
+def _environment() -> Iterable[bytes]:
+    yield platform.python_implementation().encode() + sys.version.encode()
+    for tool in _TOOLS:
+        yield f"{tool} {importlib.metadata.version(tool)}".encode()
+    yield " ".join(processor()).encode()
+
+
+def _hash(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()[:40]
