@@ -30,6 +30,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.extending import models, register_model
 
+from emu import waist
 from hosts.native import lowering as _lowering  # noqa: F401 - registers what the waist means
 from hosts.native.image import target_machine
 from hosts.native.signatures import CompileError, annotated, check_words, place, widened, with_names
@@ -130,6 +131,9 @@ class Unit:
         self._exports = {name: self._reach(plain(function)) for name, function in exports.items()}
         for callee in self._callees.values():
             callee.signature = annotated(callee.function)
+        for callee in self._exports.values():
+            if callee.signature is None or any(kind != types.int64 for kind in callee.signature.args):
+                raise CompileError(f"{place(callee.function)}: what is exported takes numbers and says so")
         self.pieces: dict[str, Piece] = {}
         """What has been compiled, by symbol."""
 
@@ -166,7 +170,11 @@ class Unit:
         function = plain(value)
         function = self._instead.get(function, function) if isinstance(function, FunctionType) else function
         known_to_numba = self._typing._lookup_global(function) is not None  # noqa: SLF001 - no public question
-        return function if isinstance(function, FunctionType) and not known_to_numba else None
+        if not isinstance(function, FunctionType) or known_to_numba:
+            return None
+        if function.__module__ == waist.__name__:
+            raise CompileError(f"no host function for the primitive {function.__name__}")
+        return function
 
     def _mangle(self, name: str, argtypes: Any, *, abi_tags: Any = (), uid: Any = None) -> Any:
         if self._translating:

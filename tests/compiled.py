@@ -1,0 +1,65 @@
+"""Small compiled programs for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hosts.native.image import Image
+from hosts.native.unit import Unit
+
+
+def unit_of(functions: Mapping[str, Callable[..., Any]], instead: Mapping[Any, Any] | None = None) -> Unit:
+    """Translate functions of numbers, each exported under its name."""
+    unit = Unit(functions, instead)
+    unit.compile()
+    return unit
+
+
+class Compiled:
+    """Functions of numbers, compiled and loaded into this process, and the memory they work on."""
+
+    def __init__(
+        self,
+        functions: Mapping[str, Callable[..., Any]],
+        words: int = 64,
+        instead: Mapping[Any, Any] | None = None,
+        local_words: int = 64,
+    ) -> None:
+        """Compile for a memory of so many words."""
+        self.words: npt.NDArray[np.int64] = np.zeros(words + 8, np.int64)
+        skip = -self.words.ctypes.data // 8 % 8
+        self.words = self.words[skip : skip + words]  # from the start of a cache line
+        self.local: npt.NDArray[np.int64] = np.zeros(local_words, np.int64)
+        self.base = int(self.words.ctypes.data)
+        addresses = {"pirace_memory": self.base, "pirace_local": int(self.local.ctypes.data)}
+        unit = unit_of(functions, instead)
+        self._image = Image(unit.object_code(addresses))
+        self._parameters = {name: function.__code__.co_argcount for name, function in functions.items()}
+
+    def __getattr__(self, name: str) -> Any:
+        """Give a compiled function."""
+        if name not in self._parameters:
+            raise AttributeError(name)
+        return self._image.function(name, self._parameters[name])
+
+
+def instructions(assembly: str, function: str) -> Sequence[str]:
+    """Give the instructions of one function of an assembler text, blanks normalised."""
+    lines = iter(assembly.splitlines())
+    for line in lines:
+        if line == f"{function}:":
+            break
+    else:
+        raise LookupError(function)
+    body: list[str] = []
+    for line in lines:
+        if line.startswith(".Lfunc_end"):
+            break
+        text = " ".join(line.partition("#")[0].split())
+        if text and not text.startswith(".") and not text.endswith(":"):
+            body.append(text)
+    return body
