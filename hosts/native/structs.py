@@ -18,6 +18,7 @@ from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, inf
 from numba.extending import lower_builtin, lower_getattr_generic, models, register_model, typeof_impl
 
 from emu.memory import WORD_BYTES, Array, Struct, Word, Words
+from hosts.native.emit import give_meaning
 
 
 class Address(types.Type):
@@ -131,6 +132,9 @@ def _attribute(_context: Any, builder: Any, kind: Address, value: Any, name: str
 @lower_builtin(AddressClass, types.int64)
 def _construct(_context: Any, _builder: Any, _signature: Any, args: Any) -> Any:
     return args[0]
+
+
+give_meaning(Word, 1, lambda _builder, number: number)
 
 
 @infer_global(operator.getitem)
