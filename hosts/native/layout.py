@@ -76,6 +76,8 @@ class Turn(Struct, line=True):
     """TSC time of the turn's start; offsets are counted from here."""
     score = word()
     """Violations sighted by the opener before this turn: what the actors' choice of offset is rewarded by."""
+    started = word()
+    """The last turn whose start is fixed: all actors stood ready, or one was too long in coming."""
     closed = word()
     """The opener has seen the end of the run: there will be no further turn."""
 
@@ -125,6 +127,8 @@ class HostCpu(Struct, line=True):
     """Frames sent after this pCPU called itself silent: the markers do not cover them."""
     throttled = word()
     """Sends that had to wait because too many frames of this connection were under way."""
+    ready_for = word(line=True)
+    """The last turn that this actor has stood ready for; 0: it takes no part in turns."""
     pending = words(4, line=True)
     """The local APIC's pending vectors: a bit each, coalescing. Only the owner writes."""
     sent = words(KINDS * MAX_PCPUS, line=True)
@@ -220,6 +224,11 @@ class Local(Struct, line=True):
     """A ``zmq_pollitem_t``."""
     timespec = words(2)
     buffer = words(RECEIVE_WORDS, line=True)
+    turn_begun = word()
+    idle_since = word()
+    idle_last = word()
+    cost = words(BINS, line=True)
+    """What a turn at each offset takes, in ticks: a running mean."""
     paid = words(PAID, line=True)
     """Ring of the bins that paid last."""
     kinds = words(32, line=True)

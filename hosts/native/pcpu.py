@@ -88,10 +88,6 @@ def main(life: Life) -> NoReturn:
     fill_local(life, fabric, host.run, own)
     if life.processor is not None:
         os.sched_setaffinity(0, {life.processor})  # this thread only: libzmq's has started and goes where there is room
-    if os.environ.get("PIRACE_NICE"):
-        os.setpriority(os.PRIO_PROCESS, 0, int(os.environ["PIRACE_NICE"]))
-    if os.environ.get("PIRACE_BATCH"):
-        os.sched_setscheduler(0, int(os.environ["PIRACE_BATCH"]), os.sched_param(0))
     root = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(preload.ROOT_ADDRESS)
     _set(own.phase, READY)
     _await_phase(host.run, GO)

@@ -34,10 +34,9 @@ def _remove(folder: str) -> None:
 
 
 def _load(wanted: dict[str, str]) -> int:
-    from hosts.native import region, symbols
+    from hosts.native import region
 
     region.reserve()
-    symbols.add_symbols()
     module, function = wanted["loader"].split(":")
     address: int = getattr(importlib.import_module(module), function)(wanted["argument"])
     importlib.import_module("hosts.native.pcpu")

@@ -83,11 +83,13 @@ IDLE_MILLISECONDS: Final = 1
 LOST_OPENER: Final = 3_000_000_000
 """How long after the stop an actor believes that the opener of turns will still close them."""
 
-LEAD: Final = 400
+LEAD: Final = 300
 """From the opening of a turn to its start: the line with the turn must reach the actors."""
-BIN_TICKS: Final = 32
+BIN_TICKS: Final = 48
 """Width of the bins of offsets from the start that actors choose among."""
-BEHIND: Final = 512
+PUNCTUAL: Final = 200_000
+"""How long the opener of a turn waits for actors that are not there."""
+BEHIND: Final = 1_500
 """The opener acts this long after the start, so that actors can be early as well as late."""
 JITTER: Final = 63
 CHEAPEST: Final = 2_000
@@ -438,27 +440,28 @@ def cpu_relax() -> None:
 
 
 def wait_for_interrupt() -> None:
-    """Idle: watch the doorbell, then let others run, then block on the socket; bounded, so the caller loops."""
+    """Idle for a moment: watch the doorbell, then let others run, then block on the socket.
+
+    The caller looks after itself in between and comes again; a series of calls that find nothing is one wait.
+    """
     local = this_process()
-    stop = run_words(local).stop
     since = rdtsc()
-    beat(local)
-    while pending(local) == 0:
+    if since - load_private(local.idle_last) > 2 * SPIN:
+        store_private(local.idle_since, since)
+    if pending(local) == 0 and since - load_private(local.idle_since) >= YIELD:
+        poll_socket(local)
+    while pending(local) == 0 and rdtsc() - since < SPIN:
         if under_way(local):
-            if receive(local) != 0:
-                return
+            receive(local)
             sched_yield()
-        waited = rdtsc() - since
-        if waited >= YIELD:
-            poll_socket(local)
-            return
-        if load(stop) != 0:
-            sched_yield()
-            return
-        if waited < SPIN and load_private(local.crowded) == 0:
+        elif load_private(local.crowded) == 0:
             pause()
         else:
-            sched_yield()
+            break
+    beat(local)
+    if pending(local) == 0:
+        sched_yield()
+        store_private(local.idle_last, rdtsc())
 
 
 def poll_socket(local: Local) -> None:
@@ -542,14 +545,30 @@ def open_turn() -> int:
     store_private(local.opened, number)
     store_private(local.relax_since, 0)
     beat(local)
-    start = rdtsc() + LEAD
     store(turn.score, load_private(load_private(local.sightings_at)))
-    store(turn.start, start)
     store(turn.number, number)
+    await_actors(local, number)
+    start = rdtsc() + LEAD
+    store(turn.start, start)
+    store(turn.started, number)
     start += BEHIND + (draw(local) & JITTER)
     while rdtsc() < start:
         pass
     return number
+
+
+def await_actors(local: Local, number: int) -> None:
+    """Wait until all who take part stand ready: one that yields when the start is announced comes much too late.
+
+    For a while only: an actor that the machine keeps from running takes its turn when it can.
+    """
+    since = rdtsc()
+    for cpu in range(load_private(local.pcpus)):
+        ready_for = words_of(cpu).ready_for
+        waited = rdtsc() - since
+        while load(ready_for) < number and load(ready_for) != 0 and waited < PUNCTUAL:
+            give_way(local, waited)
+            waited = rdtsc() - since
 
 
 def next_turn(seen: int) -> int:
@@ -573,7 +592,11 @@ def next_turn(seen: int) -> int:
         if since == 0:
             since = now
         give_way(local, now - since)
+    store(own_words(local).ready_for, number)
     learn(local, turn)
+    since = rdtsc()
+    while load(turn.started) < number:
+        give_way(local, rdtsc() - since)
     at = load(turn.start) + pick(local)
     while rdtsc() < at:
         pass
@@ -630,7 +653,7 @@ def pick(local: Local) -> int:
                 break
             tried = draw(local) & (BINS - 1)
     store_private(local.bin, tried)
-    return tried * BIN_TICKS + ((bits >> 24) & (BIN_TICKS - 1))
+    return tried * BIN_TICKS + ((bits >> 26) & 31)
 
 
 # --- the end -----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import secrets
@@ -54,15 +55,30 @@ class Supervisor:
         self._root = root
 
     def __enter__(self) -> Self:
-        self._folder = RunFolder()
-        self._server = ForkServer(self._root, self._folder.path)
-        self._server.start()
+        with _interrupts_noted() as interrupt:
+            self._folder = RunFolder()
+            self._server = ForkServer(self._root, self._folder.path)
+            atexit.register(self.close)
+            self._server.start()
+        if interrupt.noted:
+            self.close()
+            raise KeyboardInterrupt
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the fork server and remove the folder."""
         with _interrupts_noted():
             self._server.stop()
             self._folder.close()
+        atexit.unregister(self.close)
+
+    @property
+    def server_pid(self) -> int | None:
+        """The process id of the fork server."""
+        return self._server.pid
 
     def run(
         self,

@@ -1,7 +1,7 @@
 """What compiled code calls by name: libzmq, three functions of libc, and the two addresses of memory.
 
-Numba caches a function that uses external symbols, but none that uses ctypes objects; so the addresses are given to
-LLVM in each process, *before* compiled code is loaded (a symbol that is missing then is a SIGSEGV later).
+They are given to LLVM in each process before the object file is loaded: a symbol that is missing then is a SIGSEGV
+later.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 from typing import Final
 
-import llvmlite.binding
 import zmq.backend.cython._zmq as bundled  # type: ignore[import-untyped,unused-ignore]
 
 from hosts.native import region
@@ -33,9 +32,3 @@ def _address(function: object) -> int:
     if address is None:
         raise RuntimeError("a C function has no address")
     return address
-
-
-def add_symbols() -> None:
-    """Tell LLVM all of them. May be called again; does not map any memory (see :func:`region.reserve`)."""
-    for name, address in symbols().items():
-        llvmlite.binding.add_symbol(name, address)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from hosts.native.image import Image
 from hosts.native.ops import (
     load,
     load_private,
@@ -36,7 +33,7 @@ from hosts.native.runtime import (
 from hosts.native.symbols import symbols
 from hosts.native.unit import Unit
 
-TAKE, SPIN, TURNS, PING, DEAF, CRASH, FLOOD, RECEIVE, RING, RAW = range(10)
+TAKE, SPIN, TURNS, PING, DEAF, CRASH, FLOOD, LISTEN, RING, RAW, MUTE, BAD_SOCKET = range(12)
 """Roles."""
 
 
@@ -176,6 +173,30 @@ def flood(vector: int) -> int:
     return number
 
 
+def mute() -> int:
+    """Let pCPU 0 send to pCPU 1, which looks at nothing before the stop; gives how many were sent before it."""
+    local = this_process()
+    number = 0
+    if load_private(local.cpu) == 0:
+        while run_goes_on() != 0:
+            send_IPI(1, 0xF2)
+            number += 1
+    while run_goes_on() != 0:
+        cpu_relax()
+    come_to_an_end()
+    return number
+
+
+def bad_socket() -> int:
+    """Send on what is no socket, and wait for what comes of it."""
+    local = this_process()
+    store_private(local.push[0], local.at)
+    send_IPI(0, 0xF2)
+    while run_goes_on() != 0:
+        cpu_relax()
+    return 0
+
+
 def ring() -> int:
     """Each waits, halted, for an IPI and passes it on to the next; gives how many."""
     local = this_process()
@@ -219,10 +240,14 @@ def root(role: int, argument: int) -> int:  # noqa: C901, PLR0911 - one line a r
         return load(8)
     if role == FLOOD:
         return flood(argument)
-    if role == RECEIVE:
+    if role == LISTEN:
         return listen(argument)
     if role == RING:
         return ring()
+    if role == MUTE:
+        return mute()
+    if role == BAD_SOCKET:
+        return bad_socket()
     if role == RAW:
         return raw(argument)
     return -1
@@ -230,18 +255,6 @@ def root(role: int, argument: int) -> int:  # noqa: C901, PLR0911 - one line a r
 
 def object_code() -> bytes:
     """Compile the root."""
-    return Unit({"root": root}).object_code(symbols=symbols())
-
-
-_images: list[Image] = []
-
-
-def load_root(file: str) -> int:
-    """Load the compiled root from ``file``; gives its address."""
-    _images.append(Image(Path(file).read_bytes(), symbols()))
-    return _images[-1].address("root")
-
-
-def broken(_file: str) -> int:
-    """Fail as a root that does not load."""
-    raise RuntimeError("this root cannot be loaded")
+    unit = Unit({"root": root})
+    unit.compile()
+    return unit.object_code(symbols=symbols())
