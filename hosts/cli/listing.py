@@ -1,0 +1,42 @@
+"""``pirace list``: what can be named, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from emu.mutations import MUTATIONS
+from emu.scenarios import CHECK_ABOUT, POLICIES, SCENARIOS
+
+CHECK_ORIGIN: Final = {
+    "C1": "b95234c84004, fact 2.4",
+    "C2": "fdba608f15e2, fact 3.5",
+    "C3": "33fd0ccd2590",
+    "C4": "c112b5f50232, fact 1",
+    "C5": "fact 4.1",
+    "C7": "9b44423bf4c8",
+    "C8": "9b44423bf4c8",
+    "C9": "vcpu-requests.rst",
+    "C10": "the fabric",
+}
+"""Where a rule that a checker holds the machine to is argued."""
+
+
+def listing() -> Iterator[str]:
+    """Give the lines."""
+    yield from _section("scenarios", ((each.name, each.origin, each.about) for each in SCENARIOS))
+    yield ""
+    yield from _section("policies", ((each.name, each.origin, each.about) for each in POLICIES))
+    yield "  or your own: --policy path/to/file.py:function"
+    yield ""
+    yield from _section("mutations", ((each.name, each.origin, each.about) for each in MUTATIONS))
+    yield ""
+    yield from _section("checkers", ((name, CHECK_ORIGIN.get(name, ""), about) for name, about in CHECK_ABOUT.items()))
+
+
+def _section(title: str, rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    rows = list(rows)
+    width = max(len(name) for name, _, _ in rows)
+    yield f"{title}:"
+    for name, origin, about in rows:
+        yield f"  {name:{width}}  {about}" + (f" [{origin}]" if origin else "")

@@ -1,0 +1,123 @@
+"""The door to the native host: builds the program, and runs planned configurations on real processes."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from emu.setup import choose_race, power_on
+from hosts.cli.errors import Failure
+from hosts.report.collect import Undelivered
+from hosts.report.runner import Ended, Placement, Regime, Request, Runner, Watch
+from hosts.report.verdict import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_USAGE
+
+try:
+    from hosts.native import layout, outcome
+    from hosts.native.build import LIVE, LOADER, BuildError, Built, Progress, build
+    from hosts.native.cache import CacheError
+    from hosts.native.forkserver import Root
+    from hosts.native.region import SharedMemory
+    from hosts.native.supervisor import Supervisor
+except ImportError as missing:
+    raise Failure(f"something to run on is missing: {missing}", EXIT_ENVIRONMENT) from missing
+
+from hosts.loader import LoaderError, PolicyError
+
+REGIMES: Final[dict[Regime, int]] = {
+    "calm": layout.REGIME_NONE,
+    "delays": layout.REGIME_DELAYS,
+    "starvation": layout.REGIME_STARVATION,
+}
+PLACEMENTS: Final[dict[Placement, outcome.Placement]] = {
+    "pinned": outcome.Placement.PINNED,
+    "shared": outcome.Placement.SHARED,
+    "unpinned": outcome.Placement.UNPINNED,
+}
+
+
+def check_machine() -> None:
+    """Refuse a machine on which native runs mean nothing."""
+    if sys.platform != "linux" or platform.machine() not in ("x86_64", "AMD64"):
+        raise Failure(f"needs Linux on x86-64, not {sys.platform} on {platform.machine()}", EXIT_ENVIRONMENT)
+
+
+def built(user_policy: str | None, progress: Progress) -> Built:
+    """Give the compiled program; Failure if there is none."""
+    try:
+        return build(user_policy, progress)
+    except PolicyError as error:
+        raise Failure(str(error), EXIT_USAGE) from None
+    except CacheError as error:
+        raise Failure(str(error), EXIT_ENVIRONMENT) from error
+    except (LoaderError, BuildError) as error:
+        users = user_policy is not None and user_policy.rpartition(":")[0] in str(error)
+        raise Failure(_last_line(str(error)) if users else str(error), EXIT_USAGE if users else EXIT_FAULT) from error
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), text)
+
+
+@contextmanager
+def native_runner(program: Built) -> Iterator[Runner]:
+    """Give a runner of the program's configurations."""
+    try:
+        supervisor = Supervisor(Root(LOADER, program.path))
+        entered = supervisor.__enter__()
+    except OSError as error:
+        raise Failure(f"cannot start processes: {error}", EXIT_ENVIRONMENT) from error
+    try:
+        yield NativeRunner(entered)
+    finally:
+        supervisor.__exit__(*sys.exc_info())
+
+
+class NativeRunner:
+    """Runs configurations on real processes."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+
+    def run(self, request: Request, watch: Watch) -> Ended:
+        """Run one."""
+        done = self._supervisor.run(
+            configuration(request),
+            setup=lambda memory: set_up(memory, request),
+            enough=lambda memory: watch.enough(memory.words),
+            progress=lambda memory, seconds: watch.progress(memory.words, seconds),
+        )
+        return Ended(
+            words=done.words,
+            seconds=done.seconds,
+            overhead=done.overhead,
+            crash=done.crash,
+            cancelled=done.cancelled,
+            stalled=done.stalled,
+            undelivered=tuple(
+                Undelivered(each.sender, each.target, each.vector, each.sent, each.taken) for each in done.undelivered
+            ),
+        )
+
+
+def configuration(request: Request) -> outcome.Configuration:
+    """Say to the supervisor what to run."""
+    mutation = request.planned.mutation
+    return outcome.Configuration(
+        pcpus=request.planned.pcpus,
+        seconds=request.seconds,
+        seed=request.seed,
+        placement=PLACEMENTS[request.placement],
+        role=LIVE,
+        regime=REGIMES[request.regime],
+        fabric_fault=mutation.fabric_fault if mutation is not None else layout.FAULT_NONE,
+    )
+
+
+def set_up(memory: SharedMemory, request: Request) -> None:
+    """Write the machine that is raced."""
+    planned = request.planned
+    power_on(memory.machine, planned.pcpus, planned.vcpus, memory.write)
+    choose_race(memory.machine, planned.scenario, planned.policy.number, planned.mutation, memory.write)

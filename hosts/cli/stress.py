@@ -1,0 +1,201 @@
+"""``pirace stress``: from options to an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.text import Text
+
+from hosts.cli.errors import Failure
+from hosts.report.collect import Measured
+from hosts.report.environment import environment, processors
+from hosts.report.jsonl import JsonLines, environment_record, result_record
+from hosts.report.live import Display, make_display
+from hosts.report.plan import Controls, Plan, PlanError, Wanted, make_plan, user_policy_of
+from hosts.report.runner import Placement, Runner
+from hosts.report.stress import Settings, Stress
+from hosts.report.tables import print_report, remark, summary
+from hosts.report.verdict import EXIT_USAGE, Circumstances, Row, exit_code, grade
+
+WIDE = 132
+"""Columns of a table that goes into a file."""
+
+
+class Host(Protocol):
+    """Gives a runner, once the program with the user's policy is ready."""
+
+    def __call__(self, user_policy: str | None, *, quiet: bool) -> AbstractContextManager[Runner]:
+        """Make it ready when the context is entered."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user gave."""
+
+    scenario: Sequence[str] = ()
+    policy: Sequence[str] = ()
+    mutation: Sequence[str] = ()
+    controls: Controls = "some"
+    seconds: float | None = None
+    seed: int | None = None
+    cpus: int | None = None
+    placement: Placement = "pinned"
+    json_file: str | None = None
+    quiet: bool = False
+
+
+def stress_command(options: Options, host: Host | None = None) -> int:
+    """Plan, build, run, report; ``host`` stands for the native one."""
+    host = host if host is not None else native_host
+    try:
+        wanted = Wanted(options.scenario, options.policy, options.mutation, options.controls, options.cpus)
+        plan = make_plan(wanted, processors())
+        user_policy = user_policy_of(options.policy)
+    except PlanError as error:
+        raise Failure(str(error), EXIT_USAGE) from None
+    seconds = plan.nominal_seconds if options.seconds is None else options.seconds
+    seed = drawn_seed() if options.seed is None else options.seed
+    settings = Settings(seconds, seed, options.placement, processors())
+    console = wide_console()
+    with json_to(options.json_file) as write:
+        if write is not None:
+            write.write(environment_record(environment(seed, seconds, options.placement, command())))
+        if not options.quiet:
+            console.print(Text(header(plan, settings)), highlight=False)
+        display = make_display(console, len(plan.rows), seconds, quiet=options.quiet)
+        rows = run(plan, settings, host(user_policy, quiet=options.quiet), display, write)
+    show_end(console, rows, plan, quiet=options.quiet)
+    return exit_code(rows)
+
+
+def show_end(console: Console, rows: Sequence[Row], plan: Plan, *, quiet: bool) -> None:
+    """Print the tables, or with ``--quiet`` what cannot be left unsaid."""
+    if not quiet:
+        print_report(console, rows, len(plan.rows))
+        return
+    for row in rows:
+        if row.as_expected is False:
+            console.print(Text(remark(row)), soft_wrap=True, highlight=False)
+    console.print(Text(summary(rows, len(plan.rows))), soft_wrap=True, highlight=False)
+
+
+def command() -> list[str]:
+    """Give the command line as one would type it."""
+    return ["pirace", *sys.argv[1:]]
+
+
+def drawn_seed() -> int:
+    """Draw a seed."""
+    return int.from_bytes(os.urandom(4), "little")
+
+
+def wide_console() -> Console:
+    """Give the console; a file is wide enough for the tables."""
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(width=WIDE)
+    return console
+
+
+def header(plan: Plan, settings: Settings) -> str:
+    """Say what is about to run."""
+    return (
+        f"{len(plan.rows)} rows in about {settings.seconds:.0f} s, seed {settings.seed}, "
+        f"{settings.processors} processor{'s' * (settings.processors != 1)}, {settings.placement}"
+    )
+
+
+@contextlib.contextmanager
+def json_to(path: str | None) -> Iterator[JsonLines | None]:
+    """Open the file for JSON lines, if one is wanted."""
+    if path is None:
+        yield None
+        return
+    try:
+        with Path(path).open("w", encoding="utf-8") as file:
+            yield JsonLines(file)
+    except OSError as error:
+        raise Failure(f"--json {path}: {error.strerror or error}", EXIT_USAGE) from None
+
+
+# --- the run -----------------------------------------------------------------------------------------------------
+
+
+def run(
+    plan: Plan, settings: Settings, host: AbstractContextManager[Runner], display: Display, write: JsonLines | None
+) -> list[Row]:
+    """Run everything; give a row for each planned configuration, whatever became of the run."""
+    rows: list[Row] = []
+
+    def note(row: Row) -> None:
+        rows.append(row)
+        if write is not None:
+            write.write(result_record(row, settings.seed))
+
+    with contextlib.suppress(KeyboardInterrupt), host as runner:
+        stress = Stress(plan, runner, settings, display)
+        with display, cancelled_by_ctrl_c(stress):
+            for row in stress.rows():
+                note(row)
+    finished = [row.planned for row in rows]
+    for planned in plan.rows:
+        if planned not in finished:
+            note(grade(planned, Measured(), Circumstances(ending="cancelled")))
+    return rows
+
+
+@contextlib.contextmanager
+def cancelled_by_ctrl_c(stress: Stress) -> Iterator[None]:
+    """Let Ctrl-C between two runs do what it does within one: cancel the rest. A second one is not waited for."""
+
+    def cancel(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        stress.cancel()
+
+    before = signal.signal(signal.SIGINT, cancel)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def native_host(user_policy: str | None, *, quiet: bool) -> Iterator[Runner]:
+    """Compile the program if need be, and give what runs it."""
+    from hosts.cli import native
+
+    native.check_machine()
+    with (
+        contextlib.closing(_build(native, user_policy, quiet=quiet)) as program,
+        native.native_runner(program) as runner,
+    ):
+        yield runner
+
+
+def _build(native: Any, user_policy: str | None, *, quiet: bool) -> Any:
+    """Compile, showing how far it is."""
+    console = Console(stderr=True, quiet=quiet)
+    told: list[str] = []
+
+    def progress(step: int, steps: int, what: str) -> None:
+        if not told:
+            told.append(what)
+            if not console.is_terminal:
+                console.print("compiling the machine, which takes some seconds; the next start finds it done")
+        status.update(f"compiling {step}/{steps} {what}" if steps else what)
+
+    with console.status("looking for the compiled machine") as status:
+        program = native.built(user_policy, progress)
+    if not program.from_cache:
+        console.print(f"compiled in {program.seconds:.1f} s", highlight=False)
+    return program

@@ -1,0 +1,53 @@
+"""``pirace trace``: from names to lines."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from emu.mutations import Mutation
+from hosts.cli.errors import Failure
+from hosts.loader import PolicyError, load_program
+from hosts.report.plan import PlanError, chosen_mutations, chosen_policies, chosen_scenarios, user_policy_of
+from hosts.report.verdict import EXIT_USAGE
+from hosts.trace.record import EndlessStoryError, Step
+from hosts.trace.render import lines
+from hosts.trace.story import NoStoryError, story_of, tell
+
+
+def trace_lines(scenario: str, policy: str, mutation: str | None, *, everything: bool = False) -> Iterator[str]:
+    """Give the lines of a trace; Failure if there is none."""
+    try:
+        chosen_scenarios([scenario])
+        chosen_policies([policy])
+        seeded = chosen_mutations([mutation])[0] if mutation is not None else None
+        story_of(scenario)
+        steps = _steps(scenario, policy, seeded, everything=everything)
+    except (PlanError, PolicyError, NoStoryError) as error:
+        raise Failure(str(error), EXIT_USAGE) from None
+    mutated = f" + {mutation}" if mutation is not None else ""
+    yield f"{scenario} x {policy}{mutated}"
+    yield from lines(steps)
+
+
+def _steps(scenario: str, policy: str, mutation: Mutation | None, *, everything: bool) -> list[Step]:
+    user = user_policy_of([policy])
+    program = load_program(user)
+    try:
+        return tell(program, scenario, policy, mutation, everything=everything)
+    except EndlessStoryError:
+        raise Failure(f"{scenario} x {policy} does not come to an end: nobody looks at the interrupt", 1) from None
+    except Exception as error:  # noqa: BLE001 - whatever the user's function does
+        raise _users_fault(error, user) or error from None
+
+
+def _users_fault(error: Exception, user: str | None) -> Failure | None:
+    """Turn an error inside of the user's own function into one line that says where."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if user is None or not frames:
+        return None
+    path = user.rpartition(":")[0]
+    if Path(frames[-1].filename).resolve() != Path(path).resolve():
+        return None
+    return Failure(f"{path}:{frames[-1].lineno}: {type(error).__name__}: {error}", EXIT_USAGE)

@@ -1,0 +1,88 @@
+"""Where a run was made: what a reader needs to judge its numbers, or to make it again."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+PACKAGES: Final = ("numba", "llvmlite", "numpy", "pyzmq", "msgpack", "multiprocess")
+_GIT_SECONDS: Final = 2.0
+
+
+def processors() -> int:
+    """Count the processors that this process may run on."""
+    return len(os.sched_getaffinity(0))
+
+
+def version() -> str:
+    """Give the version of this package."""
+    try:
+        return importlib.metadata.version("pirace")
+    except importlib.metadata.PackageNotFoundError:
+        return "0 (not installed)"
+
+
+def versions() -> dict[str, str | None]:
+    """Give the versions of everything that takes part."""
+    import zmq
+
+    found: dict[str, str | None] = {"pirace": version(), "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = None
+    return found | {"libzmq": zmq.zmq_version(), "kernel": platform.release()}
+
+
+def cpu_model() -> str:
+    """Give the processor's name as the kernel tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or "unknown"
+
+
+def commit(folder: Path) -> str | None:
+    """Give the git commit of a checkout, with a ``+`` if files differ from it; None if it is none."""
+    head = _git(folder, "rev-parse", "--verify", "HEAD")
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    if head is None or top is None or Path(top).resolve() != folder.resolve():
+        return None
+    return head + ("+" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_SECONDS, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def environment(seed: int, seconds: float, placement: str, command: Sequence[str] | None = None) -> dict[str, Any]:
+    """Give all of it."""
+    return {
+        "versions": versions(),
+        "cpu_model": cpu_model(),
+        "machine": platform.machine(),
+        "processors": processors(),
+        "placement": placement,
+        "command": shlex.join(sys.argv if command is None else command),
+        "commit": commit(Path(__file__).resolve().parents[2]),
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "seed": seed,
+        "budget_seconds": seconds,
+    }

@@ -1,0 +1,68 @@
+"""The run as JSON lines, for programs: first where it was made, then a line for each row as it finishes.
+
+``schema.json`` beside this file says what a line may hold. ``SCHEMA_VERSION`` changes its first number when a reader
+of the version before would be wrong, its second when it would miss something.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from typing import IO, Any, Final
+
+from hosts.report.verdict import Row
+
+SCHEMA_VERSION: Final = "1.0"
+
+
+def schema() -> dict[str, Any]:
+    """Give the JSON Schema of a line."""
+    loaded: dict[str, Any] = json.loads(resources.files(__package__).joinpath("schema.json").read_text("utf-8"))
+    return loaded
+
+
+def environment_record(facts: dict[str, Any]) -> dict[str, Any]:
+    """Give the first line."""
+    return {"record": "environment", "schema": SCHEMA_VERSION, **facts}
+
+
+def result_record(row: Row, seed: int) -> dict[str, Any]:
+    """Give the line of a row."""
+    planned, measured = row.planned, row.measured
+    expectation = planned.expectation
+    return {
+        "record": "result",
+        "scenario": planned.scenario.name,
+        "policy": planned.policy.name,
+        "mutation": planned.mutation.name if planned.mutation is not None else None,
+        "host": "processes",
+        "pcpus": planned.pcpus,
+        "vcpus": planned.vcpus,
+        "canary": planned.canary,
+        "verdict": str(row.verdict),
+        "reason": row.reason,
+        "expected": expectation.outcome if expectation is not None else None,
+        "expected_checks": list(expectation.checks) if expectation is not None else [],
+        "as_expected": row.as_expected,
+        "violations": [
+            {"check": violation.check, "count": violation.count, "first": dict(violation.first)}
+            for violation in measured.violations
+        ],
+        "counts": dict(measured.counts),
+        "windows": dict(measured.windows),
+        "round_trip_ns": [round(nanoseconds, 1) for nanoseconds in row.round_trips],
+        "seconds": round(measured.seconds, 6),
+        "seed": seed,
+    }
+
+
+class JsonLines:
+    """Writes records to a file, each line at once, so that a run that is killed keeps what it has."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Write one record."""
+        self._file.write(json.dumps(record, allow_nan=False) + "\n")
+        self._file.flush()

@@ -1,0 +1,235 @@
+"""Which configurations a stress run consists of, and in what order they take turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from emu.expected import Expectation, expected, policies_of, policy_by_name
+from emu.machine import MAX_PCPUS
+from emu.mutations import MUTATIONS, Mutation
+from emu.policies import USER
+from emu.scenarios import POLICIES, SCENARIOS, PolicyInfo, Scenario
+
+Controls = Literal["some", "all", "none"]
+
+COST_SCENARIOS: Final = ("tscdeadline-immed", "timer-fastpath", "timer-slowpath")
+"""What the cost table is made from."""
+TIMED_SCENARIO: Final = "tscdeadline-immed"
+"""Where a round trip is timed: in several short repeats, the policies taking turns."""
+REPEATS: Final = 5
+
+DEFAULT_PCPUS: Final = 4
+"""How many pCPUs a scenario that grows is given, if there are as many processors."""
+
+CLEAN_SECONDS: Final = 0.8
+SOUGHT_SECONDS: Final = 0.25
+ALLOWED_SECONDS: Final = 0.5
+HARMLESS_SECONDS: Final = 0.4
+"""What a row takes of a run of ordinary length: nothing to be seen; to be seen; may be seen; a harmless mutation."""
+OVERHEAD_SECONDS: Final = 0.08
+"""What starting and ending the processes of one stint takes, until it is measured."""
+
+AT_THE_END: Final = frozenset({"C8", "C10"})
+"""Checks that are made when a run is over: no use waiting for them."""
+
+
+class PlanError(Exception):
+    """Something was asked for that cannot be planned; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One configuration of the run, which ends as exactly one row."""
+
+    scenario: Scenario
+    policy: PolicyInfo
+    mutation: Mutation | None
+    expectation: Expectation | None
+    pcpus: int
+    canary: bool = False
+
+    @property
+    def vcpus(self) -> int:
+        """How many of the pCPUs run a vCPU."""
+        return self.pcpus if self.scenario.every_pcpu_runs_a_vcpu else 1
+
+    @property
+    def sought(self) -> tuple[str, ...]:
+        """The checks that must fire, or an empty tuple."""
+        wanted = self.expectation
+        return wanted.checks if wanted is not None and wanted.outcome == "VIOLATION" else ()
+
+    @property
+    def stints(self) -> int:
+        """In how many runs the row's time is spent: repeats to be timed, or calm and disturbed."""
+        if self.scenario.name == TIMED_SCENARIO and self.mutation is None:
+            return REPEATS
+        return 1 if self.pcpus == 1 or self.sought else 2
+
+    @property
+    def nominal_seconds(self) -> float:
+        """What the row takes of a run of ordinary length."""
+        outcome = self.expectation.outcome if self.expectation is not None else None
+        if outcome == "VIOLATION":
+            return SOUGHT_SECONDS
+        if self.mutation is None:
+            return CLEAN_SECONDS
+        return ALLOWED_SECONDS if outcome == "MAY" else HARMLESS_SECONDS
+
+    @property
+    def too_few(self) -> bool:
+        """Tell whether the scenario needs more pCPUs than it is given."""
+        return self.pcpus < self.scenario.pcpus
+
+    def __str__(self) -> str:
+        """Name it in one line."""
+        mutated = f" + {self.mutation.name}" if self.mutation is not None else ""
+        return f"{self.scenario.name} x {self.policy.name}{mutated}"
+
+
+Group = tuple[Planned, ...]
+"""Configurations that take turns, so that they are compared under the same weather."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole run."""
+
+    groups: tuple[Group, ...]
+
+    @property
+    def rows(self) -> tuple[Planned, ...]:
+        """All configurations."""
+        return tuple(planned for group in self.groups for planned in group)
+
+    @property
+    def nominal_seconds(self) -> float:
+        """What the run takes if nobody says how long it is to take."""
+        return sum(planned.nominal_seconds + planned.stints * OVERHEAD_SECONDS for planned in self.rows)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asked for; empty means everything."""
+
+    scenarios: Sequence[str] = ()
+    policies: Sequence[str] = ()
+    mutations: Sequence[str] = ()
+    controls: Controls = "some"
+    cpus: int | None = None
+
+
+def make_plan(wanted: Wanted, processors: int) -> Plan:
+    """Plan a run: per scenario the canary, then the unmutated rows in turns, then the other controls."""
+    if wanted.cpus is not None and not 1 <= wanted.cpus <= MAX_PCPUS:
+        raise PlanError(f"--cpus {wanted.cpus}: a machine has 1 to {MAX_PCPUS} pCPUs")
+    groups: list[Group] = []
+    for scenario in chosen_scenarios(wanted.scenarios):
+        size = _size(scenario, wanted.cpus, processors)
+        if wanted.mutations:
+            groups += [(planned,) for planned in _asked_for(scenario, wanted, size)]
+        else:
+            groups += _groups(scenario, wanted, size)
+    if not groups:
+        raise PlanError("the table of expected verdicts has no such row; name --scenario and --policy to run it anyway")
+    return Plan(tuple(groups))
+
+
+def _size(scenario: Scenario, asked: int | None, processors: int) -> int:
+    if asked is not None:
+        return asked if scenario.grows else min(asked, scenario.pcpus)
+    return max(min(processors, DEFAULT_PCPUS), scenario.pcpus) if scenario.grows else scenario.pcpus
+
+
+def _groups(scenario: Scenario, wanted: Wanted, pcpus: int) -> list[Group]:
+    policies = chosen_policies(wanted.policies)
+    clean = tuple(planned(scenario, policy, None, pcpus) for policy in policies)
+    if wanted.controls == "none":
+        return [clean]
+    names = {policy.name for policy in policies}
+    everything = list(control_rows(scenario, "all", pcpus))
+    controls = [row for row in control_rows(scenario, wanted.controls, pcpus) if row.policy.name in names]
+    canary = next((row for row in [*controls, *everything] if row.sought), None)
+    if canary is None:
+        return [clean, *((row,) for row in controls)]
+    rest = [row for row in controls if row != canary]
+    return [(replace(canary, canary=True),), clean, *((row,) for row in rest)]
+
+
+def control_rows(scenario: Scenario, which: Controls, pcpus: int) -> Iterable[Planned]:
+    """Give the scenario's rows of the table of seeded bugs.
+
+    *All* of them, or *some*: one policy for each, or two where it makes a difference which policy it is.
+    """
+    for mutation in MUTATIONS:
+        rows = [row for row in mutation.rows if row.scenario == scenario.name]
+        telling = len({row.outcome for row in rows}) > 1
+        for row in rows:
+            policies = policies_of(row)
+            for name in policies if which == "all" else policies[: 2 if telling else 1]:
+                yield planned(scenario, policy_by_name(name), mutation, pcpus)
+
+
+def _asked_for(scenario: Scenario, wanted: Wanted, pcpus: int) -> Iterable[Planned]:
+    """Give the rows of mutations that were asked for by name: what the table says, or exactly what was named."""
+    named = bool(wanted.scenarios) and bool(wanted.policies)
+    for mutation in chosen_mutations(wanted.mutations):
+        for policy in chosen_policies(wanted.policies):
+            row = planned(scenario, policy, mutation, pcpus)
+            if named or row.expectation is not None:
+                yield row
+
+
+def planned(scenario: Scenario, policy: PolicyInfo, mutation: Mutation | None, pcpus: int) -> Planned:
+    """Plan one configuration, with what the table says of it."""
+    says = expected(scenario.name, policy.name, mutation.name if mutation is not None else None)
+    return Planned(scenario, policy, mutation, says, pcpus)
+
+
+# --- names -------------------------------------------------------------------------------------------------------
+
+
+def is_user_policy(name: str) -> bool:
+    """Tell whether a policy's name is ``path/to/file.py:function``."""
+    return ":" in name
+
+
+def user_policy_of(names: Sequence[str]) -> str | None:
+    """Give the one user's policy among the names, if any."""
+    users = list(dict.fromkeys(name for name in names if is_user_policy(name)))
+    if len(users) > 1:
+        raise PlanError(f"a run takes one policy from a file, not {len(users)}: {', '.join(users)}")
+    return users[0] if users else None
+
+
+def chosen_scenarios(names: Sequence[str]) -> tuple[Scenario, ...]:
+    """Give the scenarios of these names, all if there are none."""
+    known = {scenario.name: scenario for scenario in SCENARIOS}
+    _check("scenario", names, known)
+    return tuple(scenario for name, scenario in known.items() if not names or name in names)
+
+
+def chosen_policies(names: Sequence[str]) -> tuple[PolicyInfo, ...]:
+    """Give the policies of these names, all historic ones if there are none."""
+    known = {policy.name: policy for policy in POLICIES}
+    _check("policy", [name for name in names if not is_user_policy(name)], known)
+    historic = tuple(policy for name, policy in known.items() if not names or name in names)
+    user = user_policy_of(names)
+    return historic if user is None else (*historic, PolicyInfo(user, USER, "yours", "your own rule"))
+
+
+def chosen_mutations(names: Sequence[str]) -> tuple[Mutation, ...]:
+    """Give the mutations of these names."""
+    known = {mutation.name: mutation for mutation in MUTATIONS}
+    _check("mutation", names, known)
+    return tuple(mutation for name, mutation in known.items() if name in names)
+
+
+def _check(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
+    known = list(known)
+    for name in names:
+        if name not in known:
+            own = "; or a rule of your own, as path/to/file.py:function" if kind == "policy" else ""
+            raise PlanError(f"unknown {kind} {name!r}; known: {', '.join(known)}{own}")

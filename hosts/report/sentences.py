@@ -1,0 +1,131 @@
+"""One sentence per policy, made of this run's verdicts and counts alone: what it did not show is not said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from emu.mutations import Mutation
+from emu.scenarios import POLICIES
+from hosts.report.cost import Cost, costs
+from hosts.report.plan import TIMED_SCENARIO
+from hosts.report.verdict import Row, Verdict
+
+BROKEN: Final = {
+    "C1": "an interrupt lay in the PIR of a running vCPU, or RVI was wrong, and nobody owed it a look",
+    "C2": "a vCPU slept on a deliverable interrupt with no wake-up on its way",
+    "C3": "the guest was entered with an RVI that is not the highest vIRR",
+    "C4": "a PIR was not empty, ON was clear, and nobody was about to set it",
+    "C5": "a post was lost or made up",
+    "C7": "nobody looked at a descriptor whose ON had been set without telling anybody",
+    "C8": "notifications to self, sent and elided, do not add up to the self-posts",
+    "C9": "a request was left unserved in a guest that nobody was about to kick",
+    "C10": "an IPI or a mailbox was left over at the end",
+}
+"""What it means that a check fired."""
+
+
+def sentences(rows: Sequence[Row]) -> list[str]:
+    """Give a sentence for each policy that ran unmutated."""
+    names = dict.fromkeys(row.planned.policy.name for row in rows if row.planned.mutation is None)
+    return [_sentence(name, [row for row in rows if row.planned.policy.name == name], rows) for name in names]
+
+
+def _sentence(name: str, own: Sequence[Row], everybody: Sequence[Row]) -> str:
+    clean = [row for row in own if row.planned.mutation is None]
+    clauses = [*_survival(clean), *_cost(name, everybody), *_reliance(name, everybody)]
+    return f"{name}: " + "; ".join(clauses) + "."
+
+
+# --- does it deliver ---------------------------------------------------------------------------------------------
+
+
+def _survival(rows: Sequence[Row]) -> list[str]:
+    broken = [row for row in rows if row.verdict is Verdict.VIOLATION]
+    passed = [row for row in rows if row.verdict is Verdict.PASS]
+    open_ = [row for row in rows if row not in broken and row not in passed]
+    clauses = [_breach(row) for row in broken]
+    if passed:
+        posts = sum(row.measured.counts["posts"] for row in passed)
+        where = f"in all {len(rows)} scenarios" if len(passed) == len(rows) > 1 else f"in {_names(passed)}"
+        clauses.append(f"no check fired {where} ({posts:,} posts)")
+    if open_:
+        clauses.append(f"this run proves nothing about it in {_names(open_)}")
+    return clauses
+
+
+def _breach(row: Row) -> str:
+    worst = row.measured.violations[0]
+    return f"it fails in {row.planned.scenario.name}: {BROKEN[worst.check]} ({worst.check}, {worst.count:,} times)"
+
+
+def _names(rows: Iterable[Row]) -> str:
+    return _list([row.planned.scenario.name for row in rows])
+
+
+def _list(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+# --- what it costs -----------------------------------------------------------------------------------------------
+
+
+def _cost(name: str, rows: Sequence[Row]) -> list[str]:
+    found = {cost.policy: cost for cost in costs(rows) if cost.scenario == TIMED_SCENARIO}
+    if name not in found:
+        return ["what a self-post costs it was not measured"]
+    own = found[name]
+    if own.counts["ipis_sent"] == 0:
+        others = [other for other, cost in found.items() if cost.counts["ipis_sent"]]
+        than = f", where {_list(others)} {'does' if len(others) == 1 else 'do'}" if others else ""
+        return [f"it sends no IPI for a self-post of the timer fastpath{than}"]
+    sent = own.per_self_post("ipis_sent")
+    return [f"it sends {sent:.2f} IPIs for a self-post of the timer fastpath, and {_use(own)}"]
+
+
+def _use(cost: Cost) -> str:
+    """Say what the notifications were good for."""
+    taken, useless = cost.counts["ipis_taken"], cost.counts["notifications_spurious"]
+    if useless == taken:
+        return "not one of these notifications found anything to do"
+    return f"{useless:,} of {taken:,} notifications taken found nothing to do"
+
+
+# --- what it relies on -------------------------------------------------------------------------------------------
+
+
+def _reliance(name: str, everybody: Sequence[Row]) -> list[str]:
+    """Say which seeded bugs tell the policies apart, and on which side this one is."""
+    broken, held = [], []
+    for mutation in dict.fromkeys(row.planned.mutation for row in everybody if row.planned.mutation is not None):
+        verdicts = _telling(mutation, everybody).get(name, set())
+        if Verdict.VIOLATION in verdicts:
+            broken.append(mutation.about)
+        elif Verdict.PASS in verdicts:
+            held.append(mutation.about)
+    clauses = []
+    if held:
+        clauses.append(f"it holds even if {', or if '.join(held)}")
+    if broken:
+        clauses.append(f"it breaks if {', or if '.join(broken)}")
+    return clauses
+
+
+def _telling(mutation: Mutation, rows: Iterable[Row]) -> dict[str, set[Verdict]]:
+    """Give each policy's verdicts under a mutation, in the scenarios where it broke one policy and not another.
+
+    A bug in one of the policies themselves says nothing about the others.
+    """
+    forms = {policy.name for policy in POLICIES}
+    if any(edit.function.replace("_", "-") in forms for edit in mutation.edits):
+        return {}
+    seen: dict[str, dict[str, Verdict]] = {}
+    for row in rows:
+        if row.planned.mutation == mutation:
+            seen.setdefault(row.planned.scenario.name, {})[row.planned.policy.name] = row.verdict
+    found: dict[str, set[Verdict]] = {}
+    for verdicts in seen.values():
+        if {Verdict.PASS, Verdict.VIOLATION} <= set(verdicts.values()):
+            for policy, verdict in verdicts.items():
+                found.setdefault(policy, set()).add(verdict)
+    return found

@@ -1,0 +1,158 @@
+"""What a row is worth: the grades of the design, and the exit code that they add up to."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from hosts.report.collect import Measured
+from hosts.report.plan import Planned
+from hosts.report.runner import Placement
+
+EXIT_EXPECTED: Final = 0
+EXIT_UNEXPECTED: Final = 1
+EXIT_UNPROVEN: Final = 2
+EXIT_ENVIRONMENT: Final = 3
+EXIT_FAULT: Final = 4
+EXIT_USAGE: Final = 64
+EXIT_INTERRUPTED: Final = 130
+
+
+class Verdict(enum.StrEnum):
+    """The grades."""
+
+    PASS = "PASS"  # noqa: S105 - no password
+    VIOLATION = "VIOLATION"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    UNTRUSTWORTHY = "UNTRUSTWORTHY"
+    SKIPPED = "SKIPPED"
+    CRASH = "CRASH"
+    CANCELLED = "CANCELLED"
+
+
+Ending = Literal["ended", "no time", "skipped", "crash", "cancelled"]
+Canary = Literal["caught", "missed", "none"]
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What happened to a configuration, apart from what it counted."""
+
+    ending: Ending = "ended"
+    why: str = ""
+    """The reason of an ending that is not the ordinary one."""
+    processors: int = 1
+    placement: Placement = "pinned"
+    stalled: tuple[int, ...] = ()
+    canary: Canary = "none"
+    patient: bool = True
+    """A sighting that must come was waited for as long as one waits."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """The one row that a planned configuration ends as."""
+
+    planned: Planned
+    verdict: Verdict
+    reason: str
+    """Why the verdict is neither PASS nor VIOLATION, or what fired."""
+    measured: Measured
+    round_trips: tuple[float, ...] = field(default=())
+    """Nanoseconds per self-post of each run of this row."""
+
+    @property
+    def as_expected(self) -> bool | None:
+        """Tell whether the table of expected verdicts is confirmed, refuted, or neither."""
+        if self.verdict is Verdict.CRASH:
+            return False
+        expectation = self.planned.expectation
+        if expectation is None:
+            if self.planned.mutation is not None or self.verdict not in (Verdict.PASS, Verdict.VIOLATION):
+                return None
+            return self.verdict is Verdict.PASS
+        if expectation.outcome == "MAY":
+            return True if self.verdict in (Verdict.VIOLATION, Verdict.INCONCLUSIVE) else None
+        if self.verdict is Verdict.VIOLATION:
+            return any(self.measured.fired(check) for check in self.planned.sought)
+        return expectation.outcome == "PASS" if self.verdict is Verdict.PASS else None
+
+
+def grade(planned: Planned, measured: Measured, what: Circumstances) -> Row:
+    """Judge a configuration."""
+    verdict, reason = _judged(planned, measured, what)
+    return Row(planned, verdict, reason, measured)
+
+
+def _judged(planned: Planned, measured: Measured, what: Circumstances) -> tuple[Verdict, str]:
+    if what.ending == "skipped":
+        return Verdict.SKIPPED, what.why
+    if what.ending == "crash":
+        return Verdict.CRASH, what.why
+    if what.ending == "cancelled":
+        return Verdict.CANCELLED, what.why or "the run was cancelled"
+    if measured.violations:
+        return Verdict.VIOLATION, ", ".join(f"{each.check} x {each.count}" for each in measured.violations)
+    return _nothing_seen(planned, measured, what)
+
+
+def _nothing_seen(planned: Planned, measured: Measured, what: Circumstances) -> tuple[Verdict, str]:
+    """No check fired: say whether that proves anything."""
+    if what.ending == "no time":
+        return Verdict.INCONCLUSIVE, what.why or "the budget ended first"
+    doubt = doubts(planned, what)
+    if doubt:
+        return Verdict.UNTRUSTWORTHY, doubt
+    gap = _gap(planned, measured, what)
+    if gap:
+        return Verdict.INCONCLUSIVE, gap
+    if what.canary == "missed":
+        return Verdict.UNTRUSTWORTHY, "the canary of this scenario was not caught"
+    return Verdict.PASS, ""
+
+
+def _gap(planned: Planned, measured: Measured, what: Circumstances) -> str:
+    """Say what a run without a violation has left open, or nothing."""
+    missing = missing_windows(planned, measured)
+    if missing:
+        return f"never entered: {', '.join(missing)}"
+    if planned.expectation is not None and planned.expectation.outcome == "MAY":
+        return "may be seen, was not"
+    if planned.sought and not what.patient:
+        return f"{' or '.join(planned.sought)} not seen in {measured.seconds:.1f} s"
+    return ""
+
+
+def doubts(planned: Planned, what: Circumstances) -> str:
+    """Say why a run without a violation cannot be believed, or nothing."""
+    if what.stalled:
+        return f"stalled by the machine: pCPU {', '.join(map(str, what.stalled))}"
+    if planned.pcpus > what.processors:
+        return f"{planned.pcpus} pCPUs on {what.processors} processor{'s' * (what.processors > 1)}"
+    if what.placement == "shared" and planned.pcpus > 1:
+        return f"{planned.pcpus} pCPUs share a processor"
+    return ""
+
+
+def missing_windows(planned: Planned, measured: Measured) -> tuple[str, ...]:
+    """Give the race windows that the scenario exists for and that were not entered."""
+    return tuple(window for window in planned.scenario.windows if not measured.windows[window])
+
+
+def exit_code(rows: Iterable[Row]) -> int:
+    """Add the rows up."""
+    rows = list(rows)
+    if any(row.verdict is Verdict.CANCELLED for row in rows):
+        return EXIT_INTERRUPTED
+    if any(row.as_expected is False for row in rows):
+        return EXIT_UNEXPECTED
+    unproven = (Verdict.INCONCLUSIVE, Verdict.UNTRUSTWORTHY, Verdict.SKIPPED)
+    if any(row.verdict in unproven and not _may(row) for row in rows):
+        return EXIT_UNPROVEN
+    return EXIT_EXPECTED
+
+
+def _may(row: Row) -> bool:
+    return row.planned.expectation is not None and row.planned.expectation.outcome == "MAY"

@@ -1,0 +1,1 @@
+"""One story of the machine, told step by step as a call tree."""

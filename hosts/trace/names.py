@@ -1,0 +1,71 @@
+"""Which functions a kernel engineer knows by name, and how the seed writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from emu.exits import (
+    EXIT_REASON_CPUID,
+    EXIT_REASON_EXTERNAL_INTERRUPT,
+    EXIT_REASON_HLT,
+    EXIT_REASON_MSR_WRITE,
+    EXIT_REASON_PREEMPTION_TIMER,
+)
+
+_MODULES: Final = """
+cpu posted_intr kvm_main policies delivery apic_regs pir_sync lapic_timer nonroot fastpath handlers halt x86
+"""
+KERNEL_MODULES: Final = frozenset(f"emu.{name}" for name in _MODULES.split())
+
+_FORMS = "kick_2016 skip_running_2020 always_2021 elide_self_2022 user_kvm_vcpu_trigger_posted_interrupt"
+"""Of the rule: what they do is shown as done by ``kvm_vcpu_trigger_posted_interrupt``."""
+_INSTRUMENTS = "post put_mail note_accepted begin_trigger end_trigger note_generation note_merged any_pir"
+_HELPERS = """
+harvest merge highest_of handle_vector pending_virtual_interrupt preemption_timer_expired cancel_hv_timer
+housekeeping_tick
+"""
+_READS = """
+kvm_get_running_vcpu kvm_request_pending find_highest_vector apic_find_highest_irr apic_find_highest_isr
+apic_test_vector apic_set_vector apic_clear_vector apic_update_ppr kvm_cpu_has_pending_timer
+"""
+OURS: Final = frozenset(f"{_FORMS} {_INSTRUMENTS} {_HELPERS} {_READS}".split())
+"""Functions of those modules that are not shown."""
+
+REASONS: Final = {
+    EXIT_REASON_EXTERNAL_INTERRUPT: "EXTERNAL_INTERRUPT",
+    EXIT_REASON_CPUID: "CPUID",
+    EXIT_REASON_HLT: "HLT",
+    EXIT_REASON_MSR_WRITE: "MSR_WRITE",
+    EXIT_REASON_PREEMPTION_TIMER: "PREEMPTION_TIMER",
+}
+
+LABELS: Final = {
+    "vmx_vcpu_run": "kvm_x86_run = vmx_vcpu_run()",
+    "vmx_deliver_interrupt": "kvm_x86_deliver_interrupt = vmx_deliver_interrupt()",
+    "vmx_deliver_posted_interrupt": "kvm_x86_deliver_posted_interrupt = vmx_deliver_posted_interrupt()",
+    "vmx_handle_exit": "kvm_x86_handle_exit = vmx_handle_exit()",
+    "apic_send_IPI": "apic->send_IPI_mask()",
+    "handle_fastpath_preemption_timer": "EXIT_REASON_PREEMPTION_TIMER: handle_fastpath_preemption_timer()",
+    "handle_fastpath_set_tscdeadline": "EXIT_REASON_MSR_WRITE: handle_fastpath_set_tscdeadline()",
+    "common_interrupt": "[interrupt] common_interrupt()",
+    "vm_entry": "[VM-entry]",
+    "eoi_virtualization": "[non-root: EOI]",
+    "external_interrupt": "[non-root: external interrupt acknowledged]",
+    "posted_interrupt_processing": "[non-root: posted-interrupt processing]",
+}
+"""How a call is written where it is not simply ``name()``; what the processor does stands in brackets."""
+
+
+def is_shown(name: str, module: str) -> bool:
+    """Tell whether a trace shows calls of a function."""
+    return module in KERNEL_MODULES and name not in OURS
+
+
+def label(name: str, arguments: Mapping[str, Any], rvi: int) -> str:
+    """Write a call as the seed does."""
+    if name == "vm_exit":
+        return f"[VM-exit: {REASONS[arguments['reason']]}]"
+    if name == "deliver_virtual_interrupt":
+        return f"[non-root: virtual interrupt {rvi:#x} delivered]"
+    return LABELS.get(name, f"{name}()")

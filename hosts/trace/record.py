@@ -1,0 +1,210 @@
+"""Runs the plain functions on one pCPU and writes down what they call and store, with the state beside each step."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
+from typing import Any, Final
+
+from emu.accounting import CHECKS, IPIS_ELIDED, NOTIFICATIONS_SPURIOUS, RECORD_WORDS
+from emu.kvm_main import EXITING_GUEST_MODE, IN_GUEST_MODE, OUTSIDE_GUEST_MODE
+from emu.memory import WORD_BYTES
+from emu.posted_intr import POSTED_INTR_ON
+from hosts.loader import Program
+from hosts.sequential import BASE, SequentialHost, signed
+from hosts.trace.names import is_shown, label
+
+TICKS: Final = 1500
+"""How far the clock goes on whenever somebody looks: a timer that is armed ahead expires at the second look."""
+LONGEST: Final = 1_000_000
+"""Calls after which a story is given up: nothing historic comes near."""
+
+MODES: Final = {OUTSIDE_GUEST_MODE: "OUTSIDE", IN_GUEST_MODE: "IN", EXITING_GUEST_MODE: "EXITING"}
+
+
+class EndlessStoryError(Exception):
+    """The functions went on and on: a rule that never ends, or never wakes anybody."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What is beside a step."""
+
+    interrupts: int
+    preempt_count: int
+    mode: str
+    running: str
+    pir: tuple[int, ...]
+    on: int
+    rvi: int
+
+
+@dataclass
+class Step:
+    """One line: a call, or a store of the mode."""
+
+    depth: int
+    function: str
+    """The function's own name; for a store, the function that did it."""
+    label: str
+    state: State
+    notes: list[str] = field(default_factory=list)
+    is_leaf: bool = True
+
+
+class TracedHost(SequentialHost):
+    """The plain host, telling a recorder what it is asked to do."""
+
+    def __init__(self, choose: Callable[[int], int], turns: int) -> None:
+        super().__init__(choose, turns)
+        self.program: Program | None = None
+        self.recorder: Recorder | None = None
+        self.interrupt_at: tuple[str, str] | None = None
+        """Function and operation before which ``interrupt_vector`` arrives, once."""
+        self.interrupt_vector = 0
+
+    def state(self) -> State:
+        """Look at the machine."""
+        irq, vcpu = self.machine.pcpus[0].irq, self.machine.vcpus[0]
+        pir = [self.load(vcpu.pi_desc.pir[i]) for i in range(4)]
+        return State(
+            interrupts=self.load(irq.enabled),
+            preempt_count=self.load(irq.preempt_count),
+            mode=MODES[self.load(vcpu.mode)],
+            running="vcpu0" if self.load(irq.running_vcpu) == vcpu.at else "-",
+            pir=tuple(vector for vector in range(256) if pir[vector >> 6] >> (vector & 63) & 1),
+            on=self.load(vcpu.pi_desc.control) >> POSTED_INTR_ON & 1,
+            rvi=self.load(vcpu.vmcs.rvi),
+        )
+
+    def store(self, word: int, value: int) -> None:
+        """Write a shared word."""
+        super().store(word, value)
+        if self.recorder is not None and word == self.machine.vcpus[0].mode:
+            self.recorder.stored_mode(value)
+
+    def poke(self, word: int, value: int) -> None:
+        """Write a private word; the instruments tell by it what they saw."""
+        self.words[(word - BASE) // WORD_BYTES] = signed(value)
+        if self.recorder is not None:
+            self.recorder.noted(word)
+
+    def send_IPI(self, cpu: int, vector: int) -> None:
+        """Send."""
+        super().send_IPI(cpu, vector)
+        if self.recorder is not None:
+            self.recorder.note(f"sent: IPI {vector:#x} to pCPU {cpu}")
+
+    def run_goes_on(self) -> int:
+        """Count how often the guest asks: once for each turn."""
+        self.turn += 1
+        return 1 if self.turn <= self.turns else 0
+
+    def deadline_passed(self, deadline: int) -> int:
+        """Compare; the clock makes great steps."""
+        self.now += TICKS
+        return 1 if self.now >= deadline else 0
+
+    def interrupt_point(self, site: int) -> None:
+        """Let the story's interrupt arrive if this is its moment, and take what is pending."""
+        assert self.program is not None  # noqa: S101 - whoever loads functions says where from
+        here = self.program.sites[site]
+        if (here.function, here.operation) == self.interrupt_at:
+            self.interrupt_at = None
+            self.pending.add(self.interrupt_vector)
+        super().interrupt_point(site)
+
+
+class Recorder:
+    """Writes down what happens between the call of a root function and its return."""
+
+    def __init__(self, host: TracedHost, program: Program, root: str, *, everything: bool = False) -> None:
+        self.steps: list[Step] = []
+        self._host = host
+        self._root = root
+        self._names: dict[CodeType, str] = {
+            function.__code__: name
+            for name, function in program.functions.items()
+            if everything or is_shown(name, function.__module__)
+        }
+        self._root_code = program.functions[root].__code__
+        self._open: list[Step] = []
+        self._calls = 0
+        self.over = False
+        cpu = host.machine.pcpus[0]
+        self._says: dict[int, str] = {cpu.records[i * RECORD_WORDS]: f"{name} fires" for i, name in enumerate(CHECKS)}
+        self._says[cpu.counters[NOTIFICATIONS_SPURIOUS]] = "nothing to do: spurious"
+        self._untold = host.machine.vcpus[0].untold[0]
+        self._elided = cpu.counters[IPIS_ELIDED]
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Record what is called inside."""
+        self._host.recorder = self
+        before = sys.getprofile()
+        sys.setprofile(self._profile)
+        try:
+            yield
+        finally:
+            sys.setprofile(before)
+            self._host.recorder = None
+
+    def _profile(self, frame: FrameType, event: str, _argument: Any) -> None:
+        if self.over or event not in ("call", "return"):
+            return
+        self._calls += 1
+        if self._calls > LONGEST:
+            raise EndlessStoryError
+        name = self._names.get(frame.f_code)
+        if name is None or not (self._open or frame.f_code is self._root_code):
+            return
+        if event == "call":
+            self._called(name, frame)
+        else:
+            self._returned()
+
+    def _called(self, name: str, frame: FrameType) -> None:
+        state = self._host.state()
+        step = self._append(name, label(name, frame.f_locals, state.rvi))
+        self._open.append(step)
+
+    def _returned(self) -> None:
+        step = self._open.pop()
+        if step.is_leaf:
+            step.state = self._host.state()
+        self.over = not self._open
+
+    def _append(self, function: str, text: str) -> Step:
+        if self._open:
+            self._open[-1].is_leaf = False
+        step = Step(len(self._open), function, text, self._host.state())
+        self.steps.append(step)
+        return step
+
+    def stored_mode(self, value: int) -> None:
+        """Write down that the mode was stored."""
+        if self._open and not self.over:
+            self._append(self._open[-1].function, f"vcpu->mode = {MODES[value]}_GUEST_MODE")
+
+    def note(self, text: str) -> None:
+        """Put something beside the innermost step."""
+        if self._open and not self.over:
+            self._open[-1].notes.append(text)
+
+    def noted(self, word: int) -> None:
+        """Put beside a step what an instrument has counted."""
+        if word in self._says:
+            self.note(self._says[word])
+        elif word == self._untold:
+            self._note_trigger("nobody told")
+        elif word == self._elided:
+            self._note_trigger("elided: no IPI")
+
+    def _note_trigger(self, text: str) -> None:
+        """Put beside the last use of the rule what came of it."""
+        triggers = [step for step in self.steps if step.function == "kvm_vcpu_trigger_posted_interrupt"]
+        if triggers and not self.over:
+            triggers[-1].notes = [text]

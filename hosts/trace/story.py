@@ -1,0 +1,93 @@
+"""The stories that one pCPU can tell: a scenario, cut down to one post and its delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from emu.expected import policy_by_name
+from emu.guest import GUEST_ARM_NOW, GUEST_HLT, TIMER_DELTA
+from emu.machine import Vcpu
+from emu.mutations import Mutation
+from emu.policies import USER
+from emu.scenarios import SCENARIOS, Scenario
+from emu.setup import choose_race, power_on
+from emu.vectors import DEVICE_VECTOR
+from hosts.loader import Program
+from hosts.trace.record import Recorder, Step, TracedHost
+
+
+@dataclass(frozen=True)
+class Story:
+    """How a scenario is cut down."""
+
+    root: str
+    """The function whose call is told."""
+    turns: int = 0
+    guest_menu: tuple[int, ...] = ()
+    """What the guest does in the turn, if there is one."""
+    timer_armed: bool = False
+    interrupt_at: tuple[str, str] | None = None
+    """Function and operation before which the device's interrupt arrives."""
+
+
+STORIES: Final = {
+    "timer-fastpath": Story("vcpu_enter_guest", timer_armed=True),
+    "tscdeadline-immed": Story("vcpu_enter_guest", turns=1, guest_menu=(GUEST_ARM_NOW,)),
+    "timer-slowpath": Story("vcpu_run", timer_armed=True),
+    "device-irq": Story("vcpu_run", turns=1, guest_menu=(GUEST_HLT,), interrupt_at=("schedule", "local_irq_disable")),
+}
+
+
+class NoStoryError(Exception):
+    """The scenario needs other pCPUs to say anything."""
+
+
+def story_of(scenario: str) -> Story:
+    """Give the story of a scenario."""
+    if scenario not in STORIES:
+        able = ", ".join(STORIES)
+        raise NoStoryError(f"{scenario} is about other pCPUs, and a trace has one; these can be traced: {able}")
+    return STORIES[scenario]
+
+
+def pick(n: int) -> int:
+    """Draw what keeps the story short: no second action in a turn, no delays, no early exits, no thorough looks."""
+    second_action = 2
+    return 0 if n == second_action else n - 1
+
+
+def tell(
+    program: Program, scenario: str, policy: str, mutation: Mutation | None = None, *, everything: bool = False
+) -> list[Step]:
+    """Run a scenario's story and give its steps."""
+    story = story_of(scenario)
+    host = TracedHost(pick, story.turns)
+    host.program = program
+    host.mutation = mutation.number if mutation is not None else 0
+    host.interrupt = program.functions["common_interrupt"]
+    host.interrupt_at, host.interrupt_vector = story.interrupt_at, DEVICE_VECTOR
+    recorder = Recorder(host, program, story.root, everything=everything)
+    with host:
+        _set_up(host, story, _scenario(scenario), policy, mutation)
+        if story.timer_armed:
+            arm: Callable[[Vcpu, int], None] = program.functions["kvm_set_lapic_tscdeadline_msr"]
+            arm(host.machine.vcpus[0], host.deadline_after(TIMER_DELTA))
+        with recorder.recording():
+            program.functions["pcpu_thread"]()
+    return recorder.steps
+
+
+def _scenario(name: str) -> Scenario:
+    return next(each for each in SCENARIOS if each.name == name)
+
+
+def _set_up(host: TracedHost, story: Story, scenario: Scenario, policy: str, mutation: Mutation | None) -> None:
+    power_on(host.machine, 1, 1, host.poke)
+    number = USER if ":" in policy else policy_by_name(policy).number
+    choose_race(host.machine, scenario, number, mutation, host.poke)
+    config = host.machine.config
+    host.poke(config.guest_items, len(story.guest_menu))
+    for i, item in enumerate(story.guest_menu):
+        host.poke(config.guest_menu[i], item)
