@@ -34,6 +34,7 @@ class SequentialHost:
         self.pick = choose
         self.turns = turns
         self.turn = 0
+        self.asked = 0
         self.now = 1
         self.silent = 0
         self.mutation = 0
@@ -145,8 +146,9 @@ class SequentialHost:
         return 1 if self.now >= deadline else 0
 
     def run_goes_on(self) -> int:
-        """Count turns."""
-        return 1 if self.turn < self.turns else 0
+        """Say yes as often as there are turns: a guest asks once for each."""
+        self.asked += 1
+        return 1 if self.asked <= self.turns else 0
 
     def open_turn(self) -> int:
         """Give the next number."""
