@@ -1,0 +1,75 @@
+"""The benchmarks' command line: ``scripts/bench/run``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from bench.options import Options
+from bench.report import Report
+
+BENCHMARKS: Final = {
+    "naive": "the stress loop one would write today against pirace: rounds and sightings a second",
+    "notified": "one notified delivery against a compiled ping-pong over the same raw sockets",
+    "selfpost": "one elided self-post against the bare loop, and against a sent one",
+    "sightings": "time to the first sighting of every mutation that hardware can show",
+    "compile": "cold and warm: first verdict, first round, the whole default run",
+    "many": "32 pCPUs on the processors there are",
+    "memory": "private memory for each further pCPU",
+    "falsealarms": "correct protocols under outside load: no violation",
+}
+MODULE: Final = {"compile": "compiling"}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    lines = [f"  {name:<12}{about}" for name, about in BENCHMARKS.items()]
+    made = argparse.ArgumentParser(
+        prog="scripts/bench/run",
+        description="Benchmarks, each a small table; ratios come from one interleaved run, a probe beside each sample.",
+        epilog="benchmarks:\n" + "\n".join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "names", nargs="+", metavar="NAME", choices=["all", *BENCHMARKS], help="all, or some of the below"
+    )
+    made.add_argument("--json", type=Path, metavar="FILE", help="also write all samples, as JSON lines")
+    made.add_argument("--quick", action="store_true", help="a look, not a measurement: short runs, few repeats")
+    made.add_argument("--repeats", type=int, metavar="N", help="how many turns each contender has")
+    made.add_argument("--seed", type=int, default=1, help="first seed (default: 1)")
+    made.add_argument("--minutes", type=float, default=10.0, help="length of falsealarms (default: 10)")
+    return made
+
+
+def chosen(names: Iterable[str]) -> list[str]:
+    """Give the benchmarks to run, in the order of the list."""
+    wanted = set(names)
+    return [name for name in BENCHMARKS if "all" in wanted or name in wanted]
+
+
+def run(name: str, options: Options) -> Report:
+    """Run one benchmark."""
+    report: Report = importlib.import_module(f"bench.{MODULE.get(name, name)}").benchmark(options)
+    return report
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what is asked for; 0 if it ran, whatever the figures are."""
+    asked = parser().parse_args(arguments)
+    options = Options(asked.quick, asked.seed, asked.minutes, asked.repeats)
+    for name in chosen(asked.names):
+        report = run(name, options)
+        print("\n".join(report.lines()), "\n", flush=True)
+        if asked.json is not None:
+            with asked.json.open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(record) + "\n" for record in report.all_records())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

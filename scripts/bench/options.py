@@ -1,0 +1,27 @@
+"""What a run of benchmarks is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Options:
+    """Length and chance."""
+
+    quick: bool = False
+    """A look, not a measurement: short runs, few repeats."""
+    seed: int = 1
+    minutes: float = 10.0
+    """How long the search for false alarms goes on."""
+    repeated: int | None = None
+
+    def repeats(self, usual: int, quick: int = 2) -> int:
+        """Give the number of repeats."""
+        if self.repeated is not None:
+            return self.repeated
+        return quick if self.quick else usual
+
+    def seconds(self, usual: float, quick: float) -> float:
+        """Give the length of one run."""
+        return quick if self.quick else usual
