@@ -12,6 +12,7 @@ import click
 
 from hosts.cli.errors import Failure
 
+EXIT_ENVIRONMENT: Final = 3
 EXIT_FAULT: Final = 4
 EXIT_USAGE: Final = 64
 EXIT_INTERRUPTED: Final = 130
@@ -177,30 +178,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = None if arguments is None else list(arguments)
         status = cli.main(given, prog_name="pirace", standalone_mode=False, obj=told)
         sys.stdout.flush()
-    except click.ClickException as error:
-        error.show()
-        return EXIT_USAGE
-    except Failure as failure:
-        click.echo(f"pirace: {failure}", err=True)
-        return failure.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("pirace: interrupted", err=True)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
+        return int(status or 0)
+    except (BrokenPipeError, SystemExit):  # whoever read this has seen enough (click and rich exit by themselves)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PIPE
-    except Exception as error:  # noqa: BLE001 - the last one to see it
-        return _fault(error, debug=told["debug"])
-    return int(status or 0)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last one to see it
+        if told["debug"] and not isinstance(error, click.ClickException | KeyboardInterrupt):
+            traceback.print_exception(error)
+        message, status = _explained(error, debug=told["debug"])
+        click.echo(message, err=True)
+        return status
 
 
-def _fault(error: Exception, *, debug: bool) -> int:
-    """Tell an internal error."""
-    if debug:
-        traceback.print_exception(error)
+def _explained(error: BaseException, *, debug: bool) -> tuple[str, int]:
+    """Give the lines, and the exit status, that an error is told by."""
+    match error:
+        case click.ClickException():
+            return _usage(error), EXIT_USAGE
+        case Failure():
+            return f"pirace: {error}", error.exit_code
+        case KeyboardInterrupt() | click.Abort():
+            return "pirace: interrupted", EXIT_INTERRUPTED
+        case ModuleNotFoundError() if (error.name or "emu").partition(".")[0] not in ("emu", "hosts"):
+            return f"pirace: the package {error.name} is missing (./scripts/stress-run installs it)", EXIT_ENVIRONMENT
     hint = "" if debug else " (--debug shows where)"
-    click.echo(f"pirace: internal error: {type(error).__name__}: {error}{hint}", err=True)
-    return EXIT_FAULT
+    return f"pirace: internal error: {type(error).__name__}: {error}{hint}", EXIT_FAULT
+
+
+def _usage(error: click.ClickException) -> str:
+    """Say what is wrong with the command line, and what would be right."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error.format_message()
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    usage = f"{context.get_usage()}\n" if context is not None else ""
+    return f"{usage}pirace: {error.format_message()}"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,12 +54,20 @@ def built(user_policy: str | None, progress: Progress) -> Built:
     except CacheError as error:
         raise Failure(str(error), EXIT_ENVIRONMENT) from error
     except (LoaderError, BuildError) as error:
-        users = user_policy is not None and user_policy.rpartition(":")[0] in str(error)
-        raise Failure(_last_line(str(error)) if users else str(error), EXIT_USAGE if users else EXIT_FAULT) from error
+        path = user_policy.rpartition(":")[0] if user_policy is not None else None
+        if path is None or path not in str(error):
+            raise Failure(str(error), EXIT_FAULT) from error
+        raise Failure(users_error(str(error), path), EXIT_USAGE) from error
 
 
-def _last_line(text: str) -> str:
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), text)
+def users_error(text: str, path: str) -> str:
+    """Cut the compiler's many lines about a user's function down to one: where, and why."""
+    places = re.findall(rf'{re.escape(path)}(?::|", line |[ ]\()(\d+)', text)
+    lines = [line.strip() for line in text.splitlines()]
+    reasons = [line for line in lines[1:] if line and not line.startswith(("File ", "During:", "Failed in "))]
+    if not places or not reasons:
+        return lines[0]
+    return f"{path}:{places[-1]}: cannot be compiled: {reasons[0]}"
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hosts.cli.errors import Failure
+from hosts.loader import PolicyError, load_program
 from hosts.report.collect import Measured
 from hosts.report.environment import environment, processors
 from hosts.report.jsonl import JsonLines, environment_record, result_record
@@ -27,6 +28,7 @@ from hosts.report.stress import Settings, Stress
 from hosts.report.tables import print_report, remark, summary
 from hosts.report.verdict import EXIT_USAGE, Circumstances, Row, exit_code, grade
 
+GRACE_SECONDS = 10.0
 WIDE = 132
 """Columns of a table that goes into a file."""
 
@@ -61,11 +63,13 @@ def stress_command(options: Options, host: Host | None = None) -> int:
         wanted = Wanted(options.scenario, options.policy, options.mutation, options.controls, options.cpus)
         plan = make_plan(wanted, processors())
         user_policy = user_policy_of(options.policy)
-    except PlanError as error:
+        if user_policy is not None:
+            load_program(user_policy)  # says at once what is wrong with it
+    except (PlanError, PolicyError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
-    seconds = plan.nominal_seconds if options.seconds is None else options.seconds
+    seconds, limit = times(plan, options.seconds)
     seed = drawn_seed() if options.seed is None else options.seed
-    settings = Settings(seconds, seed, options.placement, processors())
+    settings = Settings(seconds, limit, seed, options.placement, processors())
     console = wide_console()
     with json_to(options.json_file) as write:
         if write is not None:
@@ -94,6 +98,14 @@ def command() -> list[str]:
     return ["pirace", *sys.argv[1:]]
 
 
+def times(plan: Plan, asked: float | None) -> tuple[float, float]:
+    """Give what the run is to take, and when it ends whatever is missing: a slow machine is given a quarter more."""
+    if asked is not None:
+        return asked, asked
+    seconds = plan.nominal_seconds
+    return seconds, max(seconds * 1.25, seconds + GRACE_SECONDS)
+
+
 def drawn_seed() -> int:
     """Draw a seed."""
     return int.from_bytes(os.urandom(4), "little")
@@ -110,7 +122,7 @@ def wide_console() -> Console:
 def header(plan: Plan, settings: Settings) -> str:
     """Say what is about to run."""
     return (
-        f"{len(plan.rows)} rows in about {settings.seconds:.0f} s, seed {settings.seed}, "
+        f"{len(plan.rows)} row{'s' * (len(plan.rows) != 1)} in about {settings.seconds:.0f} s, seed {settings.seed}, "
         f"{settings.processors} processor{'s' * (settings.processors != 1)}, {settings.placement}"
     )
 

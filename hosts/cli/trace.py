@@ -37,17 +37,16 @@ def _steps(scenario: str, policy: str, mutation: Mutation | None, *, everything:
     try:
         return tell(program, scenario, policy, mutation, everything=everything)
     except EndlessStoryError:
-        raise Failure(f"{scenario} x {policy} does not come to an end: nobody looks at the interrupt", 1) from None
+        raise Failure(f"{scenario} x {policy} does not come to an end", 1) from None
     except Exception as error:  # noqa: BLE001 - whatever the user's function does
         raise _users_fault(error, user) or error from None
 
 
 def _users_fault(error: Exception, user: str | None) -> Failure | None:
-    """Turn an error inside of the user's own function into one line that says where."""
-    frames = traceback.extract_tb(error.__traceback__)
-    if user is None or not frames:
+    """Turn an error that comes out of the user's own function into one line that says where."""
+    if user is None:
         return None
     path = user.rpartition(":")[0]
-    if Path(frames[-1].filename).resolve() != Path(path).resolve():
-        return None
-    return Failure(f"{path}:{frames[-1].lineno}: {type(error).__name__}: {error}", EXIT_USAGE)
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == Path(path).resolve()]
+    return Failure(f"{path}:{lines[-1]}: {type(error).__name__}: {error}", EXIT_USAGE) if lines else None

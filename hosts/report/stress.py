@@ -39,6 +39,9 @@ class Settings:
     """What holds for the whole run."""
 
     seconds: float
+    """What the run is to take."""
+    limit: float
+    """When nothing new is started any more."""
     seed: int
     placement: Placement
     processors: int
@@ -104,7 +107,8 @@ class Stress:
         self._settings = settings
         self._show = show
         self._clock = clock
-        self._end = clock() + settings.seconds
+        self._aim = clock() + settings.seconds
+        self._end = clock() + settings.limit
         self._weight = sum(planned.nominal_seconds for planned in plan.rows)
         self._stints = sum(planned.stints for planned in plan.rows)
         self._overhead = OVERHEAD_SECONDS
@@ -125,13 +129,18 @@ class Stress:
     # --- time
 
     def _share_out(self, group: Group, tallies: list[Tally]) -> None:
-        """Give a group its part of the time that is left, by weight."""
-        left = max(0.0, self._end - self._clock() - self._stints * self._overhead)
+        """Give a group its part of the time that is left, by weight, but where the limit allows it half of the usual.
+
+        What must be seen is waited for longer; so is a window that was not entered.
+        """
+        now = self._clock()
+        left, at_most = max(0.0, self._aim - now - self._stints * self._overhead), max(0.0, self._end - now)
         for planned, tally in zip(group, tallies, strict=True):
-            tally.budget = left * planned.nominal_seconds / self._weight
+            share = left * planned.nominal_seconds / self._weight
+            tally.budget = max(share, min(planned.nominal_seconds, at_most) / 2)
             if planned.sought:
-                tally.budget = max(tally.budget, min(PATIENCE, left / 4))
-            tally.limit = tally.budget + min(EXTENSION, left / 8)
+                tally.budget = max(tally.budget, min(PATIENCE, at_most / 4))
+            tally.limit = tally.budget + min(EXTENSION, at_most / 8)
         self._weight -= sum(planned.nominal_seconds for planned in group)
         self._stints -= sum(planned.stints for planned in group)
 

@@ -64,7 +64,8 @@ def report(rows: Sequence[Row]) -> Group:
 
 
 def _is_remarkable(row: Row) -> bool:
-    return row.as_expected is False or (row.verdict is not Verdict.PASS and not row.as_expected)
+    plain = (Verdict.PASS, Verdict.CANCELLED)
+    return row.as_expected is False or (row.verdict not in plain and not row.as_expected)
 
 
 def wrapped(sentence: str) -> list[str]:

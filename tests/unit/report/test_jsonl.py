@@ -1,0 +1,159 @@
+"""The JSON lines, held against the schema that is written down."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from emu.accounting import CHECKS, COUNTERS, WINDOWS
+from hosts.report.collect import Measured, Undelivered, Violation, collect, fabric_violation
+from hosts.report.environment import environment
+from hosts.report.jsonl import SCHEMA_VERSION, JsonLines, environment_record, result_record, schema
+from hosts.report.plan import Planned
+from hosts.report.verdict import Circumstances, Row, Verdict, grade
+
+KINDS = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
+
+
+def is_kind(value: Any, kind: str) -> bool:
+    """Tell whether a JSON value is of a schema's type."""
+    if kind in ("integer", "number"):
+        return isinstance(value, int if kind == "integer" else (int, float)) and not isinstance(value, bool)
+    return isinstance(value, KINDS[kind])
+
+
+def errors(value: Any, rule: dict[str, Any], at: str = "$") -> list[str]:
+    """Hold a value against the part of JSON Schema that ours uses."""
+    assert set(rule) <= {*CHECKED, "description", "title", "$schema", "$id", "required", "additionalProperties"}
+    found: list[str] = []
+    for keyword, wanted in rule.items():
+        if keyword in CHECKED and not found:
+            found += CHECKED[keyword](value, wanted, at, rule)
+    return found
+
+
+def _type(value: Any, wanted: Any, at: str, _rule: dict[str, Any]) -> list[str]:
+    kinds = wanted if isinstance(wanted, list) else [wanted]
+    return [] if any(is_kind(value, kind) for kind in kinds) else [f"{at}: {value!r} is not {wanted}"]
+
+
+def _properties(value: Any, wanted: Any, at: str, rule: dict[str, Any]) -> list[str]:
+    missing = [f"{at}: {name} is missing" for name in rule.get("required", []) if name not in value]
+    more: Any = rule.get("additionalProperties", True)
+    found = missing
+    for name, part in value.items():
+        inner = wanted.get(name, more)
+        if inner is False:
+            found.append(f"{at}: {name} is not known")
+        elif inner is not True:
+            found += errors(part, inner, f"{at}.{name}")
+    return found
+
+
+CHECKED: dict[str, Callable[[Any, Any, str, dict[str, Any]], list[str]]] = {
+    "type": _type,
+    "properties": _properties,
+    "const": lambda value, wanted, at, _: [] if value == wanted else [f"{at}: not {wanted!r}"],
+    "enum": lambda value, wanted, at, _: [] if value in wanted else [f"{at}: {value!r} is none of {wanted}"],
+    "minimum": lambda value, wanted, at, _: (
+        [f"{at}: {value} < {wanted}"] if value is not None and value < wanted else []
+    ),
+    "pattern": lambda value, wanted, at, _: [] if re.search(wanted, value) else [f"{at}: {value!r} is not {wanted}"],
+    "items": lambda value, wanted, at, _: [
+        e for i, each in enumerate(value) for e in errors(each, wanted, f"{at}[{i}]")
+    ],
+    "oneOf": lambda value, wanted, at, _: _some_of(value, wanted, at),
+    "anyOf": lambda value, wanted, at, _: _some_of(value, wanted, at),
+}
+
+
+def _some_of(value: Any, wanted: Any, at: str) -> list[str]:
+    tried = [errors(value, rule, at) for rule in wanted]
+    return [] if any(not found for found in tried) else min(tried, key=len)
+
+
+def record_of(row: Row) -> dict[str, Any]:
+    """Give a row's record as a reader gets it."""
+    lines = io.StringIO()
+    JsonLines(lines).write(result_record(row, 7))
+    read: dict[str, Any] = json.loads(lines.getvalue())
+    return read
+
+
+def test_the_environment_record_is_as_the_schema_says() -> None:
+    """Of this very environment."""
+    record = environment_record(environment(7, 60.0, "pinned", ["pirace", "stress", "--policy", "a b.py:f"]))
+    assert errors(json.loads(json.dumps(record)), schema()) == []
+    assert record["record"] == "environment"
+    assert record["schema"] == SCHEMA_VERSION
+    assert record["command"] == "pirace stress --policy 'a b.py:f'"
+    assert record["versions"]["libzmq"].count(".") == 2
+
+
+@pytest.mark.parametrize("ending", ["ended", "no time", "skipped", "crash", "cancelled"])
+def test_result_records_are_as_the_schema_says(row: Any, measured: Any, ending: Any) -> None:
+    """However a row ends."""
+    graded = grade(row("remote-post", "always-2021", "no-entry-sync"), measured(), Circumstances(ending, "why"))
+    assert errors(record_of(graded), schema()) == []
+
+
+def test_violations_are_as_the_schema_says(row: Callable[..., Planned], blank: Any) -> None:
+    """Those that the machine recorded, and what the fabric lost."""
+    words = blank().record("C1", [2, 0x31, 1, -1, 1, 0, 7, 99], cpu=1).record("C8", [1, -1, 0, -1, 0, 0, 0, 5])
+    found = collect(words.words, 2, 0.5)
+    found += Measured(violations=fabric_violation((Undelivered(0, 1, None, 3, 2),)))
+    record = record_of(grade(row("kick", "always-2021"), found, Circumstances()))
+    assert errors(record, schema()) == []
+    assert [violation["check"] for violation in record["violations"]] == ["C1", "C8", "C10"]
+
+
+def test_the_keys_that_were_promised(row: Callable[..., Planned], measured: Any) -> None:
+    """The issue's own list."""
+    record = record_of(grade(row("kick", "always-2021"), measured("C9"), Circumstances(processors=2)))
+    promised = "record scenario policy mutation host verdict expected violations counts windows seconds seed"
+    assert set(promised.split()) <= set(record)
+    assert (record["record"], record["host"], record["mutation"]) == ("result", "processes", None)
+    assert (record["verdict"], record["expected"], record["as_expected"]) == ("VIOLATION", "PASS", False)
+    counts = "rounds posts accepted deliveries merged ipis_sent ipis_elided ipis_taken notifications_spurious"
+    assert {*counts.split(), "vm_entries", "vm_exits", "syncs", "wakes"} <= set(record["counts"])
+
+
+def test_the_schema_knows_what_is_counted() -> None:
+    """All counters, windows, checks and verdicts, and no others."""
+    result = schema()["oneOf"][1]["properties"]
+    assert result["counts"]["required"] == list(result["counts"]["properties"]) == list(COUNTERS)
+    assert result["windows"]["required"] == list(result["windows"]["properties"]) == list(WINDOWS)
+    assert result["violations"]["items"]["properties"]["check"]["enum"] == list(CHECKS)
+    assert result["verdict"]["enum"] == list(Verdict)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("verdict", "FINE"), ("seconds", -1), ("seed", None), ("counts", {}), ("host", "threads"), ("violations", [{}])],
+)
+def test_the_schema_refuses_what_is_wrong(row: Callable[..., Planned], measured: Any, key: str, value: Any) -> None:
+    """The test's own validator is no rubber stamp."""
+    record = record_of(grade(row("kick", "always-2021"), measured(), Circumstances()))
+    assert errors(record | {key: value}, schema())
+    assert errors({name: part for name, part in record.items() if name != key}, schema())
+    assert errors(record | {"more": 1}, schema())
+
+
+def test_each_line_is_written_at_once(row: Callable[..., Planned], measured: Any, tmp_path: Any) -> None:
+    """A run that is killed keeps what it has."""
+    graded = grade(row("kick", "always-2021"), measured(), Circumstances())
+    with (tmp_path / "lines").open("w") as file:
+        JsonLines(file).write(result_record(graded, 7))
+        assert (tmp_path / "lines").read_text().count("\n") == 1
+
+
+def test_a_first_sighting_is_kept_whole(row: Callable[..., Planned], measured: Any) -> None:
+    """Its details go out as they came in."""
+    seen = Measured(measured().counts, measured().windows, (Violation("C10", 1, {"vector": None, "sent": 3}),), 1.0)
+    record = record_of(grade(row("kick", "always-2021"), seen, Circumstances()))
+    assert record["violations"] == [{"check": "C10", "count": 1, "first": {"vector": None, "sent": 3}}]
