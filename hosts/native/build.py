@@ -79,14 +79,15 @@ def build(user_policy: str | None = None, progress: Progress | None = None, cach
     report = progress or _ignore
     for _ in range(_TRIES):
         key = _key(user_policy)
-        found = _sound(cache, key)
-        made = found is None
+        found, made = _sound(cache, key), None
         if found is None:
             report(0, 0, "waiting for another build")
             with cache.one_builder(_PATIENCE_SECONDS):
-                found = _sound(cache, key) or _compiled(cache, key, user_policy, report)
-        if found is not None:
-            return Built(found, key, not made, time.perf_counter() - start)
+                found = _sound(cache, key)
+                made = None if found is not None else _compiled(cache, key, user_policy, report)
+        entry = found or made
+        if entry is not None:
+            return Built(entry, key, found is not None, time.perf_counter() - start)
     raise BuildError("the sources change while they are compiled")
 
 

@@ -23,7 +23,7 @@ KEPT: Final = 8
 _LOCK: Final = "lock"
 _BUILDING: Final = ".building-"
 _FRESH_SECONDS: Final = 60.0
-"""A temporary folder without a held lock and younger than this is only just being made."""
+"""A temporary folder without a lock file and younger than this is only just being made."""
 
 
 class CacheError(Exception):
@@ -73,9 +73,11 @@ class Cache:
         """Give a temporary folder, gone at the end unless :meth:`keep` took it."""
         self._sweep()
         path = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
-        fd = os.open(path / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        unlocked = path / (_LOCK + "-new")
+        fd = os.open(unlocked, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_SH)
+            unlocked.rename(path / _LOCK)  # under its final name it was never unlocked while its owner lived
             yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
@@ -112,7 +114,7 @@ class Cache:
     def _sweep(self) -> None:
         for path in self.folder.glob(_BUILDING + "*"):
             with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > _FRESH_SECONDS:
+                if (path / _LOCK).exists() or time.time() - path.stat().st_mtime > _FRESH_SECONDS:
                     _remove_unused(path)
 
 
