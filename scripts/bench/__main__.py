@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from bench.options import Options
+from bench.options import BenchError, Options
 from bench.report import Report
 
 BENCHMARKS: Final = {
@@ -59,16 +59,22 @@ def run(name: str, options: Options) -> Report:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run what is asked for; 0 if it ran, whatever the figures are."""
+    """Run what is asked for; 0 if all of it ran, whatever the figures are."""
     asked = parser().parse_args(arguments)
     options = Options(asked.quick, asked.seed, asked.minutes, asked.repeats)
+    failed = False
     for name in chosen(asked.names):
-        report = run(name, options)
+        try:
+            report = run(name, options)
+        except BenchError as error:
+            print(f"{name}: {error}\n", file=sys.stderr, flush=True)
+            failed = True
+            continue
         print("\n".join(report.lines()), "\n", flush=True)
         if asked.json is not None:
             with asked.json.open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(record) + "\n" for record in report.all_records())
-    return 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+class BenchError(Exception):
+    """A run did not end as a measured run must."""
+
+
 @dataclass(frozen=True)
 class Options:
     """Length and chance."""

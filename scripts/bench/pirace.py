@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from bench.options import BenchError
 from emu.expected import by_name, policy_by_name
 from emu.scenarios import SCENARIOS, Scenario
 from emu.setup import choose_race, power_on
@@ -22,10 +23,6 @@ from hosts.report.collect import Undelivered as Lost
 from hosts.report.plan import AT_THE_END, Planned, planned
 
 _FAULT_ONE_IN: Final = 64
-
-
-class BenchError(Exception):
-    """A run did not end as a measured run must."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,67 @@
+"""Benchmark 3: a post to the own vCPU, elided and sent, in a bare loop, in the protocol's own, and in the run loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from bench.bare import BARE_ELIDED, BARE_SENT
+from bench.image import ROLE_SELF_POSTS, Bench, bench
+from bench.options import Options
+from bench.pirace import configuration, prepare, run
+from bench.probe import Probe
+from bench.report import Report
+from bench.series import compare, interleave
+from hosts.native.supervisor import Supervisor
+
+ELIDED_AT_MOST: Final = 2.0
+APART_AT_LEAST: Final = 10.0
+NANOSECOND: Final = 1e9
+ELIDES: Final = "elide-self-2022"
+SENDS: Final = "always-2021"
+
+
+def contenders(ready: Bench, count: int, seconds: float) -> dict[str, Callable[[], float]]:
+    """Give the loops, each as nanoseconds for one self-post."""
+    sent = count // 10
+
+    def loop(role: int, number: int, policy: str | None = None) -> Callable[[], float]:
+        setup = None if policy is None else prepare(configuration("tscdeadline-immed", policy))
+        return lambda: ready.seconds(role, number, 1, setup) * NANOSECOND
+
+    return {
+        "bare loop, elided": loop(BARE_ELIDED, count),
+        "emu's post and sync, elided": loop(ROLE_SELF_POSTS, count, ELIDES),
+        "whole run loop, elided": lambda: in_run_loop(ready.running, ELIDES, seconds),
+        "bare loop, sent": loop(BARE_SENT, sent),
+        "emu's post and sync, sent": loop(ROLE_SELF_POSTS, sent, SENDS),
+        "whole run loop, sent": lambda: in_run_loop(ready.running, SENDS, seconds),
+    }
+
+
+def in_run_loop(running: Supervisor, policy: str, seconds: float) -> float:
+    """Give nanoseconds for one WRMSR TSC_DEADLINE of the guest: exit, post, sync, re-entry, delivery, handler, EOI."""
+    done = run(running, configuration("tscdeadline-immed", policy), seconds, 1)
+    return done.measured.seconds / done.measured.counts["self_posts"] * NANOSECOND
+
+
+def benchmark(options: Options) -> Report:
+    """Race them."""
+    report = Report("selfpost", "one post to the own vCPU, one pCPU")
+    count = 5_000 if options.quick else 50_000
+    with bench() as ready:
+        runs = contenders(ready, count, options.seconds(1.0, quick=0.3))
+        series = interleave(runs, "ns", options.repeats(9), Probe())
+    report.add(*series.values())
+    bare, emulated, whole, _, emulated_sent, whole_sent = series.values()
+    report.targets += [
+        compare("elided: emu's post and sync / bare loop", emulated, bare, ELIDED_AT_MOST),
+        compare("elided: whole run loop / bare loop", whole, bare, ELIDED_AT_MOST),
+        compare("emu's post and sync: sent / elided", emulated_sent, emulated, APART_AT_LEAST, at_least=True),
+        compare("whole run loop: sent / elided", whole_sent, whole, APART_AT_LEAST, at_least=True),
+    ]
+    report.remarks += [
+        "The bare loop does the four locked operations and two loads of post and sync, and nothing else; the best of 32 batches.",
+        "The whole run loop is scenario tscdeadline-immed: VM-exit, fastpath, re-entry, delivery, handler, EOI, turns.",
+    ]
+    return report
