@@ -19,7 +19,7 @@ from hosts.trace.names import is_shown, label
 
 TICKS: Final = 1500
 """How far the clock goes on whenever somebody looks: a timer that is armed ahead expires at the second look."""
-LONGEST: Final = 1_000_000
+LONGEST: Final = 300_000
 """Calls after which a story is given up: nothing historic comes near."""
 
 MODES: Final = {OUTSIDE_GUEST_MODE: "OUTSIDE", IN_GUEST_MODE: "IN", EXITING_GUEST_MODE: "EXITING"}

@@ -1,0 +1,37 @@
+"""What the help shows can be typed."""
+
+from __future__ import annotations
+
+import shlex
+
+import click
+import pytest
+
+from hosts.cli.main import cli
+from hosts.report.plan import Wanted, make_plan
+from hosts.trace.story import story_of
+
+
+def examples() -> list[list[str]]:
+    """Give the examples of all help texts."""
+    texts = [cli.help, *(command.help for command in cli.commands.values())]
+    lines = [line.strip() for text in texts for line in (text or "").splitlines()]
+    return [shlex.split(line.split("  ")[0])[1:] for line in lines if line.startswith("pirace ")]
+
+
+@pytest.mark.parametrize("arguments", examples(), ids=" ".join)
+def test_examples_parse_and_name_what_exists(arguments: list[str]) -> None:
+    """Options, scenarios, policies and mutations; a user's file need not exist."""
+    name, *rest = arguments
+    context: click.Context = cli.commands[name].make_context(name, rest)
+    given = context.params
+    if name == "stress":
+        make_plan(Wanted(given["scenario"], given["policy"], given["mutation"], given["controls"], given["cpus"]), 2)
+    if name == "trace":
+        story_of(given["scenario"])
+        make_plan(Wanted([given["scenario"]], [given["policy"]], [given["mutation"]] if given["mutation"] else []), 2)
+
+
+def test_there_are_examples_for_each_command() -> None:
+    """At least one."""
+    assert {arguments[0] for arguments in examples()} == set(cli.commands)

@@ -1,0 +1,240 @@
+"""The command line: what a user types, and the one line that answers a mistake."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emu.accounting import WINDOWS
+from emu.machine import Machine
+from emu.memory import WORD_BYTES
+from hosts.cli.errors import Failure
+from hosts.cli.main import main
+from hosts.cli.stress import Options, stress_command
+from hosts.report.environment import processors
+from hosts.report.runner import Ended, Request, Watch
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["stress", "--help"], ["list", "-h"], ["trace", "--help"]])
+def test_help_has_examples(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    """For the whole and for each command."""
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "Example" in out
+    assert "  pirace " in out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """--version."""
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("pirace ")
+
+
+def test_help_imports_neither_numba_nor_numpy() -> None:
+    """So that it is there at once; measured by what is loaded, not by a clock."""
+    code = (
+        "import sys; from hosts.cli.main import main; main(['stress', '--help'])\n"
+        "slow = {'numba', 'numpy', 'zmq', 'rich', 'emu', 'multiprocess'} & set(sys.modules)\n"
+        "assert not slow, slow"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+USAGE = [
+    ([], "Commands:"),
+    (["races"], "No such command 'races'"),
+    (["stress", "--fast"], "No such option '--fast'"),
+    (["stress", "--seconds", "0"], "--seconds"),
+    (["stress", "--seconds", "nan-ish"], "--seconds"),
+    (["stress", "--seed", "-1"], "--seed"),
+    (["stress", "--placement", "anywhere"], "'pinned', 'shared', 'unpinned'"),
+    (["stress", "--controls", "most"], "--controls"),
+    (["stress", "--cpus", "65"], "pirace: --cpus 65: a machine has 1 to 64 pCPUs"),
+    (["stress", "--scenario", "x"], "pirace: unknown scenario 'x'; known: timer-fastpath, "),
+    (["stress", "--policy", "x"], "pirace: unknown policy 'x'; known: kick-2016, "),
+    (["stress", "--mutation", "x"], "pirace: unknown mutation 'x'; known: no-fastpath-sync, "),
+    (["stress", "--policy", "nowhere.py:rule"], "pirace: nowhere.py:1: cannot be read: No such file"),
+    (["stress", "--json", "/nowhere/at/all"], "pirace: --json /nowhere/at/all: No such file or directory"),
+    (["trace"], "Missing argument 'SCENARIO'"),
+    (["trace", "x"], "pirace: unknown scenario 'x'; known: "),
+    (["trace", "timer-fastpath", "--policy", "x"], "pirace: unknown policy 'x'; known: "),
+    (["trace", "timer-fastpath", "--mutation", "x"], "pirace: unknown mutation 'x'; known: "),
+    (["trace", "all-to-all"], "these can be traced: timer-fastpath, "),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), USAGE)
+def test_a_mistake_is_told_and_exits_64(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    """On standard error; nothing is run."""
+    assert main(arguments) == 64
+    assert message in capsys.readouterr().err
+
+
+def test_an_internal_error_is_one_line_and_exits_4(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The traceback is for --debug."""
+    monkeypatch.setattr("hosts.cli.listing.listing", lambda: 1 // 0)
+    assert main(["list"]) == 4
+    assert capsys.readouterr().err.count("\n") == 1
+    assert main(["list", "--debug"]) == 4
+    assert "Traceback" in capsys.readouterr().err
+    assert main(["--debug", "list"]) == 4
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (ModuleNotFoundError("No module named 'numba'", name="numba"), 3, "package numba is missing"),
+        (ModuleNotFoundError("No module named 'hosts.nothing'", name="hosts.nothing"), 4, "internal error"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (Failure("cannot start processes: no memory", 3), 3, "cannot start processes"),
+    ],
+)
+def test_how_errors_end(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    status: int,
+    message: str,
+) -> None:
+    """Each kind has its exit status."""
+
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr("hosts.cli.listing.listing", fail)
+    assert main(["list"]) == status
+    assert message in capsys.readouterr().err
+
+
+# --- pirace stress on a host that is made up ----------------------------------------------------------------------
+
+
+class MadeUp:
+    """A host that enters all windows, fires what must fire, and lets no time pass."""
+
+    def __init__(self, before: Callable[[int], None] = lambda _number: None) -> None:
+        self.requests: list[Request] = []
+        self.user_policy: str | None = None
+        self.before = before
+
+    @contextlib.contextmanager
+    def __call__(self, user_policy: str | None, *, quiet: bool) -> Iterator[MadeUp]:
+        """Be the host."""
+        self.user_policy, self.quiet = user_policy, quiet
+        yield self
+
+    def run(self, request: Request, watch: Watch) -> Ended:
+        """Run nothing."""
+        self.before(len(self.requests))
+        self.requests.append(request)
+        words = np.zeros(Machine.nbytes // WORD_BYTES, np.int64)
+        cpu = Machine(0).pcpus[0]
+        words[cpu.windows.at // WORD_BYTES :][: len(WINDOWS)] = 1
+        watch.progress(words, 0.0)
+        return Ended(words, request.seconds)
+
+
+def results(path: Path) -> list[dict[str, Any]]:
+    """Read the JSON lines; the first is the environment."""
+    first, *rest = [json.loads(line) for line in path.read_text().splitlines()]
+    assert first["record"] == "environment"
+    return rest
+
+
+def test_a_run_writes_a_line_for_each_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And says what it has run, with the seed that was drawn."""
+    path = tmp_path / "out.jsonl"
+    options = Options(["kick", "timer-slowpath"], ["kick-2016"], controls="none", json_file=str(path))
+    host = MadeUp()
+    assert stress_command(options, host) == 0
+    written = results(path)
+    assert [(line["scenario"], line["verdict"]) for line in written] == [("timer-slowpath", "PASS"), ("kick", "PASS")]
+    out = capsys.readouterr().out
+    assert f"seed {written[0]['seed']}, " in out
+    assert "[2/2] kick x kick-2016: PASS" in out
+    assert "kick-2016: no check fired in all 2 scenarios" in out
+    assert out.rstrip().endswith("2 of 2 rows: 2 PASS; none against the table")
+
+
+def test_quiet_says_only_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line for a good run; one more for each surprise."""
+    assert stress_command(Options(["kick"], controls="none", quiet=True), MadeUp()) == 0
+    assert capsys.readouterr().out == "4 of 4 rows: 4 PASS; none against the table\n"
+    surprise = Options(["device-irq"], ["skip-running-2020"], controls="none", quiet=True, seconds=100)
+    assert stress_command(surprise, MadeUp()) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "device-irq x skip-running-2020: PASS (expected VIOLATION)",
+        "1 of 1 rows: 1 PASS; 1 not as expected",
+    ]
+
+
+def test_a_given_seed_is_used_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """The same seed, the same requests."""
+    hosts = [MadeUp(), MadeUp()]
+    for host in hosts:
+        stress_command(Options(["kick"], seed=11, controls="none"), host)
+    seeds = [[request.seed for request in host.requests] for host in hosts]
+    assert seeds[0] == seeds[1]
+    assert len(set(seeds[0])) == len(seeds[0])
+    assert "seed 11, " in capsys.readouterr().out
+
+
+def test_placement_and_cpus_reach_the_host() -> None:
+    """As given; more pCPUs than processors are run, and labelled."""
+    host = MadeUp()
+    options = Options(["kick"], ["kick-2016"], controls="none", cpus=33, placement="unpinned", quiet=True)
+    assert stress_command(options, host) == (2 if processors() < 33 else 0)
+    assert {(request.planned.pcpus, request.placement) for request in host.requests} == {(33, "unpinned")}
+
+
+def test_ctrl_c_keeps_what_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Pressed in the second run: every planned row is written, exit status 130."""
+
+    def press(number: int) -> None:
+        if number == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    path = tmp_path / "out.jsonl"
+    options = Options(["timer-slowpath"], controls="none", json_file=str(path))
+    assert stress_command(options, MadeUp(press)) == 130
+    assert [line["verdict"] for line in results(path)] == ["PASS", "PASS", "CANCELLED", "CANCELLED"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_while_it_compiles(tmp_path: Path) -> None:
+    """No row has begun: all are written as CANCELLED."""
+
+    @contextlib.contextmanager
+    def compiling(user_policy: str | None, *, quiet: bool) -> Iterator[MadeUp]:
+        assert (user_policy, quiet) == (None, True)
+        raise KeyboardInterrupt
+        yield MadeUp()
+
+    path = tmp_path / "out.jsonl"
+    options = Options(["kick"], controls="none", json_file=str(path), quiet=True)
+    assert stress_command(options, compiling) == 130
+    assert [line["verdict"] for line in results(path)] == ["CANCELLED"] * 4
+
+
+def test_a_users_policy_reaches_the_host(tmp_path: Path) -> None:
+    """By its file and name, as given."""
+    rule = tmp_path / "own.py"
+    rule.write_text("def rule(vcpu, vec):\n    pass\n")
+    host = MadeUp()
+    options = Options(["kick"], [f"{rule}:rule"], controls="none", quiet=True)
+    assert stress_command(options, host) == 0
+    assert host.user_policy == f"{rule}:rule"
+    assert {request.planned.policy.number for request in host.requests} == {4}
