@@ -29,11 +29,18 @@ def apic_test_vector(vector: int, bitmap: Words) -> int:
 
 def find_highest_vector(bitmap: Words) -> int:
     """Give the highest vector in a 256-bit register, or -1."""
-    for i in range(4):
-        bits = local_read(bitmap[3 - i])
-        if bits != 0:
-            return (3 - i) * 64 + fls64(bits) - 1
-    return -1
+    return highest_of(local_read(bitmap[0]), local_read(bitmap[1]), local_read(bitmap[2]), local_read(bitmap[3]))
+
+
+def highest_of(word0: int, word1: int, word2: int, word3: int) -> int:
+    """Give the highest vector in four words, or -1."""
+    if word3 != 0:
+        return 191 + fls64(word3)
+    if word2 != 0:
+        return 127 + fls64(word2)
+    if word1 != 0:
+        return 63 + fls64(word1)
+    return fls64(word0) - 1
 
 
 def apic_find_highest_irr(vcpu: Vcpu) -> int:

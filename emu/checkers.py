@@ -27,7 +27,7 @@ from emu.accounting import (
     SNAPSHOTS,
     VM_ENTRIES,
 )
-from emu.apic_regs import apic_find_highest_irr, apic_test_vector, find_highest_vector
+from emu.apic_regs import apic_find_highest_irr, apic_test_vector, find_highest_vector, highest_of
 from emu.instruments import count, counted
 from emu.kvm_main import KICKED_REQUESTS, TASK_RUNNING
 from emu.machine import MAX_PCPUS, Vcpu, config, machine, this_pcpu
@@ -41,7 +41,6 @@ from emu.waist import (
     apic_pending,
     choose,
     clear_bit,
-    fls64,
     ipis_in_flight,
     local_read,
     local_write,
@@ -70,11 +69,8 @@ def sighting(vcpu: Vcpu, check: int, vector: int) -> None:
 
 def highest_pir(vcpu: Vcpu) -> int:
     """Give the highest vector in the PIR as an instrument sees it, or -1."""
-    for i in range(4):
-        bits = peek(vcpu.pi_desc.pir[3 - i])
-        if bits != 0:
-            return (3 - i) * 64 + fls64(bits) - 1
-    return -1
+    pir = vcpu.pi_desc.pir
+    return highest_of(peek(pir[0]), peek(pir[1]), peek(pir[2]), peek(pir[3]))
 
 
 def stamp() -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from emu.accounting import IPIS_SENT, SELF_IPIS_SENT
 from emu.instruments import count
-from emu.machine import Vcpu, this_pcpu
+from emu.machine import Vcpu, smp_processor_id, this_pcpu
 from emu.vectors import POSTED_INTR_VECTOR
-from emu.waist import local_read, local_write, send_IPI, smp_processor_id
+from emu.waist import local_read, local_write, send_IPI
 
 
 def preempt_disable() -> None:

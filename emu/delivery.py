@@ -22,11 +22,11 @@ from emu.accounting import (
 from emu.cpu import kvm_get_running_vcpu
 from emu.instruments import begin_effects, count, counted, end_effects, window
 from emu.kvm_main import IN_GUEST_MODE, KVM_REQ_EVENT, OUTSIDE_GUEST_MODE, kvm_make_request, kvm_vcpu_kick
-from emu.machine import MAX_PCPUS, Vcpu, config, this_pcpu
+from emu.machine import MAX_PCPUS, Vcpu, config, smp_processor_id, this_pcpu
 from emu.policies import ORIG_2013, kick_2016, kvm_vcpu_trigger_posted_interrupt
 from emu.posted_intr import pi_test_and_set_on, pi_test_and_set_pir
 from emu.vectors import POSTED_INTR_VECTOR, SLOTS, slot_of, vector_of
-from emu.waist import local_read, mark, peek, smp_processor_id
+from emu.waist import local_read, mark, peek
 
 
 def vmx_deliver_posted_interrupt(vcpu: Vcpu, vector: int) -> int:

@@ -16,7 +16,7 @@ from emu.apic_regs import apic_set_vector, apic_test_vector
 from emu.checkers import check_stay, check_the_end
 from emu.exits import EXIT_REASON_CPUID, EXIT_REASON_HLT, EXIT_REASON_MSR_WRITE, MSR_TSC_DEADLINE
 from emu.instruments import count
-from emu.machine import MAX_PCPUS, Vcpu, config, machine
+from emu.machine import MAX_PCPUS, Vcpu, config, machine, smp_processor_id
 from emu.vectors import SLOT_SELF_IPI, slot_of, vector_of
 from emu.waist import (
     all_silent,
@@ -31,7 +31,6 @@ from emu.waist import (
     peek,
     run_goes_on,
     say_silent,
-    smp_processor_id,
 )
 
 GUEST_CPUID: Final = 0
@@ -51,6 +50,10 @@ PATIENCE: Final = 400
 """Guest steps that a dwelling stay waits for IPIs in flight; when it ends the stay has no verdict."""
 TIMER_DELTA: Final = 2000
 """How far ahead (TSC ticks) the guest arms its timer."""
+
+
+LONG_PAST: Final = 1
+"""A deadline that has passed whatever the clock says; 0 disarms."""
 
 
 def guest_interrupt_handler(vcpu: Vcpu, vector: int) -> None:
@@ -173,7 +176,7 @@ def guest_arm_timer(vcpu: Vcpu, delta: int) -> int:
     """WRMSR TSC_DEADLINE, unless a deadline is armed: now, or ``delta`` ticks ahead."""
     if local_read(vcpu.apic.tscdeadline) != 0:
         return 0
-    local_write(vcpu.apic.tscdeadline, deadline_after(delta))
+    local_write(vcpu.apic.tscdeadline, deadline_after(delta) if delta != 0 else LONG_PAST)
     local_write(vcpu.vmcs.exit_qualification, MSR_TSC_DEADLINE)
     return EXIT_REASON_MSR_WRITE
 

@@ -13,9 +13,9 @@ from emu.accounting import (
 from emu.delivery import post
 from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT
 from emu.instruments import count, window
-from emu.machine import Vcpu, machine, this_pcpu
+from emu.machine import Vcpu, machine, smp_processor_id, this_pcpu
 from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR, SLOT_DEVICE
-from emu.waist import apic_ack, local_read, local_write, smp_processor_id
+from emu.waist import apic_ack, local_read, local_write
 
 
 def common_interrupt() -> None:

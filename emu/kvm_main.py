@@ -7,20 +7,9 @@ from typing import Final
 from emu.accounting import KICK_LOSES, KICKS, REQUESTS, WAKE_BEFORE_SLEEP, WAKE_FINDS_WAITER, WAKES
 from emu.cpu import apic_send_IPI, kvm_get_running_vcpu, preempt_disable, preempt_enable
 from emu.instruments import count, window
-from emu.machine import Vcpu
+from emu.machine import Vcpu, smp_processor_id
 from emu.vectors import RESCHEDULE_VECTOR
-from emu.waist import (
-    BIT,
-    READ_ONCE,
-    WRITE_ONCE,
-    cmpxchg,
-    set_bit,
-    smp_mb,
-    smp_processor_id,
-    smp_wmb,
-    test_and_clear_bit,
-    xchg,
-)
+from emu.waist import BIT, READ_ONCE, WRITE_ONCE, cmpxchg, set_bit, smp_mb, smp_wmb, test_and_clear_bit, xchg
 
 OUTSIDE_GUEST_MODE: Final = 0
 IN_GUEST_MODE: Final = 1

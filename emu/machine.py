@@ -11,7 +11,7 @@ from typing import Final
 from emu.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.memory import Struct, array, struct, word, words
 from emu.vectors import SLOTS
-from emu.waist import memory, smp_processor_id
+from emu.waist import local_read, memory, this_cpu_ptr
 
 MAX_PCPUS: Final = 64
 MENU_ITEMS: Final = 16
@@ -184,4 +184,9 @@ def config() -> Config:
 
 def this_pcpu() -> Pcpu:
     """Give the pCPU that runs the caller."""
-    return Machine(memory()).pcpus[smp_processor_id()]
+    return Pcpu(this_cpu_ptr())
+
+
+def smp_processor_id() -> int:
+    """Give the number of the pCPU that runs the caller."""
+    return local_read(Pcpu(this_cpu_ptr()).id)

@@ -19,6 +19,7 @@ from emu.apic_regs import (
     apic_find_highest_isr,
     apic_set_vector,
     apic_update_ppr,
+    highest_of,
 )
 from emu.checkers import check_vm_entry
 from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT, EXIT_REASON_PREEMPTION_TIMER
@@ -29,7 +30,7 @@ from emu.machine import Vcpu, this_pcpu
 from emu.pir_sync import harvest, note_generation
 from emu.posted_intr import POSTED_INTR_ON
 from emu.vectors import POSTED_INTR_VECTOR
-from emu.waist import apic_ack, apic_pending, clear_bit, deadline_passed, fls64, local_read, local_write, mark, peek
+from emu.waist import apic_ack, apic_pending, clear_bit, deadline_passed, local_read, local_write, mark, peek
 
 
 def __vmx_vcpu_run(vcpu: Vcpu) -> None:
@@ -143,14 +144,3 @@ def posted_interrupt_processing(vcpu: Vcpu) -> None:
         return
     highest = highest_of(word0, word1, word2, word3)
     local_write(vcpu.vmcs.rvi, max(local_read(vcpu.vmcs.rvi), highest))
-
-
-def highest_of(word0: int, word1: int, word2: int, word3: int) -> int:
-    """Give the highest vector in four words that are not all empty."""
-    if word3 != 0:
-        return 191 + fls64(word3)
-    if word2 != 0:
-        return 127 + fls64(word2)
-    if word1 != 0:
-        return 63 + fls64(word1)
-    return fls64(word0) - 1

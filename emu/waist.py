@@ -52,7 +52,7 @@ class Host(Protocol):
         """Give the address of the machine."""
 
     def this_cpu(self) -> int:
-        """Give the number of the pCPU that runs the caller."""
+        """Give the address of the pCPU that runs the caller."""
 
     def interrupt_point(self, site: int) -> None:
         """Take pending interrupts if the interrupt flag is on."""
@@ -224,8 +224,8 @@ def memory() -> int:
     return _host.memory()
 
 
-def smp_processor_id() -> int:
-    """Give the number of the pCPU that runs the caller."""
+def this_cpu_ptr() -> int:
+    """Give the address of the pCPU that runs the caller (see :func:`emu.machine.this_pcpu`)."""
     return _host.this_cpu()
 
 

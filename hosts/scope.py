@@ -20,7 +20,7 @@ from hosts.language import Origin, local_names, parameters, walk
 PURE_BUILTINS: Final = frozenset({"abs", "bool", "int", "len", "max", "min", "range"})
 _INSERTED: Final = frozenset({"interrupt_point", "mutated"})
 
-_PURE_PRIMITIVES: Final = frozenset({"BIT", "fls64", "hweight64", "memory", "smp_processor_id", "mutated"})
+_PURE_PRIMITIVES: Final = frozenset({"BIT", "fls64", "hweight64", "memory", "this_cpu_ptr", "mutated"})
 """Primitives that neither read nor change anything that changes: ``memory()`` is a constant, and so are the number of
 the pCPU for its own thread and the selected mutation."""
 

@@ -101,7 +101,7 @@ class SequentialHost:
 
     def this_cpu(self) -> int:
         """Give pCPU 0."""
-        return 0
+        return self.machine.pcpus[0].at
 
     def interrupt_point(self, site: int) -> None:  # noqa: ARG002 - the waist's signature
         """Take what is pending if the flag is on."""

@@ -27,9 +27,9 @@ NUMBER: Final = 0
 _attention = cold(runtime.NATIVE["attention"])
 
 
-def smp_processor_id() -> int:
-    """Read the number of this process's pCPU: one ordinary load."""
-    return load_private(Local(local_address()).cpu)
+def this_cpu_ptr() -> int:
+    """Read the address of this process's pCPU: one ordinary load."""
+    return load_private(Local(local_address()).pcpu_at)
 
 
 def interrupt_point(site: int) -> None:
@@ -52,7 +52,7 @@ def pcpu_main(role: int, argument: int) -> int:
 
 def host_functions() -> dict[Any, Callable[..., Any]]:
     """Give the host's functions, by the primitives of the waist that they stand for."""
-    own: dict[str, Any] = {"smp_processor_id": smp_processor_id, "interrupt_point": interrupt_point}
+    own: dict[str, Any] = {"this_cpu_ptr": this_cpu_ptr, "interrupt_point": interrupt_point}
     return {getattr(waist, name): value for name, value in {**own, **runtime.NATIVE}.items() if hasattr(waist, name)}
 
 

@@ -35,7 +35,7 @@ class Result:
         self.fired = {name for name, count in fired.items() if count}
 
 
-def run(program: Program, scenario: str, policy: str, mutation: str | None = None, turns: int = 2000) -> Result:
+def run(program: Program, scenario: str, policy: str, mutation: str | None = None, turns: int = 600) -> Result:
     """Run one vCPU for some turns."""
     chosen = next(each for each in SCENARIOS if each.name == scenario)
     draw = random.Random(7)
@@ -57,7 +57,7 @@ def test_nothing_fires_without_a_mutation(program: Program, scenario: str, polic
     """Every timer post is delivered or merged into one that waits, and no checker speaks."""
     result = run(program, scenario, policy)
     assert result.fired == set()
-    assert result.counts["self_posts"] > 50
+    assert result.counts["self_posts"] > 10
     assert result.counts["deliveries"] + result.counts["merged"] == result.counts["accepted"]
 
 

@@ -24,7 +24,7 @@ NORMAL_FORMS = {
         "t1 = local_read(a)\nt2 = local_read(b)\nreturn t1 + t2",
     ),
     "a call that is the whole right-hand side": ("x = local_read(a + BIT(b))\nreturn x",) * 2,
-    "a pure call": ("return max(BIT(a), memory() + smp_processor_id())",) * 2,
+    "a pure call": ("return max(BIT(a), memory() + this_cpu_ptr())",) * 2,
     "a function of the protocol that calls only pure ones": ("return twice(a)",) * 2,
     "an operation that adds to a local": ("a += local_read(b)\nreturn a", "t1 = local_read(b)\na += t1\nreturn a"),
     "and": (
