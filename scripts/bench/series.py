@@ -120,6 +120,6 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004
 
 
-def seconds(values: Sequence[float]) -> tuple[str, str, str]:
-    """Write the median, the smallest and the largest of some times."""
+def spread(values: Sequence[float]) -> tuple[str, str, str]:
+    """Write the median, the smallest and the largest of some numbers."""
     return number(statistics.median(values)), number(min(values)), number(max(values))
