@@ -81,8 +81,7 @@ def build(user_policy: str | None = None, progress: Progress | None = None, cach
         key = _key(user_policy)
         found, made = _sound(cache, key), None
         if found is None:
-            report(0, 0, "waiting for another build")
-            with cache.one_builder(_PATIENCE_SECONDS):
+            with cache.one_builder(_PATIENCE_SECONDS, lambda: report(0, 0, "waiting for another build")):
                 found = _sound(cache, key)
                 made = None if found is not None else _compiled(cache, key, user_policy, report)
         entry = found or made
@@ -206,10 +205,13 @@ def _child(argument: list[Any], log: IO[bytes]) -> Iterator[tuple[subprocess.Pop
 
 def _follow(messages: IO[str], report: Progress) -> str | None:
     """Pass progress on; give the key of what was compiled, or None if the process ended without a word."""
+    furthest = 0
     for line in messages:
         message = json.loads(line)
         if "step" in message:
-            report(*message["step"])
+            step, steps, what = message["step"]  # from several processes, each of which reckons for all
+            furthest = max(furthest, step)
+            report(furthest, steps, what)
         elif "refused" in message:
             kind = PolicyError if message["users"] else LoaderError
             raise kind(*message["refused"])

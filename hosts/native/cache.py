@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -99,11 +99,15 @@ class Cache:
         return [path for _, path in sorted(found, reverse=True)]
 
     @contextlib.contextmanager
-    def one_builder(self, patience: float) -> Iterator[bool]:
+    def one_builder(self, patience: float, on_wait: Callable[[], None] = lambda: None) -> Iterator[bool]:
         """Wait for other builds to end, but not for ever: one that is stopped holds its lock. Tells if it was got."""
         fd = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
-            yield _locked_within(fd, patience)
+            locked = _locked_within(fd, 0.0)
+            if not locked:
+                on_wait()
+                locked = _locked_within(fd, patience)
+            yield locked
         finally:
             os.close(fd)
 

@@ -185,13 +185,20 @@ class Unit:
 
     # --- Numba's part --------------------------------------------------------------------------------------------
 
-    def compile(self, progress: Progress | None = None, kept: Mapping[str, Piece] | None = None) -> None:
-        """Turn every function into LLVM's language, but for those that are ``kept`` from an earlier build."""
+    def compile(
+        self, progress: Progress | None = None, kept: Mapping[str, Piece] | None = None, share: tuple[int, int] = (0, 1)
+    ) -> None:
+        """Turn every function into LLVM's language, but for those that are ``kept`` from an earlier build.
+
+        ``share`` (i, n): only every n-th of them, from the i-th, because other processes see to the others.
+        """
         self.pieces |= {symbol: piece for symbol, piece in (kept or {}).items() if symbol in self.functions}
+        first, step = share
+        wanted = [callee for callee in self._callees.values() if callee.symbol not in self.pieces][first::step]
         with global_compiler_lock:
-            for number, callee in enumerate(self._callees.values(), 1):
+            for number, callee in enumerate(wanted):
                 if progress is not None:
-                    progress(number, len(self._callees), callee.symbol)
+                    progress(len(self.pieces) + (step - 1) * number + 1, len(self._callees), callee.symbol)
                 if callee.symbol not in self.pieces and callee.signature is not None:
                     self._translate(callee, callee.signature.args)
             for name, callee in self._exports.items():

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,21 @@ class Tree:
         """Give the folders of builds that have not come to an end."""
         return list((self.cache / "pirace").glob(".building-*"))
 
+    def compilers(self) -> list[str]:
+        """Give the compiling processes that still run a while after they should have noticed that nobody listens."""
+        until = time.monotonic() + 30
+        while True:
+            found = [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if self._compiles(path)]
+            if not found or time.monotonic() > until:
+                return found
+            time.sleep(0.1)
+
+    def _compiles(self, cmdline: Path) -> bool:
+        try:
+            return str(self.cache).encode() in cmdline.read_bytes()
+        except OSError:
+            return False
+
 
 def answer(process: subprocess.Popen[str]) -> dict[str, Any]:
     """Wait for the last line."""
@@ -217,6 +233,7 @@ def test_two_builds_at_once_and_one_killed(tree: Tree) -> None:
     assert sorted(each["from_cache"] for each in answers) == [False, True]
     assert len(tree.programs()) == 1
     assert tree.unfinished() == []
+    assert tree.compilers() == []
 
 
 def test_ctrl_c_leaves_nothing(tree: Tree) -> None:
@@ -228,6 +245,7 @@ def test_ctrl_c_leaves_nothing(tree: Tree) -> None:
     assert process.returncode != 0
     assert tree.unfinished() == []
     assert tree.programs() == []
+    assert tree.compilers() == []
 
 
 def test_a_damaged_program_is_built_again(tree: Tree) -> None:
