@@ -105,7 +105,12 @@ def cli() -> None:
     show_default=True,
     help="Each pCPU on a processor of its own, all on one, or left to the scheduler.",
 )
-@click.option("--json", "json_file", metavar="FILE", help="Write JSON lines: the environment, then each row at once.")
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    help="Write JSON lines: the environment, then each row as it ends (hosts/report/schema.json).",
+)
 @click.option("--quiet", is_flag=True, help="Show only rows that are not as expected, and the last line.")
 @debug_option
 def stress(**options: Any) -> int:

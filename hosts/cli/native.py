@@ -100,7 +100,7 @@ class NativeRunner:
         )
         return Ended(
             words=done.words,
-            seconds=done.seconds,
+            seconds=max(0.0, done.seconds),
             overhead=done.overhead,
             crash=done.crash,
             cancelled=done.cancelled,

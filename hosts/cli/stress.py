@@ -75,7 +75,7 @@ def stress_command(options: Options, host: Host | None = None) -> int:
         if write is not None:
             write.write(environment_record(environment(seed, seconds, options.placement, command())))
         if not options.quiet:
-            console.print(Text(header(plan, settings)), highlight=False)
+            console.print(Text(header(plan, settings)), soft_wrap=True, highlight=False)
         display = make_display(console, len(plan.rows), seconds, quiet=options.quiet)
         rows = run(plan, settings, host(user_policy, quiet=options.quiet), display, write)
     show_end(console, rows, plan, quiet=options.quiet)
@@ -99,9 +99,9 @@ def command() -> list[str]:
 
 
 def times(plan: Plan, asked: float | None) -> tuple[float, float]:
-    """Give what the run is to take, and when it ends whatever is missing: a slow machine is given a quarter more."""
+    """Give what the run is to take, and when it ends whatever is missing: a slow machine is given some more."""
     if asked is not None:
-        return asked, asked
+        return asked, asked + 1 + asked / 20
     seconds = plan.nominal_seconds
     return seconds, max(seconds * 1.25, seconds + GRACE_SECONDS)
 
@@ -120,11 +120,18 @@ def wide_console() -> Console:
 
 
 def header(plan: Plan, settings: Settings) -> str:
-    """Say what is about to run."""
-    return (
-        f"{len(plan.rows)} row{'s' * (len(plan.rows) != 1)} in about {settings.seconds:.0f} s, seed {settings.seed}, "
+    """Say what is about to run, and if the machine is too small for it, what that means."""
+    rows, most = len(plan.rows), max(planned.pcpus for planned in plan.rows)
+    line = (
+        f"{rows} row{'s' * (rows != 1)} in about {settings.seconds:.0f} s, seed {settings.seed}, "
         f"{settings.processors} processor{'s' * (settings.processors != 1)}, {settings.placement}"
     )
+    if most > settings.processors or (settings.placement == "shared" and most > 1):
+        line += (
+            "\npCPUs have to share processors: they interleave where one is preempted, and store buffers hardly race. "
+            "A violation seen so is real, a pass proves little and is called UNTRUSTWORTHY."
+        )
+    return line
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from emu.mutations import Mutation
 from emu.scenarios import POLICIES
 from hosts.report.cost import Cost, costs
 from hosts.report.plan import TIMED_SCENARIO
-from hosts.report.verdict import Row, Verdict
+from hosts.report.verdict import Row, Verdict, policy_names
 
 BROKEN: Final = {
     "C1": "an interrupt lay in the PIR of a running vCPU, or RVI was wrong, and nobody owed it a look",
@@ -27,13 +27,12 @@ BROKEN: Final = {
 
 def sentences(rows: Sequence[Row]) -> list[str]:
     """Give a sentence for each policy that ran unmutated."""
-    names = dict.fromkeys(row.planned.policy.name for row in rows if row.planned.mutation is None)
-    return [_sentence(name, [row for row in rows if row.planned.policy.name == name], rows) for name in names]
+    return [_sentence(name, rows) for name in policy_names(rows)]
 
 
-def _sentence(name: str, own: Sequence[Row], everybody: Sequence[Row]) -> str:
-    clean = [row for row in own if row.planned.mutation is None]
-    clauses = [*_survival(clean), *_cost(name, everybody), *_reliance(name, everybody)]
+def _sentence(name: str, rows: Sequence[Row]) -> str:
+    clean = [row for row in rows if row.planned.policy.name == name and row.planned.mutation is None]
+    clauses = [*_survival(clean), *_cost(name, rows), *_reliance(name, rows)]
     return f"{name}: " + "; ".join(clauses) + "."
 
 
@@ -94,11 +93,11 @@ def _use(cost: Cost) -> str:
 # --- what it relies on -------------------------------------------------------------------------------------------
 
 
-def _reliance(name: str, everybody: Sequence[Row]) -> list[str]:
+def _reliance(name: str, rows: Sequence[Row]) -> list[str]:
     """Say which seeded bugs tell the policies apart, and on which side this one is."""
     broken, held = [], []
-    for mutation in dict.fromkeys(row.planned.mutation for row in everybody if row.planned.mutation is not None):
-        verdicts = _telling(mutation, everybody).get(name, set())
+    for mutation in dict.fromkeys(row.planned.mutation for row in rows if row.planned.mutation is not None):
+        verdicts = _telling(mutation, rows).get(name, set())
         if Verdict.VIOLATION in verdicts:
             broken.append(mutation.about)
         elif Verdict.PASS in verdicts:

@@ -129,7 +129,7 @@ class Stress:
     # --- time
 
     def _share_out(self, group: Group, tallies: list[Tally]) -> None:
-        """Give a group its part of the time that is left, by weight, but where the limit allows it half of the usual.
+        """Give a group its part of the time that is left, by weight; at least half of the usual if the limit allows.
 
         What must be seen is waited for longer; so is a window that was not entered.
         """
@@ -137,7 +137,7 @@ class Stress:
         left, at_most = max(0.0, self._aim - now - self._stints * self._overhead), max(0.0, self._end - now)
         for planned, tally in zip(group, tallies, strict=True):
             share = left * planned.nominal_seconds / self._weight
-            tally.budget = max(share, min(planned.nominal_seconds, at_most) / 2)
+            tally.budget = max(share, planned.nominal_seconds / 2 * min(1.0, at_most / self._weight))
             if planned.sought:
                 tally.budget = max(tally.budget, min(PATIENCE, at_most / 4))
             tally.limit = tally.budget + min(EXTENSION, at_most / 8)

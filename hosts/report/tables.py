@@ -14,7 +14,7 @@ from rich.text import Text
 from hosts.report.cost import PER_SELF_POST, Cost, costs
 from hosts.report.plan import REPEATS
 from hosts.report.sentences import sentences
-from hosts.report.verdict import Row, Verdict
+from hosts.report.verdict import Row, Verdict, policy_names
 
 STYLES: Final = {
     Verdict.PASS: "green",
@@ -75,7 +75,7 @@ def wrapped(sentence: str) -> list[str]:
 
 def verdict_matrix(rows: Sequence[Row]) -> Table:
     """Show scenario x policy, nothing mutated."""
-    policies = list(dict.fromkeys(row.planned.policy.name for row in rows))
+    policies = policy_names(rows)
     table = Table(title="verdicts: scenario x policy", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for header in ("scenario", *policies):
         table.add_column(header, overflow="fold")

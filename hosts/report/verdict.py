@@ -141,6 +141,12 @@ def missing_windows(planned: Planned, measured: Measured) -> tuple[str, ...]:
     return tuple(window for window in planned.scenario.windows if not measured.windows[window])
 
 
+def policy_names(rows: Iterable[Row]) -> list[str]:
+    """Give the policies that ran unmutated, the oldest first, a user's own last."""
+    clean = sorted((row for row in rows if row.planned.mutation is None), key=lambda row: row.planned.policy.number)
+    return list(dict.fromkeys(row.planned.policy.name for row in clean))
+
+
 def exit_code(rows: Iterable[Row]) -> int:
     """Add the rows up."""
     rows = list(rows)

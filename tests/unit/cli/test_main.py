@@ -200,6 +200,14 @@ def test_placement_and_cpus_reach_the_host() -> None:
     assert {(request.planned.pcpus, request.placement) for request in host.requests} == {(33, "unpinned")}
 
 
+def test_a_machine_that_is_too_small_is_told_in_advance(capsys: pytest.CaptureFixture[str]) -> None:
+    """What such a run can show and what it cannot."""
+    stress_command(Options(["kick"], ["kick-2016"], controls="none", placement="shared"), MadeUp())
+    assert "A violation seen so is real, a pass proves little" in capsys.readouterr().out
+    stress_command(Options(["timer-fastpath"], ["kick-2016"], controls="none", placement="shared"), MadeUp())
+    assert "proves little" not in capsys.readouterr().out
+
+
 def test_ctrl_c_keeps_what_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Pressed in the second run: every planned row is written, exit status 130."""
 
