@@ -26,7 +26,7 @@ from hosts.report.plan import Controls, Plan, PlanError, Wanted, make_plan, user
 from hosts.report.runner import Placement, Runner
 from hosts.report.stress import Settings, Stress
 from hosts.report.tables import print_report, remark, summary
-from hosts.report.verdict import EXIT_USAGE, Circumstances, Row, exit_code, grade
+from hosts.report.verdict import EXIT_USAGE, Circumstances, Ending, Row, exit_code, grade
 
 GRACE_SECONDS = 10.0
 WIDE = 132
@@ -161,15 +161,23 @@ def run(
         if write is not None:
             write.write(result_record(row, settings.seed))
 
-    with contextlib.suppress(KeyboardInterrupt), host as runner:
-        stress = Stress(plan, runner, settings, display)
-        with display, cancelled_by_ctrl_c(stress):
-            for row in stress.rows():
-                note(row)
-    finished = [row.planned for row in rows]
-    for planned in plan.rows:
-        if planned not in finished:
-            note(grade(planned, Measured(), Circumstances(ending="cancelled")))
+    def note_rest(ending: Ending, why: str = "") -> None:
+        finished = [row.planned for row in rows]
+        for planned in plan.rows:
+            if planned not in finished:
+                note(grade(planned, Measured(), Circumstances(ending=ending, why=why)))
+
+    try:
+        with host as runner:
+            stress = Stress(plan, runner, settings, display)
+            with display, cancelled_by_ctrl_c(stress):
+                for row in stress.rows():
+                    note(row)
+    except KeyboardInterrupt:
+        note_rest("cancelled")
+    except Exception as error:
+        note_rest("skipped", str(error).partition("\n")[0])
+        raise
     return rows
 
 

@@ -237,6 +237,21 @@ def test_ctrl_c_while_it_compiles(tmp_path: Path) -> None:
     assert [line["verdict"] for line in results(path)] == ["CANCELLED"] * 4
 
 
+def test_a_host_that_cannot_be_had_leaves_a_line_for_each_row(tmp_path: Path) -> None:
+    """A program that does not compile: rows say why they were not run, and the command fails as it must."""
+
+    @contextlib.contextmanager
+    def broken(user_policy: str | None, *, quiet: bool) -> Iterator[MadeUp]:
+        assert (user_policy, quiet) == (None, True)
+        raise Failure("does not compile\nmany lines", 4)
+        yield MadeUp()
+
+    path = tmp_path / "out.jsonl"
+    with pytest.raises(Failure, match="does not compile"):
+        stress_command(Options(["kick"], controls="none", json_file=str(path), quiet=True), broken)
+    assert [(line["verdict"], line["reason"]) for line in results(path)] == [("SKIPPED", "does not compile")] * 4
+
+
 def test_a_users_policy_reaches_the_host(tmp_path: Path) -> None:
     """By its file and name, as given."""
     rule = tmp_path / "own.py"
