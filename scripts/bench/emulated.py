@@ -6,7 +6,7 @@ from emu.apic_regs import apic_clear_vector
 from emu.cpu import kvm_set_running_vcpu, local_irq_enable
 from emu.delivery import post
 from emu.kvm_main import IN_GUEST_MODE
-from emu.machine import Vcpu, machine, this_pcpu
+from emu.machine import Vcpu, machine, smp_processor_id, this_pcpu
 from emu.nonroot import external_interrupt
 from emu.pir_sync import kvm_x86_sync_pir_to_irr
 from emu.vectors import SLOT_POST, SLOT_TIMER, vector_of
@@ -19,7 +19,6 @@ from emu.waist import (
     mark,
     peek,
     say_silent,
-    smp_processor_id,
 )
 from emu.x86 import kvm_arch_vcpu_ioctl_run
 
