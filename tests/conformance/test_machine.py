@@ -71,9 +71,9 @@ def choose(n: int) -> int:
     return shift_right_unsigned(drawn, 33) % n
 
 
-def smp_processor_id() -> int:
+def this_cpu_ptr() -> int:
     """Give pCPU 0."""
-    return 0
+    return Machine(memory()).pcpus[0].at
 
 
 def interrupt_point(site: int) -> None:
