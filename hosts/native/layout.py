@@ -78,6 +78,10 @@ class Turn(Struct, line=True):
     """Violations sighted by the opener before this turn: what the actors' choice of offset is rewarded by."""
     started = word()
     """The last turn whose start is fixed: all actors stood ready, or one was too long in coming."""
+    non_root = word()
+    """Whether the opener was in the guest when it opened the turn: such turns have other good moments."""
+    wide = word()
+    """Whether the opener leaves much room before its own moment: every order of events is to be had in such a turn."""
     closed = word()
     """The opener has seen the end of the run: there will be no further turn."""
 
@@ -166,6 +170,8 @@ class Local(Struct, line=True):
 
     # What interrupt points and receive read: one line.
     cpu = word()
+    pcpu_at = word()
+    """Address of the own Pcpu."""
     expect = word()
     """Value of the doorbell at which an interrupt point has nothing to do; -1: always look."""
     doorbell_at = word()
@@ -207,30 +213,48 @@ class Local(Struct, line=True):
     relaxed = word()
     relax_since = word()
     relax_last = word()
+    idle_since = word()
+    idle_last = word()
 
     opened = word(line=True)
     """Turns that this pCPU opened; 0: it is no opener."""
+    closed = word()
+    """1: this pCPU has closed the turns."""
     sightings_at = word()
     """Address of the number of violations that this pCPU has sighted."""
-    bin = word()
-    """The offset tried in the last turn, or -1."""
-    score = word()
-    """The score that came with the last turn."""
-    paid_next = word()
+    non_root_at = word()
     stop_seen = word()
     """TSC when next_turn first saw the stop word; 0: not yet."""
+
+    # How this actor chooses its moment in a turn.
+    score = word(line=True)
+    """The score that came with the last turn."""
+    ring = word()
+    """Which ring the last turn's bin belongs to."""
+    bin = word()
+    """The bin that was tried in it, or -1 before the first turn."""
+    by_edge = word()
+    """1: the last turn's offset was drawn around the edge."""
+    turn_begun = word()
+    """TSC when the last turn was learnt from."""
+    sends = word(line=True)
+    """IPIs sent so far."""
+    sends_before = word()
+    """IPIs sent before the last turn."""
+    flying_to = word()
+    """Where the last IPI went, plus one; 0: it has arrived."""
+    paid_count = words(2)
+    edge = words(2)
+    """For each kind of turn, the offset between those at which actions send IPIs and those at which they do not."""
 
     poll_item = words(2, line=True)
     """A ``zmq_pollitem_t``."""
     timespec = words(2)
     buffer = words(RECEIVE_WORDS, line=True)
-    turn_begun = word()
-    idle_since = word()
-    idle_last = word()
-    cost = words(BINS, line=True)
-    """What a turn at each offset takes, in ticks: a running mean."""
-    paid = words(PAID, line=True)
-    """Ring of the bins that paid last."""
+    cost = words(2 * BINS, line=True)
+    """What a turn with each bin takes, in ticks: running means, for each kind of turn."""
+    paid = words(2 * PAID, line=True)
+    """Two rings, one for each kind of turn, of the bins that paid last."""
     kinds = words(32, line=True)
     """256 bytes: the kind of each vector."""
     push = words(MAX_PCPUS, line=True)

@@ -139,9 +139,11 @@ def fill_local(life: Life, fabric: Fabric, run: Run, own: HostCpu) -> None:
     head, middle = wire.words_of(wire.Frame(life.token, 0, life.cpu, 0, 0))
     for word, value in (
         (local.cpu, life.cpu),
+        (local.pcpu_at, pcpu.at),
         (local.doorbell_at, own.doorbell),
         (local.irq_enabled_at, pcpu.irq.enabled),
         (local.sightings_at, pcpu.sightings),
+        (local.non_root_at, pcpu.irq.non_root),
         (local.own_at, own.at),
         (local.run_at, run.at),
         (local.pull, fabric.pull.underlying),

@@ -15,8 +15,8 @@ import errno
 from collections.abc import Callable
 from typing import Any, Final
 
-from emu.machine import MAX_PCPUS
-from emu.vectors import POSTED_INTR_VECTOR
+from emu.machine import MAX_PCPUS, Machine
+from emu.vectors import POST_SLOTS, POSTED_INTR_VECTOR, SLOT_POST
 from emu.waist import BIT, fls64
 from hosts.native import wire
 from hosts.native.layout import (
@@ -36,7 +36,6 @@ from hosts.native.layout import (
     HostWords,
     Local,
     Run,
-    Turn,
 )
 from hosts.native.ops import (
     byteswap,
@@ -84,14 +83,33 @@ LOST_OPENER: Final = 3_000_000_000
 """How long after the stop an actor believes that the opener of turns will still close them."""
 
 LEAD: Final = 300
-"""From the opening of a turn to its start: the line with the turn must reach the actors."""
-BIN_TICKS: Final = 48
-"""Width of the bins of offsets from the start that actors choose among."""
+"""From the announcement of a turn's start to the start: the line must reach the actors."""
+BEHIND: Final = 700
+"""The opener acts this long after the start, so that actors, whose first steps take longer, can be early as well."""
+BEHIND_WIDE: Final = 1_500
+WIDE_SHARE: Final = 15 << 10
+"""One turn in 16 is wide."""
+JITTER: Final = 31
+"""The opener's own spread."""
 PUNCTUAL: Final = 200_000
 """How long the opener of a turn waits for actors that are not there."""
-BEHIND: Final = 1_500
-"""The opener acts this long after the start, so that actors can be early as well as late."""
-JITTER: Final = 63
+SETTLE: Final = 150_000
+"""How long the opener waits for IPIs under way to it."""
+SETTLE_SHARE: Final = 3 << 8
+"""Three times out of four; stray IPIs are races too."""
+
+BIN_SHIFT: Final = 5
+FARTHEST: Final = BINS << BIN_SHIFT
+"""Offsets from the start that actors choose among: books are kept on them by bins of 32 ticks."""
+EDGE_SHIFT: Final = 4
+EDGE_STEP: Final = 16
+EDGE_STEP_BACK: Final = 16 * EDGE_STEP
+"""Steps of the edge, in sixteenths of a tick, after a turn without and with an IPI: one turn in 17 sends one."""
+LATE: Final = 250
+"""An actor that comes this much after its moment was kept from coming, and learns nothing from the turn."""
+EDGE_SPREAD: Final = 127
+PAID_SHARE: Final = 1
+"""Where something has paid, one moment in two is drawn from what did."""
 CHEAPEST: Final = 2_000
 DEAREST: Final = 200_000
 """What a turn is taken to cost at most (ticks): beyond it the machine was busy with something else."""
@@ -370,6 +388,8 @@ def transmit(local: Local, cpu: int, vector: int) -> int:
     for _ in range(SEND_TRIES):
         if zmq_send(socket, frame, wire.FRAME_BYTES, AGAIN) >= 0:
             store_private(local.sequence[cpu], sequence + 1)
+            store_private(local.sends, load_private(local.sends) + 1)
+            store_private(local.flying_to, cpu + 1)
             return 1
         number = zmq_errno()
         if number == errno.EAGAIN:
@@ -530,31 +550,52 @@ def run_goes_on() -> int:
     if load(run.stop) == 0:
         return 1
     if load_private(local.opened) != 0:
+        store_private(local.closed, 1)
         store(run.turn.closed, 1)
     return 0
 
 
 def open_turn() -> int:
-    """Open the next turn, and wait for its start. Turns belong to pCPU 0; others that ask are given the current one."""
+    """Open the next turn, and wait for this side's moment in it.
+
+    Turns belong to pCPU 0; others that ask are given the current one. So is pCPU 0 once it has closed them: the actors
+    that would answer have left.
+    """
     local = this_process()
     arm(local)
     turn = run_words(local).turn
-    if load_private(local.cpu) != 0:
+    if load_private(local.cpu) != 0 or load_private(local.closed) != 0:
         return max(load(turn.number), 1)
     number = load_private(local.opened) + 1
     store_private(local.opened, number)
     store_private(local.relax_since, 0)
     beat(local)
+    bits = draw(local)
+    if under_way(local) and bits & SETTLE_SHARE != 0:
+        settle(local)
+    wide = bits & WIDE_SHARE == 0
     store(turn.score, load_private(load_private(local.sightings_at)))
+    store(turn.non_root, load_private(load_private(local.non_root_at)))
+    store(turn.wide, 1 if wide else 0)
     store(turn.number, number)
     await_actors(local, number)
     start = rdtsc() + LEAD
     store(turn.start, start)
     store(turn.started, number)
-    start += BEHIND + (draw(local) & JITTER)
+    start += (BEHIND_WIDE if wide else BEHIND) + (bits & JITTER)
     while rdtsc() < start:
         pass
     return number
+
+
+def settle(local: Local) -> None:
+    """Let the IPIs under way to this pCPU arrive in its pending set: as long as one is, no instrument can judge."""
+    until = rdtsc() + SETTLE
+    while rdtsc() < until:
+        receive(local)
+        if not under_way(local):
+            break
+        sched_yield()
 
 
 def await_actors(local: Local, number: int) -> None:
@@ -591,16 +632,48 @@ def next_turn(seen: int) -> int:
         now = rdtsc()
         if since == 0:
             since = now
-        give_way(local, now - since)
+        if flying(local):
+            sched_yield()
+        else:
+            give_way(local, now - since)
     store(own_words(local).ready_for, number)
-    learn(local, turn)
+    learn(local, load(turn.score))
+    offset = pick(local, load(turn.non_root), load(turn.wide))
     since = rdtsc()
     while load(turn.started) < number:
         give_way(local, rdtsc() - since)
-    at = load(turn.start) + pick(local)
+    at = load(turn.start) + offset
+    set_the_scene(local)
     while rdtsc() < at:
         pass
+    if rdtsc() - at > LATE:
+        store_private(local.by_edge, 0)
+        store_private(local.bin, -1)
     return number
+
+
+def set_the_scene(local: Local) -> None:
+    """Put cache lines, in most turns, where a race is the most likely, as litmus7 does with its *preload*.
+
+    The lines that the vCPU publishes its state in are read, so that its next store to one of them stays in the store
+    buffer until this copy is gone. (It owns them from its last exit; its stores would be seen at once.) The lines that
+    this actor's first steps write are taken (each word is its own), so that its action does not wait for them, each
+    time for another time.
+    """
+    bits = draw(local)
+    me = load_private(local.cpu)
+    machine = Machine(memory_address())
+    vcpu = machine.vcpus[0]
+    if bits & 3 != 0:
+        load(vcpu.mode)
+    if bits & (3 << 2) != 0:
+        load(vcpu.wait.task)
+    if bits & (3 << 4) != 0:
+        inside = machine.pcpus[me].marks.inside
+        store(inside, load(inside))
+        for slot in range(SLOT_POST, SLOT_POST + POST_SLOTS):
+            box = vcpu.mail[slot * MAX_PCPUS + me]
+            store(box, load(box))
 
 
 def opener_is_lost(local: Local, run: Run) -> int:
@@ -614,46 +687,86 @@ def opener_is_lost(local: Local, run: Run) -> int:
     return 1 if rdtsc() - seen > LOST_OPENER else 0
 
 
-def learn(local: Local, turn: Turn) -> None:
-    """Remember the offset of the last turn as one that paid if the opener has sighted something since.
+def flying(local: Local) -> bool:
+    """Tell whether the last IPI sent has not been taken: libzmq's threads need a processor, perhaps this one."""
+    to = load_private(local.flying_to)
+    if to == 0:
+        return False
+    if load(words_of(to - 1).arrived[load_private(local.cpu)]) < load_private(local.sequence[to - 1]):
+        return True
+    store_private(local.flying_to, 0)
+    return False
 
-    The bins that paid last are a ring, and half of all offsets are drawn from it: in proportion to how often each bin
-    paid, forgetting what was so some seconds ago (processors move near and far).
+
+def learn(local: Local, score: int) -> None:
+    """Draw the lessons of the last turn for the choice of the next ones' moments.
+
+    *What paid*: after a sighting, the bin that was tried goes into a ring from which later moments are drawn: in
+    proportion to how often each bin paid, forgetting what was so some seconds ago (processors move near and far).
+
+    *The edge*: from some offset on, the actor finds that the vCPU has entered the guest, and has to send an IPI (in a
+    turn that was opened in the guest: finds that it has left, and has not). Just before lies the moment at which the
+    entry misses the action and the action misses the entry. A turn without an IPI moves the edge a little towards the
+    side with IPIs, one with an IPI 16 times as much to the other, so it is followed wherever it goes. That needs no
+    sighting, and keeps IPIs rare, of which each takes the time of fifty turns.
+
+    *The cost*: what a turn takes, by bin.
     """
-    tried = load_private(local.bin)
-    now = rdtsc()
+    now, tried, ring = rdtsc(), load_private(local.bin), load_private(local.ring)
+    sends = load_private(local.sends)
     if tried >= 0:
-        cost = local.cost[tried]
+        cost = local.cost[ring * BINS + tried]
         spent = min(now - load_private(local.turn_begun), DEAREST)
         store_private(cost, load_private(cost) + ((spent - load_private(cost)) >> 3))
+        if score > load_private(local.score):
+            count = load_private(local.paid_count[ring])
+            store_private(local.paid[ring * PAID + (count & (PAID - 1))], tried)
+            store_private(local.paid_count[ring], count + 1)
+        if load_private(local.by_edge) != 0:
+            step = EDGE_STEP if sends == load_private(local.sends_before) else -EDGE_STEP_BACK
+            moved = load_private(local.edge[ring]) + (step if ring == 0 else -step)
+            store_private(local.edge[ring], max(0, min(moved, FARTHEST << EDGE_SHIFT)))
     store_private(local.turn_begun, now)
-    score = load(turn.score)
-    if score > load_private(local.score):
-        if tried >= 0:
-            at = load_private(local.paid_next)
-            store_private(local.paid[at & (PAID - 1)], tried)
-            store_private(local.paid_next, at + 1)
     store_private(local.score, score)
+    store_private(local.sends_before, sends)
 
 
-def pick(local: Local) -> int:
-    """Draw this turn's offset from the start: any, or near one that paid.
-
-    A turn whose post sends an IPI takes some fifty times as long as one whose post does not, so offsets are accepted in
-    inverse proportion to what they cost: every bin is given the same time, not the same number of turns.
-    """
+def pick(local: Local, non_root: int, wide: int) -> int:
+    """Draw this turn's offset from the start: near one that paid, near the edge, or, in a wide turn, any."""
     bits = draw(local)
-    paid = min(load_private(local.paid_next), PAID)
-    if paid != 0 and bits & 1 != 0:
-        tried = load_private(local.paid[(((bits >> 8) & 0xFFFF) * paid) >> 16])
+    ring = 1 if non_root != 0 else 0
+    paid = min(load_private(local.paid_count[ring]), PAID)
+    tried = -1
+    if wide == 0 and paid != 0 and bits & PAID_SHARE != 0:
+        tried = load_private(local.paid[ring * PAID + ((((bits >> 8) & 0xFFFF) * paid) >> 16)])
+    by_edge = 0
+    if tried >= 0 and affordable(local, ring, tried):
+        offset = (tried << BIN_SHIFT) + ((bits >> 24) & ((1 << BIN_SHIFT) - 1))
+    elif wide == 0:
+        by_edge = 1
+        offset = (load_private(local.edge[ring]) >> EDGE_SHIFT) + ((bits >> 8) & EDGE_SPREAD) - (EDGE_SPREAD >> 1)
+        offset = max(0, min(offset, FARTHEST - 1))
     else:
-        tried = (bits >> 8) & (BINS - 1)
-        for _ in range(BINS):
-            if choose(load_private(local.cost[tried]) + CHEAPEST) <= 2 * CHEAPEST:
-                break
-            tried = draw(local) & (BINS - 1)
-    store_private(local.bin, tried)
-    return tried * BIN_TICKS + ((bits >> 26) & 31)
+        offset = any_offset(local, ring)
+    store_private(local.by_edge, by_edge)
+    store_private(local.ring, ring)
+    store_private(local.bin, offset >> BIN_SHIFT)
+    return offset
+
+
+def any_offset(local: Local, ring: int) -> int:
+    """Draw any offset, but the dear ones less often."""
+    offset = 0
+    for _ in range(BINS):
+        offset = draw(local) & (FARTHEST - 1)
+        if affordable(local, ring, offset >> BIN_SHIFT):
+            break
+    return offset
+
+
+def affordable(local: Local, ring: int, tried: int) -> bool:
+    """Accept a bin in inverse proportion to what it costs: every bin is given the same time, not as many turns."""
+    return choose(load_private(local.cost[ring * BINS + tried]) + CHEAPEST) <= 2 * CHEAPEST
 
 
 # --- the end -----------------------------------------------------------------------------------------------------

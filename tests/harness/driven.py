@@ -138,7 +138,7 @@ def sockets_of(pids: list[int]) -> set[str]:
     names, found = unix_sockets(), set()
     for pid in pids:
         for fd in Path(f"/proc/{pid}/fd").iterdir():
-            match = re.fullmatch(r"socket:\[(\d+)\]", str(os.readlink(fd)))
+            match = re.fullmatch(r"socket:\[(\d+)\]", str(fd.readlink()))
             if match and match[1] in names:
                 found.add(names[match[1]])
     return found
@@ -146,5 +146,5 @@ def sockets_of(pids: list[int]) -> set[str]:
 
 def uses_shm(pid: int) -> bool:
     """Tell whether a process has anything of /dev/shm."""
-    links = [os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()]
+    links = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
     return "/dev/shm" in Path(f"/proc/{pid}/maps").read_text() or any(link.startswith("/dev/shm") for link in links)
