@@ -9,7 +9,7 @@ from emu.delivery import post
 from emu.instruments import begin_effects, end_effects
 from emu.kvm_main import KVM_REQ_TLB_FLUSH, kvm_make_request, kvm_vcpu_kick
 from emu.machine import Vcpu, config, machine, smp_processor_id, this_pcpu
-from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST, SLOTS
+from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST
 from emu.waist import all_silent, choose, cpu_relax, local_read, mark, next_turn, peek, say_silent
 from emu.x86 import kvm_arch_vcpu_ioctl_run
 
@@ -48,7 +48,7 @@ def act(vcpu: Vcpu) -> None:
     """Take one action from the scenario's menu."""
     item = local_read(config().actor_menu[choose(local_read(config().actor_items))])
     if item == ACT_POST:
-        post(vcpu, (SLOT_POST + choose(POST_SLOTS)) & (SLOTS - 1))
+        post(vcpu, SLOT_POST + choose(POST_SLOTS))
     elif item == ACT_KICK:
         request(vcpu)
     else:

@@ -1,6 +1,6 @@
 """Vectors: those the host uses for its own ends, and those the emulated guest is interrupted with.
 
-The guest's vectors are chosen so that two share a PIR word and a priority class (0x35, 0x36), others share neither,
+The guest's vectors are chosen so that two share a PIR word and a priority class (0x34, 0x35), others share neither,
 and bit 63 of a word (0x7f) is among them. A *slot* numbers a guest vector densely.
 """
 
@@ -15,16 +15,16 @@ RESCHEDULE_VECTOR: Final = 0xFD
 DEVICE_VECTOR: Final = 0x41
 """The host's vector of a passed-through device whose interrupt is remapped, not posted (VFIO's case)."""
 
+SLOT_TIMER: Final = 0
 SLOT_DEVICE: Final = 1
 SLOT_GUEST_IPI: Final = 2
 SLOT_SELF_IPI: Final = 3
-SLOT_TIMER: Final = 4
-SLOT_POST: Final = 5
-"""First of the slots that host threads post: 5, 6, 7 and 0, which are 0x35, 0x36, 0x7f and 0xf8."""
+SLOT_POST: Final = 4
+"""First of the slots that host threads post: 0x34, 0x35, 0xf6 and 0x7f."""
 POST_SLOTS: Final = 4
 SLOTS: Final = 8
 
-VECTORS: Final = 0x7F3635EC93B261F8
+VECTORS: Final = 0x7FF6353493B261E8
 """The guest vectors, a byte for each slot. A slot is its vector's low three bits: neither way is a search."""
 
 
