@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Final
 
 from bench.options import BenchError, Options
 from bench.report import Report
+from hosts.report.environment import environment
 
 BENCHMARKS: Final = {
     "naive": "the stress loop one would write today against pirace: rounds and sightings a second",
@@ -54,8 +56,17 @@ def chosen(names: Iterable[str]) -> list[str]:
 
 def run(name: str, options: Options) -> Report:
     """Run one benchmark."""
+    load = os.getloadavg()[0]
     report: Report = importlib.import_module(f"bench.{MODULE.get(name, name)}").benchmark(options)
+    report.remarks.append(f"Load average of the machine before this benchmark: {load:.2f}.")
     return report
+
+
+def tell(path: Path | None, mode: str, records: Iterable[dict[str, object]]) -> None:
+    """Write records into the file, if one is wanted."""
+    if path is not None:
+        with path.open(mode, encoding="utf-8") as file:
+            file.writelines(json.dumps(record) + "\n" for record in records)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,6 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser().parse_args(arguments)
     options = Options(asked.quick, asked.seed, asked.minutes, asked.repeats)
     failed = False
+    tell(asked.json, "w", [environment(options.seed, 0.0, "pinned", ["scripts/bench/run", *sys.argv[1:]])])
     for name in chosen(asked.names):
         try:
             report = run(name, options)
@@ -71,9 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
             failed = True
             continue
         print("\n".join(report.lines()), "\n", flush=True)
-        if asked.json is not None:
-            with asked.json.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(record) + "\n" for record in report.all_records())
+        tell(asked.json, "a", report.all_records())
     return 1 if failed else 0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from bench.__main__ import BENCHMARKS, MODULE, chosen, parser
 from bench.options import Options
 from bench.report import Report, table
 from bench.series import Series, Target, compare, interleave, number, weather
+
+LOOP = Path(__file__).parents[2] / "scripts" / "bench" / "naive_loop.py"
 
 
 def test_contenders_take_turns_and_the_order_turns_round() -> None:
@@ -81,6 +85,16 @@ def test_every_benchmark_has_a_module() -> None:
     """The list and the files agree."""
     folder = Path(__file__).parents[2] / "scripts" / "bench"
     assert [name for name in BENCHMARKS if not (folder / f"{MODULE.get(name, name)}.py").exists()] == []
+
+
+@pytest.mark.timeout(90)  # two interpreters start, and race for a fifth of a second
+@pytest.mark.parametrize("notify", ["zmq", "word"])
+def test_the_naive_loop_runs_alone(notify: str) -> None:
+    """As a user would run it."""
+    command = [sys.executable, str(LOOP), "--seconds", "0.2", "--notify", notify, "--json"]
+    totals = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=80).stdout)
+    assert totals["rounds"] > 0
+    assert totals["notified"] + totals["synced"] + totals["sightings"] > 0
 
 
 def test_quick_is_shorter() -> None:
