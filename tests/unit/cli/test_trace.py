@@ -144,8 +144,8 @@ def test_one_entry_holds_post_reentry_delivery_and_exit(told: Callable[..., list
     labels = [step.label for step in told("timer-fastpath", "elide-self-2022")]
     assert labels.count("vcpu_enter_guest()") == 1
     assert labels.count("[VM-entry]") == 2
-    assert labels.index("[VM-exit: PREEMPTION_TIMER]") < labels.index("[non-root: virtual interrupt 0xec delivered]")
-    assert labels.index("[non-root: virtual interrupt 0xec delivered]") < labels.index("[VM-exit: CPUID]")
+    assert labels.index("[VM-exit: PREEMPTION_TIMER]") < labels.index("[non-root: virtual interrupt 0xe8 delivered]")
+    assert labels.index("[non-root: virtual interrupt 0xe8 delivered]") < labels.index("[VM-exit: CPUID]")
 
 
 @pytest.mark.parametrize("policy", [policy.name for policy in POLICIES])
