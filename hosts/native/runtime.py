@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from emu.machine import MAX_PCPUS, Machine
-from emu.vectors import POST_SLOTS, POSTED_INTR_VECTOR, SLOT_POST
+from emu.vectors import POST_SLOTS, POSTED_INTR_VECTOR, SLOT_POST, SLOTS
 from emu.waist import BIT, fls64
 from hosts.native import wire
 from hosts.native.layout import (
@@ -121,6 +121,9 @@ STARVE_SHARE: Final = 4_095
 STARVE_FROM: Final = 50_000
 STARVE_SPREAD: Final = 200_000
 STARVE_YIELDS: Final = 15
+
+if SLOT_POST + POST_SLOTS > SLOTS:  # set_the_scene() writes to these, and must not write past the mailboxes
+    raise AssertionError("the slots that host threads post do not follow each other")
 
 SITE_TURN: Final = 0
 """The site number of the interrupt point inside next_turn, which has no place in the source of ``emu/``."""
@@ -547,6 +550,7 @@ def run_goes_on() -> int:
     """Tell whether the run has more turns. The opener that hears no closes them, so that no actor leaves too early."""
     local = this_process()
     run = run_words(local)
+    beat(local)
     if load(run.stop) == 0:
         return 1
     if load_private(local.opened) != 0:
