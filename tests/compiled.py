@@ -36,8 +36,8 @@ class Compiled:
         self.local: npt.NDArray[np.int64] = np.zeros(local_words, np.int64)
         self.base = int(self.words.ctypes.data)
         addresses = {"pirace_memory": self.base, "pirace_local": int(self.local.ctypes.data)}
-        unit = unit_of(functions, instead)
-        self._image = Image(unit.object_code(addresses))
+        self.unit = unit_of(functions, instead)
+        self._image = Image(self.unit.object_code(addresses))
         self._parameters = {name: function.__code__.co_argcount for name, function in functions.items()}
 
     def __getattr__(self, name: str) -> Any:

@@ -169,12 +169,18 @@ class Unit:
     def _called(self, value: Any) -> FunctionType | None:
         function = plain(value)
         function = self._instead.get(function, function) if isinstance(function, FunctionType) else function
-        known_to_numba = self._typing._lookup_global(function) is not None  # noqa: SLF001 - no public question
-        if not isinstance(function, FunctionType) or known_to_numba:
+        if not isinstance(function, FunctionType) or self._is_known_to_numba(function):
             return None
         if function.__module__ == waist.__name__:
             raise CompileError(f"no host function for the primitive {function.__name__}")
         return function
+
+    def _is_known_to_numba(self, function: FunctionType) -> bool:
+        try:
+            self._typing.resolve_value_type(function)
+        except ValueError:
+            return False
+        return True
 
     def _mangle(self, name: str, argtypes: Any, *, abi_tags: Any = (), uid: Any = None) -> Any:
         if self._translating:
@@ -218,7 +224,7 @@ class Unit:
                 self._typing, self._target, callee.function, args, wanted, _flags(), {}, library=library
             )
         except errors.NumbaError as error:
-            raise CompileError(f"{place(callee.function)}: {error}") from error
+            raise CompileError(f"{place(callee.function)}: {_essence(error)}") from error
         finally:
             self._translating.pop()
         check_words(callee.function, compiled.type_annotation.typemap)
@@ -272,6 +278,14 @@ class Unit:
     def assembly(self, addresses: Mapping[str, int] | None = None, *, level: int = 2) -> str:
         """Give the machine code for people, and for tests that read it."""
         return cast("str", target_machine(level).emit_assembly(self.module(addresses, level=level)))
+
+
+def _essence(error: Exception) -> str:
+    """Give what Numba says is wrong, without where in Numba it was found out."""
+    lines = re.sub(r"\x1b\[[\d;]*m", "", str(error)).strip().splitlines()
+    lines = lines[1:] if lines[0].startswith("Failed in ") else lines
+    end = next((number for number, line in enumerate(lines) if line.startswith(("During: ", "File "))), len(lines))
+    return " ".join(" ".join(lines[:end]).split())
 
 
 def _flags() -> Any:

@@ -8,7 +8,9 @@ calls handlers from within interrupt points, as symbols can.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
+from itertools import pairwise
 from types import FunctionType
 from typing import Any
 
@@ -306,3 +308,21 @@ def test_compiled_machine_is_the_plain_machine(
         }
         assert {at: int(compiled.local[at // WORD_BYTES]) for at in account} == account
         assert plain.steps > TURNS
+
+
+def test_the_protocol_has_no_hidden_fence_and_no_loop_for_an_operation(compiled: Compiled) -> None:
+    """In the whole program's machine code each locked instruction is one that the source asks for, and stands alone.
+
+    LLVM would write a read-modify-write whose old value is used as ``cmpxchg`` and a jump back.
+    """
+    code = [" ".join(line.partition("#")[0].split()) for line in compiled.unit.assembly().splitlines()]
+    assert not [line for line in code if line.startswith(("mfence", "lfence", "sfence", "cpuid"))]
+    locked = {re.sub(r"[^a-z ]", "", line.partition(" (")[0]).split()[1] for line in code if line.startswith("lock")}
+    assert locked <= {"cmpxchgq", "btsq", "btrq", "orq", "andq", "orl", "incq", "decq", "addq", "xaddq"}
+    assert "btsq" in locked
+    seen: set[str] = set()
+    for before, line in pairwise(line for line in code if line and not line.startswith(".cfi")):
+        if line.endswith(":"):
+            seen.add(line[:-1])
+        target = line.split()[-1]
+        assert not (before.startswith("lock cmpxchg") and line.startswith("j") and target in seen), line
