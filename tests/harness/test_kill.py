@@ -160,9 +160,13 @@ def test_a_supervisor_killed_during_the_start_leaves_nothing(root: Path, millise
         driven.event("starting")
         time.sleep(milliseconds / 1000)
         driven.process.kill()
-        assert eventually(lambda: not driven.processes(), GONE_SECONDS), driven.describe()
-        sweep(driven.folder)
-        assert not list(driven.folder.rglob("lock"))
+        assert eventually(lambda: not driven.processes() and swept(driven.folder), GONE_SECONDS), driven.describe()
+
+
+def swept(folder: Path) -> bool:
+    """Sweep as the next start does; tell whether nothing was left that had an owner."""
+    sweep(folder)
+    return not list(folder.rglob("lock"))
 
 
 def test_a_worker_that_does_not_stop_is_killed_and_named(root: Path) -> None:
