@@ -15,6 +15,7 @@ import errno
 from collections.abc import Callable
 from typing import Any, Final
 
+from emu.guest import LONG_PAST
 from emu.machine import MAX_PCPUS, Machine
 from emu.vectors import POST_SLOTS, POSTED_INTR_VECTOR, SLOT_POST, SLOTS
 from emu.waist import BIT, fls64
@@ -130,7 +131,8 @@ SITE_TURN: Final = 0
 
 _WIDE_TAG: Final = wire.UINT64 << 56 if wire.UINT64 < 0x80 else (wire.UINT64 - 256) << 56  # noqa: PLR2004
 _LOW_56: Final = (1 << 56) - 1
-_MULTIPLIER: Final = 0x2545F4914F6CDD1D
+_MULTIPLIER: Final = 6364136223846793005
+_INCREMENT: Final = 1442695040888963407
 
 
 # --- where things are --------------------------------------------------------------------------------------------
@@ -172,13 +174,13 @@ def beat(local: Local) -> None:
 
 
 def draw(local: Local) -> int:
-    """Give 32 random bits (xorshift64*, the upper half)."""
-    x = load_private(local.random)
-    x ^= shift_right_unsigned(x, 12)
-    x ^= x << 25
-    x ^= shift_right_unsigned(x, 27)
+    """Give 32 random bits: the upper half of a 64-bit linear congruential generator (Knuth's MMIX constants).
+
+    Drawn several times in each step of the guest, so one multiplication is what it may cost.
+    """
+    x = load_private(local.random) * _MULTIPLIER + _INCREMENT
     store_private(local.random, x)
-    return shift_right_unsigned(x * _MULTIPLIER, 32)
+    return shift_right_unsigned(x, 32)
 
 
 def choose(n: int) -> int:
@@ -210,6 +212,8 @@ def under_way(local: Local) -> bool:
 def apic_pending() -> int:
     """Tell whether a vector is pending, arrivals included."""
     local = this_process()
+    if load(load_private(local.doorbell_at)) == load_private(local.expect):
+        return 0
     if pending(local) != 0:
         return 1
     if not under_way(local):
@@ -502,7 +506,9 @@ def deadline_after(delta: int) -> int:
 
 
 def deadline_passed(deadline: int) -> int:
-    """Tell whether a TSC time lies behind."""
+    """Tell whether a TSC time lies behind. One that was passed before the machine started needs no look at the clock."""
+    if deadline == LONG_PAST:
+        return 1
     return 1 if rdtsc() >= deadline else 0
 
 
