@@ -506,7 +506,7 @@ def deadline_after(delta: int) -> int:
 
 
 def deadline_passed(deadline: int) -> int:
-    """Tell whether a TSC time lies behind. One that was passed before the machine started needs no look at the clock."""
+    """Tell whether a TSC time lies behind; one that always did needs no look at the clock."""
     if deadline == LONG_PAST:
         return 1
     return 1 if rdtsc() >= deadline else 0
