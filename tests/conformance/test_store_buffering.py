@@ -1,9 +1,9 @@
-"""Which primitives drain the store buffer, seen on the machine itself: the fifth meaning that no host may get wrong.
+"""Which primitives drain the store buffer, seen on the machine itself.
 
 The shape is store buffering. Each side writes its own word, does the primitive under test, and reads the other's; both
 reading 0 means that both writes waited in a store buffer. Where the primitive drains, that must never be seen; where it
-does not, it must be seen, or nothing was tested. The sides are written against the waist alone; a host is whatever counts how often both missed
-each other, so a host that explores runs this same suite.
+does not, it must be seen, or nothing was tested. The sides are written against the waist alone; a host is whatever
+counts how often both missed each other, so a host that explores runs this same suite.
 """
 
 from __future__ import annotations
