@@ -18,7 +18,7 @@ SOUGHT_AT_LEAST: Final = 0.15
 """Seconds that a row whose check fires at once runs all the same."""
 PATIENCE: Final = 5.0
 """Seconds that one waits for a sighting that must come."""
-EXTENSION: Final = 2.0
+EXTENSION: Final = 4.0
 """Seconds that a row is given on top if it has not entered all windows that it exists for."""
 SHORTEST: Final = 0.02
 """Seconds below which a run is not worth its processes."""

@@ -10,6 +10,7 @@ import pytest
 
 from emu.expected import by_name
 from emu.scenarios import POLICIES, SCENARIOS
+from emu.vectors import SLOT_TIMER, vector_of
 from hosts.cli.errors import Failure
 from hosts.cli.trace import trace_lines
 from hosts.loader import Program, load_program
@@ -132,7 +133,7 @@ def test_state_stands_beside_the_steps(told: Callable[..., list[Step]]) -> None:
         by_label.setdefault(step.label, step)
     posted = by_label["pi_test_and_set_on()"].state
     assert (posted.interrupts, posted.mode, posted.running) == (0, "IN", "vcpu0")
-    assert (posted.preempt_count, posted.pir, posted.on, posted.rvi) == (2, (0xEC,), 1, 0)
+    assert (posted.preempt_count, posted.pir, posted.on, posted.rvi) == (2, (vector_of(SLOT_TIMER),), 1, 0)
     assert by_label["kvm_apic_update_irr()"].state.pir == ()
     assert by_label["local_irq_enable()"].state.interrupts == 1
     assert by_label["vcpu->mode = OUTSIDE_GUEST_MODE"].state.mode == "OUTSIDE"
