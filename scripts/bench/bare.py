@@ -9,6 +9,8 @@ from typing import Final
 
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
+from hosts.native.arrivals import AGAIN, EMPTIES_TO_YIELD, POLL_GAP, RECEIVE_BYTES
+from hosts.native.here import this_process
 from hosts.native.layout import HOST_OFFSET, HostCpu, HostWords
 from hosts.native.ops import exchange as xchg
 from hosts.native.ops import (
@@ -27,7 +29,7 @@ from hosts.native.ops import (
     zmq_recv,
     zmq_send,
 )
-from hosts.native.runtime import AGAIN, EMPTIES_TO_YIELD, POLL_GAP, RECEIVE_BYTES, SPIN, this_process
+from hosts.native.waits import SPIN
 from hosts.native.wire import FRAME_BYTES
 
 TARGET: Final = 0

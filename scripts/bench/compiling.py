@@ -15,8 +15,8 @@ from hosts.loader import load_program
 MANY_FUNCTIONS: Final = 80
 COLD_VERDICT, COLD_VERDICT_OF_MANY, COLD_WHOLE = 20.0, 30.0, 180.0
 WARM_ROUND, WARM_WHOLE = 2.0, 75.0
-SHORT: Final = ("--scenario", "tscdeadline-immed", "--policy", "elide-self-2022", "--controls", "none")
-"""The quickest row there is: done soon after its first round."""
+SHORT: Final = ("--scenario", "timer-slowpath", "--policy", "elide-self-2022", "--controls", "none")
+"""The quickest row there is, one run of one pCPU: done soon after its first round."""
 LIMIT: Final = 400.0
 
 

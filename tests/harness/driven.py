@@ -100,7 +100,7 @@ class Driven:
     # --- what it leaves
 
     def processes(self) -> list[int]:
-        """List all living processes with the mark, the driver too. (A dead one has no environment.)"""
+        """List all living processes with the mark, the driver too. A dead one has no environment."""
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from hosts.native.arrivals import apic_ack, apic_pending, receive
+from hosts.native.departures import all_silent, say_silent, send_IPI
+from hosts.native.disturbance import attention
+from hosts.native.here import own_words, this_process, words_of
 from hosts.native.ops import (
     load,
     load_private,
@@ -13,25 +17,10 @@ from hosts.native.ops import (
     zmq_recv,
     zmq_send,
 )
-from hosts.native.runtime import (
-    all_silent,
-    apic_ack,
-    apic_pending,
-    attention,
-    cpu_relax,
-    next_turn,
-    open_turn,
-    own_words,
-    receive,
-    run_goes_on,
-    say_silent,
-    send_IPI,
-    this_process,
-    wait_for_interrupt,
-    words_of,
-)
 from hosts.native.symbols import symbols
+from hosts.native.turns import next_turn, open_turn, run_goes_on
 from hosts.native.unit import Unit
+from hosts.native.waits import cpu_relax, wait_for_interrupt
 
 TAKE, SPIN, TURNS, PING, DEAF, CRASH, FLOOD, LISTEN, RING, RAW, MUTE, BAD_SOCKET = range(12)
 """Roles."""

@@ -14,11 +14,11 @@ import zmq
 
 from emu.machine import MAX_PCPUS
 from hosts.native import pcpu, region, wire
+from hosts.native.arrivals import accept, receive
 from hosts.native.fabric import Fabric
 from hosts.native.image import Image
 from hosts.native.layout import HELLO_VECTOR, NO_KIND, Local, kind_of_vector
 from hosts.native.ops import local_address
-from hosts.native.runtime import accept, receive
 from hosts.native.symbols import symbols
 from hosts.native.unit import Unit
 

@@ -1,0 +1,76 @@
+"""Disturbance drawn from the seed, and what an interrupt point does when something is due."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hosts.native.arrivals import expect, pending, receive_if_due, under_way
+from hosts.native.here import bump, choose, draw, own_words, this_process
+from hosts.native.layout import REGIME_DELAYS, REGIME_NONE, Local
+from hosts.native.ops import call_address, load, load_private, pause, rdtsc, sched_yield, store, store_private
+
+DELAY_SHARE: Final = 3
+
+DELAY_TICKS: Final = 300
+
+DELAY_POINTS: Final = 31
+
+STARVE_SHARE: Final = 4_095
+
+STARVE_FROM: Final = 50_000
+
+STARVE_SPREAD: Final = 200_000
+
+STARVE_YIELDS: Final = 15
+
+
+def arm(local: Local) -> None:
+    """Draw whether this pCPU is disturbed soon: at which of the next interrupt points, and for how long."""
+    regime = load_private(local.regime)
+    if regime == REGIME_NONE or load_private(local.stall_points) != 0:
+        return
+    bits = draw(local)
+    share = DELAY_SHARE if regime == REGIME_DELAYS else STARVE_SHARE
+    if bits & share != 0:
+        return
+    length = DELAY_TICKS if regime == REGIME_DELAYS else STARVE_SPREAD
+    least = 0 if regime == REGIME_DELAYS else STARVE_FROM
+    store_private(local.stall_yields, 1 + ((bits >> 20) & STARVE_YIELDS) if least != 0 and bits & (1 << 30) != 0 else 0)
+    store_private(local.stall_length, least + choose(length))
+    store_private(local.stall_points, 1 + ((bits >> 12) & DELAY_POINTS))
+    expect(local)
+
+
+def stall(local: Local) -> None:
+    """Be disturbed: the pCPU does nothing and takes nothing for a while."""
+    own = own_words(local)
+    since = rdtsc()
+    yields = load_private(local.stall_yields)
+    if yields != 0:
+        for _ in range(yields):
+            sched_yield()
+    else:
+        until = since + load_private(local.stall_length)
+        while rdtsc() < until:
+            pause()
+    bump(own.stalls)
+    store(own.stall_ticks, load(own.stall_ticks) + rdtsc() - since)
+    store_private(local.last_poll, 0)
+
+
+def attention(site: int) -> None:
+    """Do what an interrupt point finds due: an armed stall, then arrivals, then the handlers, if interrupts are on."""
+    local = this_process()
+    left = load_private(local.stall_points)
+    if left != 0:
+        store_private(local.stall_points, left - 1)
+        if left == 1:
+            stall(local)
+    enabled_at = load_private(local.irq_enabled_at)
+    if load_private(enabled_at) != 0:
+        if pending(local) == 0 and under_way(local):
+            receive_if_due(local)
+        root = load_private(local.root_at)
+        while pending(local) != 0 and load_private(enabled_at) != 0:
+            call_address(root, 0, site)
+    expect(local)

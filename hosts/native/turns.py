@@ -1,0 +1,207 @@
+"""The environment's turns: one opens them, the others act in them, all by one clock."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from emu.machine import MAX_PCPUS, Machine
+from emu.vectors import POST_SLOTS, SLOT_POST, SLOTS
+from hosts.native.arrivals import receive, under_way
+from hosts.native.disturbance import arm, attention
+from hosts.native.here import beat, draw, own_words, run_words, this_process, words_of
+from hosts.native.layout import Local, Run
+from hosts.native.moments import learn, pick
+from hosts.native.ops import load, load_private, memory_address, rdtsc, sched_yield, store, store_private
+from hosts.native.waits import give_way
+
+LOST_OPENER: Final = 3_000_000_000
+"""How long after the stop an actor believes that the opener of turns will still close them."""
+
+LEAD: Final = 300
+"""From the announcement of a turn's start to the start: the line must reach the actors."""
+
+BEHIND: Final = 700
+"""The opener acts this long after the start, so that actors, whose first steps take longer, can be early as well."""
+
+BEHIND_WIDE: Final = 1_500
+
+WIDE_SHARE: Final = 15 << 10
+"""One turn in 16 is wide."""
+
+JITTER: Final = 31
+"""The opener's own spread."""
+
+PUNCTUAL: Final = 200_000
+"""How long the opener of a turn waits for actors that are not there."""
+
+SETTLE: Final = 150_000
+"""How long the opener waits for IPIs under way to it."""
+
+SETTLE_SHARE: Final = 3 << 8
+"""Three times out of four; stray IPIs are races too."""
+
+LATE: Final = 250
+"""An actor that comes this much after its moment was kept from coming, and learns nothing from the turn."""
+
+SITE_TURN: Final = 0
+"""The site number of the interrupt point inside next_turn, which has no place in the source of ``emu/``."""
+
+
+if SLOT_POST + POST_SLOTS > SLOTS:  # set_the_scene() writes to these, and must not write past the mailboxes
+    raise AssertionError("the slots that host threads post do not follow each other")
+
+
+def run_goes_on() -> int:
+    """Tell whether the run has more turns. The opener that hears no closes them, so that no actor leaves too early."""
+    local = this_process()
+    run = run_words(local)
+    beat(local)
+    if load(run.stop) == 0:
+        return 1
+    if load_private(local.opened) != 0:
+        store_private(local.closed, 1)
+        store(run.turn.closed, 1)
+    return 0
+
+
+def open_turn() -> int:
+    """Open the next turn, and wait for this side's moment in it.
+
+    Turns belong to pCPU 0; others that ask are given the current one. So is pCPU 0 once it has closed them: the actors
+    that would answer have left.
+    """
+    local = this_process()
+    arm(local)
+    turn = run_words(local).turn
+    if load_private(local.cpu) != 0 or load_private(local.closed) != 0:
+        return max(load(turn.number), 1)
+    number = load_private(local.opened) + 1
+    store_private(local.opened, number)
+    store_private(local.relax_since, 0)
+    beat(local)
+    bits = draw(local)
+    if under_way(local) and bits & SETTLE_SHARE != 0:
+        settle(local)
+    wide = bits & WIDE_SHARE == 0
+    store(turn.score, load_private(load_private(local.sightings_at)))
+    store(turn.non_root, load_private(load_private(local.non_root_at)))
+    store(turn.wide, 1 if wide else 0)
+    store(turn.number, number)
+    await_actors(local, number)
+    start = rdtsc() + LEAD
+    store(turn.start, start)
+    store(turn.started, number)
+    start += (BEHIND_WIDE if wide else BEHIND) + (bits & JITTER)
+    while rdtsc() < start:
+        pass
+    return number
+
+
+def settle(local: Local) -> None:
+    """Let the IPIs under way to this pCPU arrive in its pending set: as long as one is, no instrument can judge."""
+    until = rdtsc() + SETTLE
+    while rdtsc() < until:
+        receive(local)
+        if not under_way(local):
+            break
+        sched_yield()
+
+
+def await_actors(local: Local, number: int) -> None:
+    """Wait until all who take part stand ready: one that yields when the start is announced comes much too late.
+
+    For a while only: an actor that the machine keeps from running takes its turn when it can.
+    """
+    since = rdtsc()
+    for cpu in range(load_private(local.pcpus)):
+        ready_for = words_of(cpu).ready_for
+        waited = rdtsc() - since
+        while load(ready_for) < number and load(ready_for) != 0 and waited < PUNCTUAL:
+            give_way(local, waited)
+            waited = rdtsc() - since
+
+
+def next_turn(seen: int) -> int:
+    """Wait for a turn after ``seen``, with interrupts taken, and then for this actor's moment in it."""
+    local = this_process()
+    arm(local)
+    run = run_words(local)
+    turn = run.turn
+    doorbell = load_private(local.doorbell_at)
+    since = 0
+    while True:
+        closed = load(turn.closed)  # before the number: a turn that was opened before they were closed is still taken
+        number = load(turn.number)
+        if number > seen:
+            break
+        if closed != 0 or opener_is_lost(local, run) != 0:
+            return 0
+        if load(doorbell) != load_private(local.expect):
+            attention(SITE_TURN)
+        now = rdtsc()
+        if since == 0:
+            since = now
+        if flying(local):
+            sched_yield()
+        else:
+            give_way(local, now - since)
+    store(own_words(local).ready_for, number)
+    learn(local, load(turn.score))
+    offset = pick(local, load(turn.non_root), load(turn.wide))
+    since = rdtsc()
+    while load(turn.started) < number:
+        give_way(local, rdtsc() - since)
+    at = load(turn.start) + offset
+    set_the_scene(local)
+    while rdtsc() < at:
+        pass
+    if rdtsc() - at > LATE:
+        store_private(local.by_edge, 0)
+        store_private(local.bin, -1)
+    return number
+
+
+def set_the_scene(local: Local) -> None:
+    """Put cache lines, in most turns, where a race is the most likely, as litmus7 does with its *preload*.
+
+    The lines that the vCPU publishes its state in are read, so that its next store to one of them stays in the store
+    buffer until this copy is gone. (It owns them from its last exit; its stores would be seen at once.) The lines that
+    this actor's first steps write are taken (each word is its own), so that its action does not wait for them, each
+    time for another time.
+    """
+    bits = draw(local)
+    me = load_private(local.cpu)
+    machine = Machine(memory_address())
+    vcpu = machine.vcpus[0]
+    if bits & 3 != 0:
+        load(vcpu.mode)
+    if bits & (3 << 2) != 0:
+        load(vcpu.wait.task)
+    if bits & (3 << 4) != 0:
+        inside = machine.pcpus[me].marks.inside
+        store(inside, load(inside))
+        for slot in range(SLOT_POST, SLOT_POST + POST_SLOTS):
+            box = vcpu.mail[slot * MAX_PCPUS + me]
+            store(box, load(box))
+
+
+def opener_is_lost(local: Local, run: Run) -> int:
+    """Tell whether the run was over long ago and nobody closed the turns."""
+    if load(run.stop) == 0:
+        return 0
+    seen = load_private(local.stop_seen)
+    if seen == 0:
+        store_private(local.stop_seen, rdtsc())
+        return 0
+    return 1 if rdtsc() - seen > LOST_OPENER else 0
+
+
+def flying(local: Local) -> bool:
+    """Tell whether the last IPI sent has not been taken: libzmq's threads need a processor, perhaps this one."""
+    to = load_private(local.flying_to)
+    if to == 0:
+        return False
+    if load(words_of(to - 1).arrived[load_private(local.cpu)]) < load_private(local.sequence[to - 1]):
+        return True
+    store_private(local.flying_to, 0)
+    return False
