@@ -140,7 +140,7 @@ class _Run:
         if setup is not None:
             setup(self.memory)
         crash: str | None = None
-        went = stopped = time.monotonic()
+        went = stopped = 0.0
         stuck: tuple[int, ...] = ()
         try:
             self._start()
@@ -149,7 +149,9 @@ class _Run:
             stopped = time.monotonic()
             stuck = self._wind_down()
         except CrashError as error:
-            crash, stopped = str(error), max(stopped, time.monotonic() if stopped == went else stopped)
+            crash = str(error)
+            stopped = stopped or time.monotonic()
+            went = went or stopped
             self._write(self.memory.host.run.stop, 1)
         finally:
             self._kill()

@@ -145,6 +145,7 @@ def next_turn(seen: int) -> int:
             sched_yield()
         else:
             give_way(local, now - since)
+    set_the_scene(local)
     store(own_words(local).ready_for, number)
     learn(local, load(turn.score))
     offset = pick(local, load(turn.non_root), load(turn.wide))
@@ -152,7 +153,6 @@ def next_turn(seen: int) -> int:
     while load(turn.started) < number:
         give_way(local, rdtsc() - since)
     at = load(turn.start) + offset
-    set_the_scene(local)
     while rdtsc() < at:
         pass
     if rdtsc() - at > LATE:
