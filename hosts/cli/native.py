@@ -100,7 +100,7 @@ class NativeRunner:
         )
         return Ended(
             words=done.words,
-            seconds=max(0.0, done.seconds),
+            seconds=done.seconds,
             overhead=done.overhead,
             crash=done.crash,
             cancelled=done.cancelled,
