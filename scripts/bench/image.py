@@ -34,6 +34,8 @@ ROLE_SELF_POSTS: Final = 17
 """Roles besides the product's own; those of bench.bare come after them."""
 
 ROOT: Final = "bench_main"
+KEPT: Final = 4
+"""Programs that are kept."""
 _SECONDS: Final = 120.0
 _CALIBRATION: Final = 100_000_000
 _DEPTH: Final = 10_000
@@ -70,6 +72,8 @@ def build() -> Path:
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
             file.write(_compiled())
         Path(file.name).replace(path)
+        for old in sorted(folder.iterdir(), key=lambda each: each.stat().st_mtime)[:-KEPT]:
+            old.unlink(missing_ok=True)
     return path
 
 
