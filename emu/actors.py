@@ -34,7 +34,7 @@ def actor_thread(vcpu: Vcpu) -> None:
     turn = next_turn(0)
     while turn != 0:
         act(vcpu)
-        if choose(4) == 0:
+        if choose(64) == 0:
             for _ in range(choose(local_read(config().acts_per_turn))):
                 act(vcpu)
         mark(marks.turn_done, turn)

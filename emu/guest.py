@@ -101,7 +101,7 @@ def next_turn_or_end(vcpu: Vcpu) -> int:
         local_write(guest.actions_left, choose(2))
         local_write(guest.patience, PATIENCE if choose(16) == 0 else 0)
         item = draw_action()
-        if item <= GUEST_HLT and choose(8) != 0:
+        if item <= GUEST_HLT and choose(64) != 0:
             local_write(guest.turn_wanted, 1)
         else:
             begin_turn(vcpu)

@@ -14,7 +14,7 @@ from emu.vectors import SLOTS
 from emu.waist import local_read, memory, this_cpu_ptr
 
 MAX_PCPUS: Final = 64
-MENU_ITEMS: Final = 16
+MENU_ITEMS: Final = 64
 
 
 class PiDesc(Struct, line=True):
