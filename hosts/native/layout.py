@@ -73,17 +73,18 @@ class Turn(Struct, line=True):
 
     number = word()
     start = word()
-    """TSC time of the turn's start; offsets are counted from here."""
+    """TSC time of the turn's start, from which offsets are counted. Written last, when all actors stand ready or one was
+    too long in coming: an actor waits for it to change."""
     score = word()
     """Violations sighted by the opener before this turn: what the actors' choice of offset is rewarded by."""
-    started = word()
-    """The last turn whose start is fixed: all actors stood ready, or one was too long in coming."""
     non_root = word()
     """Whether the opener was in the guest when it opened the turn: such turns have other good moments."""
     wide = word()
     """Whether the opener leaves much room before its own moment: every order of events is to be had in such a turn."""
     closed = word()
     """The opener has seen the end of the run: there will be no further turn."""
+    ballast = words(2, line=True)
+    """A line that both sides write: the store that waits for it keeps those behind it in the store buffer."""
 
 
 class Run(Struct, line=True):
@@ -133,6 +134,8 @@ class HostCpu(Struct, line=True):
     """Sends that had to wait because too many frames of this connection were under way."""
     ready_for = word(line=True)
     """The last turn that this actor has stood ready for; 0: it takes no part in turns."""
+    too_late = word()
+    """How often it heard of a turn's start after the start."""
     pending = words(4, line=True)
     """The local APIC's pending vectors: a bit each, coalescing. Only the owner writes."""
     sent = words(KINDS * MAX_PCPUS, line=True)
@@ -220,6 +223,10 @@ class Local(Struct, line=True):
     """Turns that this pCPU opened; 0: it is no opener."""
     closed = word()
     """1: this pCPU has closed the turns."""
+    lead = word()
+    """Ticks from the announcement of a start to the start."""
+    too_late = word()
+    """What all actors' counts of starts heard too late came to."""
     sightings_at = word()
     """Address of the number of violations that this pCPU has sighted."""
     non_root_at = word()
@@ -237,6 +244,8 @@ class Local(Struct, line=True):
     """1: the last turn's offset was drawn around the edge."""
     turn_begun = word()
     """TSC when the last turn was learnt from."""
+    start = word()
+    """The start of the last turn."""
     sends = word(line=True)
     """IPIs sent so far."""
     sends_before = word()
