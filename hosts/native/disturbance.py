@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hosts.native.arrivals import expect, pending, receive_if_due, under_way
+from hosts.native.caches import prepare_slow_stores, slow_stores
 from hosts.native.here import bump, choose, draw, own_words, this_process
 from hosts.native.layout import REGIME_DELAYS, REGIME_NONE, Local
 from hosts.native.ops import call_address, load, load_private, pause, rdtsc, sched_yield, store, store_private
@@ -14,6 +15,9 @@ DELAY_SHARE: Final = 3
 DELAY_TICKS: Final = 300
 
 DELAY_POINTS: Final = 31
+
+SLOW_STORES: Final = 1 << 29
+"""Half of the short disturbances delay no more than the stores behind them."""
 
 STARVE_SHARE: Final = 4_095
 
@@ -36,17 +40,20 @@ def arm(local: Local) -> None:
     length = DELAY_TICKS if regime == REGIME_DELAYS else STARVE_SPREAD
     least = 0 if regime == REGIME_DELAYS else STARVE_FROM
     store_private(local.stall_yields, 1 + ((bits >> 20) & STARVE_YIELDS) if least != 0 and bits & (1 << 30) != 0 else 0)
-    store_private(local.stall_length, least + choose(length))
+    store_private(local.stall_length, least + choose(length) if least != 0 or bits & SLOW_STORES == 0 else 0)
     store_private(local.stall_points, 1 + ((bits >> 12) & DELAY_POINTS))
     expect(local)
 
 
 def stall(local: Local) -> None:
-    """Be disturbed: the pCPU does nothing and takes nothing for a while."""
+    """Be disturbed: the pCPU does nothing and takes nothing for a while, or its next stores are seen late."""
     own = own_words(local)
     since = rdtsc()
     yields = load_private(local.stall_yields)
-    if yields != 0:
+    if load_private(local.stall_length) == 0:
+        prepare_slow_stores(local)
+        slow_stores(local)
+    elif yields != 0:
         for _ in range(yields):
             sched_yield()
     else:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from emu.machine import MAX_PCPUS, Machine
-from emu.memory import WORD_BYTES, Struct, array, struct, word, words
+from emu.memory import LINE_BYTES, WORD_BYTES, Struct, array, struct, word, words
 from emu.vectors import (
     DEVICE_VECTOR,
     POSTED_INTR_NESTED_VECTOR,
@@ -73,8 +73,8 @@ class Turn(Struct, line=True):
 
     number = word()
     start = word()
-    """TSC time of the turn's start, from which offsets are counted. Written last, when all actors stand ready or one was
-    too long in coming: an actor waits for it to change."""
+    """TSC time of the start, from which offsets are counted. Written last, when all actors stand ready or one has
+    been too long in coming: an actor waits for it to change."""
     score = word()
     """Violations sighted by the opener before this turn: what the actors' choice of offset is rewarded by."""
     non_root = word()
@@ -83,8 +83,6 @@ class Turn(Struct, line=True):
     """Whether the opener leaves much room before its own moment: every order of events is to be had in such a turn."""
     closed = word()
     """The opener has seen the end of the run: there will be no further turn."""
-    ballast = words(2, line=True)
-    """A line that both sides write: the store that waits for it keeps those behind it in the store buffer."""
 
 
 class Run(Struct, line=True):
@@ -164,6 +162,7 @@ FRAME_WORDS: Final = 4
 RECEIVE_WORDS: Final = 8
 BINS: Final = 64
 """Offsets from a turn's start that the actors choose among."""
+BALLAST_LINES: Final = 8
 PAID: Final = 64
 """Length of the memory of bins that paid; a power of two."""
 
@@ -207,6 +206,7 @@ class Local(Struct, line=True):
     stall_yields = word()
     """Times the armed stall gives up the processor; 0: it lasts ``stall_length`` ticks instead."""
     stall_length = word()
+    """0: the stall is one of the store buffer alone."""
     fault = word()
     fault_one_in = word()
     silent = word()
@@ -264,6 +264,8 @@ class Local(Struct, line=True):
     """What a turn with each bin takes, in ticks: running means, for each kind of turn."""
     paid = words(2 * PAID, line=True)
     """Two rings, one for each kind of turn, of the bins that paid last."""
+    ballast = words(BALLAST_LINES * LINE_BYTES // WORD_BYTES, line=True)
+    """Lines that are written when a store is to take long (:mod:`hosts.native.caches`)."""
     kinds = words(32, line=True)
     """256 bytes: the kind of each vector."""
     push = words(MAX_PCPUS, line=True)

@@ -7,6 +7,7 @@ from typing import Final
 from emu.machine import MAX_PCPUS, Machine
 from emu.vectors import POST_SLOTS, SLOT_POST, SLOTS
 from hosts.native.arrivals import receive, under_way
+from hosts.native.caches import prepare_slow_stores, slow_stores
 from hosts.native.disturbance import arm, attention
 from hosts.native.here import beat, bump, draw, own_words, run_words, this_process, words_of
 from hosts.native.layout import Local, Run
@@ -38,8 +39,8 @@ JITTER: Final = 31
 PUNCTUAL: Final = 200_000
 """How long the opener of a turn waits for actors that are not there."""
 
-BALLAST_SHARE: Final = 7 << 14
-"""Seven turns of eight begin with a store that takes long, so that those behind it wait in the store buffer."""
+SLOW_SHARE: Final = 7 << 14
+"""Seven turns of eight begin with slow stores."""
 
 SETTLE: Final = 150_000
 """How long the opener waits for IPIs under way to it."""
@@ -97,11 +98,14 @@ def open_turn() -> int:
     await_actors(local, number)
     start = rdtsc() + load_private(local.lead)
     store(turn.start, start)
+    slow = bits & SLOW_SHARE != 0
+    if slow:
+        prepare_slow_stores(local)
     start += (BEHIND_WIDE if wide else BEHIND) + (bits & JITTER)
     while rdtsc() < start:
         pass
-    if bits & BALLAST_SHARE != 0:
-        store(turn.ballast[0], number)
+    if slow:
+        slow_stores(local)
     return number
 
 
@@ -138,26 +142,10 @@ def next_turn(seen: int) -> int:
     """Wait for a turn after ``seen``, with interrupts taken, and then for this actor's moment in it."""
     local = this_process()
     arm(local)
-    run = run_words(local)
-    turn = run.turn
-    doorbell = load_private(local.doorbell_at)
-    since = 0
-    while True:
-        closed = load(turn.closed)  # before the number: a turn that was opened before they were closed is still taken
-        number = load(turn.number)
-        if number > seen:
-            break
-        if closed != 0 or opener_is_lost(local, run) != 0:
-            return 0
-        if load(doorbell) != load_private(local.expect):
-            attention(SITE_TURN)
-        now = rdtsc()
-        if since == 0:
-            since = now
-        if flying(local):
-            sched_yield()
-        else:
-            give_way(local, now - since)
+    number = await_turn(local, seen)
+    if number == 0:
+        return 0
+    turn = run_words(local).turn
     own = own_words(local)
     set_the_scene(local)
     store(own.ready_for, number)
@@ -171,7 +159,6 @@ def next_turn(seen: int) -> int:
     store_private(local.start, start)
     if rdtsc() > start:
         bump(own.too_late)
-    store(turn.ballast[1], number)
     at = start + offset
     while rdtsc() < at:
         pass
@@ -181,13 +168,36 @@ def next_turn(seen: int) -> int:
     return number
 
 
+def await_turn(local: Local, seen: int) -> int:
+    """Wait for a turn after ``seen``; 0: there will be none."""
+    run = run_words(local)
+    turn = run.turn
+    doorbell = load_private(local.doorbell_at)
+    since = 0
+    while True:
+        closed = load(turn.closed)  # before the number: a turn that was opened before they were closed is still taken
+        number = load(turn.number)
+        if number > seen:
+            return number
+        if closed != 0 or opener_is_lost(local, run) != 0:
+            return 0
+        if load(doorbell) != load_private(local.expect):
+            attention(SITE_TURN)
+        now = rdtsc()
+        if since == 0:
+            since = now
+        if flying(local):
+            sched_yield()
+        else:
+            give_way(local, now - since)
+
+
 def set_the_scene(local: Local) -> None:
     """Put cache lines, in most turns, where a race is the most likely, as litmus7 does with its *preload*.
 
     The lines that this actor's first steps write are taken (each word is its own), so that its action does not wait for
-    them, each time for another time. The wait record is read, so that the vCPU's store to it waits in the store buffer
-    until this copy is gone; the mode's line but rarely, for its turn has the ballast: without that the missing barrier
-    of the entry is seen a tenth as often, with both a fifth.
+    them, each time for another time. Those that the vCPU publishes its state in are read, so that its next store to one
+    of them waits until this copy is gone; the mode's but rarely, for its store has slow ones before it.
     """
     bits = draw(local)
     me = load_private(local.cpu)
