@@ -239,7 +239,7 @@ class _Rules:
     def _operator(self, node: ast.AST, operator: ast.operator, right: ast.expr) -> None:
         if isinstance(operator, ast.Div | ast.Pow | ast.MatMult):
             self.origin.refuse(node, "'/', '**' and '@' are not part of the protocol's language")
-        if isinstance(operator, ast.LShift) :
+        if isinstance(operator, ast.LShift):
             parts = list(walk(right))
             names = {part.id for part in parts if isinstance(part, ast.Name)}
             if names & self.local or any(isinstance(part, ast.Call) for part in parts):
