@@ -19,6 +19,7 @@ from emu.instruments import count
 from emu.machine import MAX_PCPUS, Vcpu, config, machine, smp_processor_id
 from emu.vectors import SLOT_SELF_IPI, slot_of, vector_of
 from emu.waist import (
+    LONG_PAST,
     all_silent,
     choose,
     cpu_relax,
@@ -50,10 +51,6 @@ PATIENCE: Final = 400
 """Guest steps that a dwelling stay waits for IPIs in flight; when it ends the stay has no verdict."""
 TIMER_DELTA: Final = 2000
 """How far ahead (TSC ticks) the guest arms its timer."""
-
-
-LONG_PAST: Final = 1
-"""A deadline that has passed whatever the clock says; 0 disarms."""
 
 
 def guest_interrupt_handler(vcpu: Vcpu, vector: int) -> None:

@@ -66,9 +66,10 @@ def kvm_vcpu_has_events(vcpu: Vcpu) -> int:
 
 
 def kvm_vcpu_check_block(vcpu: Vcpu) -> int:
-    """Tell whether there is a reason not to block."""
+    """Tell whether there is a reason not to block. What is posted behind the look at the PIR has to wake the vCPU."""
     if kvm_vcpu_has_events(vcpu) != 0:
         return 1
+    local_write(this_pcpu().between_check_and_sleep, 1)
     if kvm_cpu_has_pending_timer(vcpu) != 0:
         return 1
     return kvm_check_request(KVM_REQ_UNBLOCK, vcpu)
@@ -100,8 +101,8 @@ def kvm_vcpu_block(vcpu: Vcpu) -> None:
         set_current_state(vcpu, TASK_INTERRUPTIBLE)
         if kvm_vcpu_check_block(vcpu) != 0:
             break
-        local_write(this_pcpu().between_check_and_sleep, 1)
         schedule(vcpu)
+    local_write(this_pcpu().between_check_and_sleep, 0)
     finish_rcuwait(vcpu)
 
 

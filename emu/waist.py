@@ -10,7 +10,7 @@ outcome, :func:`smp_mb`, and :func:`send_IPI` (Linux fences before the ICR write
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from emu.memory import Word
 
@@ -273,6 +273,10 @@ def ipis_in_flight() -> int:
 def choose(n: int) -> int:
     """Pick a number from 0 to ``n`` - 1: drawn from the seed, or a branch."""
     return _host.choose(n)
+
+
+LONG_PAST: Final = 1
+"""A deadline that has passed whatever the clock says; 0 is no deadline."""
 
 
 def deadline_after(delta: int) -> int:

@@ -44,7 +44,11 @@ def debug_option(command: C) -> C:
     return option(command)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+"""Given to each command: click keeps a command's help option from the first context it is seen in."""
+
+
+@click.group(context_settings=CONTEXT)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show it.")
 @debug_option
 def cli() -> None:
@@ -69,7 +73,7 @@ def cli() -> None:
     """  # noqa: D301 - click's mark for text that is not to be wrapped
 
 
-@cli.command()
+@cli.command(context_settings=CONTEXT)
 @click.option("--scenario", multiple=True, metavar="NAME", help="Only this scenario; may be repeated.")
 @click.option("--policy", multiple=True, metavar="NAME", help="Only this policy, or file.py:function; may be repeated.")
 @click.option(
@@ -133,7 +137,7 @@ def stress(**options: Any) -> int:
     return stress_command(Options(**options))
 
 
-@cli.command(name="list")
+@cli.command(name="list", context_settings=CONTEXT)
 @debug_option
 def list_() -> int:
     """Show scenarios, policies, mutations and checkers, a line each, and the commit each comes from.
@@ -149,7 +153,7 @@ def list_() -> int:
     return 0
 
 
-@cli.command()
+@cli.command(context_settings=CONTEXT)
 @click.argument("scenario")
 @click.option(
     "--policy", default="elide-self-2022", show_default=True, metavar="NAME", help="A policy, or file.py:function."

@@ -11,7 +11,7 @@ from typing import Final
 from emu.machine import MAX_PCPUS
 from emu.waist import BIT, fls64
 from hosts.native import wire
-from hosts.native.here import bump, own_words, this_process
+from hosts.native.here import bump, own_words, step_aside, this_process
 from hosts.native.layout import KIND_SILENT, NO_KIND, RECEIVE_WORDS, Local
 from hosts.native.ops import (
     byteswap,
@@ -19,7 +19,6 @@ from hosts.native.ops import (
     load_private,
     load_u8,
     rdtsc,
-    sched_yield,
     store,
     store_private,
     zmq_errno,
@@ -116,13 +115,15 @@ def accept(local: Local, buffer: int, length: int) -> int:
     sequence |= load_u8(buffer + wire.FRAME_BYTES - 1)
     if sequence != load(own.arrived[sender]):
         return 0
+    if load_private(local.silent_from[sender]) == 0:
+        bump(own.taken[kind * MAX_PCPUS + sender])
     if kind == KIND_SILENT:
+        store_private(local.silent_from[sender], 1)
         store_private(local.markers, load_private(local.markers) + 1)
         bump(own.markers)
     else:
         word = own.pending[vector >> 6]
         store_private(word, load_private(word) | BIT(vector & 63))
-    bump(own.taken[kind * MAX_PCPUS + sender])
     store(own.arrived[sender], sequence + 1)
     taken = load_private(local.taken) + 1
     store_private(local.taken, taken)
@@ -169,6 +170,6 @@ def receive_if_due(local: Local) -> None:
         return
     empties = load_private(local.empties) + 1
     if empties >= EMPTIES_TO_YIELD:
-        sched_yield()
+        step_aside(local)
         empties = 0
     store_private(local.empties, empties)

@@ -13,7 +13,7 @@ from emu.machine import MAX_PCPUS
 from emu.vectors import POSTED_INTR_VECTOR
 from hosts.native import wire
 from hosts.native.arrivals import AGAIN, receive, under_way
-from hosts.native.here import beat, bump, choose, own_words, run_words, this_process, words_of
+from hosts.native.here import beat, bump, choose, own_words, run_words, step_aside, this_process, words_of
 from hosts.native.layout import FAULT_BEFORE_COUNT, FIRST_IPI_VECTOR, FRAME_WORDS, KIND_SILENT, SILENT_VECTOR, Local
 from hosts.native.ops import (
     byteswap,
@@ -22,7 +22,6 @@ from hosts.native.ops import (
     load,
     load_private,
     load_u8,
-    sched_yield,
     store,
     store_private,
     store_u8,
@@ -63,15 +62,14 @@ def send_IPI(cpu: int, vector: int) -> None:
 def count_sent(local: Local, cpu: int, kind: int) -> None:
     """Count a frame, then ring: who hears the doorbell finds it counted."""
     own = own_words(local)
-    bump(own.sent[kind * MAX_PCPUS + cpu])
-    if load_private(local.silent) != 0:
-        bump(own.sent_late)
+    bump(own.sent[kind * MAX_PCPUS + cpu] if load_private(local.silent) == 0 else own.sent_late)
     fetch_add(words_of(cpu).doorbell, 1)
 
 
 def take_back(local: Local, cpu: int, kind: int) -> None:
     """Uncount a frame that libzmq did not take."""
-    word = own_words(local).sent[kind * MAX_PCPUS + cpu]
+    own = own_words(local)
+    word = own.sent[kind * MAX_PCPUS + cpu] if load_private(local.silent) == 0 else own.sent_late
     store(word, load(word) - 1)
     fetch_add(words_of(cpu).doorbell, -1)
 
@@ -93,7 +91,7 @@ def transmit(local: Local, cpu: int, vector: int) -> int:
             return 1
         number = zmq_errno()
         if number == errno.EAGAIN:
-            sched_yield()
+            step_aside(local)
         elif number != errno.EINTR:
             break
     store(own_words(local).error, number)
@@ -115,7 +113,7 @@ def throttle(local: Local, cpu: int) -> None:
         beat(local)
         if under_way(local):
             receive(local)
-        sched_yield()
+        step_aside(local)
     store_private(local.credit[cpu], max(load(arrived) + UNDER_WAY, sequence + 1))
 
 
@@ -140,5 +138,5 @@ def all_silent() -> int:
         return 1
     if under_way(local):
         receive(local)
-    sched_yield()
+    step_aside(local)
     return 1 if load_private(local.markers) == load_private(local.pcpus) else 0

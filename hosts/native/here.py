@@ -10,10 +10,18 @@ from hosts.native.ops import (
     load_private,
     local_address,
     memory_address,
+    pause,
+    rdtsc,
+    sched_yield,
     shift_right_unsigned,
     store,
     store_private,
 )
+
+LOST: Final = 500_000
+"""A yield that took so many ticks went to a stranger; then the processor is kept as long, but at most ``KEPT``."""
+
+KEPT: Final = 2_500_000
 
 _MULTIPLIER: Final = 6364136223846793005
 
@@ -50,6 +58,23 @@ def beat(local: Local) -> None:
     number = load_private(local.heartbeat) + 1
     store_private(local.heartbeat, number)
     store(own_words(local).heartbeat, number)
+
+
+def step_aside(local: Local) -> None:
+    """Give up the processor for a moment, unless it was lost for long a moment ago.
+
+    A yield comes back at once, or after libzmq's thread or another pCPU has run for some microseconds. One that takes
+    a millisecond went to a stranger who computes: whoever yields again at once has a microsecond for each of the
+    stranger's time slices, and never comes to an end.
+    """
+    now = rdtsc()
+    if now < load_private(local.keep_until):
+        pause()
+        return
+    sched_yield()
+    lost = rdtsc() - now
+    if lost > LOST:
+        store_private(local.keep_until, now + lost + min(lost, KEPT))
 
 
 def draw(local: Local) -> int:

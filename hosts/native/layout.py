@@ -127,7 +127,7 @@ class HostCpu(Struct, line=True):
     faulted = word()
     """Notifications that the fabric's fault swallowed."""
     sent_late = word()
-    """Frames sent after this pCPU called itself silent: the markers do not cover them."""
+    """Frames sent after this pCPU called itself silent: in no book, for the markers do not cover them."""
     throttled = word()
     """Sends that had to wait because too many frames of this connection were under way."""
     ready_for = word(line=True)
@@ -213,6 +213,8 @@ class Local(Struct, line=True):
     heartbeat = word()
 
     crowded = word(line=True)
+    keep_until = word()
+    """TSC until which the processor is not given up (:func:`hosts.native.here.step_aside`)."""
     relaxed = word()
     relax_since = word()
     relax_last = word()
@@ -268,6 +270,8 @@ class Local(Struct, line=True):
     """Lines that are written when a store is to take long (:mod:`hosts.native.caches`)."""
     kinds = words(32, line=True)
     """256 bytes: the kind of each vector."""
+    silent_from = words(MAX_PCPUS, line=True)
+    """1: the last frame that counts has come from that pCPU."""
     push = words(MAX_PCPUS, line=True)
     """The libzmq socket towards each pCPU."""
     sequence = words(MAX_PCPUS, line=True)

@@ -32,6 +32,8 @@ TICK: Final = 0.01
 PROGRESS_SECONDS: Final = 0.1
 START_SECONDS: Final = 30.0
 CLOSE_SECONDS: Final = 3.0
+PATIENCE: Final = 6
+"""How many times its bound a run may take to wind down if the machine does not let it run."""
 CANCEL_SECONDS: Final = 0.3
 """What a cancelled run may take to wind down before it is killed."""
 STALL_SECONDS: Final = 1.0
@@ -131,7 +133,8 @@ class _Run:
         self.processes: list[Any] = []
         self.killed: set[int] = set()
         self.stalled: set[int] = set()
-        self.times: dict[int, tuple[float, float]] = {}
+        self.times = dict.fromkeys(range(wanted.pcpus), (0.0, 0.0))
+        """Seconds that each pCPU has run, and has waited for a processor."""
         self._beats: dict[int, tuple[int, float]] = {}
 
     def run(self, setup: Setup | None, enough: Enough | None, progress: Progress | None) -> Outcome:
@@ -260,6 +263,11 @@ class _Run:
             if error != 0:
                 raise CrashError(f"pCPU {cpu}: libzmq failed with errno {error} ({os.strerror(error)})")
 
+    def _note_all_times(self) -> None:
+        self.times = dict(self.times)
+        for cpu, process in enumerate(self.processes):
+            self._note_times(cpu, process.pid)
+
     def _note_times(self, cpu: int, pid: int) -> None:
         with contextlib.suppress(OSError, ValueError):
             ran, waited, _ = Path(f"/proc/{pid}/task/{pid}/schedstat").read_text(encoding="ascii").split()
@@ -303,24 +311,31 @@ class _Run:
         if len(self.processes) < self.wanted.pcpus or self._behind(READY):
             return ()  # cancelled before all were up: there is nothing to wait for
         bound = CANCEL_SECONDS if self.interrupt.noted else self.wanted.stop_seconds
-        self._await(DONE, bound)
+        self._note_all_times()
+        self._await(DONE, bound, longest=bound if self.interrupt.noted else PATIENCE * bound)
         behind = self._behind(DONE)
-        for cpu, process in enumerate(self.processes):
-            self._note_times(cpu, process.pid)
+        self._note_all_times()
         if not behind:
             self._write(run.phase, CLOSE)
             self._await(CLOSED, CLOSE_SECONDS)
             self._join(CLOSE_SECONDS)
         return () if self.interrupt.noted else behind
 
-    def _await(self, phase: int, seconds: float) -> bool:
-        until = time.monotonic() + seconds
+    def _await(self, phase: int, seconds: float, longest: float = 0.0) -> bool:
+        """Wait until all have come to a phase; up to ``longest``, time that the machine ran others does not count."""
+        begun = time.monotonic()
+        until = begun + seconds
         interrupted = self.interrupt.noted
-        while self._behind(phase):
+        before = self.times
+        while behind := self._behind(phase):
             if time.monotonic() > until:
-                return False
+                self._note_all_times()
+                starved = max(self.times[cpu][1] - before[cpu][1] for cpu in behind) if longest else 0.0
+                until = begun + min(seconds + starved, longest)
+                if time.monotonic() > until:
+                    return False
             if self.interrupt.noted and not interrupted:
-                interrupted, until = True, min(until, time.monotonic() + CANCEL_SECONDS)
+                interrupted, longest, until = True, 0.0, min(until, time.monotonic() + CANCEL_SECONDS)
             self._sleep(0.001)
         return True
 
@@ -350,8 +365,8 @@ class _Run:
                 exit_code=process.exitcode,
                 killed=cpu in self.killed,
                 error=self.memory.read(self.memory.host.cpus[cpu].error),
-                cpu_seconds=self.times.get(cpu, (0.0, 0.0))[0],
-                waited_seconds=self.times.get(cpu, (0.0, 0.0))[1],
+                cpu_seconds=self.times[cpu][0],
+                waited_seconds=self.times[cpu][1],
             )
             for cpu, process in enumerate(self.processes)
         )

@@ -9,10 +9,10 @@ from emu.vectors import POST_SLOTS, SLOT_POST, SLOTS
 from hosts.native.arrivals import receive, under_way
 from hosts.native.caches import prepare_slow_stores, slow_stores
 from hosts.native.disturbance import arm, attention
-from hosts.native.here import beat, bump, draw, own_words, run_words, this_process, words_of
+from hosts.native.here import beat, bump, draw, own_words, run_words, step_aside, this_process, words_of
 from hosts.native.layout import Local, Run
 from hosts.native.moments import learn, pick
-from hosts.native.ops import load, load_private, memory_address, rdtsc, sched_yield, store, store_private
+from hosts.native.ops import load, load_private, memory_address, rdtsc, store, store_private
 from hosts.native.waits import give_way
 
 LOST_OPENER: Final = 3_000_000_000
@@ -116,7 +116,7 @@ def settle(local: Local) -> None:
         receive(local)
         if not under_way(local):
             break
-        sched_yield()
+        step_aside(local)
 
 
 def await_actors(local: Local, number: int) -> None:
@@ -187,7 +187,7 @@ def await_turn(local: Local, seen: int) -> int:
         if since == 0:
             since = now
         if flying(local):
-            sched_yield()
+            step_aside(local)
         else:
             give_way(local, now - since)
 

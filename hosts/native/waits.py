@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from emu.guest import LONG_PAST
+from emu.waist import LONG_PAST
 from hosts.native.arrivals import pending, receive, under_way
 from hosts.native.disturbance import arm
-from hosts.native.here import beat, this_process
+from hosts.native.here import beat, step_aside, this_process
 from hosts.native.layout import Local
-from hosts.native.ops import load_private, nanosleep, pause, rdtsc, sched_yield, store_private, zmq_poll
+from hosts.native.ops import load_private, nanosleep, pause, rdtsc, store_private, zmq_poll
 
 SPIN: Final = 4_000
 
@@ -34,7 +34,7 @@ def give_way(local: Local, waited: int) -> None:
         return
     beat(local)
     if waited < YIELD:
-        sched_yield()
+        step_aside(local)
     else:
         nap(local)
 
@@ -71,14 +71,14 @@ def wait_for_interrupt() -> None:
     while pending(local) == 0 and rdtsc() - since < SPIN:
         if under_way(local):
             receive(local)
-            sched_yield()
+            step_aside(local)
         elif load_private(local.crowded) == 0:
             pause()
         else:
             break
     beat(local)
     if pending(local) == 0:
-        sched_yield()
+        step_aside(local)
         store_private(local.idle_last, rdtsc())
 
 

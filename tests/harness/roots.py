@@ -22,7 +22,7 @@ from hosts.native.turns import next_turn, open_turn, run_goes_on
 from hosts.native.unit import Unit
 from hosts.native.waits import cpu_relax, wait_for_interrupt
 
-TAKE, SPIN, TURNS, PING, DEAF, CRASH, FLOOD, LISTEN, RING, RAW, MUTE, BAD_SOCKET = range(12)
+TAKE, SPIN, TURNS, PING, DEAF, CRASH, FLOOD, LISTEN, RING, RAW, MUTE, BAD_SOCKET, LATE = range(13)
 """Roles."""
 
 
@@ -176,6 +176,20 @@ def mute() -> int:
     return number
 
 
+def late() -> int:
+    """Come to an end, and send to all once more."""
+    interrupts_on()
+    while run_goes_on() != 0:
+        cpu_relax()
+    come_to_an_end()
+    for cpu in range(load_private(this_process().pcpus)):
+        send_IPI(cpu, 0xF2)
+    for _ in range(1000):
+        look()
+        cpu_relax()
+    return 0
+
+
 def bad_socket() -> int:
     """Send on what is no socket, and wait for what comes of it."""
     local = this_process()
@@ -213,7 +227,7 @@ def listen(frames: int) -> int:
     return good
 
 
-def root(role: int, argument: int) -> int:  # noqa: C901, PLR0911 - one line a role
+def root(role: int, argument: int) -> int:  # noqa: C901, PLR0911, PLR0912 - one line a role
     """Do what the role says."""
     if role == TAKE:
         return take(argument)
@@ -235,6 +249,8 @@ def root(role: int, argument: int) -> int:  # noqa: C901, PLR0911 - one line a r
         return ring()
     if role == MUTE:
         return mute()
+    if role == LATE:
+        return late()
     if role == BAD_SOCKET:
         return bad_socket()
     if role == RAW:

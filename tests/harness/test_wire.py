@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import random
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -26,6 +27,8 @@ FRAMES = 100_000
 """Of each kind of test: in memory, and through a socket."""
 PCPUS = 5
 ME = 3
+NAME = f"test-{secrets.token_hex(8)}"
+"""Of the sockets: two runs of the tests at once do not meet."""
 TOKEN = 0x0123_4567_89AB_CDEF
 PAGE = mmap.PAGESIZE
 
@@ -52,9 +55,9 @@ def image() -> Image:
 def fabric() -> Iterator[Fabric]:
     """Make this process pCPU ``ME`` of five, its words filled in as a pCPU process does it."""
     region.map_scratch()
-    fabric = Fabric("test-wire", TOKEN, ME, PCPUS)
+    fabric = Fabric(NAME, TOKEN, ME, PCPUS)
     fabric.bind()
-    life = pcpu.Life(None, "test-wire", TOKEN, ME, PCPUS, 0, 0, None)
+    life = pcpu.Life(None, NAME, TOKEN, ME, PCPUS, 0, 0, None)
     host = region.host_words()
     pcpu.fill_local(life, fabric, host.run, host.cpus[ME])
     yield fabric
@@ -206,7 +209,7 @@ def test_a_hundred_thousand_bad_frames_through_a_socket_are_counted_and_ignored(
 
 def test_the_frames_of_the_pcpus_are_those_of_the_codec(fabric: Fabric) -> None:
     """What is prepared in the private words, vector and sequence left out."""
-    life = pcpu.Life(None, "test-wire", TOKEN, ME, PCPUS, 0, 0, None)
+    life = pcpu.Life(None, NAME, TOKEN, ME, PCPUS, 0, 0, None)
     pcpu.fill_frame(region.local(), life, 4)
     at = region.local().frames[4 * 4]
     assert ctypes.string_at(at, wire.FRAME_BYTES) == wire.encode(wire.Frame(TOKEN, ME, 4, 0, 0))
