@@ -37,7 +37,7 @@ BURST: Final = 256
 POLL_GAP: Final = 1_000
 """Between two empty looks at the socket: each is a system call."""
 
-EMPTIES_TO_YIELD: Final = 20
+EMPTIES_TO_YIELD: Final = 2
 """Empty looks in a row before libzmq's own thread is let onto this processor."""
 
 _LOW_56: Final = (1 << 56) - 1
