@@ -10,7 +10,7 @@ from emu.instruments import begin_effects, end_effects
 from emu.kvm_main import KVM_REQ_TLB_FLUSH, kvm_make_request, kvm_vcpu_kick
 from emu.machine import Vcpu, config, machine, smp_processor_id, this_pcpu
 from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST
-from emu.waist import all_silent, choose, cpu_relax, local_read, mark, next_turn, peek, say_silent
+from emu.waist import all_silent, choose, cpu_relax, local_read, mark, next_turn, one_in, peek, say_silent
 from emu.x86 import kvm_arch_vcpu_ioctl_run
 
 ACT_POST: Final = 0
@@ -34,7 +34,7 @@ def actor_thread(vcpu: Vcpu) -> None:
     turn = next_turn(0)
     while turn != 0:
         act(vcpu)
-        if choose(64) == 0:
+        if one_in(64) != 0:
             for _ in range(choose(local_read(config().acts_per_turn))):
                 act(vcpu)
         mark(marks.turn_done, turn)

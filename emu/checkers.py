@@ -39,12 +39,12 @@ from emu.waist import (
     BIT,
     WRITE_ONCE,
     apic_pending,
-    choose,
     clear_bit,
     ipis_in_flight,
     local_read,
     local_write,
     mark,
+    one_in,
     peek,
     set_bit,
 )
@@ -56,13 +56,13 @@ def sighting(vcpu: Vcpu, check: int, vector: int) -> None:
     base = check * RECORD_WORDS
     seen = local_read(cpu.records[base])
     if seen == 0:
-        local_write(cpu.records[base + 1], vector)
         local_write(cpu.records[base + 2], peek(vcpu.mode))
         local_write(cpu.records[base + 3], highest_pir(vcpu))
         local_write(cpu.records[base + 4], peek(vcpu.pi_desc.control))
         local_write(cpu.records[base + 5], local_read(vcpu.vmcs.rvi))
         local_write(cpu.records[base + 6], local_read(vcpu.guest.turn))
         local_write(cpu.records[base + 7], counted(VM_ENTRIES))
+        local_write(cpu.records[base + 1], vector)  # behind all looks: the explorer reads both words in one go
     local_write(cpu.records[base], seen + 1)
     local_write(cpu.sightings, local_read(cpu.sightings) + 1)
 
@@ -138,7 +138,7 @@ def promise_is_open(vcpu: Vcpu) -> int:
 
 def check_stay(vcpu: Vcpu) -> None:
     """C1, C4, C5 and C9, in non-root mode at a moment when no virtual interrupt is recognised."""
-    thorough = choose(16) == 0
+    thorough = one_in(local_read(config().sampling)) != 0
     posted = any_pir(vcpu.pi_desc.pir) != 0
     requested = peek(vcpu.requests) & KICKED_REQUESTS != 0
     if posted or requested or thorough:

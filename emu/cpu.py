@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emu.accounting import IPIS_SENT, SELF_IPIS_SENT
-from emu.instruments import count
+from emu.instruments import TOLD_OTHER, TOLD_SELF, count, note_told
 from emu.machine import Vcpu, smp_processor_id, this_pcpu
 from emu.vectors import POSTED_INTR_VECTOR
 from emu.waist import local_read, local_write, send_IPI
@@ -51,4 +51,7 @@ def apic_send_IPI(cpu: int, vector: int) -> None:
     count(IPIS_SENT)
     if vector == POSTED_INTR_VECTOR and cpu == smp_processor_id():
         count(SELF_IPIS_SENT)
+        note_told(TOLD_SELF)
+    else:
+        note_told(TOLD_OTHER)
     send_IPI(cpu, vector)

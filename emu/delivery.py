@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from emu.accounting import (
     ACCEPTED,
+    C8,
     IPIS_ELIDED,
-    IPIS_SENT,
     ON_ALREADY_SET,
     PIR_ALREADY_SET,
     POST_SEES_EXITING,
@@ -17,16 +17,17 @@ from emu.accounting import (
     SELF_SEES_EXITING,
     SELF_SEES_IN,
     SELF_SEES_OUTSIDE,
-    WAKES,
 )
+from emu.checkers import sighting
 from emu.cpu import kvm_get_running_vcpu
-from emu.instruments import begin_effects, count, counted, end_effects, window
+from emu.instruments import TOLD_NOBODY, TOLD_SELF, begin_effects, count, end_effects, window
 from emu.kvm_main import IN_GUEST_MODE, KVM_REQ_EVENT, OUTSIDE_GUEST_MODE, kvm_make_request, kvm_vcpu_kick
-from emu.machine import MAX_PCPUS, Vcpu, config, smp_processor_id, this_pcpu
-from emu.policies import ORIG_2013, kick_2016, kvm_vcpu_trigger_posted_interrupt
+from emu.machine import MAX_NESTING, MAX_PCPUS, Vcpu, config, smp_processor_id, this_pcpu
+from emu.memory import Word
+from emu.policies import ALWAYS_2021, ELIDE_SELF_2022, ORIG_2013, kick_2016, kvm_vcpu_trigger_posted_interrupt
 from emu.posted_intr import pi_test_and_set_on, pi_test_and_set_pir
 from emu.vectors import POSTED_INTR_VECTOR, SLOTS, slot_of, vector_of
-from emu.waist import local_read, mark, peek
+from emu.waist import local_read, local_write, mark, peek
 
 
 def vmx_deliver_posted_interrupt(vcpu: Vcpu, vector: int) -> int:
@@ -36,14 +37,14 @@ def vmx_deliver_posted_interrupt(vcpu: Vcpu, vector: int) -> int:
     if pi_test_and_set_pir(vector, vcpu.pi_desc) != 0:
         window(PIR_ALREADY_SET)
         return 0
-    generation = peek(vcpu.pi_desc.software[0])
+    note_generation_seen(vcpu)
     on_was_set = pi_test_and_set_on(vcpu.pi_desc)
     if local_read(config().policy) == ORIG_2013:
         vmx_trigger_2013(vcpu, on_was_set)
     elif on_was_set == 0:
-        told = begin_trigger(vcpu)
+        before = begin_trigger(vcpu)
         kvm_vcpu_trigger_posted_interrupt(vcpu, POSTED_INTR_VECTOR)
-        end_trigger(vcpu, told, generation)
+        end_trigger(vcpu, before)
     note_accepted(vcpu, vector, on_was_set)
     return 0
 
@@ -99,37 +100,64 @@ def note_accepted(vcpu: Vcpu, vector: int, on_was_set: int) -> None:
         window(ON_ALREADY_SET)
 
 
+def note_generation_seen(vcpu: Vcpu) -> None:
+    """Note, before ON is turned on, which generation of ON it will be (C7)."""
+    mark(seen_generation(vcpu), peek(vcpu.pi_desc.software[0]))
+
+
+def seen_generation(vcpu: Vcpu) -> Word:
+    """Give the word in which this sender, at this depth of nesting, keeps the generation it has seen."""
+    cpu = this_pcpu()
+    return vcpu.seen_generation[local_read(cpu.id) * MAX_NESTING + local_read(cpu.irq.inside_depth)]
+
+
 def begin_trigger(vcpu: Vcpu) -> int:
-    """Remember, before the rule under test acts, how many were told and what mode the vCPU is in."""
-    return (counted(IPIS_SENT) + counted(WAKES)) * 4 + peek(vcpu.mode)
+    """Note, before the rule under test acts, that nobody has been told; give what :func:`end_trigger` wants."""
+    word = this_pcpu().told
+    before = local_read(word) * 4 + peek(vcpu.mode)
+    local_write(word, TOLD_NOBODY)
+    return before
 
 
-def end_trigger(vcpu: Vcpu, before: int, generation: int) -> None:
-    """Count what the rule did: for C8 about the own vCPU, for C7 whether anybody was told.
-
-    A kicker may turn IN_GUEST_MODE into EXITING under the rule's eyes: what it read then is not known, and such a
-    post counts neither as elided nor as one that saw IN_GUEST_MODE.
-    """
+def end_trigger(vcpu: Vcpu, before: int) -> None:
+    """Judge what the rule did: for C7 whether anybody was told, for C8 what it did about the own vCPU."""
+    cpu = this_pcpu()
+    told = local_read(cpu.told)
+    local_write(cpu.told, before >> 2)
     mode = before & 3
-    untold = (before >> 2) == counted(IPIS_SENT) + counted(WAKES)
-    if untold:
-        mark(vcpu.untold[smp_processor_id()], generation + 1)
+    if told == TOLD_NOBODY:
+        mark(vcpu.untold[smp_processor_id()], peek(seen_generation(vcpu)) + 1)
+    mark(seen_generation(vcpu), 0)
     if vcpu == kvm_get_running_vcpu():
-        count(SELF_POSTS)
-        if mode == IN_GUEST_MODE:
-            window(SELF_SEES_IN)
-            if not untold:
-                count(SELF_POSTS_ON_IN_GUEST)
-            elif peek(vcpu.mode) == IN_GUEST_MODE:
-                count(SELF_POSTS_ON_IN_GUEST)
-                count(IPIS_ELIDED)
-        elif mode == OUTSIDE_GUEST_MODE:
-            window(SELF_SEES_OUTSIDE)
-        else:
-            window(SELF_SEES_EXITING)
+        judge_self_post(vcpu, mode, told)
     elif mode == IN_GUEST_MODE:
         window(POST_SEES_IN)
     elif mode == OUTSIDE_GUEST_MODE:
         window(POST_SEES_OUTSIDE)
     else:
         window(POST_SEES_EXITING)
+
+
+def judge_self_post(vcpu: Vcpu, mode: int, told: int) -> None:
+    """Count a post to the own vCPU, and hold it to what its policy promises about IPIs to self (C8).
+
+    A kicker may turn IN_GUEST_MODE into EXITING under the rule's eyes: what it read then is not known, and such a
+    post counts neither as elided nor as one that saw IN_GUEST_MODE.
+    """
+    count(SELF_POSTS)
+    if mode == IN_GUEST_MODE:
+        window(SELF_SEES_IN)
+        policy = local_read(config().policy)
+        if told != TOLD_NOBODY:
+            count(SELF_POSTS_ON_IN_GUEST)
+            if told == TOLD_SELF and policy == ELIDE_SELF_2022:
+                sighting(vcpu, C8, -1)
+        elif peek(vcpu.mode) == IN_GUEST_MODE:
+            count(SELF_POSTS_ON_IN_GUEST)
+            count(IPIS_ELIDED)
+            if policy == ALWAYS_2021:
+                sighting(vcpu, C8, -1)
+    elif mode == OUTSIDE_GUEST_MODE:
+        window(SELF_SEES_OUTSIDE)
+    else:
+        window(SELF_SEES_EXITING)

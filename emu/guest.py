@@ -28,6 +28,7 @@ from emu.waist import (
     local_read,
     local_write,
     mark,
+    one_in,
     open_turn,
     peek,
     run_goes_on,
@@ -47,8 +48,6 @@ GUEST_ICR: Final = 5
 GUEST_NOTHING: Final = 6
 """Stay in: what is posted must reach the guest without any exit."""
 
-PATIENCE: Final = 400
-"""Guest steps that a dwelling stay waits for IPIs in flight; when it ends the stay has no verdict."""
 TIMER_DELTA: Final = 2000
 """How far ahead (TSC ticks) the guest arms its timer."""
 
@@ -66,7 +65,7 @@ def guest_interrupt_handler(vcpu: Vcpu, vector: int) -> None:
 def guest_eoi_due(vcpu: Vcpu) -> int:
     """Tell whether the handler in service writes its EOI now; at times it takes longer and its class stays blocked."""
     in_service = local_read(vcpu.guest.in_service)
-    if in_service == 0 or choose(8) == 0:
+    if in_service == 0 or one_in(local_read(config().slow_handlers)) != 0:
         return 0
     local_write(vcpu.guest.in_service, in_service - 1)
     return 1
@@ -95,10 +94,12 @@ def next_turn_or_end(vcpu: Vcpu) -> int:
     guest = vcpu.guest
     if run_goes_on() != 0:
         count(ROUNDS)
-        local_write(guest.actions_left, choose(2))
-        local_write(guest.patience, PATIENCE if choose(16) == 0 else 0)
+        local_write(guest.actions_left, choose(local_read(config().more_actions)))
+        patience = local_read(config().patience)
+        if patience != 0:
+            local_write(guest.patience, patience if one_in(16) != 0 else 0)
         item = draw_action()
-        if item <= GUEST_HLT and choose(64) != 0:
+        if local_read(config().in_turns) != 0 and item <= GUEST_HLT and one_in(64) == 0:
             local_write(guest.turn_wanted, 1)
         else:
             begin_turn(vcpu)
@@ -117,7 +118,7 @@ def next_turn_or_end(vcpu: Vcpu) -> int:
 def dwell_step() -> int:
     """Stay in while the actors finish, or leave early: most stays dwell, some race on."""
     count(DWELLS)
-    if choose(256) == 0:
+    if one_in(256) != 0:
         return EXIT_REASON_CPUID
     cpu_relax()
     return 0
@@ -137,7 +138,7 @@ def turn_over(turn: int) -> int:
 def begin_turn(vcpu: Vcpu) -> None:
     """Open the environment's next turn; a guest without company has none."""
     local_write(vcpu.guest.turn_wanted, 0)
-    if local_read(config().pcpus) != 1:
+    if local_read(config().in_turns) != 0:
         local_write(vcpu.guest.turn, open_turn())
 
 
@@ -171,11 +172,19 @@ def guest_halt(vcpu: Vcpu) -> int:
 
 def guest_arm_timer(vcpu: Vcpu, delta: int) -> int:
     """WRMSR TSC_DEADLINE, unless a deadline is armed: now, or ``delta`` ticks ahead."""
-    if local_read(vcpu.apic.tscdeadline) != 0:
+    if local_read(vcpu.apic.tscdeadline) != 0 or may_interrupt(vcpu) == 0:
         return 0
     local_write(vcpu.apic.tscdeadline, deadline_after(delta) if delta != 0 else LONG_PAST)
     local_write(vcpu.vmcs.exit_qualification, MSR_TSC_DEADLINE)
     return EXIT_REASON_MSR_WRITE
+
+
+def may_interrupt(vcpu: Vcpu) -> int:
+    """Tell whether the guest may start one more timer or IPI, and count it."""
+    left = local_read(vcpu.guest.interrupts_left)
+    if left > 0:
+        local_write(vcpu.guest.interrupts_left, left - 1)
+    return 1 if left != 0 else 0
 
 
 def guest_self_ipi(vcpu: Vcpu) -> int:
@@ -195,7 +204,7 @@ def guest_self_ipi(vcpu: Vcpu) -> int:
 def guest_write_icr(vcpu: Vcpu) -> int:
     """Send an IPI to another vCPU."""
     vcpus = local_read(config().vcpus)
-    if vcpus == 1:
+    if vcpus == 1 or may_interrupt(vcpu) == 0:
         return 0
     other = choose(vcpus - 1)
     if other >= local_read(vcpu.id):

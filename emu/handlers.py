@@ -30,13 +30,10 @@ def common_interrupt() -> None:
 
 def handle_vector(vector: int) -> None:
     """Call the handler of an acknowledged vector; reschedule and the nested and wake-up vectors only wake the pCPU."""
-    irq = this_pcpu().irq
-    local_write(irq.in_handler, 1)
     if vector == POSTED_INTR_VECTOR:
         sysvec_kvm_posted_intr_ipi()
     elif vector == DEVICE_VECTOR:
         vfio_msihandler()
-    local_write(irq.in_handler, 0)
 
 
 def sysvec_kvm_posted_intr_ipi() -> None:

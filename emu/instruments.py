@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from emu.accounting import NOTIFIED_AFTER_SYNC
 from emu.machine import this_pcpu
-from emu.waist import local_read, local_write, mark, peek
+from emu.waist import apic_pending, local_read, local_write, mark, peek
 
 
 def count(counter: int) -> None:
@@ -21,6 +24,26 @@ def window(number: int) -> None:
     """Note that a race window was entered (see emu.accounting.WINDOWS)."""
     word = this_pcpu().windows[number]
     local_write(word, local_read(word) + 1)
+
+
+NOT_ASKED: Final = 0
+TOLD_NOBODY: Final = 1
+TOLD_OTHER: Final = 2
+TOLD_SELF: Final = 3
+"""What ``told`` of a pCPU holds: whom the rule under test has told so far, if it is at work."""
+
+
+def note_told(whom: int) -> None:
+    """Note that somebody is being told: an IPI is on its way, or a task was woken."""
+    word = this_pcpu().told
+    if local_read(word) == TOLD_NOBODY:
+        local_write(word, whom)
+
+
+def note_late_notification() -> None:
+    """Note that VM-entry finds something pending, which came behind the last sync."""
+    if apic_pending() != 0:
+        window(NOTIFIED_AFTER_SYNC)
 
 
 def begin_effects() -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from emu.accounting import KICK_LOSES, KICKS, REQUESTS, WAKE_BEFORE_SLEEP, WAKE_FINDS_WAITER, WAKES
 from emu.cpu import apic_send_IPI, kvm_get_running_vcpu, preempt_disable, preempt_enable
-from emu.instruments import count, window
+from emu.instruments import TOLD_OTHER, count, note_told, window
 from emu.machine import Vcpu, smp_processor_id
 from emu.vectors import RESCHEDULE_VECTOR
 from emu.waist import BIT, READ_ONCE, WRITE_ONCE, cmpxchg, set_bit, smp_mb, smp_wmb, test_and_clear_bit, xchg
@@ -80,6 +80,7 @@ def kvm_vcpu_wake_up(vcpu: Vcpu) -> int:
     """Wake the vCPU if it blocks; 1 if that woke it."""
     if rcuwait_wake_up(vcpu) != 0:
         count(WAKES)
+        note_told(TOLD_OTHER)
         return 1
     return 0
 

@@ -15,6 +15,8 @@ from emu.waist import local_read, memory, this_cpu_ptr
 
 MAX_PCPUS: Final = 64
 MENU_ITEMS: Final = 64
+MAX_NESTING: Final = 4
+"""Deliveries that can be under way on one pCPU at once: a handler's inside the one that it interrupted."""
 
 
 class PiDesc(Struct, line=True):
@@ -77,6 +79,8 @@ class Guest(Struct, line=True):
     """1 once the run is over, all are silent and the end was checked."""
     patience = word()
     """Guest steps that this stay still waits for IPIs in flight."""
+    interrupts_left = word()
+    """Timers and IPIs to other vCPUs that the guest still may start; negative: as many as it likes."""
 
 
 class Vcpu(Struct, line=True):
@@ -95,6 +99,8 @@ class Vcpu(Struct, line=True):
     apicv_active = word()
     untold = words(MAX_PCPUS)
     """Per sender: 1 + the generation of ON that it turned on without telling anybody (see emu.checkers.check_C7)."""
+    seen_generation = words(MAX_PCPUS * MAX_NESTING)
+    """Per sender and depth of nesting: the generation of ON before that sender turned it on."""
     delivered = words(SLOTS)
     merged = words(SLOTS)
     self_ipis = words(SLOTS)
@@ -119,7 +125,6 @@ class Irq(Struct, line=True):
     enabled = word()
     """RFLAGS.IF of the host."""
     preempt_count = word()
-    in_handler = word()
     non_root = word()
     processing = word()
     """Odd while the processor does posted-interrupt processing."""
@@ -136,8 +141,8 @@ class Pcpu(Struct, line=True):
     id = word()
     sightings = word()
     """Violations recorded by this pCPU, all checks together."""
-    after_sync = word()
-    """1 from the last PIR sync until VM-entry, for the window counters."""
+    told = word()
+    """What the rule under test has done so far: see emu.delivery.begin_trigger."""
     between_check_and_sleep = word()
     counters = words(len(COUNTERS))
     windows = words(len(WINDOWS))
@@ -162,6 +167,16 @@ class Config(Struct, line=True):
     acts_per_turn = word()
     slow_timer = word()
     """1: timers expire as before v5.8, through ``pending`` and the slow loop."""
+    in_turns = word()
+    """1: the guest and the other pCPUs act in turns (see emu.guest); 0: each when it likes."""
+    more_actions = word()
+    """The guest takes up to this many actions in a turn."""
+    patience = word()
+    """Guest steps that a dwelling stay waits at most for IPIs in flight; when it ends the stay has no verdict."""
+    slow_handlers = word()
+    """The guest's handlers put their EOI off about once in so many steps; 0: never."""
+    sampling = word()
+    """The costlier checks of a stay are made once in about so many."""
 
 
 class Machine(Struct, line=True):

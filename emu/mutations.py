@@ -88,9 +88,9 @@ on_was_set = pi_test_and_set_on(vcpu.pi_desc)
 if local_read(config().policy) == ORIG_2013:
     vmx_trigger_2013(vcpu, on_was_set)
 elif on_was_set == 0:
-    told = begin_trigger(vcpu)
+    before = begin_trigger(vcpu)
     kvm_vcpu_trigger_posted_interrupt(vcpu, POSTED_INTR_VECTOR)
-    end_trigger(vcpu, told, generation)
+    end_trigger(vcpu, before)
 """
 
 MUTATIONS: tuple[Mutation, ...] = (

@@ -8,7 +8,6 @@ from emu.accounting import (
     KICK_BEFORE_ENTRY,
     NOTIFICATIONS_IN_GUEST,
     NOTIFICATIONS_SPURIOUS,
-    NOTIFIED_AFTER_SYNC,
     NOTIFIED_IN_GUEST,
     VM_ENTRIES,
     VM_EXITS,
@@ -24,7 +23,7 @@ from emu.apic_regs import (
 from emu.checkers import check_vm_entry
 from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT, EXIT_REASON_PREEMPTION_TIMER
 from emu.guest import guest_eoi_due, guest_interrupt_handler, guest_step
-from emu.instruments import count, window
+from emu.instruments import count, note_late_notification, window
 from emu.kvm_main import EXITING_GUEST_MODE
 from emu.machine import Vcpu, this_pcpu
 from emu.pir_sync import harvest, note_generation
@@ -61,10 +60,7 @@ def vm_entry(vcpu: Vcpu) -> None:
     cpu = this_pcpu()
     if peek(vcpu.mode) == EXITING_GUEST_MODE:
         window(KICK_BEFORE_ENTRY)
-    if local_read(cpu.after_sync) != 0:
-        local_write(cpu.after_sync, 0)
-        if apic_pending() != 0:
-            window(NOTIFIED_AFTER_SYNC)
+    note_late_notification()
     check_vm_entry(vcpu)
     apic_update_ppr(vcpu)
     local_write(cpu.irq.non_root, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from emu.accounting import MERGED, SELF_AND_REMOTE_SYNC, SYNC_FINDS_ON, SYNC_FINDS_ON_ONLY, SYNCS
 from emu.apic_regs import apic_find_highest_irr, vmx_set_rvi
 from emu.instruments import count, window
-from emu.machine import Vcpu, this_pcpu
+from emu.machine import Vcpu
 from emu.memory import Words
 from emu.posted_intr import pi_clear_on, pi_test_on
 from emu.vectors import SLOT_TIMER, SLOTS, vector_of
@@ -30,9 +30,7 @@ def vmx_sync_pir_to_irr(vcpu: Vcpu) -> int:
 
 def kvm_x86_sync_pir_to_irr(vcpu: Vcpu) -> int:
     """Sync, as the run loop calls it."""
-    max_irr = vmx_sync_pir_to_irr(vcpu)
-    local_write(this_pcpu().after_sync, 1)
-    return max_irr
+    return vmx_sync_pir_to_irr(vcpu)
 
 
 def kvm_apic_update_irr(vcpu: Vcpu) -> int:

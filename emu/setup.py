@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from emu.machine import Machine
 from emu.memory import Word
@@ -10,6 +10,11 @@ from emu.mutations import Mutation
 from emu.posted_intr import pi_control
 from emu.scenarios import Scenario
 from emu.vectors import POSTED_INTR_VECTOR
+
+MORE_ACTIONS: Final = 2
+PATIENCE: Final = 400
+SLOW_HANDLERS: Final = 8
+SAMPLING: Final = 16
 
 
 class Poke(Protocol):
@@ -23,6 +28,11 @@ def power_on(machine: Machine, pcpus: int, vcpus: int, poke: Poke) -> None:
     """Number the pCPUs and load the first ``vcpus`` vCPUs, one on each, APICv on, SN clear, NV and NDST set."""
     poke(machine.config.pcpus, pcpus)
     poke(machine.config.vcpus, vcpus)
+    poke(machine.config.in_turns, int(pcpus != 1))
+    poke(machine.config.more_actions, MORE_ACTIONS)
+    poke(machine.config.patience, PATIENCE)
+    poke(machine.config.slow_handlers, SLOW_HANDLERS)
+    poke(machine.config.sampling, SAMPLING)
     for i in range(pcpus):
         poke(machine.pcpus[i].id, i)
     for i in range(vcpus):
@@ -32,6 +42,7 @@ def power_on(machine: Machine, pcpus: int, vcpus: int, poke: Poke) -> None:
         poke(vcpu.apicv_active, 1)
         poke(vcpu.apic.enabled, 1)
         poke(vcpu.guest.rflags_if, 1)
+        poke(vcpu.guest.interrupts_left, -1)
         poke(vcpu.pi_desc.control, pi_control(POSTED_INTR_VECTOR, i))
 
 

@@ -75,6 +75,9 @@ class Host(Protocol):
     def choose(self, n: int) -> int:
         """Pick a number below ``n``."""
 
+    def one_in(self, n: int) -> int:
+        """Tell, about once in ``n`` times, 1."""
+
     def deadline_after(self, delta: int) -> int:
         """Give the deadline that lies ``delta`` ticks ahead."""
 
@@ -273,6 +276,11 @@ def ipis_in_flight() -> int:
 def choose(n: int) -> int:
     """Pick a number from 0 to ``n`` - 1: drawn from the seed, or a branch."""
     return _host.choose(n)
+
+
+def one_in(n: int) -> int:
+    """Give 1 about once in ``n`` times, else 0: drawn from the seed, or both. For ``n`` = 1 always 1, for 0 never."""
+    return _host.one_in(n)
 
 
 LONG_PAST: Final = 1

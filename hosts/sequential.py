@@ -136,6 +136,10 @@ class SequentialHost:
         """Draw."""
         return self.pick(n)
 
+    def one_in(self, n: int) -> int:
+        """Draw."""
+        return 1 if n != 0 and self.choose(n) == 0 else 0
+
     def deadline_after(self, delta: int) -> int:
         """Count ticks."""
         return self.now + delta

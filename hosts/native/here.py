@@ -90,3 +90,8 @@ def draw(local: Local) -> int:
 def choose(n: int) -> int:
     """Pick a number below ``n`` (below 2^31), without a division."""
     return (draw(this_process()) * n) >> 32
+
+
+def one_in(n: int) -> int:
+    """Give 1 about once in ``n`` times; for 0 never."""
+    return 1 if n != 0 and choose(n) == 0 else 0

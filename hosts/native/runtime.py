@@ -17,7 +17,7 @@ from typing import Any, Final
 from hosts.native.arrivals import apic_ack, apic_pending, ipis_in_flight
 from hosts.native.departures import all_silent, say_silent, send_IPI
 from hosts.native.disturbance import attention
-from hosts.native.here import choose
+from hosts.native.here import choose, one_in
 from hosts.native.turns import next_turn, open_turn, run_goes_on
 from hosts.native.waits import cpu_relax, deadline_after, deadline_passed, wait_for_interrupt
 
@@ -30,6 +30,7 @@ NATIVE: Final[dict[str, Callable[..., Any]]] = {
     "cpu_relax": cpu_relax,
     "ipis_in_flight": ipis_in_flight,
     "choose": choose,
+    "one_in": one_in,
     "deadline_after": deadline_after,
     "deadline_passed": deadline_passed,
     "run_goes_on": run_goes_on,

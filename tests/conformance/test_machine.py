@@ -73,6 +73,11 @@ def choose(n: int) -> int:
     return shift_right_unsigned(drawn, 33) % n
 
 
+def one_in(n: int) -> int:
+    """Draw."""
+    return 1 if n != 0 and choose(n) == 0 else 0
+
+
 def this_cpu_ptr() -> int:
     """Give pCPU 0."""
     return Machine(memory()).pcpus[0].at

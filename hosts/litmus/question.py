@@ -1,0 +1,199 @@
+"""The end of a test: what is shown, which states count, what is asked. Read, decided, and printed as herd7 does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from hosts.litmus.errors import LitmusError
+from hosts.litmus.initial import read_place, read_value
+from hosts.litmus.registers import Arch, width
+from hosts.litmus.syntax import (
+    Address,
+    Both,
+    Either,
+    Equals,
+    Implies,
+    Memory,
+    Not,
+    Place,
+    Proposition,
+    Quantifier,
+    Question,
+    Register,
+    Value,
+)
+from hosts.litmus.tokens import Cursor
+
+TRUE: Final = Both(())
+FALSE: Final = Either(())
+DEEPEST: Final = 50
+"""Parentheses, negations and implications in one another; a limit, so that no text can exhaust the stack."""
+
+
+def read_question(cursor: Cursor, arch: Arch) -> Question:
+    """Read ``locations [x;]``, ``filter P`` and ``exists P``, each of which may be missing."""
+    reader = _Reader(cursor, arch)
+    shown = tuple(reader.locations()) if cursor.accept("locations") else ()
+    only = reader.proposition() if cursor.accept("filter") else None
+    quantifier: Quantifier = "forall"
+    proposition: Proposition = TRUE
+    if not cursor.ended and not cursor.accept(";"):
+        quantifier = _quantifier(cursor)
+        proposition = reader.proposition()
+        cursor.accept(";")
+    if not cursor.ended:
+        raise LitmusError(cursor.line, f"nothing is read after the condition, but {cursor.peek()} stands there")
+    return Question(quantifier, proposition, shown, only)
+
+
+def _quantifier(cursor: Cursor) -> Quantifier:
+    if cursor.accept("forall"):
+        return "forall"
+    if cursor.accept("~", "not"):
+        cursor.expect("exists")
+        return "~exists"
+    if cursor.peek().text == "(" or cursor.accept("exists", "final"):
+        return "exists"
+    return cursor.refuse("exists, ~exists or forall")
+
+
+class _Reader:
+    r"""Reads propositions. ``=>`` binds closer than ``/\``, and that than ``\/``, as in herd7's grammar."""
+
+    def __init__(self, cursor: Cursor, arch: Arch) -> None:
+        self._cursor = cursor
+        self._arch = arch
+        self._depth = 0
+
+    def locations(self) -> Iterator[Place]:
+        self._cursor.expect("[")
+        while not self._cursor.accept("]"):
+            yield read_place(self._cursor, self._arch)
+            if self._cursor.peek().kind == "name":  # a type, which changes nothing that herd7 prints
+                self._cursor.take()
+            self._cursor.accept("*")
+            if self._cursor.peek().text != "]":
+                self._cursor.expect(";")
+
+    def proposition(self) -> Proposition:
+        several = [self._conjunction()]
+        while self._cursor.accept("\\/"):
+            several.append(self._conjunction())
+        return Either(tuple(several)) if len(several) > 1 else several[0]
+
+    def _conjunction(self) -> Proposition:
+        several = [self._implication()]
+        while self._cursor.accept("/\\"):
+            several.append(self._implication())
+        return Both(tuple(several)) if len(several) > 1 else several[0]
+
+    def _implication(self) -> Proposition:
+        with self._deeper():
+            found = self._unary()
+            return Implies(found, self._implication()) if self._cursor.accept("=>") else found
+
+    def _unary(self) -> Proposition:
+        if self._cursor.accept("~", "not"):
+            with self._deeper():
+                return Not(self._unary())
+        if self._cursor.accept("true"):
+            return TRUE
+        if self._cursor.accept("false"):
+            return FALSE
+        if self._cursor.accept("("):
+            found = self.proposition()
+            self._cursor.expect(")")
+            return found
+        return self._equality()
+
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise LitmusError(self._cursor.line, f"a condition is read to a depth of {DEEPEST}")
+        yield
+        self._depth -= 1
+
+    def _equality(self) -> Proposition:
+        place = read_place(self._cursor, self._arch)
+        sign = self._cursor.accept("=", "==", "!=", "<>") or self._cursor.refuse("'='")
+        found = Equals(place, self._right())
+        return found if sign.text in ("=", "==") else Not(found)
+
+    def _right(self) -> Value | Place:
+        cursor = self._cursor
+        if cursor.accept("*"):
+            return read_place(cursor, self._arch)
+        if cursor.peek().text == "[" or cursor.peek(1).text == ":":
+            return read_place(cursor, self._arch)
+        return read_value(cursor, width(self._arch))
+
+
+def comparisons(proposition: Proposition) -> Iterator[Equals]:
+    """Give every comparison that a proposition is made of."""
+    match proposition:
+        case Equals():
+            yield proposition
+        case Not(of):
+            yield from comparisons(of)
+        case Both(several) | Either(several):
+            for each in several:
+                yield from comparisons(each)
+        case Implies(one, other):
+            yield from comparisons(one)
+            yield from comparisons(other)
+
+
+def places(proposition: Proposition) -> Iterator[Place]:
+    """Give every place that a proposition names."""
+    for each in comparisons(proposition):
+        yield each.place
+        if isinstance(each.value, (Register, Memory)):
+            yield each.value
+
+
+def observed_places(question: Question) -> set[Place]:
+    """Give every place that the outcome of a test depends on."""
+    only = places(question.filter) if question.filter is not None else ()
+    return {*question.shown, *places(question.proposition), *only}
+
+
+def holds(proposition: Proposition, equal: Callable[[Place, Value | Place], bool]) -> bool:
+    """Decide a proposition, given how to compare a place."""
+    match proposition:
+        case Equals(place, value):
+            return equal(place, value)
+        case Not(of):
+            return not holds(of, equal)
+        case Both(several):
+            return all(holds(each, equal) for each in several)
+        case Either(several):
+            return any(holds(each, equal) for each in several)
+        case Implies(one, other):
+            return not holds(one, equal) or holds(other, equal)
+
+
+def spelled(proposition: Proposition, name: Callable[[Place], str], above: str = "") -> str:
+    """Print a proposition with herd7's parentheses."""
+    match proposition:
+        case Equals(place, value):
+            return f"{name(place)}={_value(value, name)}"
+        case Not(of):
+            return f"not ({spelled(of, name)})"
+        case Both(several):
+            text = " /\\ ".join(spelled(each, name, "and") for each in several) or "true"
+            return f"({text})" if above == "implies" and several else text
+        case Either(several):
+            text = " \\/ ".join(spelled(each, name, "or") for each in several) or "false"
+            return f"({text})" if above in ("and", "implies") and several else text
+        case Implies(one, other):
+            text = f"{spelled(one, name, 'implies')} => {spelled(other, name, 'implies')}"
+            return f"({text})" if above in ("and", "or") else text
+
+
+def _value(value: Value | Place, name: Callable[[Place], str]) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return value.name if isinstance(value, Address) else name(value)

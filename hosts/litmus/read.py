@@ -1,0 +1,96 @@
+"""From a file's text to a test: heading, metadata, and its three parts, as herd7 takes a file apart."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from hosts.litmus.assembly import read_threads
+from hosts.litmus.errors import LitmusError
+from hosts.litmus.initial import read_initial
+from hosts.litmus.question import observed_places, read_question
+from hosts.litmus.registers import Arch
+from hosts.litmus.syntax import Place, Register, Test
+from hosts.litmus.tokens import Cursor, without_comments
+
+HEADING: Final = re.compile(r"[ \t\r]*(\w+)[ \t\r]+([\w/.+:\[\]-]+)[^\n]*(?:\n|\Z)")
+DOCUMENTATION: Final = re.compile(r'\s*"[^"]*"')
+METADATA: Final = re.compile(r"[^{\n]*\n|[ \t]*[A-Za-z][\w/.-]*[ \t]*=[^\n]*\n")
+QUESTION: Final = re.compile(r"\b(?:final|forall|exists|cases|observed|Observed|locations|filter)\b|~[ \t]*exists\b")
+
+
+def read_test(text: str) -> Test:
+    """Read a test; LitmusError says what is not read, and where."""
+    heading = HEADING.match(text)
+    if heading is None:
+        raise LitmusError(1, "a heading is wanted: X86 NAME or X86_64 NAME")
+    arch = _arch(heading.group(1))
+    documentation = DOCUMENTATION.match(text, heading.end())
+    at = documentation.end() if documentation is not None else heading.end()
+    text = _blank(text, 0, at)
+    text = without_comments(text)
+    opening = text.find("{", _metadata(text, at))
+    if opening < 0:
+        raise LitmusError(_line(text, len(text)), "an initial state in braces is wanted")
+    closing = _closing(text, opening)
+    asked = QUESTION.search(text, closing + 1)
+    end = asked.start() if asked is not None else len(text)
+    types, initial = read_initial(_part(text, opening + 1, closing), arch)
+    threads = read_threads(_part(text, closing + 1, end), arch)
+    question = read_question(_part(text, end, _end(text, end)), arch)
+    test = Test(arch, heading.group(2), types, initial, threads, question, _line(text, opening))
+    _check_threads(test)
+    return test
+
+
+def _arch(name: str) -> Arch:
+    if name == "X86":
+        return "X86"
+    if name == "X86_64":
+        return "X86_64"
+    raise LitmusError(1, f"{name} is not read, only X86 and X86_64")
+
+
+def _metadata(text: str, at: int) -> int:
+    """Give where lines like ``Orig=PodWR Fre``, which nobody reads, are over."""
+    while (line := METADATA.match(text, at)) is not None:
+        at = line.end()
+    return at
+
+
+def _closing(text: str, opening: int) -> int:
+    depth = 0
+    for at in range(opening, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[at], 0)
+        if depth == 0:
+            return at
+    raise LitmusError(_line(text, opening), "this brace is never closed")
+
+
+def _end(text: str, start: int) -> int:
+    """Give where the condition ends: ``<<`` opens what nobody reads."""
+    found = text.find("<<", start)
+    return found if found >= 0 else len(text)
+
+
+def _part(text: str, start: int, end: int) -> Cursor:
+    return Cursor(text[start:end], _line(text, start))
+
+
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1
+
+
+def _blank(text: str, start: int, end: int) -> str:
+    return text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
+
+
+def _check_threads(test: Test) -> None:
+    """Nothing is said of a thread that is not there."""
+    given: set[Place] = {*test.types, *test.initial}
+    for where, named in (("the initial state", given), ("the condition", observed_places(test.question))):
+        for place in named:
+            if isinstance(place, Register) and place.thread >= len(test.threads):
+                raise LitmusError(
+                    test.line, f"{where} names thread {place.thread}, the last is {len(test.threads) - 1}"
+                )

@@ -1,0 +1,50 @@
+"""An outcome in herd7's form.
+
+Test, States and every state, Ok or No, Condition, and the word of Observation are what herd7 prints, letter for letter
+(herd7 7.57). Not given, because herd7 counts candidate executions there and a search that joins equal states has none
+to count: the lines ``Witnesses`` and ``Positive: n Negative: m`` and the two numbers after Observation's word. Nor are
+``Time``, and ``Hash``, which is of herd7's own inner form of a test. :data:`FOR_HERD7` takes these away from herd7's
+output; what is left is compared with diff.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from hosts.litmus import registers
+from hosts.litmus.outcome import Outcome
+from hosts.litmus.question import spelled
+from hosts.litmus.registers import Arch
+from hosts.litmus.syntax import Address, Memory, Place, Value
+
+KINDS: Final = {"exists": "Allowed", "~exists": "Forbidden", "forall": "Required"}
+FOR_HERD7: Final = "sed -E '/^(Witnesses|Positive:|Time |Hash=)/d; /^Observation/s/ [0-9]+ [0-9]+$//'"
+"""The filter for herd7's output."""
+
+
+def lines(outcome: Outcome) -> Iterator[str]:
+    """Give the lines, an empty one last."""
+    test = outcome.test
+    question = test.question
+    yield f"Test {test.name} {KINDS[question.quantifier]}"
+    yield f"States {len(outcome.states)}"
+    for state in outcome.states:
+        yield " ".join(f"{name(place, test.arch)}={told(value)};" for place, value in state)
+    yield "Ok" if outcome.ok else "No"
+    condition = spelled(question.proposition, lambda place: name(place, test.arch))
+    yield f"Condition {question.quantifier} ({condition})"
+    yield f"Observation {test.name} {outcome.observation}"
+    yield ""
+
+
+def name(place: Place, arch: Arch) -> str:
+    """Give a place's name."""
+    if isinstance(place, Memory):
+        return f"[{place.name}]"
+    return f"{place.thread}:{registers.spelling(arch, place.number)}"
+
+
+def told(value: Value) -> str:
+    """Give a value as it is printed."""
+    return value.name if isinstance(value, Address) else str(value)

@@ -1,0 +1,113 @@
+"""The words of a litmus test, each with its line, and a cursor over them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple, NoReturn
+
+from hosts.litmus.errors import LitmusError
+
+PATTERN: Final = re.compile(
+    r"""(?P<space>[ \t\r]+)
+      | (?P<newline>\n)
+      | (?P<immediate>\$-?(?:0[xX][0-9a-fA-F]+|\d+))
+      | (?P<number>-?(?:0[xX][0-9a-fA-F]+|\d+))
+      | (?P<register>%[A-Za-z_][A-Za-z0-9_]*)
+      | (?P<name>[A-Za-z_.](?:[A-Za-z0-9_.-]|/(?!\\))*)
+      | (?P<sign>/\\|\\/|=>|==|!=|<>|.)""",
+    re.VERBOSE,
+)
+
+
+class Token(NamedTuple):
+    """One word. ``kind`` is the name of its group in PATTERN, or ``end``."""
+
+    kind: str
+    text: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"'{self.text}'" if self.kind != "end" else "the end of this part"
+
+
+def without_comments(text: str) -> str:
+    """Blank ``(* ... *)``, which may be nested, keeping every line where it is."""
+    kept: list[str] = []
+    depth = opened = 0
+    line = 1
+    for piece in re.findall(r"\(\*|\*\)|\n|[^(*\n]+|.", text):
+        if piece == "(*":
+            depth, opened = depth + 1, opened or line
+        elif piece == "*)" and depth:
+            depth -= 1
+            opened = opened if depth else 0
+            kept.append(" ")
+        elif piece == "\n":
+            line += 1
+            kept.append(piece)
+        elif not depth:
+            kept.append(piece)
+    if depth:
+        raise LitmusError(opened, "this comment is never closed")
+    return "".join(kept)
+
+
+def number(text: str, bits: int = 64) -> int:
+    """Give the signed number of ``bits`` bits that a literal means."""
+    value = int(text.lstrip("$"), 16 if "x" in text.lower() else 10) & ((1 << bits) - 1)
+    return value - (1 << bits) if value >> (bits - 1) else value
+
+
+class Cursor:
+    """Goes over the words of a part of a file."""
+
+    def __init__(self, text: str, line: int) -> None:
+        self._tokens = _tokens(text, line)
+        self._at = 0
+
+    @property
+    def line(self) -> int:
+        """Give the line of the word to come."""
+        return self.peek().line
+
+    def peek(self, ahead: int = 0) -> Token:
+        """Look at a word to come."""
+        return self._tokens[min(self._at + ahead, len(self._tokens) - 1)]
+
+    def take(self) -> Token:
+        """Take the next word."""
+        token = self.peek()
+        self._at += 1
+        return token
+
+    def accept(self, *texts: str) -> Token | None:
+        """Take the next word if it is one of these."""
+        return self.take() if self.peek().text in texts and self.peek().kind != "end" else None
+
+    def expect(self, text: str) -> Token:
+        """Take the next word, which has to be this one."""
+        return self.accept(text) or self.refuse(f"'{text}'")
+
+    def expect_kind(self, kind: str, what: str) -> Token:
+        """Take the next word, which has to be of this kind."""
+        return self.take() if self.peek().kind == kind else self.refuse(what)
+
+    def refuse(self, wanted: str) -> NoReturn:
+        """Say that something else should stand here."""
+        raise LitmusError(self.line, f"{wanted} is wanted where {self.peek()} stands")
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether nothing is left."""
+        return self.peek().kind == "end"
+
+
+def _tokens(text: str, line: int) -> list[Token]:
+    tokens: list[Token] = []
+    for match in PATTERN.finditer(text):
+        kind = match.lastgroup or ""
+        if kind == "newline":
+            line += 1
+        elif kind != "space":
+            tokens.append(Token(kind, match.group(), line))
+    return [*tokens, Token("end", "", tokens[-1].line if tokens else line)]

@@ -1,0 +1,261 @@
+"""Reading: what herd7 reads, and one line for everything else."""
+
+from __future__ import annotations
+
+import pytest
+
+from hosts.litmus.errors import LitmusError
+from hosts.litmus.outcome import run
+from hosts.litmus.question import spelled
+from hosts.litmus.read import read_test
+from hosts.litmus.registers import Part
+from hosts.litmus.render import name
+from hosts.litmus.syntax import Address, Immediate, Instruction, Memory, Named, Register, Test, Through, Type
+from tests.unit.litmus.breadth import finals
+
+RAX, RBX, RCX = range(3)
+ONE = "{ }\nP0 ;\n nop ;\n"
+
+
+def read(body: str, arch: str = "X86_64") -> Test:
+    """Read a test of which only what comes after the heading is told."""
+    return read_test(f"{arch} name\n{body}")
+
+
+def only(instruction: str, arch: str = "X86_64") -> Instruction:
+    """Read one instruction."""
+    ((found,),) = read(f"{{ }}\nP0 ;\n {instruction} ;\n", arch).threads
+    return found
+
+
+# --- the whole ---------------------------------------------------------------------------------------------------
+
+
+def test_a_file_as_the_generators_write_it() -> None:
+    """Documentation, metadata, comments, empty cells."""
+    test = read_test(
+        'X86_64 SB+mfence\n"Fre PodWR\nFre"\nCycle=Fre {PodWR\n'
+        "Orig=exists\n(* a comment { (* nested *)\n }*)\n{ x=0; (* here *) }\n"
+        " P0          | P1 ;\n movl $1,(x) |    ;\n mfence | movl (x),%eax ;\n"
+        "exists (1:rax=1) << what nobody reads\n"
+    )
+    assert test.name == "SB+mfence"
+    assert [[each.text for each in thread] for thread in test.threads] == [["movl $1,(x)", "mfence"], ["movl (x),%eax"]]
+    assert [each.line for each in test.threads[0]] == [10, 11]
+
+
+def test_no_condition_is_always_true() -> None:
+    """As herd7 has it."""
+    test = read(ONE)
+    assert (test.question.quantifier, spelled(test.question.proposition, str)) == ("forall", "true")
+
+
+def test_initial_state() -> None:
+    """Values, types, pointers, with and without brackets."""
+    test = read(
+        "{ x=1; [y]=0x10; int8_t z=-1; uint64_t w; 0:rax=7; 0:RBX=x; P1:rcx=&y; int *p=y; _Atomic int a=2;\n"
+        "uint64_t 1:rax; u }\nP0 | P1 ;\n nop | nop ;\n"
+    )
+    pointer = Type(64, signed=False, pointer=True)
+    assert test.initial == {
+        Memory("x"): 1,
+        Memory("y"): 16,
+        Memory("z"): -1,
+        Register(0, RAX): 7,
+        Register(0, RBX): Address("x"),
+        Register(1, RCX): Address("y"),
+        Memory("p"): Address("y"),
+        Memory("a"): 2,
+    }
+    assert test.types == {
+        Memory("z"): Type(8, signed=True),
+        Memory("w"): Type(64, signed=False),
+        Register(0, RBX): pointer,
+        Register(1, RCX): pointer,
+        Memory("p"): pointer,
+        Memory("a"): Type(32, signed=True),
+        Register(1, RAX): Type(64, signed=False),
+    }
+
+
+EAX, AL, AH = Part(RAX, 32), Part(RAX, 8), Part(RAX, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "target", "source", "bits"),
+    [
+        ("movl $1,(x)", "mov", Named("x"), Immediate(1), 32),
+        ("MOVL $-1,[x]", "mov", Named("x"), Immediate(-1), 32),
+        ("mov $0x10,(x)", "mov", Named("x"), Immediate(16), 0),
+        ("movq (x),%rax", "mov", Part(RAX, 64), Named("x"), 64),
+        ("mov (x),eax", "mov", EAX, Named("x"), 32),
+        ("movw (x),%AX", "mov", Part(RAX, 16), Named("x"), 16),
+        ("movb %ah,(x)", "mov", Named("x"), AH, 8),
+        ("movl %r15d,%r8d", "mov", Part(8, 32), Part(15, 32), 32),
+        ("movb %sil,%r10b", "mov", Part(10, 8), Part(4, 8), 8),
+        ("movl (%rax),%eax", "mov", EAX, Through(Part(RAX, 64)), 32),
+        ("movl $1,0(%rax)", "mov", Through(Part(RAX, 64)), Immediate(1), 32),
+        ("movl $1,[rax]", "mov", Through(Part(RAX, 64)), Immediate(1), 32),
+        ("xchgl %eax,(x)", "xchg", Named("x"), EAX, 32),
+        ("xchgl (x),%eax", "xchg", Named("x"), EAX, 32),
+        ("lock cmpxchgl (x),%eax", "cmpxchg", Named("x"), EAX, 32),
+        ("lock; cmpxchg %eax,(x)", "cmpxchg", Named("x"), EAX, 32),
+        ("lock xaddb %al,(x)", "xadd", Named("x"), AL, 8),
+        ("lock btsq $3,(x)", "bts", Named("x"), Immediate(3), 64),
+        ("lock decw (x)", "dec", Named("x"), None, 16),
+        ("subl %eax,%eax", "sub", EAX, EAX, 32),
+        ("setne %al", "setne", AL, None, 8),
+        ("mfence", "mfence", None, None, 0),
+    ],
+)
+def test_instructions_of_x86_64(text: str, name: str, target: object, source: object, bits: int) -> None:
+    """AT&T: what is written comes last."""
+    found = only(text)
+    assert (found.name, found.target, found.source, found.bits) == (name, target, source, bits)
+    assert found.locked == text.startswith("lock")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "target", "source", "bits"),
+    [
+        ("MOV [x],$1", "mov", Named("x"), Immediate(1), 0),
+        ("MOV [x],1", "mov", Named("x"), Immediate(1), 0),
+        ("MOV EAX,[x]", "mov", EAX, Named("x"), 32),
+        ("mov [x],EAX", "mov", Named("x"), EAX, 32),
+        ("MOV EAX,[ECX]", "mov", EAX, Through(Part(RCX, 32)), 32),
+        ("MOV EAX,(ECX)", "mov", EAX, Through(Part(RCX, 32)), 32),
+        ("XCHG [x],EAX", "xchg", Named("x"), EAX, 32),
+        ("LOCK ADD [x],$3", "add", Named("x"), Immediate(3), 0),
+        ("LOCK INC [x]", "inc", Named("x"), None, 0),
+        ("MOVB [x],$3", "mov", Named("x"), Immediate(3), 8),
+    ],
+)
+def test_instructions_of_x86(text: str, name: str, target: object, source: object, bits: int) -> None:
+    """Intel: what is written comes first."""
+    found = only(text, "X86")
+    assert (found.name, found.target, found.source, found.bits) == (name, target, source, bits)
+
+
+@pytest.mark.parametrize(
+    ("condition", "printed"),
+    [
+        ("exists (x=1 /\\ [y]=2 /\\ 0:rax=0x10)", "exists ([x]=1 /\\ [y]=2 /\\ 0:rax=16)"),
+        ("~exists x=1", "~exists ([x]=1)"),
+        ("~ exists (0:RAX=x)", "~exists (0:rax=x)"),
+        ("forall (x=1 \\/ x=2 /\\ y=1)", "forall ([x]=1 \\/ [x]=2 /\\ [y]=1)"),
+        ("forall ((x=1 \\/ x=2) /\\ y=1)", "forall (([x]=1 \\/ [x]=2) /\\ [y]=1)"),
+        ("exists (not x=1 /\\ ~(y=1 \\/ true))", "exists (not ([x]=1) /\\ not ([y]=1 \\/ true))"),
+        ("exists (x != 1 \\/ false)", "exists (not ([x]=1) \\/ false)"),
+        ("exists (x=1 => y=1 \\/ y=2)", "exists (([x]=1 => [y]=1) \\/ [y]=2)"),
+        ("exists (0:rax=0:rbx /\\ x=[y] /\\ x=*z)", "exists (0:rax=0:rbx /\\ [x]=[y] /\\ [x]=[z])"),
+        ("final (x=1);", "exists ([x]=1)"),
+        ("locations [x; 0:rax; y int;] forall (x=-1)", "forall ([x]=-1)"),
+        ("filter (x=1) exists (y=1)", "exists ([y]=1)"),
+    ],
+)
+def test_conditions_are_printed_as_herd7_prints_them(condition: str, printed: str) -> None:
+    """Brackets round locations, numbers in decimal, as few parentheses as it uses."""
+    test = read(ONE + condition)
+    spelt = spelled(test.question.proposition, lambda place: name(place, test.arch))
+    assert f"{test.question.quantifier} ({spelt})" == printed
+
+
+def test_a_condition_may_be_long() -> None:
+    """Only depth is limited, and by far."""
+    many = " \\/ ".join(f"(x={number} /\\ not (y=1))" for number in range(3000))
+    test = read(f"{ONE}exists ({many})")
+    assert spelled(test.question.proposition, str).count("/\\") == 3000
+
+
+# --- what is not read --------------------------------------------------------------------------------------------
+
+
+def cell(text: str) -> str:
+    """Put an instruction into line 4."""
+    return f"{{ }}\nP0 ;\n {text} ;\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "reason"),
+    [
+        ("P0 ;\n nop ;\n", 4, "initial state"),
+        ("{ x=0;\nP0 ;\n", 2, "never closed"),
+        ("(* { }\nP0 ;\n", 2, "never closed"),
+        ("{ x=0; x=1; }\nP0 ;\n", 2, "x is given twice"),
+        ("{ int64 x; }\nP0 ;\n", 2, "int64 is not known"),
+        ("{ int x[2]; }\nP0 ;\n", 2, "arrays"),
+        ("{ x=1\n y=1 }\nP0 ;\n", 3, "';'"),
+        ("{ 0:eax=1; }\nP0 ;\n", 2, "0:eax is no register of X86_64 .the whole register is rax"),
+        ("{ 1:rax=1; }\nP0 ;\n nop ;\n", 2, "thread 1, the last is 0"),
+        ("{ }\nP1 ;\n nop ;\n", 3, "P0 is wanted"),
+        ("{ }\nP0 | P1 ;\n nop | nop | nop ;\n", 4, "3 columns"),
+        ("{ }\nP0 | P1 ;\n nop | nop \n", 4, "'|' or ';'"),
+        (cell("jmp end"), 4, "jumps are not read"),
+        (cell("jne end"), 4, "jumps are not read"),
+        (cell("end: nop"), 4, "labels are not read"),
+        (cell("vmcall"), 4, "vmcall is not read"),
+        (cell("movl $1"), 4, "takes 2 operands"),
+        (cell("mfence %eax"), 4, "takes 0 operands"),
+        (cell("movl (x),(y)"), 4, "two memory operands"),
+        (cell("movl %eax,$1"), 4, "cannot be written"),
+        (cell("movl %rax,(x)"), 4, "widths differ .32 and 64 bits"),
+        (cell("mov %eax,%bl"), 4, "widths differ"),
+        (cell("movl 4(%rax),%eax"), 4, "displacement"),
+        (cell("movl (%rax,%rbx,4),%eax"), 4, "scaled"),
+        (cell("movl (%eax),%eax"), 4, "too narrow for an address"),
+        (cell("movl %tmp,(x)"), 4, "no register"),
+        (cell("lock movl $1,(x)"), 4, "no lock"),
+        (cell("lock incl %eax"), 4, "no lock"),
+        (cell("cmpxchgl %eax,%ebx"), 4, "memory operand only"),
+        (cell("xaddl $1,(x)"), 4, "takes a register"),
+        (cell("sete %eax"), 4, "no register|widths differ"),
+        (ONE + "exists\n" + 60 * "(", 6, "to a depth of 50"),
+        (ONE + "exists " + 60 * "~" + "x=1", 5, "to a depth of 50"),
+        (ONE + "exists " + 60 * "x=1 => " + "x=1", 5, "to a depth of 50"),
+        (ONE + "exists (x=1", 5, r"'\)' is wanted"),
+        (ONE + "exists (0:xmm0=1)", 5, "xmm0 is no register"),
+        (ONE + "exists (3:rax=1)", 2, "thread 3"),
+        (ONE + "exists (x=1) x=2", 5, "after the condition"),
+        (ONE + "observed x=1", 5, "exists, ~exists or forall"),
+    ],
+)
+def test_what_is_not_read_is_told_with_its_line(body: str, line: int, reason: str) -> None:
+    """Lines are counted from the heading, which is 1."""
+    with pytest.raises(LitmusError, match=reason) as caught:
+        read(body)
+    assert caught.value.line == line
+    assert "\n" not in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("AArch64 MP\n{ }\n", "AArch64 is not read"),
+        ("\n{ }\n", "a heading is wanted"),
+        ("", "a heading is wanted"),
+    ],
+)
+def test_other_headings(text: str, reason: str) -> None:
+    """Only x86."""
+    with pytest.raises(LitmusError, match=reason) as caught:
+        read_test(text)
+    assert caught.value.line == 1
+
+
+@pytest.mark.parametrize(
+    ("init", "instruction", "reason"),
+    [
+        ("uint8_t x;", "movl (x),%eax", "takes 32 bits of x, which has 8"),
+        ("int x;", "movb $1,(x)", "writes 8 bits of x, which has 32"),
+        ("int x;", "lock incq (x)", "takes 64 bits of x"),
+        ("0:rax=5;", "movl (%rax),%ebx", "0x5 is the address of no location"),
+        ("0:rax=x; int x;", "movq (%rax),%rbx", "takes 64 bits of x"),
+        ("int x; 0:rax=32;", "btl %eax,(x)", "bit 32 lies outside x"),
+        ("int x; 0:rax=32;", "lock btsl %eax,(x)", "bit 32 lies outside x"),
+    ],
+)
+def test_accesses_that_are_not_modelled(init: str, instruction: str, reason: str) -> None:
+    """They are told when they are done."""
+    with pytest.raises(LitmusError, match=reason) as caught:
+        run(read(f"{{ {init} }}\nP0 ;\n {instruction} ;\n"), "tso", finals)
+    assert caught.value.line == 4
