@@ -29,9 +29,9 @@ def handle_fastpath_set_tscdeadline(vcpu: Vcpu) -> int:
     return EXIT_FASTPATH_REENTER_GUEST
 
 
-def handle_fastpath_set_x2apic_icr(vcpu: Vcpu) -> int:
+def handle_fastpath_set_x2apic_icr(vcpu: Vcpu, qualification: int) -> int:
     """Send the guest's IPI to another vCPU in the fastpath."""
-    target = machine().vcpus[local_read(vcpu.vmcs.exit_qualification) - 1]
+    target = machine().vcpus[qualification - 1]
     post(target, SLOT_GUEST_IPI)
     return EXIT_FASTPATH_REENTER_GUEST
 
@@ -44,9 +44,10 @@ def vmx_exit_handlers_fastpath(vcpu: Vcpu) -> int:
     if reason == EXIT_REASON_PREEMPTION_TIMER:
         return handle_fastpath_preemption_timer(vcpu)
     if reason == EXIT_REASON_MSR_WRITE:
-        if local_read(vcpu.vmcs.exit_qualification) == MSR_TSC_DEADLINE:
+        qualification = local_read(vcpu.vmcs.exit_qualification)
+        if qualification == MSR_TSC_DEADLINE:
             return handle_fastpath_set_tscdeadline(vcpu)
-        return handle_fastpath_set_x2apic_icr(vcpu)
+        return handle_fastpath_set_x2apic_icr(vcpu, qualification)
     return EXIT_FASTPATH_NONE
 
 

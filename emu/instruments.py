@@ -6,7 +6,7 @@ from typing import Final
 
 from emu.accounting import NOTIFIED_AFTER_SYNC
 from emu.machine import this_pcpu
-from emu.waist import apic_pending, local_read, local_write, mark, peek
+from emu.waist import apic_pending, ipis_in_flight, local_read, local_write, mark, peek
 
 
 def count(counter: int) -> None:
@@ -41,8 +41,8 @@ def note_told(whom: int) -> None:
 
 
 def note_late_notification() -> None:
-    """Note that VM-entry finds something pending, which came behind the last sync."""
-    if apic_pending() != 0:
+    """Note that VM-entry finds something pending or about to be, which came behind the last sync."""
+    if apic_pending() != 0 or ipis_in_flight() != 0:
         window(NOTIFIED_AFTER_SYNC)
 
 

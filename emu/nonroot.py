@@ -62,8 +62,16 @@ def vm_entry(vcpu: Vcpu) -> None:
         window(KICK_BEFORE_ENTRY)
     note_late_notification()
     check_vm_entry(vcpu)
+    forget_exit(vcpu)
     apic_update_ppr(vcpu)
     local_write(cpu.irq.non_root, 1)
+
+
+def forget_exit(vcpu: Vcpu) -> None:
+    """Clear what VM-exit wrote, where nobody reads it any more: a search need not tell such states apart."""
+    local_write(vcpu.vmcs.vm_exit_reason, 0)
+    local_write(vcpu.vmcs.vm_exit_intr_info, 0)
+    local_write(vcpu.vmcs.exit_qualification, 0)
 
 
 def vm_exit(vcpu: Vcpu, reason: int) -> None:

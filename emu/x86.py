@@ -40,6 +40,7 @@ from emu.lapic_timer import (
     kvm_set_lapic_tscdeadline_msr,
 )
 from emu.machine import Vcpu
+from emu.nonroot import forget_exit
 from emu.pir_sync import kvm_x86_sync_pir_to_irr
 from emu.waist import (
     READ_ONCE,
@@ -115,20 +116,22 @@ def vcpu_enter_guest(vcpu: Vcpu) -> int:
 
 def vmx_handle_exit(vcpu: Vcpu, exit_fastpath: int) -> int:
     """Handle slowly what the fastpath left."""
+    reason = local_read(vcpu.vmcs.vm_exit_reason)
+    qualification = local_read(vcpu.vmcs.exit_qualification)
+    forget_exit(vcpu)
     if exit_fastpath != EXIT_FASTPATH_NONE:
         return 1
     if local_read(vcpu.guest.turn_wanted) != 0:
         begin_turn(vcpu)
-    reason = local_read(vcpu.vmcs.vm_exit_reason)
     if reason == EXIT_REASON_HLT:
         return kvm_emulate_halt(vcpu)
     if reason == EXIT_REASON_PREEMPTION_TIMER:
         kvm_lapic_expired_hv_timer(vcpu)
     elif reason == EXIT_REASON_MSR_WRITE:
-        if local_read(vcpu.vmcs.exit_qualification) == MSR_TSC_DEADLINE:
+        if qualification == MSR_TSC_DEADLINE:
             kvm_set_lapic_tscdeadline_msr(vcpu, local_read(vcpu.apic.tscdeadline))
         else:
-            handle_fastpath_set_x2apic_icr(vcpu)
+            handle_fastpath_set_x2apic_icr(vcpu, qualification)
     return 1
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import click
 
@@ -62,8 +62,10 @@ def cli() -> None:
       pirace stress                                     everything, in about a minute
       pirace stress --scenario device-irq               one race, all rules
       pirace stress --policy my_policy.py:trigger       your own rule
+      pirace explore --policy elide-self-2022           every interleaving of a small scope
       pirace trace timer-fastpath --policy always-2021  one timer fastpath, step by step
       pirace list                                       what there is
+      pirace litmus SB.litmus                           is its x86-TSO yours?
 
     \b
     Exit status:
@@ -137,6 +139,68 @@ def stress(**options: Any) -> int:
     return stress_command(Options(**options))
 
 
+@cli.command(context_settings=CONTEXT)
+@click.option("--scenario", multiple=True, metavar="NAME", help="This scenario's scope; may be repeated.")
+@click.option("--policy", multiple=True, metavar="NAME", help="Only this policy, or file.py:function; may be repeated.")
+@click.option("--mutation", multiple=True, metavar="NAME", help="With this seeded bug; may be repeated.")
+@click.option(
+    "--model",
+    type=click.Choice(["tso", "sc"]),
+    default="tso",
+    show_default=True,
+    help="With x86's store buffers, or sequential consistency.",
+)
+@click.option(
+    "--buffer",
+    type=click.IntRange(1, 16),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Stores that a buffer holds.",
+)
+@click.option("--overtake", is_flag=True, help="An IPI may leave before the stores that went before it.")
+@click.option(
+    "--scope",
+    metavar="TEXT",
+    help='What the other pCPUs do, as "post:34 post:f6 | post:35 | device | kick | guest=cpuid,hlt,timer | timers=1".',
+)
+@click.option("--budget", default="60s", show_default=True, metavar="TIME", help="For each row.")
+@click.option("--memory", default="4GB", show_default=True, metavar="SIZE", help="For the states of a row.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Processors.")
+@click.option("--no-reduce", is_flag=True, help="Without the partial-order reduction.")
+@click.option("--no-forget", is_flag=True, help="Locals that are not read again still tell states apart.")
+@click.option("--no-fuse", is_flag=True, help="Each instrument and each branch is a step of its own.")
+@click.option("--no-fold", is_flag=True, help="Counters are kept as they are; ends only if every thread does.")
+@click.option("--exact", is_flag=True, help="Tell local states apart by the whole history of results.")
+@click.option("--lines", is_flag=True, help="Name all lines of emu/ that were never reached.")
+@click.option("--anyway", is_flag=True, help="Begin even if the states will not fit into the memory.")
+@click.option(
+    "--json", "json_file", metavar="FILE", help="Write JSON lines, as stress does (hosts/report/schema.json)."
+)
+@click.option("--witness", "witness_file", metavar="FILE", help="Save the way to a violation, for pirace replay.")
+@debug_option
+def explore(*, no_reduce: bool, no_forget: bool, no_fuse: bool, no_fold: bool, **options: Any) -> int:
+    """Run the protocol through every interleaving of a small scope, store buffers and IPI latency included.
+
+    A row is PASS if all was seen and no check fired, VIOLATION with a shortest way to it, or INCONCLUSIVE: bounded by
+    its budget, its memory or a full store buffer. Without --scenario the default scope: a guest that halts and arms its
+    timer, two remote posts from one pCPU and one from another, a device interrupt on the target's pCPU, a kick.
+
+    \b
+    Examples:
+      pirace explore --policy elide-self-2022
+      pirace explore --scenario device-irq --policy skip-running-2020    the lost wake-up of 2021
+      pirace explore --scenario remote-post --mutation no-entry-barrier --witness strand.json
+      pirace explore --scenario remote-post --mutation no-entry-barrier --model sc
+      pirace explore --policy my_policy.py:trigger --scope "post:34 | device" --budget 5m --json rows.jsonl
+    """  # noqa: D301
+    from hosts.cli.explore import Given, explore_command
+
+    return explore_command(
+        Given(reduce=not no_reduce, forget=not no_forget, fuse=not no_fuse, fold=not no_fold, **options)
+    )
+
+
 @cli.command(name="list", context_settings=CONTEXT)
 @debug_option
 def list_() -> int:
@@ -151,6 +215,149 @@ def list_() -> int:
     for line in listing():
         click.echo(line)
     return 0
+
+
+@cli.command(context_settings=CONTEXT)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--model",
+    type=click.Choice(["tso", "sc"]),
+    default="tso",
+    show_default=True,
+    help="With x86's store buffers, or sequential consistency.",
+)
+@click.option("--json", "json_file", metavar="FILE", help="Write JSON lines: one for each test.")
+@debug_option
+def litmus(files: tuple[str, ...], model: Literal["tso", "sc"], json_file: str | None) -> int:
+    """Run x86 litmus tests as herd7 reads them, every interleaving, and print what herd7 prints.
+
+    Headings X86 (Intel's order of operands) and X86_64 (AT&T's); mov, the arithmetic and bit instructions, xchg,
+    cmpxchg, xadd, lock, mfence; no jumps, no arrays. What is not read is told as file:line: reason.
+
+    herd7 counts candidate executions, a search has states only, so some of its lines are not here: Witnesses,
+    Positive, Time, Hash, and the two numbers after Observation. To compare the rest (file by file, in bash):
+
+    \b
+      diff <(pirace litmus SB.litmus) <(herd7 SB.litmus |
+        sed -E '/^(Witnesses|Positive:|Time |Hash=)/d; /^Observation/s/ [0-9]+ [0-9]+$//')
+
+    \b
+    Examples:
+      pirace litmus SB.litmus
+      pirace litmus --model sc SB.litmus MP.litmus
+      pirace litmus --json states.jsonl SB.litmus
+
+    \b
+    Exit status:
+      0   each test says Ok               64  a file that is not read (the others are still run)
+      1   a test says No                  4   a fault of pirace
+    """  # noqa: D301
+    from hosts.cli.litmus import litmus_command
+
+    return litmus_command(files, model, json_file)
+
+
+@cli.command(context_settings=CONTEXT)
+@click.argument("file", metavar="FILE")
+@click.option(
+    "--repeat", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Take it so many times."
+)
+@click.option("--anyway", is_flag=True, help="Also if the sources are not those that the witness was found with.")
+@click.option("--json", "json_file", metavar="FILE", help="Write JSON lines: one for each time.")
+@debug_option
+def replay(file: str, repeat: int, json_file: str | None, anyway: bool) -> int:  # noqa: FBT001
+    """Take a witness again on real processes, and see whether its violation shows.
+
+    A witness is what pirace explore --witness wrote. Each pCPU is a process, each IPI a ZeroMQ message, the machine
+    lies in shared memory; each operation waits for its turn, and the checkers of emu/ decide. Every step is compared
+    with the witness: one that differs is told as "diverged at step 12: ..." and counts as not shown. If the witness
+    needs a store buffer, stores are really delayed.
+
+    \b
+    Examples:
+      pirace replay lost-wakeup.json
+      pirace replay lost-wakeup.json --repeat 20
+      pirace replay lost-wakeup.json --anyway           after a change of emu/: is the bug still there?
+
+    \b
+    Exit status:
+      0   it showed each time             4   it did not, or a process crashed
+      3   the environment lacks something 64  no witness, or the sources have changed since
+    """  # noqa: D301
+    from hosts.cli.replay import replay_command
+
+    return replay_command(file, repeat, json_file, anyway=anyway)
+
+
+@cli.command(context_settings=CONTEXT)
+@click.option(
+    "--policy", default="elide-self-2022", show_default=True, metavar="NAME", help="A policy, or file.py:function."
+)
+@click.option("--scenario", multiple=True, metavar="NAME", help="Within this scenario's scope; may be repeated.")
+@click.option("--scope", multiple=True, metavar="TEXT", help="Within this scope, as explore takes it; may be repeated.")
+@click.option("--budget", default="20s", show_default=True, metavar="TIME", help="For each weakening in each scope.")
+@click.option("--line", multiple=True, metavar="FILE:LINE", help="Only what stands there; may be repeated.")
+@click.option(
+    "--json", "json_file", metavar="FILE", help="Write JSON lines: the scopes, then a line for each ordering."
+)
+@debug_option
+def audit(**options: Any) -> int:
+    """Weaken each ordering of the protocol by itself, and explore whether it is needed.
+
+    Barriers are dropped; accesses that follow each other are swapped; a locked operation is taken its fence before,
+    its fence behind, its atomicity, or both. Needed: a check fires. Not needed: every interleaving of the scopes named
+    was seen, under x86-TSO. The scopes are tried from the cheapest on, up to the first that shows a violation.
+
+    \b
+    Examples:
+      pirace audit
+      pirace audit --policy always-2021 --json audit.jsonl
+      pirace audit --line x86.py:88 --line posted_intr.py:28
+      pirace audit --policy my_policy.py:trigger --scope "post:34 | device" --budget 1m
+
+    \b
+    Exit status:
+      0   the audit is done               64  wrong usage
+      1   the rule fails as it is         130 Ctrl-C; what was found by then is shown
+    """  # noqa: D301
+    from hosts.cli.audit import Given, audit_command
+
+    return audit_command(Given(**options))
+
+
+@cli.command(context_settings=CONTEXT)
+@click.option("--scenario", multiple=True, metavar="NAME", help="Only this scenario; may be repeated.")
+@click.option("--policy", multiple=True, metavar="NAME", help="Only this policy, or file.py:function; may be repeated.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=3.0,
+    show_default=True,
+    help="On real processes, for each row.",
+)
+@click.option("--budget", default="60s", show_default=True, metavar="TIME", help="To explore each row.")
+@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), help="Of the runs; drawn and shown if not given.")
+@click.option("--json", "json_file", metavar="FILE", help="Write JSON lines: one for each row.")
+@debug_option
+def reconcile(**options: Any) -> int:
+    """Hold what real processes show against what the explorer allows, scenario by scenario.
+
+    Compared are the race windows entered and the checks fired. Seen but in no interleaving: a fault of pirace, named.
+    In some interleaving but never seen: listed, it is what a stress run does not cover.
+
+    \b
+    Examples:
+      pirace reconcile
+      pirace reconcile --scenario halt-wake --policy elide-self-2022 --seconds 10
+
+    \b
+    Exit status:
+      0   the hosts agree as far as was explored     4   something seen is not allowed
+      1   a run crashed                              64  wrong usage          130 Ctrl-C
+    """  # noqa: D301
+    from hosts.cli.reconcile import Given, reconcile_command
+
+    return reconcile_command(Given(**options))
 
 
 @cli.command(context_settings=CONTEXT)

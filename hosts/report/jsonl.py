@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 
 from hosts.report.verdict import Row
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
 
 
 def schema() -> dict[str, Any]:
@@ -54,6 +54,11 @@ def result_record(row: Row, seed: int) -> dict[str, Any]:
         "seconds": round(measured.seconds, 6),
         "seed": seed,
     }
+
+
+def explorer_record(row: Row, search: dict[str, Any]) -> dict[str, Any]:
+    """Give the line of a row of the explorer, which counts and times nothing but knows how much it has seen."""
+    return result_record(row, 0) | {"host": "explorer", "counts": {}, "search": search}
 
 
 class JsonLines:

@@ -9,6 +9,10 @@ class BenchError(Exception):
     """A run did not end as a measured run must."""
 
 
+class MissingError(BenchError):
+    """A peer that has to be there is not."""
+
+
 @dataclass(frozen=True)
 class Options:
     """Length and chance."""

@@ -46,14 +46,24 @@ def words_of(command: str, folder: Path) -> list[str]:
         words.append("--version")  # the whole would run this test again
     if words[0] == ".venv/bin/pirace":
         words[:1] = [sys.executable, "-m", "hosts.cli.main"]
-    rule = example_rule(folder)
-    return [word.replace("my_policy.py", str(rule)).replace("out.jsonl", str(folder / "out.jsonl")) for word in words]
+    places = {"my_policy.py": example_rule(folder)}
+    places |= {name: folder / name for name in ("out.jsonl", "lost-wake.json")}
+    for name, path in places.items():
+        words = [word.replace(name, str(path)) for word in words]
+    return words
+
+
+def before(command: str) -> list[str]:
+    """Give the commands that have to come before one, as it takes what they leave behind."""
+    return [COMMANDS[COMMANDS.index(command) - 1]] if "pirace replay" in command else []
 
 
 @pytest.mark.timeout(SECONDS + 30)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_of_the_readme_runs(command: str, tmp_path: Path) -> None:
     """It ends with the exit status that it should have."""
+    for first in before(command):
+        subprocess.run(words_of(first, tmp_path), cwd=TOP, env={**os.environ, "PYTHONPATH": str(TOP)}, check=True)
     done = subprocess.run(
         words_of(command, tmp_path),
         cwd=TOP,

@@ -1,0 +1,205 @@
+"""``pirace audit``: which orderings of the protocol are needed, each weakened by itself and explored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Protocol
+
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from hosts.cli.audit_show import Audited, audit_record, line_of, print_audit, scope_line, scope_record
+from hosts.cli.errors import Failure
+from hosts.cli.explore import cancelled_by_ctrl_c
+from hosts.cli.explore_plan import seconds_of
+from hosts.cli.stress import command, json_to, wide_console
+from hosts.explorer.audit import Auditor, Ground, Tried, Watch, verdict_of
+from hosts.explorer.model import Options
+from hosts.explorer.scope import Scope, ScopeError, scope_of
+from hosts.explorer.search import Progress
+from hosts.explorer.weaken import Site, Way, sites
+from hosts.loader import LoaderError, Program, load_program
+from hosts.report.environment import environment
+from hosts.report.jsonl import JsonLines, environment_record
+from hosts.report.plan import PlanError, chosen_policies, chosen_scenarios, user_policy_of
+from hosts.report.verdict import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
+
+_QUIET: Final = " | guest=cpuid,hlt | timers=0"
+SCOPES: Final = (
+    f"device{_QUIET}",
+    f"kick{_QUIET}",
+    f"post:34{_QUIET}",
+    "post:34",
+    f"post:34 post:f6{_QUIET}",
+    f"kick | kick{_QUIET}",
+    f"post:34 | post:35{_QUIET}",
+    f"post:34 | kick{_QUIET}",
+)
+"""What is explored if nobody says how much, the cheap ones first."""
+MEMORY: Final = 3_000_000_000
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the user gave."""
+
+    policy: str = "elide-self-2022"
+    scenario: Sequence[str] = ()
+    scope: Sequence[str] = ()
+    budget: str = "20s"
+    line: Sequence[str] = ()
+    json_file: str | None = None
+
+
+class Judge(Protocol):
+    """Judges; see hosts.explorer.audit.Auditor."""
+
+    def add(self, name: str, scope: Scope, watch: Watch) -> Ground:
+        """Explore a scope with the protocol as it stands."""
+
+    def tried(self, site: Site, way: Way, watch: Callable[[str], Watch]) -> Iterator[Tried]:
+        """Weaken a site in one way, and explore."""
+
+
+MakeJudge = Callable[[Program, int, Options], Judge]
+
+
+def audit_command(given: Given, make: MakeJudge = Auditor) -> int:
+    """List, weaken, explore, report; ``make`` makes the explorer."""
+    try:
+        policy = chosen_policies([given.policy])[0]
+        scopes = scopes_of(given.scenario, given.scope)
+        program = load_program(user_policy_of([given.policy]), mutations=())
+        seconds = seconds_of(given.budget)
+    except (PlanError, ScopeError, LoaderError) as error:
+        raise Failure(str(error), EXIT_USAGE) from None
+    except ValueError:
+        raise Failure(f"--budget {given.budget}: not a number like 20s, 5m or 1h", EXIT_USAGE) from None
+    chosen = chosen_sites(sites(program), given.line)
+    judge = make(program, policy.number, Options(seconds=seconds, max_bytes=MEMORY))
+    console = wide_console()
+    with json_to(given.json_file) as write:
+        if write is not None:
+            write.write(environment_record(environment(0, seconds, "unpinned", command())))
+        audit = Audit(judge, chosen, console, write, policy.name)
+        audit.run(scopes)
+    print_audit(console, audit.rows, len(chosen), list(scopes), policy.name)
+    return EXIT_INTERRUPTED if audit.cancelled else EXIT_EXPECTED
+
+
+def scopes_of(scenarios: Sequence[str], texts: Sequence[str]) -> dict[str, Scope]:
+    """Give the scopes: of scenarios, or as the user writes them, or both; else the default ones."""
+    named = {name: scope_of(scenario) for name in scenarios for scenario in chosen_scenarios([name])}
+    written = {text: scope_of(None, text) for text in texts or ([] if named else SCOPES)}
+    return named | written
+
+
+def chosen_sites(found: Sequence[Site], lines: Sequence[str]) -> list[Site]:
+    """Give the sites at some lines, all if there are none; Failure if one has none."""
+    chosen = {id(site) for site in found} if not lines else set()
+    for text in lines:
+        file, _, number = text.rpartition(":")
+        here = [site for site in found if _is_file(site.file, file) and str(site.line) == number]
+        if not here:
+            there = sorted({site.line for site in found if _is_file(site.file, file)})
+            known = f"; in that file: {', '.join(map(str, there))}" if there else ""
+            raise Failure(f"--line {text}: no ordering stands there{known}", EXIT_USAGE)
+        chosen |= {id(site) for site in here}
+    return [site for site in found if id(site) in chosen]
+
+
+def _is_file(path: str, named: str) -> bool:
+    parts = Path(named).parts
+    return bool(parts) and Path(path).parts[-len(parts) :] == parts
+
+
+class Audit:
+    """Judges the sites one after another; each that was begun and not cancelled becomes a row."""
+
+    def __init__(
+        self, judge: Judge, chosen: Sequence[Site], console: Console, write: JsonLines | None, policy: str
+    ) -> None:
+        self.judge, self.sites, self.console, self.write = judge, chosen, console, write
+        self.policy = policy
+        self.rows: list[Audited] = []
+        self.cancelled = False
+        self._status: Status | None = None
+
+    def run(self, scopes: dict[str, Scope]) -> None:
+        """Explore the scopes as they are, then with each ordering weakened."""
+        status = self.console.status("...")
+        self._status = status if self.console.is_terminal else None
+        with cancelled_by_ctrl_c(self._cancel):
+            if self._status is not None:
+                with status:
+                    self._all(scopes)
+            else:
+                self._all(scopes)
+
+    def _all(self, scopes: dict[str, Scope]) -> None:
+        try:
+            self._lay(scopes)
+            for number, site in enumerate(self.sites, 1):
+                if self.cancelled:
+                    return
+                self._one(number, site)
+        except KeyboardInterrupt:
+            self.cancelled = True
+
+    def _cancel(self) -> None:
+        self.cancelled = True
+
+    def _watch(self, what: str) -> Watch:
+        def goes_on(progress: Progress) -> bool:
+            if self._status is not None:
+                speed = progress.transitions / max(progress.seconds, 0.001)
+                text = f"{what}: {progress.states:,} states, {speed:,.0f} transitions/s"
+                self._status.update(Text(text))
+            return not self.cancelled
+
+        if self._status is not None:
+            self._status.update(Text(what))
+        return goes_on
+
+    def _lay(self, scopes: dict[str, Scope]) -> None:
+        sound = 0
+        for number, (name, scope) in enumerate(scopes.items(), 1):
+            ground = self.judge.add(name, scope, self._watch(f"scope {number}, nothing weakened"))
+            if self.cancelled:
+                return
+            sound += ground.sound
+            self.console.print(Text(scope_line(number, name, ground.result)), soft_wrap=True, highlight=False)
+            if self.write is not None:
+                self.write.write(scope_record(name, scope, self.policy, ground.result))
+        if not sound:
+            raise Failure(f"{self.policy} fails in every scope with nothing weakened: explore it", EXIT_UNEXPECTED)
+
+    def _one(self, number: int, site: Site) -> None:
+        tried: list[Tried] = []
+        for way in site.ways:
+            name = f"{number}/{len(self.sites)} {line_of(site)} {way.name}"
+            tried += self.judge.tried(site, way, lambda scope, name=name: self._watch(f"{name}: {scope}"))  # type: ignore[misc]
+            if self.cancelled:
+                return
+        row = Audited(site, verdict_of(site, tried), tuple(tried))
+        if site.kind == "ordered":
+            row = replace(row, neighbours=neighbours(site, self.sites))
+        self.rows.append(row)
+        if self.write is not None:
+            self.write.write(audit_record(row, self.policy))
+        if self._status is None:
+            said = f"{number}/{len(self.sites)} {line_of(site)} {site.text}: {row.verdict}"
+            self.console.print(Text(said), soft_wrap=True, highlight=False)
+
+
+def neighbours(site: Site, others: Sequence[Site]) -> tuple[int, ...]:
+    """Give the lines of the pairs that an acquire or release is one of."""
+    halves = {other.line: other.text.split(" ; ") for other in others if other.kind == "pair"}
+    return tuple(
+        other.line
+        for other in others
+        if other.kind == "pair" and other.function == site.function and site.text in halves[other.line]
+    )

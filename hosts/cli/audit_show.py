@@ -1,0 +1,216 @@
+"""How an audit is shown: a table by source line, and JSON lines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hosts.explorer.audit import COMPILER_ONLY, NEVER_REACHED, Tried, answer_of
+from hosts.explorer.scope import Scope
+from hosts.explorer.search import Result
+from hosts.explorer.torn import halves
+from hosts.explorer.weaken import Site
+from hosts.explorer.witness import check_of
+
+STYLES: Final = {
+    "needed": "green",
+    "not needed": "yellow",
+    "needs neither": "yellow",
+    "unknown": "magenta",
+    COMPILER_ONLY: "dim",
+}
+COMPILER: Final = "x86 orders it: the same instruction as a plain access; matters to the compiler only"
+
+
+@dataclass(frozen=True)
+class Audited:
+    """One ordering, and what the audit says of it."""
+
+    site: Site
+    verdict: str
+    tried: tuple[Tried, ...]
+    neighbours: tuple[int, ...] = ()
+    """Of an acquire or release: the lines of the swaps that a compiler could then do."""
+
+
+def line_of(site: Site) -> str:
+    """Name a site's line."""
+    return f"{Path(site.file).name}:{site.line}"
+
+
+def scope_line(number: int, name: str, result: Result) -> str:
+    """Say how big a scope is, and whether it is used."""
+    line = f"scope {number}: {name}: {result.states:,} states in {result.seconds:.1f} s"
+    if result.violation is not None:
+        return f"{line}; the rule itself fails here ({_what(result)}), so it is not used"
+    return (
+        line if result.complete else f"{line}, bounded by {', '.join(result.bounded_by)}: can only show what is needed"
+    )
+
+
+def _what(result: Result) -> str:
+    found = result.violation
+    if found is None:
+        return ""
+    return check_of(found.sighting)[0] if found.what == "sighting" else found.what
+
+
+def print_audit(console: Console, rows: Sequence[Audited], planned: int, scopes: Sequence[str], policy: str) -> None:
+    """Show the end of an audit."""
+    reached = [row for row in rows if row.verdict != NEVER_REACHED]
+    missed = [row for row in rows if row.verdict == NEVER_REACHED]
+    console.print()
+    if reached:
+        console.print(audit_table(reached, scopes, policy), highlight=False)
+    if missed:
+        names = ", ".join(dict.fromkeys(f"{line_of(row.site)} {row.site.function}" for row in missed))
+        console.print(Text(f"never reached in these scopes: {names}"), highlight=False)
+    console.print(Text(summary(rows, planned, policy)), highlight=False)
+
+
+def audit_table(rows: Sequence[Audited], scopes: Sequence[str], policy: str) -> Table:
+    """Show what each ordering is needed for, and what shows it."""
+    table = Table(
+        title=f"orderings that {policy} relies on, each weakened by itself",
+        caption="not needed: by itself, within the scopes named, under x86-TSO, every interleaving seen. Of two that "
+        "do the same each is not needed as long as the other is there.",
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        expand=True,
+    )
+    for header, ratio in (("line", 18), ("function", 27), ("ordering", 32), ("verdict", 16), ("shown by", 39)):
+        table.add_column(header, overflow="fold", ratio=ratio)
+    for row in rows:
+        verdict = Text(row.verdict, style=STYLES.get(row.verdict, "green"))
+        cells = (line_of(row.site), row.site.function, ordering(row.site))
+        table.add_row(*map(Text, cells), verdict, Text(shown_by(row, scopes)))
+    return table
+
+
+def ordering(site: Site) -> str:
+    """Say what stands there."""
+    first, between, second = site.text.partition(" ; ")
+    return f"{first} before {second}" if between else site.text
+
+
+def shown_by(row: Audited, scopes: Sequence[str]) -> str:
+    """Say what each way of weakening has come to."""
+    if row.verdict == COMPILER_ONLY:
+        lines = ", ".join(map(str, row.neighbours))
+        swaps = f"see the swap at line {lines}" if lines else "it has no neighbour to change places with"
+        return f"{COMPILER}; {swaps}"
+    said: dict[str, list[str]] = {}
+    for way in row.site.ways:
+        said.setdefault(_way(row, way.name, scopes), []).append(way.name)
+    return "\n".join(f"{', '.join(ways)}: {what}" for what, ways in said.items())
+
+
+def _way(row: Audited, way: str, scopes: Sequence[str]) -> str:
+    tried = [each for each in row.tried if each.way == way]
+    shown = [each for each in tried if each.outcome == "violation"]
+    if shown:
+        best = next((each for each in shown if each.atomic), shown[0])
+        vector = f" about {best.vector:02x}" if best.vector >= 0 else ""
+        torn = "" if best.atomic else ", where it was not atomic either"
+        where = f"{best.check}{vector} in {best.steps} steps{torn} ({_numbers([best], scopes)})"
+        apart = [each for each in shown if each.apart]
+        return f"{where}; clean as long as it is ({_numbers(apart, scopes)})" if apart else where
+    clean = [each for each in tried if each.outcome == "clean"]
+    open_ = [each for each in tried if each.outcome in ("bounded", "fault")]
+    said = [f"clean ({_numbers(clean, scopes)})"] if clean else []
+    said += [f"{each.reason} ({_numbers([each], scopes)})" for each in open_]
+    return ", ".join(said) or NEVER_REACHED
+
+
+def _numbers(tried: Sequence[Tried], scopes: Sequence[str]) -> str:
+    """Name scopes by their numbers, what follows on each other as 1-3."""
+    numbers = sorted(scopes.index(each.scope) + 1 for each in tried)
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts = [f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
+    return f"scope{'s' * (len(numbers) > 1)} {', '.join(parts)}"
+
+
+def summary(rows: Sequence[Audited], planned: int, policy: str) -> str:
+    """Count in one line."""
+    kinds = Counter(row.verdict for row in rows)
+    said = ", ".join(f"{count} {verdict}" for verdict, count in kinds.most_common())
+    return f"{policy}: {len(rows)} of {planned} orderings: {said or 'nothing'}"
+
+
+# --- for programs ------------------------------------------------------------------------------------------------
+
+
+def scope_record(name: str, scope: Scope, policy: str, result: Result) -> dict[str, Any]:
+    """Give the line of a scope with nothing weakened."""
+    return {
+        "record": "audit-scope",
+        "policy": policy,
+        "name": name,
+        "scope": str(scope),
+        "complete": result.complete,
+        "bounded_by": list(result.bounded_by),
+        "states": result.states,
+        "violation": _what(result) or None,
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def audit_record(row: Audited, policy: str) -> dict[str, Any]:
+    """Give the line of an ordering."""
+    site = row.site
+    record: dict[str, Any] = {
+        "record": "audit",
+        "policy": policy,
+        "model": "tso",
+        "kind": site.kind,
+        "file": f"{Path(site.file).parent.name}/{Path(site.file).name}",
+        "line": site.line,
+        "function": site.function,
+        "text": site.text,
+        "verdict": row.verdict,
+        "fence": None,
+        "atomicity": None,
+        "ways": [_way_record(row, way.name) for way in site.ways],
+    }
+    if site.kind == "locked":
+        answers = {way.name: answer_of([each for each in row.tried if each.way == way.name]) for way in site.ways}
+        record["fence"], record["atomicity"] = halves(answers, row.tried)
+    return record
+
+
+def _way_record(row: Audited, way: str) -> dict[str, Any]:
+    tried = [each for each in row.tried if each.way == way]
+    return {
+        "way": way,
+        "answer": answer_of(tried),
+        "scopes": [
+            {
+                "scope": each.scope,
+                "outcome": each.outcome,
+                "check": each.check or None,
+                "vector": each.vector if each.vector >= 0 else None,
+                "steps": each.steps,
+                "states": each.states,
+                "atomic": each.atomic,
+                "clean_if_atomic": each.apart,
+                "seconds": round(each.seconds, 3),
+                "reason": each.reason,
+            }
+            for each in tried
+        ],
+    }

@@ -1,0 +1,307 @@
+"""``pirace explore``: from options to an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, Literal
+
+from rich.console import Console
+from rich.text import Text
+
+from hosts.cli.errors import Failure
+from hosts.cli.explore_engine import Engine, Explorer, Searched
+from hosts.cli.explore_plan import Asked, asked_for, bytes_of, seconds_of, size_text
+from hosts.cli.explore_show import Ticker, entered, guess_line, row_lines
+from hosts.cli.stress import command, json_to, wide_console
+from hosts.explorer.model import Options
+from hosts.explorer.scope import ScopeError
+from hosts.explorer.search import Result
+from hosts.explorer.witness import Witness, check_of, save
+from hosts.report.collect import Measured, Violation
+from hosts.report.environment import environment
+from hosts.report.jsonl import JsonLines, environment_record, explorer_record
+from hosts.report.plan import PlanError, user_policy_of
+from hosts.report.tables import summary
+from hosts.report.verdict import EXIT_FAULT, EXIT_USAGE, Circumstances, Row, Verdict, exit_code, grade
+
+BOUNDS: Final = {
+    "seconds": "its budget of time",
+    "memory": "its memory",
+    "states": "its number of states",
+    "buffer": "the buffer (a store waited for room in it)",
+    "cancelled": "Ctrl-C",
+}
+"""What ends a search before its end."""
+
+MakeEngine = Callable[[str | None], Engine]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the user gave."""
+
+    scenario: Sequence[str] = ()
+    policy: Sequence[str] = ()
+    mutation: Sequence[str] = ()
+    model: Literal["tso", "sc"] = "tso"
+    buffer: int = 4
+    overtake: bool = False
+    scope: str | None = None
+    budget: str = "60s"
+    memory: str = "4GB"
+    workers: int = 1
+    reduce: bool = True
+    fuse: bool = True
+    fold: bool = True
+    forget: bool = True
+    exact: bool = False
+    lines: bool = False
+    anyway: bool = False
+    json_file: str | None = None
+    witness_file: str | None = None
+
+
+def explore_command(given: Given, make: MakeEngine | None = None) -> int:
+    """Guess, search, report; ``make`` stands for the real explorer."""
+    try:
+        rows = asked_for(given.scenario, given.policy, given.mutation, given.scope)
+        user_policy = user_policy_of(given.policy)
+    except (PlanError, ScopeError) as error:
+        raise Failure(str(error), EXIT_USAGE) from None
+    options = search_options(given)
+    engine = (
+        make(user_policy) if make else Explorer(user_policy, fold=given.fold, forget=given.forget, exact=given.exact)
+    )
+    console = wide_console()
+    refuse_what_is_too_big(rows, engine, options, console, anyway=given.anyway)
+    with json_to(given.json_file) as write:
+        if write is not None:
+            write.write(environment_record(environment(0, options.seconds, "unpinned", command())))
+        done = Run(rows, engine, options, console, write, given).all()
+    if len(done) > 1:
+        console.print(Text(summary(done, len(rows))), highlight=False)
+    return exit_code(done)
+
+
+def search_options(given: Given) -> Options:
+    """Read the numbers; Failure."""
+    return Options(
+        buffer=given.buffer if given.model == "tso" else 0,
+        overtake=given.overtake,
+        workers=given.workers,
+        reduce=given.reduce,
+        fuse=given.fuse,
+        max_bytes=_number("--memory", given.memory, bytes_of, "4GB or 500MB"),
+        seconds=_number("--budget", given.budget, seconds_of, "60s, 5m or 1h"),
+    )
+
+
+def _number(option: str, text: str, read: Callable[[str], Any], like: str) -> Any:
+    try:
+        return read(text)
+    except ValueError:
+        raise Failure(f"{option} {text}: not a number like {like}", EXIT_USAGE) from None
+
+
+def refuse_what_is_too_big(
+    rows: Sequence[Asked], engine: Engine, options: Options, console: Console, *, anyway: bool
+) -> None:
+    """Guess each scope once, and say so; Failure before anything starts if one cannot fit."""
+    first = {asked.scope: asked for asked in reversed(rows)}
+    for asked in rows:
+        if first[asked.scope] is not asked:
+            continue
+        with console.status(f"how big is {asked.planned.scenario.name}?"):
+            guess = engine.guess(asked, options)
+        console.print(Text(guess_line(asked, guess)), soft_wrap=True, highlight=False)
+        if guess.least_bytes > options.max_bytes and not anyway:
+            about, least = size_text(guess.states * guess.bytes_per_state), size_text(guess.least_bytes)
+            said = f"{asked.planned.scenario.name}: about {about} of states, {least} at the least, do not fit into "
+            said += f"--memory {size_text(options.max_bytes)}"
+            raise Failure(f"{said}; a smaller --scope, more --memory, or --anyway for as far as it goes", EXIT_USAGE)
+
+
+class Run:
+    """Explores the rows one after another; each becomes exactly one row of the report."""
+
+    def __init__(
+        self,
+        asked: Sequence[Asked],
+        engine: Engine,
+        options: Options,
+        console: Console,
+        write: JsonLines | None,
+        given: Given,
+    ) -> None:
+        self.asked, self.engine, self.options = asked, engine, options
+        self.console, self.write, self.given = console, write, given
+        self.rows: list[Row] = []
+        self.witnesses = 0
+        self.cancelled = False
+
+    def all(self) -> list[Row]:
+        """Explore everything; Ctrl-C gives what there is so far."""
+        for asked in self.asked:
+            if self.cancelled:
+                self._note(asked, Searched(Result()), shown=False)
+                continue
+            try:
+                self._one(asked)
+            except KeyboardInterrupt:
+                self.cancelled = True
+                self._note(asked, Searched(Result(bounded_by=("cancelled",))), shown=False)
+        return self.rows
+
+    def _one(self, asked: Asked) -> None:
+        ticker = Ticker(self.console, str(asked), self.options.seconds)
+        with ticker.shown(), cancelled_by_ctrl_c(ticker.cancel):
+            searched = self.engine.search(asked, self.options, ticker)
+            if not ticker.cancelled:
+                searched = self._sought_too(asked, searched, ticker)
+        self.cancelled = ticker.cancelled
+        if ticker.out_of_time and not ticker.cancelled:
+            searched = replace(searched, result=_out_of_time(searched.result))
+        self._note(asked, searched)
+
+    def _sought_too(self, asked: Asked, searched: Searched, ticker: Ticker) -> Searched:
+        """Go on behind the first violation if it is not the one that the table names."""
+        sought, found = asked.planned.sought, searched.result.violation
+        if found is None or not sought or found.what != "sighting" or check_of(found.sighting)[0] in sought:
+            return searched
+        everything = self.engine.search(asked, replace(self.options, stop_at_first=False), ticker)
+        result = replace(searched.result, violations=everything.result.violations)
+        return replace(searched, result=result)
+
+    def _note(self, asked: Asked, searched: Searched, *, shown: bool = True) -> None:
+        result = searched.result
+        if result.complete and len(result.locals) > 1 and not result.branching:
+            raise Failure(f"{asked}: the explorer took one path only, and cannot have seen the others", EXIT_FAULT)
+        row = judged(asked, searched, self.options, cancelled=self.cancelled)
+        self.rows.append(row)
+        if shown:
+            for line in row_lines(row, asked, searched, self.options, lines=self.given.lines):
+                self.console.print(line, soft_wrap=True, highlight=False)
+        if self.write is not None:
+            self.write.write(explorer_record(row, search_facts(asked, searched, self.options)))
+        if searched.witness is not None and self.given.witness_file is not None:
+            self._save(searched.witness, Path(self.given.witness_file))
+
+    def _save(self, witness: Witness, path: Path) -> None:
+        """Save the first witness as the user said, further ones with a number behind the name."""
+        self.witnesses += 1
+        if self.witnesses > 1:
+            path = path.with_name(f"{path.stem}-{self.witnesses}{path.suffix}")
+        try:
+            save(witness, path)
+        except OSError as error:
+            raise Failure(f"--witness {path}: {error.strerror or error}", EXIT_USAGE) from None
+        self.console.print(Text(f"witness saved: {path} (pirace replay {path})"), soft_wrap=True, highlight=False)
+
+
+@contextlib.contextmanager
+def cancelled_by_ctrl_c(cancel: Callable[[], None]) -> Iterator[None]:
+    """Let Ctrl-C end the search with what it has; a second one is not waited for."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        cancel()
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _out_of_time(result: Result) -> Result:
+    bounds = tuple("seconds" if each == "cancelled" else each for each in result.bounded_by)
+    return replace(result, bounded_by=bounds)
+
+
+# --- verdicts ----------------------------------------------------------------------------------------------------
+
+
+def judged(asked: Asked, searched: Searched, options: Options, *, cancelled: bool) -> Row:
+    """Judge a search as a stress run is judged; only what is complete can pass."""
+    result = searched.result
+    planned = asked.planned
+    seen = measured(searched)
+    if cancelled and not seen.violations:
+        why = f"cancelled after {result.states:,} states" if result.states else "not begun"
+        return grade(planned, seen, Circumstances(ending="cancelled", why=why))
+    if seen.violations:
+        row = grade(planned, seen, Circumstances())
+        return replace(row, reason=_found(searched))
+    if not result.complete:
+        bounds = ", ".join(BOUNDS.get(each, each) for each in result.bounded_by) or "the search"
+        return grade(planned, seen, Circumstances(ending="no time", why=f"bounded by {bounds}"))
+    if asked.own_scope:
+        planned = replace(planned, scenario=replace(planned.scenario, windows=()))
+    row = replace(grade(planned, seen, Circumstances(processors=planned.pcpus)), planned=asked.planned)
+    small = asked.own_scope or not options.buffer
+    if small and row.verdict is Verdict.PASS and asked.planned.sought:
+        return replace(row, planned=replace(asked.planned, expectation=None), reason="in this scope and memory model")
+    return row
+
+
+def measured(searched: Searched) -> Measured:
+    """Put a search's findings where those of a run are."""
+    result = searched.result
+    names = entered(result)
+    found = result.violations or ([result.violation] if result.violation is not None else [])
+    checks = dict.fromkeys(check_of(each.sighting)[0] if each.what == "sighting" else each.what for each in found)
+    first = _first(searched)
+    blank = Measured()
+    return Measured(
+        windows={name: int(name in names) for name in blank.windows},
+        violations=tuple(Violation(check, 1, first if i == 0 else {}) for i, check in enumerate(checks)),
+        seconds=result.seconds,
+    )
+
+
+def _first(searched: Searched) -> dict[str, Any]:
+    witness = searched.witness
+    if witness is None:
+        return {}
+    vector = witness.vector if witness.vector >= 0 else None
+    return {"vector": vector, "steps": len(witness.steps), "story": witness.story}
+
+
+def _found(searched: Searched) -> str:
+    """Say what was found, and how far from the start."""
+    witness, result = searched.witness, searched.result
+    found = result.violation
+    if found is None:
+        return ""
+    check, vector = check_of(found.sighting) if found.what == "sighting" else (found.what, -1)
+    steps = len(witness.steps) if witness is not None else found.depth
+    return f"{check}{f' about {vector:02x}' if vector >= 0 else ''} in {steps} steps"
+
+
+def search_facts(asked: Asked, searched: Searched, options: Options) -> dict[str, Any]:
+    """Give what a program wants to know of a search."""
+    result = searched.result
+    return {
+        "scope": str(asked.scope),
+        "model": "tso" if options.buffer else "sc",
+        "buffer": options.buffer,
+        "overtake": options.overtake,
+        "reduce": options.reduce,
+        "fuse": options.fuse,
+        "workers": options.workers,
+        "complete": result.complete,
+        "bounded_by": list(result.bounded_by),
+        "states": result.states,
+        "transitions": result.transitions,
+        "depth": result.depth,
+        "bytes": result.bytes,
+        "bytes_per_state": round(result.bytes_per_state, 1),
+        "longest_buffer": result.longest_buffer,
+        "local_states": list(result.locals),
+        "unreached": [f"{Path(file).name}:{line}" for file, line, _name in searched.coverage.missed],
+    }

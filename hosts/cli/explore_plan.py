@@ -1,0 +1,101 @@
+"""What ``pirace explore`` is asked for: rows of scenario, policy and mutation, each with its scope."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from emu.expected import PASSES, Expectation
+from emu.mutations import Mutation
+from emu.scenarios import POLICIES, PolicyInfo, Scenario
+from hosts.explorer.scope import DEFAULT, Scope, scope_of
+from hosts.report.plan import Planned, chosen_mutations, chosen_policies, chosen_scenarios, planned
+
+DEFAULT_SCENARIO: Final = Scenario(
+    "default", f"the default scope: {DEFAULT}, and a guest that halts and arms its timer", "issue 3", ()
+)
+"""What is explored if no scenario is named."""
+
+_TIMES: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
+_SIZES: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One row to be explored."""
+
+    planned: Planned
+    scope: Scope
+    own_scope: bool
+    """The user has said how much is explored: it need not show all that the table says of the scenario."""
+
+    def __str__(self) -> str:
+        """Name it in one line."""
+        return str(self.planned)
+
+
+def asked_for(
+    scenarios: Sequence[str], policies: Sequence[str], mutations: Sequence[str], scope: str | None
+) -> list[Asked]:
+    """Give the rows; PlanError, ScopeError."""
+    chosen = chosen_scenarios(scenarios) if scenarios else (DEFAULT_SCENARIO,)
+    seeded: tuple[Mutation | None, ...] = chosen_mutations(mutations) if mutations else (None,)
+    return list(_rows(chosen, chosen_policies(policies), seeded, scope))
+
+
+def _rows(
+    scenarios: Sequence[Scenario],
+    policies: Sequence[PolicyInfo],
+    mutations: Sequence[Mutation | None],
+    text: str | None,
+) -> Iterator[Asked]:
+    for scenario in scenarios:
+        scope = scope_of(None if scenario is DEFAULT_SCENARIO else scenario, text)
+        for mutation in mutations:
+            for policy in policies:
+                row = planned(scenario, policy, mutation, scope.pcpus)
+                yield Asked(replace(row, expectation=_expectation(row)), scope, text is not None)
+
+
+def _expectation(row: Planned) -> Expectation | None:
+    """Give what the table says, as the explorer has to see it: what may be seen, it sees."""
+    if row.scenario is DEFAULT_SCENARIO:
+        return _of_default(row)
+    says = row.expectation
+    return replace(says, outcome="VIOLATION") if says is not None and says.outcome == "MAY" else says
+
+
+def _of_default(row: Planned) -> Expectation | None:
+    """The default scope has a device interrupt in it; of seeded bugs the table speaks by scenario only."""
+    if row.mutation is not None or row.policy.name not in {each.name for each in POLICIES}:
+        return None
+    return Expectation("VIOLATION", ("C2", "C7")) if row.policy.name == "skip-running-2020" else PASSES
+
+
+# --- numbers with units ------------------------------------------------------------------------------------------
+
+
+def seconds_of(text: str) -> float:
+    """Read ``60s``, ``5m``, ``1h`` or a number of seconds; ValueError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip().lower())
+    if match is None or not float(match[1]):
+        raise ValueError(text)
+    return float(match[1]) * _TIMES[match[2]]
+
+
+def bytes_of(text: str) -> int:
+    """Read ``4GB``, ``500MB``, ``2GiB`` or a number of bytes; ValueError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*((?:[kmg]i?|t)?)b?", text.strip().lower())
+    if match is None or not float(match[1]):
+        raise ValueError(text)
+    return int(float(match[1]) * _SIZES[match[2]])
+
+
+def size_text(size: float) -> str:
+    """Write a number of bytes."""
+    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size:.0f} bytes"

@@ -1,0 +1,184 @@
+"""How an exploration is shown: that it goes on, and what it has come to."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from emu.accounting import WINDOWS
+from hosts.cli.explore_engine import Coverage, Guess, Searched
+from hosts.cli.explore_plan import Asked, size_text
+from hosts.explorer.model import Options
+from hosts.explorer.search import Progress, Result
+from hosts.explorer.story import WIDTH, story_lines
+from hosts.report.tables import verdict_text
+from hosts.report.verdict import Row
+
+QUIET_SECONDS: Final = 15.0
+"""Where there is no terminal, a line so often."""
+FUNCTIONS_SHOWN: Final = 8
+INDENT: Final = "    "
+
+
+class Ticker:
+    """Shows how far a search is; says no when it is to end."""
+
+    def __init__(self, console: Console, name: str, budget: float) -> None:
+        self._console = console
+        self._name = name
+        self._budget = budget
+        self._begun = time.monotonic()
+        self._told = self._begun
+        self._last: tuple[float, int] | None = None
+        self._status: Status | None = None
+        self.cancelled = False
+        self.out_of_time = False
+
+    def shown(self) -> AbstractContextManager[Any]:
+        """Give the context in which it shows."""
+        if not self._console.is_terminal:
+            return nullcontext()
+        status = self._status = self._console.status(f"{self._name} ...")
+        return status
+
+    def cancel(self) -> None:
+        """End the search at its next report."""
+        self.cancelled = True
+
+    def __call__(self, progress: Progress) -> bool:
+        """Show; tell whether the search is to go on."""
+        now = time.monotonic()
+        if self._status is not None:
+            self._status.update(Text(self.line(progress, now)))
+        elif now - self._told >= QUIET_SECONDS:
+            self._told = now
+            self._console.print(Text(self.line(progress, now)), soft_wrap=True, highlight=False)
+        self.out_of_time = bool(self._budget) and now - self._begun >= self._budget
+        return not self.cancelled and not self.out_of_time
+
+    def line(self, progress: Progress, now: float) -> str:
+        """Say how far it is; the speed is that since the last line."""
+        before, done = self._last if self._last is not None else (now - max(progress.seconds, 0.001), 0)
+        speed = max(progress.transitions - done, 0) / max(now - before, 0.001)
+        self._last = (now, progress.transitions)
+        return (
+            f"{self._name}: {now - self._begun:.0f} s, {progress.states:,} states, {speed:,.0f} transitions/s, "
+            f"frontier {progress.frontier:,}, depth {progress.depth}, {size_text(progress.bytes)}"
+        )
+
+
+def guess_line(asked: Asked, guess: Guess) -> str:
+    """Say how big a scope is guessed to be."""
+    more = "at least about" if guess.at_least else "about"
+    between = f" ({_rounded(guess.least)} to {_rounded(guess.most)})" if guess.most > 2 * guess.least else ""
+    return (
+        f"{asked.planned.scenario.name}: {asked.scope}: {more} {_rounded(guess.states)} states{between}, "
+        f"{size_text(guess.states * guess.bytes_per_state)} at {guess.bytes_per_state:.0f} bytes each"
+    )
+
+
+def _rounded(number: float) -> str:
+    """Write a guess with two figures."""
+    return f"{float(f'{number:.2g}'):,.0f}"
+
+
+def row_lines(row: Row, asked: Asked, searched: Searched, options: Options, *, lines: bool) -> Iterator[Text]:
+    """Tell what a search has come to."""
+    result = searched.result
+    yield Text(f"{asked}: ").append_text(verdict_text(row)).append(f" ({row.reason})" if row.reason else "")
+    for line in (
+        _extent(row, result),
+        _effort(result),
+        "local states: " + ", ".join(_locals(asked, result)),
+        _windows(asked, result),
+        _stores(result, options),
+        *coverage_lines(searched.coverage, everything=lines, short=result.violation is not None),
+    ):
+        if line:
+            yield Text(INDENT + line, style="dim" if line.startswith("emu/") else "")
+    if searched.witness is not None:
+        yield Text()
+        yield from (Text(line) for line in story_lines(searched.witness))
+        yield Text()
+
+
+def _extent(row: Row, result: Result) -> str:
+    """Say whether all was seen; by what a search was bounded stands beside the verdict."""
+    if result.violation is not None:
+        return f"stopped at the violation, {result.violation.depth} moves from the start"
+    if result.complete:
+        return f"complete: every interleaving of the scope {row.planned.scenario.name!r} was seen"
+    return ""
+
+
+def _effort(result: Result) -> str:
+    rate = result.states / max(result.seconds, 0.001)
+    return (
+        f"{result.states:,} states, {result.transitions:,} transitions, depth {result.depth}, {result.seconds:.1f} s "
+        f"({rate:,.0f} states/s), {size_text(result.bytes)} ({result.bytes_per_state:.0f} bytes a state)"
+    )
+
+
+def _locals(asked: Asked, result: Result) -> Iterator[str]:
+    return (f"{name} {count:,}" for name, count in zip(asked.scope.names, result.locals, strict=False))
+
+
+def entered(result: Result) -> list[str]:
+    """Name the windows entered."""
+    return [name for i, name in enumerate(WINDOWS) if result.windows >> i & 1]
+
+
+def _windows(asked: Asked, result: Result) -> str:
+    names = entered(result)
+    missing = [name for name in asked.planned.scenario.windows if name not in names]
+    line = f"windows entered: {len(names)} of {len(WINDOWS)}"
+    if missing:
+        line += f"; the scenario exists for {', '.join(missing)}, not entered"
+    return line
+
+
+def _stores(result: Result, options: Options) -> str:
+    if not options.buffer:
+        return "sequential consistency: no store waits"
+    full = "; one had to wait for room" if result.waited_for_buffer else ""
+    return f"longest run of waiting stores: {result.longest_buffer}, of {options.buffer} that a buffer holds{full}"
+
+
+def coverage_lines(seen: Coverage, *, everything: bool, short: bool) -> Iterator[str]:
+    """Name the lines that no run came to, function by function, and the functions that were never called."""
+    if not seen.places:
+        return
+    yield f"emu/ lines never reached: {len(seen.missed)} of {seen.places} branches"
+    if short and not everything:
+        return
+    groups = groupby(seen.missed, lambda place: (place[0], place[2]))
+    texts = [
+        f"{name} {Path(file).name}:{','.join(str(line) for _file, line, _name in places)}"
+        for (file, name), places in groups
+        if everything or (file, name) not in seen.uncalled
+    ]
+    if everything:
+        yield from (f"emu/   {text}" for text in texts)
+        return
+    called = ", ".join(texts[:FUNCTIONS_SHOWN])
+    more = f", and in {len(texts) - FUNCTIONS_SHOWN} more functions (--lines)" if len(texts) > FUNCTIONS_SHOWN else ""
+    if texts:
+        yield from textwrap.wrap(called + more, WIDTH - 12, initial_indent="emu/   ", subsequent_indent="emu/   ")
+    if seen.uncalled:
+        names = sorted(name for _file, name in seen.uncalled)
+        more = f" and {len(names) - FUNCTIONS_SHOWN} more" if len(names) > FUNCTIONS_SHOWN else ""
+        yield from textwrap.wrap(
+            f"never called: {', '.join(names[:FUNCTIONS_SHOWN])}{more}",
+            WIDTH - 12,
+            initial_indent="emu/   ",
+            subsequent_indent="emu/   ",
+        )

@@ -1,0 +1,143 @@
+"""``pirace reconcile``: what real processes have shown, held against what the explorer allows.
+
+Whatever a run shows has to be among what some interleaving of the same scenario gives; else one of the two hosts is
+wrong. What an interleaving gives and the run has not shown is what stress did not cover.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from emu.accounting import CHECKS, WINDOWS
+from hosts.cli.errors import Failure
+from hosts.cli.explore import BOUNDS, cancelled_by_ctrl_c
+from hosts.cli.explore_plan import seconds_of
+from hosts.cli.explore_show import Ticker
+from hosts.cli.reconcile_show import print_reconciled, reconcile_record
+from hosts.cli.stress import Host, command, drawn_seed, json_to, native_host, run, wide_console
+from hosts.explorer.build import Builder, explore
+from hosts.explorer.model import Options
+from hosts.explorer.scope import ScopeError, scope_of
+from hosts.explorer.search import Result
+from hosts.explorer.witness import check_of
+from hosts.loader import LoaderError, load_program
+from hosts.report.environment import environment, processors
+from hosts.report.jsonl import environment_record
+from hosts.report.live import make_display
+from hosts.report.plan import OVERHEAD_SECONDS, Plan, PlanError, Planned, Wanted, make_plan, user_policy_of
+from hosts.report.reconcile import Allowed, Reconciled, reconciled
+from hosts.report.stress import Settings
+from hosts.report.verdict import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE, Row, Verdict
+
+MEMORY: Final = 3_000_000_000
+GRACE_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the user gave."""
+
+    scenario: Sequence[str] = ()
+    policy: Sequence[str] = ()
+    seconds: float = 3.0
+    budget: str = "60s"
+    seed: int | None = None
+    json_file: str | None = None
+
+
+Explore = Callable[[Planned, Ticker, float], Allowed]
+"""Says what the explorer allows of a configuration, within some seconds."""
+
+
+def reconcile_command(given: Given, host: Host | None = None, explores: Explore | None = None) -> int:
+    """Run, explore, compare; ``host`` and ``explores`` stand for the real ones."""
+    try:
+        plan = make_plan(Wanted(given.scenario, given.policy, (), "none"), processors())
+        user_policy = user_policy_of(given.policy)
+        budget = seconds_of(given.budget)
+        explores = explores or explorer(user_policy)
+        scopes = {planned.scenario.name: str(scope_of(planned.scenario)) for planned in plan.rows}
+    except (PlanError, LoaderError, ScopeError) as error:
+        raise Failure(str(error), EXIT_USAGE) from None
+    except ValueError:
+        raise Failure(f"--budget {given.budget}: not a number like 60s, 5m or 1h", EXIT_USAGE) from None
+    console = wide_console()
+    seed = drawn_seed() if given.seed is None else given.seed
+    rows = stressed(plan, given.seconds, seed, (host or native_host)(user_policy, quiet=False), console)
+    with json_to(given.json_file) as write:
+        if write is not None:
+            write.write(environment_record(environment(seed, given.seconds, "pinned", command())))
+        done: list[Reconciled] = []
+        cancelled = any(row.verdict is Verdict.CANCELLED for row in rows)
+        for row in rows:
+            if cancelled or not _ran(row):
+                continue
+            ticker = Ticker(console, f"exploring {row.planned}", budget)
+            with ticker.shown(), cancelled_by_ctrl_c(ticker.cancel):
+                allowed = explores(row.planned, ticker, budget)
+            cancelled = ticker.cancelled
+            if cancelled:
+                break
+            done.append(reconciled(row, allowed))
+            if write is not None:
+                write.write(reconcile_record(done[-1], scopes[row.planned.scenario.name], seed))
+    print_reconciled(console, done, [row for row in rows if not _ran(row)], len(plan.rows))
+    return _status(rows, done, cancelled=cancelled)
+
+
+def _ran(row: Row) -> bool:
+    """Tell whether a run has something to show."""
+    return row.verdict not in (Verdict.CRASH, Verdict.CANCELLED, Verdict.SKIPPED) and row.measured.seconds > 0
+
+
+def _status(rows: Sequence[Row], done: Sequence[Reconciled], *, cancelled: bool) -> int:
+    if any(each.not_allowed for each in done):
+        return EXIT_FAULT
+    if cancelled:
+        return EXIT_INTERRUPTED
+    return EXIT_UNEXPECTED if any(row.verdict is Verdict.CRASH for row in rows) else EXIT_EXPECTED
+
+
+def stressed(plan: Plan, each: float, seed: int, host: Any, console: Console) -> list[Row]:
+    """Run every configuration for some seconds on real processes."""
+    seconds = sum(each + planned.stints * OVERHEAD_SECONDS for planned in plan.rows)
+    settings = Settings(seconds, max(seconds * 1.25, seconds + GRACE_SECONDS), seed, "pinned", processors())
+    said = f"{len(plan.rows)} rows, {each:g} s each on real processes (seed {seed}), then every interleaving of each"
+    console.print(Text(said), soft_wrap=True, highlight=False)
+    display = make_display(console, len(plan.rows), seconds, quiet=False)
+    return run(plan, settings, host, display, None)
+
+
+def explorer(user_policy: str | None) -> Explore:
+    """Give the real explorer."""
+    program = load_program(user_policy)
+
+    def explores(planned: Planned, ticker: Ticker, seconds: float) -> Allowed:
+        builder = Builder(program, scope_of(planned.scenario), planned.policy.number)
+        options = Options(seconds=seconds, max_bytes=MEMORY, stop_at_first=False, progress_check=False)
+        result, _, _ = explore(builder, options, ticker)
+        return allowed_by(result)
+
+    return explores
+
+
+def allowed_by(result: Result) -> Allowed:
+    """Put together what a search has come across."""
+    from hosts.cli.explore_show import entered
+
+    checks = {check_of(each.sighting)[0] if each.what == "sighting" else each.what for each in result.violations}
+    checks |= {name for i, name in enumerate(CHECKS) if result.windows >> len(WINDOWS) + i & 1}
+    bounds = ("seconds" if each == "cancelled" else each for each in result.bounded_by)
+    return Allowed(
+        windows=frozenset(entered(result)),
+        checks=frozenset(checks),
+        complete=result.complete,
+        bound=", ".join(BOUNDS.get(each, each) for each in bounds),
+        states=result.states,
+        seconds=result.seconds,
+    )

@@ -1,0 +1,126 @@
+"""How a reconciliation is shown: a table of both hosts, and JSON lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hosts.report.reconcile import LEFT_OUT, Reconciled
+from hosts.report.tables import remark
+from hosts.report.verdict import Row
+
+
+def print_reconciled(console: Console, done: Sequence[Reconciled], others: Sequence[Row], planned: int) -> None:
+    """Show the end of a reconciliation."""
+    console.print()
+    if done:
+        console.print(table_of(done), highlight=False)
+    for line in (*remarks(done), *(remark(row) for row in others), summary(done, planned)):
+        console.print(Text(line), soft_wrap=True, highlight=False)
+
+
+def table_of(done: Sequence[Reconciled]) -> Table:
+    """Show each configuration."""
+    table = Table(
+        title="real processes against every interleaving: windows entered and checks fired",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        expand=True,
+    )
+    for header, ratio in (
+        ("scenario", 17),
+        ("policy", 17),
+        ("explored", 22),
+        ("verdict", 16),
+        ("never seen (gap)", 60),
+    ):
+        table.add_column(header, overflow="fold", ratio=ratio)
+    before = ""
+    for each in done:
+        scenario = each.row.planned.scenario.name
+        shown = scenario if scenario != before else ""
+        before = scenario
+        gap = ", ".join(each.gap) or "-"
+        table.add_row(shown, each.row.planned.policy.name, extent(each), verdict(each), gap)
+    return table
+
+
+def extent(each: Reconciled) -> str:
+    """Say how much was explored."""
+    states = f"{each.allowed.states:,} states"
+    return f"complete, {states}" if each.allowed.complete else f"{states}, bounded"
+
+
+def verdict(each: Reconciled) -> Text:
+    """Show whether the two hosts agree."""
+    if each.not_allowed:
+        return Text("NOT ALLOWED", style="bold red")
+    return Text("not explored", style="yellow") if each.not_explored else Text("agree", style="green")
+
+
+def remarks(done: Sequence[Reconciled]) -> list[str]:
+    """Say what was seen and not allowed, or not explored, or why it cannot be there."""
+    lines = []
+    for each in done:
+        what, names = str(each.row.planned), ", ".join
+        if each.not_allowed:
+            lines.append(
+                f"{what}: seen on processes, in no interleaving: {names(each.not_allowed)} (a fault of pirace)"
+            )
+        if each.not_explored:
+            bound = f"{each.allowed.states:,} states, bounded by {each.allowed.bound}"
+            lines.append(f"{what}: seen, but not explored within {bound}: {names(each.not_explored)}")
+    why: dict[str, list[str]] = {}
+    for each in done:
+        for name in each.explained:
+            reason = LEFT_OUT[each.row.planned.scenario.name, name]
+            why.setdefault(reason, []).append(f"{each.row.planned} {name}")
+    lines += [f"seen, and not in the scope: {', '.join(rows)}: {reason}" for reason, rows in why.items()]
+    return lines
+
+
+def summary(done: Sequence[Reconciled], planned: int) -> str:
+    """Count in one line."""
+    wrong, unknown = sum(bool(each.not_allowed) for each in done), sum(bool(each.not_explored) for each in done)
+    agree = len(done) - sum(bool(each.not_allowed or each.not_explored) for each in done)
+    gaps = sum(bool(each.gap) for each in done)
+    return (
+        f"{len(done)} of {planned} rows: {agree} agree, {unknown} with something not explored, {wrong} with something "
+        f"that is not allowed; {gaps} with a coverage gap"
+    )
+
+
+def reconcile_record(each: Reconciled, scope: str, seed: int) -> dict[str, Any]:
+    """Give the line of a configuration."""
+    measured, allowed = each.row.measured, each.allowed
+    return {
+        "record": "reconcile",
+        "scenario": each.row.planned.scenario.name,
+        "policy": each.row.planned.policy.name,
+        "pcpus": each.row.planned.pcpus,
+        "scope": scope,
+        "seconds": round(measured.seconds, 6),
+        "seed": seed,
+        "seen": {
+            "windows": {name: count for name, count in measured.windows.items() if count},
+            "checks": {violation.check: violation.count for violation in measured.violations},
+        },
+        "allowed": {
+            "windows": sorted(allowed.windows),
+            "checks": sorted(allowed.checks),
+            "complete": allowed.complete,
+            "bound": allowed.bound,
+            "states": allowed.states,
+            "seconds": round(allowed.seconds, 3),
+        },
+        "not_allowed": list(each.not_allowed),
+        "not_explored": list(each.not_explored),
+        "explained": list(each.explained),
+        "gap": list(each.gap),
+    }

@@ -1,0 +1,131 @@
+"""``pirace replay``: from a witness file to how often it showed its violation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hosts.cli.errors import Failure
+from hosts.explorer.witness import Witness, WitnessError, changed_sources, load
+from hosts.loader import LoaderError
+from hosts.replay.crew import EnvironmentLacks
+from hosts.replay.director import DEADLOCK, Replayed, replay
+from hosts.replay.program import Cast, cast_of
+from hosts.report.jsonl import JsonLines
+from hosts.report.verdict import EXIT_ENVIRONMENT, EXIT_EXPECTED, EXIT_FAULT, EXIT_USAGE
+
+NO_PROGRESS = "no-progress"
+
+
+def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, anyway: bool = False) -> int:
+    """Take a witness so many times; give the exit status: 0 if each showed the violation."""
+    witness = _witness(file)
+    changed = _changed(file, witness)
+    if changed and not anyway:
+        said = f"{file}: the sources have changed since: {', '.join(changed)}"
+        raise Failure(f"{said} (--anyway replays it on those of now)", EXIT_USAGE)
+    try:
+        cast = cast_of(witness)
+    except (WitnessError, LoaderError) as error:
+        raise Failure(f"{file}: {error}", EXIT_USAGE) from None
+    with ExitStack() as stack:
+        write = None
+        if json_file is not None:
+            from hosts.cli.stress import json_to
+
+            write = stack.enter_context(json_to(json_file))
+        for line in heading(witness, changed):
+            click.echo(line)
+        return _repeat(file, witness, cast, repeat, write)
+
+
+def _witness(file: str) -> Witness:
+    try:
+        witness = load(Path(file))
+    except WitnessError as error:
+        raise Failure(str(error), EXIT_USAGE) from None
+    if witness.check == NO_PROGRESS:
+        raise Failure(f"{file}: no-progress is a cycle that goes on for ever: no run that ends shows it", EXIT_USAGE)
+    return witness
+
+
+def _changed(file: str, witness: Witness) -> list[str]:
+    try:
+        return changed_sources(witness)
+    except OSError as error:
+        raise Failure(f"{file}: {error.filename}: {error.strerror}", EXIT_USAGE) from None
+
+
+def heading(witness: Witness, changed: list[str]) -> Iterator[str]:
+    """Say what is replayed, and how."""
+    mutated = f" + {witness.mutation}" if witness.mutation else ""
+    what = witness.check + (f" about vector {witness.vector:02x}" if witness.vector >= 0 else "")
+    yield f"{witness.scenario} x {witness.policy}{mutated}: {what} in {len(witness.steps)} steps"
+    memory = f"x86-TSO, store buffers of {witness.buffer}" if witness.buffer else "sequential consistency"
+    overtake = ", IPIs may overtake the buffer" if witness.overtake else ""
+    yield f"scope {witness.scope}; {memory}{overtake}"
+    processes = len(witness.threads)
+    yield f"on {processes} process{'es' * (processes > 1)}; {_delayed(witness.delayed_stores)}"
+    if changed:
+        yield f"not the sources it was found with: {', '.join(changed)}"
+
+
+def _delayed(stores: int) -> str:
+    if stores == 0:
+        return "needs no store buffer"
+    return f"needs a store buffer: {stores} store{'s' * (stores > 1)} really delayed by the process"
+
+
+def _repeat(file: str, witness: Witness, cast: Cast, repeat: int, write: JsonLines | None) -> int:
+    """Replay, and say how often the violation showed and what was seen instead; Ctrl-C gives what there is so far."""
+    runs: list[Replayed] = []
+    try:
+        for number in range(1, repeat + 1):
+            runs.append(replay(witness, cast))
+            if write is not None:
+                write.write(record(file, witness, number, runs[-1]))
+    except EnvironmentLacks as error:
+        raise Failure(str(error), EXIT_ENVIRONMENT) from None
+    except KeyboardInterrupt:
+        _tell(witness, runs)
+        raise
+    _tell(witness, runs)
+    return EXIT_EXPECTED if all(done.shown for done in runs) else EXIT_FAULT
+
+
+def _tell(witness: Witness, runs: list[Replayed]) -> None:
+    for why, count in Counter(done.why for done in runs if not done.shown).items():
+        click.echo(f"{why}{f' ({count} times)' if count > 1 else ''}")
+    shown = sum(done.shown for done in runs)
+    click.echo(f"{shown} of {len(runs)} showed {'the deadlock' if witness.check == DEADLOCK else witness.check}")
+
+
+def record(file: str, witness: Witness, number: int, done: Replayed) -> dict[str, Any]:
+    """Give what a replay came to, for programs."""
+    return {
+        "record": "replay",
+        "host": "replay",
+        "file": file,
+        "run": number,
+        "scenario": witness.scenario,
+        "policy": witness.policy,
+        "mutation": witness.mutation or None,
+        "scope": witness.scope,
+        "model": witness.model,
+        "check": witness.check,
+        "vector": witness.vector if witness.vector >= 0 else None,
+        "delayed_stores": witness.delayed_stores,
+        "steps": len(witness.steps),
+        "shown": done.shown,
+        "ending": done.ending,
+        "why": done.why,
+        "steps_taken": done.steps,
+        "violations": [
+            {"check": each.check, "count": each.count, "first": dict(each.first)} for each in done.violations
+        ],
+    }

@@ -1,0 +1,166 @@
+"""From a program and a scope to a model, and on to its search: again whenever a thread turns out to share a word."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from emu.accounting import CHECKS
+from emu.machine import Config, Machine
+from emu.memory import Word
+from emu.mutations import Mutation
+from emu.setup import power_on
+from hosts.explorer.automaton import Automaton, direct
+from hosts.explorer.code import Protocol
+from hosts.explorer.exact import ExactProtocol, ExactThread
+from hosts.explorer.model import Model, Options, Thread, Unstable
+from hosts.explorer.names import word_name
+from hosts.explorer.product import Product
+from hosts.explorer.scope import Scope, drivers
+from hosts.explorer.search import Progress, Result, Search
+from hosts.explorer.world import BASE, SILENT, VECTORS, World
+from hosts.loader import Program
+
+
+@dataclass
+class Builder:
+    """Makes models of one configuration; each knows what was learnt from those before it."""
+
+    program: Program
+    scope: Scope
+    policy: int
+    mutation: Mutation | None = None
+    fold: bool = True
+    exact: bool = False
+    """Tell local states apart by the whole history of answers; needs a bound, as histories never repeat."""
+    warm: bool = field(default=False, init=False)
+    """Whether the machine has been walked about in (see :func:`warm_up`)."""
+    world: World = field(init=False)
+    protocol: Protocol = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Load the protocol for this scope."""
+        number = self.mutation.number if self.mutation is not None else 0
+        initial = initial_words(self.scope, self.policy, number)
+        self.world = World.made(initial, self.scope.pcpus, self.scope.vcpus, number, fold=self.fold)
+        self.protocol = Protocol(self.program, drivers(self.scope), direct(self.world))
+
+    def _thread(self, number: int) -> Thread:
+        if self.exact:
+            functions = ExactProtocol(self.program, drivers(self.scope), self.world)
+            return ExactThread(number, functions, f"thread_{number}", self.world)
+        return Automaton(number, self.protocol, f"thread_{number}", self.world)
+
+    def model(self) -> Model:
+        """Give a model with threads of which nothing has been learned yet."""
+        world = self.world
+        threads: list[Thread] = [self._thread(i) for i in range(self.scope.pcpus)]
+        shared = list(world.words.shared)
+        numbers = world.words.shared
+        return Model(
+            threads=threads,
+            names=self.scope.names,
+            words=[word_name(world.machine, word) for word in shared],
+            initial=[world.words.initial.get(word, 0) for word in shared],
+            vectors=VECTORS,
+            behind=[world.folds.inside.get(word, -1) for word in shared],
+            renewed=[[numbers[word] for word in family if word in numbers] for family in world.folds.families],
+            silent=[numbers[SILENT]],
+            debt=[
+                numbers[word]
+                for v in range(self.scope.vcpus)
+                for i in range(4)
+                if (word := world.machine.vcpus[v].pi_desc.pir[i]) in numbers
+            ],
+        )
+
+
+def initial_words(scope: Scope, policy: int, mutation: int) -> dict[int, int]:
+    """Give the words that are not 0 when the machine starts, and what is raced."""
+    words: dict[int, int] = {SILENT: 1 - scope.pcpus}
+
+    def poke(word: Word, value: int) -> None:
+        words[word] = value
+
+    machine = Machine(BASE)
+    power_on(machine, scope.pcpus, scope.vcpus, poke)
+    config: Config = machine.config
+    chosen = {
+        config.policy: policy,
+        config.mutation: mutation,
+        config.slow_timer: int(scope.slow_timer),
+        config.in_turns: 0,
+        config.more_actions: 1,
+        config.patience: 0,
+        config.sampling: 1,
+        config.slow_handlers: 8 if scope.slow_handlers else 0,
+        config.guest_items: len(scope.guest),
+    }
+    chosen |= {machine.vcpus[i].guest.interrupts_left: scope.timers for i in range(scope.vcpus)}
+    chosen |= {config.guest_menu[i]: item for i, item in enumerate(scope.guest)}
+    words |= {int(word): value for word, value in chosen.items()}
+    return {word: value for word, value in words.items() if value != 0}
+
+
+def explore(
+    builder: Builder, options: Options, progress: Callable[[Progress], bool] | None = None
+) -> tuple[Result, Search, Model]:
+    """Search, beginning anew as long as something shows that the model took a word for less than it is."""
+    builder.world.eager = options.reduce
+    if not builder.warm and not builder.exact:
+        warm_up(builder, options)
+        builder.warm = True
+    while True:
+        try:
+            model = builder.model()
+            search = Search(model, options)
+            return search.run(progress), search, model
+        except Unstable:
+            continue
+
+
+def check_name(sighting: int) -> str:
+    """Name the check of a sighting."""
+    return CHECKS[sighting >> 8]
+
+
+WALKS: Final = 12
+WALK_STEPS: Final = 200
+NEAR_STATES: Final = 600
+
+
+def warm_up(builder: Builder, options: Options) -> None:
+    """Walk about at random and look at the nearest states, so that what is shared is known before the search begins."""
+    draw = random.Random(1)
+    product, left = None, WALKS
+    while left >= 0:
+        try:
+            product = product or Product(builder.model(), options)
+            if left:
+                _walk(product, draw)
+            else:
+                _look_around(product)
+            left -= 1
+        except Unstable:
+            product = None
+
+
+def _walk(product: Product, draw: random.Random) -> None:
+    state = product.initial()
+    for _ in range(WALK_STEPS):
+        outcomes = list(product.outcomes(state))
+        if not outcomes:
+            break
+        state = draw.choice(outcomes).state
+
+
+def _look_around(product: Product) -> None:
+    near = [product.initial()]
+    seen = set(near)
+    for state in near:
+        for outcome in product.outcomes(state):
+            if outcome.state not in seen and len(near) < NEAR_STATES:
+                seen.add(outcome.state)
+                near.append(outcome.state)

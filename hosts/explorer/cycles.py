@@ -1,0 +1,93 @@
+"""No-progress: a cycle, fair to all, on which a debt is never paid.
+
+The states in which one of ``Model.debt`` is not zero and the moves between them fall into strongly connected components
+(Tarjan, in compiled code, edges worked out again and not stored). A component has a fair cycle if each thread, each
+buffer and each IPI in flight moves inside it or is unable to move in some state of it (weak fairness); if the whole
+component has none, no part of it has one, as whoever is left out of the whole is left out of the part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from hosts.explorer import kernel
+from hosts.explorer.packing import WIDEST, TooWide
+
+if TYPE_CHECKING:
+    from hosts.explorer.search import Search
+
+BUDGET: Final = 100_000
+"""Expansions in one compiled call."""
+
+
+class Cycles:
+    """The fair cycles of a search that is complete."""
+
+    def __init__(self, search: Search) -> None:
+        self.search = search
+        self.store = search.store
+        places = len(self.store.states) // self.store.words
+        self.hits: npt.NDArray[np.int8] = np.zeros(places, np.int8)
+        tables = search.learnt.tables
+        agents = 2 * int(tables.header[kernel.H_THREADS]) + int(tables.header[kernel.H_SLOTS])
+        if agents > WIDEST:
+            raise TooWide(f"{agents} threads, buffers and IPIs; fairness to {WIDEST} at most can be checked")
+
+    def find(self, going_on: Callable[[], bool]) -> bool:
+        """Look at each debt; tell whether that came to its end (``going_on`` has not said no)."""
+        return all(self._find(word, going_on) for word in self.search.model.debt)
+
+    def nearest(self) -> tuple[int, list[int]]:
+        """Give the lowest level with a state on a fair cycle, and the places of its states on fair cycles; or -1."""
+        by_level: dict[int, list[int]] = {}
+        found = np.flatnonzero(self.hits)
+        block, within = np.divmod(found, kernel.BLOCK + 1)
+        worker = block % self.store.workers
+        number = block // self.store.workers * (kernel.BLOCK + 1) + within
+        depth = np.zeros(len(found), np.int64)
+        for each in range(self.store.workers):
+            begins = np.array([level[each] for level in self.search.levels])
+            mine = worker == each
+            depth[mine] = np.searchsorted(begins, number[mine], side="right") - 1
+        if not len(found):
+            return -1, []
+        nearest = int(depth.min())
+        by_level[nearest] = found[depth == nearest].tolist()
+        return nearest, by_level[nearest]
+
+    def _find(self, word: int, going_on: Callable[[], bool]) -> bool:
+        search, store = self.search, self.store
+        field = search.learnt.layout["word", word]
+        zero = search.learnt.values[word].known_number(0)
+        if not field.mask and zero == 0:
+            return True
+        debt = np.array([*field, zero], np.int64)
+        work = search.work[0]
+        room = len(work.told)
+        places = len(store.states) // store.words
+        order = np.zeros(places, np.int32)
+        low = np.zeros(places, np.int32)
+        frames = np.zeros((1 << 12, 3), np.int64)
+        kids = np.zeros(4 * room, np.int64)
+        members = np.zeros(1 << 12, np.int64)
+        walk = np.zeros(kernel.G_SIZE, np.int64)
+        ends = np.array(store.counts, np.int64)
+        around = np.zeros(room, np.int64)
+        tables = search.learnt.tables
+        while kernel.walk_cycles(
+            tables, work, store.states, store.table, debt, ends, order, low, frames, kids, members, walk, self.hits,
+            around, BUDGET,
+        ):  # fmt: skip
+            if walk[kernel.G_FRAMES] + 1 >= len(frames):
+                frames = np.concatenate([frames, np.zeros_like(frames)])
+            if walk[kernel.G_STACK] + 1 >= len(members):
+                members = np.concatenate([members, np.zeros_like(members)])
+            if walk[kernel.G_KIDS] + room >= len(kids):
+                kids = np.concatenate([kids, np.zeros_like(kids)])
+            if not going_on():
+                return False
+        return True

@@ -1,0 +1,426 @@
+"""A protocol function as blocks that can be left and entered again: its state is a block and a list of locals.
+
+CPython's frames cannot be copied, and a generator runs on only once; a search wants to go on from one state in many
+ways. So each function, in A-normal form, is cut after every call that may suspend (an operation that other threads can
+notice, a choice, or a function that reaches one). What is between two cuts is compiled as it stands and run by CPython;
+only the control flow around the cuts is this module's. A local that no later block reads is forgotten at the cut.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from hosts.language import LoaderError, bodies, parameters, walk, without_docstring
+from hosts.points import called
+from hosts.scope import PRIMITIVES
+
+ANSWER: Final = 0
+"""Where in a frame's locals arguments leave and a returned value waits; the function's own locals begin at 1."""
+RETURN: Final = -1
+_FRAME: Final = "_pirace_frame"
+_HIT: Final = "_pirace_hit"
+_TURN: Final = "_pirace_turn"
+LONGEST_LOOP: Final = 300_000
+"""Turns of loops from one operation to the next; more is a loop that never ends."""
+
+Code = Callable[[list[Any]], int]
+"""Runs one block over a frame's locals. Gives the next block, or RETURN, or ``-2 - s`` for the call of site ``s``."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that may suspend: what is called, the local that takes its value (or ANSWER), where to go on."""
+
+    name: str
+    target: int
+    after: int
+    line: int
+    text: str
+
+
+@dataclass
+class Flow:
+    """One function, cut into blocks."""
+
+    name: str
+    file: str
+    module: str
+    arguments: int
+    """The number of parameters, which are the first locals."""
+    defaults: tuple[Any, ...]
+    size: int
+    codes: list[Code] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    live: list[tuple[int, ...]] = field(default_factory=list)
+    """For each block the locals that it or a later one reads before they are assigned."""
+    live_in_call: list[tuple[int, ...]] = field(default_factory=list)
+    """For each call the locals that are read when it has returned, apart from the one that takes its value."""
+
+
+class Endless(LoaderError):  # noqa: N818 - what the thread is
+    """A thread's code runs on and on without doing anything."""
+
+
+class Lines:
+    """Which of the statements' lines have run: a number for each list of statements, set when it begins.
+
+    And how often a loop has gone round: one that does nothing that others notice would hold everything up.
+    """
+
+    def __init__(self) -> None:
+        self.turns = 0
+        """Of loops, since somebody put it back to 0."""
+        self.hit = bytearray()
+        self.spans: list[tuple[str, int, str]] = []
+        """For each number: file, line, function."""
+
+    def marked(self, tree: ast.FunctionDef, file: str) -> ast.FunctionDef:
+        """Give the function with a note at the beginning of each list of statements."""
+        new = copy.copy(tree)
+        new.body = self._block(without_docstring(tree) or [ast.copy_location(ast.Pass(), tree)], tree.name, file)
+        return new
+
+    def names(self) -> dict[str, Any]:
+        """Give what the marks refer to."""
+        return {_HIT: self.hit, _TURN: self.turn}
+
+    def turn(self, number: int) -> None:
+        """Count a turn of a loop."""
+        self.turns += 1
+        if self.turns > LONGEST_LOOP:
+            self.turns = 0
+            file, line, function = self.spans[number]
+            raise Endless(file, line, f"{function} does not come to an end")
+
+    def _block(self, statements: list[ast.stmt], function: str, file: str, *, loop: bool = False) -> list[ast.stmt]:
+        number = len(self.spans)
+        self.spans.append((file, statements[0].lineno, function))
+        self.hit.append(0)
+        out: list[ast.stmt] = [_parsed(f"{_HIT}[{number}] = 1", statements[0])]
+        if loop:
+            out.append(_parsed(f"{_TURN}({number})", statements[0]))
+        for statement in statements:
+            new = copy.copy(statement)
+            match new:
+                case ast.If() | ast.While() | ast.For():
+                    new.body = self._block(new.body, function, file, loop=not isinstance(new, ast.If))
+                    new.orelse = self._block(new.orelse, function, file) if new.orelse else []
+                case ast.Match():
+                    new.cases = [
+                        ast.match_case(case.pattern, case.guard, self._block(case.body, function, file))
+                        for case in new.cases
+                    ]
+            out.append(new)
+        return out
+
+
+def cut(
+    tree: ast.FunctionDef, file: str, module: str, suspends: Callable[[str], bool], namespace: dict[str, Any]
+) -> Flow:
+    """Cut a function, which is in A-normal form, into blocks that run in ``namespace``."""
+    return _Cutter(tree, file, module, suspends, namespace).flow
+
+
+class _Cutter:
+    """One function's pass: appends statements to the current block until something ends it."""
+
+    def __init__(
+        self,
+        tree: ast.FunctionDef,
+        file: str,
+        module: str,
+        suspends: Callable[[str], bool],
+        namespace: dict[str, Any],
+    ) -> None:
+        self.suspends = suspends
+        names = parameters(tree)
+        defaults = tuple(item.value for item in tree.args.defaults if isinstance(item, ast.Constant))
+        self.slots = {name: i + 1 for i, name in enumerate(names)}
+        for node in walk(*tree.body):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                self.slots.setdefault(node.id, len(self.slots) + 1)
+        self.flow = Flow(tree.name, file, module, len(names), defaults, len(self.slots) + 1)
+        self.blocks: list[list[ast.stmt]] = []
+        self.loops: list[tuple[int, int]] = []
+        """For the loops around: where ``continue`` and ``break`` go."""
+        self.bounds = 0
+        last = self.body(without_docstring(tree), self.new())
+        if last >= 0:
+            self.end(last, self.returned(None))
+        self.flow.live = live = self._liveness()
+        self.flow.live_in_call = [
+            tuple(slot for slot in live[call.after] if slot not in (call.target, ANSWER)) for call in self.flow.calls
+        ]
+        self.flow.codes = [self._compiled(i, file, namespace) for i in range(len(self.blocks))]
+
+    # --- blocks --------------------------------------------------------------------------------------------------
+
+    def new(self) -> int:
+        """Begin a block."""
+        self.blocks.append([])
+        return len(self.blocks) - 1
+
+    def end(self, block: int, *statements: ast.stmt) -> None:
+        """End a block by statements of which each way returns."""
+        self.blocks[block] += statements
+
+    def goto(self, block: int) -> ast.stmt:
+        """Give the statement that goes on at a block."""
+        return ast.Return(ast.Constant(block))
+
+    def returned(self, value: ast.expr | None) -> ast.stmt:
+        """Give the statement that returns from the function."""
+        keep = ast.Assign([_local(ANSWER, ast.Store())], value or ast.Constant(None))
+        return ast.If(ast.Constant(value=True), [keep, ast.Return(ast.Constant(RETURN))], [])
+
+    def body(self, statements: list[ast.stmt], block: int) -> int:
+        """Put statements behind a block; give the block that goes on behind them, or -1 if none does."""
+        for statement in statements:
+            block = self.statement(statement, block)
+            if block < 0:
+                return -1
+        return block
+
+    def statement(self, node: ast.stmt, block: int) -> int:  # noqa: PLR0911 - one for each kind
+        """Put a statement behind a block; as :meth:`body`."""
+        name = called(node)
+        if name and self.suspends(name):
+            return self.call(node, name, block)
+        match node:
+            case ast.Return(value=value):
+                self.end(block, self.returned(value))
+                return -1
+            case ast.Break():
+                self.end(block, self.goto(self.loops[-1][1]))
+                return -1
+            case ast.Continue():
+                self.end(block, self.goto(self.loops[-1][0]))
+                return -1
+            case ast.If() | ast.Match() if self.is_cut(node):
+                return self.branch(node, block)
+            case ast.While() if self.is_cut(node):
+                return self.loop(node, block)
+            case ast.For() if self.is_cut(node):
+                return self.counted(node, block)
+            case ast.AnnAssign(target=target, value=value):
+                if value is not None:
+                    self.blocks[block].append(
+                        ast.copy_location(ast.Assign([copy.deepcopy(target)], copy.deepcopy(value)), node)
+                    )
+                return block
+        self.blocks[block].append(copy.deepcopy(node))
+        return block
+
+    def is_cut(self, node: ast.stmt) -> bool:
+        """Tell whether a compound statement cannot run as a whole."""
+        own_loop = isinstance(node, ast.While | ast.For)
+        return any(_leaves(part, own_loop) or self.is_call(part) for body in bodies(node) for part in body)
+
+    def is_call(self, node: ast.stmt) -> bool:
+        """Tell whether a call that may suspend is in a statement."""
+        return any(
+            isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and self.suspends(part.func.id)
+            for part in walk(node)
+        )
+
+    def call(self, node: ast.stmt, name: str, block: int) -> int:
+        """End the block by a call that may suspend."""
+        if name == "interrupt_point" and self.blocks[block]:
+            start = self.new()  # an interrupt point is come back to, when a handler has run
+            self.end(block, self.goto(start))
+            block = start
+        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign | ast.Expr) else None
+        assert isinstance(value, ast.Call)  # noqa: S101 - hosts.points.called says so
+        target = ANSWER
+        several = isinstance(node, ast.Assign) and (len(node.targets) > 1 or isinstance(node.targets[0], ast.Tuple))
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and not several:
+            target = self.slots[node.targets[0].id]
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            target = self.slots[node.target.id]
+        after = self.new()
+        if isinstance(node, ast.Assign) and several:
+            self.blocks[after].append(ast.Assign(copy.deepcopy(node.targets), _local(ANSWER, ast.Load())))
+        self.flow.calls.append(Call(name, target, after, node.lineno, _text(value)))
+        keep = ast.Assign([_local(ANSWER, ast.Store())], copy.deepcopy(_arguments(name, value)))
+        self.end(block, keep, ast.Return(ast.Constant(-1 - len(self.flow.calls))))
+        return after
+
+    def branch(self, node: ast.If | ast.Match, block: int) -> int:
+        """End the block by a choice between lists of statements."""
+        after = self.new()
+        new = copy.copy(node)
+        if isinstance(node, ast.If) and isinstance(new, ast.If):
+            new.body, new.orelse = self.arm(node.body, after), self.arm(node.orelse, after)
+        elif isinstance(node, ast.Match) and isinstance(new, ast.Match):
+            new.cases = [ast.match_case(case.pattern, case.guard, self.arm(case.body, after)) for case in node.cases]
+        self.end(block, new, self.goto(after))
+        return after
+
+    def arm(self, statements: list[ast.stmt], after: int) -> list[ast.stmt]:
+        """Put statements into blocks of their own; give the statement that goes there."""
+        if not statements:
+            return [self.goto(after)]
+        start = self.new()
+        end = self.body(statements, start)
+        if end >= 0:
+            self.end(end, self.goto(after))
+        return [self.goto(start)]
+
+    def loop(self, node: ast.While, block: int) -> int:
+        """Cut a loop: its test begins a block."""
+        head, start, after = self.new(), self.new(), self.new()
+        self.end(block, self.goto(head))
+        self.end(head, ast.If(copy.deepcopy(node.test), [self.goto(start)], []), self.goto(after))
+        self.loops.append((head, after))
+        end = self.body(node.body, start)
+        self.loops.pop()
+        if end >= 0:
+            self.end(end, self.goto(head))
+        return after
+
+    def counted(self, node: ast.For, block: int) -> int:
+        """Cut a loop over a range: the rest of the range becomes locals of its own."""
+        assert isinstance(node.iter, ast.Call)  # noqa: S101 - hosts.language says so
+        assert isinstance(node.target, ast.Name)  # noqa: S101
+        self.bounds += 1
+        at, stop, by = (self.made_up(f"_range{self.bounds}_{part}") for part in ("at", "stop", "by"))
+        head, start, step, after = self.new(), self.new(), self.new(), self.new()
+        counted = ast.unparse(node.iter)
+        self.end(block, _parsed(f"{at} = ({counted}).start; {stop} = ({counted}).stop; {by} = ({counted}).step", node))
+        self.end(block, self.goto(head))
+        more = _parsed(f"{at} < {stop} if {by} > 0 else {at} > {stop}", node)
+        assert isinstance(more, ast.Expr)  # noqa: S101
+        self.end(head, ast.If(more.value, [self.goto(start)], []), self.goto(after))
+        self.blocks[start].append(_parsed(f"{node.target.id} = {at}", node))
+        self.loops.append((step, after))
+        end = self.body(node.body, start)
+        self.loops.pop()
+        if end >= 0:
+            self.end(end, self.goto(step))
+        self.end(step, _parsed(f"{at} = {at} + {by}", node), self.goto(head))
+        return after
+
+    def made_up(self, name: str) -> str:
+        """Add a local."""
+        self.slots[name] = self.flow.size
+        self.flow.size += 1
+        return name
+
+    # --- code ----------------------------------------------------------------------------------------------------
+
+    def _compiled(self, number: int, file: str, namespace: dict[str, Any]) -> Code:
+        name = f"{self.flow.name}_{number}"
+        function = _parsed(f"def {name}({_FRAME}): pass", self.blocks[number][0])
+        assert isinstance(function, ast.FunctionDef)  # noqa: S101
+        function.body = [_Slots(self.slots).visit(copy.deepcopy(node)) for node in self.blocks[number]]
+        module = ast.fix_missing_locations(ast.Module([function], []))
+        made: dict[str, Any] = {}
+        exec(compile(module, file, "exec"), namespace, made)  # noqa: S102 - see the module
+        code: Code = made[name]
+        return code
+
+    def _liveness(self) -> list[tuple[int, ...]]:
+        """Find for each block the locals that are read from there on, backwards until nothing changes."""
+        uses, kills, following = zip(*(self._flows(block) for block in self.blocks), strict=True)
+        live: list[set[int]] = [set() for _ in self.blocks]
+        changed = True
+        while changed:
+            changed = False
+            for i in reversed(range(len(live))):
+                after: set[int] = set().union(*(live[each] for each in following[i]))
+                new = uses[i] | (after - kills[i])
+                changed = changed or new != live[i]
+                live[i] = new
+        return [tuple(sorted(each)) for each in live]
+
+    def _flows(self, block: list[ast.stmt]) -> tuple[set[int], set[int], set[int]]:
+        """Give what a block reads before it assigns it, what it surely assigns, and where it goes on."""
+        uses: set[int] = set()
+        kills: set[int] = set()
+        following: set[int] = set()
+        for statement in block:
+            for node in walk(statement):
+                if isinstance(node, ast.Name) and node.id in self.slots and isinstance(node.ctx, ast.Load):
+                    uses |= {self.slots[node.id]} - kills
+                elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+                    uses |= {self.slots[node.target.id]} - kills
+                elif isinstance(node, ast.Return) and isinstance(node.value, ast.Constant | ast.UnaryOp):
+                    following |= self._targets(ast.literal_eval(node.value))
+            if isinstance(statement, ast.Assign | ast.AnnAssign):
+                kills |= {
+                    self.slots[part.id]
+                    for part in walk(statement)
+                    if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+                }
+        return uses, kills, following
+
+    def _targets(self, code: int) -> set[int]:
+        if code >= 0:
+            return {code}
+        return set() if code == RETURN else {self.flow.calls[-2 - code].after}
+
+
+class _Slots(ast.NodeTransformer):
+    """Turns names of locals into places in the frame, which have no annotations."""
+
+    def __init__(self, slots: Mapping[str, int]) -> None:
+        self.slots = slots
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        """Turn one name."""
+        return ast.copy_location(_local(self.slots[node.id], node.ctx), node) if node.id in self.slots else node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        """Turn an assignment to an annotated local into a plain one, the mere annotation into nothing."""
+        plain = ast.Assign([node.target], node.value) if node.value is not None else ast.Pass()
+        return self.generic_visit(ast.copy_location(plain, node))
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Leave the name of what is called alone."""
+        node.args = [self.visit(argument) for argument in node.args]
+        node.keywords = [self.visit(keyword) for keyword in node.keywords]
+        return node
+
+
+def _local(slot: int, context: ast.expr_context) -> ast.expr:
+    return ast.Subscript(ast.Name(_FRAME, ast.Load()), ast.Constant(slot), context)
+
+
+def _arguments(name: str, call: ast.Call) -> ast.expr:
+    """Give the expression of a call's arguments: a tuple, in order if a primitive is called.
+
+    The keywords of another function stand behind it as a second one, if there are any.
+    """
+    if not call.keywords:
+        return ast.Tuple(list(call.args), ast.Load())
+    words = {str(word.arg): word.value for word in call.keywords}
+    if name in PRIMITIVES:
+        bound = inspect.signature(PRIMITIVES[name]).bind(*call.args, **words)
+        return ast.Tuple(list(bound.args), ast.Load())
+    keywords = ast.Dict([ast.Constant(word) for word in words], list(words.values()))
+    return ast.Tuple([ast.Tuple(list(call.args), ast.Load()), keywords], ast.Load())
+
+
+def _leaves(statement: ast.stmt, own_loop: bool) -> bool:  # noqa: FBT001
+    """Tell whether a statement returns from the function, or leaves a loop that stands around the statement given."""
+    if isinstance(statement, ast.Return):
+        return True
+    if isinstance(statement, ast.Break | ast.Continue):
+        return not own_loop
+    inside = own_loop or isinstance(statement, ast.While | ast.For)
+    return any(_leaves(part, inside) for body in bodies(statement) for part in body)
+
+
+def _text(call: ast.Call) -> str:
+    return ast.unparse(call)
+
+
+def _parsed(text: str, like: ast.AST) -> ast.stmt:
+    statements = ast.parse(text).body
+    statement = statements[0] if len(statements) == 1 else ast.If(ast.Constant(value=True), statements, [])
+    return ast.fix_missing_locations(ast.copy_location(statement, like))

@@ -1,0 +1,114 @@
+"""What the explorer keeps of the instruments' words, which on other hosts are counters that only grow.
+
+Kept as they are they would make every history a state of its own. Each group of them decides something only through a
+difference; that is what is kept:
+
+- counters, windows and records decide nothing: reading one gives 0, writing one is an event on the way.
+- *inside* and *processing* marks: whether they are odd (a step is atomic, so that nobody sees a mark change twice).
+- a mailbox and the number last read from it: whether they differ.
+- accepted, self-sent, delivered and merged of one vector: their balance, kept negated in ``delivered``.
+- the generation of ON with all that has been noted of it: whether the note is about the present generation.
+
+Without folding (``--no-fold``) all are kept as they are, which ends only if every thread does.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from emu.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
+from emu.machine import MAX_NESTING, MAX_PCPUS, Machine
+from emu.memory import WORD_BYTES, Word
+from emu.vectors import SLOTS
+
+
+class Role(enum.IntEnum):
+    """What becomes of a word."""
+
+    PLAIN = 0
+    COUNTER = 1
+    WINDOW = 2
+    RECORD = 3
+    PARITY = 4
+    MAIL = 5
+    ACKNOWLEDGED = 6
+    DEBIT = 7
+    """Reads as 0; a number written is taken from ``other``."""
+    CREDIT = 8
+    """Reads as 0; a number written is added to ``other``."""
+    GENERATION = 9
+    NOTE = 10
+    """A note of a generation: 1 if it is about the present one, else 0."""
+    UNTOLD = 11
+    """As a note, one higher: 2 or 0."""
+
+
+class Folded(NamedTuple):
+    """A word's role, and what it needs: the number of a window, check or family, the word that is used instead."""
+
+    role: Role
+    number: int = 0
+    other: int = 0
+
+
+_PLAIN = Folded(Role.PLAIN)
+
+
+@dataclass
+class Folding:
+    """The roles of all words of a machine with some pCPUs and vCPUs."""
+
+    roles: dict[int, Folded]
+    inside: dict[int, int]
+    """The *inside* mark of each pCPU, by address."""
+    families: list[list[int]]
+    """For each vCPU the words that hold notes of its generation of ON."""
+
+    def of(self, word: int) -> Folded:
+        """Give a word's role."""
+        return self.roles.get(word, _PLAIN)
+
+
+def folding(machine: Machine, pcpus: int, vcpus: int, *, fold: bool) -> Folding:
+    """Find out the roles."""
+    made = Folding({}, {}, [])
+    for i in range(pcpus):
+        pcpu = machine.pcpus[i]
+        made.inside[pcpu.marks.inside] = i
+        _all(made, pcpu.counters[0], len(COUNTERS), Folded(Role.COUNTER))
+        made.roles[pcpu.sightings] = Folded(Role.COUNTER)
+        for number in range(len(WINDOWS)):
+            made.roles[pcpu.windows[number]] = Folded(Role.WINDOW, number)
+        for check in range(len(CHECKS)):
+            _all(made, pcpu.records[check * RECORD_WORDS], RECORD_WORDS, Folded(Role.COUNTER))
+            made.roles[pcpu.records[check * RECORD_WORDS]] = Folded(Role.RECORD, check)
+            made.roles[pcpu.records[check * RECORD_WORDS + 1]] = Folded(Role.RECORD, -1)
+        if fold:
+            made.roles[pcpu.marks.inside] = made.roles[pcpu.irq.processing] = Folded(Role.PARITY)
+    for v in range(vcpus):
+        vcpu = machine.vcpus[v]
+        made.families.append([])
+        if not fold:
+            continue
+        made.roles[vcpu.pi_desc.software[0]] = Folded(Role.GENERATION, v)
+        for i in range(pcpus):
+            made.roles[vcpu.untold[i]] = Folded(Role.UNTOLD, v)
+            notes = [vcpu.seen_generation[i * MAX_NESTING + depth] for depth in range(MAX_NESTING)]
+            made.roles |= dict.fromkeys(notes, Folded(Role.NOTE, v))
+            made.families[v] += [vcpu.untold[i], *notes]
+        for slot in range(SLOTS):
+            balance = vcpu.delivered[slot]
+            made.roles[vcpu.merged[slot]] = Folded(Role.CREDIT, 0, balance)
+            made.roles[vcpu.self_ipis[slot]] = Folded(Role.DEBIT, 0, balance)
+            for i in range(pcpus):
+                made.roles[machine.pcpus[i].accepted[v * SLOTS + slot]] = Folded(Role.DEBIT, 0, balance)
+                box = slot * MAX_PCPUS + i
+                made.roles[vcpu.mail[box]] = Folded(Role.MAIL)
+                made.roles[vcpu.acknowledged[box]] = Folded(Role.ACKNOWLEDGED, 0, vcpu.mail[box])
+    return made
+
+
+def _all(made: Folding, first: Word, count: int, role: Folded) -> None:
+    made.roles |= dict.fromkeys(range(first, first + count * WORD_BYTES, WORD_BYTES), role)

@@ -1,0 +1,101 @@
+"""Accesses that follow each other in the source and could change places: what a compiler might do, or a rewrite.
+
+An access is a primitive, or a call of a function that comes to one access and no more (``pi_clear_on``). A pair is an
+access and what follows or precedes it: another access, or a call that does nothing but access words and send
+(``kvm_apic_update_irr``). Between the two there are at most interrupt points and compiler barriers, which is what a
+swap ignores. No pair are two accesses of which one needs the other's result, nor two of one word.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from hosts.language import walk
+from hosts.points import called
+from hosts.scope import calls
+
+ACCESSES: Final = frozenset(
+    {
+        *("READ_ONCE", "WRITE_ONCE", "smp_load_acquire", "smp_store_release", "xchg", "cmpxchg", "send_IPI"),
+        *("test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit", "atomic_inc"),
+    }
+)
+BETWEEN: Final = frozenset({"smp_wmb", "smp_rmb"})
+_OTHERWISE: Final = frozenset(
+    {
+        *("apic_pending", "apic_ack", "wait_for_interrupt", "choose", "one_in", "deadline_passed", "run_goes_on"),
+        *("open_turn", "next_turn", "say_silent", "all_silent", "ipis_in_flight"),
+        *("local_irq_enable", "local_irq_disable"),
+    }
+)
+"""What is no access: a function that comes to one of these is not moved."""
+
+Unit = Sequence[int]
+"""Places of statements that belong together: a call with the interrupt point before it."""
+
+
+class Pairs:
+    """Finds them in a program's functions."""
+
+    def __init__(self, trees: Mapping[str, ast.FunctionDef]) -> None:
+        self.trees = trees
+        self._counts: dict[str, int] = dict.fromkeys(ACCESSES, 1) | dict.fromkeys(_OTHERWISE, -1)
+
+    def of(self, statements: Sequence[ast.stmt]) -> Iterator[tuple[Unit, Unit]]:
+        """Give the pairs of one list of statements, each as the places of what changes places."""
+        last: list[int] = []
+        point: list[int] = []
+        for i, statement in enumerate(statements):
+            name = called(statement)
+            if name == "interrupt_point":
+                point = [i]
+                continue
+            if name in BETWEEN:
+                continue
+            unit = [*point, i] if self.count(name) > 0 else []
+            point = []
+            if last and unit and self._may_change(statements[last[-1]], statement):
+                yield last, unit
+            last = unit
+
+    def count(self, name: str) -> int:
+        """Count the accesses that a call comes to: 0 for none, 2 for several, -1 if it does something else too."""
+        if name not in self._counts:
+            tree = self.trees.get(name)
+            self._counts[name] = 0
+            self._counts[name] = self._count_in(tree) if tree is not None else 0
+        return self._counts[name]
+
+    def _count_in(self, tree: ast.FunctionDef) -> int:
+        if any(self.count(name) < 0 for name in calls(tree)):
+            return -1
+        each = [
+            self.count(node.func.id)
+            for node in walk(*tree.body)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        ]
+        loops = any(isinstance(node, ast.While | ast.For) for node in walk(*tree.body))
+        return min(sum(each) * (2 if loops else 1), 2)
+
+    def _may_change(self, a: ast.stmt, b: ast.stmt) -> bool:
+        if self.count(called(a)) > 1 and self.count(called(b)) > 1:
+            return False
+        if _names(a, ast.Store) & (_names(b, ast.Load) | _names(b, ast.Store)):
+            return False
+        if _names(b, ast.Store) & _names(a, ast.Load):
+            return False
+        return not (called(a) in ACCESSES and called(b) in ACCESSES and _word(a) == _word(b))
+
+
+def _names(statement: ast.stmt, context: type[ast.expr_context]) -> set[str]:
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
+
+
+def _word(statement: ast.stmt) -> str:
+    """Give the word of an access as it is written."""
+    value = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr) else None
+    assert isinstance(value, ast.Call)  # noqa: S101 - hosts.points.called says so
+    bits = called(statement) in ("test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit")
+    return ast.unparse(value.args[1 if bits else 0]) if len(value.args) > bits else ""

@@ -1,0 +1,167 @@
+"""How much is explored: what the other pCPUs do, each its own list of acts, and what the guest may do.
+
+Written as ``post:34 post:f6 | post:35 | device | kick | guest=cpuid,hlt,timer | timers=1``: a column for each pCPU, its
+acts in order. The guest draws from its menu as often as it likes: nothing bounds the number of its exits and halts,
+only that of the timers and IPIs to other vCPUs that it starts.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from emu.guest import GUEST_ARM_LATER, GUEST_ARM_NOW, GUEST_CPUID, GUEST_HLT, GUEST_ICR, GUEST_NOTHING, GUEST_SELF_IPI
+from emu.scenarios import Scenario
+from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST, slot_of, vector_of
+
+DEFAULT: Final = "post:34 post:34 | post:35 | device | kick"
+"""Two remote posts from one pCPU and one from another, one device interrupt on the target's own pCPU, one kick."""
+
+ACTS: Final = {
+    "timer-fastpath": "",
+    "tscdeadline-immed": "",
+    "timer-slowpath": "",
+    "remote-post": "post:34 post:34 | post:35 | handlers=slow",
+    "self-vs-remote": "post:34 | post:35",
+    "device-irq": "device device",
+    "halt-wake": "post:34 post:34 | post:35",
+    "kick": "post:34 kick | kick",
+    "all-to-all": "",
+}
+"""What is explored of a scenario if nobody says how much."""
+
+_ITEMS: Final = {
+    "cpuid": GUEST_CPUID,
+    "hlt": GUEST_HLT,
+    "now": GUEST_ARM_NOW,
+    "timer": GUEST_ARM_LATER,
+    "self": GUEST_SELF_IPI,
+    "icr": GUEST_ICR,
+}
+_ACT: Final = re.compile(r"(post):([0-9a-f]{2})(?:@([01]))?|(device|kick)(?:@([01]))?")
+_POSTED: Final = {f"{vector_of(slot):02x}": slot for slot in range(SLOT_POST, SLOT_POST + POST_SLOTS)}
+
+
+class ScopeError(Exception):
+    """A scope that cannot be understood; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is explored."""
+
+    acts: tuple[tuple[str, ...], ...]
+    """For each pCPU that runs no vCPU its acts."""
+    guest: tuple[int, ...]
+    """The guest's menu."""
+    timers: int = 1
+    """Timers and IPIs to other vCPUs that a guest starts at most."""
+    slow_handlers: bool = False
+    """The guest's handlers may put their EOI off for as long as they like."""
+    vcpus: int = 1
+    slow_timer: bool = False
+
+    @property
+    def pcpus(self) -> int:
+        """How many pCPUs there are."""
+        return self.vcpus + len(self.acts)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the threads are called."""
+        return tuple(f"vCPU {i}" for i in range(self.vcpus)) + tuple(" ".join(acts) for acts in self.acts)
+
+    def __str__(self) -> str:
+        """Write it as one would type it."""
+        menu = ",".join(name for name, item in _ITEMS.items() if item in self.guest)
+        return " | ".join(
+            (
+                *(" ".join(acts) for acts in self.acts),
+                f"guest={menu}",
+                f"timers={self.timers}",
+                *(["handlers=slow"] if self.slow_handlers else []),
+            )
+        )
+
+    def without(self, left_out: frozenset[int]) -> Scope:
+        """Give the scope without some of the pCPUs that run no vCPU."""
+        acts = tuple(each for i, each in enumerate(self.acts) if i not in left_out)
+        return Scope(acts, self.guest, self.timers, self.slow_handlers, self.vcpus, self.slow_timer)
+
+
+def scope_of(scenario: Scenario | None, text: str | None = None) -> Scope:
+    """Give what is explored of a scenario, or with ``text`` what the user asked for; ScopeError."""
+    wanted = text if text is not None else (ACTS[scenario.name] if scenario is not None else DEFAULT)
+    columns = [column.split() for column in wanted.split("|")]
+    settings = dict(act.split("=", 1) for column in columns for act in column if "=" in act)
+    acts = tuple(tuple(act for act in column if "=" not in act) for column in columns)
+    for act in (act for column in acts for act in column):
+        _check(act)
+    guest, timers = settings.pop("guest", None), settings.pop("timers", "1")
+    handlers = settings.pop("handlers", "prompt")
+    if settings or not timers.isdecimal() or handlers not in ("prompt", "slow"):
+        raise ScopeError(f"{wanted}: what is set is guest=ITEM,..., timers=NUMBER or handlers=prompt|slow")
+    menu = _menu(guest) if guest else _scenario_menu(scenario)
+    both = scenario is not None and scenario.every_pcpu_runs_a_vcpu
+    slow = scenario is not None and scenario.slow_timer
+    return Scope(
+        tuple(column for column in acts if column), menu, int(timers), handlers == "slow", 2 if both else 1, slow
+    )
+
+
+def _check(act: str) -> None:
+    match = _ACT.fullmatch(act)
+    if match is None:
+        raise ScopeError(f"{act}: an act is post:VECTOR, device or kick, at another vCPU with @1 behind it")
+    if match[1] and match[2] not in _POSTED:
+        raise ScopeError(f"{act}: the vectors that pCPUs post are {', '.join(_POSTED)}")
+
+
+def _menu(text: str) -> tuple[int, ...]:
+    unknown = [name for name in text.split(",") if name not in _ITEMS]
+    if unknown:
+        raise ScopeError(f"guest={text}: {unknown[0]} is none of {', '.join(_ITEMS)}")
+    return tuple(_ITEMS[name] for name in text.split(","))
+
+
+def _scenario_menu(scenario: Scenario | None) -> tuple[int, ...]:
+    """Give the items of a scenario's menu, each once; a deadline ahead may pass at once, so it covers one behind."""
+    if scenario is None:
+        return (GUEST_CPUID, GUEST_HLT, GUEST_ARM_LATER)
+    items = dict.fromkeys(item for item in scenario.guest_menu if item != GUEST_NOTHING)
+    if GUEST_ARM_LATER in items:
+        items.pop(GUEST_ARM_NOW, None)
+    return tuple(items)
+
+
+def drivers(scope: Scope) -> dict[str, ast.FunctionDef]:
+    """Write what each thread calls, as functions ``thread_0`` ..."""
+    return {name: _function(text) for name, text in driver_sources(scope).items()}
+
+
+def driver_sources(scope: Scope) -> dict[str, str]:
+    """Write what each thread calls, as source."""
+    made = {f"thread_{i}": f"    kvm_arch_vcpu_ioctl_run(machine().vcpus[{i}])" for i in range(scope.vcpus)}
+    for i, acts in enumerate(scope.acts, scope.vcpus):
+        lines = ["local_irq_enable()", *(_called(act) for act in acts), "say_silent()"]
+        made[f"thread_{i}"] = "\n".join(f"    {line}" for line in lines)
+    return {name: f"def {name}():\n{body}\n" for name, body in made.items()}
+
+
+def _called(act: str) -> str:
+    match = _ACT.fullmatch(act)
+    assert match is not None  # noqa: S101 - checked when the scope was read
+    target = match[3] or match[5] or "0"
+    if match[1]:
+        return f"post(machine().vcpus[{target}], {slot_of(int(match[2], 16))})"
+    if match[4] == "device":
+        return f"apic_send_IPI({target}, {DEVICE_VECTOR})"
+    return f"request(machine().vcpus[{target}])"
+
+
+def _function(text: str) -> ast.FunctionDef:
+    function = ast.parse(text).body[0]
+    assert isinstance(function, ast.FunctionDef)  # noqa: S101 - made above
+    return function

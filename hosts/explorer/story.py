@@ -1,0 +1,174 @@
+"""A witness for a person: a column for each pCPU, a row for each thing that happens, what can be seen beside it.
+
+Everything printed is in the witness: its ``states`` hold, for each step, what a reader sees of it (``acts``) and of the
+machine after it. Rows are numbered as the witness's steps are; what a thread does by itself behind a step's operation
+is numbered 7.1, 7.2. Steps in which nothing visible happens have no row.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from hosts.explorer.story_acts import Act, View
+from hosts.explorer.story_words import operation_text, state_text
+from hosts.explorer.witness import Witness
+
+WIDTH: Final = 132
+_NUMBER: Final = 5
+_STATE: Final = (20, 38)
+_WHERE: Final = (20, 40)
+_ENDS: Final = (30, 32)
+"""Widths of state and place that are gone down to before threads' columns get very narrow."""
+_GAP: Final = "  "
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the table, before it is drawn."""
+
+    number: str
+    act: Act
+    view: View
+    """What is seen after it."""
+    before: View
+
+
+def rows_of(witness: Witness) -> list[Line]:
+    """Give the rows of a witness."""
+    found = []
+    before: View = witness.states[0]["view"]
+    for number, state in enumerate(witness.states[1:], 1):
+        for told in state["acts"]:
+            data = dict(told)
+            part, view = data.pop("part"), data.pop("view")
+            found.append(Line(label(number, part), Act(**data), view, before))
+            before = view
+        before = state["view"]
+    return found
+
+
+def label(step: int, part: int) -> str:
+    """Number a row."""
+    return f"{step}.{part}" if part else str(step)
+
+
+def story_lines(witness: Witness, width: int = WIDTH) -> Iterator[str]:
+    """Print a witness: what it is, the table, and who owed what to whom."""
+    rows = rows_of(witness)
+    yield from _heading(witness)
+    yield ""
+    yield from _Table(witness, rows, width).lines()
+    yield ""
+    kept = re.sub(r"(step|vCPU|pCPU|->) (?=\w)", "\\1\N{NO-BREAK SPACE}", witness.story)
+    for line in textwrap.wrap(kept, min(width, 110), break_long_words=False, break_on_hyphens=False):
+        yield line.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def _heading(witness: Witness) -> Iterator[str]:
+    mutated = f" + {witness.mutation}" if witness.mutation else ""
+    what = witness.check + (f" about vector {witness.vector:02x}" if witness.vector >= 0 else "")
+    yield f"{witness.scenario} x {witness.policy}{mutated}: {what} in {len(witness.steps)} steps"
+    memory = f"x86-TSO, store buffers of {witness.buffer}" if witness.model == "tso" else "sequential consistency"
+    overtake = ", IPIs may overtake the buffer" if witness.overtake else ""
+    yield f"scope {witness.scope}; {memory}{overtake}"
+
+
+class _Table:
+    """Draws the rows. Only threads that do something have a column."""
+
+    def __init__(self, witness: Witness, rows: Sequence[Line], width: int) -> None:
+        self.witness, self.rows = witness, rows
+        self.vcpus = len(witness.states[0]["view"]["vcpus"])
+        acting = {row.act.thread for row in rows}
+        self.threads = [i for i in range(len(witness.threads)) if i in acting]
+        self.idle = [name for i, name in enumerate(witness.threads) if i not in acting]
+        self.where = _longest((_place(row.act) for row in rows), *_WHERE)
+        self.state = _longest((state_text(row.view, witness.threads) for row in rows), *_STATE)
+        self.columns = {thread: self._wanted(thread) for thread in self.threads}
+        self._fit(width)
+
+    def _wanted(self, thread: int) -> int:
+        """Give the width of what a thread does, unbroken."""
+        texts = [_doing(row, self.vcpus) for row in self.rows if row.act.thread == thread]
+        return max(map(len, [self._title(thread), *texts]))
+
+    def _fit(self, width: int) -> None:
+        """Take from the widest column until the table fits: those of the threads first, then the state, the place."""
+        for narrowest, state, where in ((18, *_ENDS), (14, _STATE[0], _ENDS[1]), (12, _STATE[0], _WHERE[0])):
+            while self._total() > width and max(self.columns.values(), default=0) > narrowest:
+                self.columns[max(self.columns, key=self.columns.__getitem__)] -= 1
+            excess = max(self._total() - width, 0)
+            self.state -= min(excess, max(self.state - state, 0))
+            excess = max(self._total() - width, 0)
+            self.where -= min(excess, max(self.where - where, 0))
+
+    def _total(self) -> int:
+        sizes = (_NUMBER, self.where, *self.columns.values(), self.state)
+        return sum(sizes) + len(_GAP) * (len(sizes) - 1)
+
+    def lines(self) -> Iterator[str]:
+        """Draw."""
+        start = state_text(self.witness.states[0]["view"], self.witness.threads)
+        titles = {thread: self._title(thread) for thread in self.threads}
+        yield from self._cells("step", "function, line", titles, "descriptor, mode, ... after it")
+        sizes = [_NUMBER, self.where, *self.columns.values(), self.state]
+        yield _GAP.join("-" * size for size in sizes)
+        yield from self._cells("", "", {}, start)
+        shown = start
+        for row in self.rows:
+            state = state_text(row.view, self.witness.threads)
+            does = {row.act.thread: _doing(row, self.vcpus)}
+            yield from self._cells(row.number, _place(row.act), does, state if state != shown else "")
+            shown = state
+        if self.idle:
+            yield f"(does nothing here: {', '.join(self.idle)})"
+
+    def _title(self, thread: int) -> str:
+        name = self.witness.threads[thread]
+        return name if thread < self.vcpus else f"pCPU {thread}: {name}"
+
+    def _cells(self, number: str, where: str, texts: dict[int, str], state: str) -> Iterator[str]:
+        columns = [
+            ([number], _NUMBER),
+            (_wrapped(where, self.where), self.where),
+            *((_wrapped(texts.get(thread, ""), size), size) for thread, size in self.columns.items()),
+            (_wrapped(state, self.state), self.state),
+        ]
+        for i in range(max(len(cell) for cell, _size in columns)):
+            parts = [(cell[i] if i < len(cell) else "").ljust(size) for cell, size in columns]
+            yield _GAP.join(parts).rstrip()
+
+
+def _longest(texts: Iterable[str], least: int, most: int) -> int:
+    return min(max(least, *(len(text) for text in texts), 0), most)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False) or [""]
+
+
+def _place(act: Act) -> str:
+    return f"{act.function} {act.file}:{act.line}" if act.function else ""
+
+
+def _doing(row: Line, vcpus: int) -> str:
+    return operation_text(row.act, vcpus) + _forwarded(row) + _buffered(row)
+
+
+def _forwarded(row: Line) -> str:
+    """Say of a load that the thread's own buffer answered it."""
+    if row.act.kind != "LOAD" or row.act.own:
+        return ""
+    waiting = [word for word, _value in row.before["buffers"][row.act.thread]]
+    return " (own buffer)" if row.act.word in waiting else ""
+
+
+def _buffered(row: Line) -> str:
+    """Say of a store that it waits."""
+    if row.act.kind != "STORE" or row.act.own:
+        return ""
+    return " (buffered)" if row.view["buffers"][row.act.thread] else ""

@@ -1,0 +1,48 @@
+"""A witness with its story: what a reader sees of each step, and who owed what to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from hosts.explorer.build import Builder
+from hosts.explorer.model import Model, Options
+from hosts.explorer.product import Move
+from hosts.explorer.search import Violation
+from hosts.explorer.story_acts import tell
+from hosts.explorer.story_facts import story_of
+from hosts.explorer.witness import Witness, make_witness
+
+
+def tell_witness(
+    builder: Builder,
+    model: Model,
+    options: Options,
+    moves: Sequence[Move],
+    violation: Violation,
+    *,
+    scenario: str,
+    policy: str,
+) -> Witness:
+    """Put together all that is known of the way to a violation, to be printed, saved and replayed."""
+    found = violation.sighting if violation.what == "sighting" else violation.what
+    witness, _states = make_witness(builder, model, options, moves, found, scenario=scenario, policy=policy)
+    start, told, views = tell(builder, model, options, moves)
+    seen: list[dict[str, Any]] = [{"view": dict(start), "acts": []}]
+    for acts, view in zip(told, views, strict=True):
+        seen.append({"view": dict(view), "acts": [each.data() for each in acts]})
+    _end_at_sighting(seen)
+    witness = replace(witness, states=tuple(seen))
+    return replace(witness, story=story_of(witness, builder.mutation))
+
+
+def _end_at_sighting(seen: list[dict[str, Any]]) -> None:
+    """Leave out what the last step does behind the sighting: the instrument puts right what it has seen."""
+    acts = seen[-1]["acts"]
+    first = next((i for i, act in enumerate(acts) if act["kind"] == "sighting"), None)
+    if first is None:
+        return
+    before = acts[first - 1]["view"] if first else seen[-2]["view"]
+    more = next((i for i, act in enumerate(acts[first:], first) if act["kind"] != "sighting"), len(acts))
+    seen[-1] = {"view": before, "acts": [*acts[:first], *({**act, "view": before} for act in acts[first:more])]}

@@ -1,0 +1,558 @@
+"""What has been learnt of the threads, as arrays the compiled loops read: operations, edges, values by number.
+
+Every (thread, local state) is an *operation* with a number of its own. Each shared word has a dictionary of the values
+seen in it; an edge leads from an operation by the number of what was read (or 0, a choice, a yes or no) to the next one
+and to the number of the value left in the word. Nothing is asked of a thread twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from hosts.explorer import kernel
+from hosts.explorer.facts import Facts
+from hosts.explorer.model import Edge, Model, Options
+from hosts.explorer.ops import FENCELESS, LOCKED, Kind, Operation
+from hosts.explorer.packing import Layout, Name, TooWide, bits
+from hosts.explorer.product import NotTerminating, State, _modified, signed
+
+CODES: Final = {
+    Kind.END: kernel.END,
+    Kind.LOAD: kernel.READ,
+    Kind.PEEK: kernel.READ,
+    Kind.POKE: kernel.PUT,
+    Kind.TALLY: kernel.LOCKED,
+    Kind.FENCE: kernel.STEADY,
+    Kind.PAUSE: kernel.STEADY,
+    Kind.SEND: kernel.SEND,
+    Kind.POINT: kernel.POINT,
+    Kind.PENDING: kernel.PENDING,
+    Kind.ACK: kernel.ACK,
+    Kind.CHOOSE: kernel.CHOOSE,
+    Kind.RENEW: kernel.RENEW,
+    Kind.IN_FLIGHT: kernel.IN_FLIGHT,
+    Kind.QUIET: kernel.QUIET,
+} | dict.fromkeys(LOCKED, kernel.LOCKED)
+
+BY_VALUE: Final = LOCKED | {Kind.LOAD, Kind.PEEK, Kind.TALLY}
+"""Their edges are numbered by the value read."""
+SURE: Final = frozenset({Kind.POKE, Kind.RENEW, Kind.PAUSE})
+"""Done at once when a step comes to them: learnt without waiting for the wish."""
+
+
+class Relayout(Exception):  # noqa: N818 - a signal, not an error
+    """What has been learnt does not fit the layout (or an assumption of the reduction): start again."""
+
+
+class Values:
+    """The values seen in one word, by number; number 0 is the initial one."""
+
+    def __init__(self, initial: int, *, ghostly: bool) -> None:
+        """With ``ghostly``, each value comes with itself with bit 0 set."""
+        self.ghostly = ghostly
+        self.known: list[int] = []
+        self._number: dict[int, int] = {}
+        self.number(initial)
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+    def number(self, value: int) -> int:
+        """Give a value's number, a new one if it is new."""
+        value = signed(value)
+        if value not in self._number:
+            self._number[value] = len(self.known)
+            self.known.append(value)
+            if self.ghostly:
+                self.number(value | 1)
+        return self._number[value]
+
+    def known_number(self, value: int) -> int:
+        """Give a value's number, or -1."""
+        return self._number.get(signed(value), -1)
+
+
+class Learnt:
+    """Everything the loops need to know, and how it grows."""
+
+    def __init__(self, model: Model, options: Options) -> None:
+        self.model = model
+        self.options = options
+        self.behind = tuple(model.behind) or (-1,) * len(model.words)
+        self.facts = Facts(model, options)
+        self.values = [
+            Values(value, ghostly=owner >= 0) for value, owner in zip(model.initial, self.behind, strict=True)
+        ]
+        for word, value in [*((word, 1) for word in model.silent), *((w, 0) for group in model.renewed for w in group)]:
+            self.values[word].number(value)
+        self.owner: list[tuple[int, int]] = []
+        """By operation: thread and local state."""
+        self.operation: list[Operation] = []
+        self.number: list[dict[int, int]] = [{} for _ in model.threads]
+        """By thread: local state to operation."""
+        self.places: list[list[int]] = [[] for _ in model.threads]
+        """By thread: the operations in front of which a step has come to rest."""
+        self.stores: list[dict[tuple[int, int], int]] = [{} for _ in model.threads]
+        """By thread: (word, value's number) of stores that may wait, to a number from 1."""
+        self.slots: list[tuple[int, int]] = []
+        """Sorted (target, vector) of the IPIs that are ever sent."""
+        self.depths = [min(options.buffer, 2)] * len(model.threads)
+        """By thread: the entries there is room for."""
+        self.counts: dict[int, int] = {}
+        """By slot's (target * 256 + vector): the bits of its counter."""
+        self.notes: dict[tuple[int, int], int] = {(0, -1): 0}
+        self.on_word: list[list[int]] = [[] for _ in model.words]
+        self.row_room = [4] * len(model.words)
+        self.learnt = 0
+        """Edges asked for."""
+        self.layout = Layout({})
+        self._stale = True
+        self._ops: npt.NDArray[np.int32] = np.zeros((256, 8), np.int32)
+        self._resting: npt.NDArray[np.int32] = np.full(256, -1, np.int32)
+        self._edges: npt.NDArray[np.int64] = np.full(1024, kernel.UNKNOWN, np.int64)
+        self._edges_used = 0
+        self._notes: npt.NDArray[np.int64] = np.zeros((64, 2), np.int64)
+        self._ghost_base = [0] * len(model.words)
+        self._ghosts: npt.NDArray[np.int32] = np.zeros(1, np.int32)
+        self.tables = self._empty()
+        for thread in range(len(model.threads)):
+            self._rest(self._operation(thread, 0))
+
+    # --- learning ------------------------------------------------------------------------------------------------
+
+    def grant(self, kind: int, what: int, more: int) -> None:
+        """Learn what a wish asks for."""
+        if kind == kernel.W_EDGE:
+            self._learn(what, more)
+        elif kind == kernel.W_REST:
+            self._rest(what)
+        elif kind == kernel.W_FREE:
+            self._free(what)
+        elif kind == kernel.W_FLIGHT:
+            target, vector = self.slots[what]
+            self.counts[target * 256 + vector] = int(self.tables.slots[what, kernel.S_MASK]).bit_length() + 1
+            self._stale = True
+        elif kind == kernel.W_BUFFER:
+            depth = min(self.options.buffer, int(self._room(what)) + 1)
+            self._stale |= depth != self.depths[what]
+            self.depths[what] = depth
+        elif kind == kernel.W_LONG:
+            place = self.model.threads[self.owner[what][0]].place(self.operation[what].where)
+            raise NotTerminating(
+                f"{place.file}:{place.line}: {place.function} goes on for ever without letting others act"
+            )
+        elif kind == kernel.W_NOTHING:
+            raise ValueError(f"{self.model.names[self.owner[what][0]]} acknowledges an interrupt when none is pending")
+
+    def settled(self) -> None:
+        """Say so if what has been learnt since the layout was made does not fit it."""
+        if self._stale or self.facts.changed:
+            raise Relayout
+
+    def _room(self, thread: int) -> int:
+        entry = int(self.tables.threads[thread, kernel.T_EW])
+        return int(self.tables.threads[thread, kernel.T_TOP]) // entry + 1 if entry else 0
+
+    def _learn(self, number: int, index: int) -> None:
+        """Ask a thread for one edge, and for those that come right after for sure."""
+        while True:
+            at = int(self._ops[number, kernel.BASE]) + index
+            if self._edges[at] >= 0:
+                return
+            thread, local = self.owner[number]
+            operation = self.operation[number]
+            edge = self.step(number, self._answer(operation, index))
+            value = self._left(operation, index)
+            note = self._note(edge)
+            number = self._operation(thread, edge.local)
+            # The row may have moved while the values grew.
+            at = int(self._ops[self.number[thread][local], kernel.BASE]) + index
+            self._edges[at] = number | value << kernel.NEXT_BITS | note << kernel.NOTE_SHIFT
+            following = self.operation[number]
+            if edge.sighting >= 0 or following.scheduled or following.kind not in SURE:
+                return
+            index = 0
+
+    def step(self, number: int, answer: int) -> Edge:
+        """Ask a thread."""
+        self.learnt += 1
+        thread, local = self.owner[number]
+        return self.model.threads[thread].step(local, answer)
+
+    def _answer(self, operation: Operation, index: int) -> int:
+        if operation.kind == Kind.TALLY:
+            return 0
+        return self.values[operation.word].known[index] if operation.kind in BY_VALUE else index
+
+    def _left(self, operation: Operation, index: int) -> int:
+        """Give the number of the value that the operation leaves in its word."""
+        kind = operation.kind
+        if kind not in LOCKED and kind != Kind.TALLY:
+            return 0
+        old = self.values[operation.word].known[index]
+        new = signed(old + operation.a) if kind == Kind.TALLY else _modified(kind, old, operation.a, operation.b)
+        return self._value(operation.word, new)
+
+    def _note(self, edge: Edge) -> int:
+        key = (edge.windows, edge.sighting)
+        if key not in self.notes:
+            number = len(self.notes)
+            self.notes[key] = number
+            if number == len(self._notes):
+                self._notes = np.concatenate([self._notes, np.zeros_like(self._notes)])
+                self.tables = self.tables._replace(notes=self._notes)
+            self._notes[number] = (edge.windows, edge.sighting + 1)
+        return self.notes[key]
+
+    def _value(self, word: int, value: int) -> int:
+        values = self.values[word]
+        before = len(values)
+        number = values.number(value)
+        if len(values) > kernel.VALUE_MASK:
+            raise TooWide(f"more than {before} values of {self.model.words[word]}")
+        if len(values) != before:
+            self._grown(word, before)
+        return number
+
+    def _grown(self, word: int, before: int) -> None:
+        """Make room for the new values of a word."""
+        values = self.values[word]
+        mask = self.layout[("word", word)].mask
+        if len(values) - 1 > mask:
+            self._stale = True
+        elif values.ghostly:
+            for number in range(before, len(values)):
+                self._ghosts[self._ghost_base[word] + number] = values.known_number(values.known[number] | 1)
+        if len(values) > self.row_room[word]:
+            old = self.row_room[word]
+            self.row_room[word] = 1 << bits(len(values))
+            for number in self.on_word[word]:
+                base = int(self._ops[number, kernel.BASE])
+                new = self._row(self.row_room[word])
+                self._edges[new : new + old] = self._edges[base : base + old]
+                self._ops[number, kernel.BASE] = new
+
+    def _row(self, room: int) -> int:
+        """Give the start of a row of edges nobody knows yet."""
+        start = self._edges_used
+        self._edges_used += room
+        if self._edges_used > len(self._edges):
+            more = np.full(max(len(self._edges), room), kernel.UNKNOWN, np.int64)
+            self._edges = np.concatenate([self._edges, more])
+            self.tables = self.tables._replace(edges=self._edges)
+        return start
+
+    # --- operations ----------------------------------------------------------------------------------------------
+
+    def _operation(self, thread: int, local: int) -> int:
+        """Give the number of what a thread does in a local state."""
+        number = self.number[thread].get(local, -1)
+        if number >= 0:
+            return number
+        number = len(self.operation)
+        if number > kernel.NEXT_MASK:
+            raise TooWide(f"more than {number} local states")
+        operation = self.model.threads[thread].operation(local)
+        self.number[thread][local] = number
+        self.operation.append(operation)
+        self.owner.append((thread, local))
+        if number == len(self._ops):
+            self._ops = np.concatenate([self._ops, np.zeros_like(self._ops)])
+            self._resting = np.concatenate([self._resting, np.full_like(self._resting, -1)])
+            self.tables = self.tables._replace(operations=self._ops, resting=self._resting)
+        self.facts.add(thread, operation)
+        record = self._ops[number]
+        record[kernel.CODE] = self._code(operation)
+        record[kernel.WORD] = operation.word
+        record[kernel.BASE] = self._row(self._edges_of(operation))
+        if operation.kind in BY_VALUE:
+            self.on_word[operation.word].append(number)
+        self._constants(thread, operation)
+        self._place(number)
+        if operation.scheduled or operation.kind == Kind.END:
+            self._rest(number)
+        return number
+
+    def _code(self, operation: Operation) -> int:
+        kind = operation.kind
+        code = kernel.STORE if kind == Kind.STORE and self.options.buffer else CODES.get(kind, kernel.PUT)
+        flags = kernel.SCHEDULED if operation.scheduled else 0
+        if operation.drains or (kind == Kind.SEND and not self.options.overtake):
+            flags |= kernel.DRAINS
+        elif kind in LOCKED and operation.flags & FENCELESS:
+            flags |= kernel.OWN
+        if self._may_be_free(operation):
+            flags |= kernel.ASK
+        if self.options.fuse and not operation.scheduled and code in (kernel.READ, kernel.PUT):
+            flags |= kernel.PLAIN
+        return code | flags << 5
+
+    def _may_be_free(self, operation: Operation) -> bool:
+        if not (self.options.reduce and self.options.buffer and operation.kind in (Kind.STORE, Kind.FENCE)):
+            return False
+        return operation.scheduled or not self.options.fuse
+
+    def _edges_of(self, operation: Operation) -> int:
+        kind = operation.kind
+        if kind in BY_VALUE:
+            return self.row_room[operation.word]
+        if kind == Kind.CHOOSE:
+            return max(operation.a, 1)
+        if kind == Kind.ACK:
+            return max(len(self.model.vectors), 1)
+        return 2 if kind in (Kind.POINT, Kind.PENDING, Kind.IN_FLIGHT, Kind.QUIET) else 1
+
+    def _constants(self, thread: int, operation: Operation) -> None:
+        """Number what an operation brings with it."""
+        if operation.kind in (Kind.STORE, Kind.POKE):
+            value = self._value(operation.word, operation.a)
+            if operation.kind == Kind.STORE and self.options.buffer:
+                stores = self.stores[thread]
+                number = stores.setdefault((operation.word, value), len(stores) + 1)
+                self._stale |= number >= 1 << int(self.tables.threads[thread, kernel.T_EW])
+                if number < self.tables.pairs.shape[1]:
+                    self._pair(thread, operation.word, value, number)
+                else:
+                    self._stale = True
+        elif operation.kind == Kind.SEND and (operation.a, operation.b) not in self.slots:
+            self.slots = sorted([*self.slots, (operation.a, operation.b)])
+            self._stale = True
+        elif operation.kind == Kind.RENEW:
+            for word in self.model.renewed[operation.a]:
+                self._value(word, 0)
+
+    def _rest(self, number: int) -> None:
+        """Number the place in front of an operation as one where a step may end."""
+        if self._resting[number] >= 0:
+            return
+        thread, _ = self.owner[number]
+        places = self.places[thread]
+        self._resting[number] = len(places)
+        if len(places) <= self.layout[("local", thread)].mask and len(places) < self.tables.rest.shape[1]:
+            self.tables.rest[thread, len(places)] = number
+        else:
+            self._stale = True
+        places.append(number)
+
+    # --- the reduction -------------------------------------------------------------------------------------------
+
+    def _free(self, number: int) -> None:
+        """Work out whether an operation loses its scheduling point: all of its step must be unseen by the others."""
+        code = int(self._ops[number, kernel.CODE])
+        if code >> 5 & kernel.ASK:
+            free = all(self.facts.unseen(self.owner[number][0], each) for each in self._segment(number))
+            flags = code >> 5 & ~kernel.ASK | (kernel.FREE if free else 0)
+            self._ops[number, kernel.CODE] = code & 31 | flags << 5
+
+    def _segment(self, number: int) -> Iterator[Operation]:
+        """Give the operations that belong to one step, as long as each has one answer only."""
+        for _ in range(64):
+            operation = self.operation[number]
+            yield operation
+            if operation.kind not in SURE | {Kind.STORE, Kind.FENCE}:
+                return
+            if self._edges[int(self._ops[number, kernel.BASE])] < 0:
+                self._learn(number, 0)
+            edge = int(self._edges[int(self._ops[number, kernel.BASE])])
+            number = edge & kernel.NEXT_MASK
+            following = self.operation[number]
+            sighting = self._notes[edge >> kernel.NOTE_SHIFT, 1]
+            if sighting or following.scheduled or following.kind == Kind.END or not self.options.fuse:
+                return
+        yield Operation(Kind.QUIET)  # too long: leave it alone
+
+    # --- the layout ----------------------------------------------------------------------------------------------
+
+    def lay_out(self, *, generous: bool) -> None:
+        """Make the layout for what is known now."""
+        widths = self._widths(generous=generous)
+        growing = [name for kind in ("local", "word") for name in widths if name[0] == kind]
+        self.layout = Layout(widths, growing)
+        self.facts.settle()
+        self._stale = False
+        self.tables = self._arrays()
+        for number in range(len(self.operation)):
+            self._place(number)
+        used = self._ops[: len(self.operation), kernel.CODE]
+        for number in range(len(self.operation)):
+            if self._may_be_free(self.operation[number]):
+                used[number] = used[number] & 31 | (used[number] >> 5 & ~kernel.FREE | kernel.ASK) << 5
+        self._edges[self._edges == kernel.ASKED] = kernel.UNKNOWN
+
+    def tight_words(self) -> int:
+        """Give the packed words that a layout without headroom would take."""
+        return Layout(self._widths(generous=False)).words
+
+    def _widths(self, *, generous: bool) -> dict[Name, int]:
+        spare = int(generous)
+        widths: dict[Name, int] = {}
+        for word, values in enumerate(self.values):
+            constant = not self.facts.writers[word]
+            widths["word", word] = 0 if constant and len(values) == 1 else bits(len(values)) + spare
+        for thread, places in enumerate(self.places):
+            widths["local", thread] = bits(len(places)) + 1 + spare
+            stores = len(self.stores[thread])
+            entry = bits(stores + 1) + (spare if stores else 0)
+            widths["entry", thread] = 0
+            widths["buffer", thread] = entry * self.depths[thread]
+            widths["pending", thread] = sum(target == thread for target, _ in self.slots)
+        for number, (target, vector) in enumerate(self.slots):
+            widths["slot", number] = self.counts.get(target * 256 + vector, 1)
+        return widths
+
+    def state(self, packed: Sequence[int]) -> State:
+        """Unpack a state."""
+        layout = self.layout
+        threads = range(len(self.model.threads))
+        local = tuple(self.owner[self.places[t][layout["local", t].of(packed)]][1] for t in threads)
+        memory = tuple(values.known[layout["word", word].of(packed)] for word, values in enumerate(self.values))
+        buffers = tuple(tuple(self._waiting(t, layout["buffer", t].of(packed))) for t in threads)
+        flight: list[tuple[int, int]] = []
+        pending = [0] * len(threads)
+        bit = [0] * len(threads)
+        for number, (target, vector) in enumerate(self.slots):
+            flight += [(target, vector)] * layout["slot", number].of(packed)
+            pending[target] |= (layout["pending", target].of(packed) >> bit[target] & 1) << vector
+            bit[target] += 1
+        return State(local, memory, buffers, tuple(flight), tuple(pending))
+
+    def ended(self, thread: int) -> list[int]:
+        """Give the local fields that mean that a thread has ended."""
+        places = enumerate(self.places[thread])
+        return [number for number, each in places if self.operation[each].kind == Kind.END]
+
+    def _waiting(self, thread: int, buffer: int) -> Iterator[tuple[int, int]]:
+        known = list(self.stores[thread])
+        entry = self._entry(thread)
+        while buffer:
+            word, value = known[(buffer & (1 << entry) - 1) - 1]
+            yield word, self.values[word].known[value]
+            buffer >>= entry
+
+    def _empty(self) -> kernel.Tables:
+        threads = len(self.model.threads)
+        return kernel.Tables(
+            header=np.zeros(kernel.H_SIZE, np.int64),
+            threads=np.zeros((threads, kernel.T_SIZE), np.int64),
+            slots=np.zeros((1, kernel.S_SIZE), np.int64),
+            rows=np.zeros((1, kernel.R_SIZE), np.int64),
+            pairs=np.zeros((threads, 1, kernel.P_SIZE), np.int64),
+            operations=self._ops,
+            rest=np.zeros((threads, 1), np.int32),
+            resting=self._resting,
+            edges=self._edges,
+            ghosts=self._ghosts,
+            notes=self._notes,
+        )
+
+    def _arrays(self) -> kernel.Tables:
+        """Write the layout down for the loops."""
+        layout = self.layout
+        tables = self._empty()
+        rows: list[tuple[int, ...]] = []
+        ghosts: list[int] = []
+        for word, values in enumerate(self.values):
+            self._ghost_base[word] = len(ghosts)
+            if values.ghostly:
+                row = [values.known_number(value | 1) for value in values.known]
+                ghosts += row + [0] * (layout["word", word].mask + 1 - len(row))
+        self._ghosts = np.array([*ghosts, 0], np.int32)
+        header = tables.header
+        header[kernel.H_WORDS] = layout.words
+        header[kernel.H_THREADS] = len(self.model.threads)
+        header[kernel.H_WORKERS] = max(self.options.workers, 1)
+        header[kernel.H_FUSE] = self.options.fuse
+        header[kernel.H_REDUCE] = self.options.reduce and self.options.buffer > 0
+        header[kernel.H_SLOTS] = len(self.slots)
+        header[kernel.H_QUIET0] = len(rows)
+        rows += [self._one(word) for word in self.model.silent]
+        header[kernel.H_QUIET1] = len(rows)
+        self._renew_rows = []
+        for group in self.model.renewed:
+            start = len(rows)
+            rows += [(*layout["word", word], max(self.values[word].known_number(0), 0), word) for word in group]
+            self._renew_rows.append((start, len(rows)))
+        most = max((1 << self._entry(thread) for thread in range(len(self.model.threads))), default=1)
+        pairs = np.zeros((len(self.model.threads), most, kernel.P_SIZE), np.int64)
+        rest = np.zeros((len(self.model.threads), max(self._place_room(t) for t in range(len(self.places)))), np.int32)
+        tables = tables._replace(pairs=pairs, rest=rest, ghosts=self._ghosts)
+        for thread in range(len(self.model.threads)):
+            self._thread(tables, thread, rows)
+        slots = np.zeros((len(self.slots) + 1, kernel.S_SIZE), np.int64)
+        for number, (target, vector) in enumerate(self.slots):
+            slots[number] = (*layout["slot", number], target, vector)
+        self.tables = tables._replace(slots=slots, rows=np.array([*rows, (0,) * kernel.R_SIZE], np.int64))
+        for thread, stores in enumerate(self.stores):
+            for (word, value), number in stores.items():
+                self._pair(thread, word, value, number)
+        return self.tables
+
+    def _one(self, word: int) -> tuple[int, ...]:
+        """Give the row of a silent word: the number that stands for 1, or one that never occurs."""
+        return (*self.layout["word", word], self.values[word].number(1), word)
+
+    def _entry(self, thread: int) -> int:
+        return self.layout.widths["buffer", thread] // self.depths[thread] if self.depths[thread] else 0
+
+    def _place_room(self, thread: int) -> int:
+        return self.layout["local", thread].mask + 1
+
+    def _thread(self, tables: kernel.Tables, thread: int, rows: list[tuple[int, ...]]) -> None:
+        layout, facts, depth = self.layout, self.facts, self.depths[thread]
+        entry = self._entry(thread)
+        guards = [(*layout["word", word], self._ghost_base[word], word) for word in facts.guards(thread)]
+        silent = [self._one(word) for word in facts.own_silent(thread)]
+        mine = [number for number, (target, _) in enumerate(self.slots) if target == thread]
+        start = len(rows)
+        rows += guards + silent
+        tables.threads[thread] = (
+            *layout["local", thread],
+            *layout["buffer", thread],
+            entry,
+            (depth - 1) * entry if depth else 0,
+            depth == self.options.buffer,
+            *layout["pending", thread],
+            start,
+            start + len(guards),
+            start + len(guards),
+            start + len(guards) + len(silent),
+            mine[0] if mine else 0,
+            mine[-1] + 1 if mine else 0,
+            facts.tied(thread),
+            facts.watched(thread),
+        )
+        places = self.places[thread]
+        tables.rest[thread, : len(places)] = places
+
+    def _pair(self, thread: int, word: int, value: int, number: int) -> None:
+        self.tables.pairs[thread, number] = (*self.layout["word", word], value, word)
+
+    def _place(self, number: int) -> None:
+        """Write into an operation's record what depends on the layout."""
+        operation = self.operation[number]
+        thread = self.owner[number][0]
+        record = self._ops[number]
+        kind, word = operation.kind, operation.word
+        if word >= 0:
+            field = self.layout["word", word]
+            record[kernel.PLACE], record[kernel.SHIFT], record[kernel.MASK] = field
+        if kind == Kind.PEEK:
+            owner = self.behind[word]
+            record[kernel.EXTRA] = owner + 1 if owner != thread else 0
+            record[kernel.CONST] = self._ghost_base[word]
+        elif kind in (Kind.STORE, Kind.POKE):
+            value = self.values[word].known_number(operation.a)
+            waits = kind == Kind.STORE and self.options.buffer
+            record[kernel.CONST] = self.stores[thread][word, value] if waits else value
+        elif kind == Kind.SEND:
+            record[kernel.CONST] = self.slots.index((operation.a, operation.b))
+        elif kind == Kind.CHOOSE:
+            record[kernel.CONST] = operation.a
+        elif kind == Kind.RENEW and operation.a < len(self._renew_rows):
+            record[kernel.CONST], record[kernel.EXTRA] = self._renew_rows[operation.a]
+
+    _renew_rows: list[tuple[int, int]] = []  # noqa: RUF012 - replaced with every layout

@@ -1,0 +1,248 @@
+"""A witness: one way to a violation, step by step, as data that can be printed, kept in a file and replayed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from emu.accounting import CHECKS
+from hosts.explorer.model import Model, Options
+from hosts.explorer.ops import Kind
+from hosts.explorer.product import Micro, Move, Product, State
+from hosts.explorer.scope import driver_sources
+from hosts.explorer.world import BASE
+
+if TYPE_CHECKING:
+    from hosts.explorer.build import Builder  # brings a compiler along; a witness is read without
+
+FORMAT: Final = "1.0"
+
+
+class WitnessError(Exception):
+    """A file that is no witness this version can read; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One operation of a step."""
+
+    kind: str
+    """The name of a :class:`hosts.explorer.ops.Kind`."""
+    word: str
+    a: int
+    b: int
+    answer: int
+    function: str
+    file: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One move: a thread runs (``rows`` say what it did), a store reaches memory, an IPI arrives."""
+
+    agent: str
+    """``run``, ``drain`` or ``arrive``."""
+    thread: int
+    vector: int
+    """The vector that arrives, as the host numbers it (0xf2); -1 for other moves."""
+    answers: tuple[int, ...]
+    """What the branches of the step are answered (choose, one_in, deadline_passed, run_goes_on), in order."""
+    rows: tuple[Row, ...]
+    word: str = ""
+    value: int = 0
+    """Of a drain: which store leaves the buffer."""
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A way to a violation, and all that is needed to take it again."""
+
+    scenario: str
+    policy: str
+    """A name, or ``file.py:function``."""
+    mutation: str
+    """A name, or an empty string."""
+    scope: str
+    model: str
+    """``tso`` or ``sc``."""
+    buffer: int
+    overtake: bool
+    check: str
+    """The check that fires, or ``deadlock`` or ``no-progress``."""
+    vector: int
+    """The vector it is about, or -1."""
+    threads: tuple[str, ...]
+    drivers: Mapping[str, str]
+    """The source of ``thread_0`` ..., which are run in the program's namespace."""
+    initial: Mapping[int, int]
+    """Words that are not 0 at the start, by byte offset from the machine's beginning."""
+    shared: Mapping[int, str]
+    """The shared words' names by byte offset; operations on other words are no steps."""
+    interrupted: tuple[int, ...]
+    """Threads that take interrupts at every point where their flag is on."""
+    interrupted_last: tuple[int, ...]
+    """Threads that take them only at the end of an open window (see hosts.explorer.world)."""
+    eager: bool
+    """IPIs of a delivery leave in the step before (see hosts.explorer.world)."""
+    steps: tuple[Step, ...]
+    states: tuple[Mapping[str, Any], ...]
+    """What can be seen before the first step and after each (see hosts.explorer.story)."""
+    sources: Mapping[str, str]
+    """The SHA-256 of every source file that decides what is run, by its name."""
+    story: str = ""
+    """Who owed what to whom, and which step broke it."""
+
+    @property
+    def needs_store_buffer(self) -> bool:
+        """Tell whether a store stays in its buffer while its thread or another one runs on."""
+        return self.delayed_stores > 0
+
+    @property
+    def delayed_stores(self) -> int:
+        """Count the stores that stay in their buffer while anything but draining happens."""
+        waiting: dict[int, list[int]] = {}
+        """For each thread, when each store that waits was made, counted in steps that drain nothing."""
+        now = delayed = 0
+        for step in self.steps:
+            mine = waiting.setdefault(step.thread, [])
+            if step.agent == "drain":
+                delayed += mine.pop(0) < now if mine else 0
+            else:
+                now += 1
+                mine += [now for row in step.rows if row.kind == Kind.STORE.name] if self.buffer else []
+        return delayed + sum(made < now for mine in waiting.values() for made in mine)
+
+
+def make_witness(
+    builder: Builder,
+    model: Model,
+    options: Options,
+    moves: Sequence[Move],
+    found: int | str,
+    *,
+    scenario: str,
+    policy: str,
+) -> tuple[Witness, list[State]]:
+    """Make the witness of a way to what was ``found``: a sighting, or the name of another ending.
+
+    Gives the states on the way too; what they look like, and the story, the caller fills in. ``policy`` is a name, or
+    ``file.py:function``.
+    """
+    steps, states = steps_of(model, options, moves)
+    check, vector = check_of(found) if isinstance(found, int) else (found, -1)
+    witness = Witness(
+        scenario=scenario,
+        policy=policy,
+        mutation=builder.mutation.name if builder.mutation is not None else "",
+        scope=str(builder.scope),
+        model="tso" if options.buffer else "sc",
+        buffer=options.buffer,
+        overtake=options.overtake,
+        check=check,
+        vector=vector,
+        threads=tuple(model.names),
+        drivers=driver_sources(builder.scope),
+        initial=by_offset(builder.world.words.initial),
+        shared=by_offset(dict(zip(builder.world.words.shared, model.words, strict=True))),
+        interrupted=builder.world.with_points(last=False),
+        eager=builder.world.eager,
+        interrupted_last=builder.world.with_points(last=True),
+        steps=steps,
+        states=(),
+        sources=source_hashes(policy if ":" in policy else None),
+    )
+    return witness, states
+
+
+def steps_of(model: Model, options: Options, moves: Sequence[Move]) -> tuple[tuple[Step, ...], list[State]]:
+    """Take the moves one by one; give them in full, with the states before the first and after each."""
+    product = Product(model, options)
+    states = [product.initial()]
+    steps = []
+    for move in moves:
+        outcome = product.outcome(states[-1], move)
+        steps.append(_step(model, states[-1], move, outcome.micros))
+        states.append(outcome.state)
+    return tuple(steps), states
+
+
+def _step(model: Model, before: State, move: Move, micros: Sequence[Micro]) -> Step:
+    rows = tuple(_row(model, move.thread, micro) for micro in micros)
+    if move.agent == "drain":
+        word, value = before.buffers[move.thread][0]
+        return Step("drain", move.thread, -1, (), (), model.words[word], value)
+    vector = model.vectors[move.vector] if move.agent == "arrive" else -1
+    return Step(move.agent, move.thread, vector, move.answers, rows)
+
+
+def _row(model: Model, thread: int, micro: Micro) -> Row:
+    operation = micro.operation
+    place = model.threads[thread].place(operation.where)
+    word = model.words[operation.word] if operation.word >= 0 else ""
+    b = model.vectors[operation.b] if operation.kind == Kind.SEND else operation.b
+    answer = model.vectors[micro.answer] if operation.kind == Kind.ACK else micro.answer
+    return Row(operation.kind.name, word, operation.a, b, answer, place.function, place.file, place.line, place.text)
+
+
+def by_offset(words: Mapping[int, Any]) -> dict[int, Any]:
+    """Give words by their offset from the machine's beginning instead of their address."""
+    return {address - BASE: value for address, value in words.items() if address >= BASE}
+
+
+def check_of(sighting: int) -> tuple[str, int]:
+    """Give the check and the vector (-1: none) of a sighting."""
+    check, vector = divmod(sighting, 256)
+    return CHECKS[check], -1 if vector == 255 else vector  # noqa: PLR2004 - see hosts.explorer.model.Edge
+
+
+# --- sources and files -------------------------------------------------------------------------------------------
+
+
+def source_hashes(user_policy: str | None) -> dict[str, str]:
+    """Hash what decides what is run: emu, the loader's files and the user's rule."""
+    root = Path(__file__).resolve().parent.parent.parent
+    files = [*sorted((root / "emu").glob("*.py")), *sorted((root / "hosts").glob("*.py"))]
+    named = {str(path.relative_to(root)): path for path in files}
+    if user_policy is not None:
+        path = Path(user_policy.rpartition(":")[0])
+        named[str(path)] = path
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named.items()}
+
+
+def changed_sources(witness: Witness) -> list[str]:
+    """Name the source files that are not what they were when the witness was found."""
+    now = source_hashes(witness.policy if ":" in witness.policy else None)
+    return sorted(name for name in {*now, *witness.sources} if now.get(name) != witness.sources.get(name))
+
+
+def save(witness: Witness, path: Path) -> None:
+    """Write a witness file."""
+    path.write_text(json.dumps({"witness": FORMAT, **asdict(witness)}, indent=1) + "\n", encoding="utf-8")
+
+
+def load(path: Path) -> Witness:
+    """Read a witness file; WitnessError."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        version = data.pop("witness")
+        if str(version).partition(".")[0] != FORMAT.partition(".")[0]:
+            raise WitnessError(f"{path}: a witness of format {version}; this version reads {FORMAT}")
+        data["steps"] = tuple(
+            Step(**{**step, "answers": tuple(step["answers"]), "rows": tuple(Row(**row) for row in step["rows"])})
+            for step in data["steps"]
+        )
+        for name in ("initial", "shared"):
+            data[name] = {int(offset): value for offset, value in data[name].items()}
+        for name in ("threads", "interrupted", "interrupted_last", "states"):
+            data[name] = tuple(data[name])
+        return Witness(**data)
+    except OSError as error:
+        raise WitnessError(f"{path}: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WitnessError(f"{path}: not a witness file ({type(error).__name__}: {error})") from None

@@ -1,0 +1,69 @@
+"""Who uses which word: what nobody writes is a constant, what one thread uses is its own, the rest is shared.
+
+Nobody says so beforehand. A word is taken for less than it is until a thread shows otherwise; then everything is
+learned anew with what is known by then (:class:`~hosts.explorer.model.Unstable`), a few dozen times and early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from hosts.explorer.model import Unstable
+
+CONSTANT: Final = 0
+OWN: Final = 1
+SHARED: Final = 2
+
+
+class Words:
+    """What is known of every word's use, by byte address."""
+
+    def __init__(self, initial: Mapping[int, int]) -> None:
+        """``initial``: what words hold at the start, where that is not 0."""
+        self.initial = initial
+        self.users: dict[int, set[int]] = {}
+        self.written: set[int] = set()
+        self.read: set[int] = set()
+        """Words that some thread has looked at: what is only written decides nothing."""
+        self.local: set[int] = set()
+        """Words that a thread has called private: sharing one is a fault of the protocol."""
+        self.shared: dict[int, int] = {}
+        """Shared words, numbered in the order in which they became so."""
+
+    def use(self, thread: int, word: int, *, write: bool) -> int:
+        """Note a thread's use of a word; give what the word is now. Unstable if it was less before."""
+        users = self.users.setdefault(word, set())
+        known = thread in users and (not write or word in self.written)
+        if not known:
+            before = self.kind(word)
+            fresh = not users
+            users.add(thread)
+            if write:
+                self.written.add(word)
+            after = self.kind(word)
+            if after == SHARED and word not in self.shared:
+                self.shared[word] = len(self.shared)
+            if after != before and not fresh:
+                raise Unstable(word)
+        return self.kind(word)
+
+    def share(self, word: int, users: Iterable[int]) -> None:
+        """Say beforehand that a word is shared."""
+        self.users[word] = set(users)
+        self.written.add(word)
+        self.read.add(word)
+        self.shared.setdefault(word, len(self.shared))
+
+    def kind(self, word: int) -> int:
+        """Give what a word is as far as is known."""
+        if word not in self.written:
+            return CONSTANT
+        return SHARED if word in self.shared or len(self.users[word]) > 1 else OWN
+
+    def look(self, word: int) -> None:
+        """Note that the value of a word decides something."""
+        if word not in self.read:
+            self.read.add(word)
+            if word in self.written:
+                raise Unstable(word)

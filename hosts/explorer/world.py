@@ -1,0 +1,118 @@
+"""The machine that the threads of a model share, as far as it is known: its words, vectors and who is interrupted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from emu.machine import Machine
+from emu.memory import WORD_BYTES
+from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR
+from hosts.explorer.folding import Folding, Role, folding
+from hosts.explorer.model import Unstable
+from hosts.explorer.words import Words
+
+BASE: Final = 4096
+"""Where the machine lies: not 0, which is the null pointer."""
+VECTORS: Final = tuple(sorted((DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR)))
+"""What travels as an IPI; the highest is acknowledged first."""
+
+
+SILENT: Final = -WORD_BYTES
+"""The address, outside of the machine, of the word that counts the threads that start nothing more: 1 when all do."""
+
+
+HARMLESS: Final = frozenset({POSTED_INTR_VECTOR, RESCHEDULE_VECTOR})
+"""Vectors whose handlers in root mode do nothing but count (emu.handlers)."""
+
+
+def over_word(thread: int) -> int:
+    """Give the address of the word that says that a thread's run is over."""
+    return SILENT - WORD_BYTES * (thread + 1)
+
+
+@dataclass
+class World:
+    """What is known of one machine; grows while threads are learned, and lives on when they are learned anew."""
+
+    machine: Machine
+    pcpus: int
+    vcpus: int
+    words: Words
+    folds: Folding
+    mutation: int
+    eager: bool = True
+    """Two reductions. An IPI of a delivery leaves in the step before: its arrival is free, and who sends is *inside*
+    until it has left, so sending early and arriving late is the same to everybody. And an interrupt whose handler does
+    nothing is taken at the last point of an open window: at any point before, nothing would be different."""
+    forget: bool = True
+    """Reduction: a local that no later block reads is no part of a local state."""
+    interrupted: set[tuple[int, bool]] = field(default_factory=set)
+    """Threads that somebody sends IPIs to, with whether those have handlers that do something."""
+    uninterrupted: set[tuple[int, bool]] = field(default_factory=set)
+    """Threads of which something has been learned as if nobody did."""
+    slots: list[dict[int, int]] = field(default_factory=list)
+    """For each thread the places of its own words among them, by address."""
+    spots: dict[tuple[str, int, int], int] = field(default_factory=dict)
+    """Numbers of the places that frames can wait at: function, block, call."""
+    renewers: list[set[int]] = field(default_factory=list)
+    """For each family of notes the threads that renew it."""
+
+    @classmethod
+    def made(cls, initial: dict[int, int], pcpus: int, vcpus: int, mutation: int, *, fold: bool) -> World:
+        """Make the world of a machine with its power-on words."""
+        machine = Machine(BASE)
+        folds = folding(machine, pcpus, vcpus, fold=fold)
+        words = Words(initial)
+        words.share(SILENT, range(pcpus))
+        if vcpus > 1:  # a sleeper whose waker is not known yet would seem never to come to an end
+            for v in range(vcpus):
+                words.share(machine.vcpus[v].wait.state, range(pcpus))
+        made = cls(machine, pcpus, vcpus, words, folds, mutation)
+        made.slots = [{} for _ in range(pcpus)]
+        made.renewers = [set() for _ in range(vcpus)]
+        return made
+
+    def use(self, thread: int, word: int, *, write: bool) -> int:
+        """Note the use of a word; what is a note of a generation is used by those who renew it too."""
+        kind = self.words.use(thread, word, write=write)
+        role = self.folds.of(word)
+        if role.role in (Role.NOTE, Role.UNTOLD):
+            for other in self.renewers[role.number]:
+                self.words.use(other, word, write=True)
+            return self.words.kind(word)
+        return kind
+
+    def renew(self, thread: int, family: int) -> list[int]:
+        """Note that a thread renews a family; give the words of it that are the thread's own."""
+        self.renewers[family].add(thread)
+        used = [word for word in self.folds.families[family] if word in self.words.users]
+        for word in used:
+            self.words.use(thread, word, write=True)
+        return [word for word in used if word not in self.words.shared]
+
+    def interrupts(self, target: int, vector: int) -> None:
+        """Note that somebody sends an IPI to a thread."""
+        kind = (target, vector not in HARMLESS)
+        self.interrupted.add(kind)
+        if kind in self.uninterrupted:
+            self.uninterrupted.discard(kind)
+            raise Unstable(target)
+
+    def has_point(self, thread: int, *, last: bool) -> bool:
+        """Tell whether interrupts are taken at a point of a thread, as far as is known; ``last``: of an open window."""
+        return self._is_interrupted(thread, harm=True) or (
+            (last or not self.eager) and self._is_interrupted(thread, harm=False)
+        )
+
+    def with_points(self, *, last: bool) -> tuple[int, ...]:
+        """Give the threads that take interrupts at every point, or those that do at the last of an open window."""
+        every = {thread for thread, harm in self.interrupted if harm or not self.eager}
+        return tuple(sorted({thread for thread, _ in self.interrupted} - every if last else every))
+
+    def _is_interrupted(self, thread: int, *, harm: bool) -> bool:
+        kind = (thread, harm)
+        if kind in self.interrupted:
+            return True
+        self.uninterrupted.add(kind)
+        return False

@@ -1,0 +1,90 @@
+"""The local APIC of one process: IPIs as ZeroMQ messages, which arrive when the witness says so.
+
+A message that libzmq has brought and whose turn has not come is still under way, for everybody.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from emu.machine import MAX_PCPUS
+from emu.waist import BIT, fls64
+from hosts.native import wire
+from hosts.native.fabric import Fabric
+from hosts.native.layout import KINDS, NO_KIND, kind_of_vector
+from hosts.replay.memory import Memory
+
+_WORDS: Final = 4
+
+
+class Apic:
+    """Sockets, counters and the pending set."""
+
+    def __init__(self, memory: Memory, fabric: Fabric, token: int) -> None:
+        """``fabric`` is connected."""
+        self._memory, self._fabric, self._token = memory, fabric, token
+        self._own = memory.host.cpus[fabric.cpu]
+        self._sent = [1] * fabric.pcpus
+        """The sequence number of the next frame to each; 0 was the hello."""
+        self._expected = [1] * fabric.pcpus
+        self._here: list[int] = []
+        """Vectors that libzmq has brought."""
+
+    def send(self, target: int, vector: int) -> None:
+        """Count an IPI, then let it leave."""
+        memory = self._memory
+        if not 0 <= target < self._fabric.pcpus or kind_of_vector(vector) == NO_KIND:
+            raise ValueError(f"no IPI {vector:#x} can be sent to pCPU {target}")
+        counter = self._own.sent[kind_of_vector(vector) * MAX_PCPUS + target]
+        memory.write(counter, memory.read(counter) + 1)
+        frame = wire.Frame(self._token, self._fabric.cpu, target, vector, self._sent[target])
+        self._sent[target] += 1
+        self._fabric.push[target].send(wire.encode(frame))
+
+    def in_flight(self, kind: int | None = None) -> int:
+        """Count the IPIs to this pCPU that were sent and have not arrived, all or of one kind."""
+        memory, me = self._memory, self._fabric.cpu
+        kinds = range(KINDS) if kind is None else (kind,)
+        cpus = [memory.host.cpus[cpu] for cpu in range(self._fabric.pcpus)]
+        sent = sum(memory.read(cpu.sent[each * MAX_PCPUS + me]) for cpu in cpus for each in kinds)
+        return sent - sum(memory.read(self._own.taken[each]) for each in kinds)
+
+    def arrive(self, vector: int) -> bool:
+        """Let an IPI arrive; False if none is under way. One that was counted comes, so there is no time limit."""
+        kind = kind_of_vector(vector)
+        if self.in_flight(kind) == 0:
+            return False
+        while vector not in self._here:
+            self._here.append(self._received())
+        self._here.remove(vector)
+        memory, taken = self._memory, self._own.taken[kind]
+        word = self._own.pending[vector >> 6]
+        memory.write(word, memory.read(word) | BIT(vector & 63))
+        memory.write(taken, memory.read(taken) + 1)
+        return True
+
+    def _received(self) -> int:
+        """Give the vector of the next frame that is one of ours."""
+        while True:
+            data = self._fabric.pull.recv()
+            if wire.flaw(data, self._token, self._fabric.cpu, self._fabric.pcpus, self._expected) is None:
+                frame = wire.decode(data)
+                assert frame is not None  # noqa: S101 - it has no flaw
+                self._expected[frame.sender] += 1
+                return frame.vector
+
+    def pending(self) -> bool:
+        """Tell whether a vector is pending."""
+        return any(self._memory.read(self._own.pending[i]) != 0 for i in range(_WORDS))
+
+    def acknowledge(self) -> int:
+        """Take the highest pending vector."""
+        memory = self._memory
+        for i in reversed(range(_WORDS)):
+            word = self._own.pending[i]
+            bits = memory.read(word)
+            if bits != 0:
+                highest = fls64(bits) - 1
+                memory.write(word, bits & ~BIT(highest))
+                return i * 64 + highest
+        raise RuntimeError("a vector was acknowledged and none was pending")

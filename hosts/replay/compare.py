@@ -1,0 +1,82 @@
+"""Whether a step was the witness's: what the explorer and real processes must agree on, operation by operation.
+
+The explorer keeps of the instruments' counters only what decides something (:mod:`hosts.explorer.folding`), the
+processes keep them whole. So their words are left out here, and of a mark that is odd while its pCPU is inside
+only that is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from emu.machine import Machine
+from hosts.explorer.folding import Role, folding
+from hosts.explorer.ops import Kind
+from hosts.explorer.witness import Row, Step, Witness
+from hosts.explorer.world import BASE
+from hosts.replay.messages import Did
+
+_NEVER: Final = frozenset({Kind.TALLY.name, Kind.RENEW.name})
+"""What the explorer alone has."""
+_LIMIT: Final = 1 << 16
+"""Numbers above are written in hexadecimal."""
+
+
+class Comparison:
+    """Compares what was done with what a witness has."""
+
+    def __init__(self, witness: Witness) -> None:
+        """Find out which words are whole on both sides."""
+        machine = Machine(BASE)
+        vcpus = witness.initial.get(machine.config.vcpus - BASE, 0)
+        folds = folding(machine, len(witness.threads), vcpus, fold=True)
+        balances = {role.other for role in folds.roles.values()}
+        self._whole: set[str] = set()
+        self._parity: set[str] = set()
+        for offset, name in witness.shared.items():
+            role = folds.of(BASE + offset).role
+            if role == Role.PARITY:
+                self._parity.add(name)
+            elif role == Role.PLAIN and BASE + offset not in balances:
+                self._whole.add(name)
+
+    def step(self, step: Step, done: Sequence[Did], *, cut_short: bool = False) -> str:
+        """Say how a step, or with ``cut_short`` its beginning, differs from the witness's, or nothing."""
+        wanted = [self._shown(row) for row in step.rows if self._compared(row)]
+        got = [self._shown(did) for did in done if self._compared(did)]
+        for one, other in zip(wanted, got, strict=False):
+            if one != other:
+                return f"the witness has {_told(one)}, the process did {_told(other)}"
+        if len(wanted) > len(got) and not cut_short:
+            return f"the witness has {_told(wanted[len(got)])}, the process did nothing more"
+        if len(got) > len(wanted):
+            return f"the process did {_told(got[len(wanted)])}, which is not in the witness"
+        return ""
+
+    def drained(self, step: Step, store: tuple[str, int]) -> str:
+        """Say how a store that reached memory differs from the witness's, or nothing."""
+        word, value = store
+        if word != step.word or (word in self._whole and value != step.value):
+            return f"the witness has {step.value:#x} reach {step.word}, in the process {value:#x} reached {word}"
+        return ""
+
+    def _compared(self, row: Row | Did) -> bool:
+        return row.kind not in _NEVER and (row.word == "" or row.word in self._whole or row.word in self._parity)
+
+    def _shown(self, row: Row | Did) -> Did:
+        mask = 1 if row.word in self._parity else -1
+        numbers = (row.a & mask, row.b, row.answer & mask)
+        return Did(row.kind, row.word, *numbers, row.function, Path(row.file).name, row.line)
+
+
+def _told(did: Did) -> str:
+    """Write an operation for people."""
+    operands = ", ".join(_number(number) for number in (did.a, did.b) if number)
+    what = " ".join(part for part in (did.kind, did.word, f"({operands})" if operands else "") if part)
+    return f"{what} -> {_number(did.answer)} in {did.function}:{did.line}"
+
+
+def _number(number: int) -> str:
+    return hex(number) if abs(number) >= _LIMIT else str(number)

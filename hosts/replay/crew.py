@@ -1,0 +1,144 @@
+"""The director's side of the processes: starting them, telling one what to do, noticing when any of them dies.
+
+A process that dies closes its pipe; nothing here is judged by how long it takes. There is nothing to wind down: whoever
+is left at the end is killed, and the region, the sockets (abstract) and the pipes have no names to leave behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import multiprocess
+import multiprocess.connection
+
+from hosts.explorer.witness import Witness
+from hosts.explorer.world import BASE
+from hosts.replay.host import Setting
+from hosts.replay.memory import Memory
+from hosts.replay.messages import Command, Connect, Report
+from hosts.replay.process import Part, main
+from hosts.replay.program import Cast
+
+
+class EnvironmentLacks(Exception):  # noqa: N818 - not an error of the program
+    """The machine has no memory, processes or sockets for us; the message is for the user."""
+
+
+class Died(Exception):  # noqa: N818 - not an error of the program
+    """A process has gone; the message names it."""
+
+
+@dataclass
+class Crew:
+    """The processes of one replay. Use it in a ``with`` statement."""
+
+    witness: Witness
+    cast: Cast
+    processes: list[Any] = field(default_factory=list)
+    pipes: list[Any] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        """Start them; they stand before their first operations."""
+        try:
+            self.memory = Memory()
+            for offset, value in self.witness.initial.items():
+                self.memory.write(BASE + offset, value)
+            name, token = secrets.token_hex(8), secrets.randbits(63)
+            for cpu in range(len(self.witness.threads)):
+                self._start(cpu, name, token)
+            for cpu in range(len(self.pipes)):
+                self._answer(cpu)
+            for pipe in self.pipes:
+                pipe.send(Connect())
+            for cpu in range(len(self.pipes)):
+                self._answer(cpu)
+        except OSError as error:
+            self.close()
+            raise EnvironmentLacks(f"cannot start the processes: {error}") from None
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End them."""
+        self.close()
+
+    def _start(self, cpu: int, name: str, token: int) -> None:
+        witness = self.witness
+        ours, theirs = multiprocess.Pipe()
+        setting = Setting(
+            cpu,
+            len(witness.threads),
+            witness.buffer,
+            witness.overtake,
+            {BASE + offset: word for offset, word in witness.shared.items()},
+            cpu in (*witness.interrupted, *witness.interrupted_last),
+            self.cast.places,
+            None if cpu in witness.interrupted else self.cast.last_points,
+            witness.eager,
+        )
+        not_ours = [*self.pipes, ours]
+        part = Part(setting, self.memory, self.cast.drivers[cpu], self.cast.interrupt, name, token, theirs, not_ours)
+        process = multiprocess.get_context("fork").Process(target=main, args=(part, os.getpid()), daemon=True)
+        with _no_interrupts():  # a Ctrl-C in the middle would leave a process that nobody knows
+            process.start()
+            self.processes.append(process)
+            self.pipes.append(ours)
+        theirs.close()
+
+    def tell(self, cpu: int, command: Command) -> Report:
+        """Tell a process what to do; give its report when it has done it. Died if any process has gone."""
+        with contextlib.suppress(BrokenPipeError):  # it has died: _answer says so
+            self.pipes[cpu].send(command)
+        return self._answer(cpu)
+
+    def _answer(self, cpu: int) -> Report:
+        sentinels = [process.sentinel for process in self.processes]
+        ready = multiprocess.connection.wait([self.pipes[cpu], *sentinels])
+        report: Report | None = None
+        if self.pipes[cpu] in ready:
+            with contextlib.suppress(EOFError, ConnectionResetError):
+                report = self.pipes[cpu].recv()
+        if report is not None and report.environment:
+            raise EnvironmentLacks(report.environment)
+        if report is None or any(sentinel in ready for sentinel in sentinels):
+            raise Died(self._who_died(cpu))
+        return report
+
+    def _who_died(self, suspect: int) -> str:
+        """Name the process that has gone first, and how."""
+        gone = [i for i, process in enumerate(self.processes) if process.exitcode is not None]
+        cpu = gone[0] if gone else suspect
+        self.processes[cpu].join()  # its pipe is closed, so it is ending
+        code = self.processes[cpu].exitcode
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+        return f"the process of pCPU {cpu} {how}"
+
+    def close(self) -> None:
+        """Kill what is left and let go of everything."""
+        for process in self.processes:
+            process.kill()
+        for process in self.processes:
+            process.join()
+            process.close()
+        for pipe in self.pipes:
+            pipe.close()
+        self.processes, self.pipes = [], []
+        if hasattr(self, "memory"):
+            self.memory.close()
+
+
+@contextlib.contextmanager
+def _no_interrupts() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

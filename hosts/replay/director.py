@@ -1,0 +1,134 @@
+"""Takes a witness again: tells the processes whose turn it is, step by step, and reads what the checkers recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from emu.machine import MAX_PCPUS
+from hosts.explorer.witness import Step, Witness
+from hosts.native.layout import KINDS
+from hosts.replay.compare import Comparison
+from hosts.replay.crew import Crew, Died
+from hosts.replay.messages import Arrive, Command, Drain, Report, Run
+from hosts.replay.program import Cast
+from hosts.report.collect import Violation, pcpu_table, violations_in
+
+DEADLOCK: Final = "deadlock"
+
+Ending = Literal["shown", "other", "none", "diverged", "crash"]
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What became of one replay."""
+
+    ending: Ending
+    why: str
+    """What was seen, or why it was not the witness's violation."""
+    steps: int
+    """Steps taken as the witness has them."""
+    violations: tuple[Violation, ...] = ()
+
+    @property
+    def shown(self) -> bool:
+        """Tell whether the witness's violation showed."""
+        return self.ending == "shown"
+
+
+def replay(witness: Witness, cast: Cast) -> Replayed:
+    """Take a witness once, on fresh processes; EnvironmentLacks if there are none to be had."""
+    try:
+        with Crew(witness, cast) as crew:
+            return _Replay(witness, crew).run()
+    except Died as error:
+        return Replayed("crash", str(error), 0)
+
+
+class Failed(Exception):  # noqa: N818 - not an error of this program
+    """A process's code has failed; the message says where."""
+
+
+class _Replay:
+    """One walk through the steps."""
+
+    def __init__(self, witness: Witness, crew: Crew) -> None:
+        self.witness = witness
+        self.crew = crew
+        self.comparison = Comparison(witness)
+        self.last = [Report() for _ in witness.threads]
+
+    def run(self) -> Replayed:
+        for number, step in enumerate(self.witness.steps, 1):
+            try:
+                wrong = self._step(step)
+            except (Died, Failed) as error:
+                return Replayed("crash", f"at step {number}: {error}", number - 1)
+            if wrong:
+                return Replayed("diverged", f"diverged at step {number}: {wrong}", number - 1)
+            seen = self._violations()
+            if seen and number < len(self.witness.steps):
+                why = f"diverged at step {number}: {_fired(seen)} already, which the witness has at its end"
+                return Replayed("diverged", why, number, seen)
+        return self._end()
+
+    def _step(self, step: Step) -> str:
+        """Take one step; say how it differs from the witness's, or nothing."""
+        report = self.last[step.thread] = self.crew.tell(step.thread, _command(step))
+        if report.error:
+            raise Failed(report.error)
+        if report.diverged:
+            # If what came before differs already, that tells more.
+            return self.comparison.step(step, report.done, cut_short=True) or report.diverged
+        if step.agent == "drain":
+            return self.comparison.drained(step, report.drained)
+        return self.comparison.step(step, report.done)
+
+    def _violations(self) -> tuple[Violation, ...]:
+        return violations_in(pcpu_table(self.crew.memory.words, len(self.witness.threads)))
+
+    def _end(self) -> Replayed:
+        """Judge what is there after the last step."""
+        seen, steps = self._violations(), len(self.witness.steps)
+        if self.witness.check == DEADLOCK:
+            return self._deadlock(seen)
+        if not seen:
+            return Replayed("none", "no check fired", steps)
+        for violation in seen:
+            vector = violation.first["vector"]
+            if violation.check == self.witness.check and (-1 if vector is None else vector) == self.witness.vector:
+                return Replayed("shown", _fired((violation,)), steps, seen)
+        return Replayed("other", f"{_fired(seen)} instead", steps, seen)
+
+    def _deadlock(self, seen: tuple[Violation, ...]) -> Replayed:
+        """Tell whether nobody can move and somebody has not come to the end."""
+        steps = len(self.witness.steps)
+        able = any(report.stands == "before an operation" for report in self.last)
+        if able or any(report.waiting for report in self.last) or self._under_way():
+            return Replayed("none", "somebody can still move", steps, seen)
+        if all(report.stands == "at its end" for report in self.last):
+            return Replayed("none", "all threads have come to their ends", steps, seen)
+        return Replayed("shown", "nobody can move", steps, seen)
+
+    def _under_way(self) -> int:
+        """Count the IPIs that were sent and have not arrived."""
+        memory = self.crew.memory
+        cpus = [memory.host.cpus[i] for i in range(len(self.witness.threads))]
+        sent = sum(memory.read(cpu.sent[i]) for cpu in cpus for i in range(KINDS * MAX_PCPUS))
+        return sent - sum(memory.read(cpu.taken[i]) for cpu in cpus for i in range(KINDS))
+
+
+def _command(step: Step) -> Command:
+    if step.agent == "run":
+        return Run(step.answers)
+    return Arrive(step.vector) if step.agent == "arrive" else Drain()
+
+
+def _fired(violations: Sequence[Violation]) -> str:
+    """Name checks that fired, and the vectors."""
+    named = []
+    for each in violations:
+        vector = each.first["vector"]
+        named.append(each.check if vector is None else f"{each.check} about vector {vector:02x}")
+    return ", ".join(named)

@@ -1,0 +1,101 @@
+"""From a witness to what its processes run: the program with its policy, and each thread's driver.
+
+A driver is source out of a file, so it is held to the protocol's language and names before it is run, like a policy.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import CodeType, FunctionType
+from typing import Any, Final
+
+from emu.machine import MAX_PCPUS, Machine
+from emu.memory import WORD_BYTES
+from hosts.anf import normalise
+from hosts.explorer.ops import Kind
+from hosts.explorer.witness import Witness, WitnessError
+from hosts.explorer.world import BASE
+from hosts.language import LoaderError, Origin, check_language
+from hosts.loader import Program, load_program
+from hosts.replay.host import UNSCHEDULED, Place
+from hosts.scope import Scope, pure_functions, struct_fields
+
+DRIVER_FILE: Final = "<scope>"
+_UNSCHEDULED: Final = frozenset(kind.name for kind in (*UNSCHEDULED, Kind.TALLY, Kind.RENEW))
+
+
+@dataclass(frozen=True)
+class Cast:
+    """What the processes of one witness run."""
+
+    drivers: tuple[Callable[[], None], ...]
+    interrupt: Callable[[], None]
+    places: dict[CodeType, Place]
+    last_points: frozenset[int]
+    """The interrupt points that end an open window."""
+
+
+def cast_of(witness: Witness, program: Program | None = None) -> Cast:
+    """Make a witness's threads; WitnessError, or LoaderError about the user's policy."""
+    _check(witness)
+    if program is None:
+        program = load_program(witness.policy if ":" in witness.policy else None)
+    places = {
+        function.__code__: Place(name, function.__code__.co_filename, function.__module__)
+        for name, function in program.functions.items()
+    }
+    drivers = tuple(_driver(witness, program, i) for i in range(len(witness.threads)))
+    places |= {driver.__code__: Place(driver.__name__, DRIVER_FILE, "scope") for driver in drivers}
+    last = frozenset(number for number, site in program.sites.items() if site.operation == "local_irq_disable")
+    return Cast(drivers, program.functions["common_interrupt"], places, last)
+
+
+def _check(witness: Witness) -> None:
+    """Refuse what no machine has, and steps that no process can take."""
+    words = {*witness.initial, *witness.shared}
+    if not all(0 <= offset < Machine.nbytes and offset % WORD_BYTES == 0 for offset in words):
+        raise WitnessError("the witness names words that lie outside of the machine")
+    threads = len(witness.threads)
+    used = {step.thread for step in witness.steps} | {*witness.interrupted, *witness.interrupted_last}
+    if not 0 < threads <= MAX_PCPUS or not used <= set(range(threads)):
+        raise WitnessError("the witness names threads that it does not have")
+    machine = Machine(BASE)
+    pcpus = witness.initial.get(machine.config.pcpus - BASE)
+    if pcpus != threads:
+        raise WitnessError(f"the witness has {threads} threads for a machine of {pcpus or 'no'} pCPUs")
+    begun: set[int] = set()
+    for number, step in enumerate(witness.steps, 1):
+        if step.rows and step.rows[0].kind in _UNSCHEDULED and step.thread in begun:
+            raise WitnessError(
+                f"step {number} begins within a step of a process: found with --no-fuse, not to be replayed"
+            )
+        begun |= {step.thread} if step.agent == "run" else set()
+
+
+def _driver(witness: Witness, program: Program, number: int) -> FunctionType:
+    name = f"thread_{number}"
+    source = witness.drivers.get(name)
+    if source is None:
+        raise WitnessError(f"the witness does not say what {name} runs")
+    origin = Origin(DRIVER_FILE)
+    try:
+        body = ast.parse(source).body
+        if len(body) != 1 or not isinstance(body[0], ast.FunctionDef) or body[0].name != name:
+            raise WitnessError(f"what the witness gives for {name} is not one function of that name")
+        tree = body[0]
+        check_language(tree, origin)
+        fields = struct_fields(program.namespace.values())
+        trees = {**program.trees, name: tree}
+        values = {key: value for key, value in program.namespace.items() if key not in program.trees}
+        Scope(values, trees, fields).check(tree, origin)
+    except (SyntaxError, LoaderError) as error:
+        raise WitnessError(f"what the witness gives for {name} cannot be run: {error}") from None
+    normal = normalise(tree, pure_functions(program.trees, values).__contains__)
+    namespace: dict[str, Any] = dict(program.namespace)
+    code = compile(ast.fix_missing_locations(ast.Module([normal], [])), DRIVER_FILE, "exec")
+    exec(code, namespace)  # noqa: S102 - checked above: it calls the protocol and nothing else
+    made = namespace[name]
+    assert isinstance(made, FunctionType)  # noqa: S101
+    return made

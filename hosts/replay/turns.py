@@ -1,0 +1,151 @@
+"""When a process goes on and when it waits: the steps of the explorer (:meth:`hosts.explorer.product.Product.runs`).
+
+A step is the operation that is due and all that belong to it: those without a scheduling point, and after an interrupt
+point at which nothing is pending the operation behind it. While a process waits for its turn it still lets its stores
+drain and its IPIs arrive, as the witness has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from hosts.explorer.ops import Kind
+from hosts.explorer.product import LONGEST_STEP
+from hosts.replay.messages import Arrive, Command, Did, Drain, Report, Run, Stands
+
+CALLS_AT_MOST: Final = 1_000_000
+"""Calls of primitives in one step; more is a loop that no other thread can end."""
+
+
+class Diverged(Exception):  # noqa: N818 - not an error of the program
+    """What the witness has cannot be done here; the message says why."""
+
+
+class Machinery(Protocol):
+    """What the turns need of the process's host."""
+
+    def drain(self) -> tuple[str, int]:
+        """Let the oldest store reach memory; Diverged if there is none."""
+
+    def arrive(self, vector: int) -> None:
+        """Let an IPI arrive; Diverged if none is under way."""
+
+    def waiting(self) -> int:
+        """Count the stores in the buffer."""
+
+    def sightings(self) -> int:
+        """Count what this pCPU's checkers have recorded."""
+
+
+class Turns:
+    """The turns of one process."""
+
+    def __init__(self, pipe: Any, machinery: Machinery) -> None:
+        """``pipe`` leads to the director."""
+        self._pipe = pipe
+        self._machinery = machinery
+        self._open = False
+        """A step is under way."""
+        self._done: list[Did] = []
+        self._answers: list[int] = []
+        self._calls = 0
+        self._calls_seen = -1
+        self._seen_before = 0
+
+    def before(self, *, scheduled: bool, possible: Callable[[], bool]) -> None:
+        """Come back when the next operation may be done: at once if it belongs to the step under way."""
+        if self._open and self._ends(scheduled=scheduled, possible=possible):
+            self._close(_stands(possible()))
+        while not self._open:
+            self._serve(possible)
+        if not possible():
+            raise Diverged("the operation cannot be done yet: its store buffer has to drain first")
+
+    def did(self, operation: Did) -> None:
+        """Note what was done."""
+        self._done.append(operation)
+
+    def answer(self, below: int) -> int:
+        """Give the next answer of a choice in this step."""
+        if not self._answers:
+            raise Diverged("the code has a choice to make that is not in the witness")
+        answer = self._answers.pop(0)
+        if not 0 <= answer < below:
+            raise Diverged(f"the witness answers {answer} where there are {below} possibilities")
+        return answer
+
+    def called(self) -> None:
+        """Note that the code has called a primitive."""
+        self._calls += 1
+        if self._calls > CALLS_AT_MOST:
+            raise Diverged("the code goes on and on without letting others act")
+
+    def look(self) -> None:
+        """Be called now and then: a step that has called no primitive since the last look is a loop around nothing."""
+        if self._open and self._calls == self._calls_seen:
+            raise Diverged("the code runs on and on without calling anything")
+        self._calls_seen = self._calls
+
+    def end(self) -> None:
+        """Come to the thread's end; from then on only stores and IPIs move. Never returns."""
+        self._close("at its end")
+        while True:
+            self._serve(None)
+
+    # --- steps ---------------------------------------------------------------------------------------------------
+
+    def _ends(self, *, scheduled: bool, possible: Callable[[], bool]) -> bool:
+        """Tell whether the step under way is over before the next operation."""
+        done = len(self._done)
+        if done == 0:
+            return False
+        if self._machinery.sightings() != self._seen_before:
+            return True
+        forced = 2 if self._done[0].kind == Kind.POINT.name else 1
+        over = done >= forced or self._done[0].answer != 0
+        if scheduled and over:
+            return True
+        if done > LONGEST_STEP:
+            raise Diverged("the step does not come to an end")
+        return done >= forced and not possible()
+
+    def _close(self, stands: Stands) -> None:
+        """Tell the director what was done."""
+        if self._open and self._answers:
+            raise Diverged(f"the code makes fewer choices than the witness has answers ({len(self._answers)} left)")
+        self._open = False
+        self._report(Report(tuple(self._done), stands, self._machinery.waiting()))
+        self._done = []
+
+    def _serve(self, possible: Callable[[], bool] | None) -> None:
+        """Do the director's next command. ``possible`` is about the operation due, if there is one."""
+        command: Command = self._pipe.recv()
+        match command:
+            case Run(answers) if possible is not None:
+                self._open, self._answers, self._calls, self._calls_seen = True, list(answers), 0, -1
+                self._seen_before = self._machinery.sightings()
+                return
+            case Run():
+                raise Diverged("the thread has come to its end")
+            case Drain():
+                drained = self._machinery.drain()
+            case Arrive(vector):
+                drained = ("", 0)
+                self._machinery.arrive(vector)
+            case _:
+                raise Diverged(f"not a command: {command}")
+        stands: Stands = "at its end" if possible is None else _stands(possible())
+        self._report(Report((), stands, self._machinery.waiting(), drained))
+
+    def _report(self, report: Report) -> None:
+        self._pipe.send(report)
+
+    @property
+    def done(self) -> tuple[Did, ...]:
+        """What has been done in the step under way."""
+        return tuple(self._done)
+
+
+def _stands(possible: bool) -> Stands:  # noqa: FBT001
+    return "before an operation" if possible else "before an operation that has to wait"

@@ -1,0 +1,82 @@
+"""What processes have shown against what the explorer allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from emu.accounting import CHECKS, WINDOWS
+from hosts.report.verdict import Row
+
+_UNPARTED: Final = "in the explorer nothing that others notice lies between the last look and VM-entry there"
+_ONE_EACH: Final = "takes the same vector twice from one stay to the next: that scope posts each once"
+_ONE_IPI: Final = "takes two posts to one stay: in that scope a guest sends one"
+
+LEFT_OUT: Final[dict[tuple[str, str], str]] = {
+    ("remote-post", "kick-between-check-and-entry"): _UNPARTED,
+    ("self-vs-remote", "kick-between-check-and-entry"): _UNPARTED,
+    ("halt-wake", "kick-between-check-and-entry"): _UNPARTED,
+    ("all-to-all", "kick-between-check-and-entry"): _UNPARTED,
+    ("self-vs-remote", "pir-already-set"): _ONE_EACH,
+    ("kick", "pir-already-set"): _ONE_EACH,
+    ("all-to-all", "pir-already-set"): _ONE_IPI,
+    ("all-to-all", "post-sees-exiting"): _ONE_IPI,
+    ("all-to-all", "kick-loses-to-kick"): _ONE_IPI,
+}
+"""Windows that processes enter in a scenario and its default scope cannot, with the reason: no fault of either host.
+
+*Nothing lies between*: a window is noted by an instrument, which belongs to the step of the operation before; and a
+look at a word that nobody writes (the requests, where nobody makes any) is no operation. What comes an instant later
+is the same to everybody but the instrument.
+"""
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What an exploration has come across."""
+
+    windows: frozenset[str]
+    checks: frozenset[str]
+    complete: bool
+    bound: str = ""
+    """By what it was bounded."""
+    states: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """One configuration on both hosts. Names of windows and checks, in their usual order."""
+
+    row: Row
+    allowed: Allowed
+    not_allowed: tuple[str, ...]
+    """Seen, and the explorer has been everywhere: one of the two is wrong."""
+    not_explored: tuple[str, ...]
+    """Seen, and the explorer has not been everywhere."""
+    explained: tuple[str, ...]
+    """Seen, not in the scope, and known why."""
+    gap: tuple[str, ...]
+    """Allowed, never seen."""
+
+
+def reconciled(row: Row, allowed: Allowed) -> Reconciled:
+    """Compare."""
+    windows = {name for name, count in row.measured.windows.items() if count}
+    seen = windows | {violation.check for violation in row.measured.violations}
+    may = allowed.windows | allowed.checks
+    more = seen - may
+    explained = {name for name in more if (row.planned.scenario.name, name) in LEFT_OUT}
+    return Reconciled(
+        row,
+        allowed,
+        not_allowed=_sorted(more - explained) if allowed.complete else (),
+        not_explored=() if allowed.complete else _sorted(more - explained),
+        explained=_sorted(explained),
+        gap=_sorted(may - seen),
+    )
+
+
+def _sorted(names: set[str] | frozenset[str]) -> tuple[str, ...]:
+    order = (*CHECKS, *WINDOWS)
+    return tuple(sorted(names, key=lambda name: (order.index(name) if name in order else -1, name)))

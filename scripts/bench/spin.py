@@ -1,0 +1,182 @@
+"""Benchmark 9: the explorer against SPIN, on SPIN's own model of the same protocol at the same scope.
+
+SPIN's seconds are those of its search alone: generating and compiling its checker is not in them. The explorer's begin
+with nothing known of any thread: learning the automata is in them, compiling its own loops (once a machine) is not.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from bench.options import Options
+from bench.pan import MUTATIONS, Checked, check, defines, find
+from bench.report import Report
+from bench.series import Target, number
+from emu.expected import by_name, policy_by_name
+from hosts.explorer.build import Builder, explore
+from hosts.explorer.model import Options as Bounds
+from hosts.explorer.scope import DEFAULT, Scope, scope_of
+from hosts.explorer.search import Result
+from hosts.loader import Program, load_program
+
+POLICY: Final = "elide-self-2022"
+SMALL: Final = "post:34 post:34 | device"
+"""Small enough for a look, and for every verdict."""
+MIDDLE: Final = "post:34 post:34 | post:35 | device"
+"""The default without its kick."""
+BUFFER: Final = 4
+PATIENCE: Final = 300.0
+GIGABYTE: Final = 1 << 30
+OUR_MEMORY, SPINS_MEMORY = 4 * GIGABYTE, 8 * GIGABYTE
+RATE, STATES, TIME = 2.0, 1.0, 1 / 3
+VERDICTS: Final = [(policy, mutation) for policy in ("always-2021", POLICY) for mutation in (None, *MUTATIONS)]
+
+
+@dataclass(frozen=True)
+class Explored:
+    """What the explorer says, and when."""
+
+    result: Result
+    seconds: float
+    """From the loaded protocol to the verdict."""
+
+    @property
+    def rate(self) -> float:
+        """Give states a second."""
+        return self.result.states / max(self.seconds, 0.01)
+
+    @property
+    def clean(self) -> bool:
+        """Tell whether nothing was found."""
+        return self.result.violation is None
+
+
+def explored(program: Program, scope: Scope, policy: str, mutation: str | None, patience: float) -> Explored:
+    """Explore with one worker, for SPIN has one."""
+    before = time.monotonic()
+    builder = Builder(program, scope, policy_by_name(policy).number, by_name(mutation) if mutation else None)
+    bounds = Bounds(buffer=BUFFER, seconds=patience, max_bytes=OUR_MEMORY)
+    result, _, _ = explore(builder, bounds)
+    return Explored(result, time.monotonic() - before)
+
+
+def checked(scope: Scope, policy: str, mutation: str | None, states: int, patience: float) -> Checked:
+    """Let SPIN check, with a table as big as a search of about so many states wants it."""
+    bits = max(20, states.bit_length())
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    wanted = defines(scope, policy, mutation, BUFFER)
+    return check(wanted, table_bits=bits, megabytes=min(free * 3 // 4, SPINS_MEMORY) >> 20, patience=patience)
+
+
+def benchmark(options: Options) -> Report:
+    """Measure both on the same scopes in turns, then hold their verdicts against each other."""
+    find()
+    report = Report(
+        "spin", f"the explorer against SPIN on posted.pml, {POLICY}, store buffer of {BUFFER}, one core each"
+    )
+    report.head = ("scope", "states", "transitions", "depth", "seconds", "states/s", "bytes/state", "verdict")
+    program = load_program()
+    explored(program, scope_of(None, "post:34"), POLICY, None, PATIENCE)  # so that the loops are compiled
+    compare(report, program, scope_of(None, SMALL), options.repeats(3, quick=1))
+    if not options.quick:
+        compare(report, program, scope_of(None, MIDDLE), 1)
+        compare(report, program, scope_of(None, DEFAULT), 1)
+    if not options.quick:
+        verdicts(report, program, scope_of(None, SMALL))
+    return report
+
+
+def compare(report: Report, program: Program, scope: Scope, repeats: int) -> None:
+    """Measure one scope: the explorer, then SPIN, and so on; the targets are of neighbours."""
+    pairs: list[tuple[Explored, Checked]] = []
+    for _ in range(repeats):
+        ours = explored(program, scope, POLICY, None, PATIENCE)
+        pairs.append((ours, checked(scope, POLICY, None, ours.result.states, PATIENCE)))
+    ours, theirs = sorted(pairs, key=lambda pair: pair[0].seconds / max(pair[1].seconds, 0.01))[repeats // 2]
+    tabulate_ours(report, f"explorer  {scope}", ours)
+    tabulate_spin(report, f"SPIN      {scope}", theirs)
+    report.targets += targets(scope, pairs)
+    if not theirs.complete:
+        report.remarks.append(
+            f"{scope}: SPIN did not finish in {number(theirs.seconds)} s and the memory there is; its states and its "
+            "seconds are those so far, so that the ratios of both are upper bounds."
+        )
+    if not ours.result.complete:
+        report.remarks.append(f"{scope}: the explorer did not finish: bounded by {', '.join(ours.result.bounded_by)}.")
+
+
+def targets(scope: Scope, pairs: list[tuple[Explored, Checked]]) -> list[Target]:
+    """Hold the ratios of neighbours against what the explorer has to reach."""
+
+    def target(about: str, limit: float, ratios: list[float], *, at_least: bool = False) -> Target:
+        ordered = sorted(ratios)
+        spread = (ordered[0], ordered[-1])
+        return Target(f"{scope}: {about}", ordered[len(ordered) // 2], limit, at_least, spread)
+
+    ours, theirs = pairs[0]
+    finished = all(ours.result.complete for ours, _ in pairs)
+    seconds = [o.seconds / max(t.seconds, 0.01) if finished else float("inf") for o, t in pairs]
+    states = [o.result.states / t.states if finished else float("inf") for o, t in pairs]
+    return [
+        target("states a second over SPIN's", RATE, [o.rate / t.rate for o, t in pairs], at_least=True),
+        target("states over SPIN's", STATES, states),
+        target("seconds to the verdict over SPIN's", TIME, seconds),
+        Target(
+            f"{scope}: bytes a state, table included (SPIN's vector and one pointer)",
+            ours.result.bytes_per_state,
+            theirs.vector + 8,
+            unit="bytes",
+        ),
+    ]
+
+
+def verdicts(report: Report, program: Program, scope: Scope) -> None:
+    """Hold the verdicts on seeded bugs against each other."""
+    differing = []
+    for policy, mutation in VERDICTS:
+        ours = explored(program, scope, policy, mutation, PATIENCE)
+        theirs = checked(scope, policy, mutation, ours.result.states, PATIENCE)
+        name = f"{policy} {mutation or 'as it is'}"
+        tabulate_ours(report, f"explorer  {name}", ours)
+        tabulate_spin(report, f"SPIN      {name}", theirs)
+        if ours.clean != (theirs.errors == 0):
+            differing.append(name)
+    report.targets.append(Target("verdicts that differ", len(differing), 0, unit="verdicts"))
+    report.remarks += [f"{name}: the verdicts differ." for name in differing]
+
+
+def tabulate_ours(report: Report, name: str, ours: Explored) -> None:
+    """Put the explorer's figures into the table."""
+    result = ours.result
+    verdict = verdict_of(clean=ours.clean, complete=result.complete)
+    row = (result.states, result.transitions, result.depth, ours.seconds, ours.rate, result.bytes_per_state, verdict)
+    tabulate(report, name, row, {"in_search_s": result.seconds, "locals": result.locals})
+
+
+def tabulate_spin(report: Report, name: str, theirs: Checked) -> None:
+    """Put SPIN's figures into the table."""
+    verdict = verdict_of(clean=theirs.errors == 0, complete=theirs.complete)
+    row = (
+        *(theirs.states, theirs.transitions, theirs.depth),
+        *(theirs.seconds, theirs.rate, theirs.bytes_per_state, verdict),
+    )
+    tabulate(report, name, row, {"building_s": theirs.building, "vector_bytes": theirs.vector})
+
+
+def tabulate(report: Report, name: str, row: tuple[int | float | str, ...], more: dict[str, object]) -> None:
+    """Put one contender's figures into the table and into the file."""
+    cells = [
+        f"{value:,}" if isinstance(value, int) else value if isinstance(value, str) else number(value) for value in row
+    ]
+    keys = ("states", "transitions", "depth", "seconds", "states_per_s", "bytes_per_state", "verdict")
+    report.add_row((name, *cells), {"contender": name, **dict(zip(keys, row, strict=True)), **more})
+
+
+def verdict_of(*, clean: bool, complete: bool) -> str:
+    """Say what was found."""
+    if not clean:
+        return "violation"
+    return "clean" if complete else "unfinished"

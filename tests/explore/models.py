@@ -1,0 +1,258 @@
+"""Random threads as tables, and a breadth-first search over the plain product: what the native search is held to."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hosts.explorer.model import Edge, Model, Options, Place
+from hosts.explorer.ops import FENCELESS, LOCKED, SCHEDULED, Kind, Operation
+from hosts.explorer.product import Move, Product, State
+
+VALUES = (0, 1, 2, 3, -1, -(1 << 63), (1 << 63) - 1)
+WORDS = 4
+VECTORS = (0xF0, 0xF1, 0xF2)
+
+
+class Table:
+    """A thread written down: operations, and where each answer leads (``None``: any other answer)."""
+
+    def __init__(self, operations: Sequence[Operation], edges: Sequence[Mapping[int | None, Edge]]) -> None:
+        self.operations = operations
+        self.edges = edges
+        self.asked: dict[tuple[int, int], int] = {}
+
+    def operation(self, local: int) -> Operation:
+        """Give what the thread does in a local state."""
+        return self.operations[local]
+
+    def step(self, local: int, answer: int) -> Edge:
+        """Give where an answer leads, and count how often that is asked."""
+        self.asked[local, answer] = self.asked.get((local, answer), 0) + 1
+        edges = self.edges[local]
+        return edges[answer] if answer in edges else edges[None]
+
+    def place(self, where: int) -> Place:
+        """Tell people where an operation comes from."""
+        return Place("table", "table.py", where, "")
+
+    def __len__(self) -> int:
+        return len(self.operations)
+
+
+def straight(*operations: Operation) -> Table:
+    """Give a thread that does one operation after the other, whatever the answers."""
+    edges = [{None: Edge(local + 1)} for local in range(len(operations))]
+    return Table([*operations, Operation(Kind.END)], [*edges, {}])
+
+
+def op(kind: Kind, word: int = -1, a: int = 0, b: int = 0) -> Operation:
+    """Give a scheduled operation."""
+    return Operation(kind, word, a, b, SCHEDULED)
+
+
+_KINDS = [
+    *[Kind.LOAD, Kind.STORE, Kind.STORE, Kind.PEEK, Kind.POKE, Kind.POINT] * 2,
+    *[Kind.XCHG, Kind.CMPXCHG, Kind.OR, Kind.AND, Kind.ADD, Kind.FENCE, Kind.SEND, Kind.PENDING],
+    *[Kind.CHOOSE, Kind.TALLY, Kind.RENEW, Kind.IN_FLIGHT, Kind.QUIET, Kind.PAUSE],
+]
+
+
+def random_thread(rng: random.Random, threads: int, size: int, *, loops: bool) -> Table:
+    """Draw a thread; with ``loops`` some edges lead back to scheduled operations."""
+    operations: list[Operation] = []
+    for local in range(size):
+        after_point = local > 0 and operations[-1].kind in (Kind.POINT, Kind.PENDING)
+        kind = Kind.ACK if after_point else rng.choice(_KINDS)
+        if loops and kind in (Kind.ADD, Kind.TALLY, Kind.SEND):
+            kind = Kind.LOAD
+        scheduled = local == 0 or (not after_point and rng.random() < 0.6)
+        operations.append(_random_operation(rng, kind, threads, scheduled=scheduled))
+    operations.append(Operation(Kind.END))
+    edges: list[dict[int | None, Edge]] = []
+    for local, operation in enumerate(operations):
+        edges.append(_random_edges(rng, operations, local, operation.kind, loops=loops))
+    return Table(operations, edges)
+
+
+def _random_operation(rng: random.Random, kind: Kind, threads: int, *, scheduled: bool) -> Operation:
+    flags = SCHEDULED * scheduled
+    word, a, b = rng.randrange(WORDS), rng.choice(VALUES), rng.choice(VALUES)
+    if kind in LOCKED and rng.random() < 0.4:
+        flags |= FENCELESS
+    if kind == Kind.SEND:
+        a, b = rng.randrange(threads), rng.randrange(len(VECTORS))
+    elif kind == Kind.CHOOSE:
+        a = rng.randrange(1, 4)
+    elif kind == Kind.RENEW:
+        a = rng.randrange(2)
+    return Operation(kind, word, a, b, flags)
+
+
+def _random_edges(
+    rng: random.Random, operations: Sequence[Operation], local: int, kind: Kind, *, loops: bool
+) -> dict[int | None, Edge]:
+    last = len(operations) - 1
+    targets = [
+        target
+        for target, operation in enumerate(operations)
+        if operation.kind != Kind.ACK and (target > local or (loops and operation.scheduled))
+    ]
+
+    def edge() -> Edge:
+        near = [target for target in targets if abs(target - local) < 4] or targets or [last]
+        windows = 1 << rng.randrange(5) if rng.random() < 0.2 else 0
+        sighting = rng.randrange(3) * 256 + rng.randrange(2) if rng.random() < 0.03 else -1
+        return Edge(rng.choice(near) if near else last, windows, sighting)
+
+    edges: dict[int | None, Edge] = {None: edge()} | {value: edge() for value in VALUES if rng.random() < 0.6}
+    if kind in (Kind.POINT, Kind.PENDING) and local < last and operations[local + 1].kind == Kind.ACK:
+        edges[1] = Edge(local + 1)
+        edges[0] = edges[None]
+    return edges
+
+
+def random_model(rng: random.Random, *, loops: bool = False) -> Model:
+    """Draw a model of two or three small threads."""
+    threads = rng.choice([2, 2, 2, 3])
+    tables = [
+        random_thread(rng, threads, rng.randrange(5, 14 if threads == 2 else 8), loops=loops) for _ in range(threads)
+    ]
+    return Model(
+        threads=tables,
+        names=[f"T{number}" for number in range(threads)],
+        words=[f"w{number}" for number in range(WORDS)],
+        initial=[rng.choice(VALUES) for _ in range(WORDS)],
+        vectors=VECTORS,
+        behind=[rng.choice([-1, *range(threads)]) for _ in range(WORDS)] if rng.random() < 0.7 else (),
+        renewed=[[0, 1], [3]],
+        silent=[rng.randrange(WORDS)] if rng.random() < 0.5 else [],
+        debt=[2],
+    )
+
+
+@dataclass
+class Plain:
+    """What a search over the plain product finds."""
+
+    states: int = 0
+    transitions: int = 0
+    depth: int = 0
+    windows: int = 0
+    waited: bool = False
+    longest: int = 0
+    branching: bool = False
+    finals: set[tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=set)
+    violations: list[tuple[str, int, int]] = field(default_factory=list)
+    switches: int = -1
+    """Of the first violation's best shortest path."""
+    levels: list[list[State]] = field(default_factory=list)
+
+
+class TooBig(Exception):  # noqa: N818 - no error
+    """The model is no small one."""
+
+
+def plain_search(model: Model, options: Options, most: int = 3000) -> Plain:  # noqa: C901 - in one piece, to be read
+    """Search breadth first; like the native search, to the end of the level in which a violation shows."""
+    product = Product(model, options)
+    found = Plain()
+    seen: dict[State, int] = {product.initial(): 0}
+    costs: dict[State, dict[int, int]] = {product.initial(): {-1: 0}}
+    level = [product.initial()]
+    first: dict[int, tuple[str, int, int]] = {}
+    while level and not (first and options.stop_at_first):
+        found.levels.append(level)
+        depth, following = len(found.levels) - 1, []
+        next_costs: dict[State, dict[int, int]] = {}
+        sights: dict[int, int] = {}
+        stuck = 99
+        for state in level:
+            count = 0
+            for outcome in product.outcomes(state):
+                count += 1
+                found.transitions += 1
+                found.windows |= outcome.windows
+                new, mover = outcome.state, outcome.move.thread
+                cost = min(c + (last not in (-1, mover)) for last, c in costs[state].items())
+                if outcome.sighting >= 0:
+                    sights[outcome.sighting] = min(sights.get(outcome.sighting, 99), cost)
+                if new not in seen:
+                    seen[new] = depth + 1
+                    following.append(new)
+                if seen[new] == depth + 1:
+                    row = next_costs.setdefault(new, {})
+                    row[mover] = min(row.get(mover, 99), cost)
+                found.longest = max(found.longest, *map(len, new.buffers))
+            found.branching |= count > 1
+            if count == 0:
+                if product.ended(state):
+                    continue
+                stuck = min(stuck, *costs[state].values())
+        if len(seen) > most:
+            raise TooBig
+        if stuck < 99 and -1 not in first:
+            found.switches = stuck if not first else found.switches
+            first[-1] = ("deadlock", -1, depth)
+        for sighting in sorted(sights):
+            if sighting >> 8 not in first:
+                found.switches = sights[sighting] if not first else found.switches
+                first[sighting >> 8] = ("sighting", sighting, depth + 1)
+        level, costs = following, next_costs
+    found.states = len(seen)
+    found.depth = max(seen.values())
+    found.waited = product.waited
+    found.finals = {(state.locals, state.memory) for state in seen if product.ended(state)}
+    found.violations = list(first.values())
+    return found
+
+
+def switches_of(moves: Sequence[Move]) -> int:
+    """Count how often the moving thread changes."""
+    return sum(before.thread != after.thread for before, after in itertools.pairwise(moves))
+
+
+def fair_depth(model: Model, options: Options) -> int:
+    """Give the lowest level with a state on a fair cycle that keeps a debt, or -1; the slow way."""
+    product = Product(model, options)
+    depth = {product.initial(): 0}
+    queue = [product.initial()]
+    moves: dict[State, list[tuple[Move, State]]] = {}
+    for state in queue:
+        moves[state] = [(outcome.move._replace(answers=()), outcome.state) for outcome in product.outcomes(state)]
+        for _, new in moves[state]:
+            if new not in depth:
+                depth[new] = depth[state] + 1
+                queue.append(new)
+    fair: set[State] = set()
+    for word in model.debt:
+        inside = {state for state in queue if state.memory[word] != 0}
+        fair = fair.union(*(part for part in _components(inside, moves) if _fair(part, moves)))
+    return min((depth[state] for state in fair), default=-1)
+
+
+def _fair(part: set[State], moves: Mapping[State, Sequence[tuple[Move, State]]]) -> bool:
+    """Tell whether some cycle is inside, and everyone moves in it or cannot move somewhere in it."""
+    within = {move for state in part for move, new in moves[state] if new in part}
+    always = set.intersection(*({move for move, _ in moves[state]} for state in part))
+    return bool(within) and always <= within
+
+
+def _components(inside: set[State], moves: Mapping[State, Sequence[tuple[Move, State]]]) -> list[set[State]]:
+    """Give the strongly connected components: what can be reached both ways (small graphs only)."""
+    ahead: dict[State, set[State]] = {}
+    for state in inside:
+        seen = {state}
+        queue = [state]
+        for each in queue:
+            new = {other for _, other in moves[each] if other in inside} - seen
+            seen |= new
+            queue += new
+        ahead[state] = seen
+    parts: list[set[State]] = []
+    for state in inside:
+        if not any(state in part for part in parts):
+            parts.append({each for each in ahead[state] if state in ahead[each]})
+    return parts

@@ -1,0 +1,250 @@
+"""Small systems whose behaviour is known: store buffering, bounds, deadlock, fairness, values, wide fields."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from hosts.explorer.model import Edge, Model, Options
+from hosts.explorer.ops import SCHEDULED, Kind, Operation
+from hosts.explorer.product import NotTerminating, Product
+from hosts.explorer.search import Progress, Search
+from tests.explore.models import Table, op, plain_search, random_model, straight
+
+TOP = -(1 << 63)
+
+
+def model_of(*threads: Table, words: int = 2, initial: tuple[int, ...] | None = None, **more: object) -> Model:
+    """Give a model of some words."""
+    names = [f"T{number}" for number in range(len(threads))]
+    first = list(initial or [0] * words)
+    return Model(threads, names, [f"w{number}" for number in range(words)], first, **more)  # type: ignore[arg-type]
+
+
+def reader(*operations: Operation, values: tuple[int, ...] = (0, 1)) -> Table:
+    """Give a thread that ends in a local state of its own for each value its last load may give."""
+    last = len(operations) - 1
+    ends = [Operation(Kind.END) for _ in values]
+    edges: list[dict[int | None, Edge]] = [{None: Edge(local + 1)} for local in range(last)]
+    edges.append({value: Edge(last + 1 + number) for number, value in enumerate(values)})
+    return Table([*operations, *ends], [*edges, *({} for _ in values)])
+
+
+@pytest.mark.parametrize("reduce", [False, True])
+@pytest.mark.parametrize(("buffer", "fence", "ends"), [(0, False, 3), (4, False, 4), (4, True, 3), (0, True, 3)])
+def test_store_buffering(*, buffer: int, fence: bool, ends: int, reduce: bool) -> None:
+    """Both loads may miss the other's store with a store buffer, and not with a fence in between."""
+    between = [op(Kind.FENCE)] if fence else []
+    one = reader(op(Kind.STORE, 0, 1), *between, op(Kind.LOAD, 1))
+    other = reader(op(Kind.STORE, 1, 1), *between, op(Kind.LOAD, 0))
+    result = Search(model_of(one, other), Options(buffer=buffer, reduce=reduce, keep_finals=True)).run()
+    assert result.complete
+    assert len(result.finals) == ends
+    both_missed = tuple(len(table) - 2 for table in (one, other))
+    assert (both_missed in {locals_ for locals_, _ in result.finals}) == (ends == 4)
+
+
+def test_a_store_that_waits_for_a_full_buffer_bounds_the_search() -> None:
+    """Complete is said only if the buffers were deep enough."""
+    model = model_of(straight(op(Kind.STORE, 0, 1), op(Kind.STORE, 1, 1)), straight(op(Kind.LOAD, 0)))
+    short = Search(model, Options(buffer=1)).run()
+    assert (short.complete, short.bounded_by, short.waited_for_buffer) == (False, ("buffer",), True)
+    deep = Search(model, Options(buffer=2)).run()
+    assert (deep.complete, deep.bounded_by, deep.longest_buffer) == (True, (), 2)
+
+
+def big_model() -> Model:
+    """Give a model of some ten thousand states."""
+    threads = [straight(*(op(Kind.ADD, word, 1) for _ in range(24))) for word in (0, 1, 0)]
+    return model_of(*threads)
+
+
+def test_each_bound_is_named() -> None:
+    """States, memory, seconds, and the caller's word."""
+    model = big_model()
+    assert Search(model, Options()).run().complete
+    assert Search(model, Options(max_states=500)).run().bounded_by == ("states",)
+    assert Search(model, Options(max_bytes=1000)).run().bounded_by == ("memory",)
+    assert Search(model, Options(seconds=1e-6)).run().bounded_by == ("seconds",)
+
+
+def test_progress_is_told_and_may_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The callback sees numbers that grow; False ends the search, which says so."""
+    monkeypatch.setattr("hosts.explorer.search.REPORT_SECONDS", 0.0)
+    seen: list[Progress] = []
+
+    def look(progress: Progress) -> bool:
+        seen.append(progress)
+        return len(seen) < 5
+
+    result = Search(big_model(), Options()).run(look)
+    assert (result.complete, result.bounded_by) == (False, ("cancelled",))
+    assert [each.states for each in seen] == sorted(each.states for each in seen)
+    assert result.states >= seen[-1].states > 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_bigger_search_with_threads(workers: int) -> None:
+    """Two real threads find what one finds: 25 x 25 x 25 counters and their sums."""
+    result = Search(big_model(), Options(workers=workers)).run()
+    assert (result.states, result.transitions, result.depth) == (25**3, 3 * 24 * 25**2, 72)
+
+
+def test_a_deadlock_is_found_at_its_depth() -> None:
+    """Fusing makes a point wait together with what comes after it: one step, not possible, is a deadlock."""
+    stuck = [Operation(Kind.STORE, 0, 1, 0, SCHEDULED), op(Kind.CHOOSE, a=0)]
+    search = Search(model_of(straight(*stuck), straight(op(Kind.LOAD, 0))), Options(reduce=False))
+    violation = search.run().violation
+    assert violation is not None
+    assert (violation.what, violation.depth, len(search.path())) == ("deadlock", 3, 3)
+
+
+def spinning(word: int) -> Table:
+    """Give a thread that reads a word until it is not 0."""
+    return Table([op(Kind.LOAD, word), Operation(Kind.END)], [{0: Edge(0), None: Edge(1)}, {}])
+
+
+def test_a_store_that_waits_is_no_lack_of_progress() -> None:
+    """The reader may spin while the store waits; a fair buffer drains some time."""
+    model = model_of(straight(op(Kind.STORE, 0, 1)), spinning(0), initial=(0, 1), debt=[1])
+    assert Search(model, Options()).run().violation is None
+
+
+def test_an_interrupt_in_flight_is_no_lack_of_progress() -> None:
+    """The poller may poll while the IPI flies; a fair IPI arrives some time."""
+    poll = Table([op(Kind.PENDING), Operation(Kind.END)], [{0: Edge(0), 1: Edge(1)}, {}])
+    model = model_of(straight(op(Kind.SEND, a=1, b=0)), poll, initial=(1, 0), debt=[0], vectors=(242,))
+    assert Search(model, Options()).run().violation is None
+
+
+def test_spinning_for_ever_with_a_debt_is_a_lack_of_progress() -> None:
+    """Nobody ever stores: the reader spins and the debt stays; without the debt nobody minds."""
+    model = model_of(straight(op(Kind.LOAD, 1)), spinning(0), initial=(0, 1), debt=[1])
+    search = Search(model, Options())
+    violation = search.run().violation
+    assert violation is not None
+    assert (violation.what, violation.depth) == ("no-progress", len(search.path()))
+    assert Search(replace(model, initial=[0, 0]), Options()).run().violation is None
+    assert Search(model, Options(progress_check=False)).run().violation is None
+
+
+def test_values_of_all_64_bits() -> None:
+    """The top bit and wrapping around are as in the definition."""
+    threads = [
+        straight(op(Kind.XCHG, 0, TOP), op(Kind.ADD, 0, TOP - 1), op(Kind.OR, 1, TOP)),
+        straight(op(Kind.AND, 1, (1 << 63) - 1), op(Kind.CMPXCHG, 0, TOP, -1), op(Kind.ADD, 1, TOP)),
+    ]
+    model = model_of(*threads, initial=(TOP, -1))
+    options = Options(keep_finals=True)
+    found = plain_search(model, options)
+    result = Search(model, options).run()
+    assert (result.states, result.finals) == (found.states, sorted(found.finals))
+    assert any(abs(value) > 1 << 62 for _, memory in result.finals for value in memory)
+
+
+def test_fields_widen_as_values_appear() -> None:
+    """Hundreds of values, stores, vectors under way and places: new fields, the same answer."""
+    size = 20
+    counting = straight(*(op(Kind.ADD, 0, 1) for _ in range(size)))
+    storing = straight(*(op(Kind.STORE, 1, number) for number in range(7)), op(Kind.FENCE))
+    sending = straight(*(op(Kind.SEND, a=0, b=0) for _ in range(5)))
+    model = model_of(counting, storing, sending, vectors=(1,))
+    options = Options(buffer=7, reduce=False)
+    found = plain_search(model, options, 10**6)
+    search = Search(model, options)
+    result = search.run()
+    assert (result.states, result.transitions) == (found.states, found.transitions)
+    assert result.restarts > 0
+    assert result.longest_buffer == 7
+
+
+def test_nothing_is_asked_twice() -> None:
+    """Each edge is learnt once, however often the search starts again."""
+    rng = random.Random(7)
+    for _ in range(20):
+        model = random_model(rng)
+        Search(model, Options(stop_at_first=False, progress_check=False)).run()
+        asked = [count for thread in model.threads for count in thread.asked.values()]  # type: ignore[attr-defined]
+        # A tally has one edge, and as many of its word's values as there are.
+        tallies = sum(operation.kind == Kind.TALLY for t in model.threads for operation in t.operations)  # type: ignore[attr-defined]
+        assert tallies or max(asked, default=1) == 1
+
+
+class Unwilling(Table):
+    """A thread that raises."""
+
+    def step(self, local: int, answer: int) -> Edge:
+        """Raise."""
+        raise LookupError(local, answer)
+
+
+def test_what_a_thread_raises_comes_through() -> None:
+    """An exception of a thread leaves the search as it is."""
+    thread = Unwilling([op(Kind.LOAD, 0), Operation(Kind.END)], [{}, {}])
+    with pytest.raises(LookupError):
+        Search(model_of(thread), Options()).run()
+
+
+def test_a_step_that_never_ends_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that goes on without letting others act is an error, here as in the product."""
+    looping = Table([op(Kind.LOAD, 0), Operation(Kind.POKE, 1, 1)], [{None: Edge(1)}, {None: Edge(1)}])
+    model = model_of(looping)
+    with pytest.raises(NotTerminating, match="table"):
+        Search(model, Options()).run()
+    monkeypatch.setattr("hosts.explorer.product.LONGEST_STEP", 1000)
+    with pytest.raises(NotTerminating, match="table"):
+        list(Product(model, Options()).outcomes(Product(model, Options()).initial()))
+
+
+def test_a_thread_that_only_fences_comes_to_rest() -> None:
+    """The reduction passes fences; a loop of nothing else must still let the others act."""
+    fencing = Table([op(Kind.LOAD, 0), op(Kind.FENCE)], [{None: Edge(1)}, {None: Edge(1)}])
+    model = model_of(fencing, straight(op(Kind.STORE, 1, 1)))
+    result = Search(model, Options(progress_check=False)).run()
+    assert result.complete
+    assert result.depth >= 2
+
+
+def looking(look: Operation, pauses: int) -> Table:
+    """Give a thread that in one step reads word 0, looks, and reads word 1; ends[4a + 2b + c] tells what it saw."""
+    first = [op(Kind.PAUSE)] * pauses
+    operations = [*first, op(Kind.LOAD, 0), look, look, *[Operation(Kind.LOAD, 1)] * 4, *[Operation(Kind.END)] * 8]
+    before = [{None: Edge(local + 1)} for local in range(pauses)]
+    edges = [{0: Edge(pauses + 2 * each + 1), None: Edge(pauses + 2 * each + 2)} for each in range(7)]
+    return Table(operations, [*before, *edges, *({} for _ in range(8))])
+
+
+@pytest.mark.parametrize("pauses", [0, 6], ids=["", "found out late"])
+@pytest.mark.parametrize(
+    ("look", "poke"),
+    [(Operation(Kind.PEEK, 2), True), (Operation(Kind.PEEK, 3), False), (Operation(Kind.QUIET), False)],
+    ids=["mark of the same step", "mark behind the buffer", "quiet"],
+)
+def test_the_reduction_leaves_room_for_whoever_looks(look: Operation, pauses: int, *, poke: bool) -> None:
+    """Between an operation and the store after it: who can see the store, or what comes with it, may look there."""
+    mark = [Operation(Kind.POKE, 2, 1)] if poke else []
+    storing = straight(op(Kind.XCHG, 0, 1), op(Kind.STORE, 1, 1), *mark, op(Kind.FENCE))
+    model = model_of(
+        storing, looking(look, pauses), words=5, initial=(0, 0, 0, 0, 1), behind=(-1, -1, -1, 0, -1), silent=[4]
+    )
+    ends = []
+    for reduce in (False, True):
+        result = Search(model, Options(reduce=reduce, keep_finals=True)).run()
+        assert result.complete
+        ends.append(result.finals)
+    nothing_yet = 0 if look.kind == Kind.PEEK else 1
+    assert pauses + 7 + 4 + 2 * nothing_yet in {locals_[1] for locals_, _ in ends[0]}
+    assert ends[0] == ends[1]
+
+
+def test_the_reduction_joins_what_nobody_sees() -> None:
+    """A store nobody can place, and a fence with nothing to wait for, cost no states of their own."""
+    storing = straight(op(Kind.XCHG, 0, 1), op(Kind.STORE, 1, 1), Operation(Kind.POKE, 2, 1), op(Kind.STORE, 1, 2))
+    fencing = straight(op(Kind.LOAD, 1), op(Kind.FENCE), op(Kind.FENCE))
+    model = model_of(storing, fencing, words=3)
+    whole = Search(model, Options(reduce=False, keep_finals=True)).run()
+    reduced = Search(model, Options(reduce=True, keep_finals=True)).run()
+    assert reduced.states < whole.states / 2
+    assert reduced.finals == whole.finals

@@ -1,0 +1,158 @@
+"""``pirace audit`` from options to an exit status, with an explorer that does what a test says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hosts.cli.audit import Given, audit_command, chosen_sites
+from hosts.cli.errors import Failure
+from hosts.cli.main import main
+from hosts.explorer.audit import Ground, Tried, Watch
+from hosts.explorer.model import Options
+from hosts.explorer.scope import Scope
+from hosts.explorer.search import Progress, Result, Violation
+from hosts.explorer.weaken import Site, Way, sites
+from hosts.loader import Program, load_program
+
+ENTRY = "vcpu_enter_guest"
+SCOPES = ("device", "post:34")
+
+
+def _line(function: str, kind: str) -> str:
+    (site,) = [each for each in sites(load_program(mutations=())) if (each.function, each.kind) == (function, kind)]
+    return f"{Path(site.file).name}:{site.line}"
+
+
+class FakeJudge:
+    """Says the same of everything."""
+
+    def __init__(self, outcome: Any = "clean", *, sound: bool = True, interrupt: bool = False) -> None:
+        self.outcome, self.sound, self.interrupt = outcome, sound, interrupt
+        self.scopes: list[str] = []
+        self.options = Options()
+
+    def __call__(self, _program: Program, _policy: int, options: Options) -> FakeJudge:
+        """Stand for the class."""
+        self.options = options
+        return self
+
+    def add(self, name: str, _scope: Scope, _watch: Watch) -> Ground:
+        """Take a scope."""
+        self.scopes.append(name)
+        violation = None if self.sound else Violation("sighting", 256 + 255, 9)
+        result = Result(complete=self.sound, states=7, violation=violation)
+        return Ground(name, None, result, frozenset())  # type: ignore[arg-type]
+
+    def tried(self, _site: Site, way: Way, watch: Callable[[str], Watch]) -> Iterator[Tried]:
+        """Say it of each scope."""
+        for name in self.scopes:
+            if self.interrupt:
+                os.kill(os.getpid(), signal.SIGINT)
+            if watch(name)(Progress(1, 2, 3, 4, 0.5, 6)):
+                check = "C1" if self.outcome == "violation" else ""
+                yield Tried(way.name, name, self.outcome, check=check, vector=0x34, steps=9, reason="budget")
+
+
+@pytest.fixture
+def audit(tmp_path: Path) -> Callable[..., tuple[int, list[dict[str, Any]]]]:
+    """Give what runs the command on some lines; it gives the exit status and the records."""
+
+    def run(judge: FakeJudge, *lines: str) -> tuple[int, list[dict[str, Any]]]:
+        file = tmp_path / "out.jsonl"
+        status = audit_command(Given(scope=SCOPES, line=lines, json_file=str(file)), judge)
+        return status, [json.loads(line) for line in file.read_text().splitlines()]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("outcome", "verdict", "shown"),
+    [
+        ("violation", "needed", "dropped: C1 about 34 in 9 steps"),
+        ("clean", "not needed", "dropped: clean (scopes 1-2)"),
+        ("bounded", "unknown", "dropped: budget (scope 1)"),
+        ("never reached", "never reached", "never reached in these scopes: x86.py"),
+    ],
+)
+def test_each_verdict_is_shown_with_what_shows_it(
+    audit: Any, capsys: Any, outcome: str, verdict: str, shown: str
+) -> None:
+    """In the table and in JSON; an audit is a report, whatever it says."""
+    status, records = audit(FakeJudge(outcome), _line(ENTRY, "barrier"))
+    assert status == 0
+    assert [record["record"] for record in records] == ["environment", "audit-scope", "audit-scope", "audit"]
+    assert (records[-1]["function"], records[-1]["verdict"]) == (ENTRY, verdict)
+    out = capsys.readouterr().out
+    assert shown in out
+    assert f"1 of 1 orderings: 1 {verdict}" in out
+
+
+def test_a_locked_operation_says_which_half_is_needed(audit: Any) -> None:
+    """Each way by itself, and both halves."""
+    _, records = audit(FakeJudge("violation"), _line("pi_test_and_set_on", "locked"))
+    record = records[-1]
+    assert (record["verdict"], record["fence"], record["atomicity"]) == ("needs both", "needed", "needed")
+    assert [way["way"] for way in record["ways"]] == ["no fence before", "no fence behind", "no atomicity", "neither"]
+
+
+def test_brackets_of_a_word_are_shown(audit: Any, capsys: Any) -> None:
+    """They are no markup."""
+    audit(FakeJudge(), _line("harvest", "locked"))
+    assert "xchg(vcpu.pi_desc.pir[i], 0)" in capsys.readouterr().out
+
+
+def test_a_release_matters_to_the_compiler_only(audit: Any, capsys: Any) -> None:
+    """Said without a run."""
+    judge = FakeJudge("fault")
+    _, records = audit(judge, _line(ENTRY, "ordered"))
+    assert (records[-1]["verdict"], records[-1]["ways"]) == ("compiler only", [])
+    assert "x86 orders it" in capsys.readouterr().out
+
+
+def test_a_rule_that_fails_by_itself_is_not_audited(audit: Any) -> None:
+    """Whatever is weakened would look needed."""
+    with pytest.raises(Failure, match="fails in every scope with nothing weakened") as caught:
+        audit(FakeJudge(sound=False), _line(ENTRY, "barrier"))
+    assert caught.value.exit_code == 1
+
+
+def test_ctrl_c_keeps_what_there_is(audit: Any, capsys: Any) -> None:
+    """The scopes are in the file, the table is printed, the exit status is 130."""
+    status, records = audit(FakeJudge(interrupt=True), _line(ENTRY, "barrier"))
+    assert status == 130
+    assert [record["record"] for record in records] == ["environment", "audit-scope", "audit-scope"]
+    assert "0 of 1 orderings" in capsys.readouterr().out
+
+
+def test_a_line_may_be_given_with_as_much_of_its_path_as_one_likes() -> None:
+    """A name, or with folders; several sites of one line are all taken."""
+    found = sites(load_program(mutations=()))
+    line = _line(ENTRY, "barrier")
+    assert chosen_sites(found, [line]) == chosen_sites(found, [f"emu/{line}"])
+    assert len(chosen_sites(found, [line])) == 1
+    assert chosen_sites(found, []) == found
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--line", "x86.py:1"], "no ordering stands there; in that file: "),
+        (["--line", "nowhere"], "no ordering stands there"),
+        (["--policy", "x"], "unknown policy 'x'"),
+        (["--scenario", "x"], "unknown scenario 'x'"),
+        (["--scope", "x"], "x: an act is"),
+        (["--budget", "soon"], "--budget soon"),
+        (["--policy", "/nowhere.py:f"], "/nowhere.py"),
+    ],
+)
+def test_wrong_usage_is_64(wrong: list[str], said: str, capsys: Any) -> None:
+    """In one line, before anything is explored."""
+    assert main(["audit", *wrong]) == 64
+    assert said in capsys.readouterr().err

@@ -1,0 +1,135 @@
+"""Small searches in plain Python, an engine that does what a test says, and the schema's validator."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emu.expected import by_name, policy_by_name
+from emu.scenarios import SCENARIOS
+from hosts.cli.explore_engine import Guess, Searched, Watch
+from hosts.cli.explore_plan import Asked
+from hosts.explorer.build import Builder
+from hosts.explorer.model import Model, Options, Unstable
+from hosts.explorer.product import Move, Product, State
+from hosts.explorer.scope import scope_of
+from hosts.explorer.search import Result, Violation
+from hosts.explorer.story_make import tell_witness
+from hosts.explorer.witness import Witness
+from hosts.loader import load_program
+
+
+def _first_sighting(model: Model, options: Options) -> tuple[int, list[Move]]:
+    """Search breadth first until something is sighted; give it and the way there."""
+    product = Product(model, options)
+    start = product.initial()
+    came: dict[State, tuple[State, Move] | None] = {start: None}
+    queue = [start]
+    for state in queue:
+        for outcome in product.outcomes(state):
+            if outcome.sighting >= 0:
+                return outcome.sighting, [*_way(came, state), outcome.move]
+            if outcome.state not in came:
+                came[outcome.state] = (state, outcome.move)
+                queue.append(outcome.state)
+    raise AssertionError("nothing is sighted in this scope")
+
+
+def _way(came: dict[State, tuple[State, Move] | None], state: State) -> list[Move]:
+    moves = []
+    while (before := came[state]) is not None:
+        state, move = before
+        moves.append(move)
+    return moves[::-1]
+
+
+@cache
+def _witness(scenario: str, policy: str, mutation: str | None, scope: str, buffer: int = 4) -> Witness:
+    """Find a shortest witness."""
+    race = next(each for each in SCENARIOS if each.name == scenario)
+    options = Options(buffer=buffer)
+    seeded = by_name(mutation) if mutation else None
+    builder = Builder(load_program(), scope_of(race, scope), policy_by_name(policy).number, seeded)
+    while True:
+        try:
+            model = builder.model()
+            sighting, moves = _first_sighting(model, options)
+            break
+        except Unstable:
+            continue
+    found = Violation("sighting", sighting, len(moves))
+    return tell_witness(builder, model, options, moves, found, scenario=scenario, policy=policy)
+
+
+@pytest.fixture
+def witness_of() -> Callable[..., Witness]:
+    """Give what finds witnesses, each once."""
+    return _witness
+
+
+@dataclass
+class FakeEngine:
+    """Gives results in the order in which they stand here; a callable is called with what watches."""
+
+    results: list[Searched | Callable[[Watch], Searched]] = field(default_factory=list)
+    guessed: Guess = field(default_factory=lambda: Guess(1000, 1000, 24, at_least=False))
+    searched: list[tuple[Asked, Options]] = field(default_factory=list)
+
+    def guess(self, asked: Asked, options: Options) -> Guess:  # noqa: ARG002
+        """Give what the test has set."""
+        return self.guessed
+
+    def search(self, asked: Asked, options: Options, watch: Watch) -> Searched:
+        """Give the next result."""
+        self.searched.append((asked, options))
+        found = self.results.pop(0) if self.results else complete()
+        return found(watch) if callable(found) else found
+
+
+def complete(**more: Any) -> Searched:
+    """Give a complete search that entered every window."""
+    result = {"complete": True, "states": 10, "locals": (3, 2), "branching": True, "windows": (1 << 20) - 1}
+    return Searched(Result(**{**result, **more}))
+
+
+def violating(what: int | str, **more: Any) -> Searched:
+    """Give a search that found something."""
+    found = Violation("sighting" if isinstance(what, int) else what, what if isinstance(what, int) else -1, 9)
+    return complete(complete=False, violation=found, violations=[found], **more)
+
+
+@pytest.fixture
+def errors() -> Callable[..., list[str]]:
+    """Give what holds a record against the schema, which stands with the records of a stress run."""
+    path = Path(__file__).parents[1] / "report" / "test_jsonl.py"
+    spec = importlib.util.spec_from_file_location("explore_cli_validator", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: Callable[..., list[str]] = module.errors
+    return found
+
+
+@pytest.fixture
+def fake() -> type[FakeEngine]:
+    """Give the engine that does what a test says."""
+    return FakeEngine
+
+
+@pytest.fixture
+def seen() -> Callable[..., Searched]:
+    """Give what makes complete searches."""
+    return complete
+
+
+@pytest.fixture
+def caught() -> Callable[..., Searched]:
+    """Give what makes searches with a violation."""
+    return violating

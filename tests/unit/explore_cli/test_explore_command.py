@@ -1,0 +1,337 @@
+"""``pirace explore``: rows, verdicts, exit codes, and what ends a search early."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emu.accounting import CHECKS, WINDOWS
+from hosts.cli.errors import Failure
+from hosts.cli.explore import Given, explore_command, search_options
+from hosts.cli.explore_engine import Explorer, Guess, coverage, put_together
+from hosts.cli.explore_plan import asked_for, bytes_of, seconds_of, size_text
+from hosts.cli.main import main
+from hosts.explorer.model import Options
+from hosts.explorer.search import Progress, Result
+from hosts.explorer.witness import load
+
+C1_34 = CHECKS.index("C1") << 8 | 0x34
+C2_61 = CHECKS.index("C2") << 8 | 0x61
+C7_34 = CHECKS.index("C7") << 8 | 0x34
+SEEDED = Given(("remote-post",), ("always-2021",), ("no-entry-barrier",))
+
+
+def run(given: Given, engine: Any, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Give the exit status and what was printed."""
+    return explore_command(given, lambda _policy: engine), capsys.readouterr().out
+
+
+# --- rows --------------------------------------------------------------------------------------------------------
+
+
+def test_the_default_is_the_default_scope_under_every_policy() -> None:
+    """A row each, and the device interrupt in it is skip-running's undoing."""
+    rows = asked_for((), (), (), None)
+    assert [row.planned.policy.name for row in rows] == [
+        "kick-2016", "skip-running-2020", "always-2021", "elide-self-2022",
+    ]  # fmt: skip
+    assert len({row.scope for row in rows}) == 1
+    assert [row.planned.sought for row in rows] == [(), ("C2", "C7"), (), ()]
+
+
+def test_several_scenarios_and_mutations_multiply() -> None:
+    """One row for each."""
+    rows = asked_for(("kick", "remote-post"), ("always-2021", "kick-2016"), ("no-entry-sync", "pi-leaves-on"), None)
+    assert len({str(row) for row in rows}) == 8
+
+
+def test_what_may_be_seen_has_to_be_seen_here() -> None:
+    """The explorer sees everything."""
+    (row,) = asked_for(("self-vs-remote",), ("always-2021",), ("on-cleared-plainly",), None)
+    assert row.planned.expectation is not None
+    assert row.planned.expectation.outcome == "VIOLATION"
+
+
+# --- verdicts ----------------------------------------------------------------------------------------------------
+
+
+def test_a_complete_search_passes(fake: Any, seen: Any, capsys: Any) -> None:
+    """And says what it has seen."""
+    status, out = run(Given(("remote-post",), ("always-2021",)), fake([seen(depth=7)]), capsys)
+    assert status == 0
+    assert "remote-post x always-2021: PASS" in out
+    assert "complete: every interleaving" in out
+    assert "depth 7" in out
+
+
+def test_a_violation_that_nobody_expects_fails(fake: Any, caught: Any, capsys: Any) -> None:
+    """Exit code 1, marked."""
+    status, out = run(Given(("remote-post",), ("always-2021",)), fake([caught(C1_34)]), capsys)
+    assert status == 1
+    assert "VIOLATION (!) (C1 about 34 in 9 steps)" in out
+
+
+def test_a_violation_that_has_to_be_is_as_expected(fake: Any, caught: Any, seen: Any, capsys: Any) -> None:
+    """And its absence is not."""
+    assert run(SEEDED, fake([caught(C7_34)]), capsys)[0] == 0
+    assert run(SEEDED, fake([seen()]), capsys)[0] == 1
+
+
+def test_a_check_that_the_table_does_not_name_is_not_enough(fake: Any, caught: Any, capsys: Any) -> None:
+    """The search goes on behind it, looking for one that it does."""
+    engine = fake([caught(C2_61), caught(C2_61)])
+    assert run(SEEDED, engine, capsys)[0] == 1
+    assert [options.stop_at_first for _asked, options in engine.searched] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("bound", "said"),
+    [("seconds", "its budget of time"), ("memory", "its memory"), ("buffer", "a store waited for room")],
+)
+def test_what_is_bounded_proves_nothing(fake: Any, seen: Any, capsys: Any, bound: str, said: str) -> None:
+    """Exit code 2, with the reason."""
+    engine = fake([seen(complete=False, bounded_by=(bound,))])
+    status, out = run(Given(("remote-post",), ("always-2021",)), engine, capsys)
+    assert status == 2
+    assert "INCONCLUSIVE" in out
+    assert said in out
+
+
+def test_a_window_that_the_scenario_exists_for_must_be_entered(fake: Any, seen: Any, capsys: Any) -> None:
+    """Unless the user has said what is explored."""
+    none = seen(windows=1 << WINDOWS.index("post-sees-in-guest"))
+    status, out = run(Given(("remote-post",), ("always-2021",)), fake([none]), capsys)
+    assert status == 2
+    assert "never entered: post-sees-outside, sync-finds-on, notified-in-guest" in out
+    assert run(Given(("remote-post",), ("always-2021",), scope="post:34"), fake([none]), capsys)[0] == 0
+
+
+def test_a_small_scope_need_not_show_the_seeded_bug(fake: Any, seen: Any, capsys: Any) -> None:
+    """Nor need sequential consistency."""
+    for more in ({"scope": "post:34"}, {"model": "sc"}):
+        given = Given(SEEDED.scenario, SEEDED.policy, SEEDED.mutation, **more)
+        status, out = run(given, fake([seen()]), capsys)
+        assert status == 0
+        assert "PASS" in out
+
+
+@pytest.mark.parametrize("what", ["deadlock", "no-progress"])
+def test_other_endings_are_violations(fake: Any, caught: Any, capsys: Any, what: str) -> None:
+    """By their names."""
+    status, out = run(Given(("remote-post",), ("always-2021",)), fake([caught(what)]), capsys)
+    assert status == 1
+    assert f"VIOLATION (!) ({what} in 9 steps)" in out
+
+
+def test_one_path_only_is_a_fault_of_the_tool(fake: Any, seen: Any, capsys: Any) -> None:
+    """With more than one thread there is always more to see."""
+    with pytest.raises(Failure, match="one path only") as failed:
+        run(Given(("remote-post",), ("always-2021",)), fake([seen(branching=False)]), capsys)
+    assert failed.value.exit_code == 4
+    assert run(Given(("timer-fastpath",), ("always-2021",)), fake([seen(branching=False, locals=(3,))]), capsys)[0] == 0
+
+
+# --- size --------------------------------------------------------------------------------------------------------
+
+
+def test_the_size_is_said_first_and_once(fake: Any, seen: Any, capsys: Any) -> None:
+    """*About*, and *at least* where a part was cut short."""
+    engine = fake([seen(), seen()], guessed=Guess(123456.0, 123456.0, 24, at_least=True))
+    out = run(Given(("remote-post",), ("always-2021", "kick-2016")), engine, capsys)[1]
+    assert out.count("at least about 120,000 states, 2.96 MB at 24 bytes each") == 1
+    assert out.index("about") < out.index("PASS")
+
+
+def test_what_does_not_fit_is_refused_before_it_starts(fake: Any, seen: Any, capsys: Any) -> None:
+    """Unless the user wants it anyway."""
+    engine = fake([seen()], guessed=Guess(4e9, 1e9, 30, at_least=False))
+    with pytest.raises(
+        Failure, match="about 60 GB of states, 30 GB at the least, do not fit into --memory 4 GB"
+    ) as failed:
+        run(Given(("remote-post",), ("always-2021",)), engine, capsys)
+    assert failed.value.exit_code == 64
+    assert engine.searched == []
+    assert run(Given(("remote-post",), ("always-2021",), anyway=True), engine, capsys)[0] == 0
+
+
+def test_what_may_fit_is_begun(fake: Any, seen: Any, capsys: Any) -> None:
+    """Though the guess is more than the memory; the search ends where that does."""
+    engine = fake([seen()], guessed=Guess(1e10, 1e8, 24, at_least=False))
+    status, out = run(Given(("remote-post",), ("always-2021",)), engine, capsys)
+    assert status == 0
+    assert "about 1,000,000,000 states (100,000,000 to 10,000,000,000), 24 GB" in out
+
+
+def test_a_guess_is_put_together_from_parts() -> None:
+    """Each pCPU multiplies by what it did alone, or by its own local states."""
+    parts = [Result(states=10), Result(states=100, locals=(50, 7)), Result(states=40, locals=(30, 3))]
+    guess = put_together(parts, 24, cut_short=False)
+    assert (guess.most, guess.least, guess.at_least) == (400, 300, False)
+    assert put_together(parts[:1], 24, cut_short=True) == Guess(10, 10, 24, at_least=True)
+
+
+def test_a_guess_of_something_real() -> None:
+    """Of one poster's scope it is about the size; or it says that there was no time."""
+    engine, options = Explorer(None), Options()
+    (row,) = asked_for(("remote-post",), ("always-2021",), (), "post:34")
+    guess = engine.guess(row, options)
+    found = engine.search(row, options, lambda _: True).result
+    assert found.complete
+    assert guess.at_least or found.states / 3 < guess.states < found.states * 3
+    assert 8 <= guess.bytes_per_state <= 200
+
+
+# --- Ctrl-C ------------------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_gives_what_there_is(fake: Any, seen: Any, capsys: Any, tmp_path: Path) -> None:
+    """The row that runs ends with what it has, the rest is not begun, exit status 130."""
+
+    def interrupted(watch: Callable[[Progress], bool]) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert not watch(Progress(77, 200, 5, 6, 1.0, 1000))
+        return seen(complete=False, bounded_by=("cancelled",), states=77)
+
+    given = Given(("remote-post",), ("always-2021", "kick-2016"), json_file=str(tmp_path / "rows"))
+    before = signal.getsignal(signal.SIGINT)
+    status, out = run(given, fake([seen(), interrupted]), capsys)
+    assert status == 130
+    assert "CANCELLED (cancelled after 77 states)" in out
+    records = [json.loads(line) for line in (tmp_path / "rows").read_text().splitlines()]
+    assert [record["verdict"] for record in records[1:]] == ["PASS", "CANCELLED"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_rows_behind_ctrl_c_are_rows_too(fake: Any, seen: Any, capsys: Any) -> None:
+    """Cancelled, not lost."""
+
+    def interrupted(watch: Callable[[Progress], bool]) -> Any:
+        raise KeyboardInterrupt
+
+    status, out = run(Given(("remote-post",)), fake([interrupted]), capsys)
+    assert status == 130
+    assert "4 of 4 rows: 4 CANCELLED" in out
+
+
+# --- records and files -------------------------------------------------------------------------------------------
+
+
+def test_records_are_as_the_schema_says(
+    fake: Any, seen: Any, caught: Any, capsys: Any, tmp_path: Path, errors: Callable[..., list[str]]
+) -> None:
+    """Whatever the verdict; and they are the explorer's."""
+    from hosts.report.jsonl import schema
+
+    bounded = seen(complete=False, bounded_by=("memory",))
+    engine = fake([seen(), caught(C1_34), bounded, caught("no-progress")])
+    status, _out = run(Given(("remote-post",), json_file=str(tmp_path / "rows")), engine, capsys)
+    records = [json.loads(line) for line in (tmp_path / "rows").read_text().splitlines()]
+    assert status == 1
+    assert [errors(record, schema()) for record in records] == [[]] * 5
+    assert {record["host"] for record in records[1:]} == {"explorer"}
+    assert records[2]["violations"][0]["check"] == "C1"
+    assert records[1]["windows"]["notified-in-guest"] == 1
+    assert records[3]["search"]["bounded_by"] == ["memory"]
+    assert errors(records[1] | {"search": {}}, schema())
+    assert errors(records[1] | {"host": "processes"}, schema())
+
+
+def test_a_witness_is_printed_and_saved(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The real explorer, on one poster."""
+    arguments = ["explore", "--scenario", "remote-post", "--policy", "elide-self-2022", "--scope", "post:34"]
+    arguments += ["--mutation", "no-entry-barrier", "--witness", str(tmp_path / "strand.json")]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "was still in its buffer when" in out
+    assert load(tmp_path / "strand.json").mutation == "no-entry-barrier"
+
+
+# --- what is wrong with what was asked ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--scenario", "nowhere"], "unknown scenario 'nowhere'"),
+        (["--policy", "nobody"], "unknown policy 'nobody'"),
+        (["--mutation", "none"], "unknown mutation 'none'"),
+        (["--scope", "post:99"], "the vectors that pCPUs post are"),
+        (["--budget", "soon"], "--budget soon: not a number like 60s"),
+        (["--memory", "all"], "--memory all: not a number like 4GB"),
+        (["--policy", "/nowhere/at_all.py:f"], "/nowhere/at_all.py"),
+    ],
+)
+def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
+    """Exit status 64."""
+    assert main(["explore", "--scenario", "timer-fastpath", *arguments]) == 64
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+
+
+POLICIES = {
+    "    mode = READ_ONCE(vcpu.mode)\n    n = 0\n    while n < 1:\n        n = mode * 0": "does not come to an end",
+    "    mode = READ_ONCE(vcpu.mode)\n    n = 1 // (mode - mode)": "ZeroDivisionError",
+    "    seen = [1]\n    seen[0] = READ_ONCE(vcpu.mode)": "list",
+}
+
+
+@pytest.mark.parametrize("body", list(POLICIES), ids=list(POLICIES.values()))
+def test_a_users_rule_that_cannot_be_explored_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, body: str
+) -> None:
+    """It names the file and the line."""
+    path = tmp_path / "rule.py"
+    path.write_text(f"from emu.waist import READ_ONCE\n\n\ndef rule(vcpu, vec):\n{body}\n")
+    assert main(["explore", "--scenario", "tscdeadline-immed", "--policy", f"{path}:rule"]) == 64
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "rule.py:" in err
+    assert POLICIES[body] in err
+
+
+def test_a_users_rule_works_unchanged(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """One that notifies nobody strands an interrupt; the story says whose rule it is."""
+    path = tmp_path / "rule.py"
+    path.write_text("def rule(vcpu, vec):\n    return\n")
+    assert main(["explore", "--scenario", "remote-post", "--scope", "post:34", "--policy", f"{path}:rule"]) == 1
+    out = capsys.readouterr().out
+    assert "VIOLATION (!)" in out
+    assert "your own" in out
+
+
+# --- small things ------------------------------------------------------------------------------------------------
+
+
+def test_units() -> None:
+    """As people write them."""
+    assert [seconds_of(text) for text in ("60s", "5m", "1h", "90", "0.5s")] == [60, 300, 3600, 90, 0.5]
+    sizes = {"4GB": 4 * 10**9, "500MB": 5 * 10**8, "2GiB": 2 << 30, "1000": 1000, "1k": 1000}
+    assert {text: bytes_of(text) for text in sizes} == sizes
+    assert [size_text(size) for size in (4e9, 1500, 12)] == ["4 GB", "1.5 kB", "12 bytes"]
+    for text in ("s", "-1s", "0s", "1d"):
+        with pytest.raises(ValueError, match=re.escape(text)):
+            seconds_of(text)
+
+
+def test_options_reach_the_search() -> None:
+    """Sequential consistency is a buffer of none."""
+    assert search_options(Given(model="sc", buffer=3)).buffer == 0
+    given = Given(buffer=3, overtake=True, workers=2, reduce=False, fuse=False, memory="1GB", budget="2m")
+    assert search_options(given) == Options(
+        3, overtake=True, workers=2, reduce=False, fuse=False, max_bytes=10**9, seconds=120.0
+    )
+
+
+def test_lines_never_reached() -> None:
+    """A line counts as reached if any copy of its statement was; drivers of the scope do not count."""
+    spans = [("a.py", 1, "f"), ("a.py", 2, "f"), ("a.py", 2, "f"), ("a.py", 9, "g"), ("<scope>", 1, "thread_0")]
+    found = coverage(spans, bytearray([1, 0, 1, 0, 0]))
+    assert (found.places, found.missed, found.uncalled) == (3, (("a.py", 9, "g"),), frozenset({("a.py", "g")}))
