@@ -36,18 +36,25 @@ def test_the_rule_of_2020_loses_a_wake_up(race: Race) -> None:
 
 @pytest.mark.timeout(120)
 def test_costs_are_exact(race: Race) -> None:
-    """Elided posts send nothing; the others send one notification each, which finds nothing to do."""
-    counts = {
-        policy: race("tscdeadline-immed", policy, seconds=0.4, regime="calm").measured.counts
+    """Elided posts send nothing; the others send one notification each, which finds nothing to do.
+
+    The last of them may arrive in the guest's very last look around, and is then taken in root mode.
+    """
+    measured = {
+        policy: race("tscdeadline-immed", policy, seconds=0.4, regime="calm").measured
         for policy in ("skip-running-2020", "always-2021", "elide-self-2022")
     }
+    counts = {policy: each.counts for policy, each in measured.items()}
     for policy in ("skip-running-2020", "elide-self-2022"):
         assert counts[policy]["ipis_sent"] == 0
         assert counts[policy]["ipis_elided"] == counts[policy]["self_posts"] > 0
     always = counts["always-2021"]
     assert always["ipis_sent"] == always["self_posts"] > 0
     assert always["ipis_elided"] == 0
-    assert always["notifications_spurious"] == always["notifications_in_guest"] > 0
+    in_root = measured["always-2021"].windows["notified-in-root"]
+    assert always["notifications_spurious"] == always["notifications_in_guest"] + in_root
+    assert always["notifications_in_guest"] > 0
+    assert in_root <= 1
 
 
 @pytest.mark.timeout(90)
