@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
-import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Final, Protocol
 
 from emu.memory import WORD_BYTES
@@ -28,8 +24,6 @@ from hosts.explorer.witness import Witness
 from hosts.loader import LoaderError, PolicyError, Program, load_program
 from hosts.report.verdict import EXIT_USAGE
 
-ENDLESS_SECONDS: Final = 1.0
-"""Processor time after which code that calls nothing is taken to be endless, if it is seen twice."""
 PATIENCE: Final = 2.0
 """Seconds more that a part of a guess may begin anew; then what it has seen is all."""
 GUESS_SECONDS: Final = 1.0
@@ -38,8 +32,6 @@ GUESS_SECONDS: Final = 1.0
 TABLE_BYTES: Final = 16
 """What a state takes of the table, half of which is free."""
 
-_FLAT: Final = frozenset({"vcpu_enter_guest", "posted_interrupt_processing"})
-"""Functions of different modules: only the loaded program has them in one namespace."""
 
 Watch = Callable[[Progress], bool]
 Spans = Sequence[tuple[str, int, str]]
@@ -198,49 +190,10 @@ def coverage(spans: Spans, hit: bytes | bytearray) -> Coverage:
 
 
 @contextmanager
-def coming_to_an_end() -> Iterator[None]:
-    """Refuse protocol code that runs on without calling anything; it is looked at every second of processor time.
-
-    A loop around an operation is cut, and the automaton counts its rounds; a loop around nothing is plain Python.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    last: list[FrameType | None] = [None]
-
-    def look(_number: int, frame: FrameType | None) -> None:
-        running = _protocol_frame(frame)
-        if running is not None and running is last[0]:
-            place = f"{running.f_code.co_filename}:{running.f_lineno}"
-            name = re.sub(r"_\d+$", "", running.f_code.co_name)
-            raise Failure(f"{place}: {name} does not come to an end", EXIT_USAGE)
-        last[0] = running
-
-    before = signal.signal(signal.SIGVTALRM, look)
-    signal.setitimer(signal.ITIMER_VIRTUAL, ENDLESS_SECONDS, ENDLESS_SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
-
-
-def _protocol_frame(frame: FrameType | None) -> FrameType | None:
-    """Give the outermost frame of a protocol function, or of a piece of one, among those running."""
-    found = None
-    while frame is not None:
-        if frame.f_globals.keys() >= _FLAT:
-            found = frame
-        frame = frame.f_back
-    return found
-
-
-@contextmanager
 def _errors(user_policy: str | None) -> Iterator[None]:
     """Turn what a user can put right into one line."""
     try:
-        with coming_to_an_end():
-            yield
+        yield
     except (PolicyError, ScopeError, NotTerminating, Endless) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     except LoaderError as error:

@@ -214,7 +214,7 @@ def _like(world: World) -> World:
     words = Words(world.words.initial)
     words.users = {word: set(users) for word, users in world.words.users.items()}
     words.written, words.read = set(world.words.written), set(world.words.read)
-    words.local, words.shared = set(world.words.local), dict(world.words.shared)
+    words.shared = dict(world.words.shared)
     return replace(
         world,
         words=words,

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from emu.accounting import CHECKS
 from emu.machine import Config, Machine
 from emu.memory import Word
 from emu.mutations import Mutation
@@ -119,11 +118,6 @@ def explore(
             return search.run(progress), search, model
         except Unstable:
             continue
-
-
-def check_name(sighting: int) -> str:
-    """Name the check of a sighting."""
-    return CHECKS[sighting >> 8]
 
 
 WALKS: Final = 12

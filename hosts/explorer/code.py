@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from hosts.anf import normalise
 from hosts.explorer.flow import Flow, Lines, cut
 from hosts.loader import Program
-from hosts.scope import PRIMITIVES, calls, pure_functions
+from hosts.scope import calls, pure_functions
 
 SUSPENDING: Final = frozenset(
     {
@@ -75,8 +75,3 @@ def _plain(tree: ast.FunctionDef) -> ast.FunctionDef:
         [], [ast.arg(each.arg) for each in tree.args.args], None, [], [], None, tree.args.defaults
     )
     return tree
-
-
-def primitives(names: Iterable[str]) -> dict[str, Any]:
-    """Give some primitives of the waist by their names."""
-    return {name: PRIMITIVES[name] for name in names}

@@ -26,8 +26,6 @@ class Words:
         self.written: set[int] = set()
         self.read: set[int] = set()
         """Words that some thread has looked at: what is only written decides nothing."""
-        self.local: set[int] = set()
-        """Words that a thread has called private: sharing one is a fault of the protocol."""
         self.shared: dict[int, int] = {}
         """Shared words, numbered in the order in which they became so."""
 

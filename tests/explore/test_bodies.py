@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -346,17 +344,6 @@ INTERRUPTED = {
 }
 
 MODELS = pytest.mark.parametrize("buffer", [0, 4], ids=["SC", "TSO"])
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a folder from which packages are imported, and forget them afterwards."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    known = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - known:
-        if name.startswith("protocol"):
-            del sys.modules[name]
 
 
 @MODELS
