@@ -8,6 +8,7 @@ PROTOCOL = (
     "emu.vectors",
     "emu.machine",
     "emu.instruments",
+    "emu.tracepoints",
     "emu.cpu",
     "emu.posted_intr",
     "emu.kvm_main",

@@ -34,6 +34,7 @@ from emu.machine import MAX_PCPUS, Vcpu, config, machine, this_pcpu
 from emu.pir_sync import any_pir, vmx_sync_pir_to_irr
 from emu.policies import ALWAYS_2021, ELIDE_SELF_2022
 from emu.posted_intr import POSTED_INTR_ON, POSTED_INTR_SN
+from emu.tracepoints import trace_sighting
 from emu.vectors import SLOTS, vector_of
 from emu.waist import (
     BIT,
@@ -65,6 +66,7 @@ def sighting(vcpu: Vcpu, check: int, vector: int) -> None:
         local_write(cpu.records[base + 1], vector)  # behind all looks: the explorer reads both words in one go
     local_write(cpu.records[base], seen + 1)
     local_write(cpu.sightings, local_read(cpu.sightings) + 1)
+    trace_sighting(check, vector)
 
 
 def highest_pir(vcpu: Vcpu) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from emu.accounting import IPIS_SENT, SELF_IPIS_SENT
 from emu.instruments import TOLD_OTHER, TOLD_SELF, count, note_told
 from emu.machine import Vcpu, smp_processor_id, this_pcpu
+from emu.tracepoints import trace_ipi_send_cpu
 from emu.vectors import POSTED_INTR_VECTOR
 from emu.waist import local_read, local_write, send_IPI
 
@@ -54,4 +55,5 @@ def apic_send_IPI(cpu: int, vector: int) -> None:
         note_told(TOLD_SELF)
     else:
         note_told(TOLD_OTHER)
+    trace_ipi_send_cpu(cpu, vector)
     send_IPI(cpu, vector)

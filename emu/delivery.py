@@ -26,6 +26,7 @@ from emu.machine import MAX_NESTING, MAX_PCPUS, Vcpu, config, smp_processor_id, 
 from emu.memory import Word
 from emu.policies import ALWAYS_2021, ELIDE_SELF_2022, ORIG_2013, kick_2016, kvm_vcpu_trigger_posted_interrupt
 from emu.posted_intr import pi_test_and_set_on, pi_test_and_set_pir
+from emu.tracepoints import trace_kvm_apicv_accept_irq
 from emu.vectors import POSTED_INTR_VECTOR, SLOTS, slot_of, vector_of
 from emu.waist import local_read, local_write, mark, peek
 
@@ -60,7 +61,8 @@ def vmx_trigger_2013(vcpu: Vcpu, on_was_set: int) -> None:
 
 def vmx_deliver_interrupt(vcpu: Vcpu, vector: int) -> None:
     """Deliver through the descriptor (``kvm_x86_deliver_interrupt``); APICv is never off in this machine."""
-    vmx_deliver_posted_interrupt(vcpu, vector)
+    if vmx_deliver_posted_interrupt(vcpu, vector) == 0:
+        trace_kvm_apicv_accept_irq(vcpu, vector)
 
 
 def __apic_accept_irq(vcpu: Vcpu, vector: int) -> int:

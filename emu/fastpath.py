@@ -13,6 +13,7 @@ from emu.exits import (
 from emu.lapic_timer import kvm_lapic_expired_hv_timer, kvm_set_lapic_tscdeadline_msr
 from emu.machine import Vcpu, config, machine
 from emu.nonroot import __vmx_vcpu_run
+from emu.tracepoints import trace_kvm_entry, trace_kvm_exit
 from emu.vectors import SLOT_GUEST_IPI
 from emu.waist import local_read
 
@@ -58,5 +59,7 @@ def vmx_vcpu_enter_exit(vcpu: Vcpu) -> None:
 
 def vmx_vcpu_run(vcpu: Vcpu) -> int:
     """Run the guest once, then the exit fastpath (``kvm_x86_run``)."""
+    trace_kvm_entry(vcpu)
     vmx_vcpu_enter_exit(vcpu)
+    trace_kvm_exit(vcpu)
     return vmx_exit_handlers_fastpath(vcpu)

@@ -32,6 +32,7 @@ from emu.lapic_timer import (
 )
 from emu.machine import Vcpu, this_pcpu
 from emu.pir_sync import vmx_sync_pir_to_irr
+from emu.tracepoints import trace_kvm_vcpu_wakeup, trace_sched_switch
 from emu.waist import (
     READ_ONCE,
     WRITE_ONCE,
@@ -111,9 +112,11 @@ def schedule(vcpu: Vcpu) -> None:
     local_irq_disable()
     local_write(this_pcpu().between_check_and_sleep, 0)
     if cmpxchg(vcpu.wait.state, TASK_INTERRUPTIBLE, TASK_ASLEEP) == TASK_INTERRUPTIBLE:
+        trace_sched_switch(vcpu, 0)
         kvm_sched_out(vcpu)
         do_idle(vcpu)
         kvm_sched_in(vcpu)
+        trace_sched_switch(vcpu, 1)
     local_irq_enable()
 
 
@@ -158,6 +161,7 @@ def housekeeping_tick(vcpu: Vcpu) -> None:
 def kvm_vcpu_halt(vcpu: Vcpu) -> None:
     """Halt the vCPU; this machine does not poll."""
     kvm_vcpu_block(vcpu)
+    trace_kvm_vcpu_wakeup(vcpu)
 
 
 def vcpu_block(vcpu: Vcpu) -> int:

@@ -14,6 +14,7 @@ from emu.delivery import post
 from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT
 from emu.instruments import count, window
 from emu.machine import Vcpu, machine, smp_processor_id, this_pcpu
+from emu.tracepoints import trace_irq_vector_entry
 from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR, SLOT_DEVICE
 from emu.waist import apic_ack, local_read, local_write
 
@@ -30,6 +31,7 @@ def common_interrupt() -> None:
 
 def handle_vector(vector: int) -> None:
     """Call the handler of an acknowledged vector; reschedule and the nested and wake-up vectors only wake the pCPU."""
+    trace_irq_vector_entry(vector)
     if vector == POSTED_INTR_VECTOR:
         sysvec_kvm_posted_intr_ipi()
     elif vector == DEVICE_VECTOR:

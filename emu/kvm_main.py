@@ -8,6 +8,7 @@ from emu.accounting import KICK_LOSES, KICKS, REQUESTS, WAKE_BEFORE_SLEEP, WAKE_
 from emu.cpu import apic_send_IPI, kvm_get_running_vcpu, preempt_disable, preempt_enable
 from emu.instruments import TOLD_OTHER, count, note_told, window
 from emu.machine import Vcpu, smp_processor_id
+from emu.tracepoints import trace_kvm_make_request, trace_sched_waking
 from emu.vectors import RESCHEDULE_VECTOR
 from emu.waist import BIT, READ_ONCE, WRITE_ONCE, cmpxchg, set_bit, smp_mb, smp_wmb, test_and_clear_bit, xchg
 
@@ -30,6 +31,7 @@ TASK_ASLEEP: Final = 2
 
 def kvm_make_request(req: int, vcpu: Vcpu) -> None:
     """Make a request: what it is about is visible before the bit."""
+    trace_kvm_make_request(req, vcpu)
     smp_wmb()
     set_bit(req, vcpu.requests)
 
@@ -59,6 +61,7 @@ def try_to_wake_up(vcpu: Vcpu) -> int:
     state = xchg(vcpu.wait.state, TASK_RUNNING)
     if state == TASK_RUNNING:
         return 0
+    trace_sched_waking(vcpu, state)
     if state == TASK_INTERRUPTIBLE:
         window(WAKE_BEFORE_SLEEP)
     cpu = READ_ONCE(vcpu.cpu)

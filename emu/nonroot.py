@@ -28,6 +28,7 @@ from emu.kvm_main import EXITING_GUEST_MODE
 from emu.machine import Vcpu, this_pcpu
 from emu.pir_sync import harvest, note_generation
 from emu.posted_intr import POSTED_INTR_ON
+from emu.tracepoints import trace_posted_interrupt_processing
 from emu.vectors import POSTED_INTR_VECTOR
 from emu.waist import apic_ack, apic_pending, clear_bit, deadline_passed, local_read, local_write, mark, peek
 
@@ -145,6 +146,7 @@ def posted_interrupt_processing(vcpu: Vcpu) -> None:
     count(NOTIFICATIONS_IN_GUEST)
     if word0 | word1 | word2 | word3 == 0:
         count(NOTIFICATIONS_SPURIOUS)
-        return
-    highest = highest_of(word0, word1, word2, word3)
-    local_write(vcpu.vmcs.rvi, max(local_read(vcpu.vmcs.rvi), highest))
+    else:
+        highest = highest_of(word0, word1, word2, word3)
+        local_write(vcpu.vmcs.rvi, max(local_read(vcpu.vmcs.rvi), highest))
+    trace_posted_interrupt_processing(vcpu)

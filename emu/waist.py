@@ -105,6 +105,9 @@ class Host(Protocol):
     def mutated(self, number: int) -> int:
         """Tell whether mutation ``number`` is the selected one."""
 
+    def trace(self, event: int, argument: int) -> None:
+        """Keep an event for whoever looks later, or do nothing."""
+
 
 class _NoHost:
     def __getattr__(self, name: str) -> object:
@@ -217,6 +220,14 @@ def peek(word: Word) -> int:
 def mark(word: Word, value: int) -> None:
     """Publish a mark that instruments of other pCPUs read: a plain store, in order, never a fence."""
     _host.poke(word, value)
+
+
+def trace(event: int, argument: int) -> None:
+    """Note an event (0..255; ``argument`` has 24 bits) for people: see :mod:`emu.tracepoints`.
+
+    Never a scheduling point, a fence or a part of any state; a host may do nothing.
+    """
+    _host.trace(event, argument)
 
 
 # --- where and who -----------------------------------------------------------------------------------------------

@@ -178,3 +178,6 @@ class SequentialHost:
     def mutated(self, number: int) -> int:
         """Compare with the selected one."""
         return 1 if number == self.mutation else 0
+
+    def trace(self, event: int, argument: int) -> None:
+        """Do nothing: whoever runs one pCPU step by step sees it all."""

@@ -279,8 +279,8 @@ def _found(searched: Searched) -> str:
     if found is None:
         return ""
     check, vector = check_of(found.sighting) if found.what == "sighting" else (found.what, -1)
-    steps = len(witness.steps) if witness is not None else found.depth
-    return f"{check}{f' about {vector:02x}' if vector >= 0 else ''} in {steps} steps"
+    length = witness.length if witness is not None else f"{found.depth} steps"
+    return f"{check}{f' about {vector:02x}' if vector >= 0 else ''} in {length}"
 
 
 def search_facts(asked: Asked, searched: Searched, options: Options) -> dict[str, Any]:

@@ -29,9 +29,13 @@ def litmus_command(
     with ExitStack() as stack:
         write = None
         if json_file is not None:
-            from hosts.cli.stress import json_to
+            from hosts.cli.stress import command, json_to
+            from hosts.report.environment import environment
+            from hosts.report.jsonl import environment_record
 
             write = stack.enter_context(json_to(json_file))
+            if write is not None:
+                write.write(environment_record(environment(0, 0.0, "unpinned", command())))
         for file in files:
             try:
                 outcome = run(read_test(_text(file)), memory_model, finals)

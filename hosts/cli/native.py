@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from emu.accounting import ROUNDS
 from emu.setup import choose_race, power_on
 from hosts.cli.errors import Failure
 from hosts.report.collect import Undelivered
@@ -37,6 +38,10 @@ PLACEMENTS: Final[dict[Placement, outcome.Placement]] = {
     "shared": outcome.Placement.SHARED,
     "unpinned": outcome.Placement.UNPINNED,
 }
+
+
+HANG_SECONDS: Final = 2.0
+"""On a processor, without a heartbeat or a further round; either comes every few microseconds."""
 
 
 def check_machine() -> None:
@@ -97,6 +102,7 @@ class NativeRunner:
             setup=lambda memory: set_up(memory, request),
             enough=lambda memory: watch.enough(memory.words),
             progress=lambda memory, seconds: watch.progress(memory.words, seconds),
+            advancing=rounds,
         )
         return Ended(
             words=done.words,
@@ -122,7 +128,15 @@ def configuration(request: Request) -> outcome.Configuration:
         role=LIVE,
         regime=REGIMES[request.regime],
         fabric_fault=mutation.fabric_fault if mutation is not None else layout.FAULT_NONE,
+        hang_seconds=HANG_SECONDS,
     )
+
+
+def rounds(memory: SharedMemory) -> int:
+    """Give how far the slowest vCPU is: it opens no round before every actor has finished the last one's turn."""
+    machine = memory.machine
+    vcpus = range(memory.read(machine.config.vcpus))
+    return min((memory.read(machine.pcpus[cpu].counters[ROUNDS]) for cpu in vcpus), default=0)
 
 
 def set_up(memory: SharedMemory, request: Request) -> None:

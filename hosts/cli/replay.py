@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,11 @@ from hosts.cli.errors import Failure
 from hosts.explorer.witness import Witness, WitnessError, changed_sources, load
 from hosts.loader import LoaderError
 from hosts.replay.crew import EnvironmentLacks
-from hosts.replay.director import DEADLOCK, Replayed, replay
+from hosts.replay.director import DEADLOCK, NO_PROGRESS, ROUNDS, Replayed, replay
 from hosts.replay.program import Cast, cast_of
-from hosts.report.jsonl import JsonLines
+from hosts.report.environment import environment
+from hosts.report.jsonl import JsonLines, environment_record
 from hosts.report.verdict import EXIT_ENVIRONMENT, EXIT_EXPECTED, EXIT_FAULT, EXIT_USAGE
-
-NO_PROGRESS = "no-progress"
 
 
 def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, anyway: bool = False) -> int:
@@ -36,12 +35,21 @@ def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, 
     with ExitStack() as stack:
         write = None
         if json_file is not None:
-            from hosts.cli.stress import json_to
-
-            write = stack.enter_context(json_to(json_file))
+            write = stack.enter_context(_json_to(json_file))
         for line in heading(witness, changed):
             click.echo(line)
         return _repeat(file, witness, cast, repeat, write)
+
+
+@contextmanager
+def _json_to(path: str) -> Iterator[JsonLines | None]:
+    """Open the file for records; the first says where they were made."""
+    from hosts.cli.stress import command, json_to
+
+    with json_to(path) as write:
+        if write is not None:
+            write.write(environment_record(environment(0, 0.0, "unpinned", command())))
+        yield write
 
 
 def _witness(file: str) -> Witness:
@@ -49,8 +57,9 @@ def _witness(file: str) -> Witness:
         witness = load(Path(file))
     except WitnessError as error:
         raise Failure(str(error), EXIT_USAGE) from None
-    if witness.check == NO_PROGRESS:
-        raise Failure(f"{file}: no-progress is a cycle that goes on for ever: no run that ends shows it", EXIT_USAGE)
+    if witness.check == NO_PROGRESS and not 0 < witness.cycle <= len(witness.steps):
+        said = "no-progress, and its cycle was too big to be walked: there is no way round to be replayed"
+        raise Failure(f"{file}: {said}", EXIT_USAGE)
     return witness
 
 
@@ -65,12 +74,14 @@ def heading(witness: Witness, changed: list[str]) -> Iterator[str]:
     """Say what is replayed, and how."""
     mutated = f" + {witness.mutation}" if witness.mutation else ""
     what = witness.check + (f" about vector {witness.vector:02x}" if witness.vector >= 0 else "")
-    yield f"{witness.scenario} x {witness.policy}{mutated}: {what} in {len(witness.steps)} steps"
+    yield f"{witness.scenario} x {witness.policy}{mutated}: {what} in {witness.length}"
     memory = f"x86-TSO, store buffers of {witness.buffer}" if witness.buffer else "sequential consistency"
     overtake = ", IPIs may overtake the buffer" if witness.overtake else ""
     yield f"scope {witness.scope}; {memory}{overtake}"
     processes = len(witness.threads)
     yield f"on {processes} process{'es' * (processes > 1)}; {_delayed(witness.delayed_stores)}"
+    if witness.check == NO_PROGRESS:
+        yield f"the way to the cycle, then {ROUNDS} times round: {witness.round}"
     if changed:
         yield f"not the sources it was found with: {', '.join(changed)}"
 
@@ -102,7 +113,8 @@ def _tell(witness: Witness, runs: list[Replayed]) -> None:
     for why, count in Counter(done.why for done in runs if not done.shown).items():
         click.echo(f"{why}{f' ({count} times)' if count > 1 else ''}")
     shown = sum(done.shown for done in runs)
-    click.echo(f"{shown} of {len(runs)} showed {'the deadlock' if witness.check == DEADLOCK else witness.check}")
+    named = {DEADLOCK: "the deadlock", NO_PROGRESS: "the cycle"}
+    click.echo(f"{shown} of {len(runs)} showed {named.get(witness.check, witness.check)}")
 
 
 def record(file: str, witness: Witness, number: int, done: Replayed) -> dict[str, Any]:
@@ -121,6 +133,7 @@ def record(file: str, witness: Witness, number: int, done: Replayed) -> dict[str
         "vector": witness.vector if witness.vector >= 0 else None,
         "delayed_stores": witness.delayed_stores,
         "steps": len(witness.steps),
+        "cycle": witness.cycle,
         "shown": done.shown,
         "ending": done.ending,
         "why": done.why,

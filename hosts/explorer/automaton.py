@@ -595,6 +595,7 @@ def direct(world: World) -> dict[str, Callable[..., Any]]:
         "wait_for_interrupt": lambda: None,
         "deadline_after": lambda delta: DEADLINE,  # noqa: ARG005 - may be given by its name
         "open_turn": lambda: 0,
+        "trace": lambda event, argument: None,  # noqa: ARG005 - may be given by their names
     }
 
 

@@ -14,6 +14,7 @@ from emu.setup import power_on
 from hosts.explorer.automaton import Automaton, direct
 from hosts.explorer.code import Protocol
 from hosts.explorer.exact import ExactProtocol, ExactThread
+from hosts.explorer.harmless import harmless_vectors
 from hosts.explorer.model import Model, Options, Thread, Unstable
 from hosts.explorer.names import word_name
 from hosts.explorer.product import Product
@@ -44,6 +45,7 @@ class Builder:
         number = self.mutation.number if self.mutation is not None else 0
         initial = initial_words(self.scope, self.policy, number)
         self.world = World.made(initial, self.scope.pcpus, self.scope.vcpus, number, fold=self.fold)
+        self.world.harmless = harmless_vectors(self.program, VECTORS)
         self.protocol = Protocol(self.program, drivers(self.scope), direct(self.world))
 
     def _thread(self, number: int) -> Thread:

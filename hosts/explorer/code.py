@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from hosts.anf import normalise
 from hosts.explorer.flow import Flow, Lines, cut
 from hosts.loader import Program
+from hosts.points import called
 from hosts.scope import calls, pure_functions
 
 SUSPENDING: Final = frozenset(
@@ -24,7 +27,10 @@ SUSPENDING: Final = frozenset(
 """Primitives that others may notice, or that branch. The rest a thread does by itself. The last two lines are no
 primitives of the waist: the audit puts them in (hosts.explorer.weaken)."""
 
-INSTRUMENTS: Final = frozenset({"emu.checkers", "emu.instruments", "emu.accounting"})
+TRACEPOINTS: Final = "emu.tracepoints"
+"""The module whose functions do nothing here: calls of them are left out, or they would keep locals alive."""
+
+INSTRUMENTS: Final = frozenset({"emu.checkers", "emu.instruments", "emu.accounting", TRACEPOINTS})
 """Modules that only look: what they do belongs to the step around it."""
 
 
@@ -42,6 +48,8 @@ class Protocol:
         trees = dict(program.trees)
         pure = pure_functions(trees, program.namespace).__contains__
         trees |= {name: normalise(tree, pure) for name, tree in drivers.items()}
+        silent = {name for name, function in program.functions.items() if function.__module__ == TRACEPOINTS}
+        trees = {name: untraced(tree, silent | {"trace"}) for name, tree in trees.items()}
         self.suspending = _suspending(trees)
         self.flows: dict[str, Flow] = {}
         for name, tree in trees.items():
@@ -57,6 +65,29 @@ class Protocol:
     def suspends(self, name: str) -> bool:
         """Tell whether a call of a function may suspend."""
         return name in SUSPENDING or name in self.suspending
+
+
+def untraced(tree: ast.FunctionDef, silent: AbstractSet[str]) -> ast.FunctionDef:
+    """Give a function without the statements that only call what is ``silent``."""
+    return _without(tree, silent) if silent & set(calls(tree)) else tree
+
+
+def _without(node: Any, silent: AbstractSet[str]) -> Any:
+    new = copy.copy(node)
+    match new:
+        case ast.Match():
+            new.cases = [_without(case, silent) for case in new.cases]
+        case ast.FunctionDef() | ast.If() | ast.While() | ast.For() | ast.match_case():
+            new.body = _kept(new.body, silent) or [ast.copy_location(ast.Pass(), new.body[0])]
+            if not isinstance(new, ast.FunctionDef | ast.match_case):
+                new.orelse = _kept(new.orelse, silent)
+    return new
+
+
+def _kept(statements: list[ast.stmt], silent: AbstractSet[str]) -> list[ast.stmt]:
+    return [
+        _without(each, silent) for each in statements if not (isinstance(each, ast.Expr) and called(each) in silent)
+    ]
 
 
 def _suspending(trees: Mapping[str, ast.FunctionDef]) -> frozenset[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from hosts.explorer import kernel
+from hosts.explorer import codes, finding, walks
 from hosts.explorer.packing import WIDEST, TooWide
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Cycles:
         places = len(self.store.states) // self.store.words
         self.hits: npt.NDArray[np.int8] = np.zeros(places, np.int8)
         tables = search.learnt.tables
-        agents = 2 * int(tables.header[kernel.H_THREADS]) + int(tables.header[kernel.H_SLOTS])
+        agents = 2 * int(tables.header[codes.H_THREADS]) + int(tables.header[codes.H_SLOTS])
         if agents > WIDEST:
             raise TooWide(f"{agents} threads, buffers and IPIs; fairness to {WIDEST} at most can be checked")
 
@@ -45,9 +45,9 @@ class Cycles:
         """Give the lowest level with a state on a fair cycle, and the places of its states on fair cycles; or -1."""
         by_level: dict[int, list[int]] = {}
         found = np.flatnonzero(self.hits)
-        block, within = np.divmod(found, kernel.BLOCK + 1)
+        block, within = np.divmod(found, finding.BLOCK + 1)
         worker = block % self.store.workers
-        number = block // self.store.workers * (kernel.BLOCK + 1) + within
+        number = block // self.store.workers * (finding.BLOCK + 1) + within
         depth = np.zeros(len(found), np.int64)
         for each in range(self.store.workers):
             begins = np.array([level[each] for level in self.search.levels])
@@ -74,19 +74,19 @@ class Cycles:
         frames = np.zeros((1 << 12, 3), np.int64)
         kids = np.zeros(4 * room, np.int64)
         members = np.zeros(1 << 12, np.int64)
-        walk = np.zeros(kernel.G_SIZE, np.int64)
+        walk = np.zeros(walks.G_SIZE, np.int64)
         ends = np.array(store.counts, np.int64)
         around = np.zeros(room, np.int64)
         tables = search.learnt.tables
-        while kernel.walk_cycles(
+        while walks.walk_cycles(
             tables, work, store.states, store.table, debt, ends, order, low, frames, kids, members, walk, self.hits,
             around, BUDGET,
         ):  # fmt: skip
-            if walk[kernel.G_FRAMES] + 1 >= len(frames):
+            if walk[walks.G_FRAMES] + 1 >= len(frames):
                 frames = np.concatenate([frames, np.zeros_like(frames)])
-            if walk[kernel.G_STACK] + 1 >= len(members):
+            if walk[walks.G_STACK] + 1 >= len(members):
                 members = np.concatenate([members, np.zeros_like(members)])
-            if walk[kernel.G_KIDS] + room >= len(kids):
+            if walk[walks.G_KIDS] + room >= len(kids):
                 kids = np.concatenate([kids, np.zeros_like(kids)])
             if not going_on():
                 return False

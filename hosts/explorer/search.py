@@ -3,8 +3,10 @@
 What a move is, :mod:`hosts.explorer.product` defines; this does the same over packed states in compiled loops
 (:mod:`hosts.explorer.kernel`). Whole states are compared, never hashes alone.
 
-With ``workers`` the states are divided by hash; the levels are worked off together, so that the answer does not depend
+With ``workers`` the levels are worked off together (:mod:`hosts.explorer.rounds`), so that the answer does not depend
 on how many there are.
+
+When a field of the packed states gets too narrow, those found so far are brought into a wider layout where they are.
 
 The reduction (``Options.reduce``) concerns scheduled stores and fences. A store into the own buffer, and a fence that
 finds the buffer empty, commute with everything that others do, unless somebody looks at whether the buffer is empty
@@ -19,28 +21,24 @@ from __future__ import annotations
 import bisect
 import itertools
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from hosts.explorer import kernel
+from hosts.explorer import codes, finding
 from hosts.explorer.cycles import Cycles
 from hosts.explorer.model import Model, Options
 from hosts.explorer.product import Move
+from hosts.explorer.relayout import moves
+from hosts.explorer.rounds import Rounds
 from hosts.explorer.store import Store
-from hosts.explorer.tables import Learnt, Relayout
+from hosts.explorer.tables import Learnt, Mistaken
 
 REPORT_SECONDS: Final = 0.3
-CALL_SECONDS: Final = 0.05
-"""A compiled call is meant to last about so long."""
-PARALLEL_STATES: Final = 4096
-"""States to expand that are worth handing to threads."""
 TIGHTEN_AT: Final = 200_000
-"""States after which fields wider than needed are worth a new start."""
+"""States after which fields wider than needed are worth making narrower."""
 
 
 @dataclass
@@ -88,7 +86,9 @@ class Result:
     finals: list[tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=list)
     branching: bool = False
     restarts: int = 0
-    """Times the search began anew with wider fields."""
+    """Times the search began anew, as what it leant on turned out false."""
+    layouts: int = 0
+    """Times its states were brought into another layout."""
 
 
 class Search:
@@ -99,6 +99,7 @@ class Search:
         self.options = options
         self.workers = max(options.workers, 1)
         self.learnt = Learnt(model, options)
+        self.rounds = Rounds(self.learnt, self.workers)
         self.result = Result()
         self.levels: list[list[int]] = []
         """By level: for each worker where its states of that level begin."""
@@ -108,31 +109,29 @@ class Search:
         self._progress: Callable[[Progress], bool] | None = None
         self._started = 0.0
         self._told = 0.0
-        self._pool: ThreadPoolExecutor | None = None
 
     def run(self, progress: Callable[[Progress], bool] | None = None) -> Result:
         """Search. ``progress`` is called a few times a second and ends the search by returning False."""
         self._progress = progress
         self._started = self._told = time.monotonic()
-        self._generous = True
         self.result = Result()
         try:
             restarts = self._attempts()
         finally:
-            if self._pool is not None:
-                self._pool.shutdown()
-                self._pool = None
+            self.rounds.close()
         self.result.restarts = restarts
         self._conclude()
         return self.result
 
     def _attempts(self) -> int:
-        """Search until the layout fits; give how often it did not."""
+        """Search until nothing leant on turns out false; give how often it did."""
         for restarts in itertools.count():
             try:
-                self.learnt.lay_out(generous=self._generous)
+                self._generous = True
+                self.learnt.lean_anew()
+                self.learnt.lay_out(generous=True)
                 self._search()
-            except Relayout:
+            except Mistaken:
                 continue
             return restarts
         raise AssertionError
@@ -153,34 +152,28 @@ class Search:
 
     def depth_of(self, place: int) -> int:
         """Tell the level of the state at a place."""
-        block, within = divmod(place, kernel.BLOCK + 1)
+        block, within = divmod(place, finding.BLOCK + 1)
         worker = block % self.workers
-        number = block // self.workers * (kernel.BLOCK + 1) + within
+        number = block // self.workers * (finding.BLOCK + 1) + within
         return bisect.bisect_right(self.levels, number, key=lambda level: level[worker]) - 1
-
-    def place_of_first(self) -> int:
-        """Give the place of the initial state."""
-        owner = self.store.owner(np.zeros(self.store.words, np.int64))
-        return int(kernel.place_of(0, owner, self.workers))
 
     # --- one attempt ---------------------------------------------------------------------------------------------
 
     def _search(self) -> None:
-        workers = self.workers
         self.result = Result()
-        self.store = Store(self.learnt.layout.words, workers, self._each_of_many)
-        self.work = [self._workspace() for _ in range(workers)]
+        self.store = Store(self.learnt.layout.words, self.workers, self.rounds.each_of_many)
+        self.rounds.begin()
         self._seen: dict[int, Violation] = {}
-        self._chunk = 512
         self.store.begin(np.zeros(self.store.words, np.int64))
-        self.levels = [[0] * workers]
+        self.levels = [[0] * self.workers]
         bound = ""
         while not bound:
             begin, end = self.levels[-1], list(self.store.counts)
             if begin == end:
                 self.levels.pop()
                 break
-            bound = self._level(begin, end)
+            self.rounds.begin_level(begin, end)
+            bound = self._level()
             self.levels.append(end)
             if not bound and self._harvest():
                 break
@@ -188,133 +181,34 @@ class Search:
             self.result.bounded_by = (bound,)
         self._tally()
 
-    def _workspace(self, room: int = 4096) -> kernel.Work:
-        words = self.store.words
-        return kernel.Work(
-            out=np.zeros((room + 2) * words, np.int64),
-            told=np.zeros(room, np.int64),
-            hashes=np.zeros(room, np.int64),
-            stack=np.zeros((64, words + 8), np.int64),
-            wishes=np.zeros((1024, 3), np.int64),
-            retry=np.zeros(8192, np.int64),
-            sights=np.zeros(4096, np.int64),
-            counts=np.zeros(kernel.C_SIZE, np.int64),
-            box=np.zeros((max(1 << 16, 4 * room) if self.workers > 1 else 1, words + 2), np.int64),
-        )
+    @property
+    def work(self) -> list[codes.Work]:
+        """The workers' workspaces."""
+        return self.rounds.work
 
-    def _level(self, begin: Sequence[int], end: Sequence[int]) -> str:
+    def _level(self) -> str:
         """Expand one level; give what cut it short, if anything."""
-        at = list(begin)
-        aside = [np.zeros(0, np.int64)] * self.workers
-        while any(len(again) for again in aside) or at != list(end):
-            self.store.ensure(self._room() + self._chunk)
-            self._round(at, end, aside)
-            self._grant(aside)
-            if bound := self._bounds(sum(end) - sum(at)):
+        while self.rounds.jobs:
+            self.store.ensure(self.rounds.room)
+            self.rounds.round(self.store)
+            if self.rounds.grant():
+                self.learnt.settled()
+            if self.learnt.stale:
+                self._lay_out_anew()
+            if bound := self._bounds(self.rounds.left):
                 return bound
         return ""
 
-    def _round(self, at: list[int], end: Sequence[int], aside: list[npt.NDArray[np.int64]]) -> None:
-        """Let each worker expand a chunk: what was put aside before, if anything, else what comes next."""
-        before = time.monotonic()
-        spans = []
-        for w, again in enumerate(aside):
-            self.work[w].counts[kernel.C_STATES] = self.store.counts[w]
-            self.work[w].counts[kernel.C_BOX] = 0
-            spans.append((0, len(again)) if len(again) else (at[w], min(end[w], at[w] + self._chunk)))
-        sizes = [stop - start for start, stop in spans]
-        parallel = sum(sizes) >= PARALLEL_STATES and sum(size > 0 for size in sizes) > 1
-        reached = self._each(parallel, lambda w: self._expand(w, aside[w], *spans[w]))
-        done = 0
-        for w, (start, _) in enumerate(spans):
-            done += reached[w] - start
-            if len(aside[w]):
-                aside[w] = aside[w][reached[w] :]
-            else:
-                at[w] = reached[w]
-        if self.workers > 1:
-            self._exchange(parallel=parallel)
-        self.store.counts = [int(work.counts[kernel.C_STATES]) for work in self.work]
-        self._pace(done, time.monotonic() - before)
-
-    def _room(self) -> int:
-        return len(self.work[0].told) + 2 * kernel.BATCH
-
-    def _expand(self, worker: int, todo: npt.NDArray[np.int64], start: int, stop: int) -> int:
-        store = self.store
-        return int(
-            kernel.expand(
-                self.learnt.tables,
-                self.work[worker],
-                store.states,
-                store.table,
-                worker,
-                todo,
-                start,
-                stop,
-                store.limit,
-            )
-        )
-
-    def _each(self, parallel: bool, do: Callable[[int], int]) -> list[int]:  # noqa: FBT001 - one of two ways
-        """Do something for each worker; in threads if it is worth it (compiled code lets go of the interpreter)."""
-        if not parallel:
-            return [do(w) for w in range(self.workers)]
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.workers, "search")
-        return list(self._pool.map(do, range(self.workers)))
-
-    def _each_of_many(self, do: Callable[[int], int]) -> list[int]:
-        """Do something with all the states of each worker."""
-        return self._each(self.workers > 1 and self.store.total > 16 * PARALLEL_STATES, do)
-
-    def _exchange(self, *, parallel: bool) -> None:
-        """Give each worker the states that others have found for it."""
-        for w in range(self.workers):
-            self.store.counts[w] = int(self.work[w].counts[kernel.C_STATES])
-        boxed = [int(work.counts[kernel.C_BOX]) for work in self.work]
-        self.store.ensure(sum(boxed))
-        tables, store = self.learnt.tables, self.store
-
-        def receive(w: int) -> int:
-            for sender, count in zip(self.work, boxed, strict=True):
-                if count and sender is not self.work[w]:
-                    kernel.receive(tables, self.work[w], store.states, store.table, w, sender.box, count)
-            return 0
-
-        self._each(parallel, receive)
-
-    def _pace(self, done: int, seconds: float) -> None:
-        """Choose how many states the next call is given."""
-        if done and seconds > 0:
-            target = int(done * CALL_SECONDS / seconds)
-            self._chunk = max(256, min(target, 2 * self._chunk, 1 << 20))
-
-    def _grant(self, aside: list[npt.NDArray[np.int64]]) -> None:
-        """Learn what the loops wish for, and collect the states that were put aside for it."""
-        wished = False
-        for w, work in enumerate(self.work):
-            counts = work.counts
-            for kind, what, more in work.wishes[: counts[kernel.C_WISHES]].tolist():
-                wished = True
-                if kind in (kernel.W_STACK, kernel.W_ROOM):
-                    self._enlarge(w, stack=kind == kernel.W_STACK)
-                else:
-                    self.learnt.grant(kind, what, more)
-            counts[kernel.C_WISHES] = 0
-            aside[w] = np.concatenate([work.retry[: counts[kernel.C_RETRY]], aside[w]])
-            counts[kernel.C_RETRY] = 0
-        if wished:
-            self.learnt.settled()
-
-    def _enlarge(self, worker: int, *, stack: bool) -> None:
-        """Give a worker's workspace more room for branches or for successors."""
-        work = self.work[worker]
-        if stack:
-            self.work[worker] = work._replace(stack=np.zeros((2 * len(work.stack), work.stack.shape[1]), np.int64))
-            return
-        bigger = self._workspace(2 * len(work.told))
-        self.work[worker] = bigger._replace(stack=work.stack, counts=work.counts, sights=work.sights, retry=work.retry)
+    def _lay_out_anew(self) -> None:
+        """Bring all states into a layout for what is known by now."""
+        before = self.learnt.kept
+        self.learnt.lay_out(generous=self._generous)
+        words = self.learnt.layout.words
+        other = words != self.store.words
+        self.store.move(moves(before, self.learnt.kept), words)
+        if other:
+            self.rounds.resize()
+        self.result.layouts += 1
 
     # --- bounds and results --------------------------------------------------------------------------------------
 
@@ -325,7 +219,7 @@ class Search:
         if self._generous and states > TIGHTEN_AT:
             self._generous = False
             if self.learnt.tight_words() < store.words:
-                raise Relayout
+                self._lay_out_anew()
         if options.max_states and states >= options.max_states:
             return "states"
         if options.max_bytes and store.bytes >= options.max_bytes:
@@ -342,19 +236,19 @@ class Search:
         return ""
 
     def _transitions(self) -> int:
-        return sum(int(work.counts[kernel.C_TRANSITIONS]) for work in self.work)
+        return sum(int(work.counts[codes.C_TRANSITIONS]) for work in self.work)
 
     def _harvest(self) -> bool:
         """Look at what the level just done has shown; tell whether to stop."""
         depth = len(self.levels) - 2
-        if any(work.counts[kernel.C_STUCK] for work in self.work):
+        if any(work.counts[codes.C_STUCK] for work in self.work):
             self._seen.setdefault(-1, Violation("deadlock", -1, depth))
             for work in self.work:
-                work.counts[kernel.C_STUCK] = 0
+                work.counts[codes.C_STUCK] = 0
         sights: set[int] = set()
         for work in self.work:
-            sights.update(work.sights[: work.counts[kernel.C_SIGHTS]].tolist())
-            work.counts[kernel.C_SIGHTS] = 0
+            sights.update(work.sights[: work.counts[codes.C_SIGHTS]].tolist())
+            work.counts[codes.C_SIGHTS] = 0
         for sighting in sorted(sights):
             self._seen.setdefault(sighting >> 8, Violation("sighting", sighting, depth + 1))
         return bool(self._seen) and self.options.stop_at_first
@@ -368,10 +262,10 @@ class Search:
         result.depth = self._depth()
         result.bytes = self.store.bytes
         result.bytes_per_state = result.bytes / max(result.states, 1)
-        result.windows = int(np.bitwise_or.reduce([each[kernel.C_WINDOWS] for each in counts]))
-        result.waited_for_buffer = any(each[kernel.C_WAITED] for each in counts)
-        result.longest_buffer = int(max(each[kernel.C_LONGEST] for each in counts))
-        result.branching = any(bool(each[kernel.C_BRANCHING]) for each in counts)
+        result.windows = int(np.bitwise_or.reduce([each[codes.C_WINDOWS] for each in counts]))
+        result.waited_for_buffer = any(each[codes.C_WAITED] for each in counts)
+        result.longest_buffer = int(max(each[codes.C_LONGEST] for each in counts))
+        result.branching = any(bool(each[codes.C_BRANCHING]) for each in counts)
         found = sorted(self._seen.values(), key=lambda each: (each.depth, each.what, each.sighting))
         result.violation = found[0] if found else None
         result.violations = found if not self.options.stop_at_first else found[:1]
@@ -426,9 +320,9 @@ class Search:
         ended = [self.learnt.ended(t) for t in range(len(self.model.threads))]
         words = self.store.words
         for w, count in enumerate(self.store.counts):
-            for start in range(0, count, 1 << kernel.BLOCK_BITS):
-                at = int(kernel.place_of(start, w, self.workers))
-                some = min(count - start, 1 << kernel.BLOCK_BITS)
+            for start in range(0, count, 1 << finding.BLOCK_BITS):
+                at = int(finding.place_of(start, w, self.workers))
+                some = min(count - start, 1 << finding.BLOCK_BITS)
                 block = self.store.states[at * words : (at + some) * words].reshape(some, words)
                 keep = np.ones(some, bool)
                 for t, places in enumerate(ended):

@@ -30,6 +30,7 @@ _GAP: Final = "  "
 class Line:
     """One row of the table, before it is drawn."""
 
+    step: int
     number: str
     act: Act
     view: View
@@ -45,7 +46,7 @@ def rows_of(witness: Witness) -> list[Line]:
         for told in state["acts"]:
             data = dict(told)
             part, view = data.pop("part"), data.pop("view")
-            found.append(Line(label(number, part), Act(**data), view, before))
+            found.append(Line(number, label(number, part), Act(**data), view, before))
             before = view
         before = state["view"]
     return found
@@ -71,7 +72,7 @@ def story_lines(witness: Witness, width: int = WIDTH) -> Iterator[str]:
 def _heading(witness: Witness) -> Iterator[str]:
     mutated = f" + {witness.mutation}" if witness.mutation else ""
     what = witness.check + (f" about vector {witness.vector:02x}" if witness.vector >= 0 else "")
-    yield f"{witness.scenario} x {witness.policy}{mutated}: {what} in {len(witness.steps)} steps"
+    yield f"{witness.scenario} x {witness.policy}{mutated}: {what} in {witness.length}"
     memory = f"x86-TSO, store buffers of {witness.buffer}" if witness.model == "tso" else "sequential consistency"
     overtake = ", IPIs may overtake the buffer" if witness.overtake else ""
     yield f"scope {witness.scope}; {memory}{overtake}"
@@ -119,7 +120,11 @@ class _Table:
         yield _GAP.join("-" * size for size in sizes)
         yield from self._cells("", "", {}, start)
         shown = start
+        around = self.witness.stem if self.witness.cycle else len(self.witness.steps)
         for row in self.rows:
+            if row.step > around:
+                yield f"(from here round and round: {self.witness.round})"
+                around = len(self.witness.steps)
             state = state_text(row.view, self.witness.threads)
             does = {row.act.thread: _doing(row, self.vcpus)}
             yield from self._cells(row.number, _place(row.act), does, state if state != shown else "")

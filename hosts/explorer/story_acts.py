@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -125,7 +125,8 @@ class Recorder(Automaton):
             known = self.world.words.kind(word) == CONSTANT and word not in self.telling
             if operation is None and flow.module not in INSTRUMENTS and not known:
                 act = Act(self.number, PRIMITIVES[name].name, word_name(self.world.machine, word), own=True)
-                numbers = _numbers(name, arguments, self.done.value)
+                was = before.get(word, self.world.words.initial.get(word, 0))
+                numbers = _numbers(name, arguments, was)
                 self._note(replace(act, **numbers, **_at(flow.name, flow.file, flow.calls[call].line)), before)
             return operation
 
@@ -166,13 +167,13 @@ class Recorder(Automaton):
         self.acts.append((act, dict(self.held) if before is None else before))
 
 
-def _numbers(name: str, arguments: Sequence[int], value: Any) -> dict[str, Any]:
-    """Give an operation's arguments and answer as the search has them; a bit's answer is 0 or 1 here."""
+def _numbers(name: str, arguments: Sequence[int], was: int) -> dict[str, Any]:
+    """Give an operation's arguments and answer as the search has them: what the word held, whatever code is given."""
     if name in _BITS:
         bit = 1 << (arguments[0] & 63)
-        return {"a": bit if PRIMITIVES[name] == Kind.OR else ~bit, "answer": bit if value else 0}
+        return {"a": bit if PRIMITIVES[name] == Kind.OR else ~bit, "answer": was}
     a, b = (*arguments[1:], 0, 0)[:2]
-    return {"a": a, "b": b, "answer": value or 0}
+    return {"a": a, "b": b, "answer": was}
 
 
 def _at(function: str, file: str, line: int) -> dict[str, Any]:
@@ -235,18 +236,19 @@ class _Teller:
             act = Act(move.thread, "arrive", a=self.model.vectors[move.vector])
         return [Told(number, 0, act, self.view(self.state))]
 
-    def _ran(self, number: int, thread: int, before: State, micros: Iterable[Micro]) -> list[Told]:
+    def _ran(self, number: int, thread: int, before: State, micros: Sequence[Micro]) -> list[Told]:
         """Give the visible acts of a thread's step, each with what is seen after it."""
         recorder = self.recorders[thread]
         self.started.add(thread)
         found = [(act, held, before) for act, held in self.begun[thread]]
         self.begun[thread] = []
-        for micro in micros:
+        for i, micro in enumerate(micros):
+            state = _not_yet_sent(self.state, micros[i + 1 :])
             act = self._operation(thread, micro)
             if act is not None:
-                found.append((act, dict(recorder.held), self.state))
+                found.append((act, dict(recorder.held), state))
             self.places[thread], acts = recorder.goes_on(self.places[thread], micro.answer)
-            found += [(act, held, self.state) for act, held in acts]
+            found += [(act, held, state) for act, held in acts]
         if not found:
             return []
         helds = [*(held for _act, held, _state in found[1:]), dict(recorder.held)]
@@ -268,6 +270,15 @@ class _Teller:
         answer = self.model.vectors[micro.answer] if operation.kind == Kind.ACK else micro.answer
         where = _at(place.function, place.file, place.line)
         return Act(thread, operation.kind.name, word, operation.a, b, answer, **where)
+
+
+def _not_yet_sent(after: State, later: Sequence[Micro]) -> State:
+    """Give the state after a step without the IPIs that operations yet to come send."""
+    flight = list(after.flight)
+    for micro in later:
+        if micro.operation.kind == Kind.SEND:
+            flight.remove((micro.operation.a, micro.operation.b))
+    return after._replace(flight=tuple(flight))
 
 
 def tell(

@@ -20,11 +20,76 @@ class Cause(Track):
 
     def broke(self) -> Iterator[str]:
         """Name the step that broke it: the first of these that the steps show."""
-        for cause in (self._torn, self.early, self._missed, self._kept, self._uncovered, self._unlooked):
+        causes = (
+            *(self._unwritten, self._notified, self._waiting, self._torn, self.early, self._missed, self._kept),
+            *(self._uncovered, self._unlooked),
+        )
+        for cause in causes:
             text = cause()
             if text:
                 yield f"What broke it: {text}."
                 return
+
+    def entered(self) -> int:
+        """Give the row of the VM-entry that a check fired at, or -1."""
+        return self.last(lambda row: row.act.thread == self.v and row.act.kind == "entry")
+
+    def came(self) -> int:
+        """Give the row with which the highest vector of the vIRR got there, or -1."""
+        highest = self.end["vcpus"][self.v]["virr"][-1:]
+
+        def comes(row: Line) -> bool:
+            before, after = row.before["vcpus"][self.v]["virr"], row.view["vcpus"][self.v]["virr"]
+            return highest[0] in after and highest[0] not in before
+
+        return self.last(comes) if highest else -1
+
+    def rewritten(self) -> int:
+        """Give the row with which RVI changed last, or -1."""
+        return self.last(lambda row: bool(row.before["vcpus"][self.v]["rvi"] != row.view["vcpus"][self.v]["rvi"]))
+
+    def _unwritten(self) -> str:
+        """RVI was not written behind the last change of the vIRR, or written wrong."""
+        came, entry, rvi = self.came(), self.entered(), self.rewritten()
+        if self.witness.check != "C3" or min(came, entry) < 0:
+            return ""
+        if rvi > came:
+            now, there = f"{self.end['vcpus'][self.v]['rvi']:02x}", self.step(entry)
+            return f"RVI became {now} with {self.step(rvi)}, and nothing raised it before the VM-entry of {there}"
+        return f"RVI was not written between {self.step(came)} and the VM-entry of {self.step(entry)}"
+
+    def told_itself(self) -> int:
+        """Give the row with which the vCPU notified itself behind its last post, or -1."""
+        i = self.last(self.turned("on", 1, 1))
+        return self.first(
+            lambda row: (row.act.thread, row.act.kind, row.act.a) == (self.v, "SEND", self.v), i, len(self.rows)
+        )
+
+    def _notified(self) -> str:
+        """A self-post sent what it should not have sent, or nothing."""
+        i, sent = self.last(self.turned("on", 1, 1)), self.told_itself()
+        if self.witness.check != "C8" or i < 0:
+            return ""
+        if sent >= 0:
+            return f"{self.step(sent)} sent the notification that the rule leaves out"
+        mode = self.first(lambda row: self.reads_mode(row, self.v), i)
+        read = f", though it read IN_GUEST in {self.step(mode)}" if mode >= 0 else ""
+        return f"behind {self.step(i)} {self.vcpu} sent no notification to itself{read}"
+
+    def _waiting(self) -> str:
+        """Who owes the look waits, before it has told anybody, for what nothing changes."""
+        i = self.last(self.turned("on", 1, 1))
+        if self.witness.check != "no-progress" or i < 0:
+            return ""
+        t = self.rows[i].act.thread
+        waits = self.waits().get(t, [])
+        if not waits or self.first(lambda row: row.act.thread == t and row.act.kind == "SEND", i) >= 0:
+            return ""
+        name = name_of(field_of(self.rows[waits[0]].act.word)[1])
+        return (
+            f"{self.who(t)} waits in {self.step(waits[0])} for another {name} before it has told {self.vcpu} anything, "
+            f"and nothing else makes {self.vcpu} look"
+        )
 
     def _torn(self) -> str:
         """A word was changed by load and store, and somebody else did something to it in between."""

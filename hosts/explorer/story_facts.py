@@ -6,14 +6,18 @@ No sentence is written that some row does not bear out: a row is looked for, and
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from emu.kvm_main import IN_GUEST_MODE, KICKED_REQUESTS, TASK_ASLEEP
 from emu.mutations import Mutation
-from emu.scenarios import CHECK_ABOUT, POLICIES
+from emu.scenarios import POLICIES
 from hosts.explorer.story_cause import Cause
-from hosts.explorer.story_track import CONTROL, Test
+from hosts.explorer.story_track import CONTROL
 from hosts.explorer.story_words import MODES, stored, vectors
 from hosts.explorer.witness import Witness
+
+SHOWN: Final = 3
+"""Things that a thread does in a cycle are told up to so many."""
 
 
 def story_of(witness: Witness, mutation: Mutation | None) -> str:
@@ -39,36 +43,53 @@ class Tale(Cause):
         """Say what the check that fired has seen."""
         check, seen = self.witness.check, self.end["vcpus"][self.v]
         vector = f"{self.witness.vector:02x}" if self.witness.vector >= 0 else "an interrupt"
-        nobody = self.nobody()
         on = "ON set" if seen["on"] else "ON clear"
         match check:
             case "C1" if seen["pir"]:
-                yield f"{self.vcpu} runs in non-root mode with {vectors(seen['pir'])} in its PIR and {on}; {nobody}."
+                pir = vectors(seen["pir"])
+                yield f"{self.vcpu} runs in non-root mode with {pir} in its PIR and {on}; {self.nobody()}."
             case "C1" | "C3":
-                where = "enters the guest" if check == "C3" else "runs in non-root mode"
-                highest = vectors(seen["virr"][-1:]) or "empty"
-                yield f"{self.vcpu} {where} with RVI {seen['rvi']:02x}, but the highest vIRR is {highest}."
+                yield from self.apart()
             case "C2":
-                yield f"{self.vcpu} has gone to sleep although {vector} could be delivered; {nobody}."
+                yield f"{self.vcpu} has gone to sleep although {vector} could be delivered; {self.nobody()}."
             case "C4":
                 yield f"The PIR of {self.vcpu} holds {vectors(seen['pir'])} with {on}: no sync will look."
-            case "C5":
-                yield f"The books of {vector} do not balance: a post was lost or made up, or its mailbox was not read."
+            case "C5" | "C10":
+                yield self.lost(vector)
             case "C7":
                 what = "sleeps" if seen["task"] == TASK_ASLEEP else "enters the guest"
-                yield f"{self.vcpu} {what} while an ON is set of which nobody was told; {nobody}."
+                yield f"{self.vcpu} {what} while an ON is set of which nobody was told; {self.nobody()}."
+            case "C8":
+                yield self.self_post()
             case "C9":
-                yield f"{self.vcpu} runs in non-root mode with a kicked request unserved; {nobody}."
-            case "deadlock":
-                yield "Nothing can move any more, and not all threads have ended."
+                yield f"{self.vcpu} runs in non-root mode with a kicked request unserved; {self.nobody()}."
             case "no-progress":
-                owed = f": {vectors(seen['pir'])} in the PIR" if seen["pir"] else ""
-                yield (
-                    "From here the machine can go round for ever, all threads, buffers and IPIs taking their turns, "
-                    f"and what is owed stays owed{owed}."
-                )
+                yield self.endless(vectors(seen["pir"]))
             case _:
-                yield f"{check} does not hold ({CHECK_ABOUT.get(check, 'see the table')})."
+                yield "Nothing can move any more, and not all threads have ended."
+
+    def apart(self) -> Iterator[str]:
+        """Say that RVI is not the highest vIRR, and who owes that it be."""
+        seen = self.end["vcpus"][self.v]
+        where = "enters the guest" if self.witness.check == "C3" else "runs in non-root mode"
+        highest = vectors(seen["virr"][-1:]) or "empty"
+        yield f"{self.vcpu} {where} with RVI {seen['rvi']:02x}, but the highest vIRR is {highest}."
+        if self.witness.check == "C3":
+            yield "Whoever changes the vIRR in root mode owes the processor the RVI to go with it before VM-entry."
+
+    def lost(self, vector: str) -> str:
+        """Say that a vector's books do not balance, or at the end its mailbox was not read."""
+        if self.witness.check == "C10":
+            return f"The run is over, and a mailbox of {vector} has not been read to the end: an interrupt was lost."
+        return f"The books of {vector} do not balance: a post was lost or made up, or its mailbox was not read."
+
+    def self_post(self) -> str:
+        """Say what a vCPU did about a post of its own, and what its rule promises."""
+        if self.told_itself() >= 0:
+            done, wants = "sent itself a notification", "leaves that to the run loop's sync"
+        else:
+            done, wants = "sent itself no notification", "promises one to the own vCPU too"
+        return f"{self.vcpu} has {done} of its own post in guest mode; {self.witness.policy} {wants}."
 
     def nobody(self) -> str:
         """Say that nothing is left that would make the vCPU look, as far as the last state shows it."""
@@ -85,7 +106,13 @@ class Tale(Cause):
                 yield from self.look("requests")
             case "C3":
                 yield from self.registers()
+            case "C8":
+                yield from self.debt("on", 1)
+            case "no-progress":
+                yield from self.posted()
+                yield from self.debt("on", 1)
                 yield from self.look(CONTROL)
+                yield from self.rounds()
             case "C4":
                 yield from self.cleared()
                 yield from self.posted()
@@ -179,16 +206,42 @@ class Tale(Cause):
             yield f"The last look of {self.vcpu} came after that: {self.told(looked)}."
 
     def registers(self) -> Iterator[str]:
-        """Tell when RVI and the vIRR came apart."""
-        for name, what in (("rvi", "RVI"), ("virr", "the vIRR")):
-            i = self.last(self._changed(name))
-            if i >= 0:
-                values = (each["vcpus"][self.v][name] for each in (self.rows[i].before, self.rows[i].view))
-                old, new = (vectors(each) or "empty" if isinstance(each, list) else f"{each:02x}" for each in values)
-                yield f"{what} changed last in {self.step(i)} ({self.rows[i].act.function}): {old} to {new}."
+        """Tell how RVI and the vIRR came apart, and what the last sync found."""
+        came, rvi, looked = self.came(), self.rewritten(), self.last(self.does(self.v, CONTROL, "LOAD"))
+        if came >= 0:
+            highest = vectors(self.end["vcpus"][self.v]["virr"][-1:])
+            yield f"{highest} came into the vIRR with {self.step(came)} ({self.rows[came].act.function})."
+        if looked >= 0:
+            found = "found ON set" if self.rows[looked].act.answer & 1 else "found ON clear"
+            yield f"The last sync before VM-entry {found} ({self.step(looked)})."
+        if rvi >= 0:
+            old, new = (each["vcpus"][self.v]["rvi"] for each in (self.rows[rvi].before, self.rows[rvi].view))
+            yield f"RVI changed last with {self.step(rvi)}, from {old:02x} to {new:02x}."
+        else:
+            yield "RVI never changed."
 
-    def _changed(self, name: str) -> Test:
-        return lambda row: bool(row.before["vcpus"][self.v][name] != row.view["vcpus"][self.v][name])
+    def endless(self, owed: str) -> str:
+        """Say that what is owed may stay owed for ever."""
+        still = f"{owed} can stay in the PIR of {self.vcpu} for ever"
+        if not self.witness.cycle:
+            return f"From here {still}, with all threads, store buffers and IPIs taking their turns."
+        return (
+            f"{still}: {self.witness.round} lead back to where they begin, and in them each thread, store buffer and "
+            "IPI moves or has nothing to do."
+        )
+
+    def rounds(self) -> Iterator[str]:
+        """Tell what each thread does in the cycle."""
+        waits = self.waits()
+        for thread in range(len(self.witness.threads)):
+            rows = [i for i in self.around() if self.rows[i].act.thread == thread]
+            if thread in waits:
+                read = _listed([self.told(i) for i in waits[thread]])
+                yield f"In the cycle {self.who(thread)} reads {read} again and again, which no step of it changes."
+            elif rows:
+                done = _listed([self.told(i) for i in rows[:SHOWN]])
+                more = " and more" if len(rows) > SHOWN else ""
+                yield f"In the cycle {self.who(thread)} goes on: {done}{more}."
 
     def cleared(self) -> Iterator[str]:
         """Tell who turned ON off last, and when it had been set."""

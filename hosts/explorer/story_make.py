@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from hosts.explorer.build import Builder
+from hosts.explorer.lasso import cycle_from
 from hosts.explorer.model import Model, Options
 from hosts.explorer.product import Move
 from hosts.explorer.search import Violation
 from hosts.explorer.story_acts import tell
 from hosts.explorer.story_facts import story_of
-from hosts.explorer.witness import Witness, make_witness
+from hosts.explorer.witness import Witness, make_witness, steps_of
 
 
 def tell_witness(
@@ -27,14 +28,22 @@ def tell_witness(
 ) -> Witness:
     """Put together all that is known of the way to a violation, to be printed, saved and replayed."""
     found = violation.sighting if violation.what == "sighting" else violation.what
+    round_again = _cycle(model, options, moves) if violation.what == "no-progress" else []
+    moves = [*moves, *round_again]
     witness, _states = make_witness(builder, model, options, moves, found, scenario=scenario, policy=policy)
     start, told, views = tell(builder, model, options, moves)
     seen: list[dict[str, Any]] = [{"view": dict(start), "acts": []}]
     for acts, view in zip(told, views, strict=True):
         seen.append({"view": dict(view), "acts": [each.data() for each in acts]})
     _end_at_sighting(seen)
-    witness = replace(witness, states=tuple(seen))
+    witness = replace(witness, states=tuple(seen), cycle=len(round_again))
     return replace(witness, story=story_of(witness, builder.mutation))
+
+
+def _cycle(model: Model, options: Options, moves: Sequence[Move]) -> list[Move]:
+    """Give the way round from where some moves lead."""
+    _steps, states = steps_of(model, options, moves)
+    return cycle_from(model, options, states[-1])
 
 
 def _end_at_sighting(seen: list[dict[str, Any]]) -> None:

@@ -22,7 +22,8 @@ class Track:
         self.rows: Sequence[Line] = rows_of(witness)
         self.end = self.rows[-1].view if self.rows else witness.states[-1]["view"]
         self.vcpus = len(self.end["vcpus"])
-        thread = next((row.act.thread for row in reversed(self.rows) if row.act.kind == "sighting"), 0)
+        owed = next((i for i, each in enumerate(self.end["vcpus"]) if each["pir"]), 0)
+        thread = next((row.act.thread for row in reversed(self.rows) if row.act.kind == "sighting"), owed)
         self.v = thread if thread < self.vcpus else 0
         """The vCPU that it is about."""
         self.vcpu = f"vCPU {self.v}"
@@ -101,6 +102,24 @@ class Track:
     def posts(self, row: Line) -> bool:
         """Tell whether a vector gets into the PIR."""
         return bool(set(row.view["vcpus"][self.v]["pir"]) - set(row.before["vcpus"][self.v]["pir"]))
+
+    def around(self) -> list[int]:
+        """Give the rows of the cycle that a no-progress goes round."""
+        return [i for i, row in enumerate(self.rows) if self.witness.cycle and row.step > self.witness.stem]
+
+    def waits(self) -> dict[int, list[int]]:
+        """Give for each thread the rows of the cycle that read a word which nothing in the cycle changes."""
+        rows = [(i, self.rows[i].act) for i in self.around()]
+        changed = {act.word for _, act in rows if act.kind not in ("LOAD", "STORE")} | {
+            act.word for _, act in rows if act.kind == "drain"
+        }
+        found: dict[int, list[int]] = {}
+        seen: set[tuple[int, str]] = set()
+        for i, act in rows:
+            if act.kind == "LOAD" and not act.own and act.word not in changed and (act.thread, act.word) not in seen:
+                seen.add((act.thread, act.word))
+                found.setdefault(act.thread, []).append(i)
+        return found
 
     def overlooked(self) -> list[tuple[int, int]]:
         """Give the loads that missed a store because it waited in another thread's buffer: (load, store)."""

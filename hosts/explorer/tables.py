@@ -13,30 +13,31 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from hosts.explorer import kernel
+from hosts.explorer import codes
 from hosts.explorer.facts import Facts
 from hosts.explorer.model import Edge, Model, Options
 from hosts.explorer.ops import FENCELESS, LOCKED, Kind, Operation
 from hosts.explorer.packing import Layout, Name, TooWide, bits
 from hosts.explorer.product import NotTerminating, State, _modified, signed
+from hosts.explorer.relayout import Kept
 
 CODES: Final = {
-    Kind.END: kernel.END,
-    Kind.LOAD: kernel.READ,
-    Kind.PEEK: kernel.READ,
-    Kind.POKE: kernel.PUT,
-    Kind.TALLY: kernel.LOCKED,
-    Kind.FENCE: kernel.STEADY,
-    Kind.PAUSE: kernel.STEADY,
-    Kind.SEND: kernel.SEND,
-    Kind.POINT: kernel.POINT,
-    Kind.PENDING: kernel.PENDING,
-    Kind.ACK: kernel.ACK,
-    Kind.CHOOSE: kernel.CHOOSE,
-    Kind.RENEW: kernel.RENEW,
-    Kind.IN_FLIGHT: kernel.IN_FLIGHT,
-    Kind.QUIET: kernel.QUIET,
-} | dict.fromkeys(LOCKED, kernel.LOCKED)
+    Kind.END: codes.END,
+    Kind.LOAD: codes.READ,
+    Kind.PEEK: codes.READ,
+    Kind.POKE: codes.PUT,
+    Kind.TALLY: codes.LOCKED,
+    Kind.FENCE: codes.STEADY,
+    Kind.PAUSE: codes.STEADY,
+    Kind.SEND: codes.SEND,
+    Kind.POINT: codes.POINT,
+    Kind.PENDING: codes.PENDING,
+    Kind.ACK: codes.ACK,
+    Kind.CHOOSE: codes.CHOOSE,
+    Kind.RENEW: codes.RENEW,
+    Kind.IN_FLIGHT: codes.IN_FLIGHT,
+    Kind.QUIET: codes.QUIET,
+} | dict.fromkeys(LOCKED, codes.LOCKED)
 
 BY_VALUE: Final = LOCKED | {Kind.LOAD, Kind.PEEK, Kind.TALLY}
 """Their edges are numbered by the value read."""
@@ -44,8 +45,8 @@ SURE: Final = frozenset({Kind.POKE, Kind.RENEW, Kind.PAUSE})
 """Done at once when a step comes to them: learnt without waiting for the wish."""
 
 
-class Relayout(Exception):  # noqa: N818 - a signal, not an error
-    """What has been learnt does not fit the layout (or an assumption of the reduction): start again."""
+class Mistaken(Exception):  # noqa: N818 - a signal, not an error
+    """Something that the reduction leant on has turned out false: start again."""
 
 
 class Values:
@@ -110,10 +111,11 @@ class Learnt:
         self.learnt = 0
         """Edges asked for."""
         self.layout = Layout({})
+        self._kept = Kept(self.layout, (0,) * len(model.threads), ())
         self._stale = True
         self._ops: npt.NDArray[np.int32] = np.zeros((256, 8), np.int32)
         self._resting: npt.NDArray[np.int32] = np.full(256, -1, np.int32)
-        self._edges: npt.NDArray[np.int64] = np.full(1024, kernel.UNKNOWN, np.int64)
+        self._edges: npt.NDArray[np.int64] = np.full(1024, codes.UNKNOWN, np.int64)
         self._edges_used = 0
         self._notes: npt.NDArray[np.int64] = np.zeros((64, 2), np.int64)
         self._ghost_base = [0] * len(model.words)
@@ -126,41 +128,46 @@ class Learnt:
 
     def grant(self, kind: int, what: int, more: int) -> None:
         """Learn what a wish asks for."""
-        if kind == kernel.W_EDGE:
+        if kind == codes.W_EDGE:
             self._learn(what, more)
-        elif kind == kernel.W_REST:
+        elif kind == codes.W_REST:
             self._rest(what)
-        elif kind == kernel.W_FREE:
+        elif kind == codes.W_FREE:
             self._free(what)
-        elif kind == kernel.W_FLIGHT:
+        elif kind == codes.W_FLIGHT:
             target, vector = self.slots[what]
-            self.counts[target * 256 + vector] = int(self.tables.slots[what, kernel.S_MASK]).bit_length() + 1
+            self.counts[target * 256 + vector] = int(self.tables.slots[what, codes.S_MASK]).bit_length() + 1
             self._stale = True
-        elif kind == kernel.W_BUFFER:
+        elif kind == codes.W_BUFFER:
             depth = min(self.options.buffer, int(self._room(what)) + 1)
             self._stale |= depth != self.depths[what]
             self.depths[what] = depth
-        elif kind == kernel.W_LONG:
+        elif kind == codes.W_LONG:
             place = self.model.threads[self.owner[what][0]].place(self.operation[what].where)
             raise NotTerminating(
                 f"{place.file}:{place.line}: {place.function} goes on for ever without letting others act"
             )
-        elif kind == kernel.W_NOTHING:
+        elif kind == codes.W_NOTHING:
             raise ValueError(f"{self.model.names[self.owner[what][0]]} acknowledges an interrupt when none is pending")
 
     def settled(self) -> None:
-        """Say so if what has been learnt since the layout was made does not fit it."""
-        if self._stale or self.facts.changed:
-            raise Relayout
+        """Say so if what has been learnt shows that the reduction leant on something false."""
+        if self.facts.changed:
+            raise Mistaken
+
+    @property
+    def stale(self) -> bool:
+        """Tell whether what has been learnt since the layout was made does not fit it."""
+        return self._stale
 
     def _room(self, thread: int) -> int:
-        entry = int(self.tables.threads[thread, kernel.T_EW])
-        return int(self.tables.threads[thread, kernel.T_TOP]) // entry + 1 if entry else 0
+        entry = int(self.tables.threads[thread, codes.T_EW])
+        return int(self.tables.threads[thread, codes.T_TOP]) // entry + 1 if entry else 0
 
     def _learn(self, number: int, index: int) -> None:
         """Ask a thread for one edge, and for those that come right after for sure."""
         while True:
-            at = int(self._ops[number, kernel.BASE]) + index
+            at = int(self._ops[number, codes.BASE]) + index
             if self._edges[at] >= 0:
                 return
             thread, local = self.owner[number]
@@ -170,8 +177,8 @@ class Learnt:
             note = self._note(edge)
             number = self._operation(thread, edge.local)
             # The row may have moved while the values grew.
-            at = int(self._ops[self.number[thread][local], kernel.BASE]) + index
-            self._edges[at] = number | value << kernel.NEXT_BITS | note << kernel.NOTE_SHIFT
+            at = int(self._ops[self.number[thread][local], codes.BASE]) + index
+            self._edges[at] = number | value << codes.NEXT_BITS | note << codes.NOTE_SHIFT
             following = self.operation[number]
             if edge.sighting >= 0 or following.scheduled or following.kind not in SURE:
                 return
@@ -212,7 +219,7 @@ class Learnt:
         values = self.values[word]
         before = len(values)
         number = values.number(value)
-        if len(values) > kernel.VALUE_MASK:
+        if len(values) > codes.VALUE_MASK:
             raise TooWide(f"more than {before} values of {self.model.words[word]}")
         if len(values) != before:
             self._grown(word, before)
@@ -231,17 +238,17 @@ class Learnt:
             old = self.row_room[word]
             self.row_room[word] = 1 << bits(len(values))
             for number in self.on_word[word]:
-                base = int(self._ops[number, kernel.BASE])
+                base = int(self._ops[number, codes.BASE])
                 new = self._row(self.row_room[word])
                 self._edges[new : new + old] = self._edges[base : base + old]
-                self._ops[number, kernel.BASE] = new
+                self._ops[number, codes.BASE] = new
 
     def _row(self, room: int) -> int:
         """Give the start of a row of edges nobody knows yet."""
         start = self._edges_used
         self._edges_used += room
         if self._edges_used > len(self._edges):
-            more = np.full(max(len(self._edges), room), kernel.UNKNOWN, np.int64)
+            more = np.full(max(len(self._edges), room), codes.UNKNOWN, np.int64)
             self._edges = np.concatenate([self._edges, more])
             self.tables = self.tables._replace(edges=self._edges)
         return start
@@ -254,7 +261,7 @@ class Learnt:
         if number >= 0:
             return number
         number = len(self.operation)
-        if number > kernel.NEXT_MASK:
+        if number > codes.NEXT_MASK:
             raise TooWide(f"more than {number} local states")
         operation = self.model.threads[thread].operation(local)
         self.number[thread][local] = number
@@ -266,9 +273,9 @@ class Learnt:
             self.tables = self.tables._replace(operations=self._ops, resting=self._resting)
         self.facts.add(thread, operation)
         record = self._ops[number]
-        record[kernel.CODE] = self._code(operation)
-        record[kernel.WORD] = operation.word
-        record[kernel.BASE] = self._row(self._edges_of(operation))
+        record[codes.CODE] = self._code(operation)
+        record[codes.WORD] = operation.word
+        record[codes.BASE] = self._row(self._edges_of(operation))
         if operation.kind in BY_VALUE:
             self.on_word[operation.word].append(number)
         self._constants(thread, operation)
@@ -279,16 +286,16 @@ class Learnt:
 
     def _code(self, operation: Operation) -> int:
         kind = operation.kind
-        code = kernel.STORE if kind == Kind.STORE and self.options.buffer else CODES.get(kind, kernel.PUT)
-        flags = kernel.SCHEDULED if operation.scheduled else 0
+        code = codes.STORE if kind == Kind.STORE and self.options.buffer else CODES.get(kind, codes.PUT)
+        flags = codes.SCHEDULED if operation.scheduled else 0
         if operation.drains or (kind == Kind.SEND and not self.options.overtake):
-            flags |= kernel.DRAINS
+            flags |= codes.DRAINS
         elif kind in LOCKED and operation.flags & FENCELESS:
-            flags |= kernel.OWN
+            flags |= codes.OWN
         if self._may_be_free(operation):
-            flags |= kernel.ASK
-        if self.options.fuse and not operation.scheduled and code in (kernel.READ, kernel.PUT):
-            flags |= kernel.PLAIN
+            flags |= codes.ASK
+        if self.options.fuse and not operation.scheduled and code in (codes.READ, codes.PUT):
+            flags |= codes.PLAIN
         return code | flags << 5
 
     def _may_be_free(self, operation: Operation) -> bool:
@@ -313,7 +320,7 @@ class Learnt:
             if operation.kind == Kind.STORE and self.options.buffer:
                 stores = self.stores[thread]
                 number = stores.setdefault((operation.word, value), len(stores) + 1)
-                self._stale |= number >= 1 << int(self.tables.threads[thread, kernel.T_EW])
+                self._stale |= number >= 1 << int(self.tables.threads[thread, codes.T_EW])
                 if number < self.tables.pairs.shape[1]:
                     self._pair(thread, operation.word, value, number)
                 else:
@@ -342,11 +349,11 @@ class Learnt:
 
     def _free(self, number: int) -> None:
         """Work out whether an operation loses its scheduling point: all of its step must be unseen by the others."""
-        code = int(self._ops[number, kernel.CODE])
-        if code >> 5 & kernel.ASK:
+        code = int(self._ops[number, codes.CODE])
+        if code >> 5 & codes.ASK:
             free = all(self.facts.unseen(self.owner[number][0], each) for each in self._segment(number))
-            flags = code >> 5 & ~kernel.ASK | (kernel.FREE if free else 0)
-            self._ops[number, kernel.CODE] = code & 31 | flags << 5
+            flags = code >> 5 & ~codes.ASK | (codes.FREE if free else 0)
+            self._ops[number, codes.CODE] = code & 31 | flags << 5
 
     def _segment(self, number: int) -> Iterator[Operation]:
         """Give the operations that belong to one step, as long as each has one answer only."""
@@ -355,12 +362,12 @@ class Learnt:
             yield operation
             if operation.kind not in SURE | {Kind.STORE, Kind.FENCE}:
                 return
-            if self._edges[int(self._ops[number, kernel.BASE])] < 0:
+            if self._edges[int(self._ops[number, codes.BASE])] < 0:
                 self._learn(number, 0)
-            edge = int(self._edges[int(self._ops[number, kernel.BASE])])
-            number = edge & kernel.NEXT_MASK
+            edge = int(self._edges[int(self._ops[number, codes.BASE])])
+            number = edge & codes.NEXT_MASK
             following = self.operation[number]
-            sighting = self._notes[edge >> kernel.NOTE_SHIFT, 1]
+            sighting = self._notes[edge >> codes.NOTE_SHIFT, 1]
             if sighting or following.scheduled or following.kind == Kind.END or not self.options.fuse:
                 return
         yield Operation(Kind.QUIET)  # too long: leave it alone
@@ -372,16 +379,27 @@ class Learnt:
         widths = self._widths(generous=generous)
         growing = [name for kind in ("local", "word") for name in widths if name[0] == kind]
         self.layout = Layout(widths, growing)
-        self.facts.settle()
+        depths = enumerate(self.depths)
+        entries = tuple(widths["buffer", thread] // depth if depth else 0 for thread, depth in depths)
+        self._kept = Kept(self.layout, entries, tuple(self.slots))
         self._stale = False
         self.tables = self._arrays()
         for number in range(len(self.operation)):
             self._place(number)
-        used = self._ops[: len(self.operation), kernel.CODE]
+
+    def lean_anew(self) -> None:
+        """Lean on what is known by now; the search begins anew."""
+        self.facts.settle()
+        used = self._ops[: len(self.operation), codes.CODE]
         for number in range(len(self.operation)):
             if self._may_be_free(self.operation[number]):
-                used[number] = used[number] & 31 | (used[number] >> 5 & ~kernel.FREE | kernel.ASK) << 5
-        self._edges[self._edges == kernel.ASKED] = kernel.UNKNOWN
+                used[number] = used[number] & 31 | (used[number] >> 5 & ~codes.FREE | codes.ASK) << 5
+        self._edges[self._edges == codes.ASKED] = codes.UNKNOWN
+
+    @property
+    def kept(self) -> Kept:
+        """What is needed of this layout when there is another."""
+        return self._kept
 
     def tight_words(self) -> int:
         """Give the packed words that a layout without headroom would take."""
@@ -433,14 +451,14 @@ class Learnt:
             yield word, self.values[word].known[value]
             buffer >>= entry
 
-    def _empty(self) -> kernel.Tables:
+    def _empty(self) -> codes.Tables:
         threads = len(self.model.threads)
-        return kernel.Tables(
-            header=np.zeros(kernel.H_SIZE, np.int64),
-            threads=np.zeros((threads, kernel.T_SIZE), np.int64),
-            slots=np.zeros((1, kernel.S_SIZE), np.int64),
-            rows=np.zeros((1, kernel.R_SIZE), np.int64),
-            pairs=np.zeros((threads, 1, kernel.P_SIZE), np.int64),
+        return codes.Tables(
+            header=np.zeros(codes.H_SIZE, np.int64),
+            threads=np.zeros((threads, codes.T_SIZE), np.int64),
+            slots=np.zeros((1, codes.S_SIZE), np.int64),
+            rows=np.zeros((1, codes.R_SIZE), np.int64),
+            pairs=np.zeros((threads, 1, codes.P_SIZE), np.int64),
             operations=self._ops,
             rest=np.zeros((threads, 1), np.int32),
             resting=self._resting,
@@ -449,7 +467,7 @@ class Learnt:
             notes=self._notes,
         )
 
-    def _arrays(self) -> kernel.Tables:
+    def _arrays(self) -> codes.Tables:
         """Write the layout down for the loops."""
         layout = self.layout
         tables = self._empty()
@@ -462,30 +480,30 @@ class Learnt:
                 ghosts += row + [0] * (layout["word", word].mask + 1 - len(row))
         self._ghosts = np.array([*ghosts, 0], np.int32)
         header = tables.header
-        header[kernel.H_WORDS] = layout.words
-        header[kernel.H_THREADS] = len(self.model.threads)
-        header[kernel.H_WORKERS] = max(self.options.workers, 1)
-        header[kernel.H_FUSE] = self.options.fuse
-        header[kernel.H_REDUCE] = self.options.reduce and self.options.buffer > 0
-        header[kernel.H_SLOTS] = len(self.slots)
-        header[kernel.H_QUIET0] = len(rows)
+        header[codes.H_WORDS] = layout.words
+        header[codes.H_THREADS] = len(self.model.threads)
+        header[codes.H_WORKERS] = max(self.options.workers, 1)
+        header[codes.H_FUSE] = self.options.fuse
+        header[codes.H_REDUCE] = self.options.reduce and self.options.buffer > 0
+        header[codes.H_SLOTS] = len(self.slots)
+        header[codes.H_QUIET0] = len(rows)
         rows += [self._one(word) for word in self.model.silent]
-        header[kernel.H_QUIET1] = len(rows)
+        header[codes.H_QUIET1] = len(rows)
         self._renew_rows = []
         for group in self.model.renewed:
             start = len(rows)
             rows += [(*layout["word", word], max(self.values[word].known_number(0), 0), word) for word in group]
             self._renew_rows.append((start, len(rows)))
         most = max((1 << self._entry(thread) for thread in range(len(self.model.threads))), default=1)
-        pairs = np.zeros((len(self.model.threads), most, kernel.P_SIZE), np.int64)
+        pairs = np.zeros((len(self.model.threads), most, codes.P_SIZE), np.int64)
         rest = np.zeros((len(self.model.threads), max(self._place_room(t) for t in range(len(self.places)))), np.int32)
         tables = tables._replace(pairs=pairs, rest=rest, ghosts=self._ghosts)
         for thread in range(len(self.model.threads)):
             self._thread(tables, thread, rows)
-        slots = np.zeros((len(self.slots) + 1, kernel.S_SIZE), np.int64)
+        slots = np.zeros((len(self.slots) + 1, codes.S_SIZE), np.int64)
         for number, (target, vector) in enumerate(self.slots):
             slots[number] = (*layout["slot", number], target, vector)
-        self.tables = tables._replace(slots=slots, rows=np.array([*rows, (0,) * kernel.R_SIZE], np.int64))
+        self.tables = tables._replace(slots=slots, rows=np.array([*rows, (0,) * codes.R_SIZE], np.int64))
         for thread, stores in enumerate(self.stores):
             for (word, value), number in stores.items():
                 self._pair(thread, word, value, number)
@@ -496,12 +514,12 @@ class Learnt:
         return (*self.layout["word", word], self.values[word].number(1), word)
 
     def _entry(self, thread: int) -> int:
-        return self.layout.widths["buffer", thread] // self.depths[thread] if self.depths[thread] else 0
+        return self._kept.entries[thread]
 
     def _place_room(self, thread: int) -> int:
         return self.layout["local", thread].mask + 1
 
-    def _thread(self, tables: kernel.Tables, thread: int, rows: list[tuple[int, ...]]) -> None:
+    def _thread(self, tables: codes.Tables, thread: int, rows: list[tuple[int, ...]]) -> None:
         layout, facts, depth = self.layout, self.facts, self.depths[thread]
         entry = self._entry(thread)
         guards = [(*layout["word", word], self._ghost_base[word], word) for word in facts.guards(thread)]
@@ -539,20 +557,20 @@ class Learnt:
         kind, word = operation.kind, operation.word
         if word >= 0:
             field = self.layout["word", word]
-            record[kernel.PLACE], record[kernel.SHIFT], record[kernel.MASK] = field
+            record[codes.PLACE], record[codes.SHIFT], record[codes.MASK] = field
         if kind == Kind.PEEK:
             owner = self.behind[word]
-            record[kernel.EXTRA] = owner + 1 if owner != thread else 0
-            record[kernel.CONST] = self._ghost_base[word]
+            record[codes.EXTRA] = owner + 1 if owner != thread else 0
+            record[codes.CONST] = self._ghost_base[word]
         elif kind in (Kind.STORE, Kind.POKE):
             value = self.values[word].known_number(operation.a)
             waits = kind == Kind.STORE and self.options.buffer
-            record[kernel.CONST] = self.stores[thread][word, value] if waits else value
+            record[codes.CONST] = self.stores[thread][word, value] if waits else value
         elif kind == Kind.SEND:
-            record[kernel.CONST] = self.slots.index((operation.a, operation.b))
+            record[codes.CONST] = self.slots.index((operation.a, operation.b))
         elif kind == Kind.CHOOSE:
-            record[kernel.CONST] = operation.a
+            record[codes.CONST] = operation.a
         elif kind == Kind.RENEW and operation.a < len(self._renew_rows):
-            record[kernel.CONST], record[kernel.EXTRA] = self._renew_rows[operation.a]
+            record[codes.CONST], record[codes.EXTRA] = self._renew_rows[operation.a]
 
     _renew_rows: list[tuple[int, int]] = []  # noqa: RUF012 - replaced with every layout

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from hosts.explorer import kernel
+from hosts.explorer import codes, kernel, walks
 from hosts.explorer.product import Move, Outcome, Product, State
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Witness:
                 stop = min(start + CHUNK, end)
                 self._rows_for(stop - start)
                 places = np.zeros(stop - start, np.int64)
-                count = kernel.backwards(
+                count = walks.backwards(
                     self.tables,
                     self.search.work[worker],
                     self.store.states,
@@ -97,7 +97,7 @@ class Witness:
 
     def _read_off(self, violation: Violation) -> list[Move]:
         """Follow the costs from the start."""
-        state, at, last = self.product.initial(), self.search.place_of_first(), -1
+        state, at, last = self.product.initial(), 0, -1
         moves: list[Move] = []
         depth = 0
         while True:
@@ -115,7 +115,7 @@ class Witness:
         """Give the best next move from a place: thread, agent, slot, where it leads, the state there."""
         work, words = self.search.work[0], self.store.words
         around = np.zeros(len(work.told), np.int64)
-        count = int(kernel.look_up_all(self.tables, work, self.store.states, self.store.table, at, around))
+        count = int(walks.look_up_all(self.tables, work, self.store.states, self.store.table, at, around))
         best: tuple[int, int] | None = None
         for number in range(count):
             told = int(work.told[number])
@@ -144,9 +144,9 @@ class Witness:
 
     def _told(self, state: State, thread: int, agent: int, slot: int, target: State, wanted: int) -> list[Outcome]:
         """Give the product's moves that make up one of the search's: with the reduction, a step may be several."""
-        if agent == kernel.DRAIN:
+        if agent == codes.DRAIN:
             return [self.product.outcome(state, Move("drain", thread))]
-        if agent == kernel.ARRIVE:
+        if agent == codes.ARRIVE:
             return [self.product.outcome(state, Move("arrive", *self.search.learnt.slots[slot]))]
         ways: list[list[Outcome]] = [[]]
         for _ in range(kernel.MOST_FREE + 1):

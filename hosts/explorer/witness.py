@@ -19,7 +19,7 @@ from hosts.explorer.world import BASE
 if TYPE_CHECKING:
     from hosts.explorer.build import Builder  # brings a compiler along; a witness is read without
 
-FORMAT: Final = "1.0"
+FORMAT: Final = "1.1"
 
 
 class WitnessError(Exception):
@@ -97,6 +97,26 @@ class Witness:
     """The SHA-256 of every source file that decides what is run, by its name."""
     story: str = ""
     """Who owed what to whom, and which step broke it."""
+    cycle: int = 0
+    """Of a no-progress: so many of the last steps lead back to where they begin; 0: the way round is not told."""
+    fuse: bool = True
+    """Instruments and branches belong to the step of the operation before."""
+
+    @property
+    def stem(self) -> int:
+        """Count the steps before the cycle, or all."""
+        return len(self.steps) - self.cycle
+
+    @property
+    def round(self) -> str:
+        """Name the steps of the cycle."""
+        last = len(self.steps)
+        return f"steps {self.stem + 1} to {last}" if self.cycle > 1 else f"step {last}"
+
+    @property
+    def length(self) -> str:
+        """Say how long it is."""
+        return f"{self.stem} steps" + (f" and a cycle of {self.cycle}" if self.cycle else "")
 
     @property
     def needs_store_buffer(self) -> bool:
@@ -156,6 +176,7 @@ def make_witness(
         steps=steps,
         states=(),
         sources=source_hashes(policy if ":" in policy else None),
+        fuse=options.fuse,
     )
     return witness, states
 

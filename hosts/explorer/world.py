@@ -22,10 +22,6 @@ SILENT: Final = -WORD_BYTES
 """The address, outside of the machine, of the word that counts the threads that start nothing more: 1 when all do."""
 
 
-HARMLESS: Final = frozenset({POSTED_INTR_VECTOR, RESCHEDULE_VECTOR})
-"""Vectors whose handlers in root mode do nothing but count (emu.handlers)."""
-
-
 def over_word(thread: int) -> int:
     """Give the address of the word that says that a thread's run is over."""
     return SILENT - WORD_BYTES * (thread + 1)
@@ -45,6 +41,8 @@ class World:
     """Two reductions. An IPI of a delivery leaves in the step before: its arrival is free, and who sends is *inside*
     until it has left, so sending early and arriving late is the same to everybody. And an interrupt whose handler does
     nothing is taken at the last point of an open window: at any point before, nothing would be different."""
+    harmless: frozenset[int] = frozenset()
+    """Vectors whose handlers in root mode do nothing but count (see hosts.explorer.harmless)."""
     forget: bool = True
     """Reduction: a local that no later block reads is no part of a local state."""
     interrupted: set[tuple[int, bool]] = field(default_factory=set)
@@ -93,7 +91,7 @@ class World:
 
     def interrupts(self, target: int, vector: int) -> None:
         """Note that somebody sends an IPI to a thread."""
-        kind = (target, vector not in HARMLESS)
+        kind = (target, vector not in self.harmless)
         self.interrupted.add(kind)
         if kind in self.uninterrupted:
             self.uninterrupted.discard(kind)

@@ -123,7 +123,10 @@ def accept(local: Local, buffer: int, length: int) -> int:
         bump(own.markers)
     else:
         word = own.pending[vector >> 6]
-        store_private(word, load_private(word) | BIT(vector & 63))
+        bits = load_private(word)
+        if bits & BIT(vector & 63) != 0:
+            bump(own.coalesced)
+        store_private(word, bits | BIT(vector & 63))
     store(own.arrived[sender], sequence + 1)
     taken = load_private(local.taken) + 1
     store_private(local.taken, taken)

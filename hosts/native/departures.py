@@ -136,6 +136,7 @@ def all_silent() -> int:
     local = this_process()
     if load_private(local.markers) == load_private(local.pcpus):
         return 1
+    beat(local)
     if under_way(local):
         receive(local)
     step_aside(local)

@@ -28,6 +28,11 @@ def key_of(user_policy: str | None) -> tuple[str, str]:
     return base, _hash([base.encode(), function.encode(), rule])
 
 
+def sources_key() -> str:
+    """Give the hash of the sources alone, which is the same on every machine that has them."""
+    return _hash(_sources())
+
+
 def own_files() -> frozenset[str]:
     """Give the source files that the first hash covers."""
     return frozenset(str(path) for path in _files())

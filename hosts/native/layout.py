@@ -130,6 +130,8 @@ class HostCpu(Struct, line=True):
     """Frames sent after this pCPU called itself silent: in no book, for the markers do not cover them."""
     throttled = word()
     """Sends that had to wait because too many frames of this connection were under way."""
+    coalesced = word()
+    """IPIs that found their vector pending already: one acknowledgement stands for both."""
     ready_for = word(line=True)
     """The last turn that this actor has stood ready for; 0: it takes no part in turns."""
     too_late = word()
@@ -145,15 +147,48 @@ class HostCpu(Struct, line=True):
     the sender's bound on frames under way is counted by."""
 
 
+RING_EVENTS: Final = 256
+"""Length of a ring of events; a power of two."""
+RING_MASK: Final = RING_EVENTS - 1
+ARGUMENT_SHIFT: Final = 8
+ARGUMENT_MASK: Final = 0xFF_FFFF
+TURN_SHIFT: Final = 32
+"""An event is one word: its number in 8 bits, its argument in 24, the turn in the rest."""
+
+
+class Ring(Struct, line=True):
+    """The last events of one pCPU, which alone writes here (:mod:`hosts.native.ring`)."""
+
+    count = word()
+    """Events so far: the last one lies at ``count - 1``, round and round."""
+    overtaken = word()
+    """Of a copy: what ``count`` had come to when the last event was copied."""
+    events = words(RING_EVENTS, line=True)
+
+
 class HostWords(Struct, line=True):
     """All shared host words, behind the Machine."""
 
     run = struct(Run)
     cpus = array(HostCpu, MAX_PCPUS)
+    rings = array(Ring, MAX_PCPUS)
+    sighted_by = word(line=True)
+    """1 + the pCPU that saw the first violation, and copied all rings at once; 0: none has been seen."""
+    sighted = array(Ring, MAX_PCPUS)
+    """The rings as they were then: a run goes on, and its rings go round."""
+
+
+class Label(Struct, line=True):
+    """What a saved memory says of itself, in its last page (:mod:`hosts.native.label`)."""
+
+    magic = word()
+    layout = word()
+    """Which layout the words are to be read by."""
 
 
 HOST_OFFSET: Final = -(-Machine.nbytes // PAGE_BYTES) * PAGE_BYTES
-SHARED_BYTES: Final = HOST_OFFSET + -(-HostWords.nbytes // PAGE_BYTES) * PAGE_BYTES
+LABEL_OFFSET: Final = HOST_OFFSET + -(-HostWords.nbytes // PAGE_BYTES) * PAGE_BYTES
+SHARED_BYTES: Final = LABEL_OFFSET + PAGE_BYTES
 
 # --- private -----------------------------------------------------------------------------------------------------
 
@@ -186,6 +221,10 @@ class Local(Struct, line=True):
     """Address of the own HostCpu."""
     run_at = word()
     """Address of the Run."""
+    ring_at = word()
+    """Address of the own Ring."""
+    traced_turn = word()
+    """The turn that events fall into, where an event's word has it."""
 
     pull = word(line=True)
     """The libzmq socket that IPIs to this pCPU arrive at."""

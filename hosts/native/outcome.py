@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,6 +36,8 @@ class Configuration:
     seconds: float
     seed: int = 0
     placement: Placement = Placement.PINNED
+    processors: tuple[int, ...] = ()
+    """The processor of each pCPU; if there are any, ``placement`` has no say."""
     role: int = ROLE_LIFE
     argument: int = 0
     regime: int = REGIME_NONE
@@ -42,6 +45,8 @@ class Configuration:
     fault_one_in: int = 64
     stop_seconds: float = 5.0
     """How long a pCPU may take to bring what is under way to its end."""
+    hang_seconds: float = 0.0
+    """After how many seconds on a processor without progress a pCPU is hung, and the run ended; 0: never."""
 
     def __post_init__(self) -> None:
         """Refuse what no run can be."""
@@ -49,6 +54,8 @@ class Configuration:
             raise ValueError(f"a run has 1 to {MAX_PCPUS} pCPUs, not {self.pcpus}")
         if self.fault_one_in < 1:
             raise ValueError(f"one in {self.fault_one_in} is no share")
+        if self.processors and len(self.processors) != self.pcpus:
+            raise ValueError(f"{self.pcpus} pCPUs cannot be placed by {len(self.processors)} processors, one for each")
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,14 @@ class Outcome:
     stalled: tuple[int, ...] = ()
     """pCPUs whose heartbeat stood still for longer than a second at some time of the run."""
     undelivered: tuple[Undelivered, ...] = field(default=())
+    hung: tuple[int, ...] = ()
+    """pCPUs that were let run and made no progress."""
+    lacking: bool = False
+    """It crashed because the machine has not enough of something, and so will the next."""
+    labels: tuple[str, ...] = ()
+    """What the machine did to the run: who was stopped, who got no processor, for how long."""
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    """Of what hung, was stuck or died of a fault: stacks and what the kernel said of it, by file name."""
 
     @property
     def words(self) -> npt.NDArray[np.int64]:

@@ -146,6 +146,7 @@ def fill_local(life: Life, fabric: Fabric, run: Run, own: HostCpu) -> None:
         (local.non_root_at, pcpu.irq.non_root),
         (local.own_at, own.at),
         (local.run_at, run.at),
+        (local.ring_at, region.host_words().rings[life.cpu].at),
         (local.pull, fabric.pull.underlying),
         (local.pcpus, life.pcpus),
         (local.root_at, preload.ROOT_ADDRESS),

@@ -34,8 +34,9 @@ def _remove(folder: str) -> None:
 
 
 def _load(wanted: dict[str, str]) -> int:
-    from hosts.native import region
+    from hosts.native import evidence, region
 
+    evidence.show_stacks_on_signal(Path(wanted["folder"]))
     region.reserve()
     module, function = wanted["loader"].split(":")
     address: int = getattr(importlib.import_module(module), function)(wanted["argument"])

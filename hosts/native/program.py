@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from emu import waist
 from hosts.loader import Program
-from hosts.native import runtime
+from hosts.native import ring, runtime
 from hosts.native.build import LIVE, PROVE, ROOT, TAKE_INTERRUPT
 from hosts.native.layout import Local
 from hosts.native.ops import load, load_private, local_address
@@ -25,6 +25,7 @@ NUMBER: Final = 0
 """What this program answers when it is asked which one it is; each build has its own."""
 
 _attention = cold(runtime.NATIVE["attention"])
+cold(ring.keep_rings)
 
 
 def this_cpu_ptr() -> int:

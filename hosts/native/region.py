@@ -12,6 +12,7 @@ import ctypes
 import errno
 import mmap
 import os
+from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
@@ -19,7 +20,8 @@ import numpy.typing as npt
 
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
-from hosts.native.layout import HOST_OFFSET, LOCAL_BYTES, SHARED_BYTES, HostWords, Local
+from hosts.native.label import MAGIC, layout_number
+from hosts.native.layout import HOST_OFFSET, LABEL_OFFSET, LOCAL_BYTES, SHARED_BYTES, HostWords, Label, Local
 
 MEMORY_AT: Final = 0x1000_0000_0000
 LOCAL_AT: Final = 0x1100_0000_0000
@@ -98,25 +100,40 @@ def words_at(at: int, count: int) -> npt.NDArray[np.int64]:
     return np.frombuffer(view, np.int64)
 
 
+def _new_file(path: Path) -> int:
+    # Never the old file cut short: a process that still maps it would die of SIGBUS.
+    path.unlink(missing_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
 class SharedMemory:
-    """One run's memory, without a name: it is gone with the last process that has it.
+    """One run's memory: without a name and gone with the last process that has it, or a file that outlives them all.
 
     Struct values as compiled code has them (``memory.machine.vcpus[0].mode``) name its words here too:
     :meth:`read` and :meth:`write` take their addresses, wherever this process has mapped them.
     """
 
-    def __init__(self) -> None:
-        """Make the memory; every page is there from the start, so a full machine is an OSError here, not a SIGBUS."""
-        self.fd = os.memfd_create("pirace", os.MFD_CLOEXEC)
+    def __init__(self, path: Path | None = None) -> None:
+        """Make the memory; every page is there from the start, so a full machine is an OSError here, not a SIGBUS.
+
+        With a ``path`` it is that file, new even if there was one, and whoever gave the path removes it. All that was
+        stored in it can be read after the death of every process.
+        """
+        self.fd = os.memfd_create("pirace", os.MFD_CLOEXEC) if path is None else _new_file(path)
         try:
             os.posix_fallocate(self.fd, 0, SHARED_BYTES)
             shared = mmap.mmap(self.fd, SHARED_BYTES)
         except BaseException:
             os.close(self.fd)
+            if path is not None:
+                path.unlink(missing_ok=True)
             raise
         self.words: npt.NDArray[np.int64] = np.frombuffer(shared, np.int64)
         self.machine = Machine(MEMORY_AT)
         self.host = HostWords(MEMORY_AT + HOST_OFFSET)
+        label = Label(MEMORY_AT + LABEL_OFFSET)
+        self.write(label.magic, MAGIC)
+        self.write(label.layout, layout_number())
 
     def read(self, word: int) -> int:
         """Read a word by the address that it has for compiled code."""

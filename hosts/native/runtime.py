@@ -18,6 +18,7 @@ from hosts.native.arrivals import apic_ack, apic_pending, ipis_in_flight
 from hosts.native.departures import all_silent, say_silent, send_IPI
 from hosts.native.disturbance import attention
 from hosts.native.here import choose, one_in
+from hosts.native.ring import trace
 from hosts.native.turns import next_turn, open_turn, run_goes_on
 from hosts.native.waits import cpu_relax, deadline_after, deadline_passed, wait_for_interrupt
 
@@ -38,5 +39,6 @@ NATIVE: Final[dict[str, Callable[..., Any]]] = {
     "next_turn": next_turn,
     "say_silent": say_silent,
     "all_silent": all_silent,
+    "trace": trace,
 }
 """The compiled functions by the waist's names, and ``attention``, which interrupt points call."""

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import os
 import secrets
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final, Self
 
 import multiprocess
 import multiprocess.connection
 
 from hosts.native import pcpu
+from hosts.native.evidence import Stacks, gather
 from hosts.native.forkserver import ForkServer, Root, main_module_hidden
+from hosts.native.interrupt import Interrupt, interrupts_noted
 from hosts.native.layout import BOUND, CLOSE, CLOSED, CONNECT, DONE, GO, READY
 from hosts.native.outcome import Configuration, Outcome, Placement, Worker, undelivered
 from hosts.native.region import SharedMemory
 from hosts.native.rundir import RunFolder
+from hosts.native.watchdog import Advancing, Watchdog
 
 Setup = Callable[[SharedMemory], None]
 Enough = Callable[[SharedMemory], bool]
@@ -36,13 +38,26 @@ PATIENCE: Final = 6
 """How many times its bound a run may take to wind down if the machine does not let it run."""
 CANCEL_SECONDS: Final = 0.3
 """What a cancelled run may take to wind down before it is killed."""
-STALL_SECONDS: Final = 1.0
+EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC)
+"""A limit of the user's or the machine's was met; a fork server that died gives other errors."""
 _LOST: Final = 255
 """What multiprocess gives as the exit code of a process whose fork server is gone."""
 
 
 class CrashError(Exception):
     """Something went wrong with the processes of a run; it has an outcome all the same."""
+
+
+class LackError(CrashError):
+    """The machine has not what a further process takes."""
+
+
+class HangError(CrashError):
+    """A pCPU makes no progress although the machine lets it run."""
+
+    def __init__(self, hung: dict[int, str]) -> None:
+        super().__init__("; ".join(f"pCPU {cpu} hung: {how}" for cpu, how in hung.items()))
+        self.cpus = tuple(hung)
 
 
 class Supervisor:
@@ -55,9 +70,10 @@ class Supervisor:
     def __init__(self, root: Root) -> None:
         """Say which program; the fork server starts with the context."""
         self._root = root
+        self._interrupt = Interrupt()
 
     def __enter__(self) -> Self:
-        with _interrupts_noted() as interrupt:
+        with interrupts_noted() as interrupt:
             self._folder = RunFolder()
             self._server = ForkServer(self._root, self._folder.path)
             atexit.register(self.close)
@@ -72,7 +88,7 @@ class Supervisor:
 
     def close(self) -> None:
         """End the fork server and remove the folder."""
-        with _interrupts_noted():
+        with interrupts_noted():
             self._server.stop()
             self._folder.close()
         atexit.unregister(self.close)
@@ -82,6 +98,11 @@ class Supervisor:
         """The process id of the fork server."""
         return self._server.pid
 
+    @property
+    def folder(self) -> Path:
+        """The folder for what is gone when this is, however it ends."""
+        return self._folder.path
+
     def run(
         self,
         configuration: Configuration,
@@ -89,53 +110,47 @@ class Supervisor:
         setup: Setup | None = None,
         enough: Enough | None = None,
         progress: Progress | None = None,
+        memory_file: Path | None = None,
+        advancing: Advancing | None = None,
     ) -> Outcome:
         """Run one configuration for its seconds, or until ``enough`` says so (asked a hundred times a second).
 
         ``setup`` fills in the machine before anything runs; ``progress`` is shown the live words ten times a second.
+        ``memory_file`` holds all words, for whoever comes when all of this is dead; the caller removes it.
+        ``advancing`` tells the watchdog a number that changes as long as anything in the machine goes on.
         """
-        with SharedMemory() as memory, _interrupts_noted() as noted:
-            one = _Run(configuration, memory, self._server, noted)
+        with SharedMemory(memory_file) as memory, interrupts_noted() as self._interrupt:
+            watchdog = Watchdog(memory, configuration.hang_seconds, advancing)
+            stacks = Stacks(self._folder.path)
+            one = _Run(configuration, memory, self._server, self._interrupt, watchdog, stacks)
             return one.run(setup, enough, progress)
 
-
-class _Interrupt:
-    """Whether Ctrl-C was pressed."""
-
-    noted = False
-
-
-@contextlib.contextmanager
-def _interrupts_noted() -> Iterator[_Interrupt]:
-    interrupt = _Interrupt()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupt
-        return
-
-    def note(_number: int, _frame: FrameType | None) -> None:
-        interrupt.noted = True
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield interrupt
-    finally:
-        signal.signal(signal.SIGINT, before)
+    def cancel(self) -> None:
+        """End the run that is under way, if any, as Ctrl-C does. For another thread."""
+        self._interrupt.noted = True
 
 
 class _Run:
     """One run."""
 
-    def __init__(self, wanted: Configuration, memory: SharedMemory, server: ForkServer, interrupt: _Interrupt) -> None:
+    def __init__(
+        self,
+        wanted: Configuration,
+        memory: SharedMemory,
+        server: ForkServer,
+        interrupt: Interrupt,
+        watchdog: Watchdog,
+        stacks: Stacks,
+    ) -> None:
         self.wanted = wanted
         self.memory = memory
         self.server = server
         self.interrupt = interrupt
+        self.watchdog = watchdog
+        self.stacks = stacks
         self.processes: list[Any] = []
         self.killed: set[int] = set()
-        self.stalled: set[int] = set()
-        self.times = dict.fromkeys(range(wanted.pcpus), (0.0, 0.0))
-        """Seconds that each pCPU has run, and has waited for a processor."""
-        self._beats: dict[int, tuple[int, float]] = {}
+        self.evidence: dict[str, str] = {}
 
     def run(self, setup: Setup | None, enough: Enough | None, progress: Progress | None) -> Outcome:
         begun = time.monotonic()
@@ -145,14 +160,21 @@ class _Run:
         crash: str | None = None
         went = stopped = 0.0
         stuck: tuple[int, ...] = ()
+        hung: tuple[int, ...] = ()
+        lacking = False
         try:
             self._start()
             went = time.monotonic()
             self._watch(went, enough, progress)
             stopped = time.monotonic()
             stuck = self._wind_down()
+            if stuck:
+                self.evidence = gather(self.stacks, self._pids(), stuck)
         except CrashError as error:
-            crash = str(error)
+            crash, lacking = str(error), isinstance(error, LackError)
+            if isinstance(error, HangError):
+                hung = error.cpus
+                self.evidence = gather(self.stacks, self._pids(), hung)
             stopped = stopped or time.monotonic()
             went = went or stopped
             self._write(self.memory.host.run.stop, 1)
@@ -160,7 +182,9 @@ class _Run:
             self._kill()
         workers = self._workers()
         if stuck:
-            crash = crash or f"did not end within {self.wanted.stop_seconds:g} s: pCPU " + ", ".join(map(str, stuck))
+            crash = f"did not end within {self.wanted.stop_seconds:g} s: pCPU " + ", ".join(map(str, stuck))
+        if crash is not None and not self.evidence and (fault := self.stacks.text()):
+            self.evidence = {"stacks.txt": fault}
         return Outcome(
             memory=self.memory.copy(),
             seconds=stopped - went,
@@ -169,8 +193,12 @@ class _Run:
             crash=crash,
             cancelled=self.interrupt.noted,
             stuck=stuck,
-            stalled=tuple(sorted(self.stalled)),
+            stalled=tuple(sorted(self.watchdog.stalled)),
             undelivered=undelivered(self.memory, self.wanted.pcpus),
+            hung=hung,
+            lacking=lacking,
+            labels=self.watchdog.labels(stopped - went),
+            evidence=self.evidence,
         )
 
     # --- starting
@@ -193,6 +221,9 @@ class _Run:
 
     def _place(self) -> list[int | None]:
         allowed, pcpus = sorted(os.sched_getaffinity(0)), self.wanted.pcpus
+        if self.wanted.processors:
+            self.crowded = len(set(self.wanted.processors)) < pcpus
+            return list(self.wanted.processors)
         self.crowded = pcpus > len(allowed) or (self.wanted.placement is Placement.SHARED and pcpus > 1)
         if self.wanted.placement is Placement.UNPINNED:
             return [None] * pcpus
@@ -201,6 +232,8 @@ class _Run:
         return [allowed[cpu % len(allowed)] for cpu in range(pcpus)]
 
     def _start(self) -> None:
+        if strange := sorted(set(self.wanted.processors) - os.sched_getaffinity(0)):
+            raise CrashError(f"processor {', '.join(map(str, strange))} is offline, or kept from this process")
         context = multiprocess.get_context("forkserver")
         with main_module_hidden():
             for cpu in range(self.wanted.pcpus):
@@ -230,6 +263,8 @@ class _Run:
             self.server.start()
             process.start()
         except (OSError, EOFError) as error:
+            if isinstance(error, OSError) and error.errno in EXHAUSTED:
+                raise LackError(f"pCPU {cpu} cannot be started: {error.strerror}") from error
             raise CrashError(f"the fork server died while pCPU {cpu} was started ({error!r})") from error
         self.processes.append(process)
 
@@ -250,28 +285,19 @@ class _Run:
             self._sleep(min(TICK, left))
 
     def _look_after(self, now: float) -> None:
-        for cpu, process in enumerate(self.processes):
-            host = self.memory.host.cpus[cpu]
-            beat = self.memory.read(host.heartbeat)
-            before = self._beats.get(cpu)
-            if before is None or before[0] != beat:
-                self._beats[cpu] = (beat, now)
-            elif now - before[1] > STALL_SECONDS:
-                self.stalled.add(cpu)
-            self._note_times(cpu, process.pid)
-            error = self.memory.read(host.error)
+        for cpu in range(len(self.processes)):
+            error = self.memory.read(self.memory.host.cpus[cpu].error)
             if error != 0:
                 raise CrashError(f"pCPU {cpu}: libzmq failed with errno {error} ({os.strerror(error)})")
+        self._look_at(now, range(len(self.processes)))
 
-    def _note_all_times(self) -> None:
-        self.times = dict(self.times)
-        for cpu, process in enumerate(self.processes):
-            self._note_times(cpu, process.pid)
+    def _look_at(self, now: float, cpus: Iterable[int]) -> None:
+        hung = self.watchdog.look(now, {cpu: self.processes[cpu].pid for cpu in cpus})
+        if hung:
+            raise HangError(hung)
 
-    def _note_times(self, cpu: int, pid: int) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            ran, waited, _ = Path(f"/proc/{pid}/task/{pid}/schedstat").read_text(encoding="ascii").split()
-            self.times[cpu] = (int(ran) / 1e9, int(waited) / 1e9)
+    def _pids(self) -> dict[int, int]:
+        return {cpu: process.pid for cpu, process in enumerate(self.processes)}
 
     def _sleep(self, seconds: float) -> None:
         """Sleep, but not past the death of a process."""
@@ -311,10 +337,9 @@ class _Run:
         if len(self.processes) < self.wanted.pcpus or self._behind(READY):
             return ()  # cancelled before all were up: there is nothing to wait for
         bound = CANCEL_SECONDS if self.interrupt.noted else self.wanted.stop_seconds
-        self._note_all_times()
         self._await(DONE, bound, longest=bound if self.interrupt.noted else PATIENCE * bound)
         behind = self._behind(DONE)
-        self._note_all_times()
+        self.watchdog.note_times(self._pids())
         if not behind:
             self._write(run.phase, CLOSE)
             self._await(CLOSED, CLOSE_SECONDS)
@@ -322,20 +347,23 @@ class _Run:
         return () if self.interrupt.noted else behind
 
     def _await(self, phase: int, seconds: float, longest: float = 0.0) -> bool:
-        """Wait until all have come to a phase; up to ``longest``, time that the machine ran others does not count."""
-        begun = time.monotonic()
+        """Wait until all have come to a phase; up to ``longest``, time that a pCPU was not let run does not count."""
+        begun = looked = time.monotonic()
         until = begun + seconds
         interrupted = self.interrupt.noted
-        before = self.times
+        kept_before = self.watchdog.kept(self._pids()) if longest else {}
         while behind := self._behind(phase):
-            if time.monotonic() > until:
-                self._note_all_times()
-                starved = max(self.times[cpu][1] - before[cpu][1] for cpu in behind) if longest else 0.0
-                until = begun + min(seconds + starved, longest)
-                if time.monotonic() > until:
+            now = time.monotonic()
+            if longest and now - looked >= PROGRESS_SECONDS:
+                looked = now
+                self._look_at(now, behind)
+            if now > until:
+                kept = self.watchdog.kept({cpu: self.processes[cpu].pid for cpu in behind}) if longest else {}
+                until = begun + min(seconds + max((kept[cpu] - kept_before[cpu] for cpu in kept), default=0.0), longest)
+                if now > until:
                     return False
             if self.interrupt.noted and not interrupted:
-                interrupted, longest, until = True, 0.0, min(until, time.monotonic() + CANCEL_SECONDS)
+                interrupted, longest, until = True, 0.0, min(until, now + CANCEL_SECONDS)
             self._sleep(0.001)
         return True
 
@@ -365,8 +393,8 @@ class _Run:
                 exit_code=process.exitcode,
                 killed=cpu in self.killed,
                 error=self.memory.read(self.memory.host.cpus[cpu].error),
-                cpu_seconds=self.times[cpu][0],
-                waited_seconds=self.times[cpu][1],
+                cpu_seconds=self.watchdog.times.get(cpu, (0.0, 0.0))[0],
+                waited_seconds=self.watchdog.times.get(cpu, (0.0, 0.0))[1],
             )
             for cpu, process in enumerate(self.processes)
         )

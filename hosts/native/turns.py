@@ -13,6 +13,7 @@ from hosts.native.here import beat, bump, draw, own_words, run_words, step_aside
 from hosts.native.layout import Local, Run
 from hosts.native.moments import learn, pick
 from hosts.native.ops import load, load_private, memory_address, rdtsc, store, store_private
+from hosts.native.ring import note_turn
 from hosts.native.waits import give_way
 
 LOST_OPENER: Final = 3_000_000_000
@@ -82,9 +83,12 @@ def open_turn() -> int:
     arm(local)
     turn = run_words(local).turn
     if load_private(local.cpu) != 0 or load_private(local.closed) != 0:
-        return max(load(turn.number), 1)
+        number = max(load(turn.number), 1)
+        note_turn(local, number)
+        return number
     number = load_private(local.opened) + 1
     store_private(local.opened, number)
+    note_turn(local, number)
     store_private(local.relax_since, 0)
     beat(local)
     bits = draw(local)
@@ -148,6 +152,7 @@ def next_turn(seen: int) -> int:
     turn = run_words(local).turn
     own = own_words(local)
     set_the_scene(local)
+    note_turn(local, number)
     store(own.ready_for, number)
     learn(local, load(turn.score))
     offset = pick(local, load(turn.non_root), load(turn.wide))
@@ -187,6 +192,7 @@ def await_turn(local: Local, seen: int) -> int:
         if since == 0:
             since = now
         if flying(local):
+            beat(local)
             step_aside(local)
         else:
             give_way(local, now - since)

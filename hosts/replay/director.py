@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from emu.machine import MAX_PCPUS
@@ -11,11 +11,15 @@ from hosts.explorer.witness import Step, Witness
 from hosts.native.layout import KINDS
 from hosts.replay.compare import Comparison
 from hosts.replay.crew import Crew, Died
+from hosts.replay.fairness import Fairness
 from hosts.replay.messages import Arrive, Command, Drain, Report, Run
 from hosts.replay.program import Cast
 from hosts.report.collect import Violation, pcpu_table, violations_in
 
 DEADLOCK: Final = "deadlock"
+NO_PROGRESS: Final = "no-progress"
+ROUNDS: Final = 3
+"""Times that the cycle of a no-progress is gone round."""
 
 Ending = Literal["shown", "other", "none", "diverged", "crash"]
 
@@ -60,7 +64,27 @@ class _Replay:
         self.last = [Report() for _ in witness.threads]
 
     def run(self) -> Replayed:
-        for number, step in enumerate(self.witness.steps, 1):
+        """Take the steps; go round the cycle of a no-progress some times."""
+        if self.witness.check != NO_PROGRESS:
+            return self._walk(self.witness.steps, 0) or self._end()
+        stem, taken = self.witness.stem, self.witness.stem
+        ended = self._walk(self.witness.steps[:stem], 0)
+        owed = ""
+        for number in range(1, ROUNDS + 1):
+            fairness = Fairness(self.crew.memory, self.last)
+            ended = ended or self._walk(self.witness.steps[stem:], stem, fairness)
+            if ended:
+                return ended if number == 1 else replace(ended, why=f"{ended.why} (round {number})")
+            taken += self.witness.cycle
+            if wrong := fairness.wrong():
+                return Replayed("none", wrong, taken)
+            owed = fairness.owed()
+        return Replayed("shown", f"{ROUNDS} times round with {owed}, nobody left out", taken)
+
+    def _walk(self, steps: Sequence[Step], before: int, fairness: Fairness | None = None) -> Replayed | None:
+        """Take some steps, ``before`` of the witness's stand before them; give how it ended if it did."""
+        endless = self.witness.check == NO_PROGRESS
+        for number, step in enumerate(steps, before + 1):
             try:
                 wrong = self._step(step)
             except (Died, Failed) as error:
@@ -68,10 +92,12 @@ class _Replay:
             if wrong:
                 return Replayed("diverged", f"diverged at step {number}: {wrong}", number - 1)
             seen = self._violations()
-            if seen and number < len(self.witness.steps):
-                why = f"diverged at step {number}: {_fired(seen)} already, which the witness has at its end"
-                return Replayed("diverged", why, number, seen)
-        return self._end()
+            if seen and (endless or number < len(self.witness.steps)):
+                has = "the witness has none" if endless else "which the witness has at its end"
+                return Replayed("diverged", f"diverged at step {number}: {_fired(seen)} already, {has}", number, seen)
+            if fairness is not None:
+                fairness.moved(step)
+        return None
 
     def _step(self, step: Step) -> str:
         """Take one step; say how it differs from the witness's, or nothing."""

@@ -244,6 +244,9 @@ class ReplayHost:
         """Compare with the selected one."""
         return 1 if number == self._mutation else 0
 
+    def trace(self, event: int, argument: int) -> None:
+        """Do nothing: the director's own account says more."""
+
     # --- interrupts ----------------------------------------------------------------------------------------------
 
     def interrupt_point(self, site: int) -> None:

@@ -65,11 +65,16 @@ def _check(witness: Witness) -> None:
     pcpus = witness.initial.get(machine.config.pcpus - BASE)
     if pcpus != threads:
         raise WitnessError(f"the witness has {threads} threads for a machine of {pcpus or 'no'} pCPUs")
+    if not witness.fuse:
+        raise WitnessError(
+            "found with --no-fuse: its steps are parts of what a process does in one go, not to be replayed; "
+            "explore without --no-fuse finds one that is"
+        )
     begun: set[int] = set()
     for number, step in enumerate(witness.steps, 1):
         if step.rows and step.rows[0].kind in _UNSCHEDULED and step.thread in begun:
             raise WitnessError(
-                f"step {number} begins within a step of a process: found with --no-fuse, not to be replayed"
+                f"step {number} begins within a step of a process, where none can be stopped: not to be replayed"
             )
         begun |= {step.thread} if step.agent == "run" else set()
 

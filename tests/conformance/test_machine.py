@@ -51,6 +51,8 @@ class Host(Struct):
     silent = word()
     sent = word()
     """A number that depends on each IPI sent and on their order."""
+    traced = word()
+    """A number that depends on each event and on their order."""
     pending = words(4)
 
 
@@ -168,6 +170,11 @@ def all_silent() -> int:
     return load_private(host().silent)
 
 
+def trace(event: int, argument: int) -> None:
+    """Note it."""
+    store_private(host().traced, load_private(host().traced) * 31 + argument * 256 + event)
+
+
 def live() -> int:
     """Live the life of pCPU 0."""
     pcpu_thread()  # noqa: F821 - the program's
@@ -185,6 +192,7 @@ class Plain(SequentialHost):
         super().__init__(self.draw, TURNS)
         self.random = seed
         self.steps = 0
+        self.traced = 0
 
     def draw(self, n: int) -> int:
         """Draw as :func:`choose` does."""
@@ -210,6 +218,10 @@ class Plain(SequentialHost):
         """Count draws."""
         self.count_step()
         return super().choose(n)
+
+    def trace(self, event: int, argument: int) -> None:
+        """Note it as :func:`trace` does."""
+        self.traced = signed(self.traced * 31 + argument * 256 + event)
 
     def count_step(self) -> None:
         """End what does not end by itself."""
@@ -310,6 +322,7 @@ def test_compiled_machine_is_the_plain_machine(
             own.turn: plain.turn,
             own.silent: plain.silent,
             own.sent: plain.sent_number(),
+            own.traced: plain.traced,
         }
         assert {at: int(compiled.local[at // WORD_BYTES]) for at in account} == account
         assert plain.steps > TURNS

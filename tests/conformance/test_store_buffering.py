@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from emu import waist
+from hosts.native import ring
+from hosts.native.layout import Local
 from hosts.native.ops import load, pause, rdtsc, store
 from tests.compiled import Compiled
 
@@ -27,7 +29,7 @@ ROUNDS = 20_000
 20,000 does not is no matter of luck."""
 LINE = 16
 """Words between two that must not share a cache line (and its neighbour, which is fetched along)."""
-X, SCRATCH = 0, 4 * LINE
+X, SCRATCH, RING = 0, 4 * LINE, 8192 + 2 * ROUNDS + 64
 
 DRAINS = {
     "smp_mb": "smp_mb()",
@@ -52,6 +54,7 @@ DOES_NOT = {
     "local_write": "local_write(scratch, 1)",
     "mark": "mark(scratch, 1)",
     "peek": "peek(scratch)",
+    "trace": "trace(1, scratch & 0xFF)",
 }
 
 SIDE = """
@@ -108,7 +111,9 @@ def both_missed() -> Callable[[str], int]:
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("a store buffer is seen by another processor only")
     names = {operation: f"side{number}" for number, operation in enumerate((*DRAINS.values(), *DOES_NOT.values()))}
-    compiled = Compiled({name: side_of(name, operation) for operation, name in names.items()}, 8192 + 2 * ROUNDS + 64)
+    sides = {name: side_of(name, operation) for operation, name in names.items()}
+    compiled = Compiled(sides, RING + 4096, {waist.trace: ring.trace})
+    compiled.local[Local(0).ring_at // 8] = compiled.base + 8 * RING
 
     def count(operation: str) -> int:
         compiled.words[:] = 0

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
+from emu import waist
 from emu.machine import Machine
 from emu.memory import Word
 from emu.waist import (
@@ -39,8 +40,11 @@ from emu.waist import (
     smp_wmb,
     test_and_clear_bit,
     test_and_set_bit,
+    trace,
     xchg,
 )
+from hosts.native import ring
+from hosts.native.layout import Local, Ring
 from hosts.sequential import BASE, SequentialHost, signed
 from tests.compiled import Compiled, instructions, unit_of
 
@@ -50,6 +54,7 @@ pytestmark = pytest.mark.timeout(90)
 # Not tests, whatever pytest thinks of kernel names.
 test_and_set_bit.__test__ = test_and_clear_bit.__test__ = False
 
+LOCAL_WORDS = (Local.nbytes + Ring.nbytes) // 8
 VECTORS = (31, 32, 63, 64, 127, 128, 191, 192, 255)
 
 
@@ -136,6 +141,12 @@ def call_mark(at: Word, a: int, b: int) -> int:
     return peek(at)
 
 
+def call_trace(at: Word, a: int, b: int) -> int:
+    WRITE_ONCE(at, a)
+    trace(a & 0xFF, b & 0xFF)
+    return READ_ONCE(at)
+
+
 def call_memory(at: Word, a: int, b: int) -> int:
     return at - memory()
 
@@ -179,8 +190,10 @@ FUNCTIONS: dict[str, Callable[[Word, int, int], int]] = {
 
 @pytest.fixture(scope="module")
 def compiled() -> Compiled:
-    """Compile all of them over a machine."""
-    return Compiled(FUNCTIONS, Machine.nbytes // 8)
+    """Compile all of them over a machine; its events go elsewhere."""
+    made = Compiled(FUNCTIONS, Machine.nbytes // 8, {waist.trace: ring.trace}, LOCAL_WORDS)
+    made.local[Local(0).ring_at // 8] = made.local.ctypes.data + Local.nbytes
+    return made
 
 
 def numbers(seed: int) -> Iterable[tuple[int, int, int]]:

@@ -7,6 +7,7 @@ the supervisor exists, ``up`` with the process ids once the run goes, ``end`` wi
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -27,9 +28,13 @@ def told(outcome: Outcome) -> dict[str, Any]:
     cpus = [memory.host.cpus[worker.cpu] for worker in outcome.workers]
     return {
         "crash": outcome.crash,
+        "crowded": memory.read(memory.host.run.crowded),
         "cancelled": outcome.cancelled,
         "stuck": outcome.stuck,
         "stalled": outcome.stalled,
+        "hung": outcome.hung,
+        "labels": outcome.labels,
+        "evidence": dict(outcome.evidence),
         "seconds": outcome.seconds,
         "overhead": outcome.overhead,
         "exit_codes": [worker.exit_code for worker in outcome.workers],
@@ -50,8 +55,11 @@ def main(root: str, role: int, pcpus: int, seconds: float, options: dict[str, st
     loader = options.pop("loader", "load_root")
     repeats = int(options.pop("repeats", "1"))
     placement = Placement(options.pop("placement", "pinned"))
+    processors = tuple(map(int, filter(None, options.pop("processors", "").split("/"))))
     more: dict[str, Any] = {key: float(value) if "." in value else int(value) for key, value in options.items()}
-    configuration = Configuration(pcpus=pcpus, seconds=seconds, role=role, placement=placement, **more)
+    configuration = Configuration(
+        pcpus=pcpus, seconds=seconds, role=role, placement=placement, processors=processors, **more
+    )
     say("starting")
     with Supervisor(Root(f"tests.harness.loaders:{loader}", root)) as supervisor:
         for _ in range(repeats):
@@ -62,7 +70,8 @@ def main(root: str, role: int, pcpus: int, seconds: float, options: dict[str, st
                 if not shown:
                     shown = True
                     pids = [memory.read(memory.host.cpus[cpu].pid) for cpu in range(pcpus)]
-                    say("up", pids=pids, server=supervisor.server_pid)
+                    places = [sorted(os.sched_getaffinity(pid)) for pid in pids]
+                    say("up", pids=pids, server=supervisor.server_pid, places=places)
 
             say("end", **told(supervisor.run(configuration, progress=progress)))
 

@@ -9,6 +9,7 @@ from hosts.native.here import own_words, this_process, words_of
 from hosts.native.ops import (
     load,
     load_private,
+    nanosleep,
     pause,
     rdtsc,
     sched_yield,
@@ -22,7 +23,7 @@ from hosts.native.turns import next_turn, open_turn, run_goes_on
 from hosts.native.unit import Unit
 from hosts.native.waits import cpu_relax, wait_for_interrupt
 
-TAKE, SPIN, TURNS, PING, DEAF, CRASH, FLOOD, LISTEN, RING, RAW, MUTE, BAD_SOCKET, LATE = range(13)
+TAKE, SPIN, TURNS, PING, DEAF, CRASH, FLOOD, LISTEN, RING, RAW, MUTE, BAD_SOCKET, LATE, ASLEEP = range(14)
 """Roles."""
 
 
@@ -47,6 +48,7 @@ def come_to_an_end() -> None:
     say_silent()
     while all_silent() == 0:
         look()
+        cpu_relax()
 
 
 def look() -> None:
@@ -143,6 +145,16 @@ def deaf() -> int:
     """Never come to an end."""
     while True:
         pause()
+        if rdtsc() == 0:
+            return 0
+
+
+def asleep() -> int:
+    """Never come to an end either, in bed."""
+    local = this_process()
+    store_private(local.timespec[0], 3600)
+    while True:
+        nanosleep(local.timespec[0], 0)
         if rdtsc() == 0:
             return 0
 
@@ -253,6 +265,8 @@ def root(role: int, argument: int) -> int:  # noqa: C901, PLR0911, PLR0912 - one
         return late()
     if role == BAD_SOCKET:
         return bad_socket()
+    if role == ASLEEP:
+        return asleep()
     if role == RAW:
         return raw(argument)
     return -1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import signal
 import subprocess
@@ -23,8 +22,10 @@ from hosts.replay import director
 from hosts.replay.crew import Crew
 from hosts.replay.messages import Command, Report
 from hosts.replay.program import cast_of
+from hosts.report.jsonl import schema
 from tests.harness.driven import GONE_SECONDS, MARK, TOP, UP_SECONDS, eventually
 from tests.replay.witnesses import program
+from tests.validator import errors, records_in
 
 pytestmark = pytest.mark.timeout(2 * UP_SECONDS + 2 * GONE_SECONDS)
 
@@ -62,9 +63,11 @@ def test_so_many_of_so_many(file: Path, tmp_path: Path, capsys: pytest.CaptureFi
     told = capsys.readouterr().out.splitlines()
     assert told[-1] == "3 of 3 showed C7"
     assert any("needs a store buffer: 1 store really delayed" in line for line in told)
-    lines = [json.loads(line) for line in records.read_text().splitlines()]
+    lines = records_in(records)[1:]
     assert [(line["run"], line["shown"], line["ending"]) for line in lines] == [(i, True, "shown") for i in (1, 2, 3)]
     assert {each["check"] for each in lines[0]["violations"]} == {"C7"}
+    for name in lines[0]:
+        assert errors({key: part for key, part in lines[0].items() if key != name}, schema())
     assert sockets_and_children()[1] == before
 
 
@@ -74,7 +77,9 @@ def test_one_that_does_not_show_is_a_fault(
     """A divergence is told by its step, once for all repetitions, and never passes."""
     path = tmp_path / "shorter.json"
     save(replace(store_buffered, steps=store_buffered.steps[1:]), path)
-    assert run(path, "--repeat", 2) == 4
+    records = tmp_path / "records.jsonl"
+    assert run(path, "--repeat", 2, "--json", records) == 4
+    assert [line["ending"] for line in records_in(records)[1:]] == ["diverged", "diverged"]
     told = capsys.readouterr().out.splitlines()
     assert told[-2].startswith("diverged at step 1: ")
     assert told[-2].endswith("(2 times)")

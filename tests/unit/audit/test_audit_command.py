@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -20,6 +19,8 @@ from hosts.explorer.scope import Scope
 from hosts.explorer.search import Progress, Result, Violation
 from hosts.explorer.weaken import Site, Way, sites
 from hosts.loader import Program, load_program
+from hosts.report.jsonl import schema
+from tests.validator import errors, records_in, rule_of
 
 ENTRY = "vcpu_enter_guest"
 SCOPES = ("device", "post:34")
@@ -67,7 +68,7 @@ def audit(tmp_path: Path) -> Callable[..., tuple[int, list[dict[str, Any]]]]:
     def run(judge: FakeJudge, *lines: str) -> tuple[int, list[dict[str, Any]]]:
         file = tmp_path / "out.jsonl"
         status = audit_command(Given(scope=SCOPES, line=lines, json_file=str(file)), judge)
-        return status, [json.loads(line) for line in file.read_text().splitlines()]
+        return status, records_in(file)
 
     return run
 
@@ -100,6 +101,20 @@ def test_a_locked_operation_says_which_half_is_needed(audit: Any) -> None:
     record = records[-1]
     assert (record["verdict"], record["fence"], record["atomicity"]) == ("needs both", "needed", "needed")
     assert [way["way"] for way in record["ways"]] == ["no fence before", "no fence behind", "no atomicity", "neither"]
+
+
+@pytest.mark.parametrize("outcome", ["violation", "clean", "bounded", "never reached", "fault"])
+@pytest.mark.parametrize("kind", ["barrier", "locked", "ordered", "pair"])
+def test_records_are_as_the_schema_says(audit: Any, outcome: str, kind: str) -> None:
+    """Of every kind of ordering, whatever comes of it; a key less or more is refused."""
+    found = next(site for site in sites(load_program(mutations=())) if site.kind == kind)
+    _, records = audit(FakeJudge(outcome), f"{Path(found.file).name}:{found.line}")
+    for record in records[1:]:
+        for name in record:
+            assert errors({key: part for key, part in record.items() if key != name}, schema())
+        assert errors(record | {"more": 1}, schema())
+    (record,) = [each for each in records if each["record"] == "audit" and each["kind"] == kind]
+    assert set(record) == set(rule_of("audit"))
 
 
 def test_brackets_of_a_word_are_shown(audit: Any, capsys: Any) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +21,7 @@ from hosts.explorer.search import Result, Violation
 from hosts.explorer.story_make import tell_witness
 from hosts.explorer.witness import Witness
 from hosts.loader import load_program
+from tests import validator
 
 
 def _first_sighting(model: Model, options: Options) -> tuple[int, list[Move]]:
@@ -106,15 +105,8 @@ def violating(what: int | str, **more: Any) -> Searched:
 
 @pytest.fixture
 def errors() -> Callable[..., list[str]]:
-    """Give what holds a record against the schema, which stands with the records of a stress run."""
-    path = Path(__file__).parents[1] / "report" / "test_jsonl.py"
-    spec = importlib.util.spec_from_file_location("explore_cli_validator", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found: Callable[..., list[str]] = module.errors
-    return found
+    """Give what holds a record against the schema."""
+    return validator.errors
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from pathlib import Path
 
@@ -14,7 +13,9 @@ from hosts.cli.main import main
 from hosts.explorer.model import Model, Options
 from hosts.litmus.outcome import IncompleteError
 from hosts.litmus.render import FOR_HERD7
+from hosts.report.jsonl import schema
 from tests.unit.litmus.breadth import finals
+from tests.validator import errors, records_in
 
 FILES = Path(__file__).parent / "files"
 
@@ -164,10 +165,10 @@ def test_not_read_is_worse_than_no(tmp_path: Path) -> None:
 
 
 def test_json(tmp_path: Path) -> None:
-    """A line for each test that is read."""
+    """Where it was run, and a line for each test that is read, as the schema says."""
     lines = tmp_path / "out.jsonl"
     litmus_command([path("SB"), path("pointers"), str(tmp_path / "absent")], "tso", str(lines), finals)
-    first, second = [json.loads(line) for line in lines.read_text().splitlines()]
+    _, first, second = records_in(lines)
     states = [{"0:rax": a, "1:rax": b} for a in (0, 1) for b in (0, 1)]
     assert first == {
         "record": "litmus",
@@ -183,6 +184,9 @@ def test_json(tmp_path: Path) -> None:
         "states": states,
     }
     assert second["states"][0]["0:rax"] == "x"
+    for name in first:
+        assert errors({key: part for key, part in first.items() if key != name}, schema())
+    assert errors(first | {"states": [{"0:rax": None}]}, schema())
 
 
 def test_an_incomplete_search_is_our_fault(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,11 @@ from emu.scenarios import SCENARIOS
 from hosts.cli.main import main
 from hosts.cli.reconcile import Given, allowed_by, explorer, reconcile_command
 from hosts.explorer.search import Result, Violation
+from hosts.report.jsonl import schema
 from hosts.report.plan import Planned
 from hosts.report.reconcile import LEFT_OUT, Allowed
 from hosts.report.runner import Ended, Request
+from tests.validator import errors, records_in
 
 SEEN = "self-post-sees-in-guest"
 ROW = {"scenario": ("tscdeadline-immed",), "policy": ("elide-self-2022",), "seconds": 0.05, "seed": 1}
@@ -56,7 +57,7 @@ def compare(tmp_path: Path) -> Callable[..., tuple[int, list[dict[str, Any]]]]:
 
         file = tmp_path / "out.jsonl"
         status = reconcile_command(Given(**ROW, json_file=str(file)), host, lambda *_: allowed)
-        return status, [json.loads(line) for line in file.read_text().splitlines()][1:]
+        return status, records_in(file)[1:]
 
     return run
 
@@ -98,6 +99,15 @@ def test_what_is_allowed_and_never_seen_is_the_gap(compare: Any, capsys: Any) ->
     assert status == 0
     assert record["gap"] == ["C2", "post-sees-in-guest", "kick-ends-stay"]
     assert "1 with a coverage gap" in capsys.readouterr().out
+
+
+def test_a_record_with_a_key_less_or_more_is_refused(compare: Any) -> None:
+    """Every record of these tests is held against the schema, which is no rubber stamp."""
+    _, (record,) = compare(Fake(SEEN, "C1"), _allowed(SEEN, "C2", complete=False))
+    for name in record:
+        assert errors({key: part for key, part in record.items() if key != name}, schema())
+    assert errors(record | {"more": 1}, schema())
+    assert errors(record | {"seen": {"windows": {SEEN: 0}, "checks": {}}}, schema())
 
 
 def test_the_table_of_what_scopes_leave_out_names_what_there_is() -> None:
@@ -172,7 +182,7 @@ def test_a_real_run_of_one_scenario_agrees(tmp_path: Path) -> None:
     file = tmp_path / "out.jsonl"
     given = ["--scenario", "tscdeadline-immed", "--policy", "elide-self-2022", "--seconds", "0.3", "--json", str(file)]
     assert main(["reconcile", *given]) == 0
-    record = json.loads(file.read_text().splitlines()[-1])
+    record = records_in(file)[-1]
     assert record["seen"]["windows"][SEEN] > 0
     assert record["allowed"]["complete"]
     assert record["not_allowed"] == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,65 +15,7 @@ from hosts.report.environment import environment
 from hosts.report.jsonl import SCHEMA_VERSION, JsonLines, environment_record, result_record, schema
 from hosts.report.plan import Planned
 from hosts.report.verdict import Circumstances, Row, Verdict, grade
-
-KINDS = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
-
-
-def is_kind(value: Any, kind: str) -> bool:
-    """Tell whether a JSON value is of a schema's type."""
-    if kind in ("integer", "number"):
-        return isinstance(value, int if kind == "integer" else (int, float)) and not isinstance(value, bool)
-    return isinstance(value, KINDS[kind])
-
-
-def errors(value: Any, rule: dict[str, Any], at: str = "$") -> list[str]:
-    """Hold a value against the part of JSON Schema that ours uses."""
-    assert set(rule) <= {*CHECKED, "description", "title", "$schema", "$id", "required", "additionalProperties"}
-    found: list[str] = []
-    for keyword, wanted in rule.items():
-        if keyword in CHECKED and not found:
-            found += CHECKED[keyword](value, wanted, at, rule)
-    return found
-
-
-def _type(value: Any, wanted: Any, at: str, _rule: dict[str, Any]) -> list[str]:
-    kinds = wanted if isinstance(wanted, list) else [wanted]
-    return [] if any(is_kind(value, kind) for kind in kinds) else [f"{at}: {value!r} is not {wanted}"]
-
-
-def _properties(value: Any, wanted: Any, at: str, rule: dict[str, Any]) -> list[str]:
-    missing = [f"{at}: {name} is missing" for name in rule.get("required", []) if name not in value]
-    more: Any = rule.get("additionalProperties", True)
-    found = missing
-    for name, part in value.items():
-        inner = wanted.get(name, more)
-        if inner is False:
-            found.append(f"{at}: {name} is not known")
-        elif inner is not True:
-            found += errors(part, inner, f"{at}.{name}")
-    return found
-
-
-CHECKED: dict[str, Callable[[Any, Any, str, dict[str, Any]], list[str]]] = {
-    "type": _type,
-    "properties": _properties,
-    "const": lambda value, wanted, at, _: [] if value == wanted else [f"{at}: not {wanted!r}"],
-    "enum": lambda value, wanted, at, _: [] if value in wanted else [f"{at}: {value!r} is none of {wanted}"],
-    "minimum": lambda value, wanted, at, _: (
-        [f"{at}: {value} < {wanted}"] if value is not None and value < wanted else []
-    ),
-    "pattern": lambda value, wanted, at, _: [] if re.search(wanted, value) else [f"{at}: {value!r} is not {wanted}"],
-    "items": lambda value, wanted, at, _: [
-        e for i, each in enumerate(value) for e in errors(each, wanted, f"{at}[{i}]")
-    ],
-    "oneOf": lambda value, wanted, at, _: _some_of(value, wanted, at),
-    "anyOf": lambda value, wanted, at, _: _some_of(value, wanted, at),
-}
-
-
-def _some_of(value: Any, wanted: Any, at: str) -> list[str]:
-    tried = [errors(value, rule, at) for rule in wanted]
-    return [] if any(not found for found in tried) else min(tried, key=len)
+from tests.validator import errors, rule_of
 
 
 def record_of(row: Row) -> dict[str, Any]:
@@ -125,7 +66,7 @@ def test_the_keys_that_were_promised(row: Callable[..., Planned], measured: Any)
 
 def test_the_schema_knows_what_is_counted() -> None:
     """All counters, windows, checks and verdicts, and no others."""
-    result = schema()["oneOf"][1]["properties"]
+    result = rule_of("result", "processes")
     assert result["counts"]["required"] == list(result["counts"]["properties"]) == list(COUNTERS)
     assert result["windows"]["required"] == list(result["windows"]["properties"]) == list(WINDOWS)
     assert result["violations"]["items"]["properties"]["check"]["enum"] == list(CHECKS)

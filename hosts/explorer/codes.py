@@ -1,0 +1,103 @@
+"""What the loops of the search and those who fill their tables agree on: records, columns, counters, wishes."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hosts.explorer.intrinsics import Ints
+
+END, READ, STORE, PUT, LOCKED, STEADY, SEND, POINT, PENDING, ACK, CHOOSE, RENEW, IN_FLIGHT, QUIET = range(14)
+"""What an operation is to the search. READ: load or peek. PUT: a constant straight into memory. LOCKED: the table gives
+the new value, the old one is the answer (TALLY too). STEADY: fence or pause, the answer is 0."""
+
+SCHEDULED, DRAINS, OWN, FREE, ASK, PLAIN = 1, 2, 4, 8, 16, 32
+"""Flags, above the five bits of the kind. DRAINS: needs an empty buffer. OWN: needs its word absent from it.
+FREE: loses its scheduling point (partial order). ASK: nobody has worked out yet whether it does.
+PLAIN: a READ or PUT inside a step, by far the most: nothing to decide."""
+
+CODE, BASE, PLACE, SHIFT, MASK, CONST, WORD, EXTRA = range(8)
+"""Columns of an operation's record. EXTRA: READ: one more than the thread whose mark it is;
+RENEW: where its rows end."""
+
+# --- edges: next operation, new value, note ------------------------------------------------------------------------
+
+UNKNOWN, ASKED = -1, -2
+NEXT_BITS, VALUE_BITS = 24, 20
+NEXT_MASK: Final = (1 << NEXT_BITS) - 1
+VALUE_MASK: Final = (1 << VALUE_BITS) - 1
+NOTE_SHIFT: Final = NEXT_BITS + VALUE_BITS
+
+# --- columns of the layout -----------------------------------------------------------------------------------------
+
+H_WORDS, H_THREADS, H_WORKERS, H_FUSE, H_REDUCE, H_SLOTS, H_QUIET0, H_QUIET1, H_SIZE = range(9)
+"""Header. QUIET: rows of the silent words."""
+
+(
+    T_LK, T_LS, T_LM, T_BK, T_BS, T_BM, T_EW, T_TOP, T_FULL, T_PK, T_PS, T_PM,
+    T_GUARD0, T_GUARD1, T_SILENT0, T_SILENT1, T_SLOT0, T_SLOT1, T_TIED, T_WATCHED, T_SIZE,
+) = range(21)  # fmt: skip
+"""A thread: local field, buffer field (EW: bits of an entry, TOP: where the last entry starts, FULL: as long as
+asked for), pending field, rows of its marks that others look at, of its silent words, its slots; TIED: no store is
+free; WATCHED: another thread asks QUIET."""
+
+S_PLACE, S_SHIFT, S_MASK, S_TARGET, S_VECTOR, S_SIZE = range(6)
+"""An IPI slot: the count in flight of one vector to one thread."""
+
+R_PLACE, R_SHIFT, R_MASK, R_ID, R_WORD, R_SIZE = range(6)
+"""A row of a list: a word's field, one of its values (or, for a guard, where its ghost values start), the word."""
+
+P_PLACE, P_SHIFT, P_MASK, P_ID, P_WORD, P_SIZE = range(6)
+"""A store that may wait: its word's field, its value, its word."""
+
+# --- what a call reports -------------------------------------------------------------------------------------------
+
+(
+    C_WISHES, C_RETRY, C_TRANSITIONS, C_WAITED, C_LONGEST, C_WINDOWS, C_BRANCHING, C_STUCK, C_SIGHTS, C_STATES,
+    C_WHOLE, C_ENDED, C_SIZE,
+) = range(13)  # fmt: skip
+
+W_EDGE, W_REST, W_FREE, W_FLIGHT, W_BUFFER, W_LONG, W_NOTHING, W_STACK, W_ROOM = range(9)
+"""Wishes: an edge, a number for a place to rest, whether a store is free, wider fields, errors, more room."""
+
+RUN, DRAIN, ARRIVE = range(3)
+"""Who moves."""
+
+
+class Tables(NamedTuple):
+    """The layout and what has been learnt."""
+
+    header: Ints
+    threads: Ints
+    slots: Ints
+    rows: Ints
+    pairs: Ints
+    """Stores that may wait, by thread and number."""
+    operations: npt.NDArray[np.int32]
+    rest: npt.NDArray[np.int32]
+    """By thread and local field: the operation."""
+    resting: npt.NDArray[np.int32]
+    """By operation: the local field's value, or -1."""
+    edges: Ints
+    ghosts: npt.NDArray[np.int32]
+    """A mark's value with bit 0 set, by value."""
+    notes: Ints
+    """By note: windows, and one more than the sighting."""
+
+
+class Work(NamedTuple):
+    """What one worker writes."""
+
+    out: Ints
+    """Successors, packed."""
+    told: Ints
+    """For each: thread, agent, slot, one more than the sighting."""
+    hashes: Ints
+    stack: Ints
+    wishes: Ints
+    retry: Ints
+    """Places of the states put aside."""
+    sights: Ints
+    counts: Ints

@@ -1,0 +1,140 @@
+"""A no-progress, step by step: the cycle that the machine can go round for ever.
+
+The search knows which states lie on a fair cycle (:mod:`hosts.explorer.cycles`), not the way round. It is walked here,
+in the product itself: from one such state, with the debt unpaid all the way, past a move of each thread, each buffer
+and each IPI in flight, or past a state in which that one cannot move; and back to where it began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from hosts.explorer.model import Model, Options
+from hosts.explorer.product import Move, Product, State
+
+MOST_STATES: Final = 20_000
+"""States with the debt unpaid that are looked at; of more, no way round is told."""
+
+Agent = tuple[str, int, int]
+"""Who moves: a move without its answers."""
+Edges = dict[State, list[tuple[Move, State]]]
+
+
+def cycle_from(model: Model, options: Options, state: State) -> list[Move]:
+    """Give a fair cycle through a state on which a debt stays unpaid; nothing if there is none within reach."""
+    product = Product(model, options)
+    for word in model.debt:
+        if state.memory[word] != 0:
+            edges = _unpaid(product, state, word)
+            if edges:
+                walked = _Walk(product, _component(edges, state), state).moves()
+                if walked:
+                    return walked
+    return []
+
+
+def _unpaid(product: Product, start: State, word: int) -> Edges:
+    """Give the states that can be reached with the debt unpaid and the moves between them; nothing if too many."""
+    edges: Edges = {start: []}
+    queue = [start]
+    for state in queue:
+        for outcome in product.outcomes(state):
+            after = outcome.state
+            if after.memory[word] == 0:
+                continue
+            edges[state].append((outcome.move, after))
+            if after not in edges:
+                edges[after] = []
+                queue.append(after)
+        if len(queue) > MOST_STATES:
+            return {}
+    return edges
+
+
+def _component(edges: Edges, start: State) -> Edges:
+    """Keep the states from which there is a way back."""
+    before: dict[State, list[State]] = {}
+    for state, moves in edges.items():
+        for _move, after in moves:
+            before.setdefault(after, []).append(state)
+    back = {start}
+    queue = [start]
+    for state in queue:
+        for each in before.get(state, []):
+            if each not in back:
+                back.add(each)
+                queue.append(each)
+    return {state: [each for each in edges[state] if each[1] in back] for state in edges if state in back}
+
+
+class _Walk:
+    """A walk in one component."""
+
+    def __init__(self, product: Product, edges: Edges, start: State) -> None:
+        self.product = product
+        self.edges = edges
+        self.start = self.at = start
+        self.way: list[Move] = []
+        threads = range(len(start.locals))
+        self.owed: set[Agent] = {("run", t, -1) for t in threads} | {("drain", t, -1) for t in threads}
+        self.owed |= {("arrive", *each) for state in edges for each in state.flight}
+        """Who has neither moved nor been unable to."""
+
+    def moves(self) -> list[Move]:
+        """Walk past everybody and back; nothing if somebody is left out wherever one goes."""
+        self._see(self.at)
+        while self.owed:
+            if not self._go(lambda move, after: _agent(move) in self.owed or bool(self.owed & self._unable(after))):
+                return []
+        if self.way and self.at == self.start:
+            return self.way
+        return self.way if self._go(lambda _move, after: after == self.start) else []
+
+    def _go(self, wanted: Callable[[Move, State], bool]) -> bool:
+        """Take the shortest way whose last move is wanted."""
+        came: dict[State, tuple[State, Move]] = {}
+        queue = [self.at]
+        for state in queue:
+            for move, after in self.edges[state]:
+                if wanted(move, after):
+                    self._take([*self._back(came, state), (move, after)])
+                    return True
+                if after not in came and after != self.at:
+                    came[after] = state, move
+                    queue.append(after)
+        return False
+
+    def _back(self, came: dict[State, tuple[State, Move]], state: State) -> list[tuple[Move, State]]:
+        found = []
+        while state in came:
+            before, move = came[state]
+            found.append((move, state))
+            state = before
+        return found[::-1]
+
+    def _take(self, way: list[tuple[Move, State]]) -> None:
+        for move, after in way:
+            self.way.append(move)
+            self.owed.discard(_agent(move))
+            self._see(after)
+            self.at = after
+
+    def _see(self, state: State) -> None:
+        self.owed -= self._unable(state)
+
+    def _unable(self, state: State) -> set[Agent]:
+        return {agent for agent in self.owed if not _able(self.product, state, agent)}
+
+
+def _agent(move: Move) -> Agent:
+    return move.agent, move.thread, move.vector
+
+
+def _able(product: Product, state: State, agent: Agent) -> bool:
+    """Tell whether somebody can move."""
+    what, thread, vector = agent
+    if what == "run":
+        runs: Iterator[object] = product.runs(state, thread)
+        return next(runs, None) is not None
+    return bool(state.buffers[thread]) if what == "drain" else (thread, vector) in state.flight

@@ -1,0 +1,190 @@
+"""One level of a search, worked off in rounds: in each, every worker expands some states in one compiled call.
+
+The workers share the table of states; each puts what it finds into its own part of the store. Between the rounds, what
+the loops have wished for is learnt and room is made, while nobody runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, NamedTuple, TypeVar
+
+import numpy as np
+
+from hosts.explorer import codes, finding, intrinsics, kernel
+from hosts.explorer.store import Store
+from hosts.explorer.tables import Learnt
+
+CALL_SECONDS: Final = 0.05
+"""A compiled call is meant to last about so long."""
+PARALLEL_STATES: Final = 4096
+"""States to expand that are worth handing to threads."""
+LEAST: Final = 256
+"""States that are worth a call."""
+
+T = TypeVar("T")
+
+NOWHERE: Final[intrinsics.Ints] = np.zeros(0, np.int64)
+
+
+class Job(NamedTuple):
+    """States to expand: places, or if there are none the states ``start`` to ``stop`` of the worker ``source``."""
+
+    todo: intrinsics.Ints
+    source: int
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        """Count the states."""
+        return self.stop - self.start
+
+
+class Rounds:
+    """The workers of a search."""
+
+    def __init__(self, learnt: Learnt, workers: int) -> None:
+        self.learnt = learnt
+        self.workers = workers
+        self.jobs: deque[Job] = deque()
+        self.work: list[codes.Work] = []
+        self._chunk = 512
+        self._pool: ThreadPoolExecutor | None = None
+
+    def close(self) -> None:
+        """Let the threads go."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+    def begin(self) -> None:
+        """Begin a search: nothing to do, nothing counted."""
+        self.jobs.clear()
+        self._chunk = 512
+        self.work = [self._workspace(4096) for _ in range(self.workers)]
+
+    def begin_level(self, begin: Sequence[int], end: Sequence[int]) -> None:
+        """Set out to expand the states of one level."""
+        spans = enumerate(zip(begin, end, strict=True))
+        self.jobs.extend(Job(NOWHERE, source, start, stop) for source, (start, stop) in spans if start < stop)
+
+    @property
+    def left(self) -> int:
+        """Count the states of this level that are still to be expanded."""
+        return sum(job.size for job in self.jobs)
+
+    @property
+    def room(self) -> int:
+        """Tell how many states each worker may find in the next round."""
+        return len(self.work[0].told) + 2 * finding.BATCH + self._chunk
+
+    def round(self, store: Store) -> None:
+        """Let each worker expand some states."""
+        before = time.monotonic()
+        begun = self.left
+        shares = self._shares()
+        parallel = len(shares) > 1 and begun - self.left >= PARALLEL_STATES
+        limits = store.limits
+        for work, count in zip(self.work, store.counts, strict=True):
+            work.counts[codes.C_STATES] = count
+
+        def expand(worker: int) -> list[Job]:
+            """Expand a worker's share; give what is left of it."""
+            work = self.work[worker]
+            for number, job in enumerate(shares[worker]):
+                args = (self.learnt.tables, work, store.states, store.table, worker, *job, limits[worker])
+                stop = int(kernel.expand(*args))
+                if stop < job.stop:
+                    return [job._replace(start=stop), *shares[worker][number + 1 :]]
+            return []
+
+        left = self.each(expand, len(shares), parallel=parallel)
+        self.jobs.extendleft(job for jobs in left for job in reversed(jobs))
+        store.counts = [int(work.counts[codes.C_STATES]) for work in self.work]
+        self._pace(begun - self.left, time.monotonic() - before)
+
+    def _shares(self) -> list[list[Job]]:
+        """Take for each worker a part of what is to be done, all of about the same size."""
+        share = max(LEAST, min(self._chunk, -(-self.left // self.workers)))
+        shares: list[list[Job]] = []
+        while self.jobs and len(shares) < self.workers:
+            shares.append([])
+            room = share
+            while self.jobs and room > 0:
+                job = self.jobs.popleft()
+                middle = min(job.start + room, job.stop)
+                shares[-1].append(job._replace(stop=middle))
+                room -= middle - job.start
+                if middle < job.stop:
+                    self.jobs.appendleft(job._replace(start=middle))
+        return shares
+
+    def each(self, do: Callable[[int], T], number: int, *, parallel: bool) -> list[T]:
+        """Do something for some workers; in threads if it is worth it (compiled code lets go of the interpreter)."""
+        if not parallel:
+            return [do(worker) for worker in range(number)]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.workers, "search")
+        return list(self._pool.map(do, range(number)))
+
+    def each_of_many(self, do: Callable[[int], T], states: int) -> list[T]:
+        """Do something with all the states of each worker."""
+        return self.each(do, self.workers, parallel=self.workers > 1 and states > 16 * PARALLEL_STATES)
+
+    def _pace(self, done: int, seconds: float) -> None:
+        """Choose how many states the next call is given; what a short call takes tells nothing."""
+        if 2 * done >= self._chunk and seconds > 0:
+            target = int(done / self.workers * CALL_SECONDS / seconds)
+            self._chunk = max(LEAST, min(target, 2 * self._chunk, 1 << 20))
+
+    # --- wishes ------------------------------------------------------------------------------------------------------
+
+    def grant(self) -> bool:
+        """Learn what the loops wish for, and take up the states that were put aside for it. Tell if there was any."""
+        wished = False
+        for worker, work in enumerate(self.work):
+            counts = work.counts
+            for kind, what, more in work.wishes[: counts[codes.C_WISHES]].tolist():
+                wished = True
+                if kind in (codes.W_STACK, codes.W_ROOM):
+                    self._enlarge(worker, stack=kind == codes.W_STACK)
+                else:
+                    self.learnt.grant(kind, what, more)
+            counts[codes.C_WISHES] = 0
+            if aside := int(counts[codes.C_RETRY]):
+                self.jobs.appendleft(Job(work.retry[:aside].copy(), 0, 0, aside))
+            counts[codes.C_RETRY] = 0
+        return wished
+
+    def _enlarge(self, worker: int, *, stack: bool) -> None:
+        """Give a worker's workspace more room for branches or for successors."""
+        work = self.work[worker]
+        if stack:
+            more = np.zeros((2 * len(work.stack), work.stack.shape[1]), np.int64)
+            self.work[worker] = work._replace(stack=more)
+        else:
+            bigger = self._workspace(2 * len(work.told))
+            self.work[worker] = bigger._replace(stack=work.stack, counts=work.counts, sights=work.sights)
+
+    def resize(self) -> None:
+        """Fit the workspaces to states of another length."""
+        for worker, work in enumerate(self.work):
+            bigger = self._workspace(len(work.told), len(work.stack))
+            self.work[worker] = bigger._replace(counts=work.counts, sights=work.sights)
+
+    def _workspace(self, room: int, branches: int = 64) -> codes.Work:
+        words = self.learnt.layout.words
+        return codes.Work(
+            out=np.zeros((room + 2) * words, np.int64),
+            told=np.zeros(room, np.int64),
+            hashes=np.zeros(room, np.int64),
+            stack=np.zeros((branches, words + 8), np.int64),
+            wishes=np.zeros((4096, 3), np.int64),
+            retry=np.zeros(8192, np.int64),
+            sights=np.zeros(4096, np.int64),
+            counts=np.zeros(codes.C_SIZE, np.int64),
+        )

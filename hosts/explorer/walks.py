@@ -1,0 +1,271 @@
+# ruff: noqa: C901, PLR0912, PLR0915 - compiled loops: one function where a call would cost
+"""Compiled walks over the states found: back from a violation, and along the cycles."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from hosts.explorer.codes import C_ENDED, DRAIN, H_SLOTS, H_THREADS, H_WORDS, H_WORKERS, RUN, Tables, Work
+from hosts.explorer.finding import INDEX_MASK, hash_of, lookup, place_of
+from hosts.explorer.intrinsics import Ints, called, compiled, get, prefetch, put
+from hosts.explorer.kernel import successors
+
+
+@compiled
+def look_up_all(tables: Tables, work: Work, states: Ints, table: Ints, at: int, places: Ints) -> int:
+    """Expand a state and put the places of its successors into ``places``."""
+    words = tables.header[H_WORDS]
+    last = table.shape[0] - 1
+    number = successors(tables, work, states, at * words, np.int64(0))
+    for each in range(number):
+        h = hash_of(work.out, each * words, words)
+        put(work.hashes, each, h)
+        prefetch(table, h & last)
+    for each in range(number):
+        entry = get(table, get(work.hashes, each) & last)
+        if entry != 0:
+            prefetch(states, ((entry & INDEX_MASK) - 1) * words)
+    for each in range(number):
+        places[each] = lookup(states, table, work.out, each * words, get(work.hashes, each), words)
+    return number
+
+
+@called
+def look_up_owing(
+    tables: Tables,
+    work: Work,
+    states: Ints,
+    table: Ints,
+    at: int,
+    debt: Ints,
+    order: npt.NDArray[np.int32],
+    low: npt.NDArray[np.int32],
+    places: Ints,
+) -> int:
+    """Expand a state and put the places of those successors in which the debt is unpaid into ``places``."""
+    words = tables.header[H_WORDS]
+    last = table.shape[0] - 1
+    number = successors(tables, work, states, at * words, np.int64(0))
+    owing = 0
+    for each in range(number):
+        if ((get(work.out, each * words + debt[0]) >> debt[1]) & debt[2]) != debt[3]:
+            h = hash_of(work.out, each * words, words)
+            put(work.hashes, each, h)
+            prefetch(table, h & last)
+    for each in range(number):
+        if ((get(work.out, each * words + debt[0]) >> debt[1]) & debt[2]) != debt[3]:
+            entry = get(table, get(work.hashes, each) & last)
+            if entry != 0:
+                prefetch(states, ((entry & INDEX_MASK) - 1) * words)
+                prefetch(order, (entry & INDEX_MASK) - 1)
+                prefetch(low, (entry & INDEX_MASK) - 1)
+    for each in range(number):
+        if ((get(work.out, each * words + debt[0]) >> debt[1]) & debt[2]) != debt[3]:
+            places[owing] = lookup(states, table, work.out, each * words, get(work.hashes, each), words)
+            owing += 1
+    return owing
+
+
+@compiled
+def backwards(
+    tables: Tables,
+    work: Work,
+    states: Ints,
+    table: Ints,
+    worker: int,
+    start: int,
+    stop: int,
+    sighting: int,
+    row_of: npt.NDArray[np.int32],
+    costs: npt.NDArray[np.int16],
+    rows: int,
+    places: Ints,
+    around: Ints,
+) -> int:
+    """Work out the fewest changes of thread from some states to the violation; give how many are on a way.
+
+    ``around`` is room for the places of one state's successors. ``row_of`` names states of the level after (and of
+    later ones) only: the caller enters a level when it is done.
+    """
+    workers = tables.header[H_WORKERS]
+    threads = tables.header[H_THREADS]
+    found = 0
+    for i in range(start, stop):
+        at = place_of(i, worker, workers)
+        number = look_up_all(tables, work, states, table, at, around)
+        row = rows + found
+        on = False
+        if sighting < 0:
+            if number == 0 and work.counts[C_ENDED] == 0:
+                on = True
+                for t in range(threads):
+                    costs[row, t] = 0
+        else:
+            for each in range(number):
+                t = work.told[each] & 0xFF
+                cost = 1 << 14
+                if sighting > 0:
+                    if (work.told[each] >> 32) == sighting:
+                        cost = 0
+                else:
+                    next_row = row_of[around[each]]
+                    if next_row >= 0:
+                        cost = np.int64(costs[next_row, t])
+                        for other in range(threads):
+                            cost = min(cost, np.int64(costs[next_row, other]) + 1)
+                if cost < costs[row, t]:
+                    costs[row, t] = cost
+                    on = True
+        if on:
+            places[found] = at
+            found += 1
+    return found
+
+
+G_FRAMES, G_KIDS, G_STACK, G_NUMBER, G_PARTS, G_WORKER, G_INDEX, G_FAIR, G_SIZE = range(9)
+"""How far the walk over the cycles has come."""
+
+
+@called
+def agents_of(tables: Tables, work: Work, number: int, places: Ints, low: npt.NDArray[np.int32], part: int) -> int:
+    """Give the agents that can move (with ``part``: that move inside this component), as a bit set."""
+    threads = tables.header[H_THREADS]
+    agents = np.int64(0)
+    for each in range(number):
+        if part == 0 or low[places[each]] == part:
+            told = work.told[each]
+            t, agent, slot = told & 0xFF, (told >> 8) & 0xFF, (told >> 16) & 0xFFFF
+            bit = t if agent == RUN else (threads + t if agent == DRAIN else 2 * threads + slot)
+            agents |= 1 << bit
+    return agents
+
+
+@called
+def is_fair(
+    tables: Tables,
+    work: Work,
+    states: Ints,
+    table: Ints,
+    members: Ints,
+    begin: int,
+    end: int,
+    low: npt.NDArray[np.int32],
+    places: Ints,
+) -> bool:
+    """Tell whether a component has a fair cycle: each agent moves in it, or cannot move in some state of it."""
+    everybody = (np.int64(1) << (2 * tables.header[H_THREADS] + tables.header[H_SLOTS])) - 1
+    excused = np.int64(0)
+    for i in range(begin, end):
+        number = look_up_all(tables, work, states, table, members[i], places)
+        excused |= agents_of(tables, work, number, places, low, low[members[i]])
+        excused |= everybody & ~agents_of(tables, work, number, places, low, np.int64(0))
+        if excused == everybody:
+            return True
+    return False
+
+
+@compiled
+def walk_cycles(
+    tables: Tables,
+    work: Work,
+    states: Ints,
+    table: Ints,
+    debt: Ints,
+    ends: Ints,
+    order: npt.NDArray[np.int32],
+    low: npt.NDArray[np.int32],
+    frames: Ints,
+    kids: Ints,
+    members: Ints,
+    walk: Ints,
+    hits: npt.NDArray[np.int8],
+    places: Ints,
+    budget: int,
+) -> bool:
+    """Go on with Tarjan's walk over the states in which a debt is not zero; give whether there is more to do.
+
+    ``low`` of a state becomes minus its component's number when that is complete. ``kids`` holds the successors of the
+    states on the way that are still to be looked at, so that each state is expanded once (and once more in a cycle).
+    """
+    words = tables.header[H_WORDS]
+    workers = tables.header[H_WORKERS]
+    room = work.told.shape[0]
+    field_at, shift, mask, zero = debt[0], debt[1], debt[2], debt[3]
+    spent = 0
+    while spent < budget:
+        depth = walk[G_FRAMES]
+        entering = np.int64(-1)
+        if depth == 0:
+            worker, index = walk[G_WORKER], walk[G_INDEX]
+            if worker >= workers:
+                return False
+            if index >= ends[worker]:
+                walk[G_WORKER] += 1
+                walk[G_INDEX] = 0
+                continue
+            walk[G_INDEX] += 1
+            at = place_of(index, worker, workers)
+            spent += 1
+            if order[at] == 0 and ((states[at * words + field_at] >> shift) & mask) != zero:
+                entering = at
+        else:
+            top = depth - 1
+            at = frames[top, 0]
+            if walk[G_KIDS] > frames[top, 1]:
+                walk[G_KIDS] -= 1
+                kid = kids[walk[G_KIDS]]
+                if order[kid] == 0:
+                    entering = kid
+                elif low[kid] >= 0:
+                    low[at] = min(low[at], order[kid])
+            else:
+                if low[at] == order[at]:
+                    begin = walk[G_STACK] - 1
+                    while members[begin] != at:
+                        begin -= 1
+                    walk[G_PARTS] += 1
+                    end = walk[G_STACK]
+                    for i in range(begin, end):
+                        low[members[i]] = -walk[G_PARTS]
+                    walk[G_STACK] = begin
+                    if end - begin > 1 or frames[top, 2] != 0:
+                        spent += end - begin
+                        if is_fair(tables, work, states, table, members, begin, end, low, places):
+                            walk[G_FAIR] += 1
+                            for i in range(begin, end):
+                                hits[members[i]] = 1
+                elif depth > 1:
+                    parent = frames[top - 1, 0]
+                    low[parent] = min(low[parent], low[at])
+                walk[G_FRAMES] -= 1
+        if entering >= 0:
+            full = walk[G_FRAMES] + 1 >= frames.shape[0] or walk[G_STACK] + 1 >= members.shape[0]
+            if full or walk[G_KIDS] + room >= kids.shape[0]:
+                # Undo, so that the next call finds it again.
+                if depth == 0:
+                    walk[G_INDEX] -= 1
+                else:
+                    walk[G_KIDS] += 1
+                return True
+            at = entering
+            walk[G_NUMBER] += 1
+            order[at] = walk[G_NUMBER]
+            low[at] = walk[G_NUMBER]
+            members[walk[G_STACK]] = at
+            walk[G_STACK] += 1
+            top = walk[G_FRAMES]
+            frames[top, 0] = at
+            frames[top, 1] = walk[G_KIDS]
+            frames[top, 2] = 0
+            walk[G_FRAMES] += 1
+            spent += 1
+            number = look_up_owing(tables, work, states, table, at, debt, order, low, places)
+            for each in range(number):
+                kid = places[each]
+                if kid == at:
+                    frames[top, 2] = 1
+                else:
+                    kids[walk[G_KIDS]] = kid
+                    walk[G_KIDS] += 1
+    return True

@@ -1,0 +1,107 @@
+"""What is kept of a pCPU that hung, or died of a fault: its stacks, and what the kernel knows of it.
+
+Stacks are written by the pCPU itself, by Python's faulthandler on a signal (and on SIGSEGV and its like), into a file
+of the run's folder that the fork server has opened for all of its children. Compiled code has no Python frames: where
+it was is told by the machine's memory, which is kept as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Final
+
+STACKS: Final = "stacks"
+"""Name of the file in the run's folder."""
+SIGNAL: Final = signal.SIGUSR2
+
+_PATIENCE: Final = 0.5
+_NAP: Final = 0.002
+_FACTS: Final = ("status", "stat", "schedstat", "wchan", "syscall", "stack")
+"""Files below ``/proc/PID/task/TID``; the last two are for the privileged."""
+_TOLD: Final = ("Name", "State", "Threads", "SigPnd", "ShdPnd", "SigBlk", "Cpus_allowed_list", "VmRSS")
+"""Lines of ``status`` that say something about a hang."""
+_MOST: Final = 16
+"""pCPUs that are asked at most; the hung ones come first."""
+
+_file: list[IO[bytes]] = []
+
+
+def show_stacks_on_signal(folder: Path) -> None:
+    """Have this process, and all that are forked from it, write their stacks on SIGUSR2 and on faults."""
+    file = (folder / STACKS).open("ab", buffering=0)
+    _file.append(file)  # open for as long as the process lives
+    faulthandler.register(SIGNAL, file, all_threads=True)
+    faulthandler.enable(file, all_threads=True)
+
+
+class Stacks:
+    """The file of stacks, from the run's beginning."""
+
+    def __init__(self, folder: Path) -> None:
+        """Note what is in it already."""
+        self._path = folder / STACKS
+        self._begun = self._size()
+
+    def _size(self) -> int:
+        with contextlib.suppress(OSError):
+            return self._path.stat().st_size
+        return 0
+
+    def ask(self, pid: int) -> None:
+        """Have a process write its stacks, and wait until it has, or a moment."""
+        before, until = self._size(), time.monotonic() + _PATIENCE
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, SIGNAL)
+            while self._size() == before and time.monotonic() < until:
+                time.sleep(_NAP)
+        size = before
+        while size != (size := self._size()) and time.monotonic() < until:
+            time.sleep(_NAP)
+
+    def note(self, line: str) -> None:
+        """Write a line of one's own."""
+        with contextlib.suppress(OSError), self._path.open("ab") as file:
+            file.write(f"\n{line}\n".encode())
+
+    def text(self) -> str:
+        """Give what has been written since the beginning."""
+        with contextlib.suppress(OSError):
+            return self._path.read_bytes()[self._begun :].decode(errors="replace").strip()
+        return ""
+
+
+def gather(stacks: Stacks, pids: Mapping[int, int], suspects: tuple[int, ...]) -> dict[str, str]:
+    """Ask the living pCPUs, the suspects first; give the files to keep, by name."""
+    facts = []
+    for cpu in sorted(pids, key=lambda cpu: (cpu not in suspects, cpu))[:_MOST]:
+        facts.append(_facts(cpu, pids[cpu]))
+        if "\nState:\tT" not in facts[-1]:  # who is stopped cannot answer
+            stacks.note(f"pCPU {cpu}, process {pids[cpu]}:")
+            stacks.ask(pids[cpu])
+    return {"proc.txt": "\n".join(facts), "stacks.txt": stacks.text()}
+
+
+def _facts(cpu: int, pid: int) -> str:
+    """Write down what the kernel says of a pCPU's threads."""
+    lines = [f"== pCPU {cpu}, process {pid}"]
+    with contextlib.suppress(OSError):
+        for task in sorted(Path(f"/proc/{pid}/task").iterdir(), key=lambda path: int(path.name)):
+            lines.append(f"-- thread {task.name}")
+            lines += [line for name in _FACTS for line in _read(task / name)]
+    return "\n".join(lines) + "\n"
+
+
+def _read(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return []
+    if path.name == "status":
+        return [line for line in text.splitlines() if line.startswith(_TOLD)]
+    return [f"{path.name}: {line}" for line in text.splitlines()]

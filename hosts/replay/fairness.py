@@ -1,0 +1,79 @@
+"""Whether a cycle that is gone round leaves nobody out, and whether what is owed in it stays owed.
+
+A thread, a store buffer or an IPI under way is left out if it could move all the time and never did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from emu.machine import MAX_PCPUS
+from hosts.explorer.story_words import vectors, vectors_in
+from hosts.explorer.witness import Step
+from hosts.native.layout import KINDS, kind_of_vector
+from hosts.replay.memory import Memory
+from hosts.replay.messages import Report
+
+PIR_WORDS: Final = 4
+
+Agent = tuple[str, int, int]
+"""``run`` or ``drain`` and the thread; ``arrive``, the target and the kind of vector."""
+
+
+class Fairness:
+    """Looks on while the cycle is gone round once."""
+
+    def __init__(self, memory: Memory, last: Sequence[Report]) -> None:
+        """``last``: what each process has reported last; changes as the cycle goes on."""
+        self._memory, self._last = memory, last
+        self._vcpus = memory.read(memory.machine.config.vcpus)
+        self._unpaid = self._pir()
+        threads = range(len(last))
+        self._left: set[Agent] = {(what, thread, -1) for thread in threads for what in ("run", "drain")}
+        self._left |= {("arrive", target, kind) for target in threads for kind in range(KINDS)}
+        self._look()
+
+    def moved(self, step: Step) -> None:
+        """Note a step."""
+        kind = kind_of_vector(step.vector) if step.agent == "arrive" else -1
+        self._left.discard((step.agent, step.thread, kind))
+        self._look()
+
+    def wrong(self) -> str:
+        """Say why the cycle shows nothing, or nothing."""
+        if not self._unpaid:
+            return "what was owed has been taken"
+        if not self._left:
+            return ""
+        what, thread, _ = min(self._left)
+        named = {"run": "can move", "drain": "has a store in its buffer", "arrive": "has an IPI on its way"}[what]
+        return f"pCPU {thread} {named} all the time and is left out"
+
+    def owed(self) -> str:
+        """Name what stayed in the PIR."""
+        return ", ".join(
+            f"{vectors(vectors_in([0] * i + [self._word(v, i)]))} in the PIR of vCPU {v}"
+            for v, i in sorted(self._unpaid)
+        )
+
+    def _look(self) -> None:
+        self._unpaid &= self._pir()
+        self._left -= {agent for agent in self._left if not self._able(*agent)}
+
+    def _able(self, what: str, thread: int, kind: int) -> bool:
+        if what == "run":
+            return self._last[thread].stands == "before an operation"
+        return self._last[thread].waiting > 0 if what == "drain" else self._under_way(thread, kind)
+
+    def _under_way(self, target: int, kind: int) -> bool:
+        cpus = [self._memory.host.cpus[i] for i in range(len(self._last))]
+        sent = sum(self._memory.read(cpu.sent[kind * MAX_PCPUS + target]) for cpu in cpus)
+        return sent > self._memory.read(cpus[target].taken[kind])
+
+    def _pir(self) -> set[tuple[int, int]]:
+        """Give the words of PIRs that are not empty."""
+        return {(v, i) for v in range(self._vcpus) for i in range(PIR_WORDS) if self._word(v, i) != 0}
+
+    def _word(self, vcpu: int, i: int) -> int:
+        return self._memory.read(self._memory.machine.vcpus[vcpu].pi_desc.pir[i])

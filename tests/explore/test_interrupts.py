@@ -1,0 +1,152 @@
+"""Two reductions about interrupts against none at all: IPIs that leave early, and interrupts that are taken late.
+
+An IPI of a delivery leaves in the step before, and an interrupt whose handler only counts is taken at the last point of
+an open window (hosts.explorer.world). Without them, and without the partial order, every send is a step of its own and
+every interrupt is taken at every point: what can be seen must be the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import pytest
+
+from emu.accounting import CHECKS, WINDOWS
+from emu.expected import by_name, policy_by_name
+from emu.mutations import MUTATIONS, Edit, Mutation
+from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR
+from hosts.explorer.build import Builder, warm_up
+from hosts.explorer.harmless import harmless_vectors
+from hosts.explorer.model import Options, Unstable
+from hosts.explorer.scope import scope_of
+from hosts.explorer.search import Search
+from hosts.explorer.world import VECTORS
+from hosts.loader import Program, load_program
+
+pytestmark = pytest.mark.timeout(300)
+
+INTERRUPTS = re.compile(r"irq|apic_|send_IPI|handle_vector|kick|wake|schedule")
+TOUCHED = [each.name for each in MUTATIONS if any(INTERRUPTS.search(edit.find + edit.becomes) for edit in each.edits)]
+"""The seeded bugs that have to do with interrupts: their edits name one of these."""
+SCOPES = {
+    "device-irq": "device | guest=cpuid,hlt | timers=0",
+    "kick": "kick | guest=cpuid | timers=0",
+    "remote-post": "post:34 | guest=cpuid | timers=0",
+    "halt-wake": "post:34 | guest=hlt | timers=0",
+}
+"""A small scope for what a scenario is about."""
+CASES = [(None, scenario) for scenario in SCOPES] + [
+    (name, row.scenario if row.scenario in SCOPES else "device-irq")
+    for name in TOUCHED
+    for row in by_name(name).rows[:1]
+]
+ELIDE, SKIP = "elide-self-2022", "skip-running-2020"
+
+
+class Seen(NamedTuple):
+    """What a search to the end comes to."""
+
+    checks: frozenset[str]
+    windows: frozenset[str]
+    finals: frozenset[frozenset[tuple[str, int]]]
+    """The shared words at the end of every run, by name."""
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    """Give the protocol."""
+    return load_program()
+
+
+def builder_of(program: Program, scope: str, policy: str, mutation: str | None) -> Builder:
+    """Give what makes models of a configuration, with the words known that are shared."""
+    seeded = by_name(mutation) if mutation is not None else None
+    builder = Builder(program, scope_of(None, scope), policy_by_name(policy).number, seeded)
+    warm_up(builder, Options())
+    return builder
+
+
+def seen(builder: Builder, *, reduce: bool, eager: bool, harmless: frozenset[int] | None = None) -> tuple[Seen, int]:
+    """Search to the end, with some of the reductions; give how many states that took, too."""
+    # Who is interrupted, and by what, is learnt anew: with other switches it is another matter.
+    with world_of(builder, eager=eager, harmless=harmless, interrupted=set(), uninterrupted=set()):
+        while True:
+            try:
+                model = builder.model()
+                result = Search(model, Options(reduce=reduce, stop_at_first=False, keep_finals=True)).run()
+            except Unstable:
+                continue
+            break
+    assert not {"seconds", "memory", "states"} & {*result.bounded_by}
+    names = [*WINDOWS, *CHECKS]
+    entered = frozenset(name for i, name in enumerate(names) if result.windows >> i & 1)
+    fired = frozenset(CHECKS[each.sighting >> 8] if each.sighting >= 0 else each.what for each in result.violations)
+    finals = frozenset(frozenset(zip(model.words, memory, strict=True)) for _, memory in result.finals)
+    return Seen(fired, entered, finals), result.states
+
+
+@contextmanager
+def world_of(builder: Builder, **switches: Any) -> Iterator[None]:
+    """Set the world's switches for a while; what is None stays."""
+    before = {name: getattr(builder.world, name) for name in switches}
+    for name, value in switches.items():
+        if value is not None:
+            setattr(builder.world, name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(builder.world, name, value)
+
+
+@pytest.mark.parametrize(("mutation", "scenario"), CASES)
+def test_what_can_be_seen_is_the_same(program: Program, scenario: str, mutation: str | None) -> None:
+    """The checks that fire, the windows that are entered, the ends that are come to; in no more states."""
+    builder = builder_of(program, SCOPES[scenario], ELIDE, mutation)
+    brute, all_states = seen(builder, reduce=False, eager=False)
+    reduced, states = seen(builder, reduce=True, eager=True)
+    assert reduced == brute
+    assert brute.finals
+    assert states <= all_states
+
+
+@pytest.mark.parametrize("switches", [(True, False, None), (False, True, None), (False, True, frozenset())], ids=str)
+def test_each_by_itself(program: Program, switches: tuple[bool, bool, frozenset[int] | None]) -> None:
+    """The partial order, both of these, and the early IPI alone, on the rule that loses wake-ups."""
+    builder = builder_of(program, "device | guest=hlt | timers=0", SKIP, None)
+    reduce, eager, harmless = switches
+    brute, _ = seen(builder, reduce=False, eager=False)
+    assert seen(builder, reduce=reduce, eager=eager, harmless=harmless)[0] == brute
+    assert "C2" in brute.checks
+
+
+def test_an_interrupt_that_does_something_must_not_be_late(program: Program) -> None:
+    """The comparison notices: a device's interrupt that waits for the last point hides a lost wake-up."""
+    builder = builder_of(program, "device | guest=hlt | timers=0", ELIDE, "no-second-check")
+    brute, _ = seen(builder, reduce=False, eager=False)
+    wrong, _ = seen(builder, reduce=True, eager=True, harmless=frozenset(VECTORS))
+    assert "C2" in brute.checks
+    assert "C2" not in wrong.checks
+    assert wrong.windows < brute.windows
+
+
+# --- which vectors are harmless ----------------------------------------------------------------------------------
+
+
+def test_harmless_is_read_off_the_handlers(program: Program) -> None:
+    """The notification in root mode and the reschedule; a device's handler posts."""
+    assert harmless_vectors(program, VECTORS) == {POSTED_INTR_VECTOR, RESCHEDULE_VECTOR}
+    assert DEVICE_VECTOR in VECTORS
+
+
+@pytest.mark.parametrize(
+    "does", ["kvm_vcpu_wake_up(machine().vcpus[0])", "local_write(this_pcpu().between_check_and_sleep, 0)", "smp_mb()"]
+)
+def test_a_handler_that_does_more_is_not_harmless(does: str) -> None:
+    """A seeded bug in it is enough: a wake-up, a word that the interrupted code reads, a barrier."""
+    edit = Edit("sysvec_kvm_posted_intr_ipi", "count(NOTIFICATIONS_SPURIOUS)", f"count(NOTIFICATIONS_SPURIOUS)\n{does}")
+    mutated = load_program(mutations=(Mutation(1, "does-more", "it does more", "this test", (edit,), ()),))
+    assert harmless_vectors(mutated, VECTORS) == {RESCHEDULE_VECTOR}
