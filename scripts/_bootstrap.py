@@ -41,7 +41,7 @@ WHY = {
     "python": "its Python changed",
     "asked": "PIRACE_PYTHON names another Python",
     "pyproject": "pyproject.toml changed",
-    "extras": "the test tools are missing",
+    "extras": "packages that this takes besides are missing",
 }
 MENDED_BY_PIP_ALONE = {"pyproject", "extras"}
 

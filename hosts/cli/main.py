@@ -5,26 +5,20 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final, Literal
 
 import click
 
 from hosts.cli.errors import Failure
+from hosts.cli.options import CONTEXT, LARGEST_SEED, debug_option
+from hosts.cli.soak_commands import repro, soak
 
 EXIT_ENVIRONMENT: Final = 3
 EXIT_FAULT: Final = 4
 EXIT_USAGE: Final = 64
 EXIT_INTERRUPTED: Final = 130
 EXIT_PIPE: Final = 141
-LARGEST_SEED: Final = (1 << 62) - 1
-
-C = TypeVar("C", bound=Callable[..., Any])
-
-
-def _remember_debug(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001
-    if value and isinstance(context.find_root().obj, dict):
-        context.find_root().obj["debug"] = True
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001
@@ -33,19 +27,6 @@ def _print_version(context: click.Context, _parameter: click.Parameter, value: b
 
         click.echo(f"pirace {version()}")
         context.exit()
-
-
-def debug_option(command: C) -> C:
-    """Give a command the option that every command has."""
-    text = "Show the traceback of an internal error."
-    option = click.option(
-        "--debug", is_flag=True, is_eager=True, expose_value=False, callback=_remember_debug, help=text
-    )
-    return option(command)
-
-
-CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
-"""Given to each command: click keeps a command's help option from the first context it is seen in."""
 
 
 @click.group(context_settings=CONTEXT)
@@ -66,6 +47,7 @@ def cli() -> None:
       pirace trace timer-fastpath --policy always-2021  one timer fastpath, step by step
       pirace list                                       what there is
       pirace litmus SB.litmus                           is its x86-TSO yours?
+      pirace soak --for 8h                              all of it over and over, placed every way this machine allows
 
     \b
     Exit status:
@@ -385,6 +367,10 @@ def trace(scenario: str, policy: str, mutation: str | None, everything: bool) ->
     for line in trace_lines(scenario, policy, mutation, everything=everything):
         click.echo(line)
     return 0
+
+
+cli.add_command(soak)
+cli.add_command(repro)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,6 +23,8 @@ FINE = {0, 2}
 """Exit codes of a run on a machine that may be slow or small: as expected, or something unproven."""
 EXPECTED = {"my_policy.py": {1}}
 """The example rule is the one that loses wake-ups."""
+SHORTER = {"60h": "25s", "8h": "5s"}
+"""Times that a test does not take."""
 SECONDS = 240
 
 
@@ -39,35 +41,46 @@ def example_rule(folder: Path) -> Path:
     return path
 
 
-def words_of(command: str, folder: Path) -> list[str]:
+@pytest.fixture(scope="module")
+def weekend(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of the campaign that several commands are about, whoever begins it."""
+    return tmp_path_factory.mktemp("campaign") / "weekend"
+
+
+def words_of(command: str, folder: Path, weekend: Path) -> list[str]:
     """Give the command as it is run here: files in a folder of the test, the tests without the tests."""
     words = shlex.split(command)
     if words[0] == "./scripts/test":
         words.append("--version")  # the whole would run this test again
     if words[0] == ".venv/bin/pirace":
         words[:1] = [sys.executable, "-m", "hosts.cli.main"]
-    places = {"my_policy.py": example_rule(folder)}
+    places = {"my_policy.py": example_rule(folder), "weekend": weekend}
     places |= {name: folder / name for name in ("out.jsonl", "lost-wake.json")}
     for name, path in places.items():
         words = [word.replace(name, str(path)) for word in words]
-    return words
+    return [SHORTER.get(word, word) for word in words]
 
 
-def before(command: str) -> list[str]:
+def before(command: str, weekend: Path) -> list[str]:
     """Give the commands that have to come before one, as it takes what they leave behind."""
-    return [COMMANDS[COMMANDS.index(command) - 1]] if "pirace replay" in command else []
+    if "pirace replay" in command:
+        return [COMMANDS[COMMANDS.index(command) - 1]]
+    campaign = [each for each in COMMANDS if "weekend" in each]
+    return campaign[:1] if command in campaign[1:] and not weekend.exists() else []
 
 
 @pytest.mark.timeout(SECONDS + 30)
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_of_the_readme_runs(command: str, tmp_path: Path) -> None:
+def test_a_command_of_the_readme_runs(command: str, tmp_path: Path, weekend: Path) -> None:
     """It ends with the exit status that it should have."""
-    for first in before(command):
-        subprocess.run(words_of(first, tmp_path), cwd=TOP, env={**os.environ, "PYTHONPATH": str(TOP)}, check=True)
+    environment = {**os.environ, "PYTHONPATH": str(TOP)}
+    for first in before(command, weekend):
+        done = subprocess.run(words_of(first, tmp_path, weekend), cwd=TOP, env=environment, check=False)
+        assert done.returncode in FINE
     done = subprocess.run(
-        words_of(command, tmp_path),
+        words_of(command, tmp_path, weekend),
         cwd=TOP,
-        env={**os.environ, "PYTHONPATH": str(TOP)},
+        env=environment,
         capture_output=True,
         text=True,
         timeout=SECONDS,

@@ -19,7 +19,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("pyproject.toml", "scripts/_bootstrap.py", "scripts/_bootstrap.sh", "scripts/_stamp.py")
-DOORS = ("scripts/stress-run", "scripts/test")
+DOORS = ("scripts/stress-run", "scripts/soak", "scripts/test")
 TOOLS = ("sh", "dirname", "readlink", "uname")
 BASE = getattr(sys, "_base_executable", sys.executable)
 
@@ -250,6 +250,18 @@ def test_the_tests_tools_are_added_and_stay(checkout: Checkout) -> None:
         file.write("# another line\n")
     checkout.run("stress-run")
     assert checkout.calls() == ["pip a checkout[test]"]
+
+
+@pytest.mark.timeout(4 * START)
+def test_dask_is_added_when_it_is_asked_for(checkout: Checkout) -> None:
+    """`soak` takes what `stress-run` takes; with `--dask` it adds the extra, and does not take it away again."""
+    assert checkout.run("soak", "--for", "8h").stdout == "pirace soak --for 8h\n"
+    assert checkout.calls() == ["venv", "pip a checkout"]
+    assert checkout.run("soak", "--dask", "tcp://head:8786").stdout == "pirace soak --dask tcp://head:8786\n"
+    assert checkout.calls() == ["pip a checkout[dask]"]
+    checkout.run("soak", "--dask=tcp://head:8786")
+    checkout.run("soak")
+    assert checkout.calls() == []
 
 
 @pytest.mark.timeout(2 * START)

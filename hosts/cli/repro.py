@@ -1,0 +1,190 @@
+"""``pirace repro``: does a run of a campaign again and again, and says how often what it showed shows."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, Self
+
+from rich.console import Console
+from rich.text import Text
+
+from hosts.cli.errors import Failure
+from hosts.cli.soak_show import read_row, witness_of, worth
+from hosts.cli.stress import json_to, wide_console
+from hosts.report.verdict import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNPROVEN, Verdict
+from hosts.soak.faults import CannotRun, WorkerDied
+from hosts.soak.local import LocalExecutor
+from hosts.soak.placement import Place, place_for
+from hosts.soak.rows import Row
+from hosts.soak.task import Result, Task
+from hosts.soak.topology import Topology
+from hosts.soak.work import do_task, lost
+
+TICK: Final = 0.1
+TIMES: Final = 20
+
+
+@dataclass(frozen=True)
+class Again:
+    """What a run showed, done again."""
+
+    result: Result
+    shown: bool
+    sightings: int
+
+
+def repro_command(
+    folder: str,
+    number: int,
+    times: int | None = None,
+    json_file: str | None = None,
+    executor_of: Callable[[], LocalExecutor] = LocalExecutor,
+) -> int:
+    """Do a run again so many times; give the exit status: 0 if it showed. ``executor_of`` stands for the real one."""
+    row = read_row(folder, number)
+    witness = witness_of(row)
+    if witness is not None:
+        from hosts.cli.replay import replay_command
+
+        return replay_command(str(witness), times or TIMES, json_file)
+    times = times or (TIMES if row.task.kind == "race" else 1)
+    console = wide_console()
+    task = task_here(row.task, console)
+    _say(console, f"{row.id}: {row.task}: {worth(row)}")
+    again: list[Again] = []
+    with json_to(json_file) as write, executor_of() as executor, _Stop() as stop:
+        for done in repeated(task, row, times, executor, stop):
+            again.append(done)
+            if write is not None:
+                write.write({"record": "repro", "id": row.id, "time": len(again), "shown": done.shown, **told(done)})
+            _say(console, f"[{len(again)}/{times}] {'shows' if done.shown else 'does not show'}: {brief(done.result)}")
+    for line in summary(row, again):
+        _say(console, line)
+    if stop.asked:
+        return EXIT_INTERRUPTED
+    return EXIT_EXPECTED if any(done.shown for done in again) else EXIT_UNPROVEN
+
+
+def task_here(task: Task, console: Console) -> Task:
+    """Give the task for this machine, which need not be the one of the campaign."""
+    task = replace(task, canary=False)  # a canary would end at its first sightings: here all of them count
+    missing = sorted(set(task.processors) - os.sched_getaffinity(0))
+    if not missing:
+        return task
+    found = place_for(Topology.read(), task.place, task.pcpus, seed=task.seed)  # type: ignore[arg-type]
+    place = found or Place("unpinned")
+    _say(console, f"processors {', '.join(map(str, missing))} are not here: {place} instead")
+    return replace(task, place=place.name, processors=place.processors)
+
+
+def repeated(task: Task, row: Row, times: int, executor: LocalExecutor, stop: _Stop) -> Iterator[Again]:
+    """Do it again; a worker that dies counts as what it is."""
+    with tempfile.TemporaryDirectory(prefix="pirace-repro-") as folder:
+        for _ in range(times):
+            if stop.asked:
+                return
+            file = Path(folder) / "machine" if task.kind == "race" else None
+            try:
+                result = _waited_for(executor.submit(do_task, task, file), executor, stop)
+            except WorkerDied as error:
+                result = lost(task, str(error))
+            except CannotRun as error:
+                raise Failure(str(error), error.exit_code) from None
+            if result.verdict != Verdict.CANCELLED:
+                yield Again(result, shows(row, result), sightings(result))
+
+
+def _waited_for(future: Future[Result], executor: LocalExecutor, stop: _Stop) -> Result:
+    """Wait for a result; Ctrl-C ends the run under way, a second one its worker."""
+    heeded = 0
+    while True:
+        if heeded < stop.asked:
+            heeded = stop.asked
+            executor.cancel_running()
+        with contextlib.suppress(NotYet):
+            return future.result(TICK)
+
+
+def shows(row: Row, result: Result) -> bool:
+    """Tell whether a run shows what the first one did: the same check, or the same verdict where none fired."""
+    if row.result is None:
+        return False
+    before, now = checks(row.result), checks(result)
+    return bool(before & now) if before else not now and result.verdict == row.result.verdict
+
+
+def checks(result: Result) -> set[str]:
+    """Name the checks that fired."""
+    return {violation["check"] for violation in result.record.get("violations", [])}
+
+
+def sightings(result: Result) -> int:
+    """Count how often they fired."""
+    return sum(violation["count"] for violation in result.record.get("violations", []))
+
+
+def brief(result: Result) -> str:
+    """Tell a result in a line."""
+    reason = result.reason.strip().splitlines()[-1:] or [""]
+    return f"{result.verdict}{f' ({reason[0]})' if reason[0] else ''} in {result.seconds:.1f} s"
+
+
+def told(done: Again) -> dict[str, Any]:
+    """Give what a program wants to know of one time."""
+    result = done.result
+    return {
+        "verdict": result.verdict,
+        "reason": result.reason,
+        "violations": result.record.get("violations", []),
+        "sightings": done.sightings,
+        "seconds": round(result.seconds, 6),
+        "processors": list(result.processors),
+        "notes": list(result.notes),
+    }
+
+
+def summary(row: Row, again: Sequence[Again]) -> Iterator[str]:
+    """Say how often it showed, how much, and what else came."""
+    shown = [done for done in again if done.shown]
+    what = " ".join(sorted(checks(row.result))) if row.result is not None else ""
+    what = what or (row.result.verdict if row.result is not None else "nothing, as it was cut off,")
+    yield f"{what} showed in {len(shown)} of {len(again)}"
+    seen = sorted(done.sightings for done in shown)
+    if any(seen):
+        seconds = sum(done.result.seconds for done in again)
+        rate = f"; {sum(seen) / seconds:,.1f} a second" if seconds else ""
+        yield f"sightings in each of them: min {seen[0]:,}, median {seen[len(seen) // 2]:,}, max {seen[-1]:,}{rate}"
+    others = Counter(brief(done.result).rpartition(" in ")[0] for done in again if not done.shown)
+    yield from (f"instead: {verdict}, {count} times" for verdict, count in others.most_common())
+
+
+class _Stop:
+    """Counts how often somebody asked for the end."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked += 1
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(Text(line), soft_wrap=True, highlight=False)

@@ -1,0 +1,219 @@
+"""``pirace soak``: from options to a campaign, and from its end to an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from hosts.cli.errors import Failure
+from hosts.cli.explore_plan import seconds_of
+from hosts.cli.native import check_machine
+from hosts.cli.stress import command, drawn_seed, json_to, wide_console
+from hosts.report.environment import environment
+from hosts.report.jsonl import JsonLines
+from hosts.report.verdict import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
+from hosts.soak.campaign import Campaign
+from hosts.soak.choose import Chooser, Wanted
+from hosts.soak.conduct import Conductor, Ending, Limits
+from hosts.soak.export import export_lines, run_record
+from hosts.soak.local import open_executor
+from hosts.soak.panel import Panel, Recorded, make_panel, remarkable
+from hosts.soak.settings import absolute, checked, chooser_of, from_settings, to_settings
+from hosts.soak.status import Status
+from hosts.soak.topology import Topology
+
+MakeExecutor = Callable[[str | None], Any]
+"""Gives what does the tasks, here or on the cluster of an address; a context manager."""
+
+EACH: Final = "2s"
+DAY: Final = 86400
+STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a soak: the run under way is ended, its row kept, and the summary printed."""
+ENDINGS: Final[dict[Ending, str]] = {
+    "time": "the time is over",
+    "violation": "a violation was found",
+    "interrupted": "interrupted",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the user gave."""
+
+    campaign: str
+    length: str | None = None
+    until_violation: bool = False
+    resume: bool = False
+    each: str | None = None
+    seed: int | None = None
+    scenario: Sequence[str] = ()
+    policy: Sequence[str] = ()
+    mutation: Sequence[str] = ()
+    cpus: int | None = None
+    place: Sequence[str] = ()
+    dask: str | None = None
+    json_file: str | None = None
+    quiet: bool = False
+
+    @property
+    def chosen(self) -> list[str]:
+        """Name the options that say what the campaign is about."""
+        given = {
+            "--each": self.each,
+            "--seed": self.seed,
+            "--scenario": self.scenario,
+            "--policy": self.policy,
+            "--mutation": self.mutation,
+            "--cpus": self.cpus,
+            "--place": self.place,
+        }
+        return [name for name, value in given.items() if value not in (None, (), [])]
+
+
+def soak_command(options: Options, executor_of: MakeExecutor | None = None) -> int:
+    """Begin a campaign, or go on with one; give the exit status. ``executor_of`` stands for the real ones."""
+    check_machine()
+    seconds = _seconds("--for", options.length) if options.length is not None else math.inf
+    wanted = None if options.resume else checked(wanted_by(options))
+    if wanted is None and options.chosen:
+        said = f"--resume goes on with what the campaign is about: leave out {', '.join(options.chosen)}"
+        raise Failure(said, EXIT_USAGE)
+    with (executor_of or open_executor)(options.dask) as executor:
+        here = options.dask is None
+        topologies = (Topology.read(),) if here else executor.topologies()
+        if not topologies:
+            raise Failure(f"--dask {options.dask}: no worker has joined", EXIT_ENVIRONMENT)
+        facts = _facts(topologies)
+        with _campaign(options, wanted, topologies, facts, here=here) as (campaign, chooser, wanted):
+            soak = Soak(options, campaign, executor, wide_console())
+            soak.tell_begin(wanted, chooser, topologies, seconds)
+            limits = Limits(seconds, options.until_violation, bool(wanted.policies or wanted.mutations))
+            return soak.run(chooser, limits, here=here)
+
+
+def wanted_by(options: Options) -> Wanted:
+    """Read what the campaign is to be about; Failure."""
+    return Wanted(
+        scenarios=tuple(options.scenario),
+        policies=absolute(options.policy),
+        mutations=tuple(options.mutation),
+        cpus=options.cpus,
+        places=tuple(options.place),
+        each=_seconds("--each", options.each or EACH),
+        seed=drawn_seed() if options.seed is None else options.seed,
+    )
+
+
+def _seconds(option: str, text: str) -> float:
+    try:
+        days = text.removesuffix("d")
+        return seconds_of(text) if days == text else seconds_of(f"{days}s") * DAY
+    except ValueError:
+        raise Failure(f"{option} {text}: not a time like 90s, 30m, 8h or 2d", EXIT_USAGE) from None
+
+
+def _facts(topologies: Sequence[Topology]) -> dict[str, Any]:
+    """Say where this session of the campaign runs; seed and lengths are the campaign's and the rows' own."""
+    facts = environment(0, 0.0, "pinned", command())
+    kept = {name: fact for name, fact in facts.items() if name not in ("seed", "budget_seconds", "placement")}
+    return {**kept, "topologies": [topology.describe() for topology in topologies]}
+
+
+@contextlib.contextmanager
+def _campaign(
+    options: Options, wanted: Wanted | None, topologies: Sequence[Topology], facts: dict[str, Any], *, here: bool
+) -> Iterator[tuple[Campaign, Chooser, Wanted]]:
+    """Open the file: a new one once it is sure that there is something to be soaked."""
+    folder = Path(options.campaign)
+    if wanted is not None:
+        chooser = chooser_of(wanted, topologies, here=here)
+        with Campaign.create(folder, to_settings(wanted), facts) as campaign:
+            yield campaign, chooser, wanted
+        return
+    with Campaign.resume(folder, facts) as campaign:
+        wanted = from_settings(campaign.settings)
+        yield campaign, chooser_of(wanted, topologies, here=here), wanted
+
+
+class Soak:
+    """One session, as the user meets it."""
+
+    def __init__(self, options: Options, campaign: Campaign, executor: Any, console: Console) -> None:
+        self.options, self.campaign, self.executor, self.console = options, campaign, executor, console
+
+    def run(self, chooser: Chooser, limits: Limits, *, here: bool) -> int:
+        """Soak, and say what came of it."""
+        with json_to(self.options.json_file) as write:
+            if write is not None:
+                write.write(next(iter(export_lines(self.campaign, limit=0))))
+            panel = self._panel(write)
+            conductor = Conductor(self.campaign, chooser, self.executor, panel, limits, here=here)
+            with panel, stopped_by_signals(conductor):
+                ending = conductor.run()
+        return self._tell_end(ending)
+
+    def _panel(self, write: JsonLines | None) -> Panel:
+        panel = make_panel(
+            self.campaign,
+            self.console,
+            lambda: getattr(self.executor, "stage", ""),  # of a cluster's workers nobody knows
+            quiet=self.options.quiet,
+        )
+        return panel if write is None else Recorded(panel, lambda row: write.write(run_record(row)))
+
+    def tell_begin(self, wanted: Wanted, chooser: Chooser, topologies: Sequence[Topology], seconds: float) -> None:
+        """Say what is about to run."""
+        if self.options.quiet:
+            return
+        long = f"for {self.options.length}" if seconds < math.inf else "until Ctrl-C"
+        done = sum(tally.runs for tally in self.campaign.tallies().values())
+        before = f"; {done} runs are in it" if done else ""
+        self._say(f"campaign {self.campaign.folder}, seed {wanted.seed}, {long}{before}")
+        self._say(
+            f"{len(chooser.cells)} kinds of races of {wanted.each:g} s, {len(chooser.explored)} scopes to explore, "
+            f"{len(chooser.canaries)} canaries; {'; '.join(dict.fromkeys(each.describe() for each in topologies))}"
+        )
+        for number in self.campaign.interrupted:
+            self._say(f"{number}: was cut off, and is kept as a row of its own (pirace soak show {number})")
+
+    def _tell_end(self, ending: Ending) -> int:
+        """Say what the campaign has come to; what it is worth comes first."""
+        status = Status.of(self.campaign)
+        if self.options.quiet:
+            self._say(status.assessment.headline)
+            for line in filter(None, map(remarkable, self.campaign.rows(as_expected=False))):
+                self._say(line)
+        else:
+            status.print_to(self.console)
+            self._say(f"{ENDINGS[ending]}; to go on: pirace soak --campaign {self.campaign.folder} --resume")
+        return EXIT_INTERRUPTED if ending == "interrupted" else status.assessment.exit_code
+
+    def _say(self, line: str) -> None:
+        self.console.print(Text(line), soft_wrap=True, highlight=False)
+
+
+@contextlib.contextmanager
+def stopped_by_signals(conductor: Conductor) -> Iterator[None]:
+    """Let Ctrl-C and its like end the soak in an orderly way; what is ignored (nohup) stays ignored."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        conductor.stop()
+
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,168 @@
+"""``pirace soak status`` and ``pirace soak show``: what a campaign has come to, and all about one of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from rich.text import Text
+
+from hosts.cli.errors import Failure
+from hosts.cli.stress import json_to, wide_console
+from hosts.report.verdict import EXIT_USAGE
+from hosts.soak.campaign import Campaign
+from hosts.soak.export import export_lines, run_record
+from hosts.soak.rings import NotReadable, Saved
+from hosts.soak.rows import Row
+from hosts.soak.status import Status
+from hosts.soak.task import Result
+
+MACHINE: Final = "machine"
+WITNESS: Final = "witness.json"
+TEXTS: Final = ("stacks.txt", "proc.txt")
+"""Kept files that are shown as they are."""
+VECTORS: Final = ("vector", "pir", "nv", "rvi")
+SHOWN_COUNTS: Final = ("rounds", "vm_entries", "deliveries", "ipis_sent", "ipis_elided", "snapshots")
+
+
+def status_command(folder: str, json_file: str | None) -> int:
+    """Say what a campaign has come to; give the exit status that its soak would end with."""
+    with Campaign.read(Path(folder)) as campaign:
+        status = Status.of(campaign)
+        with json_to(json_file) as write:
+            if write is not None:
+                for line in export_lines(campaign):
+                    write.write(line)
+        status.print_to(wide_console())
+        return status.assessment.exit_code
+
+
+def show_command(folder: str, number: int, json_file: str | None) -> int:
+    """Show one run whole."""
+    with Campaign.read(Path(folder)) as campaign:
+        row = campaign.row(number)
+        saved, why_not = saved_machine(row, campaign)
+        with json_to(json_file) as write:
+            if write is not None:
+                write.write({**run_record(row), MACHINE: saved.to_json() if saved is not None else None})
+        console = wide_console()
+        for line in lines_of(campaign, row):
+            console.print(Text(line), soft_wrap=True, highlight=False)
+        if saved is not None or why_not:
+            console.print(Text(saved.text() if saved is not None else why_not), soft_wrap=True, highlight=False)
+    return 0
+
+
+def saved_machine(row: Row, campaign: Campaign) -> tuple[Saved | None, str]:
+    """Give the machine as the run left it, of a run that was kept or is under way; or why there is none."""
+    folder = row.kept if row.kept is not None else campaign.live(row.id)
+    path = folder / MACHINE
+    if not path.exists():
+        return None, ""
+    try:
+        return Saved.open(path), ""
+    except NotReadable as error:
+        return None, str(error)
+
+
+def lines_of(campaign: Campaign, row: Row) -> Iterator[str]:
+    """Tell a row: what it is worth, what was asked for, where it ran, what came of it, what was kept."""
+    yield f"{row.id}: {row.task}: {worth(row)}"
+    yield from (f"    {line}" for line in _facts(row))
+    yield from (f"    {line}" for line in _environment(campaign, row))
+    if row.result is not None:
+        yield from (f"    {line}" for line in _outcome(row.result))
+    yield from (f"    {line}" for line in _kept(campaign, row))
+
+
+def worth(row: Row) -> str:
+    """Say in a few words what came of a row."""
+    result = row.result
+    if result is None:
+        return f"{row.state}{f': {row.why}' if row.why else ''}"
+    said = {True: "as expected", False: "not as expected", None: ""}[result.as_expected]
+    canary = "a canary" if row.task.canary else ""
+    return ", ".join(filter(None, [f"{result.verdict}{f' ({result.reason})' if result.reason else ''}", said, canary]))
+
+
+def _facts(row: Row) -> Iterator[str]:
+    task, result = row.task, row.result
+    processors = (result.processors if result is not None else ()) or task.processors
+    place = f"{task.place} ({', '.join(map(str, processors))})" if processors else task.place
+    if task.kind == "race":
+        pcpus = f"{task.pcpus} pCPU{'s' * (task.pcpus > 1)}"
+        yield f"{pcpus}, {place}; disturbance {task.regime}; {task.seconds:g} s; seed {task.seed}"
+    else:
+        yield f"explored, scope {task.scope or 'of the scenario'}, up to {task.seconds:g} s"
+    yield f"began {row.began}, ended {row.ended or '-'}, {row.elapsed:.1f} s"
+    if row.clock:
+        yield f"meanwhile the clock on the wall was moved by {row.clock:+.1f} s"
+    if row.attempts > 1:
+        yield f"attempt {row.attempts}: {'; '.join(row.died)}"
+
+
+def _environment(campaign: Campaign, row: Row) -> Iterator[str]:
+    session = next((each for each in campaign.sessions() if each.id == row.session), None)
+    facts = session.environment if session is not None else {}
+    versions = facts.get("versions", {})
+    told = [facts.get("cpu_model"), *facts.get("topologies", [])]
+    told += [f"{name} {versions[name]}" for name in ("kernel", "python", "pirace") if versions.get(name)]
+    told += [f"commit {facts['commit']}"] if facts.get("commit") else []
+    if row.result is not None and row.result.where:
+        yield f"on {row.result.where}"
+    if any(told):
+        yield ", ".join(filter(None, told))
+
+
+def _outcome(result: Result) -> Iterator[str]:
+    record = result.record
+    counts, windows = record.get("counts", {}), record.get("windows", {})
+    told = [f"{name.replace('_', ' ')} {counts[name]:,}" for name in SHOWN_COUNTS if counts.get(name)]
+    if told:
+        yield ", ".join(told)
+    entered = [f"{name} {count:,}" for name, count in windows.items() if count]
+    if windows:
+        yield f"race windows: {', '.join(entered) or 'none was entered'}"
+    for violation in record.get("violations", []):
+        first = " ".join(
+            f"{name}={_spelt(name, value)}" for name, value in violation["first"].items() if name != "story"
+        )
+        yield f"{violation['check']} x {violation['count']}, the first: {first}"
+        if story := violation["first"].get("story"):
+            yield str(story)
+    yield from (f"two accountings differ: {line}" for line in result.disagreements)
+    yield from (f"note: {note}" for note in result.notes)
+
+
+def _spelt(name: str, value: object) -> str:
+    """Write a vector as the kernel's sources do."""
+    return f"{value:02x}" if name in VECTORS and isinstance(value, int) and value >= 0 else str(value)
+
+
+def _kept(campaign: Campaign, row: Row) -> Iterator[str]:
+    if row.kept is not None:
+        files = sorted(str(path.relative_to(row.kept)) for path in row.kept.rglob("*") if path.is_file())
+        yield f"kept in {row.kept}: {', '.join(files) or 'nothing'}"
+        for name in TEXTS:
+            path = row.kept / name
+            if path.exists():
+                yield f"{name}:"
+                yield from path.read_text(encoding="utf-8", errors="replace").splitlines()
+    if row.state != "running":
+        yield f"again: pirace repro {row.id} --campaign {campaign.folder}"
+
+
+def witness_of(row: Row) -> Path | None:
+    """Give the way that an exploration found, if it was kept."""
+    path = row.kept / WITNESS if row.kept is not None else None
+    return path if path is not None and path.exists() else None
+
+
+def read_row(folder: str, number: int) -> Row:
+    """Give a row that has come to an end; Failure."""
+    with Campaign.read(Path(folder)) as campaign:
+        row = campaign.row(number)
+        if row.state == "running":
+            raise Failure(f"{number}: {row.task}: is under way", EXIT_USAGE)
+        return row

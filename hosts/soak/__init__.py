@@ -1,0 +1,1 @@
+"""Soak: campaigns that run for days, lose nothing, and can be believed."""

@@ -1,0 +1,161 @@
+"""The first line of whatever is shown of a campaign: what its results are worth, the worst said first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+from emu.mutations import MUTATIONS
+from emu.scenarios import SCENARIOS
+from hosts.report.verdict import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN, Verdict
+from hosts.soak.archive import Archive
+from hosts.soak.company import races_apart
+from hosts.soak.tallies import CanaryTally, Cell, Spot, Tallies, Tally
+
+WINDOWS: Final = {scenario.name: scenario.windows for scenario in SCENARIOS}
+CAN_HAVE_CANARY: Final = {row.scenario for mutation in MUTATIONS for row in mutation.rows if row.outcome == "VIOLATION"}
+_NAMED: Final = 3
+"""How many of a kind the first line names."""
+
+_MINUTE: Final = 60
+_OPENING: Final = {EXIT_UNEXPECTED: "NOT AS EXPECTED", EXIT_UNPROVEN: "NOT PROVEN", EXIT_EXPECTED: "as expected"}
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What a campaign is worth."""
+
+    headline: str
+    alarms: tuple[str, ...]
+    """Why it is not as expected or proves less than it seems to; none: all is well."""
+    exit_code: int
+
+    @classmethod
+    def of(cls, campaign: Archive, tallies: Tallies | None = None) -> Self:
+        """Judge a campaign; whoever has its tallies already need not have them read again."""
+        tallies = tallies if tallies is not None else campaign.tallied()
+        against = list(_against(campaign, tallies.cells))
+        doubts = list(_doubts(tallies))
+        code = EXIT_UNEXPECTED if against else EXIT_UNPROVEN if doubts else EXIT_EXPECTED
+        alarms = (*against, *doubts)
+        opening = f"{_OPENING[code]}: {'; '.join(alarms)}" if alarms else _OPENING[code]
+        return cls(f"{opening}; {facts(tallies)}", alarms, code)
+
+
+# --- against the table -------------------------------------------------------------------------------------------
+
+
+def _against(campaign: Archive, cells: Mapping[Cell, Tally]) -> Iterator[str]:
+    runs = sum(tally.runs for tally in cells.values())
+    unexpected = sum(tally.unexpected for tally in cells.values())
+    if unexpected:
+        first = min(tally.first_unexpected for tally in cells.values() if tally.unexpected)
+        yield f"{unexpected:,} of {counted(runs, 'run')}, the first {_named_run(campaign, first)}"
+    disagreeing = sum(tally.disagreeing for tally in cells.values())
+    if disagreeing:
+        first = min(tally.first_disagreeing for tally in cells.values() if tally.disagreeing)
+        yield f"the accounts of {counted(disagreeing, 'run')} disagree, the first {_named_run(campaign, first)}"
+
+
+def _named_run(campaign: Archive, number: int) -> str:
+    row = campaign.row(number)
+    verdict = row.result.verdict if row.result is not None else row.state
+    reason = (row.result.reason or "; ".join(row.result.disagreements)) if row.result is not None else row.why
+    last = reason.strip().splitlines()[-1] if reason.strip() else ""
+    return f"{number} ({row.task}: {verdict}{f': {last}' if last else ''})"
+
+
+# --- what it proves ----------------------------------------------------------------------------------------------
+
+
+def _doubts(tallies: Tallies) -> Iterator[str]:
+    raced = {cell: tally for cell, tally in tallies.cells.items() if cell.kind == "race" and tally.runs}
+    if not any(tally.runs for tally in tallies.cells.values()):
+        yield "nothing has been run to its end yet"
+        return
+    yield from _canaries(raced, tallies.canaries)
+    yield from _windows(raced)
+    verdicts = sum((tally.verdicts for tally in tallies.cells.values()), Counter())
+    if not verdicts[Verdict.PASS] and not verdicts[Verdict.VIOLATION]:
+        yield "no run was a PASS or a VIOLATION"
+
+
+def _canaries(raced: Mapping[Cell, Tally], canaries: Mapping[Spot, CanaryTally]) -> Iterator[str]:
+    missed = [
+        f"{spot.scenario} {spot.place} ({tally.caught} of {tally.runs}, the last missed)"
+        for spot, tally in sorted(canaries.items())
+        if tally.runs and not tally.last_caught
+    ]
+    if missed:
+        yield f"the canary was not caught in {listed(missed)}"
+    without = dict.fromkeys(
+        f"{cell.scenario} {cell.place}"
+        for cell in raced
+        if cell.mutation is None and may_have_canary(cell) and not canaries.get(Spot.of(cell), CanaryTally()).runs
+    )
+    if without:
+        yield f"no canary has run in {listed(list(without))}"
+
+
+def may_have_canary(cell: Cell) -> bool:
+    """Tell whether a seeded bug must be seen there: not where pCPUs share a processor, and store buffers a core."""
+    return cell.scenario in CAN_HAVE_CANARY and races_apart(cell.place, cell.pcpus)
+
+
+def _windows(raced: Mapping[Cell, Tally]) -> Iterator[str]:
+    entered: dict[str, Counter[str]] = {}
+    for cell, tally in raced.items():
+        if cell.mutation is None:
+            entered.setdefault(cell.scenario, Counter()).update(tally.windows)
+    wanted = [scenario for scenario in entered if WINDOWS.get(scenario)]
+    none = [scenario for scenario in wanted if not any(entered[scenario][window] for window in WINDOWS[scenario])]
+    if none:
+        yield f"no race window was entered in {listed(none)}"
+    some = {
+        scenario: [window for window in WINDOWS[scenario] if not entered[scenario][window]]
+        for scenario in wanted
+        if scenario not in none
+    }
+    never = [f"{scenario} {', '.join(windows)}" for scenario, windows in some.items() if windows]
+    if never:
+        yield f"never entered: {listed(never, '; ')}"
+
+
+# --- in numbers --------------------------------------------------------------------------------------------------
+
+
+def facts(tallies: Tallies) -> str:
+    """Say how much was done."""
+    cells = tallies.cells
+    runs = sum(tally.runs for tally in cells.values())
+    raced = sum(tally.seconds for cell, tally in cells.items() if cell.kind == "race")
+    parts = [counted(runs, "run"), f"{spent(raced)} raced"]
+    canaries = sum(tally.runs for tally in tallies.canaries.values())
+    if canaries:
+        parts.append(f"{sum(tally.caught for tally in tallies.canaries.values()):,} of {canaries:,} canaries caught")
+    interrupted = sum(tally.interrupted for tally in cells.values())
+    if interrupted:
+        parts.append(f"{interrupted:,} interrupted")
+    return ", ".join(parts)
+
+
+def counted(number: int, noun: str) -> str:
+    """Give a number of things."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def spent(seconds: float) -> str:
+    """Give a time as one says it."""
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    hours, minutes = divmod(int(seconds // _MINUTE), 60)
+    return f"{hours:,} h {minutes:02} min" if hours else f"{minutes} min"
+
+
+def listed(names: Sequence[str] | Iterable[str], separator: str = ", ") -> str:
+    """Name the first few."""
+    names = list(names)
+    rest = len(names) - _NAMED
+    return separator.join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,241 @@
+"""Two accountings of everything that is counted twice, compared at the end of a clean run.
+
+The machine (``emu/``) counts what it sends, posts and takes; the fabric counts frames, on both ends; mailboxes are
+numbered by their senders and read by their receivers; and the processor and the kernel keep pairs of their own (entries
+and exits, what was accepted and what became of it). Whoever counts wrong is found by the other: such a run is not to be
+believed, whatever its checks have said.
+
+Frames that a pCPU sends after its last word are in no book of the fabric's but a sum, and what comes of them is open:
+where there are some, quantities that they are part of are held to bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from emu.accounting import C5, C10, COUNTERS, RECORD_WORDS, WINDOWS
+from emu.machine import MAX_PCPUS
+from emu.memory import Words
+from emu.policies import ORIG_2013
+from emu.vectors import SLOT_SELF_IPI, SLOTS, vector_of
+from hosts.native.layout import FAULT_BEFORE_COUNT, KIND_SILENT, KINDS, VECTOR_OF_KIND
+from hosts.native.region import SharedMemory
+
+Numbers = npt.NDArray[np.int64]
+
+NOTIFICATION: Final = 0
+RESCHEDULE: Final = 3
+DEVICE: Final = 4
+"""Kinds of IPIs that the machine counts by themselves (see VECTOR_OF_KIND)."""
+
+_TRIGGERS: Final = ("post-sees-in-guest", "post-sees-outside", "post-sees-exiting")
+_SELF_POSTS: Final = ("self-post-sees-in-guest", "self-post-sees-outside", "self-post-sees-exiting")
+
+
+def compare(memory: SharedMemory, pcpus: int) -> tuple[str, ...]:
+    """Give a line for each quantity whose two accountings differ; none: they agree.
+
+    Of a run that came to its end only: one that was cancelled or has crashed stops in the middle of things.
+    """
+    books = _Books(memory, pcpus)
+    return tuple(
+        line for part in (_frames, _interrupts, _posts, _mail, _deliveries, _processors, _turns) for line in part(books)
+    )
+
+
+class _Books:
+    """All that is counted, read once: a row for each pCPU."""
+
+    def __init__(self, memory: SharedMemory, pcpus: int) -> None:
+        self.memory, self.pcpus = memory, pcpus
+        machine, host = memory.machine, memory.host
+        self.vcpus = memory.read(machine.config.vcpus)
+        self.cpus = [host.cpus[cpu] for cpu in range(pcpus)]
+        own = [machine.pcpus[cpu] for cpu in range(pcpus)]
+        self.own = own
+        self.counters = dict(zip(COUNTERS, self._table([each.counters for each in own], len(COUNTERS)).T, strict=True))
+        self.windows = dict(zip(WINDOWS, self._table([each.windows for each in own], len(WINDOWS)).T, strict=True))
+        shape = (pcpus, KINDS, MAX_PCPUS)
+        many = KINDS * MAX_PCPUS
+        self.sent = self._table([cpu.sent for cpu in self.cpus], many).reshape(shape)[:, :, :pcpus]
+        """By sender, kind, target."""
+        self.taken = self._table([cpu.taken for cpu in self.cpus], many).reshape(shape)[:, :, :pcpus]
+        """By target, kind, sender."""
+        self.arrived = self._table([cpu.arrived for cpu in self.cpus], MAX_PCPUS)[:, :pcpus] - 1  # 0 was the hello
+        """By target, sender."""
+        self.pending = self._table([cpu.pending for cpu in self.cpus], 4)
+        self.late = np.array([memory.read(cpu.sent_late) for cpu in self.cpus])
+        self.faulted = np.array([memory.read(cpu.faulted) for cpu in self.cpus])
+        self.uncounted = self.faulted * (memory.read(host.run.fabric_fault) == FAULT_BEFORE_COUNT)
+        """Notifications that the fabric's first fault swallowed: the machine's book has them, the fabric's has not."""
+        slots = [machine.vcpus[vcpu] for vcpu in range(self.vcpus)]
+        self.accepted = self._table([each.accepted for each in own], MAX_PCPUS * SLOTS).reshape(pcpus, MAX_PCPUS, SLOTS)
+        """By sender, vCPU, slot."""
+        boxes = (self.vcpus, SLOTS, MAX_PCPUS)
+        self.mail = self._table([vcpu.mail for vcpu in slots], SLOTS * MAX_PCPUS).reshape(boxes)[:, :, :pcpus]
+        """By vCPU, slot, sender."""
+        self.read_mail = self._table([vcpu.acknowledged for vcpu in slots], SLOTS * MAX_PCPUS).reshape(boxes)
+        self.delivered = self._table([vcpu.delivered for vcpu in slots], SLOTS)
+        self.merged = self._table([vcpu.merged for vcpu in slots], SLOTS)
+        self.self_ipis = self._table([vcpu.self_ipis for vcpu in slots], SLOTS)
+        self.waiting = self._bits([vcpu.pi_desc.pir for vcpu in slots]) + self._bits([vcpu.apic.virr for vcpu in slots])
+        """By vCPU, slot: where a vector waits to be delivered; the last notification may be pending at the end."""
+
+    def _table(self, rows: list[Words], columns: int) -> Numbers:
+        if not rows:
+            return np.zeros((0, columns), np.int64)
+        return np.stack([self.memory.slice(row.at, columns) for row in rows])
+
+    def _bits(self, sets: list[Words]) -> Numbers:
+        """Look the guest's vectors up in sets of 256 bits."""
+        words = self._table(sets, 4)
+        vectors = [vector_of(slot) for slot in range(SLOTS)]
+        columns = [words[:, vector >> 6] >> (vector & 63) & 1 for vector in vectors]
+        return np.stack(columns, axis=1)
+
+    def fired(self, check: int) -> bool:
+        """Tell whether a check has fired anywhere."""
+        return any(self.memory.read(own.records[check * RECORD_WORDS]) for own in self.own)
+
+
+def _equal(what: str, one: str, ones: Numbers, other: str, others: Numbers, who: str = "pCPU") -> Iterator[str]:
+    """Compare number by number; ``one`` and ``other`` name the two books."""
+    return _within(what, one, ones, other, others, others, who)
+
+
+def _within(what: str, one: str, ones: Numbers, other: str, least: Numbers, most: Numbers, who: str) -> Iterator[str]:
+    for place in map(tuple, np.argwhere((ones < least) | (ones > most))):
+        at = ", ".join(map(str, place))
+        low, high = int(least[place]), int(most[place])
+        said = str(low) if low == high else f"{low} to {high}"
+        yield f"{what}, {who} {at}: {one} {int(ones[place])}, {other} {said}"
+
+
+# --- frames ------------------------------------------------------------------------------------------------------
+
+
+def _frames(books: _Books) -> Iterator[str]:
+    """Sender against receiver, and the machine against the fabric."""
+    ipis = books.sent.sum(axis=(1, 2)) - books.sent[:, KIND_SILENT].sum(axis=1)
+    fabric = ipis + books.late + books.uncounted
+    yield from _equal("IPIs sent", "the machine counts", books.counters["ipis_sent"], "the fabric", fabric)
+    to_self = books.sent[:, NOTIFICATION].diagonal()
+    most = to_self + books.late + books.uncounted
+    sent = books.counters["self_ipis_sent"]
+    yield from _within("notifications to self", "the machine counts", sent, "the fabric", to_self, most, "pCPU")
+    for kind in range(KINDS):
+        name = f"frames of vector {VECTOR_OF_KIND[kind]:#x}" if kind < len(VECTOR_OF_KIND) else "frames of other kinds"
+        taken = books.taken[:, kind].T
+        yield from _equal(name, "sent", books.sent[:, kind], "taken", taken, "pCPU from, to")
+    booked = books.taken.sum(axis=1)
+    late = np.broadcast_to(books.late, booked.shape)
+    yield from _within("frames in sequence", "numbered", books.arrived, "taken", booked, booked + late, "pCPU to, from")
+    total = np.array([books.memory.read(cpu.taken_total) for cpu in books.cpus])
+    yield from _equal("frames taken", "in all", total, "by sender", books.arrived.sum(axis=1))
+    markers = np.array([books.memory.read(cpu.markers) for cpu in books.cpus])
+    yield from _equal("last words", "taken", markers, "pCPUs", np.full(books.pcpus, books.pcpus))
+    doorbells = np.array([books.memory.read(cpu.doorbell) for cpu in books.cpus])
+    rung = books.sent.sum(axis=(0, 1))
+    yield from _within("doorbells", "rung", doorbells, "frames sent", rung, rung + books.late.sum(), "pCPU")
+
+
+def _interrupts(books: _Books) -> Iterator[str]:
+    """What the fabric put into the pending set against what the machine took out of it."""
+    counters, windows, memory = books.counters, books.windows, books.memory
+    frames = books.arrived.sum(axis=1) - np.array([memory.read(cpu.markers) for cpu in books.cpus])
+    coalesced = np.array([memory.read(cpu.coalesced) for cpu in books.cpus])
+    waiting = np.array([sum(int(word).bit_count() for word in row.view(np.uint64)) for row in books.pending])
+    due = frames - coalesced - waiting
+    yield from _equal("interrupts taken", "the machine counts", counters["ipis_taken"], "the fabric", due)
+    in_guest = counters["notifications_in_guest"]
+    yield from _equal("notifications in the guest", "counted", in_guest, "seen", windows["notified-in-guest"])
+    least = windows["notified-in-root"]
+    most = least + in_guest
+    spurious = counters["notifications_spurious"]
+    yield from _within("spurious notifications", "counted", spurious, "seen", least, most, "pCPU")
+    device = counters["device_irqs"]
+    arrived = books.taken[:, DEVICE].sum(axis=1) + books.late.sum()
+    yield from _within("device interrupts", "handled", device, "arrived", np.zeros_like(device), arrived, "pCPU")
+    kicked = books.sent[:, RESCHEDULE].sum(axis=1)
+    reasons = counters["kicks"] + counters["wakes"]
+    yield from _within("reschedule IPIs", "sent", kicked, "kicks and wakes", np.zeros_like(kicked), reasons, "pCPU")
+
+
+# --- posts -------------------------------------------------------------------------------------------------------
+
+
+def _posts(books: _Books) -> Iterator[str]:
+    """What became of each post: accepted or merged into a PIR bit, and then triggered or left to the one before."""
+    counters, windows = books.counters, books.windows
+    accepted = counters["accepted"]
+    yield from _equal("posts accepted", "in all", accepted, "by vector", books.accepted.sum(axis=(1, 2)))
+    became = accepted + windows["pir-already-set"]
+    yield from _equal("posts", "counted", counters["posts"], "accepted or merged in the PIR", became)
+    self_posts = np.sum([windows[name] for name in _SELF_POSTS], axis=0)
+    yield from _equal("posts to self", "counted", counters["self_posts"], "by mode", self_posts)
+    if books.memory.read(books.memory.machine.config.policy) != ORIG_2013:
+        triggered = self_posts + np.sum([windows[name] for name in _TRIGGERS], axis=0) + windows["on-already-set"]
+        yield from _equal("posts accepted", "counted", accepted, "triggered, or ON was set", triggered)
+    told = counters["self_ipis_sent"] + counters["ipis_elided"]
+    vcpus = slice(books.vcpus)
+    saw = counters["self_posts_on_in_guest"][vcpus]
+    yield from _equal("posts to self in guest mode", "counted", saw, "sent and elided", told[vcpus])
+
+
+def _mail(books: _Books) -> Iterator[str]:
+    """Mailboxes: what each sender wrote against what it posted, and against what the guest has read."""
+    written = np.delete(books.mail, SLOT_SELF_IPI, axis=1).sum(axis=(0, 1))
+    yield from _equal("mail", "written", written, "posts", books.counters["posts"])
+    own = np.array([books.mail[vcpu, SLOT_SELF_IPI, vcpu] for vcpu in range(books.vcpus)], np.int64)
+    sent = books.self_ipis[:, SLOT_SELF_IPI]
+    yield from _equal("mail to self", "written", own, "IPIs to self", sent, "vCPU")
+    acknowledged = books.read_mail[:, :, : books.pcpus]
+    read = np.where(books.waiting[:, :, np.newaxis] == 0, acknowledged, books.mail)
+    yield from _equal("mail", "written", books.mail, "read or about to be", read, "vCPU, slot, pCPU")
+
+
+def _deliveries(books: _Books) -> Iterator[str]:
+    """What each vector's books say against the pCPU's sums, and what came in against what went out."""
+    vcpus = slice(books.vcpus)
+    delivered = books.counters["deliveries"][vcpus]
+    yield from _equal("deliveries", "in all", delivered, "by vector", books.delivered.sum(axis=1), "vCPU")
+    if books.fired(C5) or books.fired(C10):
+        return  # the checks have closed the books by force, so that one loss is one sighting
+    merged = np.delete(books.merged, SLOT_SELF_IPI, axis=1).sum(axis=1)
+    yield from _equal("merged", "in all", books.counters["merged"][vcpus], "by vector", merged, "vCPU")
+    came = books.accepted.sum(axis=0)[vcpus] + books.self_ipis
+    went = books.delivered + books.merged + books.waiting
+    yield from _equal("interrupts of a vector", "came", came, "delivered, merged, waiting", went, "vCPU, slot")
+
+
+# --- the rest ----------------------------------------------------------------------------------------------------
+
+
+def _processors(books: _Books) -> Iterator[str]:
+    """Whatever is begun is ended: stays, marks, sections with preemption off."""
+    entries, exits = books.counters["vm_entries"], books.counters["vm_exits"]
+    yield from _equal("stays in the guest", "entered", entries, "left", exits)
+    zeros = np.zeros(books.pcpus, np.int64)
+    for what, words in (
+        ("inside a delivery", [own.marks.inside for own in books.own]),
+        ("inside posted-interrupt processing", [own.irq.processing for own in books.own]),
+    ):
+        odd = np.array([books.memory.read(word) & 1 for word in words])
+        yield from _equal(what, "begun", odd, "and not ended", zeros)
+    disabled = np.array([books.memory.read(own.irq.preempt_count) for own in books.own])
+    yield from _equal("preemption", "disabled", disabled, "and not enabled", zeros)
+
+
+def _turns(books: _Books) -> Iterator[str]:
+    """Every turn that was opened was taken by every actor."""
+    memory, machine = books.memory, books.memory.machine
+    if memory.read(machine.config.in_turns) == 0 or books.pcpus == books.vcpus:
+        return
+    actors = range(books.vcpus, books.pcpus)
+    done = np.array([memory.read(machine.pcpus[cpu].marks.turn_done) for cpu in actors])
+    opened = np.full(len(done), memory.read(memory.host.run.turn.number))
+    yield from _equal("turns", "taken", done, "opened", opened, "actor")

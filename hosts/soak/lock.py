@@ -1,0 +1,81 @@
+"""One soak a folder: a lock that goes with its process, however that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+from hosts.soak.errors import Busy, Unwritable
+
+LOCK: Final = "lock"
+_TRIES: Final = 10
+_PAUSE: Final = 0.02
+"""Whoever only asks whether the folder is in use holds the lock for an instant: that is waited for."""
+
+
+class FolderLock:
+    """The right to write into a campaign's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take it; Busy if another process has it."""
+        try:
+            self._fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise Unwritable(f"{folder}: cannot be written to: {error.strerror}") from None
+        try:
+            self._take(folder)
+        except BaseException:
+            self.release()
+            raise
+
+    def _take(self, folder: Path) -> None:
+        for _ in range(_TRIES):
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_PAUSE)
+            except OSError as error:
+                raise Unwritable(f"{folder / LOCK}: cannot be locked: {error.strerror}") from None
+            else:
+                self._sign()
+                return
+        raise Busy(f"{folder}: another soak is running there ({_holder(self._fd)}); choose another folder, or end it")
+
+    def _sign(self) -> None:
+        """Say who has it: for a person, so that a full disk does not matter."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let go."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _holder(fd: int) -> str:
+    with contextlib.suppress(OSError, ValueError):
+        return f"process {int(os.pread(fd, 32, 0))}"
+    return "its process is not known"
+
+
+def is_locked(folder: Path) -> bool:
+    """Tell whether some process soaks in a folder."""
+    try:
+        fd = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return False

@@ -1,0 +1,90 @@
+"""What a campaign is about, as its file keeps it: everything that ``--resume`` does not ask for again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from hosts.cli.errors import Failure
+from hosts.loader import PolicyError, load_program
+from hosts.report.plan import PlanError, is_user_policy
+from hosts.report.verdict import EXIT_USAGE
+from hosts.soak.choose import Chooser, Places, Wanted
+from hosts.soak.placement import Place, placements
+from hosts.soak.topology import Topology
+
+_RULE: Final = "policy_sha256"
+
+
+def absolute(policies: Sequence[str]) -> tuple[str, ...]:
+    """Name a rule of the user's by the whole path, so that it is found from wherever the campaign is resumed."""
+    return tuple(_absolute(name) if is_user_policy(name) else name for name in policies)
+
+
+def _absolute(name: str) -> str:
+    path, _, function = name.rpartition(":")
+    return f"{Path(path).absolute()}:{function}"
+
+
+def checked(wanted: Wanted) -> Wanted:
+    """Refuse what cannot be soaked, a rule that is not understood included; Failure."""
+    try:
+        if wanted.user_policy is not None:
+            load_program(wanted.user_policy)
+    except (PlanError, PolicyError) as error:
+        raise Failure(str(error), EXIT_USAGE) from None
+    return wanted
+
+
+def to_settings(wanted: Wanted) -> dict[str, Any]:
+    """Give what the file keeps."""
+    return {**asdict(wanted), _RULE: _hash_of_rule(wanted)}
+
+
+def from_settings(settings: dict[str, Any]) -> Wanted:
+    """Read it back; Failure if the user's rule is another by now."""
+    known: dict[str, Any] = {name: settings[name] for name in Wanted.__dataclass_fields__ if name in settings}
+    known |= {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+    wanted = Wanted(**known)
+    if _hash_of_rule(wanted) != settings.get(_RULE):
+        said = f"{wanted.user_policy} has changed since this campaign began: begin another one with it (--campaign)"
+        raise Failure(said, EXIT_USAGE)
+    return wanted
+
+
+def _hash_of_rule(wanted: Wanted) -> str | None:
+    if wanted.user_policy is None:
+        return None
+    path = Path(wanted.user_policy.rpartition(":")[0])
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror or error}", EXIT_USAGE) from None
+
+
+def chooser_of(wanted: Wanted, topologies: Sequence[Topology], *, here: bool = True) -> Chooser:
+    """Give what chooses the tasks, for the machine here or for those of a cluster; Failure."""
+    processors = max(len(topology.numbers) for topology in topologies)
+    places = places_here(topologies[0], wanted.seed) if here else places_there(topologies)
+    try:
+        return Chooser(wanted, places, processors)
+    except PlanError as error:
+        raise Failure(str(error), EXIT_USAGE) from None
+
+
+def places_here(topology: Topology, seed: int) -> Places:
+    """Give the placements of this machine."""
+    return lambda pcpus: placements(topology, pcpus, seed=seed)
+
+
+def places_there(topologies: Sequence[Topology]) -> Places:
+    """Give the classes that some machine of a cluster has; which processors is for that machine to say."""
+
+    def places(pcpus: int) -> list[Place]:
+        found = [place.name for topology in topologies for place in placements(topology, pcpus)]
+        return [Place(name, ()) for name in dict.fromkeys(found)]
+
+    return places

@@ -1,0 +1,231 @@
+"""``pirace soak status``: what a campaign is worth, its rates by placement, what one has to look into."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Self
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from hosts.report.verdict import EXIT_EXPECTED
+from hosts.soak.archive import Archive
+from hosts.soak.assessment import Assessment, counted, spent
+from hosts.soak.company import TITLES
+from hosts.soak.export import SOAK_SCHEMA, run_record
+from hosts.soak.rates import Rate, Spread, rates
+from hosts.soak.rows import Row, Session
+from hosts.soak.tallies import Cell, Tallies, Tally
+
+_ROWS_NAMED: Final = 10
+_CAPTION: Final = "of the runs of a line: least, median and most; s: seconds of them all; seen: checks that fired"
+_SMALL: Final = 10
+_LARGE: Final = 9_999.5
+"""Below the one a figure is worth digits behind the point, above the other it is given in thousands."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """A campaign as of one moment."""
+
+    assessment: Assessment
+    tallies: Tallies
+    rates: Sequence[Rate]
+    sessions: Sequence[Session]
+    alarming: Sequence[Row]
+    """The latest runs that are not as expected or whose accounts disagree."""
+    interrupted: Sequence[Row]
+    """The latest."""
+    running: Sequence[Row]
+    in_use: bool
+
+    @classmethod
+    def of(cls, campaign: Archive) -> Self:
+        """Look at a campaign."""
+        with campaign.snapshot():
+            disagreeing = [number for (number,) in campaign.select(_DISAGREEING, [_ROWS_NAMED])]
+            rows = [
+                *campaign.rows(as_expected=False, newest=True, limit=_ROWS_NAMED),
+                *campaign.rows(ids=disagreeing),
+            ]
+            tallies = campaign.tallied()
+            return cls(
+                Assessment.of(campaign, tallies),
+                tallies,
+                rates(campaign),
+                campaign.sessions(),
+                sorted({row.id: row for row in rows}.values(), key=lambda row: row.id),
+                list(campaign.rows(state="interrupted", newest=True, limit=_ROWS_NAMED)),
+                list(campaign.rows(state="running")),
+                campaign.in_use(),
+            )
+
+    # --- for a person
+
+    def print_to(self, console: Console) -> None:
+        """Show it; the first line says what it is worth, and is one line however long."""
+        style = "bold" if self.assessment.exit_code == EXIT_EXPECTED else "bold red"
+        console.print(Text(self.assessment.headline, style=style), soft_wrap=True, highlight=False)
+        console.print(self.report(), highlight=False)
+
+    def report(self) -> Group:
+        """Give what is shown below the first line."""
+        parts: list[RenderableType] = [Text(self._history())]
+        parts += [Text(line) for line in self._remarks()]
+        for title, lines in _by_company(rate for rate in self.rates if rate.key.mutation is None):
+            parts += ["", rate_table(title, lines)]
+        seeded = [rate for rate in self.rates if rate.key.mutation is not None]
+        if seeded:
+            parts += ["", rate_table("seeded bugs; a canary ends once it is caught", seeded)]
+        explored = [(cell, tally) for cell, tally in self.tallies.cells.items() if cell.kind == "explore"]
+        if explored:
+            parts += ["", explored_table(explored)]
+        return Group(*parts)
+
+    def _history(self) -> str:
+        sessions = self.sessions
+        verdicts = ", ".join(f"{count:,} {verdict}" for verdict, count in self._verdicts().most_common())
+        now = "running now" if self.in_use else "not running"
+        line = f"{counted(len(sessions), 'session')}, {spent(sum(each.elapsed for each in sessions))} in all, {now}"
+        return f"{line}; {verdicts}" if verdicts else line
+
+    def _verdicts(self) -> Counter[str]:
+        return sum((tally.verdicts for tally in self.tallies.cells.values()), Counter())
+
+    def _remarks(self) -> Iterator[str]:
+        """Name the runs that one has to look into, and those that came to nothing."""
+        for row in self.alarming:
+            yield f"  {remark(row)}"
+        for row in self.running:
+            yield f"  {row.id} {row.task}: {f'under way since {row.began}' if self.in_use else 'cut off'}"
+        for row in self.interrupted[:3]:
+            yield f"  {row.id} {row.task}: interrupted: {row.why}"
+
+    # --- for a program
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all of it as one record."""
+        return {
+            "record": "status",
+            "schema": SOAK_SCHEMA,
+            "headline": self.assessment.headline,
+            "alarms": list(self.assessment.alarms),
+            "in_use": self.in_use,
+            "sessions": [asdict(session) for session in self.sessions],
+            "verdicts": dict(self._verdicts()),
+            "canaries": [
+                {**spot._asdict(), "runs": each.runs, "caught": each.caught, "last": each.last, "since": each.since}
+                for spot, each in sorted(self.tallies.canaries.items())
+            ],
+            "cells": [_cell_record(cell, tally) for cell, tally in self.tallies.cells.items()],
+            "rates": [_rate_record(rate) for rate in self.rates],
+            "alarming": [run_record(row) for row in self.alarming],
+            "interrupted": [run_record(row) for row in self.interrupted],
+            "running": [run_record(row) for row in self.running],
+        }
+
+
+_DISAGREEING: Final = "SELECT id FROM run WHERE disagreements > 0 ORDER BY id DESC LIMIT ?"
+
+
+def remark(row: Row) -> str:
+    """Say in one line what came of a finished run, and how to see more of it."""
+    result = row.result
+    if result is None:
+        return f"{row.id} {row.task}: {row.state}"
+    said = [*result.reason.strip().splitlines()[-1:], *result.disagreements]
+    more = f"; pirace soak show {row.id}" if row.kept is not None else ""
+    return f"{row.id} {row.task}: {result.verdict}{''.join(f': {each}' for each in said)}{more}"
+
+
+def _by_company(found: Iterable[Rate]) -> Iterator[tuple[str, list[Rate]]]:
+    found = list(found)
+    for company, title in TITLES.items():
+        lines = [rate for rate in found if rate.key.company == company]
+        if lines:
+            yield title, lines
+
+
+# --- tables ------------------------------------------------------------------------------------------------------
+
+
+def rate_table(title: str, lines: Sequence[Rate]) -> Table:
+    """Show rates: least, median and most of the runs of a line."""
+    hosts = len({rate.key.host for rate in lines}) > 1
+    table = Table(title=title, caption=_CAPTION, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD)
+    table.pad_edge = False
+    for header in ("scenario", "policy", "place"):
+        table.add_column(header, overflow="fold")
+    table.add_column("processors", overflow="fold")
+    for header in ("runs", "s", "seen", "seen/s", "posts/s", "ns/self-post"):
+        table.add_column(header, justify="right", overflow="fold")
+    before = ""
+    for rate in lines:
+        key = rate.key
+        policy = f"{key.policy}{f' + {key.mutation}' if key.mutation is not None else ''}{' (canary)' * key.canary}"
+        place = f"{key.pcpus} {key.place}{f' on {key.host}' if hosts else ''}"
+        table.add_row(
+            key.scenario if key.scenario != before else "",
+            *(policy, place, rate.processors_named),
+            *(f"{rate.runs:,}", f"{rate.seconds:,.0f}", f"{rate.sightings:,}"),
+            *(_shown(rate.sightings_per_second), _shown(rate.posts_per_second), _shown(rate.round_trip_ns)),
+        )
+        before = key.scenario
+    return table
+
+
+def _shown(spread: Spread | None) -> str:
+    """Give least, median, most; one figure where they are the same."""
+    if spread is None:
+        return ""
+    if spread.least == spread.most:
+        return _figure(spread.median)
+    return " ".join(map(_figure, (spread.least, spread.median, spread.most)))
+
+
+def _figure(value: float) -> str:
+    if value == 0:
+        return "0"
+    return f"{value:,.2f}" if value < _SMALL else f"{value:,.0f}" if value < _LARGE else f"{value / 1000:,.0f}k"
+
+
+def explored_table(found: Sequence[tuple[Cell, Tally]]) -> Table:
+    """Show what was explored: every interleaving of a scope, on no processor in particular."""
+    table = Table(title="explored", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for header in ("scenario", "policy", "scope", "verdicts"):
+        table.add_column(header, overflow="fold")
+    table.add_column("s", justify="right")
+    for cell, tally in sorted(found, key=lambda each: (each[0].scenario, each[0].policy, each[0].mutation or "")):
+        policy = f"{cell.policy} + {cell.mutation}" if cell.mutation is not None else cell.policy
+        verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(tally.verdicts.items()))
+        table.add_row(cell.scenario, policy, cell.scope or "its own", verdicts or "-", f"{tally.seconds:,.0f}")
+    return table
+
+
+# --- records -----------------------------------------------------------------------------------------------------
+
+
+def _cell_record(cell: Cell, tally: Tally) -> dict[str, Any]:
+    return {
+        **cell._asdict(),
+        **{name: getattr(tally, name) for name in ("runs", "seconds", "sightings", "unexpected", "disagreeing")},
+        **{name: getattr(tally, name) for name in ("last", "running", "interrupted")},
+        "windows": dict(tally.windows),
+        "verdicts": dict(tally.verdicts),
+    }
+
+
+def _rate_record(rate: Rate) -> dict[str, Any]:
+    figures = {name: getattr(rate, name) for name in ("sightings_per_second", "posts_per_second", "round_trip_ns")}
+    return {
+        **rate.key._asdict(),
+        "runs": rate.runs,
+        "seconds": round(rate.seconds, 6),
+        "sightings": rate.sightings,
+        **{name: asdict(spread) if spread is not None else None for name, spread in figures.items()},
+        "processors": list(rate.processors),
+    }

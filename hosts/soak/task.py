@@ -1,0 +1,78 @@
+"""What a campaign consists of: independent tasks, each to be done anywhere and ending as exactly one row.
+
+Both types cross machines as plain JSON, so that a row of the campaign file says all that is needed to do it again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Self
+
+from hosts.report.runner import Regime
+
+Kind = Literal["race", "explore"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One configuration."""
+
+    kind: Kind = "race"
+    scenario: str
+    policy: str
+    """A name, or ``path/to/file.py:function``."""
+    mutation: str | None = None
+    canary: bool = False
+    """A seeded bug that must be seen: it tells whether the campaign can see anything."""
+    pcpus: int = 1
+    place: str = "unpinned"
+    """The class of the placement: how the pCPUs' processors lie to each other."""
+    processors: tuple[int, ...] = ()
+    """The processor of each pCPU; none: left to the scheduler."""
+    regime: Regime = "calm"
+    seed: int = 0
+    seconds: float = 1.0
+    """A race's length, an exploration's budget."""
+    scope: str = ""
+    """What an exploration explores; none: the scenario's own scope."""
+
+    def to_json(self) -> str:
+        """Give it as one line."""
+        return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read it back."""
+        held = json.loads(text)
+        held["processors"] = tuple(held["processors"])
+        return cls(**held)
+
+    def __str__(self) -> str:
+        """Name it in one line."""
+        mutated = f" + {self.mutation}" if self.mutation is not None else ""
+        return f"{self.scenario} x {self.policy}{mutated}, {self.place}, {self.regime}, seed {self.seed}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What came of a task."""
+
+    verdict: str
+    """A :class:`hosts.report.verdict.Verdict`."""
+    reason: str = ""
+    as_expected: bool | None = None
+    seconds: float = 0.0
+    """That it was raced, or searched."""
+    record: dict[str, Any] = field(default_factory=dict)
+    """The result record of the JSON schema, as of a stress run."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know besides: stolen processors, bad frames, attempts that died."""
+    disagreements: tuple[str, ...] = ()
+    """Quantities whose two accountings differ."""
+    where: str = ""
+    """Host name and process of the worker."""
+    processors: tuple[int, ...] = ()
+    """The processor of each pCPU there, if they were pinned."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """What is to be kept of it, by file name: of a violation, a crash or a hang everything, else nothing."""

@@ -1,0 +1,72 @@
+"""What tests have worker processes do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from hosts.cli.errors import Failure
+from hosts.soak.faults import CannotRun
+from hosts.soak.work import RUNNING, WORKER
+
+
+def pid() -> int:
+    """Give the worker's process id."""
+    return os.getpid()
+
+
+def die(number: int) -> None:
+    """Die by a signal."""
+    os.kill(os.getpid(), number)
+
+
+def sleep_with_company(file: str, seconds: float) -> None:
+    """Say that it will be over at once, start a process, write both numbers down, and take long."""
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    WORKER.stage(RUNNING, 0.0)
+    written = Path(file + ".new")
+    written.write_text(f"{os.getpid()} {other.pid}", encoding="ascii")
+    written.rename(file)
+    time.sleep(seconds)
+
+
+def stop_and_go(file: str) -> str:
+    """Have somebody stop this process, for longer than it may take, and let it go on."""
+    WORKER.stage(RUNNING, 0.0)
+    script = f"import os, time; time.sleep(2); os.kill({os.getpid()}, {int(signal.SIGCONT)})"
+    subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
+    Path(file).touch()
+    os.kill(os.getpid(), signal.SIGSTOP)
+    return "went on"
+
+
+def fail() -> None:
+    """Say that nothing can be run here."""
+    raise CannotRun("no room", 3)
+
+
+def fail_otherwise() -> None:
+    """Fail as no task does, with an error that cannot be sent."""
+    raise Failure("no such thing", 64)
+
+
+ENDLESS = """
+from emu.machine import Vcpu
+from emu.waist import READ_ONCE, cpu_relax
+
+
+def waits(vcpu: Vcpu, pi_vec: int) -> None:
+    while READ_ONCE(vcpu.mode) < 9:
+        cpu_relax()
+"""
+
+
+def endless_rule(folder: Path) -> str:
+    """Write a policy that waits for ever, with a heartbeat; give its name."""
+    file = folder / "mine.py"
+    file.write_text(ENDLESS, encoding="utf-8")
+    return f"{file}:waits"

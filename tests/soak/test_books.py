@@ -1,0 +1,117 @@
+"""The two accountings of a run: they agree about a real one, and about none whose numbers were touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from emu.accounting import COUNTERS, WINDOWS
+from emu.machine import MAX_PCPUS
+from emu.memory import Word
+from emu.vectors import SLOT_POST, SLOTS
+from hosts.cli.native import built, configuration, set_up
+from hosts.native.build import LOADER
+from hosts.native.forkserver import Root
+from hosts.native.layout import KIND_SILENT
+from hosts.native.outcome import Outcome
+from hosts.native.region import SharedMemory
+from hosts.native.supervisor import Supervisor
+from hosts.report.plan import chosen_mutations, chosen_policies, chosen_scenarios, planned
+from hosts.report.runner import Request
+from hosts.soak.books import compare
+
+PCPUS = 2
+
+
+def raced(scenario: str, mutation: str | None = None) -> Outcome:
+    """Race one configuration for a moment."""
+    seeded = chosen_mutations([mutation])[0] if mutation is not None else None
+    chosen = planned(chosen_scenarios([scenario])[0], chosen_policies(["always-2021"])[0], seeded, PCPUS)
+    request = Request(chosen, 0.3, 1, "calm", "pinned")
+    program = built(None, lambda *_: None)
+    with Supervisor(Root(LOADER, program.path)) as supervisor:
+        return supervisor.run(configuration(request), setup=lambda memory: set_up(memory, request))
+
+
+@pytest.fixture(scope="module")
+def outcome() -> Outcome:
+    """Give a run that ended well."""
+    done = raced("self-vs-remote")
+    assert done.crash is None
+    return done
+
+
+def test_the_books_of_a_real_run_agree(outcome: Outcome) -> None:
+    """And there is something in them: both pCPUs sent, took, posted, delivered."""
+    assert compare(outcome.memory, PCPUS) == ()
+    read, pcpus = outcome.memory.read, outcome.memory.machine.pcpus
+    for name in ("posts", "accepted", "deliveries", "ipis_sent", "ipis_taken", "self_posts", "vm_entries"):
+        assert sum(read(pcpus[cpu].counters[COUNTERS.index(name)]) for cpu in range(PCPUS)) > 0, name
+
+
+def counter(name: str) -> Callable[[SharedMemory], Word]:
+    """Name a counter of pCPU 0."""
+    return lambda memory: memory.machine.pcpus[0].counters[COUNTERS.index(name)]
+
+
+def window(name: str) -> Callable[[SharedMemory], Word]:
+    """Name a window of pCPU 1, who only posts."""
+    return lambda memory: memory.machine.pcpus[1].windows[WINDOWS.index(name)]
+
+
+TOUCHED: dict[str, Callable[[SharedMemory], Word]] = {
+    **{name: counter(name) for name in ("posts", "accepted", "deliveries", "merged", "ipis_sent", "ipis_taken")},
+    **{name: counter(name) for name in ("vm_entries", "vm_exits", "self_posts", "self_ipis_sent", "ipis_elided")},
+    **{name: counter(name) for name in ("self_posts_on_in_guest", "notifications_in_guest")},
+    **{name: window(name) for name in ("pir-already-set", "on-already-set", "post-sees-outside")},
+    "sent": lambda memory: memory.host.cpus[1].sent[0],
+    "taken": lambda memory: memory.host.cpus[0].taken[1],
+    "last words": lambda memory: memory.host.cpus[0].taken[KIND_SILENT * MAX_PCPUS + 1],
+    "markers": lambda memory: memory.host.cpus[0].markers,
+    "in sequence": lambda memory: memory.host.cpus[0].arrived[1],
+    "taken in all": lambda memory: memory.host.cpus[0].taken_total,
+    "doorbell": lambda memory: memory.host.cpus[0].doorbell,
+    "coalesced": lambda memory: memory.host.cpus[0].coalesced,
+    "written": lambda memory: memory.machine.vcpus[0].mail[SLOT_POST * MAX_PCPUS + 1],
+    "read": lambda memory: memory.machine.vcpus[0].acknowledged[SLOT_POST * MAX_PCPUS + 1],
+    "delivered of a vector": lambda memory: memory.machine.vcpus[0].delivered[SLOT_POST],
+    "merged of a vector": lambda memory: memory.machine.vcpus[0].merged[SLOT_POST],
+    "accepted of a vector": lambda memory: memory.machine.pcpus[1].accepted[0 * SLOTS + SLOT_POST],
+    "inside": lambda memory: memory.machine.pcpus[1].marks.inside,
+    "processing": lambda memory: memory.machine.pcpus[0].irq.processing,
+    "preempt count": lambda memory: memory.machine.pcpus[0].irq.preempt_count,
+    "turn": lambda memory: memory.machine.pcpus[1].marks.turn_done,
+    "opened": lambda memory: memory.host.run.turn.number,
+}
+
+
+@pytest.mark.parametrize("what", TOUCHED)
+def test_one_too_many_anywhere_is_found(outcome: Outcome, what: str) -> None:
+    """Whichever of the two accountings has it."""
+    memory = outcome.memory.copy()
+    word = TOUCHED[what](memory)
+    memory.write(word, memory.read(word) + 1)
+    lines = compare(memory, PCPUS)
+    assert lines != ()
+    assert all("pCPU" in line or "vCPU" in line or "actor" in line for line in lines)
+
+
+def test_an_ipi_that_the_fabric_lost_is_in_the_books() -> None:
+    """A seeded bug of the fabric itself: counted, not sent."""
+    lines = compare(raced("remote-post", "ipi-lost-counted").memory, PCPUS)
+    assert any(line.startswith("frames of vector 0xf2") for line in lines)
+
+
+def test_late_frames_are_held_to_bounds(outcome: Outcome) -> None:
+    """One frame after the last word may have rung and not arrived; two rings of it cannot be."""
+    memory = outcome.memory.copy()
+    own = memory.machine.pcpus[1].counters[COUNTERS.index("ipis_sent")]
+    memory.write(own, memory.read(own) + 1)
+    memory.write(memory.host.cpus[1].sent_late, 1)
+    assert compare(memory, PCPUS) == ()
+    doorbell = memory.host.cpus[0].doorbell
+    memory.write(doorbell, memory.read(doorbell) + 1)
+    assert compare(memory, PCPUS) == ()
+    memory.write(doorbell, memory.read(doorbell) + 1)
+    assert compare(memory, PCPUS) != ()

@@ -1,0 +1,128 @@
+"""One worker process on this machine: it may die, hang, be stopped, or be left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hosts.soak.faults import CannotRun, WorkerDied, WorkerOverdue
+from hosts.soak.local import LocalExecutor
+from tests.harness.driven import GONE_SECONDS, TOP, UP_SECONDS, eventually
+from tests.soak import jobs
+
+pytestmark = pytest.mark.timeout(4 * UP_SECONDS)
+
+
+@pytest.fixture
+def executor() -> Iterator[LocalExecutor]:
+    """Give one that has little patience."""
+    with LocalExecutor(grace=1.0) as made:
+        yield made
+
+
+def gone(pid: int) -> bool:
+    """Tell whether a process has ended, collected or not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+def numbers(file: Path) -> list[int]:
+    """Wait for the process ids that a job writes down."""
+    assert eventually(file.exists, UP_SECONDS)
+    return [int(number) for number in file.read_text(encoding="ascii").split()]
+
+
+def test_one_worker_does_one_job_after_another(executor: LocalExecutor) -> None:
+    """In a session of its own, which a terminal's Ctrl-C does not reach."""
+    first, second = (executor.submit(jobs.pid) for _ in range(2))
+    assert first.result() == second.result() == executor.pid
+    assert os.getsid(first.result()) == first.result() != os.getsid(0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+def test_a_worker_that_dies_is_told_and_replaced(executor: LocalExecutor, number: signal.Signals) -> None:
+    """The job's future says how it died; the next job has another worker."""
+    before = executor.submit(jobs.pid).result()
+    with pytest.raises(WorkerDied, match=f"worker {before} was killed by {number.name}"):
+        executor.submit(jobs.die, number).result()
+    assert executor.submit(jobs.pid).result() != before
+    assert [note.split(" (")[0] for note in executor.notes] == [f"worker {before} was killed by {number.name}"]
+
+
+def test_a_worker_that_takes_too_long_is_killed_with_its_tree(executor: LocalExecutor, tmp_path: Path) -> None:
+    """Whatever it had started goes with it."""
+    job = executor.submit(jobs.sleep_with_company, str(tmp_path / "pids"), 600.0)
+    with pytest.raises(WorkerOverdue, match="longer than its task takes"):
+        job.result()
+    for pid in numbers(tmp_path / "pids"):
+        assert eventually(lambda pid=pid: gone(pid), GONE_SECONDS)
+    assert executor.submit(jobs.pid).result()
+
+
+def test_a_stopped_worker_is_not_overdue(executor: LocalExecutor, tmp_path: Path) -> None:
+    """Somebody holds it: that is no fault of its own."""
+    assert executor.submit(jobs.stop_and_go, str(tmp_path / "stopped")).result() == "went on"
+    assert executor.notes == []
+
+
+def test_the_second_cancel_kills(executor: LocalExecutor, tmp_path: Path) -> None:
+    """The first one asks, and this job does not listen."""
+    job = executor.submit(jobs.sleep_with_company, str(tmp_path / "pids"), 600.0)
+    numbers(tmp_path / "pids")
+    executor.cancel_running()
+    executor.cancel_running()
+    with pytest.raises(WorkerDied, match="killed by SIGKILL"):
+        job.result()
+
+
+def test_errors_come_back_whole(executor: LocalExecutor) -> None:
+    """Those that are meant to cross keep what they carry; the worker lives on."""
+    with pytest.raises(CannotRun, match="no room") as caught:
+        executor.submit(jobs.fail).result()
+    assert caught.value.exit_code == 3
+    assert executor.submit(jobs.pid).result() == executor.pid
+
+
+def test_an_error_that_cannot_be_sent_is_no_silence(executor: LocalExecutor) -> None:
+    """Its text comes back."""
+    with pytest.raises(Exception, match="no such thing"):
+        executor.submit(jobs.fail_otherwise).result()
+
+
+def test_shut_down_it_takes_nothing_more_and_leaves_nothing() -> None:
+    """What waits is dropped if that is asked for."""
+    executor = LocalExecutor()
+    pid = executor.submit(jobs.pid).result()
+    executor.shutdown(cancel_futures=True)
+    assert gone(pid)
+    with pytest.raises(RuntimeError):
+        executor.submit(jobs.pid)
+
+
+CONDUCTOR = """
+import sys
+from hosts.soak.local import LocalExecutor
+from tests.soak import jobs
+if __name__ == "__main__":
+    LocalExecutor().submit(jobs.sleep_with_company, sys.argv[1], 600.0).result()
+"""
+
+
+def test_a_worker_ends_with_whoever_tells_it(tmp_path: Path) -> None:
+    """Kill -9 of the conductor: the worker, deaf to everything in the middle of its job, goes with its tree."""
+    file = tmp_path / "pids"
+    environment = {**os.environ, "PYTHONPATH": str(TOP)}
+    conductor = subprocess.Popen([sys.executable, "-c", CONDUCTOR, str(file)], env=environment, cwd=TOP)
+    pids = numbers(file)
+    conductor.kill()
+    conductor.wait()
+    for pid in pids:
+        assert eventually(lambda pid=pid: gone(pid), 2 * GONE_SECONDS)

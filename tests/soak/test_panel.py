@@ -1,0 +1,99 @@
+"""What is shown of a soak while it runs."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from hosts.soak.campaign import Campaign
+from hosts.soak.panel import LINE_SECONDS, Lines, LivePanel, make_panel, remarkable
+from hosts.soak.rows import Row
+from hosts.soak.task import Result, Task
+from tests.soak.fakes import result_of
+
+TASK = Task(scenario="kick", policy="always-2021", pcpus=2, place="unpinned")
+CANARY = Task(
+    scenario="kick", policy="always-2021", mutation="request-after-kick", canary=True, pcpus=2, place="unpinned"
+)
+
+
+class Clock:
+    """Goes on when it is told to."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        """Look."""
+        return self.now
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Iterator[Campaign]:
+    """Give an empty one."""
+    with Campaign.create(tmp_path / "c", {}) as made:
+        yield made
+
+
+def finished(campaign: Campaign, task: Task, result: Result) -> Row:
+    """Enter a run."""
+    return campaign.finish(campaign.begin(task), result)
+
+
+def test_off_a_terminal_there_is_a_line_every_15_s(campaign: Campaign) -> None:
+    """What it is worth, how much there is, what runs now; not more often however often it is asked."""
+    told, clock, stage = io.StringIO(), Clock(), [""]
+    lines = Lines(campaign, Console(file=told, width=40), lambda: stage[0], clock)
+    number = campaign.begin(TASK)
+    lines.began(number, TASK)
+    for _ in range(3):
+        lines.tick()
+    assert told.getvalue() == ""
+    clock.now = LINE_SECONDS
+    for _ in range(3):
+        lines.tick()
+    (line,) = told.getvalue().splitlines()
+    assert line.startswith("0:00:15  NOT PROVEN: nothing has been run to its end yet")
+    assert line.endswith(f"; now 1: {TASK}")
+    lines.ended(campaign.finish(number, result_of(TASK)))
+    clock.now = 3 * LINE_SECONDS
+    lines.tick()
+    assert told.getvalue().splitlines()[-1].endswith("; now nothing")
+    stage[0] = "compiling"
+    lines.tick()
+    lines.tick()
+    assert told.getvalue().count("compiling the machine") == 1
+
+
+def test_what_one_has_to_know_is_told_at_once(campaign: Campaign) -> None:
+    """Against the table, a canary that was missed, accounts that differ; nothing else."""
+    assert remarkable(finished(campaign, TASK, result_of(TASK))) is None
+    assert remarkable(finished(campaign, CANARY, result_of(CANARY, "VIOLATION"))) is None
+    assert remarkable(finished(campaign, CANARY, result_of(CANARY, "CANCELLED"))) is None
+    against = remarkable(finished(campaign, TASK, result_of(TASK, "VIOLATION", files={"facts.json": b"{}"})))
+    assert against == f"4: {TASK}: VIOLATION: C1 x 3; kept in {campaign.folder / 'kept' / '4'} (pirace soak show 4)"
+    missed = remarkable(finished(campaign, CANARY, result_of(CANARY, "INCONCLUSIVE")))
+    assert missed == f"5: {CANARY}: INCONCLUSIVE; the canary was not caught (pirace soak show 5)"
+    differs = remarkable(finished(campaign, TASK, result_of(TASK, "UNTRUSTWORTHY", disagreements=("a: 1, 2",))))
+    assert differs == f"6: {TASK}: UNTRUSTWORTHY; a: 1, 2 (pirace soak show 6)"
+    number = campaign.begin(TASK)
+    assert remarkable(campaign.interrupt(number, "the soak was ended")) is None
+
+
+def test_on_a_terminal_there_is_a_panel(campaign: Campaign) -> None:
+    """Its first line says what it is worth; canaries are not counted among a policy's runs."""
+    finished(campaign, CANARY, result_of(CANARY, "INCONCLUSIVE"))
+    finished(campaign, TASK, result_of(TASK))
+    told = io.StringIO()
+    console = Console(file=told, force_terminal=True, width=200, height=30, color_system=None)
+    panel = make_panel(campaign, console, lambda: "", quiet=False)
+    assert isinstance(panel, LivePanel)
+    plain = Console(file=io.StringIO(), width=200, color_system=None)
+    plain.print(panel.panel())
+    assert isinstance(plain.file, io.StringIO)
+    lines = plain.file.getvalue().splitlines()
+    assert lines[0].startswith("NOT PROVEN: the canary was not caught in kick unpinned")
+    assert [line.split() for line in lines if line.strip().startswith("kick")] == [["kick", "1", "pass"]]

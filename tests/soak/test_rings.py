@@ -1,0 +1,310 @@
+"""A saved machine is read whoever was killed: rings in order, all state, and nothing but files of this version."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from emu.machine import MAX_PCPUS
+from emu.setup import power_on
+from emu.tracepoints import KVM_EXIT, SIGHTING, TRACE_EVENTS
+from emu.vectors import RESCHEDULE_VECTOR, SLOT_TIMER, vector_of
+from hosts.native import label
+from hosts.native.here import this_process
+from hosts.native.layout import (
+    ARGUMENT_SHIFT,
+    HOST_OFFSET,
+    LABEL_OFFSET,
+    PAGE_BYTES,
+    RING_EVENTS,
+    RING_MASK,
+    SHARED_BYTES,
+    TURN_SHIFT,
+    HostWords,
+    Label,
+    Local,
+)
+from hosts.native.region import SharedMemory
+from hosts.native.ring import note_turn, trace
+from hosts.soak import events, rings
+from hosts.soak.events import Event
+from hosts.soak.rings import KEPT, NotReadable, Saved
+from tests.compiled import Compiled
+
+CPU = 3
+"""The pCPU whose events the compiled functions keep."""
+
+
+def put(event: int, argument: int, turn: int) -> int:
+    """Keep an event as a pCPU does."""
+    note_turn(this_process(), turn)
+    trace(event, argument)
+    return 0
+
+
+def told(event: int) -> int:
+    """See the first violation."""
+    trace(SIGHTING, event)
+    return 0
+
+
+@pytest.fixture(scope="module")
+def functions() -> Compiled:
+    """Compile the writer over a whole shared memory."""
+    return Compiled({"put": put, "told": told}, SHARED_BYTES // 8, {}, Local.nbytes // 8)
+
+
+@pytest.fixture
+def compiled(functions: Compiled) -> Compiled:
+    """Give it with an empty memory of a run of four pCPUs."""
+    functions.words[:] = functions.local[:] = 0
+    functions.words[Saved.machine.config.pcpus // 8] = 4
+    host = HostWords(functions.base + HOST_OFFSET)
+    for word, value in ((Local(0).ring_at, host.rings[CPU].at), (Local(0).cpu, CPU), (Local(0).pcpus, 4)):
+        functions.local[word // 8] = value
+    return functions
+
+
+# --- rings -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [0, 1, KEPT, RING_EVENTS, RING_EVENTS + 1, 5 * RING_EVENTS + 7])
+def test_the_last_events_come_in_order(compiled: Compiled, count: int) -> None:
+    """What compiled code wrote is read back, oldest first; no more than can be believed, and of the own ring only."""
+    for number in range(count):
+        compiled.put(KVM_EXIT, number, number // 2)
+    saved = Saved(compiled.words)
+    expected = [Event(number, number // 2, "kvm_exit", number) for number in range(max(0, count - KEPT), count)]
+    assert saved.events(CPU) == expected
+    assert not any(saved.events(cpu) for cpu in range(MAX_PCPUS) if cpu != CPU)
+
+
+@pytest.mark.parametrize(
+    ("event", "argument", "turn"), [(255, (1 << 24) - 1, (1 << 32) - 1), (0, 0, 0), (1, 0xFF00FF, 1 << 31)]
+)
+def test_an_event_holds_its_extremes(compiled: Compiled, event: int, argument: int, turn: int) -> None:
+    """No part of an event's word reaches into another."""
+    compiled.put(event, argument, turn)
+    (read,) = Saved(compiled.words).events(CPU)
+    name = TRACE_EVENTS[event] if event < len(TRACE_EVENTS) else f"event {event}"
+    assert (read.turn, read.name, read.argument) == (turn, name, argument)
+
+
+def test_an_argument_that_is_too_large_harms_nothing_else(compiled: Compiled) -> None:
+    """It is cut; a user's rule may say what it likes."""
+    compiled.put(KVM_EXIT, -1, 5)
+    (read,) = Saved(compiled.words).events(CPU)
+    assert (read.turn, read.name, read.argument) == (5, "kvm_exit", (1 << 24) - 1)
+
+
+def test_the_first_violation_keeps_all_rings(compiled: Compiled) -> None:
+    """What led up to it is there whatever comes later, of the other pCPUs too."""
+    other = HostWords(compiled.base + HOST_OFFSET).rings[1]
+    compiled.words[(other.count - compiled.base) // 8] = 1
+    compiled.words[(other.events[0] - compiled.base) // 8] = 7 << TURN_SHIFT | 2 << ARGUMENT_SHIFT | KVM_EXIT
+    for number in range(10):
+        compiled.put(KVM_EXIT, number, 1)
+    compiled.told(4)
+    for number in range(2 * RING_EVENTS):
+        compiled.put(KVM_EXIT, number, 2)
+    compiled.told(5)
+    saved = Saved(compiled.words)
+    assert saved.sighted_by == CPU
+    assert [each.argument for each in saved.events_sighted(CPU)] == [*range(10), 4]
+    assert saved.events_sighted(1) == [Event(0, 7, "kvm_exit", 2)]
+    assert saved.events(CPU)[-1].argument == 5
+    assert saved.events(CPU)[0].turn == 2
+
+
+def test_a_look_at_a_ring_that_goes_on_gives_no_newer_event_for_an_older_one() -> None:
+    """Events that were overwritten while the rings were copied are left out."""
+    with SharedMemory() as memory:
+        own = memory.host.rings[0]
+        for number in range(RING_EVENTS + 100):
+            memory.write(own.events[number & RING_MASK], number << ARGUMENT_SHIFT | KVM_EXIT)
+        memory.write(own.count, RING_EVENTS + 10)  # as it was when the copy began: ninety more have been put since
+        saved = Saved.of(memory)
+        saved.words[Saved.host.rings[0].overtaken // 8] = RING_EVENTS + 100
+        assert [each.argument for each in saved.events(0)] == list(range(101, RING_EVENTS + 10))
+
+
+# --- files -------------------------------------------------------------------------------------------------------
+
+
+def test_a_memory_file_is_private_new_and_left_to_its_owner(tmp_path: Path) -> None:
+    """It replaces a file of that name without touching what others have mapped, and stays when it is closed."""
+    path = tmp_path / "machine"
+    with SharedMemory(path) as first:
+        first.write(first.machine.config.policy, 2)
+        with SharedMemory(path) as second:
+            second.write(second.machine.config.policy, 3)
+        assert first.read(first.machine.config.policy) == 2
+    assert Saved.open(path).policy == "elide-self-2022"
+    assert (stat.S_IMODE(path.stat().st_mode), path.stat().st_size) == (0o600, SHARED_BYTES)
+
+
+def test_a_file_that_finds_no_room_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    """At the start, not as a SIGBUS in the middle of a run."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SHARED_BYTES // 2, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            SharedMemory(tmp_path / "machine")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(FileNotFoundError):
+        SharedMemory(tmp_path / "no such folder" / "machine")
+
+
+def whole() -> bytes:
+    """Give the bytes of a machine that is set up."""
+    with SharedMemory() as memory:
+        power_on(memory.machine, 2, 1, memory.write)
+        return memory.words.tobytes()
+
+
+def test_the_words_of_an_outcome_are_a_saved_machine(tmp_path: Path) -> None:
+    """With or without a file the format is one."""
+    path = tmp_path / "machine"
+    path.write_bytes(whole())
+    assert Saved.open(path).to_json() == Saved.of_bytes(whole()).to_json()
+    assert Saved.open(path).pcpus == 2
+
+
+def other_layout() -> bytes:
+    """Give a machine of this size and another layout."""
+    data = bytearray(whole())
+    data[LABEL_OFFSET + Label(0).layout] ^= 1
+    return bytes(data)
+
+
+REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
+    "empty": (lambda: b"", "cut short"),
+    "a text": (lambda: b"pirace\n" * 1000, "cut short"),
+    "cut short": (lambda: whole()[:-1], "cut short"),
+    "cut short by a page": (lambda: whole()[:-PAGE_BYTES], "cut short"),
+    "only zeros": (lambda: bytes(SHARED_BYTES), "no saved machine"),
+    "too long": (lambda: whole() + b"more", "no saved machine"),
+    "another layout": (other_layout, "another version"),
+    "a smaller version": (lambda: whole()[PAGE_BYTES:], "another version"),
+    "a larger version": (lambda: bytes(PAGE_BYTES) + whole(), "another version"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_no_machine_of_this_version_is_refused_in_one_line(tmp_path: Path, kind: str) -> None:
+    """It says which file and why; garbage is never shown as a machine."""
+    make, why = REFUSED[kind]
+    path = tmp_path / "machine"
+    path.write_bytes(make())
+    with pytest.raises(NotReadable, match=f"^{path}: .*{why}[^\n]*$"):
+        Saved.open(path)
+
+
+def test_what_is_not_even_a_file_is_refused(tmp_path: Path) -> None:
+    """A folder, nothing at all, or a pipe that nobody will ever write to."""
+    os.mkfifo(tmp_path / "pipe")
+    for name, why in (("", "a file|directory"), ("missing", "No such file"), ("pipe", "not even a file")):
+        with pytest.raises(NotReadable, match=why):
+            Saved.open(tmp_path / name)
+
+
+def test_every_change_of_what_a_word_means_is_another_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names as well as places: an old file must not be read with new names."""
+    number = label.layout_number.__wrapped__
+    numbers = {number()}
+    for names in ("COUNTERS", "TRACE_EVENTS", "CHECKS", "MUTATIONS", "POLICIES"):
+        with monkeypatch.context() as changed:
+            changed.setattr(label, names, getattr(label, names)[:-1])
+            numbers.add(number())
+    with monkeypatch.context() as changed:
+        changed.setattr(HostWords.fields["rings"], "offset", HostWords.fields["rings"].offset + 64)
+        numbers.add(number())
+    assert len(numbers) == 7
+
+
+# --- what is told ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def memory() -> Iterator[SharedMemory]:
+    """Give a machine of two pCPUs and a vCPU."""
+    with SharedMemory() as memory:
+        power_on(memory.machine, 2, 1, memory.write)
+        yield memory
+
+
+def test_a_stranded_interrupt_can_be_read(memory: SharedMemory) -> None:
+    """PIR, ON, mode, requests, mailboxes and what is pending are told by name."""
+    vcpu, timer = memory.machine.vcpus[0], vector_of(SLOT_TIMER)
+    memory.write(vcpu.pi_desc.pir[timer >> 6], 1 << (timer & 63))
+    memory.write(vcpu.pi_desc.control, memory.read(vcpu.pi_desc.control) | 1)
+    memory.write(vcpu.mode, 1)
+    memory.write(vcpu.requests, 1 << 2)
+    memory.write(vcpu.mail[SLOT_TIMER * MAX_PCPUS + 1], 9)
+    memory.write(memory.machine.pcpus[0].irq.running_vcpu, vcpu.at)
+    memory.write(memory.host.cpus[0].pending[3], 1 << (RESCHEDULE_VECTOR & 63))
+    memory.write(memory.host.cpus[0].doorbell, 4)
+    saved = Saved.of(memory)
+    text, (told, *_) = saved.text(), saved.to_json()["vcpus"]
+    assert "vcpu 0: IN_GUEST_MODE" in text
+    assert f"PIR {timer:#x} (timer); ON 1 SN 0 NV 0xf2" in text
+    assert f"unread: {timer:#x} (timer) from cpu 1, number 9, last read 0" in text
+    assert "running vCPU vcpu 0" in text
+    assert "pending 0xfd (RESCHEDULE_VECTOR); 4 IPIs under way to it" in text
+    assert (told["descriptor"]["pir"], told["descriptor"]["on"], told["requests"]) == ([timer], 1, ["KVM_REQ_UNBLOCK"])
+    assert json.loads(json.dumps(saved.to_json())) == saved.to_json()
+
+
+def test_a_machine_that_nobody_set_up_reads_well() -> None:
+    """A run that was killed at its very start."""
+    with SharedMemory() as memory:
+        saved = Saved.of(memory)
+    assert saved.to_json()["pcpus"] == []
+    assert "nothing had been set up" in saved.text()
+
+
+def test_any_words_behind_a_good_label_can_be_told() -> None:
+    """Whatever a broken run has left in its words, the reader does not fall over it."""
+    with SharedMemory() as memory:
+        memory.words[: LABEL_OFFSET // 8] = -1
+        saved = Saved.of(memory)
+        assert saved.pcpus == 0
+        for value in (-1, 1 << 40, (1 << 63) - 1):
+            memory.words[: LABEL_OFFSET // 8] = value
+            memory.write(memory.machine.config.pcpus, 2)
+            memory.write(memory.machine.config.vcpus, 2)
+            assert Saved.of(memory).text()
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "text"),
+    [
+        ("kvm_exit", 1 | 0xFD << 8, "kvm_exit: reason EXTERNAL_INTERRUPT, interrupt 0xfd (RESCHEDULE_VECTOR)"),
+        ("kvm_exit", 12, "kvm_exit: reason HLT"),
+        ("kvm_entry", 0, "kvm_entry: RVI none"),
+        ("kvm_apicv_accept_irq", 0xE8 | 2 << 8, "kvm_apicv_accept_irq: vcpu 2, vector 0xe8 (timer)"),
+        ("sched_switch", 1 << 8, "sched_switch: vcpu 1 ==> idle"),
+        ("sched_waking", 2 | 1 << 8, "sched_waking: vcpu 1, was asleep"),
+        ("ipi_send_cpu", 0xF2 | 63 << 8, "ipi_send_cpu: cpu 63, vector 0xf2 (POSTED_INTR_VECTOR)"),
+        ("sighting", 0, "sighting: C1"),
+        ("sighting", 5 | 0x35 << 8, "sighting: C7, vector 0x34 (post)"),
+        ("event 200", 0x12345, "event 200: 0x12345"),
+    ],
+)
+def test_an_event_is_told_as_a_trace_would(name: str, argument: int, text: str) -> None:
+    """Names of the kernel's, numbers spelled out."""
+    assert Event(0, 0, name, argument).text() == text
+
+
+def test_every_event_is_told_by_its_own_words() -> None:
+    """None was forgotten when it was added to the machine."""
+    assert set(events._TEXTS) == set(TRACE_EVENTS) - {"none"}
+    assert rings.KEPT < RING_EVENTS

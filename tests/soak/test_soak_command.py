@@ -1,0 +1,332 @@
+"""``pirace soak`` and ``pirace repro`` as typed, on workers that are made up: what is told, kept and refused."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hosts.cli.errors import Failure
+from hosts.cli.main import main
+from hosts.cli.repro import repro_command
+from hosts.cli.soak import Options, soak_command
+from hosts.cli.soak_commands import PLACES
+from hosts.report.verdict import Verdict
+from hosts.soak.campaign import Campaign
+from hosts.soak.placement import WORDS, Place
+from hosts.soak.task import Result, Task
+from hosts.soak.topology import Processor, Topology
+from tests.soak.fakes import FakeExecutor, Outcome, fine, result_of
+
+
+def soak(folder: Path, executor: FakeExecutor | None = None, **given: Any) -> int:
+    """Soak with a made-up executor."""
+    made = executor if executor is not None else ending_after(3)
+    return soak_command(Options(campaign=str(folder / "c"), **given), lambda _address: made)
+
+
+def ending_after(count: int, outcome: Outcome = fine, **other: Any) -> FakeExecutor:
+    """Give an executor in whose last task somebody presses Ctrl-C."""
+
+    def until(task: Task, attempt: int) -> Result | BaseException | None:
+        if attempt < count:
+            return outcome(task, attempt)
+        signal.raise_signal(signal.SIGINT)
+        return None
+
+    return FakeExecutor(until, **other)
+
+
+CANARY_FIRST: dict[str, Any] = {"scenario": ("remote-post",), "place": ("unpinned",), "seed": 1}
+"""Where the first task is a canary."""
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    """Read JSON lines."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_ctrl_c_keeps_the_rows_and_says_what_they_are_worth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit status 130, the run under way a row, the signal's handler as before."""
+    before = signal.getsignal(signal.SIGINT)
+    assert soak(tmp_path, ending_after(4), seed=5) == 130
+    with Campaign.read(tmp_path / "c") as campaign:
+        verdicts = [row.result.verdict for row in campaign.rows() if row.result is not None]
+    assert len(verdicts) == 4
+    assert verdicts[-1] == "CANCELLED"
+    out = capsys.readouterr().out
+    assert out.startswith(f"campaign {tmp_path / 'c'}, seed 5, until Ctrl-C\n")
+    assert out.rstrip().endswith(f"interrupted; to go on: pirace soak --campaign {tmp_path / 'c'} --resume")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_sigterm_does_as_ctrl_c_does(tmp_path: Path) -> None:
+    """And what is ignored stays ignored: nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def outcome(task: Task, attempt: int) -> Result | None:
+        if attempt < 3:
+            signal.raise_signal(signal.SIGHUP)
+            return fine(task)
+        signal.raise_signal(signal.SIGTERM)
+        return None
+
+    try:
+        assert soak(tmp_path, FakeExecutor(outcome)) == 130
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with Campaign.read(tmp_path / "c") as campaign:
+        assert len(list(campaign.rows())) == 3
+
+
+def test_resume_goes_on_with_the_same_campaign(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its seed and its choice of rows; what was finished is not done again."""
+    executors = [ending_after(5), ending_after(5)]
+    soak(tmp_path, executors[0], scenario=("kick",), seed=3)
+    capsys.readouterr()
+    soak(tmp_path, executors[1], resume=True)
+    out = capsys.readouterr().out
+    assert "seed 3, until Ctrl-C; 5 runs are in it" in out
+    tasks = [*executors[0].tasks, *executors[1].tasks]
+    assert {task.scenario for task in tasks} == {"kick"}
+    assert len({task.seed for task in tasks}) == 10
+
+
+def test_what_was_cut_off_is_named_on_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A soak that was killed leaves a running row."""
+    soak(tmp_path)
+    with Campaign.resume(tmp_path / "c") as campaign:
+        number = campaign.begin(Task(scenario="kick", policy="always-2021"))
+        campaign._db.close()  # as if it had been killed here
+        assert campaign._folder_lock is not None
+        campaign._folder_lock.release()
+        campaign.broken = True
+    soak(tmp_path, resume=True)
+    assert f"{number}: was cut off" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"resume": True, "seed": 1, "scenario": ("kick",)}, "leave out --seed, --scenario"),
+        ({"length": "soon"}, "--for soon: not a time like 90s, 30m, 8h or 2d"),
+        ({"length": "2hd"}, "--for 2hd: not a time"),
+        ({"each": "0"}, "--each 0: not a time"),
+        ({"scenario": ("x",)}, "unknown scenario 'x'"),
+        ({"policy": ("nowhere.py:rule",)}, "nowhere.py:1: cannot be read"),
+        ({"policy": ("a.py:f", "b.py:g")}, "one policy from a file, not 2"),
+        ({"cpus": 65}, "1 to 64 pCPUs"),
+        ({"place": ("numa",), "scenario": ("timer-slowpath",)}, "--place numa: this machine has alone, unpinned"),
+        ({"json_file": "/nowhere/at/all"}, "--json /nowhere/at/all"),
+    ],
+)
+def test_a_mistake_is_told_and_nothing_is_run(tmp_path: Path, given: dict[str, Any], message: str) -> None:
+    """Exit status 64; no task was begun."""
+    executor = FakeExecutor()
+    with pytest.raises(Failure, match=message) as told:
+        soak(tmp_path, executor, **given)
+    assert told.value.exit_code == 64
+    assert not executor.tasks
+
+
+def test_a_campaign_is_not_begun_twice(tmp_path: Path) -> None:
+    """--resume goes on with it, and there has to be one."""
+    with pytest.raises(Failure) as told:
+        soak(tmp_path, resume=True)
+    assert told.value.exit_code == 64
+    soak(tmp_path)
+    with pytest.raises(Failure, match="--resume") as told:
+        soak(tmp_path)
+    assert told.value.exit_code == 64
+
+
+def test_a_rule_that_changed_is_another_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its runs are not added to those of the old one; where the command is typed does not matter."""
+    rule = tmp_path / "rule.py"
+    rule.write_text("def rule(vcpu, vec):\n    pass\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    soak(tmp_path, policy=("rule.py:rule",))
+    monkeypatch.chdir("/")
+    executor = ending_after(3)
+    soak(tmp_path, executor, resume=True)
+    assert {task.policy for task in executor.tasks if task.mutation is None} <= {f"{rule}:rule"}
+    rule.write_text("def rule(vcpu, vec):\n    return\n", encoding="utf-8")
+    with pytest.raises(Failure, match="has changed since"):
+        soak(tmp_path, resume=True)
+
+
+def surprise(task: Task, attempt: int) -> Result:
+    """Find something against the table in the fourth task."""
+    found = attempt >= 4 and task.mutation is None
+    return result_of(task, Verdict.VIOLATION, as_expected=False) if found else fine(task)
+
+
+def test_a_violation_against_the_table_is_exit_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Told at once, with where to look."""
+    assert soak(tmp_path, FakeExecutor(surprise), until_violation=True) == 1
+    out = capsys.readouterr().out
+    line = next(line for line in out.splitlines() if "(pirace soak show " in line)
+    assert "VIOLATION: C1 x 3" in line
+    assert "a violation was found" in out
+
+
+def test_quiet_begins_with_what_it_is_worth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And goes on with what is not as expected."""
+    assert soak(tmp_path, FakeExecutor(surprise), until_violation=True, quiet=True) == 1
+    told = capsys.readouterr()
+    first, *rest = told.out.splitlines()
+    assert main(["soak", "status", "--campaign", str(tmp_path / "c")]) == 1
+    assert capsys.readouterr().out.splitlines()[0] == first
+    assert len(rest) == 1
+    assert "VIOLATION: C1 x 3" in rest[0]
+    assert "VIOLATION: C1 x 3" in told.err  # at once
+
+
+def test_json_has_a_line_for_each_run_as_it_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The export of the finished campaign says the same."""
+    file = tmp_path / "out.jsonl"
+    soak(tmp_path, ending_after(4), json_file=str(file))
+    first, *runs = lines_of(file)
+    assert first["record"] == "campaign"
+    assert [run["id"] for run in runs] == [1, 2, 3, 4]
+    again = tmp_path / "again.jsonl"
+    main(["soak", "--campaign", str(tmp_path / "c"), "status", "--json", str(again)])
+    assert lines_of(again)[1:] == runs
+    capsys.readouterr()
+
+
+def test_show_tells_all_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Seed, placement, counts, windows, what fired, and how to repeat it."""
+    soak(tmp_path, **CANARY_FIRST)
+    capsys.readouterr()
+    assert main(["soak", "show", "1", "--campaign", str(tmp_path / "c"), "--json", str(tmp_path / "one")]) == 0
+    out = capsys.readouterr().out
+    with Campaign.read(tmp_path / "c") as campaign:
+        task = campaign.row(1).task
+    assert out.startswith(f"1: {task}: VIOLATION (C1 x 3), as expected, a canary\n")
+    assert f"{task.pcpus} pCPUs, {task.place}" in out
+    assert f"seed {task.seed}\n" in out
+    assert "C1 x 3, the first: vector=3d turn=4" in out
+    assert f"again: pirace repro 1 --campaign {tmp_path / 'c'}" in out
+    (line,) = lines_of(tmp_path / "one")
+    assert (line["id"], line["machine"]) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["soak", "show", "9", "--campaign"], "no run 9"),
+        (["repro", "9", "--campaign"], "no run 9"),
+        (["soak", "show", "0", "--campaign"], "ID"),
+    ],
+)
+def test_a_run_that_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    """Usage."""
+    soak(tmp_path, **CANARY_FIRST)
+    capsys.readouterr()
+    assert main([*arguments, str(tmp_path / "c")]) == 64
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_without_a_campaign_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By every command that reads one."""
+    for arguments in (["soak", "status"], ["soak", "show", "1"], ["repro", "1"]):
+        assert main([*arguments, "--campaign", str(tmp_path)]) == 64
+        told = capsys.readouterr().err
+        assert told.startswith("pirace: ")
+        assert told.count("\n") == 1
+
+
+def test_options_of_a_soak_are_not_for_its_subcommands(capsys: pytest.CaptureFixture[str]) -> None:
+    """Rather than passed over."""
+    assert main(["soak", "--for", "8h", "status"]) == 64
+    assert "--for is not for pirace soak status" in capsys.readouterr().err
+
+
+def test_help_names_the_placements_that_there_are() -> None:
+    """They are listed where nothing of the machine is loaded."""
+    assert set(PLACES) == set(WORDS)
+
+
+def test_on_a_cluster_the_machines_there_are_asked(tmp_path: Path) -> None:
+    """Classes from their topologies, processors left to them; no file of this machine."""
+    far = Topology(tuple(Processor(i, core=i, complex=i, node=i, package=i) for i in range(2)), ())
+    executor = ending_after(12, topologies=(far,))
+    soak(tmp_path, executor, dask="tcp://head:8786", scenario=("kick",))
+    assert {task.place for task in executor.tasks} <= {"other-package", "shared", "unpinned"}
+    assert all(task.processors == () for task in executor.tasks)
+    assert executor.files == [None] * 12
+    with pytest.raises(Failure, match="no worker has joined"):
+        soak(tmp_path, FakeExecutor(), dask="tcp://head:8786")
+
+
+# --- pirace repro
+
+
+def repro(folder: Path, executor: FakeExecutor, times: int = 4, json_file: str | None = None) -> int:
+    """Do the first run, a canary's, again with a made-up executor."""
+    return repro_command(str(folder / "c"), 1, times, json_file, lambda: executor)  # type: ignore[arg-type,return-value]
+
+
+def test_repro_says_how_often_it_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same task each time; what came instead is told too."""
+    soak(tmp_path, **CANARY_FIRST)
+    capsys.readouterr()
+
+    def sometimes(task: Task, attempt: int) -> Result:
+        return result_of(task, Verdict.VIOLATION if attempt % 2 else Verdict.PASS)
+
+    executor = FakeExecutor(sometimes)
+    file = tmp_path / "times.jsonl"
+    assert repro(tmp_path, executor, 5, str(file)) == 0
+    with Campaign.read(tmp_path / "c") as campaign:
+        first = campaign.row(1).task
+    assert len(set(executor.tasks)) == 1
+    task = executor.tasks[0]
+    assert (task.seed, task.mutation, task.processors) == (first.seed, first.mutation, first.processors)
+    out = capsys.readouterr().out.splitlines()
+    assert out[-3:-1] == ["C1 showed in 3 of 5", "sightings in each of them: min 3, median 3, max 3; 0.4 a second"]
+    assert out[-1] == "instead: PASS, 2 times"
+    assert [line["shown"] for line in lines_of(file)] == [True, False, True, False, True]
+
+
+def test_repro_that_shows_nothing_proves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit status 2; another check than the first time is not what was asked for."""
+    soak(tmp_path, **CANARY_FIRST)
+
+    def other(task: Task, _attempt: int) -> Result:
+        result = result_of(task, Verdict.VIOLATION)
+        result.record["violations"][0]["check"] = "C5"
+        return result
+
+    assert repro(tmp_path, FakeExecutor(other)) == 2
+    assert "C1 showed in 0 of 4" in capsys.readouterr().out
+
+
+def test_ctrl_c_ends_a_repro_with_what_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit status 130."""
+    soak(tmp_path, **CANARY_FIRST)
+    assert repro(tmp_path, ending_after(3), 9) == 130
+    assert "C1 showed in 2 of 2" in capsys.readouterr().out
+
+
+def test_repro_on_a_machine_without_those_processors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others of the class if there are any, and it says so."""
+    with Campaign.create(tmp_path / "c", {}) as campaign:
+        far = Task(scenario="kick", policy="always-2021", pcpus=2, place="numa", processors=(400, 500))
+        campaign.finish(campaign.begin(far), result_of(far))
+    executor = FakeExecutor()
+    monkeypatch.setattr("hosts.cli.repro.place_for", lambda *_, **__: Place("numa", (0, 1)))
+    assert repro(tmp_path, executor) == 0
+    assert "processors 400, 500 are not here: numa (0, 1) instead" in capsys.readouterr().out
+    assert executor.tasks[0].processors == (0, 1)
+    monkeypatch.setattr("hosts.cli.repro.place_for", lambda *_, **__: None)
+    repro(tmp_path, executor)
+    assert (executor.tasks[-1].place, executor.tasks[-1].processors) == ("unpinned", ())

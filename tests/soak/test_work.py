@@ -1,0 +1,207 @@
+"""Tasks done for real: races and explorations in a worker process, and what is kept of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emu.accounting import ROUNDS
+from emu.machine import Machine
+from emu.memory import WORD_BYTES
+from hosts.cli.native import HANG_SECONDS
+from hosts.native.layout import HOST_OFFSET, HostWords
+from hosts.report.verdict import EXIT_ENVIRONMENT, EXIT_USAGE, Verdict
+from hosts.soak.faults import CannotRun, WorkerDied
+from hosts.soak.local import LocalExecutor
+from hosts.soak.task import Result, Task
+from hosts.soak.work import do_task, lost
+from tests.harness.driven import UP_SECONDS, eventually
+from tests.soak import jobs
+
+pytestmark = pytest.mark.timeout(6 * UP_SECONDS)  # the first may have to compile
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[LocalExecutor]:
+    """Give one worker for all."""
+    with LocalExecutor() as made:
+        yield made
+
+
+def task(**given: Any) -> Task:
+    """Make a short task."""
+    return Task(**{"scenario": "remote-post", "policy": "always-2021", "pcpus": 2, "seconds": 0.3, **given})
+
+
+def test_a_race_is_a_row_and_its_machine_stays_in_the_file(executor: LocalExecutor, tmp_path: Path) -> None:
+    """A run that has shown nothing has nothing to be kept; its books agree."""
+    result = executor.submit(do_task, task(seed=7), tmp_path / "machine").result()
+    assert result.verdict in {Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.UNTRUSTWORTHY}
+    assert (result.disagreements, result.files) == ((), {})
+    assert result.record["counts"]["posts"] > 0
+    assert (result.record["seed"], result.record["record"]) == (7, "result")
+    assert result.where.endswith(f":{executor.pid}")
+    assert (tmp_path / "machine").stat().st_size > 0
+
+
+def test_a_violation_is_kept_whole(executor: LocalExecutor) -> None:
+    """Without a file of the caller's, the machine's bytes come along."""
+    seeded = task(scenario="remote-post", mutation="no-entry-sync", seconds=0.5)
+    result = executor.submit(do_task, seeded).result()
+    assert (result.verdict, result.as_expected) == (Verdict.VIOLATION, True)
+    assert set(result.files) == {"facts.json", "machine"}
+    facts = json.loads(result.files["facts.json"])
+    assert Task.from_json(json.dumps(facts["task"])) == seeded
+    assert facts["environment"]["versions"]["pirace"]
+    assert [worker["exit_code"] for worker in facts["pcpus"]] == [0, 0]
+
+
+def test_a_canary_ends_when_it_is_caught(executor: LocalExecutor) -> None:
+    """It is no news and is not kept."""
+    result = executor.submit(do_task, task(mutation="no-entry-sync", canary=True, seconds=60.0)).result()
+    assert (result.verdict, result.files) == (Verdict.VIOLATION, {})
+    assert result.seconds < 30
+    assert result.record["canary"] is True
+
+
+def test_pcpus_that_share_a_processor_prove_nothing(executor: LocalExecutor) -> None:
+    """A pass of theirs is called what it is."""
+    cpu = min(os.sched_getaffinity(0))
+    result = executor.submit(do_task, task(processors=(cpu, cpu), place="shared")).result()
+    assert result.verdict == Verdict.UNTRUSTWORTHY
+    assert result.reason == "2 pCPUs on 1 processor"
+    assert result.processors == (cpu, cpu)
+
+
+def test_an_exploration_is_a_row(executor: LocalExecutor) -> None:
+    """In the same worker, with the record of the explorer."""
+    result = executor.submit(do_task, task(kind="explore", scenario="tscdeadline-immed", seconds=60.0)).result()
+    assert (result.verdict, result.record["host"]) == (Verdict.PASS, "explorer")
+    assert result.record["search"]["complete"] is True
+
+
+def test_an_exploration_keeps_its_witness(executor: LocalExecutor) -> None:
+    """Step by step, to be replayed."""
+    found = task(kind="explore", scenario="tscdeadline-immed", policy="elide-self-2022", mutation="no-fastpath-sync")
+    result = executor.submit(do_task, Task(**{**vars(found), "seconds": 60.0})).result()
+    assert (result.verdict, set(result.files)) == (Verdict.VIOLATION, {"witness.json"})
+
+
+def test_a_hang_is_a_crash_that_is_kept(executor: LocalExecutor, tmp_path: Path) -> None:
+    """A user's rule that waits for ever: found by the watchdog, not waited for.
+
+    The worker and its fork server go on, and the same program does the historic policies.
+    """
+    mine = task(policy=jobs.endless_rule(tmp_path), seconds=600.0)
+    result = executor.submit(do_task, mine).result(4 * UP_SECONDS)
+    assert (result.verdict, result.as_expected) == (Verdict.CRASH, False)
+    assert "hung: nothing in the machine has moved" in result.reason
+    assert result.record["policy"] == mine.policy
+    assert set(result.files) == {"facts.json", "machine", "proc.txt", "stacks.txt"}
+    assert "pcpu.py" in result.files["stacks.txt"].decode()
+    before = executor.pid
+    assert executor.submit(do_task, task()).result().verdict != Verdict.CRASH
+    assert executor.pid == before
+
+
+def pcpu_pid(machine: Path, cpu: int) -> int:
+    """Read a pCPU's process id out of the machine's file; 0: it has not come up."""
+    at = HostWords(HOST_OFFSET).cpus[cpu].pid
+    words = machine.read_bytes()[at : at + WORD_BYTES] if machine.exists() else b""
+    return int.from_bytes(words, "little")
+
+
+@pytest.mark.parametrize("cpu", [0, 1])
+def test_a_pcpu_stopped_for_seconds_is_a_label_and_no_alarm(executor: LocalExecutor, tmp_path: Path, cpu: int) -> None:
+    """For longer than makes a hang, the one that runs the vCPU or the one that posts; the other waits, and beats."""
+    file = tmp_path / "machine"
+    future = executor.submit(do_task, task(seconds=HANG_SECONDS + 2.0), file)
+    assert eventually(lambda: executor.stage == "running" and pcpu_pid(file, cpu), UP_SECONDS)
+    pid = pcpu_pid(file, cpu)
+    assert eventually(lambda: counted_rounds(file) > 0, UP_SECONDS)
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(HANG_SECONDS + 1.0)  # what is tested is that nothing comes of it
+    os.kill(pid, signal.SIGCONT)
+    result = future.result(2 * UP_SECONDS)
+    assert (result.verdict, result.disagreements) == (Verdict.UNTRUSTWORTHY, ())
+    assert f"pCPU {cpu}" in result.reason
+    assert any(note.startswith(f"pCPU {cpu} was stopped for") for note in result.notes)
+
+
+def counted_rounds(machine: Path) -> int:
+    """Read how many rounds the vCPU has made."""
+    at = Machine(0).pcpus[0].counters[ROUNDS]
+    return int.from_bytes(machine.read_bytes()[at : at + WORD_BYTES], "little")
+
+
+def test_cancelled_it_ends_at_once(executor: LocalExecutor) -> None:
+    """And what comes behind it is not cancelled."""
+    future = executor.submit(do_task, task(seconds=600.0))
+    assert eventually(lambda: executor.stage == "running", UP_SECONDS)
+    executor.cancel_running()
+    result = future.result(UP_SECONDS)
+    assert result.verdict == Verdict.CANCELLED
+    assert executor.submit(do_task, task()).result().verdict != Verdict.CANCELLED
+
+
+def test_a_supervisor_killed_in_the_middle_leaves_the_machine_and_is_done_again(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    """The worker is the supervisor: what its machine's words were can be read."""
+    future = executor.submit(do_task, task(seconds=600.0), tmp_path / "machine")
+    assert eventually(lambda: executor.stage == "running" and (tmp_path / "machine").exists(), UP_SECONDS)
+    pid = executor.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(WorkerDied, match=f"worker {pid} was killed by SIGKILL"):
+        future.result(UP_SECONDS)
+    assert (tmp_path / "machine").stat().st_size > 0
+    assert executor.submit(do_task, task(), tmp_path / "machine").result().verdict != Verdict.CRASH
+
+
+@pytest.mark.parametrize(
+    ("given", "file", "code"),
+    [
+        ({"scenario": "no-such"}, None, EXIT_USAGE),
+        ({"policy": "/no/such/file.py:rule"}, None, EXIT_USAGE),
+        ({}, Path("/no/such/folder/machine"), EXIT_ENVIRONMENT),
+    ],
+)
+def test_what_cannot_be_run_says_so_in_one_line(
+    executor: LocalExecutor, given: dict[str, Any], file: Path | None, code: int
+) -> None:
+    """With the exit code that it means."""
+    with pytest.raises(CannotRun) as caught:
+        executor.submit(do_task, task(**given), file).result()
+    assert caught.value.exit_code == code
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind", ["race", "explore"])
+def test_a_task_that_kills_its_workers_is_a_crash(kind: str) -> None:
+    """With why, and never as expected."""
+    result = lost(task(kind=kind), "worker 1 was killed by SIGKILL")
+    assert (result.verdict, result.as_expected) == (Verdict.CRASH, False)
+    assert result.reason == "worker 1 was killed by SIGKILL"
+    assert result.record["verdict"] == "CRASH"
+
+
+def test_two_workers_do_not_meet(tmp_path: Path) -> None:
+    """Two soaks at once: each has its own fork server, folder and sockets."""
+
+    def one(name: str) -> Result:
+        with LocalExecutor() as own:
+            return own.submit(do_task, task(), tmp_path / name).result()
+
+    with ThreadPoolExecutor() as pool:
+        for result in pool.map(one, ("a", "b")):
+            assert result.record["counts"]["posts"] > 0
+            assert result.disagreements == ()
