@@ -65,7 +65,9 @@ local_irq_disable()
 """
 INSTANT = """
 if apic_pending() != 0:
-    handle_vector(apic_ack())
+    taken = apic_ack()
+    count(IPIS_TAKEN)
+    handle_vector(taken)
 """
 FASTPATH_BEGIN = "reason = local_read(vcpu.vmcs.vm_exit_reason)"
 REENTER_CHECK = """if exit_fastpath != EXIT_FASTPATH_REENTER_GUEST:

@@ -23,7 +23,7 @@ from hosts.explorer.scope import ScopeError
 from hosts.explorer.search import Result
 from hosts.explorer.witness import Witness, check_of, save
 from hosts.report.collect import Measured, Violation
-from hosts.report.environment import environment
+from hosts.report.environment import environment, processors
 from hosts.report.jsonl import JsonLines, environment_record, explorer_record
 from hosts.report.plan import PlanError, user_policy_of
 from hosts.report.tables import summary
@@ -41,6 +41,10 @@ BOUNDS: Final = {
 MakeEngine = Callable[[str | None], Engine]
 
 
+MOST_WORKERS: Final = 8
+"""Processors that a search takes unasked: memory is what holds back more."""
+
+
 @dataclass(frozen=True)
 class Given:
     """What the user gave."""
@@ -54,7 +58,7 @@ class Given:
     scope: str | None = None
     budget: str = "60s"
     memory: str = "4GB"
-    workers: int = 1
+    workers: int | None = None
     reduce: bool = True
     fuse: bool = True
     fold: bool = True
@@ -93,7 +97,7 @@ def search_options(given: Given) -> Options:
     return Options(
         buffer=given.buffer if given.model == "tso" else 0,
         overtake=given.overtake,
-        workers=given.workers,
+        workers=given.workers or min(processors(), MOST_WORKERS),
         reduce=given.reduce,
         fuse=given.fuse,
         max_bytes=_number("--memory", given.memory, bytes_of, "4GB or 500MB"),

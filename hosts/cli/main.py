@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -148,7 +149,7 @@ def stress(**options: Any) -> int:
 )
 @click.option("--budget", default="60s", show_default=True, metavar="TIME", help="For each row.")
 @click.option("--memory", default="4GB", show_default=True, metavar="SIZE", help="For the states of a row.")
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Processors.")
+@click.option("--workers", type=click.IntRange(1, 64), metavar="N", help="Processors to search with; all, up to 8.")
 @click.option("--no-reduce", is_flag=True, help="Without the partial-order reduction.")
 @click.option("--no-forget", is_flag=True, help="Locals that are not read again still tell states apart.")
 @click.option("--no-fuse", is_flag=True, help="Each instrument and each branch is a step of its own.")
@@ -376,6 +377,7 @@ cli.add_command(repro)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; give the exit status."""
     told = {"debug": False}
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads: nothing here has work for them
     try:
         given = None if arguments is None else list(arguments)
         status = cli.main(given, prog_name="pirace", standalone_mode=False, obj=told)
@@ -403,8 +405,17 @@ def _explained(error: BaseException, *, debug: bool) -> tuple[str, int]:
             return "pirace: interrupted", EXIT_INTERRUPTED
         case ModuleNotFoundError() if (error.name or "emu").partition(".")[0] not in ("emu", "hosts"):
             return f"pirace: the package {error.name} is missing (./scripts/stress-run installs it)", EXIT_ENVIRONMENT
+    if _is_lack(error):
+        return f"pirace: {error}: a limit of this user or this machine", EXIT_ENVIRONMENT
     hint = "" if debug else " (--debug shows where)"
     return f"pirace: internal error: {type(error).__name__}: {error}{hint}", EXIT_FAULT
+
+
+def _is_lack(error: BaseException) -> bool:
+    """Tell whether the machine, or a limit, did not give a file, a process, a thread or memory."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC)
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "start new thread" in str(error))
 
 
 def _usage(error: click.ClickException) -> str:

@@ -1,22 +1,23 @@
 """What a worker of a Dask cluster does on its host with a task that it is given.
 
 It has the task done as it is done locally: by a process of its own, so that whatever happens to that one is told, and a
-Dask worker that dies takes it along. A locked file keeps a second machine off the host meanwhile.
+Dask worker that dies takes it along. An address bound meanwhile keeps a second machine off the host.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import fcntl
+import errno
 import os
+import socket
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import distributed
 
@@ -29,7 +30,8 @@ from hosts.soak.task import Result, Task
 from hosts.soak.topology import Topology
 from hosts.soak.work import WORKER, skipped
 
-LOCK: Final = "pirace-machine-{uid}.lock"
+NAME: Final = "\0pirace-machine-{uid}"
+"""An abstract address: bound by one process at a time, and gone with it; nothing in the file system."""
 NAP_SECONDS: Final = 0.05
 UNPLACED: Final = ("", "unpinned")
 
@@ -80,23 +82,21 @@ def alone(do: Do, task: Task) -> Result:
 
     The lock belongs to the process that supervises the machine: a Dask worker may be gone before its machine is.
     """
-    path = Path(tempfile.gettempdir()) / LOCK.format(uid=os.getuid())
-    try:
-        file = path.open("a")
-    except OSError as error:
-        raise CannotRun(f"{path}: {error.strerror or error}", EXIT_ENVIRONMENT) from None
-    with file:
-        while not _locked(file) and not WORKER.cancelled:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
+        while not _claimed(claim) and not WORKER.cancelled:
             WORKER.stage("waiting", 0.0)  # which is not held against it
             time.sleep(NAP_SECONDS)
         return do(task, None)
 
 
-def _locked(file: IO[str]) -> bool:
-    with contextlib.suppress(BlockingIOError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
+def _claimed(claim: socket.socket) -> bool:
+    try:
+        claim.bind(NAME.format(uid=os.getuid()))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return False
+        raise CannotRun(f"no socket to keep this host's machines apart: {error.strerror}", EXIT_ENVIRONMENT) from None
+    return True
 
 
 @contextlib.contextmanager

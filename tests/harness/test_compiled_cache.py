@@ -26,7 +26,7 @@ TOP = Path(__file__).resolve().parents[2]
 # A build here takes 6 s of processor time; a test makes at most five, other tests may run on the same two processors.
 pytestmark = pytest.mark.timeout(180)
 
-KEPT_MODULES = ("memory", "waist", "machine", "accounting", "vectors")
+KEPT_MODULES = ("memory", "waist", "machine", "accounting", "vectors", "tracepoints")
 
 PROTOCOL = """
 PROTOCOL = ("emu.vectors", "emu.machine", "emu.tiny")
@@ -74,6 +74,10 @@ EDIT = Edit("mutable", "mark(machine().config.vcpus, 20)", "mark(machine().confi
 MUTATIONS = (Mutation(1, "more", (EDIT,)),)
 """
 
+SCENARIOS = """
+POLICIES = ()
+"""
+
 ASK = """
 import ctypes, json, sys
 from pathlib import Path
@@ -119,7 +123,7 @@ class Tree:
         self.emu.mkdir()
         for name in KEPT_MODULES:
             shutil.copy(TOP / "emu" / f"{name}.py", self.emu)
-        texts = {"__init__": PROTOCOL, "numbers": NUMBERS, "tiny": TINY, "mutations": MUTATIONS}
+        texts = {"__init__": PROTOCOL, "numbers": NUMBERS, "tiny": TINY, "mutations": MUTATIONS, "scenarios": SCENARIOS}
         for name, text in texts.items():
             (self.emu / f"{name}.py").write_text(text)
 
