@@ -150,6 +150,8 @@ class _Run:
         self.stacks = stacks
         self.processes: list[Any] = []
         self.killed: set[int] = set()
+        self.replaced = False
+        """The fork server had died since the run before."""
         self.evidence: dict[str, str] = {}
 
     def run(self, setup: Setup | None, enough: Enough | None, progress: Progress | None) -> Outcome:
@@ -197,9 +199,12 @@ class _Run:
             undelivered=undelivered(self.memory, self.wanted.pcpus),
             hung=hung,
             lacking=lacking,
-            labels=self.watchdog.labels(stopped - went),
+            labels=(*self._labels(), *self.watchdog.labels(stopped - went)),
             evidence=self.evidence,
         )
+
+    def _labels(self) -> tuple[str, ...]:
+        return ("the fork server had died before this run, which has a new one",) if self.replaced else ()
 
     # --- starting
 
@@ -235,6 +240,7 @@ class _Run:
         if strange := sorted(set(self.wanted.processors) - os.sched_getaffinity(0)):
             raise CrashError(f"processor {', '.join(map(str, strange))} is offline, or kept from this process")
         context = multiprocess.get_context("forkserver")
+        self.replaced = self.server.pid is not None and not self.server.is_alive()
         with main_module_hidden():
             for cpu in range(self.wanted.pcpus):
                 if self.interrupt.noted:
@@ -344,6 +350,9 @@ class _Run:
             self._write(run.phase, CLOSE)
             self._await(CLOSED, CLOSE_SECONDS)
             self._join(CLOSE_SECONDS)
+            for process in self.processes:  # killed on its last steps: nothing is lost, but somebody kills here
+                if process.exitcode not in (None, 0):
+                    raise CrashError(self._epitaph(process))
         return () if self.interrupt.noted else behind
 
     def _await(self, phase: int, seconds: float, longest: float = 0.0) -> bool:

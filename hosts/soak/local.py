@@ -174,7 +174,10 @@ class LocalExecutor(Executor):
                 until = time.monotonic() + (seconds + self._grace if self.stage == "running" else PREPARE_SECONDS)
             elif what == "died":
                 self._worker = None
-                raise WorkerDied(worker.bury())
+                how = worker.bury()
+                if worker.never_was_up:
+                    raise CannotRun(f"cannot start a worker process: {how}", EXIT_ENVIRONMENT)
+                raise WorkerDied(how)
             elif what == "failed":
                 raise rest[1]
             else:
@@ -206,6 +209,7 @@ class _Process:
             its.close()
         self._connection = Connection(ours.detach())
         self._sending = threading.Lock()
+        self._spoke = False
 
     @property
     def pid(self) -> int:
@@ -223,9 +227,15 @@ class _Process:
         if self._connection in ready:
             with contextlib.suppress(EOFError, OSError):
                 message: tuple[Any, ...] = self._connection.recv()
+                self._spoke = True
                 return message
             return ("died",)
         return ("died",) if ready else None
+
+    @property
+    def never_was_up(self) -> bool:
+        """Tell, of one that is dead, whether it could not even begin, and nobody has killed it: so would the next."""
+        return not self._spoke and self._process.returncode not in (-signal.SIGKILL, -signal.SIGTERM)
 
     def stopped(self) -> bool:
         """Tell whether a signal or a debugger holds it."""

@@ -89,6 +89,7 @@ def main(fd: int) -> NoReturn:
     desk = _Desk(Connection(fd))
     WORKER.stage = lambda what, seconds: desk.tell("stage", what, seconds)
     threading.Thread(target=desk.read, daemon=True).start()
+    WORKER.stage("", 0.0)  # it is up
     try:
         while (job := desk.job()) is not None:
             _do(desk, job)

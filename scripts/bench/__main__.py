@@ -24,6 +24,8 @@ BENCHMARKS: Final = {
     "many": "32 pCPUs on the processors there are",
     "memory": "private memory for each further pCPU",
     "falsealarms": "correct protocols under outside load: no violation",
+    "kills": "SIGKILL of a soak's parts at 200 random moments: how soon it is told, what is lost (nothing)",
+    "leaks": "2,000 short configurations in one soak: descriptors, threads, sockets, memory",
     "spin": "the explorer against SPIN on SPIN's own model of the same protocol and scope",
     "scopes": "the explorer's cost as the work grows: senders, depth of the store buffer",
 }
