@@ -30,6 +30,7 @@ def moves(before: Kept, now: Kept) -> Ints:
     for (kind, number), field in before.layout.fields.items():
         if kind == "buffer" and before.entries[number] != now.entries[number]:
             there = now.layout[kind, number]
+            # A field is place, shift and mask, which a move begins with.
             rows.append((*field, there.place, there.shift, before.entries[number], now.entries[number]))
             continue
         for part, there in _parts(kind, number, field, before, now):
@@ -38,7 +39,6 @@ def moves(before: Kept, now: Kept) -> Ints:
     for (place, there_place, up), mask in together.items():
         low = (mask & -mask).bit_length() - 1
         rows.append((place, low, signed(mask >> low), there_place, low + up, 0, 0))
-    # A row of :class:`Field` says place, shift, mask, as a move does.
     return np.array(rows, np.int64).reshape(-1, finding.M_SIZE)
 
 

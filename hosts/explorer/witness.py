@@ -119,11 +119,6 @@ class Witness:
         return f"{self.stem} steps" + (f" and a cycle of {self.cycle}" if self.cycle else "")
 
     @property
-    def needs_store_buffer(self) -> bool:
-        """Tell whether a store stays in its buffer while its thread or another one runs on."""
-        return self.delayed_stores > 0
-
-    @property
     def delayed_stores(self) -> int:
         """Count the stores that stay in their buffer while anything but draining happens."""
         waiting: dict[int, list[int]] = {}
