@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from hosts.report.jsonl import SCHEMA_VERSION, schema
 
+SAYS_NOTHING = {"description", "title", "$schema", "$id", "$anchor", "$defs", "required", "additionalProperties"}
+"""What restricts nothing, or what another keyword does."""
 KINDS = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
 
 
@@ -22,7 +25,7 @@ def is_kind(value: Any, kind: str) -> bool:
 
 def errors(value: Any, rule: dict[str, Any], at: str = "$") -> list[str]:
     """Hold a value against the part of JSON Schema that ours uses."""
-    assert set(rule) <= {*CHECKED, "description", "title", "$schema", "$id", "required", "additionalProperties"}
+    assert set(rule) <= {*CHECKED, *SAYS_NOTHING}
     found: list[str] = []
     for keyword, wanted in rule.items():
         if keyword in CHECKED and not found:
@@ -62,6 +65,7 @@ CHECKED: dict[str, Callable[[Any, Any, str, dict[str, Any]], list[str]]] = {
     ],
     "oneOf": lambda value, wanted, at, _: _some_of(value, wanted, at),
     "anyOf": lambda value, wanted, at, _: _some_of(value, wanted, at),
+    "$ref": lambda value, wanted, at, _: errors(value, anchored()[wanted.removeprefix("#")], at),
 }
 
 
@@ -70,11 +74,37 @@ def _some_of(value: Any, wanted: Any, at: str) -> list[str]:
     return [] if any(not found for found in tried) else min(tried, key=len)
 
 
+@functools.cache
+def anchored() -> dict[str, dict[str, Any]]:
+    """Give the parts of the schema that others refer to, by their names, each of which is of one part."""
+    found = list(_anchors(schema()))
+    assert len(dict(found)) == len(found)
+    return dict(found)
+
+
+def _anchors(part: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(part, dict):
+        if isinstance(part.get("$anchor"), str):
+            yield part["$anchor"], part
+        for inner in part.values():
+            yield from _anchors(inner)
+    for inner in part if isinstance(part, list) else ():
+        yield from _anchors(inner)
+
+
 def records_in(file: Path) -> list[dict[str, Any]]:
     """Read a file of records: each is as the schema says, the first tells where they were made and in which version."""
     records = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     assert [errors(record, schema()) for record in records] == [[]] * len(records)
     assert (records[0]["record"], records[0]["schema"]) == ("environment", SCHEMA_VERSION)
+    return records
+
+
+def campaign_records_in(file: Path) -> list[dict[str, Any]]:
+    """Read a file of a campaign's records: each is as the schema says, the first tells in which version."""
+    records = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert [errors(record, schema()) for record in records] == [[]] * len(records)
+    assert (records[0]["record"], records[0]["schema"]) == ("campaign", SCHEMA_VERSION)
     return records
 
 

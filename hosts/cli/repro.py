@@ -20,7 +20,9 @@ from rich.text import Text
 
 from hosts.cli.errors import Failure
 from hosts.cli.soak_show import read_row, witness_of, worth
-from hosts.cli.stress import json_to, wide_console
+from hosts.cli.stress import command, json_to, wide_console
+from hosts.report.environment import environment
+from hosts.report.jsonl import environment_record
 from hosts.report.verdict import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNPROVEN, Verdict
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.local import LocalExecutor
@@ -63,6 +65,8 @@ def repro_command(
     _say(console, f"{row.id}: {row.task}: {worth(row)}")
     again: list[Again] = []
     with json_to(json_file) as write, executor_of() as executor, _Stop() as stop:
+        if write is not None:
+            write.write(environment_record(_environment(task)))
         for done in repeated(task, row, times, executor, stop):
             again.append(done)
             if write is not None:
@@ -139,6 +143,13 @@ def brief(result: Result) -> str:
     return f"{result.verdict}{f' ({reason[0]})' if reason[0] else ''} in {result.seconds:.1f} s"
 
 
+def _environment(task: Task) -> dict[str, Any]:
+    """Say where it is done; of the placement what a stress run would call it, the times tell the processors."""
+    shared = len(set(task.processors)) < len(task.processors)
+    placement = "unpinned" if not task.processors else "shared" if shared else "pinned"
+    return environment(task.seed, task.seconds, placement, command())
+
+
 def told(done: Again) -> dict[str, Any]:
     """Give what a program wants to know of one time."""
     result = done.result
@@ -149,6 +160,7 @@ def told(done: Again) -> dict[str, Any]:
         "sightings": done.sightings,
         "seconds": round(result.seconds, 6),
         "processors": list(result.processors),
+        "strayed": result.strayed,
         "notes": list(result.notes),
     }
 

@@ -21,14 +21,16 @@ from hosts.cli.stress import command, drawn_seed, json_to, wide_console
 from hosts.report.environment import environment
 from hosts.report.jsonl import JsonLines
 from hosts.report.verdict import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
+from hosts.soak.assessment import spent
 from hosts.soak.campaign import Campaign
 from hosts.soak.choose import Chooser, Wanted
 from hosts.soak.conduct import Conductor, Ending, Limits
-from hosts.soak.export import export_lines, run_record
+from hosts.soak.export import campaign_record, run_record
+from hosts.soak.hints import hint
 from hosts.soak.local import open_executor
 from hosts.soak.panel import Panel, Recorded, make_panel, remarkable
 from hosts.soak.settings import absolute, checked, chooser_of, from_settings, to_settings
-from hosts.soak.status import Status
+from hosts.soak.status import NOTES, Status
 from hosts.soak.topology import Topology
 
 MakeExecutor = Callable[[str | None], Any]
@@ -84,6 +86,7 @@ def soak_command(options: Options, executor_of: MakeExecutor | None = None) -> i
     check_machine()
     seconds = _seconds("--for", options.length) if options.length is not None else math.inf
     wanted = None if options.resume else checked(wanted_by(options))
+    check_json(options.json_file)
     if wanted is None and options.chosen:
         said = f"--resume goes on with what the campaign is about: leave out {', '.join(options.chosen)}"
         raise Failure(said, EXIT_USAGE)
@@ -98,6 +101,16 @@ def soak_command(options: Options, executor_of: MakeExecutor | None = None) -> i
             soak.tell_begin(wanted, chooser, topologies, seconds)
             limits = Limits(seconds, options.until_violation, bool(wanted.policies or wanted.mutations))
             return soak.run(chooser, limits, here=here)
+
+
+def check_json(path: str | None) -> None:
+    """Refuse a file that cannot be written before a campaign is begun; what is in it stays until one is."""
+    if path is None:
+        return
+    try:
+        Path(path).open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise Failure(f"--json {path}: {error.strerror or error}", EXIT_USAGE) from None
 
 
 def wanted_by(options: Options) -> Wanted:
@@ -125,7 +138,14 @@ def _facts(topologies: Sequence[Topology]) -> dict[str, Any]:
     """Say where this session of the campaign runs; seed and lengths are the campaign's and the rows' own."""
     facts = environment(0, 0.0, "pinned", command())
     kept = {name: fact for name, fact in facts.items() if name not in ("seed", "budget_seconds", "placement")}
-    return {**kept, "topologies": [topology.describe() for topology in topologies]}
+    notes = dict.fromkeys(note for topology in topologies for note in topology.notes)
+    return {**kept, "topologies": [topology.describe() for topology in topologies], NOTES: list(notes)}
+
+
+def in_short(note: str) -> str:
+    """Give the first half of a note on a topology, as part of a line: what follows from it is in the status."""
+    said = note.partition(":")[0].rstrip(".")
+    return f"{said[:1].lower()}{said[1:]}"
 
 
 @contextlib.contextmanager
@@ -154,12 +174,15 @@ class Soak:
         """Soak, and say what came of it."""
         with json_to(self.options.json_file) as write:
             if write is not None:
-                write.write(next(iter(export_lines(self.campaign, limit=0))))
+                write.write(campaign_record(self.campaign))
             panel = self._panel(write)
             conductor = Conductor(self.campaign, chooser, self.executor, panel, limits, here=here)
             with panel, stopped_by_signals(conductor):
                 ending = conductor.run()
-        return self._tell_end(ending)
+            status = Status.of(self.campaign, over=True)
+            if write is not None:
+                write.write(status.to_json())
+        return self._tell_end(ending, status)
 
     def _panel(self, write: JsonLines | None) -> Panel:
         panel = make_panel(
@@ -174,7 +197,7 @@ class Soak:
         """Say what is about to run."""
         if self.options.quiet:
             return
-        long = f"for {self.options.length}" if seconds < math.inf else "until Ctrl-C"
+        long = f"for {spent(seconds)}" if seconds < math.inf else "until Ctrl-C"
         done = sum(tally.runs for tally in self.campaign.tallies().values())
         before = f"; {done} runs are in it" if done else ""
         self._say(f"campaign {self.campaign.folder}, seed {wanted.seed}, {long}{before}")
@@ -182,20 +205,26 @@ class Soak:
             f"{len(chooser.cells)} kinds of races of {wanted.each:g} s, {len(chooser.explored)} scopes to explore, "
             f"{len(chooser.canaries)} canaries; {'; '.join(dict.fromkeys(each.describe() for each in topologies))}"
         )
+        notes = dict.fromkeys(in_short(note) for topology in topologies for note in topology.notes)
+        if notes:
+            self._say(f"note: {'; '.join(notes)} (more: {self._hint('soak status')})")
         for number in self.campaign.interrupted:
-            self._say(f"{number}: was cut off, and is kept as a row of its own (pirace soak show {number})")
+            self._say(f"{number}: was cut off, and is kept as a row of its own ({self._hint(f'soak show {number}')})")
 
-    def _tell_end(self, ending: Ending) -> int:
+    def _tell_end(self, ending: Ending, status: Status) -> int:
         """Say what the campaign has come to; what it is worth comes first."""
-        status = Status.of(self.campaign)
         if self.options.quiet:
             self._say(status.assessment.headline)
-            for line in filter(None, map(remarkable, self.campaign.rows(as_expected=False))):
+            rows = self.campaign.rows(as_expected=False)
+            for line in filter(None, (remarkable(row, self.campaign.folder) for row in rows)):
                 self._say(line)
         else:
             status.print_to(self.console)
-            self._say(f"{ENDINGS[ending]}; to go on: pirace soak --campaign {self.campaign.folder} --resume")
+            self._say(f"{ENDINGS[ending]}; to go on: {self._hint('soak --resume')}")
         return EXIT_INTERRUPTED if ending == "interrupted" else status.assessment.exit_code
+
+    def _hint(self, command: str) -> str:
+        return hint(self.campaign.folder, command)
 
     def _say(self, line: str) -> None:
         self.console.print(Text(line), soft_wrap=True, highlight=False)

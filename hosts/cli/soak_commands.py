@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from hosts.cli.errors import Failure
 from hosts.cli.options import CONTEXT, LARGEST_SEED, C, debug_option
+from hosts.soak.hints import FOLDER
 
-FOLDER: Final = "pirace-soak"
+EXIT_USAGE: Final = 64
 PLACES: Final = ("alone", "smt", "core-complex", "package", "numa", "other-package", "shared", "unpinned")
 
 
@@ -38,7 +41,13 @@ def campaign_option(command: C) -> C:
     "--place", multiple=True, type=click.Choice(PLACES), help="Only this class of placement; may be repeated."
 )
 @click.option("--dask", metavar="ADDRESS", help="On the worker hosts of this Dask scheduler, a machine on each.")
-@click.option("--json", "json_file", metavar="FILE", help="Write JSON lines: the campaign, then each run as it ends.")
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    help="Write JSON lines: the campaign, each run as it ends, then what the soak has come to "
+    "(hosts/report/schema.json).",
+)
 @click.option("--quiet", is_flag=True, help="Show only the end: what it is worth, and runs that are not as expected.")
 @debug_option
 @click.pass_context
@@ -88,12 +97,24 @@ def _refuse_before_subcommand(context: click.Context) -> None:
 
 def _folder(context: click.Context, given: str | None) -> str:
     above = (context.obj or {}).get("campaign") if isinstance(context.obj, dict) else None
-    return given or above or FOLDER
+    return _there(given or above)
+
+
+def _there(given: str | None) -> str:
+    """Give the folder of a campaign to be read; Failure if nobody named one and there is none where it would be."""
+    if given is None and not Path(FOLDER).exists():
+        raise Failure(f"{FOLDER}: no campaign there; --campaign DIR names another folder", EXIT_USAGE)
+    return given or FOLDER
 
 
 @soak.command(context_settings=CONTEXT)
 @campaign_option
-@click.option("--json", "json_file", metavar="FILE", help="Write JSON lines: the campaign, then each of its runs.")
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    help="Write JSON lines: the campaign, each of its runs, then what is shown (hosts/report/schema.json).",
+)
 @debug_option
 @click.pass_context
 def status(context: click.Context, campaign: str | None, json_file: str | None) -> int:
@@ -117,7 +138,12 @@ def status(context: click.Context, campaign: str | None, json_file: str | None) 
 @soak.command(context_settings=CONTEXT)
 @click.argument("number", metavar="ID", type=click.IntRange(min=1))
 @campaign_option
-@click.option("--json", "json_file", metavar="FILE", help="Write it as one JSON line.")
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    help="Write JSON lines: the campaign, then the run with its machine (hosts/report/schema.json).",
+)
 @debug_option
 @click.pass_context
 def show(context: click.Context, number: int, campaign: str | None, json_file: str | None) -> int:
@@ -139,7 +165,12 @@ def show(context: click.Context, number: int, campaign: str | None, json_file: s
 @click.argument("number", metavar="ID", type=click.IntRange(min=1))
 @campaign_option
 @click.option("--times", type=click.IntRange(min=1), metavar="N", help="So often; 20 if not given.")
-@click.option("--json", "json_file", metavar="FILE", help="Write JSON lines: one for each time.")
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    help="Write JSON lines: where it is done, then one for each time (hosts/report/schema.json).",
+)
 @debug_option
 def repro(number: int, campaign: str | None, times: int | None, json_file: str | None) -> int:
     """Do a run of a campaign again, and say how often it shows what it showed.
@@ -159,4 +190,4 @@ def repro(number: int, campaign: str | None, times: int | None, json_file: str |
     """  # noqa: D301
     from hosts.cli.repro import repro_command
 
-    return repro_command(campaign or FOLDER, number, times, json_file)
+    return repro_command(_there(campaign), number, times, json_file)

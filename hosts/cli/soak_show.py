@@ -12,7 +12,8 @@ from hosts.cli.errors import Failure
 from hosts.cli.stress import json_to, wide_console
 from hosts.report.verdict import EXIT_USAGE
 from hosts.soak.campaign import Campaign
-from hosts.soak.export import export_lines, run_record
+from hosts.soak.export import campaign_record, export_lines, run_record
+from hosts.soak.hints import hint
 from hosts.soak.rings import NotReadable, Saved
 from hosts.soak.rows import Row
 from hosts.soak.status import Status
@@ -34,6 +35,7 @@ def status_command(folder: str, json_file: str | None) -> int:
             if write is not None:
                 for line in export_lines(campaign):
                     write.write(line)
+                write.write(status.to_json())
         status.print_to(wide_console())
         return status.assessment.exit_code
 
@@ -45,6 +47,7 @@ def show_command(folder: str, number: int, json_file: str | None) -> int:
         saved, why_not = saved_machine(row, campaign)
         with json_to(json_file) as write:
             if write is not None:
+                write.write(campaign_record(campaign))
                 write.write({**run_record(row), MACHINE: saved.to_json() if saved is not None else None})
         console = wide_console()
         for line in lines_of(campaign, row):
@@ -150,7 +153,7 @@ def _kept(campaign: Campaign, row: Row) -> Iterator[str]:
                 yield f"{name}:"
                 yield from path.read_text(encoding="utf-8", errors="replace").splitlines()
     if row.state != "running":
-        yield f"again: pirace repro {row.id} --campaign {campaign.folder}"
+        yield f"again: {hint(campaign.folder, f'repro {row.id}')}"
 
 
 def witness_of(row: Row) -> Path | None:

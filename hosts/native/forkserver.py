@@ -7,23 +7,28 @@ because it has no interface to stop it. The names are checked at import, so anot
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
 import sys
-import time
+import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import multiprocess
+import multiprocess.connection
 import multiprocess.forkserver
 import multiprocess.process
 
 import hosts
 from hosts.native import preload
+
+Lost = Callable[[int, int], None]
+"""Told the process id of a fork server that died unasked, and how: an exit code, or a signal's number, negative."""
 
 _STOP_SECONDS: Final = 3.0
 
@@ -44,19 +49,79 @@ class Root:
 class ForkServer:
     """The fork server of one compiled program."""
 
-    def __init__(self, root: Root, folder: Path) -> None:
-        """Say what to load; nothing runs yet."""
+    def __init__(self, root: Root, folder: Path, lost: Lost | None = None) -> None:
+        """Say what to load; nothing runs yet. ``lost`` is called from another thread, the moment it dies unasked."""
         self._folder = folder
+        self._lost = lost
+        self._watch: threading.Thread | None = None
+        self._death: int | None = None
+        self._ending = False
         self._wanted = json.dumps({"loader": root.loader, "argument": root.argument, "folder": str(folder)})
 
-    def start(self) -> None:
-        """Start it if it is not running (it may have been killed). Returns while it still loads."""
+    def start(self) -> bool:
+        """Start it if it is not running; tell whether it had died. Returns while it still loads."""
+        if self._death is not None and self.is_alive():
+            return False
+        died = self.pid is not None and not self.is_alive()
+        self._forget()
         config = multiprocess.process.current_process()._config  # noqa: SLF001
         config["tempdir"] = str(self._folder)  # where its socket goes
         multiprocess.forkserver.set_forkserver_preload([preload.__name__])
         path = os.pathsep.join(filter(None, [str(_top_folder()), os.environ.get("PYTHONPATH")]))
         with _environment({preload.ENVIRONMENT: self._wanted, "PYTHONPATH": path}), _signals_blocked():
             multiprocess.forkserver.ensure_running()
+            self._note()
+        return died
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Have processes started by this very fork server meanwhile, or EOFError.
+
+        multiprocess would start another one in its place, without a root and without a word about the first.
+        """
+        _server.ensure_running = self._insist
+        try:
+            yield
+        finally:
+            del _server.ensure_running  # the class's own shows again
+
+    def _insist(self) -> None:
+        if not self.is_alive():
+            raise EOFError("it is gone")
+
+    def _note(self) -> None:
+        """Take hold of the one that has just been started: it cannot be collected, so its number is its own."""
+        pid = self.pid
+        if pid is None:
+            return
+        self._death = os.pidfd_open(pid)
+        if self._lost is None:
+            return
+        watch = threading.Thread(target=self._await_death, args=(pid, self._lost), daemon=True)
+        try:
+            watch.start()
+        except RuntimeError as error:
+            self._forget()
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from error
+        self._watch = watch
+
+    def _await_death(self, pid: int, lost: Lost) -> None:
+        with contextlib.suppress(ChildProcessError):  # somebody else has collected it
+            end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            if end is not None and not self._ending:
+                lost(pid, end.si_status if end.si_code == os.CLD_EXITED else -end.si_status)
+
+    def _forget(self) -> None:
+        """Let go of a dead one, when its death has been told."""
+        if self._watch is not None:
+            self._watch.join()
+        if self._death is not None:
+            os.close(self._death)
+        self._watch = self._death = None
+
+    def wait_dead(self, seconds: float) -> bool:
+        """Wait until it is dead, or so long; tell whether it is."""
+        return self._death is not None and bool(multiprocess.connection.wait([self._death], seconds))
 
     @property
     def pid(self) -> int | None:
@@ -74,10 +139,17 @@ class ForkServer:
 
     def stop(self) -> None:
         """End it and collect it."""
-        if self.pid is None:
+        pid = self.pid
+        if pid is None:
             return
+        self._ending = self.is_alive()
         os.close(_server._forkserver_alive_fd)  # noqa: SLF001 - what asks it to end
-        _collect(self.pid)
+        with contextlib.suppress(ChildProcessError, ProcessLookupError):
+            if not self.wait_dead(_STOP_SECONDS):
+                os.kill(pid, signal.SIGKILL)
+            self._forget()
+            os.waitpid(pid, 0)
+        self._ending = False
         _server._forkserver_pid = _server._forkserver_alive_fd = _server._forkserver_address = None  # noqa: SLF001
         multiprocess.process.current_process()._config["tempdir"] = None  # noqa: SLF001
 
@@ -86,17 +158,6 @@ class ForkServer:
         with contextlib.suppress(OSError):
             return (self._folder / preload.ERROR_FILE).read_text(encoding="utf-8")
         return None
-
-
-def _collect(pid: int) -> None:
-    until = time.monotonic() + _STOP_SECONDS
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(pid, os.WNOHANG)[0] == 0:
-            if time.monotonic() > until:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-                return
-            time.sleep(0.002)
 
 
 def _top_folder() -> Path:

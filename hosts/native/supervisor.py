@@ -18,12 +18,13 @@ import multiprocess.connection
 
 from hosts.native import pcpu
 from hosts.native.evidence import Stacks, gather
-from hosts.native.forkserver import ForkServer, Root, main_module_hidden
+from hosts.native.forkserver import ForkServer, Lost, Root, main_module_hidden
 from hosts.native.interrupt import Interrupt, interrupts_noted
 from hosts.native.layout import BOUND, CLOSE, CLOSED, CONNECT, DONE, GO, READY
 from hosts.native.outcome import Configuration, Outcome, Placement, Worker, undelivered
 from hosts.native.region import SharedMemory
 from hosts.native.rundir import RunFolder
+from hosts.native.strays import strays
 from hosts.native.watchdog import Advancing, Watchdog
 
 Setup = Callable[[SharedMemory], None]
@@ -67,15 +68,19 @@ class Supervisor:
     between its start and the note of its number.
     """
 
-    def __init__(self, root: Root) -> None:
-        """Say which program; the fork server starts with the context."""
+    def __init__(self, root: Root, lost: Lost | None = None) -> None:
+        """Say which program; the fork server starts with the context.
+
+        ``lost`` is told from another thread when the fork server dies unasked, whether anything runs or not.
+        """
         self._root = root
+        self._lost = lost
         self._interrupt = Interrupt()
 
     def __enter__(self) -> Self:
         with interrupts_noted() as interrupt:
             self._folder = RunFolder()
-            self._server = ForkServer(self._root, self._folder.path)
+            self._server = ForkServer(self._root, self._folder.path, self._lost)
             atexit.register(self.close)
             self._server.start()
         if interrupt.noted:
@@ -153,6 +158,7 @@ class _Run:
         self.replaced = False
         """The fork server had died since the run before."""
         self.evidence: dict[str, str] = {}
+        self.strayed: dict[int, str] = {}
 
     def run(self, setup: Setup | None, enough: Enough | None, progress: Progress | None) -> Outcome:
         begun = time.monotonic()
@@ -199,7 +205,8 @@ class _Run:
             undelivered=undelivered(self.memory, self.wanted.pcpus),
             hung=hung,
             lacking=lacking,
-            labels=(*self._labels(), *self.watchdog.labels(stopped - went)),
+            labels=(*self._labels(), *self.strayed.values(), *self.watchdog.labels(stopped - went)),
+            strayed=tuple(self.strayed),
             evidence=self.evidence,
         )
 
@@ -240,7 +247,6 @@ class _Run:
         if strange := sorted(set(self.wanted.processors) - os.sched_getaffinity(0)):
             raise CrashError(f"processor {', '.join(map(str, strange))} is offline, or kept from this process")
         context = multiprocess.get_context("forkserver")
-        self.replaced = self.server.pid is not None and not self.server.is_alive()
         with main_module_hidden():
             for cpu in range(self.wanted.pcpus):
                 if self.interrupt.noted:
@@ -266,8 +272,10 @@ class _Run:
         )
         process = context.Process(target=pcpu.main, args=(life,), name=f"pcpu{cpu}", daemon=True)
         try:
-            self.server.start()
-            process.start()
+            if cpu == 0:  # later it must be the same one: the first pCPUs have died with another
+                self.replaced = self.server.start()
+            with self.server.kept():
+                process.start()
         except (OSError, EOFError) as error:
             if isinstance(error, OSError) and error.errno in EXHAUSTED:
                 raise LackError(f"pCPU {cpu} cannot be started: {error.strerror}") from error
@@ -306,7 +314,7 @@ class _Run:
         return {cpu: process.pid for cpu, process in enumerate(self.processes)}
 
     def _sleep(self, seconds: float) -> None:
-        """Sleep, but not past the death of a process."""
+        """Sleep, but not past the death of a process, nor of the fork server, which holds the other ends."""
         dead = multiprocess.connection.wait([process.sentinel for process in self.processes], seconds)
         for process in self.processes:
             if process.sentinel in dead and not self._may_end(process):
@@ -317,22 +325,13 @@ class _Run:
         return bool(process.exitcode == 0 and self.memory.read(self.memory.host.cpus[cpu].phase) == CLOSED)
 
     def _epitaph(self, process: Any) -> str:
-        if process.exitcode == _LOST and self._server_died():
+        if process.exitcode == _LOST and self.server.wait_dead(CLOSE_SECONDS):  # its pipes break a moment before
             return "the fork server was killed, and the pCPUs with it"
         if process.exitcode == pcpu.EXIT_NO_ROOT:
             return f"the compiled program could not be loaded:\n{self.server.error()}"
         cpu = self.processes.index(process)
         told = Worker(cpu, process.pid, process.exitcode, False, 0, 0.0, 0.0).describe()  # noqa: FBT003
         return told or f"pCPU {cpu} left the run early"
-
-    def _server_died(self) -> bool:
-        # Its pipes break a moment before it can be seen to be dead.
-        until = time.monotonic() + CLOSE_SECONDS
-        while self.server.is_alive():
-            if time.monotonic() > until:
-                return False
-            time.sleep(0.001)
-        return True
 
     # --- ending
 
@@ -346,6 +345,7 @@ class _Run:
         self._await(DONE, bound, longest=bound if self.interrupt.noted else PATIENCE * bound)
         behind = self._behind(DONE)
         self.watchdog.note_times(self._pids())
+        self.strayed = strays(self._pids(), self.processors)
         if not behind:
             self._write(run.phase, CLOSE)
             self._await(CLOSED, CLOSE_SECONDS)

@@ -7,15 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from emu.mutations import MUTATIONS
 from emu.scenarios import SCENARIOS
 from hosts.report.verdict import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN, Verdict
 from hosts.soak.archive import Archive
-from hosts.soak.company import races_apart
+from hosts.soak.canaries import may_have_canary
 from hosts.soak.tallies import CanaryTally, Cell, Spot, Tallies, Tally
 
 WINDOWS: Final = {scenario.name: scenario.windows for scenario in SCENARIOS}
-CAN_HAVE_CANARY: Final = {row.scenario for mutation in MUTATIONS for row in mutation.rows if row.outcome == "VIOLATION"}
 _NAMED: Final = 3
 """How many of a kind the first line names."""
 
@@ -93,15 +91,12 @@ def _canaries(raced: Mapping[Cell, Tally], canaries: Mapping[Spot, CanaryTally])
     without = dict.fromkeys(
         f"{cell.scenario} {cell.place}"
         for cell in raced
-        if cell.mutation is None and may_have_canary(cell) and not canaries.get(Spot.of(cell), CanaryTally()).runs
+        if cell.mutation is None
+        and may_have_canary(cell.scenario, cell.place, cell.pcpus)
+        and not canaries.get(Spot.of(cell), CanaryTally()).runs
     )
     if without:
         yield f"no canary has run in {listed(list(without))}"
-
-
-def may_have_canary(cell: Cell) -> bool:
-    """Tell whether a seeded bug must be seen there: not where pCPUs share a processor, and store buffers a core."""
-    return cell.scenario in CAN_HAVE_CANARY and races_apart(cell.place, cell.pcpus)
 
 
 def _windows(raced: Mapping[Cell, Tally]) -> Iterator[str]:

@@ -17,9 +17,9 @@ from typing import Any, Final, Self
 from hosts.soak import database, records
 from hosts.soak.archive import Archive
 from hosts.soak.clock import Clock, Stopwatch
-from hosts.soak.database import DATABASE, LOG, translated
+from hosts.soak.database import DATABASE, LOG, NOTHING_BEGUN, translated
 from hosts.soak.errors import CampaignError, Refused, Unwritable
-from hosts.soak.folders import KEPT, LIVE, Folders
+from hosts.soak.folders import KEPT, LIVE, Folders, make_folder
 from hosts.soak.lock import FolderLock
 from hosts.soak.rows import Row
 from hosts.soak.tallies import Cell, Entry, Tallies, is_alarming
@@ -61,12 +61,11 @@ class Campaign(Archive):
         clock: Clock | None = None,
     ) -> Self:
         """Begin a campaign in a folder that has none."""
-        with translated(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock = FolderLock(folder)
         try:
             _refuse_remains(folder)
-            with translated(folder):
+            with translated(folder, NOTHING_BEGUN):
                 Folders(folder).make()
             database.make(folder, {"settings": records.text(dict(settings))})
             return cls._begin(folder, lock, environment, clock)

@@ -23,11 +23,12 @@ from hosts.report.plan import (
     chosen_mutations,
     chosen_policies,
     chosen_scenarios,
-    control_rows,
     planned,
     user_policy_of,
 )
 from hosts.report.runner import REGIMES
+from hosts.soak.canaries import canary_of
+from hosts.soak.company import races_apart
 from hosts.soak.placement import Place
 from hosts.soak.tallies import Cell, Spot, Tally
 from hosts.soak.task import Task
@@ -230,10 +231,8 @@ class Chooser:
     def _canary_cells(self) -> Iterable[Cell]:
         """Give a seeded bug that must be seen for each scenario and placement where it can be."""
         for cell in {Spot.of(cell): cell for cell in reversed(self.cells)}.values():
-            (scenario,) = chosen_scenarios([cell.scenario])
-            rows = [*control_rows(scenario, "some", cell.pcpus), *control_rows(scenario, "all", cell.pcpus)]
-            row = next((row for row in rows if row.sought and row.mutation is not None), None)
-            if row is not None and row.mutation is not None and (cell.place != SHARED or cell.pcpus == 1):
+            row = canary_of(cell.scenario, cell.pcpus, cell.place)
+            if row is not None and row.mutation is not None and races_apart(cell.place, cell.pcpus):
                 yield cell._replace(policy=row.policy.name, mutation=row.mutation.name, regime=REGIMES[0])
 
     def _explored_cells(self) -> Iterable[Cell]:

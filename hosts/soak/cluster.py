@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import distributed
+from distributed.comm.addressing import get_address_host_port
 from distributed.scheduler import KilledWorker
 
 from hosts.cli.errors import Failure
 from hosts.native.fingerprint import sources_key
 from hosts.report.plan import is_user_policy
-from hosts.report.verdict import EXIT_ENVIRONMENT
+from hosts.report.verdict import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.onhost import Do, cancel_here, close_here, on_host
 from hosts.soak.task import Result, Task
@@ -68,6 +69,11 @@ class ClusterExecutor(Executor):
         self._closed = threading.Event()
         self.notes: list[str] = []
         """What has happened to workers."""
+        try:
+            get_address_host_port(address)
+        except ValueError as error:
+            said = f"--dask {address}: not the address of a scheduler, as tcp://head:8786 ({error})"
+            raise Failure(said, EXIT_USAGE) from None
         try:
             self._client = _Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:

@@ -20,14 +20,16 @@ TITLES: Final[dict[Company, str]] = {
 
 
 def company_of(place: str, pcpus: int, processors: Sequence[int]) -> Company:
-    """Say how the pCPUs of a run were placed: by what they were given, not by what was meant."""
+    """Say how the pCPUs of a run were placed: by what they were given and kept, not by what was meant."""
     if pcpus == 1:
         return "alone"
     if place == "shared" or (processors and len(set(processors)) < pcpus):
         return "shared"
+    if not processors:
+        return "unpinned"
     if place == "smt":
         return "smt"
-    return "multicore" if place in MULTICORE and processors else "unpinned"
+    return "multicore" if place in MULTICORE else "unpinned"
 
 
 def races_apart(place: str, pcpus: int) -> bool:

@@ -32,6 +32,7 @@ SHORTEST: Final = 0.2
 STOP_SECONDS: Final = 10.0
 """What a task under way may take to end once it has been told to; then its worker is killed."""
 NOT_CAUGHT: Final = "the canary of this scenario was not caught"
+HAS_STRAYED: Final = "a pCPU did not stay on its processor"
 
 Ending = Literal["time", "violation", "interrupted"]
 """Why a soak ended."""
@@ -198,14 +199,16 @@ class Conductor:
             self._ending = "violation"
 
     def _believed(self, task: Task, result: Result) -> Result:
-        """Take a PASS back where the last canary was not seen."""
+        """Take a PASS back where the last canary was not seen, or which pCPUs did not stay in their places for."""
+        if task.kind != "race" or result.verdict != Verdict.PASS:
+            return result
         canary = self._campaign.canaries().get(Spot.of(Cell.of(task)))
         believed = canary is None or not canary.runs or canary.last_caught
-        if task.kind != "race" or result.verdict != Verdict.PASS or believed:
+        if believed and not result.strayed:
             return result
-        verdict = str(Verdict.UNTRUSTWORTHY)
-        record = {**result.record, "verdict": verdict, "reason": NOT_CAUGHT, "as_expected": None}
-        return replace(result, verdict=verdict, reason=NOT_CAUGHT, as_expected=None, record=record)
+        verdict, reason = str(Verdict.UNTRUSTWORTHY), HAS_STRAYED if result.strayed else NOT_CAUGHT
+        record = {**result.record, "verdict": verdict, "reason": reason, "as_expected": None}
+        return replace(result, verdict=verdict, reason=reason, as_expected=None, record=record)
 
     def _ends(self, row: Row) -> bool:
         """Tell whether this is what ``--until-violation`` waits for."""

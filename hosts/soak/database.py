@@ -92,7 +92,7 @@ _HEADER: Final = 100
 def make(folder: Path, facts: dict[str, str]) -> None:
     """Make an empty campaign file; after this it is there and complete, before it is not there."""
     path = folder / UNFINISHED
-    with translated(folder):
+    with translated(folder, NOTHING_BEGUN):
         for each in folder.glob(UNFINISHED + "*"):
             each.unlink()
         db = sqlite3.connect(path, isolation_level=None)
@@ -208,16 +208,20 @@ def _size(path: Path) -> int:
 # --- what goes wrong ---------------------------------------------------------------------------------------------
 
 
+SO_FAR: Final = "what the campaign has so far is kept"
+NOTHING_BEGUN: Final = "nothing was begun: make room there, or choose another folder (--campaign)"
+
+
 @contextlib.contextmanager
-def translated(folder: Path) -> Iterator[None]:
-    """Say what SQLite or the system complains of in one line."""
+def translated(folder: Path, then: str = SO_FAR) -> Iterator[None]:
+    """Say what SQLite or the system complains of in one line, and what becomes of the campaign then."""
     try:
         yield
     except sqlite3.Error as error:
-        raise complaint(folder, error) from error
+        raise complaint(folder, error, then) from error
     except OSError as error:
         where = error.filename if error.filename is not None else folder
-        raise Unwritable(f"{where}: {error.strerror}; what the campaign has so far is kept") from error
+        raise Unwritable(f"{where}: {error.strerror}; {then}") from error
 
 
 _SAID: Final[dict[int, str]] = {
@@ -229,13 +233,13 @@ _SAID: Final[dict[int, str]] = {
 }
 
 
-def complaint(folder: Path, error: sqlite3.Error) -> CampaignError:
+def complaint(folder: Path, error: sqlite3.Error, then: str = SO_FAR) -> CampaignError:
     """Name what SQLite complains of."""
     path = folder / DATABASE
     code: Any = getattr(error, "sqlite_errorcode", None)
     kind = code & 0xFF if code is not None else None
     if kind in _SAID:
-        return Unwritable(f"{path}: {_SAID[kind]} ({error}); what the campaign has so far is kept")
+        return Unwritable(f"{path}: {_SAID[kind]} ({error}); {then}")
     if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return Busy(f"{path}: another process keeps it locked")
     return Damaged(f"{path}: damaged: {error}")

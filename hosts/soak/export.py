@@ -1,17 +1,15 @@
-"""A campaign as JSON lines, for programs: first what it is, then a line for each run."""
+"""A campaign as JSON lines, for programs: what it is, and a line for each run; see ``hosts/report/schema.json``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
+from hosts.report.jsonl import SCHEMA_VERSION
 from hosts.soak.archive import Archive
 from hosts.soak.records import described
 from hosts.soak.rows import Row
-
-SOAK_SCHEMA: Final = "1.0"
-"""Changes its first number when a reader of the one before would be wrong, its second when it would miss something."""
 
 
 def export_lines(campaign: Archive, **which: Any) -> Iterator[dict[str, Any]]:
@@ -24,7 +22,7 @@ def campaign_record(campaign: Archive) -> dict[str, Any]:
     """Give the line that a campaign begins with."""
     return {
         "record": "campaign",
-        "schema": SOAK_SCHEMA,
+        "schema": SCHEMA_VERSION,
         "settings": campaign.settings,
         "sessions": [asdict(session) for session in campaign.sessions()],
     }
@@ -52,6 +50,7 @@ def run_record(row: Row) -> dict[str, Any]:
         "as_expected": result.as_expected if result is not None else None,
         "seconds": round(result.seconds, 6) if result is not None else None,
         "notes": list(result.notes) if result is not None else [],
+        "strayed": result.strayed if result is not None else None,
         "disagreements": list(result.disagreements) if result is not None else [],
         "where": (result.where or None) if result is not None else None,
         "processors": list(result.processors or row.task.processors) if result is not None else [],

@@ -13,8 +13,26 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from hosts.soak.errors import Unwritable
+
 LIVE: Final = "live"
 KEPT: Final = "kept"
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a campaign, or take one that is there; Unwritable says what is in the way, and what to do."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unwritable(f"{folder}: {_in_the_way(folder, error)}; choose another folder (--campaign)") from None
+
+
+def _in_the_way(folder: Path, error: OSError) -> str:
+    """Name the nearest thing above a folder that is there, since that is what there is something to be done about."""
+    there = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
+    if not os.path.isdir(there):  # noqa: PTH112 - which fails where nobody may look
+        return "is there, and is no folder" if there == folder else f"cannot be made: {there} is no folder"
+    return f"cannot be made in {there}: {error.strerror or error}"
 
 
 class Folders:

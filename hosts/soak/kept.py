@@ -50,6 +50,7 @@ def _facts(task: Task, result: Result, outcome: Outcome) -> dict[str, Any]:
         "seconds": outcome.seconds,
         "overhead": outcome.overhead,
         "stalled": outcome.stalled,
+        "strayed": outcome.strayed,
         "hung": outcome.hung,
         "stuck": outcome.stuck,
         "undelivered": [asdict(each) for each in outcome.undelivered],

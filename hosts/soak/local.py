@@ -50,9 +50,13 @@ Job = tuple[int, Future[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any
 class LocalExecutor(Executor):
     """One worker process on this machine; a second task waits for the first."""
 
-    def __init__(self, grace: float = GRACE) -> None:
-        """Say how much longer than its own seconds a task may take; nothing is started yet."""
+    def __init__(self, grace: float = GRACE, say: Callable[[str], None] | None = None) -> None:
+        """Say how much longer than its own seconds a task may take; nothing is started yet.
+
+        ``say`` is told at once what no row can tell yet; without, it goes to standard error.
+        """
         self._grace = grace
+        self._say = say or _to_stderr
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._number = 0
@@ -63,7 +67,7 @@ class LocalExecutor(Executor):
         self.stage = ""
         """What the worker is about: ``compiling``, ``running``, nothing."""
         self.notes: list[str] = []
-        """What has happened to workers."""
+        """What has happened to workers, and to their fork servers."""
         self._thread = threading.Thread(target=self._feed, name="soak-local", daemon=True)
         self._thread.start()
 
@@ -172,6 +176,10 @@ class LocalExecutor(Executor):
             if what == "stage":
                 self.stage, seconds = rest
                 until = time.monotonic() + (seconds + self._grace if self.stage == "running" else PREPARE_SECONDS)
+            elif what == "lost":
+                pid, status = rest
+                self.notes.append(f"fork server {pid} {_how(status)}")
+                self._say(f"{self.notes[-1]}; the next machine gets a new one")
             elif what == "died":
                 self._worker = None
                 how = worker.bury()
@@ -306,6 +314,12 @@ def _lives(group: int) -> bool:
                 if int(fields[2]) == group and fields[0] not in "ZX":
                     return True
     return False
+
+
+def _to_stderr(line: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # nobody reads it any more: that ends no soak
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 def _how(status: int | None) -> str:

@@ -25,7 +25,8 @@ class FolderLock:
         try:
             self._fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise Unwritable(f"{folder}: cannot be written to: {error.strerror}") from None
+            said = "make it writable, or choose another folder (--campaign)"
+            raise Unwritable(f"{folder}: cannot be written to: {error.strerror}; {said}") from None
         try:
             self._take(folder)
         except BaseException:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, Protocol, Self
 
 from rich import box
@@ -19,6 +20,7 @@ from hosts.report.verdict import Verdict
 from hosts.soak.assessment import Assessment
 from hosts.soak.campaign import Campaign
 from hosts.soak.conduct import Show
+from hosts.soak.hints import hint
 from hosts.soak.rows import Row
 from hosts.soak.task import Task
 
@@ -41,15 +43,17 @@ class Panel(Show, Protocol):
 def make_panel(campaign: Campaign, console: Console, stage: Callable[[], str], *, quiet: bool) -> Panel:
     """Choose how to show the soak; ``stage`` says what a worker is busy with besides the task."""
     if quiet:
-        return Quiet(Console(stderr=True))  # standard output is for the end, which begins with what it is worth
+        return Quiet(
+            campaign, Console(stderr=True)
+        )  # standard output is for the end, which begins with what it is worth
     return LivePanel(campaign, console, stage) if console.is_terminal else Lines(campaign, console, stage)
 
 
 class Quiet:
     """Tells what is not as expected, and nothing else."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, campaign: Campaign, console: Console) -> None:
+        self._campaign, self.console = campaign, console
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +65,7 @@ class Quiet:
 
     def ended(self, row: Row) -> None:
         """Tell a row that one has to know of."""
-        if (line := remarkable(row)) is not None:
+        if (line := remarkable(row, self._campaign.folder)) is not None:
             self.say(line)
 
     def died(self, number: int, task: Task, why: str) -> None:
@@ -86,8 +90,8 @@ class Lines(Quiet):
         stage: Callable[[], str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(console)
-        self._campaign, self._stage, self._clock = campaign, stage, clock
+        super().__init__(campaign, console)
+        self._stage, self._clock = stage, clock
         self._begun = self._said = clock()
         self._told: set[str] = set()
         self._under_way: dict[int, Task] = {}
@@ -200,8 +204,8 @@ def _counted(verdicts: dict[str, int]) -> str:
     return ", ".join(f"{verdicts[verdict]} {verdict.lower()}" for verdict in map(str, Verdict) if verdicts.get(verdict))
 
 
-def remarkable(row: Row) -> str | None:
-    """Say what one has to know of a row at once, or nothing."""
+def remarkable(row: Row, folder: Path) -> str | None:
+    """Say what one has to know of a row at once, and how to see more of the campaign of that folder; or nothing."""
     result, task = row.result, row.task
     if result is None:
         return None
@@ -211,7 +215,7 @@ def remarkable(row: Row) -> str | None:
     what = f"{result.verdict}{f': {_last_line(result.reason)}' if result.reason else ''}"
     told = [what, *(["the canary was not caught"] if missed else []), *result.disagreements]
     kept = f"; kept in {row.kept}" if row.kept is not None else ""
-    return f"{row.id}: {task}: {'; '.join(told)}{kept} (pirace soak show {row.id})"
+    return f"{row.id}: {task}: {'; '.join(told)}{kept} ({hint(folder, f'soak show {row.id}')})"
 
 
 def _last_line(reason: str) -> str:

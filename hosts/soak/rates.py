@@ -14,6 +14,9 @@ from hosts.soak.company import TITLES, Company, company_of
 
 MEASURED: Final = (Verdict.PASS, Verdict.VIOLATION, Verdict.INCONCLUSIVE, Verdict.UNTRUSTWORTHY)
 """Verdicts of runs that took their time; an ending that was forced on a run says nothing about rates."""
+STRAYED: Final = "strayed"
+"""What the placement of runs is called whose pCPUs did not stay on their processors: none that was asked for."""
+UNPLACED: Final = ("", "unpinned")
 _PROCESSORS_NAMED: Final = 3
 _COLUMNS: Final = (
     "scenario, policy, mutation, canary, place, pcpus, host, processors, seconds, sightings, posts, round_trip"
@@ -82,9 +85,21 @@ def rates(campaign: Archive) -> list[Rate]:
     lines: dict[Key, list[tuple[Any, ...]]] = {}
     for scenario, policy, mutation, canary, place, pcpus, host, processors, *figures in found:
         company = company_of(place, pcpus, processors.split(",") if processors else ())
-        key = Key(company, scenario, policy, mutation, bool(canary), place, pcpus, host)
+        where = place if processors or place in UNPLACED else STRAYED
+        key = Key(company, scenario, policy, mutation, bool(canary), where, pcpus, host)
         lines.setdefault(key, []).append((processors, *figures))
     return sorted((_rate(key, runs) for key, runs in lines.items()), key=_order)
+
+
+def strayed(campaign: Archive) -> tuple[int, int]:
+    """Count the runs whose pCPUs did not stay where they were put, and give the number of the first; 0: none."""
+    marks = ", ".join("?" * len(UNPLACED))
+    ((runs, first),) = campaign.select(
+        "SELECT count(*), ifnull(min(id), 0) FROM run "  # noqa: S608 - constants
+        f"WHERE state = 'finished' AND kind = 'race' AND seconds > 0 AND processors = '' AND place NOT IN ({marks})",
+        UNPLACED,
+    )
+    return int(runs), int(first)
 
 
 def _rate(key: Key, runs: Sequence[tuple[Any, ...]]) -> Rate:

@@ -38,7 +38,7 @@ def result_columns(result: Result) -> Columns:
     round_trips = record.get("round_trip_ns") or []
     return {
         "host": host_of(result.where),
-        **({"processors": _numbers(result.processors)} if result.processors else {}),
+        **_stood_on(result),
         "verdict": str(result.verdict),
         "as_expected": None if result.as_expected is None else int(result.as_expected),
         "seconds": float(result.seconds),
@@ -48,6 +48,16 @@ def result_columns(result: Result) -> Columns:
         "disagreements": len(result.disagreements),
         "windows": text({name: count for name, count in record.get("windows", {}).items() if count}),
     }
+
+
+def _stood_on(result: Result) -> Columns:
+    """Give the processors of a run, none of one that strayed: where its pCPUs have been all the time is not known.
+
+    A placement without processors is one that was not kept: see :func:`hosts.soak.rates.rates`.
+    """
+    if result.strayed:
+        return {"processors": ""}
+    return {"processors": _numbers(result.processors)} if result.processors else {}
 
 
 def _numbers(processors: Iterable[int]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final, Self
 
 from rich import box
@@ -16,11 +17,14 @@ from hosts.report.verdict import EXIT_EXPECTED
 from hosts.soak.archive import Archive
 from hosts.soak.assessment import Assessment, counted, spent
 from hosts.soak.company import TITLES
-from hosts.soak.export import SOAK_SCHEMA, run_record
-from hosts.soak.rates import Rate, Spread, rates
+from hosts.soak.export import run_record
+from hosts.soak.hints import hint
+from hosts.soak.rates import Rate, Spread, rates, strayed
 from hosts.soak.rows import Row, Session
 from hosts.soak.tallies import Cell, Tallies, Tally
 
+NOTES: Final = "topology_notes"
+"""Under which name a session's environment has what its machine's topology is to be taken with."""
 _ROWS_NAMED: Final = 10
 _CAPTION: Final = "of the runs of a line: least, median and most; s: seconds of them all; seen: checks that fired"
 _SMALL: Final = 10
@@ -32,6 +36,7 @@ _LARGE: Final = 9_999.5
 class Status:
     """A campaign as of one moment."""
 
+    folder: Path
     assessment: Assessment
     tallies: Tallies
     rates: Sequence[Rate]
@@ -41,11 +46,13 @@ class Status:
     interrupted: Sequence[Row]
     """The latest."""
     running: Sequence[Row]
+    strayed: tuple[int, int]
+    """How many runs did not stay on their processors, and the first of them."""
     in_use: bool
 
     @classmethod
-    def of(cls, campaign: Archive) -> Self:
-        """Look at a campaign."""
+    def of(cls, campaign: Archive, *, over: bool = False) -> Self:
+        """Look at a campaign; ``over``: whoever asks has its folder, and has just ended its soak."""
         with campaign.snapshot():
             disagreeing = [number for (number,) in campaign.select(_DISAGREEING, [_ROWS_NAMED])]
             rows = [
@@ -54,6 +61,7 @@ class Status:
             ]
             tallies = campaign.tallied()
             return cls(
+                campaign.folder,
                 Assessment.of(campaign, tallies),
                 tallies,
                 rates(campaign),
@@ -61,7 +69,8 @@ class Status:
                 sorted({row.id: row for row in rows}.values(), key=lambda row: row.id),
                 list(campaign.rows(state="interrupted", newest=True, limit=_ROWS_NAMED)),
                 list(campaign.rows(state="running")),
-                campaign.in_use(),
+                strayed(campaign),
+                not over and campaign.in_use(),
             )
 
     # --- for a person
@@ -81,6 +90,8 @@ class Status:
         seeded = [rate for rate in self.rates if rate.key.mutation is not None]
         if seeded:
             parts += ["", rate_table("seeded bugs; a canary ends once it is caught", seeded)]
+        if self.rates:
+            parts.append(Text(_CAPTION, style="italic"))
         explored = [(cell, tally) for cell, tally in self.tallies.cells.items() if cell.kind == "explore"]
         if explored:
             parts += ["", explored_table(explored)]
@@ -97,13 +108,23 @@ class Status:
         return sum((tally.verdicts for tally in self.tallies.cells.values()), Counter())
 
     def _remarks(self) -> Iterator[str]:
-        """Name the runs that one has to look into, and those that came to nothing."""
+        """Name what the machine is, the runs that one has to look into, and those that came to nothing."""
+        yield from (f"  note: {note}" for note in topology_notes(self.sessions))
+        runs, first = self.strayed
+        if runs:
+            yield (
+                f"  {counted(runs, 'run')} did not stay on the processors given, and no figure of the placement: "
+                f"the first is {first} ({self._hint(first)})"
+            )
         for row in self.alarming:
-            yield f"  {remark(row)}"
+            yield f"  {remark(row, self.folder)}"
         for row in self.running:
             yield f"  {row.id} {row.task}: {f'under way since {row.began}' if self.in_use else 'cut off'}"
         for row in self.interrupted[:3]:
             yield f"  {row.id} {row.task}: interrupted: {row.why}"
+
+    def _hint(self, number: int) -> str:
+        return hint(self.folder, f"soak show {number}")
 
     # --- for a program
 
@@ -111,11 +132,13 @@ class Status:
         """Give all of it as one record."""
         return {
             "record": "status",
-            "schema": SOAK_SCHEMA,
             "headline": self.assessment.headline,
             "alarms": list(self.assessment.alarms),
+            "exit_code": self.assessment.exit_code,
             "in_use": self.in_use,
+            "topology_notes": list(topology_notes(self.sessions)),
             "sessions": [asdict(session) for session in self.sessions],
+            "strayed": self.strayed[0],
             "verdicts": dict(self._verdicts()),
             "canaries": [
                 {**spot._asdict(), "runs": each.runs, "caught": each.caught, "last": each.last, "since": each.since}
@@ -129,16 +152,22 @@ class Status:
         }
 
 
+def topology_notes(sessions: Sequence[Session]) -> tuple[str, ...]:
+    """Give what a reader of the figures must know of the machines, each thing once: that of the last session last."""
+    told = (each.environment.get(NOTES, ()) for each in sessions)
+    return tuple(dict.fromkeys(note for notes in told for note in notes))
+
+
 _DISAGREEING: Final = "SELECT id FROM run WHERE disagreements > 0 ORDER BY id DESC LIMIT ?"
 
 
-def remark(row: Row) -> str:
-    """Say in one line what came of a finished run, and how to see more of it."""
+def remark(row: Row, folder: Path) -> str:
+    """Say in one line what came of a finished run of the campaign of a folder, and how to see more of it."""
     result = row.result
     if result is None:
         return f"{row.id} {row.task}: {row.state}"
     said = [*result.reason.strip().splitlines()[-1:], *result.disagreements]
-    more = f"; pirace soak show {row.id}" if row.kept is not None else ""
+    more = f"; {hint(folder, f'soak show {row.id}')}" if row.kept is not None else ""
     return f"{row.id} {row.task}: {result.verdict}{''.join(f': {each}' for each in said)}{more}"
 
 
@@ -156,12 +185,12 @@ def _by_company(found: Iterable[Rate]) -> Iterator[tuple[str, list[Rate]]]:
 def rate_table(title: str, lines: Sequence[Rate]) -> Table:
     """Show rates: least, median and most of the runs of a line."""
     hosts = len({rate.key.host for rate in lines}) > 1
-    table = Table(title=title, caption=_CAPTION, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD)
-    table.pad_edge = False
+    timed = any(rate.round_trip_ns is not None for rate in lines)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for header in ("scenario", "policy", "place"):
         table.add_column(header, overflow="fold")
     table.add_column("processors", overflow="fold")
-    for header in ("runs", "s", "seen", "seen/s", "posts/s", "ns/self-post"):
+    for header in ("runs", "s", "seen", "seen/s", "posts/s", *["ns/self-post"] * timed):
         table.add_column(header, justify="right", overflow="fold")
     before = ""
     for rate in lines:
@@ -171,8 +200,9 @@ def rate_table(title: str, lines: Sequence[Rate]) -> Table:
         table.add_row(
             key.scenario if key.scenario != before else "",
             *(policy, place, rate.processors_named),
-            *(f"{rate.runs:,}", f"{rate.seconds:,.0f}", f"{rate.sightings:,}"),
-            *(_shown(rate.sightings_per_second), _shown(rate.posts_per_second), _shown(rate.round_trip_ns)),
+            *(f"{rate.runs:,}", _seconds(rate.seconds), f"{rate.sightings:,}"),
+            *(_shown(rate.sightings_per_second), _shown(rate.posts_per_second)),
+            *[_shown(rate.round_trip_ns)] * timed,
         )
         before = key.scenario
     return table
@@ -185,6 +215,10 @@ def _shown(spread: Spread | None) -> str:
     if spread.least == spread.most:
         return _figure(spread.median)
     return " ".join(map(_figure, (spread.least, spread.median, spread.most)))
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.1f}" if value < _SMALL else f"{value:,.0f}"
 
 
 def _figure(value: float) -> str:

@@ -74,5 +74,7 @@ class Result:
     """Host name and process of the worker."""
     processors: tuple[int, ...] = ()
     """The processor of each pCPU there, if they were pinned."""
+    strayed: bool = False
+    """A pCPU was not on its processor at the end: what was measured is no figure of the placement."""
     files: dict[str, bytes] = field(default_factory=dict)
     """What is to be kept of it, by file name: of a violation, a crash or a hang everything, else nothing."""

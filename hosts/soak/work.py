@@ -32,6 +32,7 @@ from hosts.report.plan import (
 from hosts.report.runner import Placement, Request
 from hosts.report.stress import ENOUGH_SIGHTINGS, PATIENCE, SHORTEST, SOUGHT_AT_LEAST
 from hosts.report.verdict import EXIT_ENVIRONMENT, EXIT_USAGE, Circumstances, Row, Verdict, grade
+from hosts.soak.canaries import as_canary
 from hosts.soak.faults import CannotRun
 from hosts.soak.kept import MACHINE, evidence_of
 from hosts.soak.task import Result, Task
@@ -48,6 +49,7 @@ START_TRIES: Final = 3
 """Machines in a row that do not come up before one believes that none will."""
 
 Stage = Callable[[str, float], None]
+Lost = Callable[[int, int], None]
 
 
 def do_task(task: Task, machine_file: Path | None = None) -> Result:
@@ -91,6 +93,8 @@ class Worker:
         self._failed_starts = 0
         self.stage: Stage = lambda _what, _seconds: None
         """Told what the worker is about, and how long that may take."""
+        self.lost: Lost = lambda _pid, _status: None
+        """Told, from another thread, which fork server died unasked, and how; whatever the worker is about."""
 
     def do(self, task: Task, machine_file: Path | None) -> Result:
         """Do a task."""
@@ -148,6 +152,7 @@ class Worker:
         if chosen.mutation is not None:  # some seeded bugs sit where things are counted: that is no news
             notes, disagreements = (*notes, *(f"two accountings differ: {line}" for line in disagreements)), ()
         result = replace(_result(_doubted(row, disagreements), task), notes=notes, disagreements=disagreements)
+        result = replace(result, strayed=bool(outcome.strayed))
         result = replace(result, files=evidence_of(task, result, outcome, file if machine_file is None else None))
         if machine_file is None:
             file.unlink(missing_ok=True)
@@ -212,7 +217,7 @@ class Worker:
         self._built = native.built(user, lambda *_: None)
         self._policy = user
         try:
-            self._supervisor = Supervisor(Root(LOADER, self._built.path)).__enter__()
+            self._supervisor = Supervisor(Root(LOADER, self._built.path), self.lost).__enter__()
         except OSError as error:
             raise CannotRun(f"cannot start processes: {error}", EXIT_ENVIRONMENT) from None
         return self._supervisor
@@ -239,7 +244,8 @@ def planned_of(task: Task) -> Planned:
     (scenario,) = chosen_scenarios([task.scenario])
     policy = chosen_policies([task.policy])[-1]
     mutation = chosen_mutations([task.mutation])[0] if task.mutation is not None else None
-    return replace(planned(scenario, policy, mutation, task.pcpus), canary=task.canary)
+    row = planned(scenario, policy, mutation, task.pcpus)
+    return as_canary(row) if task.canary else row
 
 
 def _placement(task: Task) -> Placement:

@@ -88,6 +88,7 @@ def main(fd: int) -> NoReturn:
     os.set_inheritable(fd, False)  # noqa: FBT003 - whoever holds it keeps the conductor from seeing this process dead
     desk = _Desk(Connection(fd))
     WORKER.stage = lambda what, seconds: desk.tell("stage", what, seconds)
+    WORKER.lost = lambda pid, status: desk.tell("lost", pid, status)
     threading.Thread(target=desk.read, daemon=True).start()
     WORKER.stage("", 0.0)  # it is up
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ class Killed:
 
     told: dict[Role, list[float]] = field(default_factory=dict)
     """Seconds from each kill until it was told; of the conductor, until nothing of the soak was left."""
+    exploring: list[float] = field(default_factory=list)
+    """The same, of the fork servers among them that nothing ran through, since the soak was exploring."""
     wrong: list[str] = field(default_factory=list)
     """What must not be."""
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -46,14 +49,23 @@ def kill_again_and_again(kills: int, seed: int) -> Killed:
     with Soaking(*SOAKED, "--seed", str(seed)) as soak:
         soak.start()
         soak.next_good_run()
-        for role in victims:
+        while victims:
             time.sleep(draw.random() * MOMENTS)  # what makes the moment a random one
+            exploring = "fork server" in victims and bool(soak.of_role("fork server")) and soak.explores()
+            role = _next(victims, exploring=exploring)
             seen.told[role].append(_kill(soak, role, draw.randrange(8), seen))
+            if exploring:
+                seen.exploring.append(seen.told[role][-1])
             soak.next_good_run()
         soak.stop()
         seen.wrong += [f"left behind at the end: {each}" for each in soak.left()]
         _settle(soak, seen)
     return seen
+
+
+def _next(victims: list[Role], *, exploring: bool) -> Role:
+    """Take the next victim: of a soak that explores the fork server, since no run ends by its death."""
+    return victims.pop(victims.index("fork server") if exploring else 0)
 
 
 def _kill(soak: Soaking, role: Role, which: int, seen: Killed) -> float:
@@ -73,10 +85,9 @@ def _kill(soak: Soaking, role: Role, which: int, seen: Killed) -> float:
 
 
 def _tells(heard: Heard, role: Role, pid: int) -> bool:
-    """Tell whether a line tells of this death: on the screen, or as the note of a run."""
-    notes = "; ".join(heard.run["notes"]) if heard.run.get("record") == "run" else ""
-    wanted = {"pCPU": "was killed by SIGKILL", "worker": f"worker {pid} was killed by SIGKILL"}
-    return wanted.get(role, "fork server") in (notes or heard.line)
+    """Tell whether a line tells of this death, and of no other: on the screen, or of a run."""
+    whose = r"pCPU \d+" if role == "pCPU" else f"{role} {pid}"  # a run names its pCPUs by what they are
+    return re.search(rf"\b{whose} was killed by SIGKILL", heard.line) is not None
 
 
 def _settle(soak: Soaking, seen: Killed) -> None:
@@ -133,6 +144,9 @@ def benchmark(options: Options) -> Report:
         if seconds:
             name = role if role != "conductor" else "conductor (until nothing is left)"
             report.add_row((name, str(len(seconds)), *spread(seconds)), {"killed": role, "seconds": seconds})
+    if seen.exploring:
+        cells = ("of the fork servers, while exploring", str(len(seen.exploring)), *spread(seen.exploring))
+        report.add_row(cells, {"killed": cells[0], "seconds": seen.exploring})
     worst = max(seconds for each in seen.told.values() for seconds in each)
     report.targets.append(Target("the latest told", worst, TOLD_SECONDS, unit="s"))
     report.targets.append(Target("lost, counted twice, left behind, false alarms", len(seen.wrong), 0, unit=""))

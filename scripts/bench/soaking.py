@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Literal, NamedTuple, Self
 
 from bench.options import BenchError
+from hosts.soak.campaign import Campaign
 
 TOP: Final = Path(__file__).parents[2]
 MARK: Final = "PIRACE_SOAK_MARK"
@@ -147,6 +148,11 @@ class Soaking:
         """Wait until a further configuration has been run to its end."""
         return self.hear_until(lambda heard: is_good(heard.run), "a further run").run
 
+    def explores(self) -> bool:
+        """Tell whether an exploration is under way."""
+        with Campaign.read(self.folder) as campaign:
+            return any(row.task.kind == "explore" for row in campaign.rows(state="running"))
+
     # --- what it consists of
 
     @property
@@ -245,6 +251,15 @@ def _read(pid: int, name: str) -> bytes:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/{name}").read_bytes()
     return b""
+
+
+def servers_of(worker: int) -> list[int]:
+    """List the fork servers of a worker."""
+    return [
+        pid
+        for pid in all_processes()
+        if parent_of(pid) == worker and b"multiprocess.forkserver" in _read(pid, "cmdline")
+    ]
 
 
 def _stat(pid: int) -> Sequence[str]:

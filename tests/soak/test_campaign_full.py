@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hosts.soak.campaign import Campaign
+from hosts.soak.database import NOTHING_BEGUN
 from hosts.soak.errors import Unwritable
 from tests.soak.campaign_child import Child
 from tests.soak.campaign_writer import result_of, task_of
@@ -73,10 +74,47 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     assert read == {"rows": [1]}
 
 
-@pytest.mark.parametrize("place", ["file/soak", "/proc/soak", "/sys/soak"])
-def test_a_folder_that_cannot_be_made(tmp_path: Path, place: str) -> None:
-    """For root too."""
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("file/soak", "{0}/file/soak: cannot be made: {0}/file is no folder"),
+        ("file/a/b", "{0}/file/a/b: cannot be made: {0}/file is no folder"),
+        ("file", "{0}/file: is there, and is no folder"),
+        ("dangling", "{0}/dangling: is there, and is no folder"),
+        ("/proc/soak", "/proc/soak: cannot be made in /proc: No such file or directory"),
+        ("/sys/soak", "/sys/soak: cannot be made in /sys: "),
+        ("/sys", "/sys: cannot be written to: "),
+    ],
+)
+def test_a_folder_that_cannot_be_made(tmp_path: Path, place: str, told: str) -> None:
+    """For root too: what is in the way and what to do, nothing of results that cannot be there."""
     (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to("nowhere/at/all")
     with pytest.raises(Unwritable) as caught:
         Campaign.create(tmp_path / place, {})
-    assert str(tmp_path / place) in str(caught.value)
+    said = str(caught.value)
+    assert said.startswith(told.format(tmp_path))
+    assert said.endswith("choose another folder (--campaign)")
+    assert "kept" not in said
+    assert "\n" not in said
+
+
+def test_a_folder_may_not_be_made_there(tmp_path: Path) -> None:
+    """By a user without root's rights, below a folder that others own."""
+    tmp_path.chmod(0o555)
+    try:
+        with Child("bare", tmp_path / "a" / "b") as child:
+            created, *_ = child.lines()
+    finally:
+        tmp_path.chmod(0o755)
+    one_line(created)
+    said = f"{tmp_path}/a/b: cannot be made in {tmp_path}: Permission denied; choose another folder (--campaign)"
+    assert created["error"] == said
+
+
+def test_a_disk_without_room_for_a_campaign(tmp_path: Path) -> None:
+    """Nothing was begun, so nothing is kept."""
+    with Child("full", tmp_path / "soak", 5_000) as child:
+        told = child.line()
+    one_line(told)
+    assert told["error"].endswith(NOTHING_BEGUN)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from emu.mutations import MUTATIONS
+from emu.scenarios import SCENARIOS
 from hosts.report.plan import PlanError
+from hosts.soak.canaries import NEED_TWO_PROCESSORS
 from hosts.soak.choose import CANARY_SECONDS, EXPLORE_FROM, RUNS_AFTER_MISS, RUNS_PER_CANARY, Chooser, Wanted
 from hosts.soak.placement import Place
 from hosts.soak.tallies import Cell, Entry, Spot, Tallies
@@ -149,13 +150,21 @@ def test_where_processors_are_shared_no_canary_is_asked_for() -> None:
     assert not any(task.canary for task in made.steps(60))
 
 
-def test_every_scenario_of_the_table_has_a_canary_that_it_convicts() -> None:
+def test_every_scenario_has_a_canary_that_must_be_caught() -> None:
     """A seeded bug, without disturbance, on each placement where its pCPUs have processors of their own."""
-    convicted = {row.scenario for mutation in MUTATIONS for row in mutation.rows if row.outcome == "VIOLATION"}
     canaries = Made(Wanted()).chooser.canaries
-    assert {scenario for scenario, _ in canaries} == convicted
+    assert {scenario for scenario, _ in canaries} == {scenario.name for scenario in SCENARIOS}
     assert {place for _, place in canaries} == {"alone", "core-complex", "unpinned"}
     assert all(cell.mutation is not None and cell.regime == "calm" for cell in canaries.values())
+
+
+def test_a_canary_left_to_the_scheduler_needs_no_second_processor() -> None:
+    """A busy machine may keep its pCPUs on one processor for long; seen: a missing barrier, not caught in 5 s."""
+    canaries = Made(Wanted(scenarios=("halt-wake",))).chooser.canaries
+    assert canaries[Spot("halt-wake", "core-complex")].mutation == "no-wait-barrier"
+    assert canaries[Spot("halt-wake", "unpinned")].mutation == "wake-dropped"
+    others = (cell for spot, cell in Made(Wanted()).chooser.canaries.items() if spot.place == "unpinned")
+    assert not NEED_TWO_PROCESSORS & {cell.mutation for cell in others}
 
 
 def test_explorations_have_a_tenth_of_the_time_and_come_once() -> None:

@@ -13,7 +13,7 @@ import distributed
 import pytest
 
 from hosts.cli.errors import Failure
-from hosts.report.verdict import EXIT_ENVIRONMENT, Verdict
+from hosts.report.verdict import EXIT_ENVIRONMENT, EXIT_USAGE, Verdict
 from hosts.soak import cluster as cluster_module
 from hosts.soak.cluster import ClusterExecutor
 from hosts.soak.local import LocalExecutor, open_executor
@@ -138,6 +138,14 @@ def test_no_scheduler_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(Failure, match="no scheduler answers") as caught:
         ClusterExecutor("tcp://127.0.0.1:1")
     assert caught.value.exit_code == EXIT_ENVIRONMENT
+
+
+@pytest.mark.parametrize("address", ["head", "tcp://head", "tcp://head:port", "http://head:8786"])
+def test_what_is_no_address_is_wrong_usage(address: str) -> None:
+    """Told before anybody is waited for."""
+    with pytest.raises(Failure, match="not the address of a scheduler, as tcp://head:8786") as caught:
+        ClusterExecutor(address)
+    assert caught.value.exit_code == EXIT_USAGE
 
 
 def test_without_an_address_the_tasks_are_done_here() -> None:

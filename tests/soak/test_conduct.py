@@ -12,7 +12,7 @@ from hosts.cli.errors import Failure
 from hosts.report.verdict import Verdict
 from hosts.soak.campaign import Campaign
 from hosts.soak.choose import Chooser, Wanted
-from hosts.soak.conduct import ATTEMPTS, NOT_CAUGHT, Conductor, Limits
+from hosts.soak.conduct import ATTEMPTS, HAS_STRAYED, NOT_CAUGHT, Conductor, Limits
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.placement import Place
 from hosts.soak.rows import Row
@@ -193,6 +193,20 @@ def test_after_a_missed_canary_no_pass_is_believed(campaign: Campaign) -> None:
     result = campaign.row(2).result
     assert result is not None
     assert (result.reason, result.as_expected, result.record["verdict"]) == (NOT_CAUGHT, None, "UNTRUSTWORTHY")
+
+
+def test_a_pass_of_a_run_that_strayed_is_not_believed(campaign: Campaign) -> None:
+    """Who ran beside whom is not known; a violation is one wherever it is seen."""
+
+    def outcome(task: Task, attempt: int) -> Result:
+        verdict = Verdict.VIOLATION if task.canary or attempt == 3 else Verdict.PASS
+        return result_of(task, verdict, strayed=attempt in (2, 3))
+
+    one, _ = conductor(campaign, FakeExecutor(outcome), Limits(25.0))
+    one.run()
+    found = [row.result for row in campaign.rows(ids=[2, 3, 4]) if row.result is not None]
+    assert [result.verdict for result in found] == ["UNTRUSTWORTHY", "VIOLATION", "PASS"]
+    assert (found[0].reason, found[0].as_expected, found[0].record["reason"]) == (HAS_STRAYED, None, HAS_STRAYED)
 
 
 def test_a_new_session_knows_which_canaries_were_missed(tmp_path: Path) -> None:

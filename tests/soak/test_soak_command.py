@@ -59,7 +59,9 @@ def test_ctrl_c_keeps_the_rows_and_says_what_they_are_worth(tmp_path: Path, caps
     assert verdicts[-1] == "CANCELLED"
     out = capsys.readouterr().out
     assert out.startswith(f"campaign {tmp_path / 'c'}, seed 5, until Ctrl-C\n")
-    assert out.rstrip().endswith(f"interrupted; to go on: pirace soak --campaign {tmp_path / 'c'} --resume")
+    assert out.rstrip().endswith(f"interrupted; to go on: pirace soak --resume --campaign {tmp_path / 'c'}")
+    assert "not running" in out
+    assert "running now" not in out
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -189,12 +191,13 @@ def test_json_has_a_line_for_each_run_as_it_ends(tmp_path: Path, capsys: pytest.
     """The export of the finished campaign says the same."""
     file = tmp_path / "out.jsonl"
     soak(tmp_path, ending_after(4), json_file=str(file))
-    first, *runs = lines_of(file)
-    assert first["record"] == "campaign"
+    first, *runs, last = lines_of(file)
+    assert (first["record"], last["record"]) == ("campaign", "status")
     assert [run["id"] for run in runs] == [1, 2, 3, 4]
     again = tmp_path / "again.jsonl"
     main(["soak", "--campaign", str(tmp_path / "c"), "status", "--json", str(again)])
-    assert lines_of(again)[1:] == runs
+    assert lines_of(again)[1:-1] == runs
+    assert lines_of(again)[-1]["cells"] == last["cells"]
     capsys.readouterr()
 
 
@@ -211,7 +214,7 @@ def test_show_tells_all_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert f"seed {task.seed}\n" in out
     assert "C1 x 3, the first: vector=3d turn=4" in out
     assert f"again: pirace repro 1 --campaign {tmp_path / 'c'}" in out
-    (line,) = lines_of(tmp_path / "one")
+    _, line = lines_of(tmp_path / "one")
     assert (line["id"], line["machine"]) == (1, None)
 
 
@@ -242,6 +245,36 @@ def test_a_folder_without_a_campaign_is_told(tmp_path: Path, capsys: pytest.Capt
         assert told.count("\n") == 1
 
 
+def test_the_usual_folder_is_named_where_there_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the option that names another; commands about it need no option, about any other they have it."""
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["soak", "status"], ["soak", "show", "1"], ["repro", "1"]):
+        assert main(arguments) == 64
+        said = "pirace: pirace-soak: no campaign there; --campaign DIR names another folder\n"
+        assert capsys.readouterr().err == said
+    soak_command(Options(campaign="pirace-soak"), lambda _address: ending_after(3))
+    assert capsys.readouterr().out.endswith("to go on: pirace soak --resume\n")
+    assert main(["soak", "show", "1"]) == 0
+    assert "again: pirace repro 1\n" in capsys.readouterr().out
+    soak_command(Options(campaign="a b"), lambda _address: ending_after(3))
+    assert capsys.readouterr().out.endswith("to go on: pirace soak --resume --campaign 'a b'\n")
+
+
+def test_a_json_file_that_cannot_be_written_begins_no_campaign(tmp_path: Path) -> None:
+    """So that the same command can be given again; and a campaign that is refused leaves the file as it was."""
+    with pytest.raises(Failure, match="--json /nowhere/at/all"):
+        soak(tmp_path, json_file="/nowhere/at/all")
+    assert not (tmp_path / "c").exists()
+    file = tmp_path / "runs"
+    soak(tmp_path, json_file=str(file))
+    before = file.read_text(encoding="utf-8")
+    with pytest.raises(Failure, match="there is a campaign already"):
+        soak(tmp_path, json_file=str(file))
+    assert file.read_text(encoding="utf-8") == before
+
+
 def test_options_of_a_soak_are_not_for_its_subcommands(capsys: pytest.CaptureFixture[str]) -> None:
     """Rather than passed over."""
     assert main(["soak", "--for", "8h", "status"]) == 64
@@ -263,6 +296,34 @@ def test_on_a_cluster_the_machines_there_are_asked(tmp_path: Path) -> None:
     assert executor.files == [None] * 12
     with pytest.raises(Failure, match="no worker has joined"):
         soak(tmp_path, FakeExecutor(), dask="tcp://head:8786")
+
+
+GUEST = "This is a virtual machine: cores, caches and packages are what its hypervisor makes of them."
+QUOTA = "Its control group gives this process the time of 1.5 processors, no more."
+
+
+def test_what_the_topology_is_to_be_taken_with_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In short when it begins, each thing once; whole in the status, and for programs."""
+    hosts = [Topology((Processor(i, core=i, complex=0, node=0, package=0),), (GUEST, QUOTA)[:i]) for i in range(3)]
+    file = tmp_path / "runs"
+    soak(tmp_path, ending_after(3, topologies=hosts), dask="tcp://head:8786", seed=1, json_file=str(file))
+    begin, end = capsys.readouterr().out.split("to explore", 1)
+    short = end.splitlines()[1]
+    quota = "its control group gives this process the time of 1.5 processors, no more"
+    assert short == f"note: this is a virtual machine; {quota} (more: pirace soak status --campaign {tmp_path / 'c'})"
+    assert "note:" not in begin
+    assert f"  note: {GUEST}\n  note: {QUOTA}\n" in end
+    first, *_, last = lines_of(file)
+    assert first["sessions"][0]["environment"]["topology_notes"] == last["topology_notes"] == [GUEST, QUOTA]
+
+
+def test_of_a_machine_that_is_taken_as_it_is_nothing_is_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No line for nothing."""
+    bare = Topology((Processor(0, core=0, complex=0, node=0, package=0),), ())
+    soak(tmp_path, ending_after(3, topologies=[bare]), dask="tcp://head:8786", seed=1)
+    assert "note:" not in capsys.readouterr().out
 
 
 # --- pirace repro
@@ -292,7 +353,9 @@ def test_repro_says_how_often_it_shows(tmp_path: Path, capsys: pytest.CaptureFix
     out = capsys.readouterr().out.splitlines()
     assert out[-3:-1] == ["C1 showed in 3 of 5", "sightings in each of them: min 3, median 3, max 3; 0.4 a second"]
     assert out[-1] == "instead: PASS, 2 times"
-    assert [line["shown"] for line in lines_of(file)] == [True, False, True, False, True]
+    first, *times = lines_of(file)
+    assert first["seed"] == task.seed
+    assert [line["shown"] for line in times] == [True, False, True, False, True]
 
 
 def test_repro_that_shows_nothing_proves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

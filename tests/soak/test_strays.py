@@ -1,0 +1,137 @@
+"""Whether pCPUs are still on their processors at the end of a run, asked of real processes.
+
+Seen to fail without the look at the end, with a look at the affinity alone, and with one at the last processor alone.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hosts.native.layout import HOST_OFFSET, RUNNING, HostWords
+from hosts.native.strays import strays
+from hosts.soak.campaign import Campaign
+from hosts.soak.local import LocalExecutor
+from hosts.soak.rates import rates, strayed
+from hosts.soak.task import Result, Task
+from hosts.soak.work import do_task
+from tests.harness.driven import UP_SECONDS, eventually
+
+ALLOWED = sorted(os.sched_getaffinity(0))
+
+pytestmark = [
+    pytest.mark.timeout(6 * UP_SECONDS),  # the first may have to compile
+    pytest.mark.skipif(len(ALLOWED) < 2, reason="nowhere to stray to: one processor"),
+]
+
+FIRST, LAST = ALLOWED[0], ALLOWED[-1]
+
+
+@pytest.fixture
+def sleeper() -> Iterator[int]:
+    """Give a process that stays on the first processor and sleeps there."""
+    script = f"import os, sys; os.sched_setaffinity(0, {{{FIRST}}}); print(flush=True); sys.stdin.read()"
+    process = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    yield process.pid
+    process.kill()
+    process.communicate()
+
+
+def test_who_stays_is_no_stray(sleeper: int) -> None:
+    """Nor is who was put nowhere."""
+    assert strays({0: sleeper}, [FIRST]) == {}
+    assert strays({0: sleeper, 1: os.getpid()}, [FIRST, None]) == {}
+
+
+def test_who_was_moved_is_one(sleeper: int) -> None:
+    """By whoever may: asleep it has not gone yet, but need not come back."""
+    os.sched_setaffinity(sleeper, {LAST})
+    (told,) = strays({3: sleeper}, [None, None, None, FIRST]).values()
+    assert told.startswith(f"pCPU 3 did not stay on processor {FIRST}: at the end it ")
+    assert told.endswith(f"on {LAST}")
+
+
+def test_who_may_leave_is_one(sleeper: int) -> None:
+    """Where it was between two looks nobody knows."""
+    os.sched_setaffinity(sleeper, {FIRST, LAST})
+    (told,) = strays({0: sleeper}, [FIRST]).values()
+    assert told.startswith(f"pCPU 0 did not stay on processor {FIRST}: at the end it ")
+
+
+def test_who_ran_elsewhere_is_one(sleeper: int) -> None:
+    """Told by the processor that it ran on last, before what it may do now."""
+    told = f"pCPU 0 did not stay on processor {LAST}: at the end it ran on {FIRST}"
+    assert strays({0: sleeper}, [LAST]) == {0: told}
+
+
+def test_who_is_gone_cannot_be_asked() -> None:
+    """A crash is told as such."""
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    assert strays({0: done.pid}, [FIRST]) == {}
+
+
+# --- a race
+
+
+TASK = Task(
+    scenario="remote-post",
+    policy="always-2021",
+    pcpus=2,
+    place="core-complex",
+    processors=(FIRST, LAST),
+    seconds=0.3,
+)
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[LocalExecutor]:
+    """Give one worker for all."""
+    with LocalExecutor() as made:
+        yield made
+
+
+def race(executor: LocalExecutor, file: Path, moved: dict[int, set[int]]) -> Result:
+    """Race; while it runs, give pCPUs other processors."""
+    host = HostWords(HOST_OFFSET)
+    future = executor.submit(do_task, Task(**{**vars(TASK), "seconds": 1.0 if moved else TASK.seconds}), file)
+    for cpu, processors in moved.items():
+        assert eventually(lambda cpu=cpu: word(file, host.cpus[cpu].phase) == RUNNING, UP_SECONDS)
+        os.sched_setaffinity(word(file, host.cpus[cpu].pid), processors)
+    return future.result(4 * UP_SECONDS)
+
+
+def word(file: Path, at: int) -> int:
+    """Read a word of a machine's file; 0: it is not there yet."""
+    return int.from_bytes(file.read_bytes()[at : at + 8], "little") if file.exists() else 0
+
+
+def test_a_race_says_whether_its_pcpus_stayed(executor: LocalExecutor, tmp_path: Path) -> None:
+    """One that they left has a note, and is no figure of the placement that it was to be one of."""
+    stayed = race(executor, tmp_path / "stayed", {})
+    moved = race(executor, tmp_path / "moved", {1: {FIRST}})
+    assert (stayed.strayed, [note for note in stayed.notes if "stay" in note]) == (False, [])
+    assert moved.strayed
+    assert f"pCPU 1 did not stay on processor {LAST}: at the end it ran on {FIRST}" in moved.notes
+    with Campaign.create(tmp_path / "c", {}) as campaign:
+        for result in (stayed, moved):
+            campaign.finish(campaign.begin(TASK), result)
+        found = {rate.key.company: (rate.key.place, rate.runs, rate.processors) for rate in rates(campaign)}
+        assert found == {
+            "multicore": ("core-complex", 1, (f"{FIRST},{LAST}",)),
+            "unpinned": ("strayed", 1, ()),
+        }
+        assert strayed(campaign) == (1, 2)
+        assert campaign.row(2).result == moved
+
+
+def test_a_pcpu_that_may_go_anywhere_has_strayed(executor: LocalExecutor, tmp_path: Path) -> None:
+    """Though it may not have gone."""
+    assert race(executor, tmp_path / "freed", {0: {FIRST, LAST}}).strayed
