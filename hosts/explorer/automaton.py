@@ -18,7 +18,7 @@ from hosts.explorer.code import INSTRUMENTS, Protocol
 from hosts.explorer.flow import ANSWER, RETURN, Endless, Flow
 from hosts.explorer.folding import Folded, Role
 from hosts.explorer.model import Edge, Place
-from hosts.explorer.ops import FENCELESS, SCHEDULED, Kind, Operation
+from hosts.explorer.ops import FENCELESS, OWN_FENCE, SCHEDULED, Kind, Operation
 from hosts.explorer.product import signed
 from hosts.explorer.words import CONSTANT, OWN
 from hosts.explorer.world import SILENT, VECTORS, World, over_word
@@ -36,8 +36,6 @@ LATE_STORE: Final = "late_store"
 """What the audit puts in place of a locked operation (hosts.explorer.weaken): one that waits for no store; and a store
 that belongs to the step of the load before it."""
 
-OWN_FENCE: Final = 1
-"""Tells a locked operation on an own word from a full barrier: nobody need be scheduled before it."""
 _WORD_OF: Final = dict.fromkeys(("xchg", "cmpxchg", "atomic_inc"), 0) | dict.fromkeys(
     ("test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit"), 1
 )
@@ -123,6 +121,8 @@ class Automaton:
         self.pointed = self.paused = False
         """The answer is that of an empty point, or of the pause between such a one and the next. What comes right after
         an empty point belongs to its step; that must not be the next point, or one of the two would be none."""
+        self.every = 1
+        """The next acknowledge takes any vector, not only one whose handler does something."""
         self.done = _Done()
         self.issue = self._table()
         self.places: dict[tuple[str, int], int] = {}
@@ -153,6 +153,7 @@ class Automaton:
             self.windows, self.sighting, self.vector = 0, -1, -1
             kind = self.operations[local].kind
             self.pointed, self.paused = kind == Kind.POINT and not answer, kind == Kind.PAUSE
+            self.every = self.operations[local].a if kind == Kind.POINT and answer else 1
             after = self._settle([*frames[:-1], frames[-1].thawed()], answer)
             edge = self.edges[local, answer] = Edge(after, self.windows, self.sighting)
         return edge
@@ -458,7 +459,7 @@ class Automaton:
             "interrupt_point": self._interrupt_point,
             "send_IPI": self._send,
             "apic_pending": lambda: Operation(Kind.PENDING),
-            "apic_ack": lambda: Operation(Kind.ACK),
+            "apic_ack": self._acknowledge,
             "choose": lambda n: self.gave(0) if n <= 1 else Operation(Kind.CHOOSE, a=n),
             "one_in": lambda n: self.gave(n) if n <= 1 else Operation(Kind.CHOOSE, a=2),
             "deadline_passed": self._deadline_passed,
@@ -516,7 +517,12 @@ class Automaton:
         last = self.protocol.program.sites[site].operation == "local_irq_disable"
         if self.private_read(enabled) == 0 or not self.world.has_point(self.number, last=last):
             return self.gave(None)
-        return Operation(Kind.PAUSE if self.pointed else Kind.POINT)
+        every = 1 if last or not self.world.eager else 0
+        return Operation(Kind.PAUSE) if self.pointed else Operation(Kind.POINT, a=every)
+
+    def _acknowledge(self) -> Operation | None:
+        every, self.every = self.every, 1
+        return Operation(Kind.ACK, a=every)
 
     def _send(self, cpu: int, vector: int) -> Operation | None:
         self.world.interrupts(cpu, vector)

@@ -66,6 +66,7 @@ class Builder:
             words=[word_name(world.machine, word) for word in shared],
             initial=[world.words.initial.get(word, 0) for word in shared],
             vectors=VECTORS,
+            late=frozenset(VECTORS.index(vector) for vector in world.harmless),
             behind=[world.folds.inside.get(word, -1) for word in shared],
             renewed=[[numbers[word] for word in family if word in numbers] for family in world.folds.families],
             silent=[numbers[SILENT]],

@@ -32,16 +32,16 @@ NOTE_SHIFT: Final = NEXT_BITS + VALUE_BITS
 
 # --- columns of the layout -----------------------------------------------------------------------------------------
 
-H_WORDS, H_THREADS, H_WORKERS, H_FUSE, H_REDUCE, H_SLOTS, H_QUIET0, H_QUIET1, H_SIZE = range(9)
-"""Header. QUIET: rows of the silent words."""
+H_WORDS, H_THREADS, H_WORKERS, H_FUSE, H_REDUCE, H_SLOTS, H_QUIET0, H_QUIET1, H_DEBT, H_SIZE = range(10)
+"""Header. QUIET: rows of the silent words. DEBT: the debts, as a bit set of words."""
 
 (
     T_LK, T_LS, T_LM, T_BK, T_BS, T_BM, T_EW, T_TOP, T_FULL, T_PK, T_PS, T_PM,
-    T_GUARD0, T_GUARD1, T_SILENT0, T_SILENT1, T_SLOT0, T_SLOT1, T_TIED, T_WATCHED, T_SIZE,
-) = range(21)  # fmt: skip
+    T_GUARD0, T_GUARD1, T_SILENT0, T_SILENT1, T_SLOT0, T_SLOT1, T_TIED, T_WATCHED, T_HARM, T_SENDERS, T_SIZE,
+) = range(23)  # fmt: skip
 """A thread: local field, buffer field (EW: bits of an entry, TOP: where the last entry starts, FULL: as long as
 asked for), pending field, rows of its marks that others look at, of its silent words, its slots; TIED: no store is
-free; WATCHED: another thread asks QUIET."""
+free; WATCHED: another thread asks QUIET; HARM: the pending bits that every point takes; SENDERS: who sends such."""
 
 S_PLACE, S_SHIFT, S_MASK, S_TARGET, S_VECTOR, S_SIZE = range(6)
 """An IPI slot: the count in flight of one vector to one thread."""
@@ -61,6 +61,11 @@ P_PLACE, P_SHIFT, P_MASK, P_ID, P_WORD, P_SIZE = range(6)
 
 W_EDGE, W_REST, W_FREE, W_FLIGHT, W_BUFFER, W_LONG, W_NOTHING, W_STACK, W_ROOM = range(9)
 """Wishes: an edge, a number for a place to rest, whether a store is free, wider fields, errors, more room."""
+
+EVERYTHING: Final = -1
+"""All words, as a bit set."""
+WIDE: Final = 62
+"""Words that fit into a bit set; of those behind them it is taken for granted that all threads use them."""
 
 RUN, DRAIN, ARRIVE = range(3)
 """Who moves."""
@@ -85,6 +90,9 @@ class Tables(NamedTuple):
     """A mark's value with bit 0 set, by value."""
     notes: Ints
     """By note: windows, and one more than the sighting."""
+    future: Ints
+    """By operation: the words that its thread may use from there on, and those that it may write, as bit sets
+    (:mod:`hosts.explorer.futures`)."""
 
 
 class Work(NamedTuple):
@@ -101,3 +109,7 @@ class Work(NamedTuple):
     """Places of the states put aside."""
     sights: Ints
     counts: Ints
+    near: Ints
+    """By thread: the words that others may use from now on, and those that others may write."""
+    back: Ints
+    """The successor as it was before the operation that may turn out to be seen by others."""

@@ -3,7 +3,8 @@
 The states in which one of ``Model.debt`` is not zero and the moves between them fall into strongly connected components
 (Tarjan, in compiled code, edges worked out again and not stored). A component has a fair cycle if each thread, each
 buffer and each IPI in flight moves inside it or is unable to move in some state of it (weak fairness); if the whole
-component has none, no part of it has one, as whoever is left out of the whole is left out of the part.
+component has none, no part of it has one, as whoever is left out of the whole is left out of the part. Threads that
+never go round must have ended (:mod:`hosts.explorer.ended`), so that only the states in which they have are walked.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hosts.explorer import codes, finding, walks
+from hosts.explorer.ended import ended_and_drained
 from hosts.explorer.packing import WIDEST, TooWide
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ class Cycles:
         zero = search.learnt.values[word].known_number(0)
         if not field.mask and zero == 0:
             return True
-        debt = np.array([*field, zero], np.int64)
+        owing = np.array([*field, zero, *ended_and_drained(search.learnt)], np.int64)
         work = search.work[0]
         room = len(work.told)
         places = len(store.states) // store.words
@@ -79,7 +81,7 @@ class Cycles:
         around = np.zeros(room, np.int64)
         tables = search.learnt.tables
         while walks.walk_cycles(
-            tables, work, store.states, store.table, debt, ends, order, low, frames, kids, members, walk, self.hits,
+            tables, work, store.states, store.table, owing, ends, order, low, frames, kids, members, walk, self.hits,
             around, BUDGET,
         ):  # fmt: skip
             if walk[walks.G_FRAMES] + 1 >= len(frames):

@@ -106,6 +106,7 @@ class ExactThread(Automaton):
         self.windows = 0
         self.sighting = self.vector = -1
         self.fenced = self.pointed = self.paused = False
+        self.every = 1
         self.done = _Done()
         self.issue = self._table()
         self.asked = 0
@@ -199,6 +200,7 @@ class ExactThread(Automaton):
             answer = self._ask(self._located(operation, name, frame))
             if name == "interrupt_point" and (answer or operation.kind == Kind.PAUSE):
                 if answer:
+                    self.every = operation.a
                     self.exact.namespace["common_interrupt"]()
                 continue
             if name == "run_goes_on" and answer >= 1 - self.world.vcpus:

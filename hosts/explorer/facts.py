@@ -24,6 +24,8 @@ class Facts:
         self.writers = [0] * words
         self._peekers = [0] * words
         self._storers = [0] * words
+        self._interrupters = [0] * len(model.threads)
+        """By thread: those that send it IPIs which no point may leave to a later one."""
         self._watchers = 0
         """Threads that ask QUIET."""
         self._leant: set[tuple[int, int]] = set()
@@ -45,6 +47,9 @@ class Facts:
             if kind == Kind.STORE:
                 self._dirty |= not self._storers[word] & bit
                 self._storers[word] |= bit
+        if kind == Kind.SEND and operation.b not in self._model.late:
+            self._dirty |= not self._interrupters[operation.a] & bit
+            self._interrupters[operation.a] |= bit
         if kind == Kind.RENEW:
             for each in self._model.renewed[operation.a]:
                 self._dirty |= not self.writers[each] & bit
@@ -72,7 +77,12 @@ class Facts:
 
     def _now(self) -> list[object]:
         threads = range(len(self._model.threads))
-        return [(self.watched(t), self.tied(t), self.guards(t), self.own_silent(t)) for t in threads]
+        by_thread = [(self.watched(t), self.tied(t), self.guards(t), self.own_silent(t)) for t in threads]
+        return [*by_thread, tuple(self._interrupters)]
+
+    def interrupters(self, thread: int) -> int:
+        """Give the threads that may interrupt one at any of its points, as a bit set."""
+        return self._interrupters[thread]
 
     def guards(self, thread: int) -> list[int]:
         """Give a thread's marks that others look at: they see its buffer, unless bit 0 is set anyway."""

@@ -26,7 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 # --- operation records ---------------------------------------------------------------------------------------------
 
 
-LOOPS: Final = ("codes", "finding", "intrinsics", "kernel", "walks")
+LOOPS: Final = ("codes", "finding", "intrinsics", "kernel", "noticed", "walks")
 """The modules whose functions are compiled into each other."""
 
 

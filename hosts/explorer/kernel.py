@@ -39,8 +39,6 @@ from hosts.explorer.codes import (
     EXTRA,
     FREE,
     H_FUSE,
-    H_QUIET0,
-    H_QUIET1,
     H_REDUCE,
     H_SLOTS,
     H_THREADS,
@@ -70,7 +68,6 @@ from hosts.explorer.codes import (
     R_PLACE,
     R_SHIFT,
     R_SIZE,
-    R_WORD,
     READ,
     RENEW,
     RUN,
@@ -83,28 +80,22 @@ from hosts.explorer.codes import (
     SCHEDULED,
     SEND,
     SHIFT,
+    STEADY,
     STORE,
     T_BK,
     T_BM,
     T_BS,
     T_EW,
     T_FULL,
-    T_GUARD0,
-    T_GUARD1,
     T_LK,
     T_LM,
     T_LS,
     T_PK,
     T_PM,
     T_PS,
-    T_SILENT0,
-    T_SILENT1,
     T_SIZE,
     T_SLOT0,
-    T_SLOT1,
-    T_TIED,
     T_TOP,
-    T_WATCHED,
     UNKNOWN,
     VALUE_MASK,
     W_BUFFER,
@@ -122,6 +113,7 @@ from hosts.explorer.codes import (
 )
 from hosts.explorer.finding import BATCH, enter, hash_of, place_of
 from hosts.explorer.intrinsics import Ints, called, compiled, get, inlined, put
+from hosts.explorer.noticed import calm, flying, free_now, is_debt, note_near, quiet, unnoticed
 
 LONGEST_STEP: Final = 100_000
 MOST_FREE: Final = 16
@@ -141,64 +133,6 @@ def wish(work: Work, kind: int, what: int, more: int) -> None:
     work.counts[C_WHOLE] = 0
 
 
-@called
-def free_now(tables: Tables, states: Ints, at: int, thread: int, kind: int) -> bool:
-    """Tell whether a store entering the own buffer can be seen by nobody at this moment.
-
-    Others see that a buffer is not empty in two ways: a mark of this thread, looked at from outside, shows bit 0
-    (nothing new if it is set anyway), and QUIET (nothing new if this thread has not fallen silent).
-    """
-    threads = tables.threads
-    if kind != STORE:
-        return True
-    if threads[thread, T_TIED] != 0:
-        return False
-    for row in range(threads[thread, T_GUARD0], threads[thread, T_GUARD1]):
-        value = (states[at + tables.rows[row, R_PLACE]] >> tables.rows[row, R_SHIFT]) & tables.rows[row, R_MASK]
-        if tables.ghosts[tables.rows[row, R_ID] + value] != value:
-            return False
-    if threads[thread, T_WATCHED] == 0:
-        return True
-    ew = threads[thread, T_EW]
-    for row in range(threads[thread, T_SILENT0], threads[thread, T_SILENT1]):
-        value = (states[at + tables.rows[row, R_PLACE]] >> tables.rows[row, R_SHIFT]) & tables.rows[row, R_MASK]
-        if value != tables.rows[row, R_ID]:
-            rest = (states[at + threads[thread, T_BK]] >> threads[thread, T_BS]) & threads[thread, T_BM]
-            waits = False
-            while rest != 0:
-                if tables.pairs[thread, rest & ((1 << ew) - 1), P_WORD] == tables.rows[row, R_WORD]:
-                    waits = True
-                rest >>= ew
-            if not waits:
-                return True
-    return False
-
-
-@called
-def flying(tables: Tables, states: Ints, at: int, thread: int) -> bool:
-    """Tell whether an IPI to a thread is in flight."""
-    slots = tables.slots
-    for slot in range(tables.threads[thread, T_SLOT0], tables.threads[thread, T_SLOT1]):
-        if (states[at + slots[slot, S_PLACE]] >> slots[slot, S_SHIFT]) & slots[slot, S_MASK]:
-            return True
-    return False
-
-
-@called
-def quiet(tables: Tables, states: Ints, at: int, thread: int) -> int:
-    """Answer QUIET."""
-    rows = tables.rows
-    for row in range(tables.header[H_QUIET0], tables.header[H_QUIET1]):
-        value = (states[at + rows[row, R_PLACE]] >> rows[row, R_SHIFT]) & rows[row, R_MASK]
-        if value != rows[row, R_ID]:
-            return 0
-    for each in range(tables.header[H_THREADS]):
-        buffer = (states[at + tables.threads[each, T_BK]] >> tables.threads[each, T_BS]) & tables.threads[each, T_BM]
-        if buffer:
-            return 0
-    return 0 if flying(tables, states, at, thread) else 1
-
-
 @inlined
 def successors(tables: Tables, work: Work, states: Ints, at: int, first: int) -> int:
     """Put all that one state leads to behind the first successors in ``work.out``; give their number.
@@ -208,24 +142,29 @@ def successors(tables: Tables, work: Work, states: Ints, at: int, first: int) ->
     """
     header, threads, slots, rows, pairs = tables.header, tables.threads, tables.slots, tables.rows, tables.pairs
     operations, edges = tables.operations, tables.edges
-    out, told, stack, counts = work.out, work.told, work.stack, work.counts
+    out, told, stack, counts, back = work.out, work.told, work.stack, work.counts, work.back
     words = header[H_WORDS]
     fuse = header[H_FUSE] != 0
     reduce = header[H_REDUCE] != 0
     counts[C_WHOLE] = 1
+    if reduce and fuse:
+        note_near(tables, work, states, at)
     ended = True
     n = first
     room = told.shape[0] - 1
     total = 0
     resters = tables.rest.shape[1]
     storers = pairs.shape[1]
-    for t in range(header[H_THREADS]):
+    for agent_and_thread in range(2 * header[H_THREADS]):
+        # First all that run, then all buffers that drain: what is behind a fence is of the drain's step.
+        drained = agent_and_thread >= header[H_THREADS]
+        t = agent_and_thread - header[H_THREADS] if drained else agent_and_thread
         lk, ls, lm = get(threads, t * T_SIZE + T_LK), get(threads, t * T_SIZE + T_LS), get(threads, t * T_SIZE + T_LM)
-        g = get(tables.rest, t * resters + ((get(states, at + lk) >> ls) & lm))
+        place_now = (get(states, at + lk) >> ls) & lm
+        g = get(tables.rest, t * resters + place_now)
         code = get(operations, g * 8) & 31
-        if code == END:
-            continue
-        ended = False
+        # What instruments do before a thread's first operation belongs to that operation's step.
+        started = drained or not fuse or place_now != 0 or ((get(operations, g * 8) >> 5) & SCHEDULED) != 0
         bk, bs, bm, ew = (
             get(threads, t * T_SIZE + T_BK),
             get(threads, t * T_SIZE + T_BS),
@@ -234,10 +173,20 @@ def successors(tables: Tables, work: Work, states: Ints, at: int, first: int) ->
         )
         em = (1 << ew) - 1
         pair0 = t * storers * P_SIZE
+        uses = get(work.near, 2 * t)
+        writes = get(work.near, 2 * t + 1)
+        waiting = (get(states, at + bk) >> bs) & bm
+        if drained:
+            if waiting == 0:
+                continue
+        elif code == END:
+            continue
+        else:
+            ended = False
         o = n * words
         for k in range(words):
             put(out, o + k, get(states, at + k))
-        forced = 2 if code == POINT else 1
+        forced = 2 if code == POINT and not drained else 1
         top = 0
         done = 0
         pick = 0
@@ -246,10 +195,22 @@ def successors(tables: Tables, work: Work, states: Ints, at: int, first: int) ->
         lost = 0
         first_answer = 0
         glued = True
+        passed = False  # the last operation was a point that is none now: what comes next may be a rest
+        unsure = False
+        paid = False  # or made: a debt is changed once in a step, so that no state in which it is paid is left out
+        back_g = np.int64(0)
+        back_windows = 0
+        if drained:
+            done = 1
+            glued = False
+            put(out, o + bk, (get(out, o + bk) & ~(bm << bs)) | ((waiting >> ew) << bs))
+            pair = pair0 + (waiting & em) * P_SIZE
+            place, shift, mask = o + get(pairs, pair + P_PLACE), get(pairs, pair + P_SHIFT), get(pairs, pair + P_MASK)
+            put(out, place, (get(out, place) & ~(mask << shift)) | (get(pairs, pair + P_ID) << shift))
         while True:
             record = g * 8
             code = get(operations, record)
-            if sighting == 0 and (code & (PLAIN << 5)) != 0:
+            if sighting == 0 and not unsure and not passed and (code & (PLAIN << 5)) != 0:
                 buffer = (get(out, o + bk) >> bs) & bm
                 while done <= LONGEST_STEP:
                     place, shift, mask = (
@@ -293,13 +254,42 @@ def successors(tables: Tables, work: Work, states: Ints, at: int, first: int) ->
             code &= 31
             act = 0  # 0: do it, 1: the step ends here, 2: there is no such step
             through = False
-            if done > 0:
+            if unsure:
+                # What has been passed without a rest is sure when the next operation is due and nobody could notice.
+                if sighting == 0 and ((flags & SCHEDULED) != 0 or code == END):
+                    unsure = False
+                elif (
+                    sighting != 0
+                    or not unnoticed(tables, uses, writes, record, code, (get(out, o + bk) >> bs) & bm)
+                    or ((flags & DRAINS) != 0 and ((get(out, o + bk) >> bs) & bm) != 0)
+                ):
+                    unsure = False
+                    for k in range(words):
+                        put(out, o + k, get(back, k))
+                    g = back_g
+                    windows = back_windows
+                    sighting = 0
+                    act = 1
+            if act == 0 and done > 0:
                 if sighting != 0 or code == END:
                     act = 1
-                elif (flags & SCHEDULED) != 0 or (not fuse and not glued):
-                    if done >= forced or first_answer != 0:
+                elif (
+                    (flags & SCHEDULED) != 0
+                    or (not fuse and not glued)
+                    or (drained and done == 1)
+                    or (passed and (code != STEADY or (flags & DRAINS) != 0))
+                ):
+                    if not started and code != POINT:
+                        started = True
+                    elif done >= forced or first_answer != 0:
                         act = 1
-                        if reduce and (flags & (FREE | ASK)) != 0 and lost < MOST_FREE:
+                        if code == POINT:
+                            if get(operations, record + EXTRA) != 0 and lost < MOST_FREE and calm(tables, out, o, t):
+                                act = 0
+                                through = True
+                                passed = True
+                                lost += 1
+                        elif reduce and (flags & (FREE | ASK)) != 0 and lost < MOST_FREE:
                             if free_now(tables, out, o, t, code):
                                 if (flags & ASK) != 0:
                                     wish(work, np.int64(W_FREE), g, np.int64(0))
@@ -308,7 +298,20 @@ def successors(tables: Tables, work: Work, states: Ints, at: int, first: int) ->
                                     act = 0
                                     through = True
                                     lost += 1
+                        elif reduce and fuse and lost < MOST_FREE and code in (READ, LOCKED):
+                            owed = code == LOCKED and paid and is_debt(header, get(operations, record + WORD))
+                            buffer = (get(out, o + bk) >> bs) & bm
+                            if not owed and unnoticed(tables, uses, writes, record, code, buffer):
+                                for k in range(words):
+                                    put(back, k, get(out, o + k))
+                                back_g = np.int64(g)
+                                back_windows = windows
+                                unsure = True
+                                act = 0
+                                through = True
+                                lost += 1
             if act == 0:
+                passed = passed and (code == POINT or (code == STEADY and (flags & DRAINS) == 0))
                 buffer = (get(out, o + bk) >> bs) & bm
                 if code == STORE:
                     if (buffer >> get(threads, t * T_SIZE + T_TOP)) != 0:
@@ -358,6 +361,8 @@ def successors(tables: Tables, work: Work, states: Ints, at: int, first: int) ->
                                 index = get(tables.ghosts, get(operations, record + CONST) + index)
                     elif code == LOCKED:
                         index = (get(out, place) >> shift) & mask
+                        if is_debt(header, get(operations, record + WORD)):
+                            paid = True
                     elif code == PUT:
                         put(
                             out,
@@ -385,14 +390,19 @@ def successors(tables: Tables, work: Work, states: Ints, at: int, first: int) ->
                             act = 2
                         else:
                             put(out, sk, get(out, sk) + (1 << ss))
-                    elif code in (POINT, PENDING):
+                    elif code == PENDING:
                         held = (get(out, o + get(threads, t * T_SIZE + T_PK)) >> get(threads, t * T_SIZE + T_PS)) & get(
                             threads, t * T_SIZE + T_PM
                         )
                         index = 1 if held != 0 else 0
+                    elif code == POINT:
+                        held = (get(out, o + get(threads, t * T_SIZE + T_PK)) >> get(threads, t * T_SIZE + T_PS)) & get(
+                            operations, record + CONST
+                        )
+                        index = 1 if held != 0 else 0
                     elif code == ACK:
                         held = (get(out, o + get(threads, t * T_SIZE + T_PK)) >> get(threads, t * T_SIZE + T_PS)) & get(
-                            threads, t * T_SIZE + T_PM
+                            operations, record + CONST
                         )
                         if held == 0:
                             wish(work, np.int64(W_NOTHING), g, np.int64(0))
@@ -427,6 +437,7 @@ def successors(tables: Tables, work: Work, states: Ints, at: int, first: int) ->
                                 stack[top, words + 4] = lost
                                 stack[top, words + 5] = first_answer
                                 stack[top, words + 6] = 1 if glued else 0
+                                stack[top, words + 7] = (1 if started else 0) | (2 if paid else 0)
                                 top += 1
                     elif code == RENEW:
                         for row in range(get(operations, record + CONST), get(operations, record + EXTRA)):
@@ -473,7 +484,7 @@ def successors(tables: Tables, work: Work, states: Ints, at: int, first: int) ->
                     wish(work, np.int64(W_ROOM), np.int64(0), np.int64(0))
                 else:
                     put(out, o + lk, (get(out, o + lk) & ~(lm << ls)) | (number << ls))
-                    put(told, n, t | (RUN << 8) | (sighting << 32))
+                    put(told, n, t | ((DRAIN if drained else RUN) << 8) | (sighting << 32))
                     total |= windows
                     n += 1
                     o += words
@@ -486,40 +497,18 @@ def successors(tables: Tables, work: Work, states: Ints, at: int, first: int) ->
             pick = stack[top, words + 1]
             done = stack[top, words + 2]
             windows = stack[top, words + 3]
+            unsure = False
+            passed = False
             lost = stack[top, words + 4]
             first_answer = stack[top, words + 5]
             glued = stack[top, words + 6] != 0
+            started = (stack[top, words + 7] & 1) != 0
+            paid = (stack[top, words + 7] & 2) != 0
             sighting = 0
     counts[C_WINDOWS] |= total
     if n + header[H_THREADS] + header[H_SLOTS] >= room:
         wish(work, np.int64(W_ROOM), np.int64(0), np.int64(0))
         return n - first
-    for t in range(header[H_THREADS]):
-        bk, bs, bm, ew = (
-            get(threads, t * T_SIZE + T_BK),
-            get(threads, t * T_SIZE + T_BS),
-            get(threads, t * T_SIZE + T_BM),
-            get(threads, t * T_SIZE + T_EW),
-        )
-        buffer = (get(states, at + bk) >> bs) & bm
-        if buffer != 0:
-            o = n * words
-            for k in range(words):
-                put(out, o + k, get(states, at + k))
-            put(out, o + bk, (get(out, o + bk) & ~(bm << bs)) | ((buffer >> ew) << bs))
-            pair = buffer & ((1 << ew) - 1)
-            place, shift, mask = (
-                o + get(pairs, (t * storers + pair) * P_SIZE + P_PLACE),
-                get(pairs, (t * storers + pair) * P_SIZE + P_SHIFT),
-                get(pairs, (t * storers + pair) * P_SIZE + P_MASK),
-            )
-            put(
-                out,
-                place,
-                (get(out, place) & ~(mask << shift)) | (get(pairs, (t * storers + pair) * P_SIZE + P_ID) << shift),
-            )
-            put(told, n, t | (DRAIN << 8))
-            n += 1
     for slot in range(header[H_SLOTS]):
         sk, ss, sm = (
             get(slots, slot * S_SIZE + S_PLACE),

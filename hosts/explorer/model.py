@@ -69,6 +69,8 @@ class Model:
     """What each word holds at the start."""
     vectors: Sequence[int] = ()
     """IPI vectors; a vector's number is its place here, and the higher number is acknowledged first."""
+    late: frozenset[int] = frozenset()
+    """Numbers of the vectors that only points with ``a`` set take: nothing would be different at others."""
     behind: Sequence[int] = ()
     """For each word the thread whose mark it is, or -1: while that thread's store buffer holds anything, others see the
     mark with bit 0 set, as it stands behind those stores."""

@@ -60,6 +60,8 @@ LOCKED: Final = frozenset({Kind.XCHG, Kind.CMPXCHG, Kind.OR, Kind.AND, Kind.ADD}
 
 SCHEDULED: Final = 1
 """Flag: others may act right before this operation. Without it, it belongs to the step of the operation before."""
+OWN_FENCE: Final = 1
+"""``a`` of a fence that is a locked operation on an own word, no full barrier: nobody need be scheduled before it."""
 FENCELESS: Final = 2
 """Flag of a locked operation, put there by the audit: atomic in memory, but the own buffer keeps what it holds
 (unless it holds this very word)."""

@@ -82,6 +82,7 @@ class Product:
         self.waited = False
         """A store has waited because its buffer was full."""
         self.behind = tuple(model.behind) or (-1,) * len(model.words)
+        self._late = sum(1 << vector for vector in model.late)
 
     def initial(self) -> State:
         """Give the state at the start."""
@@ -134,6 +135,8 @@ class Product:
             now, answers, windows, sighting, micros, done = left.pop()
             operation = self._operation(now, thread)
             stop = operation.kind == Kind.END or operation.scheduled or (not self.options.fuse and not _glued(micros))
+            if operation.scheduled and operation.kind != Kind.POINT and self._is_prelude(state.locals[thread], micros):
+                stop = False
             over = done >= forced or (done == 1 and micros[0].answer != 0)
             if done and (stop or sighting >= 0) and (over or operation.kind == Kind.END or sighting >= 0):
                 yield Outcome(Move("run", thread, -1, answers), now, windows, sighting, micros)
@@ -152,6 +155,13 @@ class Product:
                 chosen = (*answers, answer) if operation.kind == Kind.CHOOSE else answers
                 micro = Micro(now.locals[thread], operation, answer)
                 left.append((new, chosen, windows | edge.windows, edge.sighting, (*micros, micro), done + 1))
+
+    def _is_prelude(self, local: int, micros: tuple[Micro, ...]) -> bool:
+        """Tell whether a step has only done what instruments do before the thread's first operation: it goes on.
+
+        That is marks which make the checks look away; nothing is overlooked if they are set no sooner than needed.
+        """
+        return self.options.fuse and local == 0 and not any(each.operation.scheduled for each in micros)
 
     def _operation(self, state: State, thread: int) -> Operation:
         return self.model.threads[thread].operation(state.locals[thread])
@@ -192,10 +202,12 @@ class Product:
             yield 0, state._replace(memory=memory)
         elif kind == Kind.SEND:
             yield 0, state._replace(flight=tuple(sorted((*state.flight, (a, b)))))
-        elif kind in (Kind.POINT, Kind.PENDING):
+        elif kind == Kind.PENDING:
             yield int(state.pending[thread] != 0), state
+        elif kind == Kind.POINT:
+            yield int(self._taken(state, thread, operation) != 0), state
         elif kind == Kind.ACK:
-            highest = state.pending[thread].bit_length() - 1
+            highest = self._taken(state, thread, operation).bit_length() - 1
             yield highest, state._replace(pending=_put(state.pending, thread, state.pending[thread] & ~(1 << highest)))
         elif kind == Kind.CHOOSE:
             yield from ((answer, state) for answer in range(a))
@@ -207,6 +219,10 @@ class Product:
             yield int(silent and not under_way), state
         else:
             yield 0, state
+
+    def _taken(self, state: State, thread: int, operation: Operation) -> int:
+        """Give the pending vectors that a point, or the acknowledge behind it, takes."""
+        return state.pending[thread] & (-1 if operation.a else ~self._late)
 
     def _seen(self, state: State, thread: int, word: int, *, mark: bool) -> int:
         """Give what a thread sees in a word: its own newest store if one waits, else the memory."""

@@ -187,4 +187,6 @@ class Rounds:
             retry=np.zeros(8192, np.int64),
             sights=np.zeros(4096, np.int64),
             counts=np.zeros(codes.C_SIZE, np.int64),
+            near=np.zeros((len(self.learnt.model.threads), 2), np.int64),
+            back=np.zeros(words, np.int64),
         )

@@ -37,6 +37,8 @@ from hosts.explorer.store import Store
 from hosts.explorer.tables import Learnt, Mistaken
 
 REPORT_SECONDS: Final = 0.3
+LEAN_BELOW: Final = 100_000
+"""States that are searched again if the reduction has got more to lean on meanwhile."""
 TIGHTEN_AT: Final = 200_000
 """States after which fields wider than needed are worth making narrower."""
 
@@ -175,6 +177,8 @@ class Search:
             self.rounds.begin_level(begin, end)
             bound = self._level()
             self.levels.append(end)
+            if self.learnt.more_to_lean_on and self.store.total < LEAN_BELOW:
+                raise Mistaken
             if not bound and self._harvest():
                 break
         else:

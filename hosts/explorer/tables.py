@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from hosts.explorer import codes
 from hosts.explorer.facts import Facts
+from hosts.explorer.futures import Futures
 from hosts.explorer.model import Edge, Model, Options
-from hosts.explorer.ops import FENCELESS, LOCKED, Kind, Operation
+from hosts.explorer.ops import FENCELESS, LOCKED, OWN_FENCE, Kind, Operation
 from hosts.explorer.packing import Layout, Name, TooWide, bits
 from hosts.explorer.product import NotTerminating, State, _modified, signed
 from hosts.explorer.relayout import Kept
@@ -108,6 +109,7 @@ class Learnt:
         self.notes: dict[tuple[int, int], int] = {(0, -1): 0}
         self.on_word: list[list[int]] = [[] for _ in model.words]
         self.row_room = [4] * len(model.words)
+        self.futures = Futures(model, options)
         self.learnt = 0
         """Edges asked for."""
         self.layout = Layout({})
@@ -115,6 +117,7 @@ class Learnt:
         self._stale = True
         self._ops: npt.NDArray[np.int32] = np.zeros((256, 8), np.int32)
         self._resting: npt.NDArray[np.int32] = np.full(256, -1, np.int32)
+        self.future: npt.NDArray[np.int64] = np.full((256, 2), -1, np.int64)
         self._edges: npt.NDArray[np.int64] = np.full(1024, codes.UNKNOWN, np.int64)
         self._edges_used = 0
         self._notes: npt.NDArray[np.int64] = np.zeros((64, 2), np.int64)
@@ -152,8 +155,13 @@ class Learnt:
 
     def settled(self) -> None:
         """Say so if what has been learnt shows that the reduction leant on something false."""
-        if self.facts.changed:
+        if self.facts.changed or self.futures.look(self):
             raise Mistaken
+
+    @property
+    def more_to_lean_on(self) -> bool:
+        """Tell whether a search that began now would leave out more."""
+        return self.futures.more
 
     @property
     def stale(self) -> bool:
@@ -173,6 +181,7 @@ class Learnt:
             thread, local = self.owner[number]
             operation = self.operation[number]
             edge = self.step(number, self._answer(operation, index))
+            self.futures.learnt.add(thread)
             value = self._left(operation, index)
             note = self._note(edge)
             number = self._operation(thread, edge.local)
@@ -270,12 +279,13 @@ class Learnt:
         if number == len(self._ops):
             self._ops = np.concatenate([self._ops, np.zeros_like(self._ops)])
             self._resting = np.concatenate([self._resting, np.full_like(self._resting, -1)])
-            self.tables = self.tables._replace(operations=self._ops, resting=self._resting)
+            self.future = np.concatenate([self.future, np.full_like(self.future, -1)])
+            self.tables = self.tables._replace(operations=self._ops, resting=self._resting, future=self.future)
         self.facts.add(thread, operation)
         record = self._ops[number]
         record[codes.CODE] = self._code(operation)
         record[codes.WORD] = operation.word
-        record[codes.BASE] = self._row(self._edges_of(operation))
+        record[codes.BASE] = self._row(self.edges_of(operation))
         if operation.kind in BY_VALUE:
             self.on_word[operation.word].append(number)
         self._constants(thread, operation)
@@ -301,9 +311,11 @@ class Learnt:
     def _may_be_free(self, operation: Operation) -> bool:
         if not (self.options.reduce and self.options.buffer and operation.kind in (Kind.STORE, Kind.FENCE)):
             return False
-        return operation.scheduled or not self.options.fuse
+        alone = operation.kind == Kind.FENCE and operation.a == OWN_FENCE  # it may have to wait behind a drain
+        return operation.scheduled or alone or not self.options.fuse
 
-    def _edges_of(self, operation: Operation) -> int:
+    def edges_of(self, operation: Operation) -> int:
+        """Tell how many edges an operation's row has room for."""
         kind = operation.kind
         if kind in BY_VALUE:
             return self.row_room[operation.word]
@@ -390,6 +402,7 @@ class Learnt:
     def lean_anew(self) -> None:
         """Lean on what is known by now; the search begins anew."""
         self.facts.settle()
+        self.futures.settle(self)
         used = self._ops[: len(self.operation), codes.CODE]
         for number in range(len(self.operation)):
             if self._may_be_free(self.operation[number]):
@@ -465,6 +478,7 @@ class Learnt:
             edges=self._edges,
             ghosts=self._ghosts,
             notes=self._notes,
+            future=self.future,
         )
 
     def _arrays(self) -> codes.Tables:
@@ -486,6 +500,7 @@ class Learnt:
         header[codes.H_FUSE] = self.options.fuse
         header[codes.H_REDUCE] = self.options.reduce and self.options.buffer > 0
         header[codes.H_SLOTS] = len(self.slots)
+        header[codes.H_DEBT] = sum(1 << word for word in self.model.debt if word < codes.WIDE)
         header[codes.H_QUIET0] = len(rows)
         rows += [self._one(word) for word in self.model.silent]
         header[codes.H_QUIET1] = len(rows)
@@ -542,9 +557,16 @@ class Learnt:
             mine[-1] + 1 if mine else 0,
             facts.tied(thread),
             facts.watched(thread),
+            self._taken(thread, every=False),
+            facts.interrupters(thread) if self.options.reduce else -1,
         )
         places = self.places[thread]
         tables.rest[thread, : len(places)] = places
+
+    def _taken(self, thread: int, *, every: bool) -> int:
+        """Give the bits of the pending field that a point takes."""
+        mine = [vector for target, vector in self.slots if target == thread]
+        return sum(1 << bit for bit, vector in enumerate(mine) if every or vector not in self.model.late)
 
     def _pair(self, thread: int, word: int, value: int, number: int) -> None:
         self.tables.pairs[thread, number] = (*self.layout["word", word], value, word)
@@ -568,6 +590,9 @@ class Learnt:
             record[codes.CONST] = self.stores[thread][word, value] if waits else value
         elif kind == Kind.SEND:
             record[codes.CONST] = self.slots.index((operation.a, operation.b))
+        elif kind in (Kind.POINT, Kind.ACK):
+            record[codes.CONST] = self._taken(thread, every=operation.a != 0)
+            record[codes.EXTRA] = operation.a == 0
         elif kind == Kind.CHOOSE:
             record[codes.CONST] = operation.a
         elif kind == Kind.RENEW and operation.a < len(self._renew_rows):

@@ -32,13 +32,27 @@ def look_up_all(tables: Tables, work: Work, states: Ints, table: Ints, at: int, 
 
 
 @called
+def owes(states: Ints, at: int, owing: Ints) -> bool:
+    """Tell whether a state may lie on a cycle that is fair and pays nothing.
+
+    ``owing`` holds rows of place, shift, mask and value: the first field must differ from its value, others be equal.
+    """
+    if ((get(states, at + owing[0]) >> owing[1]) & owing[2]) == owing[3]:
+        return False
+    for row in range(4, owing.shape[0], 4):
+        if ((get(states, at + owing[row]) >> owing[row + 1]) & owing[row + 2]) != owing[row + 3]:
+            return False
+    return True
+
+
+@called
 def look_up_owing(
     tables: Tables,
     work: Work,
     states: Ints,
     table: Ints,
     at: int,
-    debt: Ints,
+    owing: Ints,
     order: npt.NDArray[np.int32],
     low: npt.NDArray[np.int32],
     places: Ints,
@@ -47,24 +61,24 @@ def look_up_owing(
     words = tables.header[H_WORDS]
     last = table.shape[0] - 1
     number = successors(tables, work, states, at * words, np.int64(0))
-    owing = 0
+    found = 0
     for each in range(number):
-        if ((get(work.out, each * words + debt[0]) >> debt[1]) & debt[2]) != debt[3]:
+        if owes(work.out, each * words, owing):
             h = hash_of(work.out, each * words, words)
             put(work.hashes, each, h)
             prefetch(table, h & last)
     for each in range(number):
-        if ((get(work.out, each * words + debt[0]) >> debt[1]) & debt[2]) != debt[3]:
+        if owes(work.out, each * words, owing):
             entry = get(table, get(work.hashes, each) & last)
             if entry != 0:
                 prefetch(states, ((entry & INDEX_MASK) - 1) * words)
                 prefetch(order, (entry & INDEX_MASK) - 1)
                 prefetch(low, (entry & INDEX_MASK) - 1)
     for each in range(number):
-        if ((get(work.out, each * words + debt[0]) >> debt[1]) & debt[2]) != debt[3]:
-            places[owing] = lookup(states, table, work.out, each * words, get(work.hashes, each), words)
-            owing += 1
-    return owing
+        if owes(work.out, each * words, owing):
+            places[found] = lookup(states, table, work.out, each * words, get(work.hashes, each), words)
+            found += 1
+    return found
 
 
 @compiled
@@ -171,7 +185,7 @@ def walk_cycles(
     work: Work,
     states: Ints,
     table: Ints,
-    debt: Ints,
+    owing: Ints,
     ends: Ints,
     order: npt.NDArray[np.int32],
     low: npt.NDArray[np.int32],
@@ -191,7 +205,6 @@ def walk_cycles(
     words = tables.header[H_WORDS]
     workers = tables.header[H_WORKERS]
     room = work.told.shape[0]
-    field_at, shift, mask, zero = debt[0], debt[1], debt[2], debt[3]
     spent = 0
     while spent < budget:
         depth = walk[G_FRAMES]
@@ -207,7 +220,7 @@ def walk_cycles(
             walk[G_INDEX] += 1
             at = place_of(index, worker, workers)
             spent += 1
-            if order[at] == 0 and ((states[at * words + field_at] >> shift) & mask) != zero:
+            if order[at] == 0 and owes(states, at * words, owing):
                 entering = at
         else:
             top = depth - 1
@@ -260,7 +273,7 @@ def walk_cycles(
             frames[top, 2] = 0
             walk[G_FRAMES] += 1
             spent += 1
-            number = look_up_owing(tables, work, states, table, at, debt, order, low, places)
+            number = look_up_owing(tables, work, states, table, at, owing, order, low, places)
             for each in range(number):
                 kid = places[each]
                 if kid == at:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hosts.explorer import codes, kernel, walks
+from hosts.explorer.ops import Kind
 from hosts.explorer.product import Move, Outcome, Product, State
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Witness:
         self.store = search.store
         self.tables = search.learnt.tables
         self.product = Product(search.model, search.options)
+        self._urgent = [each for each in range(len(search.model.vectors)) if each not in search.model.late]
         threads = len(search.model.threads)
         self.row_of: npt.NDArray[np.int32] = np.full(len(self.store.states) // self.store.words, -1, np.int32)
         """By state: its row of ``costs``, or -1 if it is on no shortest way."""
@@ -105,10 +107,9 @@ class Witness:
                 return moves
             wanted = violation.sighting if violation.what == "sighting" and depth == violation.depth - 1 else -2
             thread, agent, slot, place, packed = self._best(at, last, wanted)
-            target = self.search.learnt.state(packed)
-            told = self._told(state, thread, agent, slot, target, wanted)
+            told = self._told(state, thread, agent, slot, self.search.learnt.state(packed), wanted)
             moves += [each.move for each in told]
-            state, at, last = target, place, thread
+            state, at, last = told[-1].state, place, thread
             depth += 1
 
     def _best(self, at: int, last: int, wanted: int) -> tuple[int, int, int, int, list[int]]:
@@ -144,17 +145,41 @@ class Witness:
 
     def _told(self, state: State, thread: int, agent: int, slot: int, target: State, wanted: int) -> list[Outcome]:
         """Give the product's moves that make up one of the search's: with the reduction, a step may be several."""
-        if agent == codes.DRAIN:
-            return [self.product.outcome(state, Move("drain", thread))]
         if agent == codes.ARRIVE:
             return [self.product.outcome(state, Move("arrive", *self.search.learnt.slots[slot]))]
+        target = self._passed(target)
         ways: list[list[Outcome]] = [[]]
+        if agent == codes.DRAIN:
+            ways = [[self.product.outcome(state, Move("drain", thread))]]
         for _ in range(kernel.MOST_FREE + 1):
             longer = []
             for way in ways:
-                for outcome in self.product.runs(way[-1].state if way else state, thread):
-                    if outcome.state == target and (wanted < 0 or outcome.sighting == wanted):
-                        return [*way, outcome]
-                    longer.append([*way, outcome])
+                if way and self._passed(way[-1].state) == target and (wanted < 0 or way[-1].sighting == wanted):
+                    return way
+                longer += [[*way, each] for each in self.product.runs(way[-1].state if way else state, thread)]
             ways = longer
         raise AssertionError("the product does not lead where the search went")
+
+    def _passed(self, state: State) -> State:
+        """Give a state behind all interrupt points that the search does not stop at, as no interrupt can come there."""
+        found = list(state.locals)
+        for thread, local in enumerate(state.locals):
+            model = self.search.model.threads[thread]
+            for _ in range(kernel.MOST_FREE):
+                kind, a = model.operation(local).kind, model.operation(local).a
+                if kind != Kind.PAUSE and (kind != Kind.POINT or a or not self._calm(state, thread)):
+                    break
+                local = model.step(local, 0).local  # noqa: PLW2901 - further on
+            found[thread] = local
+        return state._replace(locals=tuple(found))
+
+    def _calm(self, state: State, thread: int) -> bool:
+        """Tell what :func:`hosts.explorer.kernel.calm` tells."""
+        model, late = self.search.model, self.search.model.late
+        if not self.search.options.reduce or any(state.pending[thread] >> each & 1 for each in self._urgent):
+            return False
+        if any(target == thread and vector not in late for target, vector in state.flight):
+            return False
+        senders = self.search.learnt.facts.interrupters(thread)
+        threads = enumerate(model.threads)
+        return all(each.operation(state.locals[t]).kind == Kind.END for t, each in threads if senders >> t & 1)

@@ -73,18 +73,24 @@ class Apic:
                 self._expected[frame.sender] += 1
                 return frame.vector
 
-    def pending(self) -> bool:
-        """Tell whether a vector is pending."""
-        return any(self._memory.read(self._own.pending[i]) != 0 for i in range(_WORDS))
+    def pending(self, late: frozenset[int] = frozenset()) -> bool:
+        """Tell whether a vector is pending, apart from those that may be taken later."""
+        return self._highest(late) >= 0
 
-    def acknowledge(self) -> int:
-        """Take the highest pending vector."""
-        memory = self._memory
+    def acknowledge(self, late: frozenset[int] = frozenset()) -> int:
+        """Take the highest pending vector, apart from those that may be taken later."""
+        highest = self._highest(late)
+        if highest < 0:
+            raise RuntimeError("a vector was acknowledged and none was pending")
+        word = self._own.pending[highest >> 6]
+        self._memory.write(word, self._memory.read(word) & ~BIT(highest & 63))
+        return highest
+
+    def _highest(self, late: frozenset[int]) -> int:
+        """Give the highest pending vector that is not a late one, or -1."""
         for i in reversed(range(_WORDS)):
-            word = self._own.pending[i]
-            bits = memory.read(word)
+            left_out = sum(1 << (vector & 63) for vector in late if vector >> 6 == i)
+            bits = self._memory.read(self._own.pending[i]) & ~left_out
             if bits != 0:
-                highest = fls64(bits) - 1
-                memory.write(word, bits & ~BIT(highest))
-                return i * 64 + highest
-        raise RuntimeError("a vector was acknowledged and none was pending")
+                return i * 64 + fls64(bits) - 1
+        return -1

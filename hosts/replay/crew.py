@@ -83,6 +83,8 @@ class Crew:
             self.cast.places,
             None if cpu in witness.interrupted else self.cast.last_points,
             witness.eager,
+            self.cast.last_points,
+            self.cast.late,
         )
         not_ours = [*self.pipes, ours]
         part = Part(setting, self.memory, self.cast.drivers[cpu], self.cast.interrupt, name, token, theirs, not_ours)

@@ -9,14 +9,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import CodeType
 from typing import Final, Protocol
 
 from emu.machine import Machine
 from emu.waist import LONG_PAST
-from hosts.explorer.automaton import DEADLINE, OWN_FENCE
+from hosts.explorer.automaton import DEADLINE
 from hosts.explorer.code import INSTRUMENTS
-from hosts.explorer.ops import LOCKED, Kind
+from hosts.explorer.ops import LOCKED, OWN_FENCE, Kind
 from hosts.explorer.world import BASE
 from hosts.native.layout import NO_KIND, kind_of_vector
 from hosts.replay.buffer import StoreBuffer
@@ -50,17 +51,17 @@ class Ipis(Protocol):
     def arrive(self, vector: int) -> bool:
         """Let one arrive."""
 
-    def pending(self) -> bool:
-        """Tell whether a vector is pending."""
+    def pending(self, late: frozenset[int] = frozenset()) -> bool:
+        """Tell whether a vector is pending, apart from those that may be taken later."""
 
-    def acknowledge(self) -> int:
-        """Take the highest."""
+    def acknowledge(self, late: frozenset[int] = frozenset()) -> int:
+        """Take the highest, apart from those."""
 
 
 class Schedule(Protocol):
     """Whose turn it is (:class:`hosts.replay.turns.Turns`)."""
 
-    def before(self, *, scheduled: bool, possible: Callable[[], bool]) -> None:
+    def before(self, *, scheduled: bool, point: bool, possible: Callable[[], bool]) -> None:
         """Come back when the operation may be done."""
 
     def did(self, operation: Did) -> None:
@@ -90,6 +91,10 @@ class Setting:
     """The only sites at which interrupts are taken; None: all."""
     eager: bool = False
     """An IPI of a delivery leaves in the step before (see hosts.explorer.world)."""
+    last_points: frozenset[int] = frozenset()
+    """The sites that end an open window."""
+    late: frozenset[int] = frozenset()
+    """Vectors that only those take, if ``eager``: their handlers do nothing."""
 
 
 class ReplayHost:
@@ -104,6 +109,8 @@ class ReplayHost:
         self.turns: Schedule
         self._pointed = False
         """The last operation was an interrupt point at which nothing was pending."""
+        self._every = True
+        """The next acknowledge takes any vector, not only one whose handler does something."""
         self._interrupt = interrupt
         self._pcpu = self.machine.pcpus[setting.cpu]
         self._own = memory.host.cpus[setting.cpu]
@@ -124,7 +131,8 @@ class ReplayHost:
         eager = kind == Kind.SEND and self.setting.eager and self.shared.read(self._pcpu.irq.inside_depth) != 0
         alone = kind == Kind.FENCE and a == OWN_FENCE
         scheduled = kind not in UNSCHEDULED and not eager and not alone and place.module not in INSTRUMENTS
-        self.turns.before(scheduled=scheduled, possible=lambda: self._possible(kind, wait=wait))
+        may = lambda: self._possible(kind, wait=wait)  # noqa: E731 - asked as often as the turn wants to know
+        self.turns.before(scheduled=scheduled, point=kind == Kind.POINT, possible=may)
         answer = do()
         self._pointed = kind == Kind.POINT and answer == 0
         name = self.setting.shared[word] if word else ""
@@ -257,9 +265,15 @@ class ReplayHost:
         while self.setting.interrupted and self.shared.read(self._pcpu.irq.enabled) != 0:
             if self._pointed:  # a point right behind another one is a step of its own, as in the explorer
                 self._operation(Kind.PAUSE, lambda: 0)
-            if self._operation(Kind.POINT, lambda: int(self.apic.pending())) == 0:
+            every = not self.setting.eager or site in self.setting.last_points
+            late = frozenset() if every else self.setting.late
+            if self._operation(Kind.POINT, partial(self._pending, late), a=int(every)) == 0:
                 return
+            self._every = every
             self._interrupt()
+
+    def _pending(self, late: frozenset[int] = frozenset()) -> int:
+        return int(self.apic.pending(late))
 
     def send_IPI(self, cpu: int, vector: int) -> None:
         """Let it leave, behind all stores unless it may overtake them."""
@@ -274,12 +288,14 @@ class ReplayHost:
     def apic_pending(self) -> int:
         """Look into the pending set."""
         self.turns.called()
-        return self._operation(Kind.PENDING, lambda: int(self.apic.pending()))
+        return self._operation(Kind.PENDING, self._pending)
 
     def apic_ack(self) -> int:
         """Take the highest."""
         self.turns.called()
-        return self._operation(Kind.ACK, self.apic.acknowledge)
+        every, self._every = self._every, True
+        late = frozenset() if every else self.setting.late
+        return self._operation(Kind.ACK, lambda: self.apic.acknowledge(late), a=int(every))
 
     def wait_for_interrupt(self) -> None:
         """Do nothing: looking again is an operation of its own."""

@@ -14,9 +14,10 @@ from typing import Any, Final
 from emu.machine import MAX_PCPUS, Machine
 from emu.memory import WORD_BYTES
 from hosts.anf import normalise
+from hosts.explorer.harmless import harmless_vectors
 from hosts.explorer.ops import Kind
 from hosts.explorer.witness import Witness, WitnessError
-from hosts.explorer.world import BASE
+from hosts.explorer.world import BASE, VECTORS
 from hosts.language import LoaderError, Origin, check_language
 from hosts.loader import Program, load_program
 from hosts.replay.host import UNSCHEDULED, Place
@@ -35,6 +36,8 @@ class Cast:
     places: dict[CodeType, Place]
     last_points: frozenset[int]
     """The interrupt points that end an open window."""
+    late: frozenset[int]
+    """Vectors that only those take (see hosts.explorer.harmless)."""
 
 
 def cast_of(witness: Witness, program: Program | None = None) -> Cast:
@@ -49,7 +52,7 @@ def cast_of(witness: Witness, program: Program | None = None) -> Cast:
     drivers = tuple(_driver(witness, program, i) for i in range(len(witness.threads)))
     places |= {driver.__code__: Place(driver.__name__, DRIVER_FILE, "scope") for driver in drivers}
     last = frozenset(number for number, site in program.sites.items() if site.operation == "local_irq_disable")
-    return Cast(drivers, program.functions["common_interrupt"], places, last)
+    return Cast(drivers, program.functions["common_interrupt"], places, last, harmless_vectors(program, VECTORS))
 
 
 def _check(witness: Witness) -> None:

@@ -52,13 +52,20 @@ class Turns:
         self._calls = 0
         self._calls_seen = -1
         self._seen_before = 0
+        self._begun = False
+        """More has been done than what instruments do before the thread's first operation."""
 
-    def before(self, *, scheduled: bool, possible: Callable[[], bool]) -> None:
-        """Come back when the next operation may be done: at once if it belongs to the step under way."""
-        if self._open and self._ends(scheduled=scheduled, possible=possible):
+    def before(self, *, scheduled: bool, point: bool, possible: Callable[[], bool]) -> None:
+        """Come back when the next operation may be done: at once if it belongs to the step under way.
+
+        ``point``: it is an interrupt point.
+        """
+        first = scheduled and not point and not self._begun
+        if self._open and self._ends(scheduled=scheduled and not first, possible=possible):
             self._close(_stands(possible()))
         while not self._open:
             self._serve(possible)
+        self._begun |= scheduled
         if not possible():
             raise Diverged("the operation cannot be done yet: its store buffer has to drain first")
 

