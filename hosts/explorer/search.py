@@ -8,12 +8,17 @@ on how many there are.
 
 When a field of the packed states gets too narrow, those found so far are brought into a wider layout where they are.
 
-The reduction (``Options.reduce``) concerns scheduled stores and fences. A store into the own buffer, and a fence that
-finds the buffer empty, commute with everything that others do, unless somebody looks at whether the buffer is empty
-(the loops check that) or the instruments that belong to the step can be seen (:mod:`hosts.explorer.facts`). Then the
-step before goes on through it; at most some times in a row, so that on every cycle each thread comes to rest. States in
-between are left out: each has a move that leads on to the state kept, no other move is disabled by it, and sightings
-belong to moves.
+The reduction (``Options.reduce``): the step before goes on through an operation that commutes with everything that
+others do; at most some times in a row, so that on every cycle each thread comes to rest. States in between are left
+out: each has a move that leads on to the state kept, no other move is disabled by it, and sightings belong to moves.
+
+- A store into the own buffer, and a fence that finds the buffer empty, also behind the drain that emptied it; unless
+  somebody looks at whether the buffer is empty (the loops check that) or the instruments that belong to the step can be
+  seen (:mod:`hosts.explorer.facts`).
+- An interrupt point to which no interrupt can come any more, apart from those whose handlers do nothing, which wait for
+  the last point of an open window (:mod:`hosts.explorer.harmless`).
+- An operation on words that no other thread will use again, or only read as this one does
+  (:mod:`hosts.explorer.futures`). A debt is changed once in a step: no state in which it is paid may be left out.
 """
 
 from __future__ import annotations
@@ -191,16 +196,22 @@ class Search:
         return self.rounds.work
 
     def _level(self) -> str:
-        """Expand one level; give what cut it short, if anything."""
+        """Expand one level; give what cut it short, if anything. Mistaken if the reduction leant on something false.
+
+        That is told only when the whole level is done: what is known by then does not depend on the order of learning,
+        so that neither does what the next attempt leaves out.
+        """
+        mistaken = False
         while self.rounds.jobs:
             self.store.ensure(self.rounds.room)
             self.rounds.round(self.store)
-            if self.rounds.grant():
-                self.learnt.settled()
+            mistaken |= self.rounds.grant() and self.learnt.leant_on_something_false()
             if self.learnt.stale:
                 self._lay_out_anew()
             if bound := self._bounds(self.rounds.left):
                 return bound
+        if mistaken:
+            raise Mistaken
         return ""
 
     def _lay_out_anew(self) -> None:

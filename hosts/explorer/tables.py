@@ -153,10 +153,10 @@ class Learnt:
         elif kind == codes.W_NOTHING:
             raise ValueError(f"{self.model.names[self.owner[what][0]]} acknowledges an interrupt when none is pending")
 
-    def settled(self) -> None:
-        """Say so if what has been learnt shows that the reduction leant on something false."""
-        if self.facts.changed or self.futures.look(self):
-            raise Mistaken
+    def leant_on_something_false(self) -> bool:
+        """Tell whether what has been learnt since the last time shows that the reduction leant on something false."""
+        changed = self.facts.changed
+        return self.futures.look(self) or changed
 
     @property
     def more_to_lean_on(self) -> bool:

@@ -143,13 +143,17 @@ def test_a_reduced_way_is_told_in_moves_of_the_product() -> None:
 
 def test_the_answer_does_not_depend_on_the_workers() -> None:
     """One, two or three workers: the same states, moves, violations, and the very same way."""
-    for model, options, found in drawn(5, MODELS // 2, fuse=True):
+    reduced: set[tuple[object, ...]] = set()
+    for number, (model, options, found) in enumerate(drawn(5, MODELS // 2, fuse=True), 1):
         ways = []
         for workers in (1, 2, 3):
             search = Search(model, replace(options, workers=workers))
             assert told(search.run()) == expected(found, options)
             ways.append(search.path())
+            search = Search(model, replace(options, workers=workers, reduce=True))
+            reduced.add((number, *told(search.run())[:4]))
         assert ways[0] == ways[1] == ways[2]
+        assert len(reduced) == number
 
 
 @pytest.mark.parametrize("reduce", [False, True])

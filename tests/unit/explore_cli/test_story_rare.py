@@ -180,7 +180,7 @@ def waiting(tmp_path_factory: pytest.TempPathFactory) -> Witness:
     file.write_text(WAITS)
     violation, witness = found("remote-post", f"{file}:waits", None, "post:34 | guest=self | timers=0")
     assert violation.what == "no-progress"
-    assert witness.stem == violation.depth
+    assert witness.stem >= violation.depth > 0  # the search's moves may be several steps
     return witness
 
 

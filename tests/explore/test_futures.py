@@ -1,0 +1,56 @@
+"""What a thread may still do: words that nobody else will use need no rest, and what was not known is found out."""
+
+from __future__ import annotations
+
+from hosts.explorer.futures import later_first
+from hosts.explorer.model import Edge, Model, Options
+from hosts.explorer.ops import Kind, Operation
+from hosts.explorer.search import Result, Search
+from tests.explore.models import Table, op, straight
+
+
+def both(*threads: Table, words: int) -> tuple[Result, Result]:
+    """Search with the reduction and without."""
+    names = [f"w{word}" for word in range(words)]
+    model = Model(threads, [f"T{number}" for number in range(len(threads))], names, [0] * words)
+    with_it, without = (Search(model, Options(reduce=reduce, keep_finals=True)).run() for reduce in (True, False))
+    assert with_it.complete
+    assert with_it.finals == without.finals
+    return with_it, without
+
+
+def test_a_word_that_the_others_are_done_with_needs_no_rest() -> None:
+    """Behind the other's only use of a word, what is left of both is one step each; before it, each has its own."""
+    worker = straight(*(op(Kind.ADD, 0, 1) for _ in range(10)))
+    other = straight(op(Kind.ADD, 0, 100), *(op(Kind.ADD, 1, 1) for _ in range(3)))
+    reduced, whole = both(worker, other, words=2)
+    assert (whole.states, whole.transitions) == (11 * 5, 10 * 5 + 11 * 4)
+    assert (reduced.states, reduced.transitions) == (11 * 2, 10 + 11 + 10)
+
+
+def test_a_word_that_the_others_only_read_may_be_read_without_a_rest() -> None:
+    """Two readers of one word are one step each; a writer of it makes each look count."""
+    reader = straight(*(op(Kind.LOAD, 0) for _ in range(5)))
+    readers, _ = both(reader, reader, words=1)
+    watched, whole = both(reader, straight(op(Kind.XCHG, 0, 1)), words=1)
+    assert readers.states < 8
+    assert readers.states < watched.states <= whole.states
+
+
+def test_what_comes_to_light_later_is_not_overlooked() -> None:
+    """A thread uses the word again, but only if it has read a value that another thread writes at the very end."""
+    rare = Table(
+        [op(Kind.LOAD, 1), op(Kind.XCHG, 0, 7), Operation(Kind.END)], [{None: Edge(2), 9: Edge(1)}, {None: Edge(2)}, {}]
+    )
+    writer = straight(*(op(Kind.ADD, 0, 1) for _ in range(4)), op(Kind.XCHG, 1, 9), op(Kind.ADD, 0, 1))
+    reduced, _ = both(rare, writer, words=2)
+    assert {memory[0] for _, memory in reduced.finals} == {5, 7, 8}
+    assert reduced.restarts > 0
+
+
+def test_an_order_of_what_comes_later_first_or_none_if_there_is_a_way_round() -> None:
+    """Each behind all that it leads to."""
+    after = {1: [2, 3], 2: [3], 3: [], 4: [1]}
+    assert later_first(after, after.__getitem__) == [3, 2, 1, 4]
+    after[3] = [4]
+    assert later_first(after, after.__getitem__) is None
