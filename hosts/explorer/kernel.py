@@ -207,6 +207,7 @@ def successors(tables: Tables, work: Work, states: Ints, at: int, first: int) ->
             pair = pair0 + (waiting & em) * P_SIZE
             place, shift, mask = o + get(pairs, pair + P_PLACE), get(pairs, pair + P_SHIFT), get(pairs, pair + P_MASK)
             put(out, place, (get(out, place) & ~(mask << shift)) | (get(pairs, pair + P_ID) << shift))
+            paid = is_debt(header, get(pairs, pair + P_WORD))
         while True:
             record = g * 8
             code = get(operations, record)
@@ -364,6 +365,8 @@ def successors(tables: Tables, work: Work, states: Ints, at: int, first: int) ->
                         if is_debt(header, get(operations, record + WORD)):
                             paid = True
                     elif code == PUT:
+                        if is_debt(header, get(operations, record + WORD)):
+                            paid = True
                         put(
                             out,
                             place,
@@ -440,6 +443,7 @@ def successors(tables: Tables, work: Work, states: Ints, at: int, first: int) ->
                                 stack[top, words + 7] = (1 if started else 0) | (2 if paid else 0)
                                 top += 1
                     elif code == RENEW:
+                        paid = True  # for all that is known here
                         for row in range(get(operations, record + CONST), get(operations, record + EXTRA)):
                             rk, rs = o + get(rows, row * R_SIZE + R_PLACE), get(rows, row * R_SIZE + R_SHIFT)
                             put(

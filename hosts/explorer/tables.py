@@ -304,7 +304,8 @@ class Learnt:
             flags |= codes.OWN
         if self._may_be_free(operation):
             flags |= codes.ASK
-        if self.options.fuse and not operation.scheduled and code in (codes.READ, codes.PUT):
+        pays = code == codes.PUT and operation.word in self.model.debt
+        if self.options.fuse and not operation.scheduled and code in (codes.READ, codes.PUT) and not pays:
             flags |= codes.PLAIN
         return code | flags << 5
 
