@@ -110,15 +110,25 @@ class Crew:
                 report = self.pipes[cpu].recv()
         if report is not None and report.environment:
             raise EnvironmentLacks(report.environment)
-        if report is None or any(sentinel in ready for sentinel in sentinels):
-            raise Died(self._who_died(cpu))
+        gone = [i for i, sentinel in enumerate(sentinels) if sentinel in ready]
+        if report is None or gone:
+            gone = gone or [cpu]  # its pipe is closed, so it is ending
+            for each in gone:
+                self.processes[each].join()
+                self._last_words(self.pipes[each])
+            raise Died(self._how_it_died(gone[0]))
         return report
 
-    def _who_died(self, suspect: int) -> str:
-        """Name the process that has gone first, and how."""
-        gone = [i for i, process in enumerate(self.processes) if process.exitcode is not None]
-        cpu = gone[0] if gone else suspect
-        self.processes[cpu].join()  # its pipe is closed, so it is ending
+    def _last_words(self, pipe: Any) -> None:
+        """Hear what one that has ended said last: it may have lacked something before it was asked."""
+        with contextlib.suppress(EOFError, ConnectionResetError):
+            while pipe.poll():
+                report: Report = pipe.recv()
+                if report.environment:
+                    raise EnvironmentLacks(report.environment)
+
+    def _how_it_died(self, cpu: int) -> str:
+        """Say how a process that has gone has ended."""
         code = self.processes[cpu].exitcode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
         return f"the process of pCPU {cpu} {how}"

@@ -190,6 +190,23 @@ def test_what_the_machine_lacks_is_told(
     assert sockets_and_children()[1] == before
 
 
+def test_what_a_process_lacks_is_told_though_it_was_not_asked_yet(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first process takes its time; the second has said what it lacks, and ended, before anybody listens."""
+    bind = Fabric.bind
+
+    def late_or_never(fabric: Fabric) -> None:
+        if fabric.cpu:
+            no_socket(fabric)
+        signal.pause()  # until the director has had enough
+        bind(fabric)
+
+    monkeypatch.setattr(Fabric, "bind", late_or_never)
+    assert run(file) == 3
+    assert "Too many open files" in capsys.readouterr().err
+
+
 # --- Ctrl-C and worse --------------------------------------------------------------------------------------------
 
 
@@ -210,6 +227,20 @@ def endless(file: Path) -> Iterator[subprocess.Popen[str]]:
     finally:
         process.kill()
         process.communicate()
+
+
+def status_of(pid: int) -> dict[str, str]:
+    """Give what the kernel says of a process; of one that has gone nothing."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        lines = []
+    return {"State": "", "SigIgn": "0"} | {name: value.strip() for name, _, value in (s.partition(":") for s in lines)}
+
+
+def ignores_ctrl_c(pid: int) -> bool:
+    """Tell whether a process ignores SIGINT: a pCPU does so once it has seen to ending with its director."""
+    return int(status_of(pid)["SigIgn"], 16) >> signal.SIGINT - 1 & 1 == 1
 
 
 def processes_of(file: Path) -> list[int]:
@@ -242,8 +273,18 @@ def test_ctrl_c_tells_what_there_is_and_leaves_nothing(endless: subprocess.Popen
 @pytest.mark.parametrize("stopped", [False, True], ids=["waiting", "stopped"])
 def test_nothing_outlives_a_killed_director(endless: subprocess.Popen[str], file: Path, stopped: bool) -> None:  # noqa: FBT001
     """The pipes end its processes, and the kernel those that cannot notice; no folder holds anything of theirs."""
-    assert eventually(lambda: len(processes_of(file)) == 3, UP_SECONDS)
-    endless.send_signal(signal.SIGSTOP)
+
+    def both_are_bound() -> bool:
+        """Stop it; if that was before its processes had asked the kernel to end them with it, let it go on."""
+        endless.send_signal(signal.SIGSTOP)
+        assert eventually(lambda: status_of(endless.pid)["State"] == "T (stopped)", GONE_SECONDS)
+        others = set(processes_of(file)) - {endless.pid}
+        if len(others) == 2 and all(ignores_ctrl_c(pid) for pid in others):
+            return True
+        endless.send_signal(signal.SIGCONT)
+        return False
+
+    assert eventually(both_are_bound, UP_SECONDS)
     if stopped:
         for pid in set(processes_of(file)) - {endless.pid}:
             os.kill(pid, signal.SIGSTOP)
