@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 TOP = Path(__file__).parents[2]
 MARK = "PIRACE_TEST_MARK"
@@ -129,15 +129,19 @@ class Driven:
         return "\n".join(lines)
 
 
-def unix_sockets() -> dict[str, str]:
-    """Give the names of all bound UNIX sockets of the machine, by inode."""
+_ACCEPTS: Final = 1 << 16
+"""A flag of sockets that listen: one that was accepted by such a one bears its name, too."""
+
+
+def unix_sockets(*, listening: bool = False) -> dict[str, str]:
+    """Give the names of all bound UNIX sockets of the machine, by inode; or of those that are listened at."""
     rows = (line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:])
-    return {row[6]: row[7] for row in rows if len(row) > 7}
+    return {row[6]: row[7] for row in rows if len(row) > 7 and (not listening or int(row[3], 16) & _ACCEPTS)}
 
 
 def sockets_of(pids: list[int]) -> set[str]:
     """Give the names that some processes listen at."""
-    names, found = unix_sockets(), set()
+    names, found = unix_sockets(listening=True), set()
     for pid in pids:
         for fd in Path(f"/proc/{pid}/fd").iterdir():
             match = re.fullmatch(r"socket:\[(\d+)\]", str(fd.readlink()))
