@@ -17,7 +17,7 @@ class Facts:
 
     def __init__(self, model: Model, options: Options) -> None:
         self._model = model
-        self._active = options.reduce and options.buffer > 0
+        self._active = options.reduce
         words = len(model.words)
         self._behind = tuple(model.behind) or (-1,) * words
         self.readers = [0] * words

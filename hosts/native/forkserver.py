@@ -55,7 +55,7 @@ class ForkServer:
         self._lost = lost
         self._watch: threading.Thread | None = None
         self._death: int | None = None
-        self._ending = False
+        self._asked: frozenset[int] = frozenset()
         self._wanted = json.dumps({"loader": root.loader, "argument": root.argument, "folder": str(folder)})
 
     def start(self) -> bool:
@@ -108,8 +108,11 @@ class ForkServer:
     def _await_death(self, pid: int, lost: Lost) -> None:
         with contextlib.suppress(ChildProcessError):  # somebody else has collected it
             end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-            if end is not None and not self._ending:
-                lost(pid, end.si_status if end.si_code == os.CLD_EXITED else -end.si_status)
+            if end is None:
+                return
+            status = end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
+            if status not in self._asked:
+                lost(pid, status)
 
     def _forget(self) -> None:
         """Let go of a dead one, when its death has been told."""
@@ -142,14 +145,16 @@ class ForkServer:
         pid = self.pid
         if pid is None:
             return
-        self._ending = self.is_alive()
+        # By how it ended, not by whether it lived: a killed one is no zombie before its descriptors are closed.
+        self._asked = frozenset({0})
         os.close(_server._forkserver_alive_fd)  # noqa: SLF001 - what asks it to end
         with contextlib.suppress(ChildProcessError, ProcessLookupError):
             if not self.wait_dead(_STOP_SECONDS):
+                self._asked |= {-signal.SIGKILL}
                 os.kill(pid, signal.SIGKILL)
             self._forget()
             os.waitpid(pid, 0)
-        self._ending = False
+        self._asked = frozenset()
         _server._forkserver_pid = _server._forkserver_alive_fd = _server._forkserver_address = None  # noqa: SLF001
         multiprocess.process.current_process()._config["tempdir"] = None  # noqa: SLF001
 

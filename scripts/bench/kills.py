@@ -85,9 +85,14 @@ def _kill(soak: Soaking, role: Role, which: int, seen: Killed) -> float:
 
 
 def _tells(heard: Heard, role: Role, pid: int) -> bool:
-    """Tell whether a line tells of this death, and of no other: on the screen, or of a run."""
-    whose = r"pCPU \d+" if role == "pCPU" else f"{role} {pid}"  # a run names its pCPUs by what they are
-    return re.search(rf"\b{whose} was killed by SIGKILL", heard.line) is not None
+    """Tell whether a line tells of this death, and of no other.
+
+    A run names its pCPUs by what they are: only the record of a run counts there. Records come in the order of the
+    runs, and a good one has been heard since the last kill.
+    """
+    if role == "pCPU":
+        return bool(heard.run) and re.search(r"\bpCPU \d+ was killed by SIGKILL", heard.line) is not None
+    return re.search(rf"\b{role} {pid} was killed by SIGKILL", heard.line) is not None
 
 
 def _settle(soak: Soaking, seen: Killed) -> None:

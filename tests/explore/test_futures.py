@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hosts.explorer.futures import later_first
 from hosts.explorer.model import Edge, Model, Options
 from hosts.explorer.ops import Kind, Operation
 from hosts.explorer.search import Result, Search
 from tests.explore.models import Table, op, straight
+
+END = Operation(Kind.END)
 
 
 def both(*threads: Table, words: int) -> tuple[Result, Result]:
@@ -54,3 +58,34 @@ def test_an_order_of_what_comes_later_first_or_none_if_there_is_a_way_round() ->
     assert later_first(after, after.__getitem__) == [3, 2, 1, 4]
     after[3] = [4]
     assert later_first(after, after.__getitem__) is None
+
+
+@pytest.mark.parametrize("buffer", [0, 2])
+def test_an_interrupt_that_comes_to_light_late_is_not_overlooked(buffer: int) -> None:
+    """Nobody was known to send an IPI when the points were first passed: under either memory model they are not.
+
+    Who sends waits for the target to be at its point. Both go round, so that only the IPI makes the search begin anew.
+    """
+    target = Table(
+        [
+            op(Kind.CHOOSE, a=2),
+            op(Kind.ADD, 0, 1),
+            op(Kind.POINT),
+            Operation(Kind.ACK),
+            op(Kind.XCHG, 0, 50),
+            op(Kind.ADD, 0, 1),
+            END,
+        ],
+        [
+            {0: Edge(0), 1: Edge(1)},
+            {None: Edge(2)},
+            {0: Edge(5), 1: Edge(3)},
+            *({None: Edge(n)} for n in (4, 5, 6)),
+            {},
+        ],
+    )
+    sender = Table([op(Kind.LOAD, 0), op(Kind.SEND, a=0, b=0), END], [{None: Edge(0), 1: Edge(1)}, {None: Edge(2)}, {}])
+    model = Model((target, sender), ("T0", "T1"), ["w0", "w1"], [0, 0], (0xEC,))
+    ends = [Search(model, Options(buffer, reduce=each, keep_finals=True)).run().finals for each in (True, False)]
+    assert ends[0] == ends[1]
+    assert {memory[0] for _, memory in ends[0]} == {2, 51}

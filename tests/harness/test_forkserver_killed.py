@@ -142,6 +142,25 @@ def test_killed_just_before_it_is_asked_to_end(root: Path) -> None:
     assert watched.told.empty()
 
 
+def test_killed_while_it_is_asked_to_end(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It still counts as alive, and may have been asked: the way it ended tells whose doing it was."""
+    close = os.close  # the first thing that is closed is what asks it
+
+    def killed(fd: int) -> None:
+        monkeypatch.undo()
+        close(fd)
+        os.kill(first, signal.SIGKILL)
+
+    with Watched(Root("tests.harness.loaders:load_root", str(root))) as watched:
+        assert watched.spin(0.1).crash is None
+        assert watched.server_pid is not None
+        first = watched.server_pid
+        os.kill(first, signal.SIGSTOP)  # so that it cannot end by itself before it is killed
+        assert eventually(lambda: state_of(first) == "T", UP_SECONDS)
+        monkeypatch.setattr(os, "close", killed)
+    watched.is_told(first, KILLED)
+
+
 def state_of(pid: int) -> str:
     """Give the letter of a process's state."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
