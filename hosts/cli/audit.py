@@ -23,9 +23,9 @@ from hosts.explorer.search import Progress
 from hosts.explorer.weaken import Site, Way, sites
 from hosts.loader import LoaderError, Program, load_program
 from hosts.report.environment import environment
+from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record
 from hosts.report.plan import PlanError, chosen_policies, chosen_scenarios, user_policy_of
-from hosts.report.verdict import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 
 _QUIET: Final = " | guest=cpuid,hlt | timers=0"
 SCOPES: Final = (

@@ -24,10 +24,11 @@ from hosts.explorer.search import Result
 from hosts.explorer.witness import Witness, check_of, save
 from hosts.report.collect import Measured, Violation
 from hosts.report.environment import environment, processors
+from hosts.report.exits import EXIT_FAULT, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record, explorer_record
 from hosts.report.plan import PlanError, user_policy_of
 from hosts.report.tables import summary
-from hosts.report.verdict import EXIT_FAULT, EXIT_USAGE, Circumstances, Row, Verdict, exit_code, grade
+from hosts.report.verdict import Circumstances, Row, Verdict, exit_code, grade
 
 BOUNDS: Final = {
     "seconds": "its budget of time",

@@ -22,7 +22,7 @@ from hosts.explorer.scope import Scope, ScopeError
 from hosts.explorer.search import Progress, Result, Search
 from hosts.explorer.witness import Witness
 from hosts.loader import LoaderError, PolicyError, Program, load_program
-from hosts.report.verdict import EXIT_USAGE
+from hosts.report.exits import EXIT_USAGE
 
 PATIENCE: Final = 2.0
 """Seconds more that a part of a guess may begin anew; then what it has seen is all."""

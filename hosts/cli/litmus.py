@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -15,10 +15,7 @@ from hosts.litmus.outcome import Finals, IncompleteError, MemoryModel, Outcome, 
 from hosts.litmus.read import read_test
 from hosts.litmus.render import lines, name
 from hosts.litmus.syntax import Address
-
-EXIT_NO: Final = 1
-EXIT_FAULT: Final = 4
-EXIT_USAGE: Final = 64
+from hosts.report.exits import EXIT_FAULT, EXIT_UNEXPECTED, EXIT_USAGE
 
 
 def litmus_command(
@@ -51,7 +48,7 @@ def litmus_command(
             if write is not None:
                 write.write(dict(record(file, memory_model, outcome)))
             if not outcome.ok:
-                status = max(status, EXIT_NO)
+                status = max(status, EXIT_UNEXPECTED)
     return status
 
 

@@ -14,11 +14,8 @@ import click
 from hosts.cli.errors import Failure
 from hosts.cli.options import CONTEXT, LARGEST_SEED, debug_option
 from hosts.cli.soak_commands import repro, soak
+from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_USAGE
 
-EXIT_ENVIRONMENT: Final = 3
-EXIT_FAULT: Final = 4
-EXIT_USAGE: Final = 64
-EXIT_INTERRUPTED: Final = 130
 EXIT_PIPE: Final = 141
 
 

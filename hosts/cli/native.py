@@ -13,8 +13,8 @@ from emu.accounting import ROUNDS
 from emu.setup import choose_race, power_on
 from hosts.cli.errors import Failure
 from hosts.report.collect import Undelivered
+from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_USAGE
 from hosts.report.runner import Ended, Placement, Regime, Request, Runner, Watch
-from hosts.report.verdict import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_USAGE
 
 try:
     from hosts.native import layout, outcome

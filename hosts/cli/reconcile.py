@@ -27,12 +27,13 @@ from hosts.explorer.search import Result
 from hosts.explorer.witness import check_of
 from hosts.loader import LoaderError, load_program
 from hosts.report.environment import environment, processors
+from hosts.report.exits import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.report.jsonl import environment_record
 from hosts.report.live import make_display
 from hosts.report.plan import OVERHEAD_SECONDS, Plan, PlanError, Planned, Wanted, make_plan, user_policy_of
 from hosts.report.reconcile import Allowed, Reconciled, reconciled
 from hosts.report.stress import Settings
-from hosts.report.verdict import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE, Row, Verdict
+from hosts.report.verdict import Row, Verdict
 
 MEMORY: Final = 3_000_000_000
 GRACE_SECONDS: Final = 10.0

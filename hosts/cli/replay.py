@@ -17,8 +17,8 @@ from hosts.replay.crew import EnvironmentLacks
 from hosts.replay.director import DEADLOCK, NO_PROGRESS, ROUNDS, Replayed, replay
 from hosts.replay.program import Cast, cast_of
 from hosts.report.environment import environment
+from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_EXPECTED, EXIT_FAULT, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record
-from hosts.report.verdict import EXIT_ENVIRONMENT, EXIT_EXPECTED, EXIT_FAULT, EXIT_USAGE
 
 
 def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, anyway: bool = False) -> int:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import FrameType
 from typing import Any, Final, Self
 
@@ -21,9 +19,11 @@ from rich.text import Text
 from hosts.cli.errors import Failure
 from hosts.cli.soak_show import read_row, witness_of, worth
 from hosts.cli.stress import command, json_to, wide_console
+from hosts.native.rundir import RunFolder
 from hosts.report.environment import environment
+from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNPROVEN
 from hosts.report.jsonl import environment_record
-from hosts.report.verdict import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNPROVEN, Verdict
+from hosts.report.verdict import Verdict
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.local import LocalExecutor
 from hosts.soak.placement import Place, place_for
@@ -93,11 +93,11 @@ def task_here(task: Task, console: Console) -> Task:
 
 def repeated(task: Task, row: Row, times: int, executor: LocalExecutor, stop: _Stop) -> Iterator[Again]:
     """Do it again; a worker that dies counts as what it is."""
-    with tempfile.TemporaryDirectory(prefix="pirace-repro-") as folder:
+    with RunFolder() as folder:
         for _ in range(times):
             if stop.asked:
                 return
-            file = Path(folder) / "machine" if task.kind == "race" else None
+            file = folder / "machine" if task.kind == "race" else None
             try:
                 result = _waited_for(executor.submit(do_task, task, file), executor, stop)
             except WorkerDied as error:

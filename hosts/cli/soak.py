@@ -19,8 +19,8 @@ from hosts.cli.explore_plan import seconds_of
 from hosts.cli.native import check_machine
 from hosts.cli.stress import command, drawn_seed, json_to, wide_console
 from hosts.report.environment import environment
+from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines
-from hosts.report.verdict import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.soak.assessment import spent
 from hosts.soak.campaign import Campaign
 from hosts.soak.choose import Chooser, Wanted

@@ -9,9 +9,9 @@ import click
 
 from hosts.cli.errors import Failure
 from hosts.cli.options import CONTEXT, LARGEST_SEED, C, debug_option
+from hosts.report.exits import EXIT_USAGE
 from hosts.soak.hints import FOLDER
 
-EXIT_USAGE: Final = 64
 PLACES: Final = ("alone", "smt", "core-complex", "package", "numa", "other-package", "shared", "unpinned")
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from hosts.cli.errors import Failure
 from hosts.cli.stress import json_to, wide_console
-from hosts.report.verdict import EXIT_USAGE
+from hosts.report.exits import EXIT_USAGE
 from hosts.soak.campaign import Campaign
 from hosts.soak.export import campaign_record, export_lines, run_record
 from hosts.soak.hints import hint

@@ -20,13 +20,14 @@ from hosts.cli.errors import Failure
 from hosts.loader import PolicyError, load_program
 from hosts.report.collect import Measured
 from hosts.report.environment import environment, processors
+from hosts.report.exits import EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record, result_record
 from hosts.report.live import Display, make_display
 from hosts.report.plan import Controls, Plan, PlanError, Wanted, make_plan, user_policy_of
 from hosts.report.runner import Placement, Runner
 from hosts.report.stress import Settings, Stress
 from hosts.report.tables import print_report, remark, summary
-from hosts.report.verdict import EXIT_USAGE, Circumstances, Ending, Row, exit_code, grade
+from hosts.report.verdict import Circumstances, Ending, Row, exit_code, grade
 
 GRACE_SECONDS = 10.0
 WIDE = 132

@@ -9,8 +9,8 @@ from pathlib import Path
 from emu.mutations import Mutation
 from hosts.cli.errors import Failure
 from hosts.loader import PolicyError, load_program
+from hosts.report.exits import EXIT_USAGE
 from hosts.report.plan import PlanError, chosen_mutations, chosen_policies, chosen_scenarios, user_policy_of
-from hosts.report.verdict import EXIT_USAGE
 from hosts.trace.record import EndlessStoryError, Step
 from hosts.trace.render import lines
 from hosts.trace.story import NoStoryError, story_of, tell

@@ -237,9 +237,14 @@ def changed_sources(witness: Witness) -> list[str]:
     return sorted(name for name in {*now, *witness.sources} if now.get(name) != witness.sources.get(name))
 
 
+def text(witness: Witness) -> str:
+    """Give what a witness file says."""
+    return json.dumps({"witness": FORMAT, **asdict(witness)}, indent=1) + "\n"
+
+
 def save(witness: Witness, path: Path) -> None:
     """Write a witness file."""
-    path.write_text(json.dumps({"witness": FORMAT, **asdict(witness)}, indent=1) + "\n", encoding="utf-8")
+    path.write_text(text(witness), encoding="utf-8")
 
 
 def load(path: Path) -> Witness:

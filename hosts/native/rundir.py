@@ -1,7 +1,8 @@
 """One folder for the temporary files of a run, removed by whoever is left, swept by the next start if nobody is.
 
 The only file that has to be there is the fork server's socket; it lies in a folder of mode 0700, since whoever can
-write to it can have any code run. A locked file in the folder says that its owner lives: a lock goes with the process.
+write to it can have any code run. The folder itself is locked while its owner lives: the lock goes with the process,
+and a removal that is cut off, in whatever order it goes, leaves what the next sweep takes.
 """
 
 from __future__ import annotations
@@ -12,15 +13,12 @@ import os
 import shutil
 import stat
 import tempfile
-import time
 from pathlib import Path
 from typing import Final
 
-PREFIX: Final = "pirace-"
-LOCK: Final = "lock"
-_FRESH_SECONDS: Final = 60.0
-"""A folder without a lock file and younger than this is being made."""
-_LONGEST: Final = 70
+PREFIX: Final = ".pirace-run-"
+"""No name that a user would give to a folder: what has it, and no owner, is removed."""
+_LONGEST: Final = 64
 """A socket's path ends at 107 bytes, and multiprocess adds a name of its own."""
 
 
@@ -31,17 +29,24 @@ def base_folder() -> Path:
 
 
 class RunFolder:
-    """The folder of this process's runs."""
+    """A folder for what is gone when its owner is; ``with`` gives its path."""
 
     def __init__(self) -> None:
         """Sweep what the dead have left, then make and lock a folder."""
         base = base_folder()
         sweep(base)
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
-        unlocked = self.path / (LOCK + "-new")
-        self._fd = os.open(unlocked, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
-        unlocked.rename(self.path / LOCK)  # under its final name it was never unlocked
+        while True:
+            self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
+            fd = _locked(self.path)
+            if fd is not None:
+                break  # else somebody's sweep was quicker than the lock
+        self._fd = fd
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Remove the folder."""
@@ -56,19 +61,28 @@ def sweep(base: Path) -> None:
     for path in base.glob(PREFIX + "*"):
         with contextlib.suppress(OSError):
             status = path.lstat()
-            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and _is_stale(path, status):
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+                continue
+            fd = _locked(path)
+            if fd is not None:
                 shutil.rmtree(path, ignore_errors=True)
+                os.close(fd)
 
 
-def _is_stale(path: Path, status: os.stat_result) -> bool:
+def _locked(path: Path) -> int | None:
+    """Lock a folder, and give what holds the lock; None if somebody has it, or the folder is gone."""
     try:
-        fd = os.open(path / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
-        return time.time() - status.st_mtime > _FRESH_SECONDS
+        return None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(fd), path.lstat()):  # it was not removed before it was locked
+            return fd
+    except (BlockingIOError, FileNotFoundError):
+        pass
     except OSError:
-        return False
-    finally:
         os.close(fd)
-    return True
+        raise
+    os.close(fd)
+    return None

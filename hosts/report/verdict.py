@@ -5,19 +5,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Literal
 
 from hosts.report.collect import Measured
+from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
 from hosts.report.plan import Planned
 from hosts.report.runner import Placement
-
-EXIT_EXPECTED: Final = 0
-EXIT_UNEXPECTED: Final = 1
-EXIT_UNPROVEN: Final = 2
-EXIT_ENVIRONMENT: Final = 3
-EXIT_FAULT: Final = 4
-EXIT_USAGE: Final = 64
-EXIT_INTERRUPTED: Final = 130
 
 
 class Verdict(enum.StrEnum):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from emu.scenarios import SCENARIOS
-from hosts.report.verdict import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN, Verdict
+from hosts.report.exits import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
+from hosts.report.verdict import Verdict
 from hosts.soak.archive import Archive
 from hosts.soak.canaries import may_have_canary
 from hosts.soak.tallies import CanaryTally, Cell, Spot, Tallies, Tally

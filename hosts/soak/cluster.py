@@ -22,8 +22,8 @@ from distributed.scheduler import KilledWorker
 
 from hosts.cli.errors import Failure
 from hosts.native.fingerprint import sources_key
+from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.report.plan import is_user_policy
-from hosts.report.verdict import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.onhost import Do, cancel_here, close_here, on_host
 from hosts.soak.task import Result, Task

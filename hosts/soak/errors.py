@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hosts.cli.errors import Failure
-from hosts.report.verdict import EXIT_ENVIRONMENT, EXIT_USAGE
+from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_USAGE
 
 
 class CampaignError(Failure):

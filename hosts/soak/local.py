@@ -27,7 +27,7 @@ import hosts
 from hosts.cli.errors import Failure
 from hosts.native.rundir import base_folder, sweep
 from hosts.native.watchdog import standing
-from hosts.report.verdict import EXIT_ENVIRONMENT
+from hosts.report.exits import EXIT_ENVIRONMENT
 from hosts.soak.faults import CannotRun, WorkerDied, WorkerOverdue
 from hosts.soak.topology import Topology
 

@@ -22,7 +22,7 @@ from typing import Final
 import distributed
 
 from hosts.native.fingerprint import sources_key
-from hosts.report.verdict import EXIT_ENVIRONMENT
+from hosts.report.exits import EXIT_ENVIRONMENT
 from hosts.soak.faults import CannotRun
 from hosts.soak.local import LocalExecutor
 from hosts.soak.placement import classify, place_for

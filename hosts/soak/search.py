@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 from hosts.cli.explore import judged, search_facts
@@ -16,7 +14,7 @@ from hosts.cli.explore_plan import DEFAULT_SCENARIO, Asked, asked_for
 from hosts.explorer.model import Options
 from hosts.explorer.scope import ScopeError
 from hosts.explorer.search import Progress, Result
-from hosts.explorer.witness import check_of, save
+from hosts.explorer.witness import check_of, text
 from hosts.report.collect import Measured
 from hosts.report.jsonl import explorer_record
 from hosts.report.plan import PlanError, user_policy_of
@@ -102,9 +100,4 @@ def _sought_too(asked: Asked, engine: Explorer, options: Options, watch: _Watch,
 
 
 def _witness(searched: Searched) -> dict[str, bytes]:
-    if searched.witness is None:
-        return {}
-    with tempfile.TemporaryDirectory(prefix="pirace-witness-") as folder:
-        path = Path(folder) / WITNESS
-        save(searched.witness, path)
-        return {WITNESS: path.read_bytes()}
+    return {} if searched.witness is None else {WITNESS: text(searched.witness).encode()}

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from hosts.cli.errors import Failure
 from hosts.loader import PolicyError, load_program
+from hosts.report.exits import EXIT_USAGE
 from hosts.report.plan import PlanError, is_user_policy
-from hosts.report.verdict import EXIT_USAGE
 from hosts.soak.choose import Chooser, Places, Wanted
 from hosts.soak.placement import Place, placements
 from hosts.soak.topology import Topology

@@ -13,7 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from hosts.report.verdict import EXIT_EXPECTED
+from hosts.report.exits import EXIT_EXPECTED
 from hosts.soak.archive import Archive
 from hosts.soak.assessment import Assessment, counted, spent
 from hosts.soak.company import TITLES

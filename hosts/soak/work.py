@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hosts.cli.errors import Failure
 from hosts.report.collect import MachineWords, Measured, Undelivered, collect, count_fired, fabric_violation, merged
 from hosts.report.environment import processors
+from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.report.jsonl import result_record
 from hosts.report.plan import (
     AT_THE_END,
@@ -31,7 +32,7 @@ from hosts.report.plan import (
 )
 from hosts.report.runner import Placement, Request
 from hosts.report.stress import ENOUGH_SIGHTINGS, PATIENCE, SHORTEST, SOUGHT_AT_LEAST
-from hosts.report.verdict import EXIT_ENVIRONMENT, EXIT_USAGE, Circumstances, Row, Verdict, grade
+from hosts.report.verdict import Circumstances, Row, Verdict, grade
 from hosts.soak.canaries import as_canary
 from hosts.soak.faults import CannotRun
 from hosts.soak.kept import MACHINE, evidence_of
@@ -39,6 +40,7 @@ from hosts.soak.task import Result, Task
 
 if TYPE_CHECKING:  # they bring a compiler along, which the conductor has no use for
     from hosts.native.build import Built
+    from hosts.native.forkserver import Lost
     from hosts.native.outcome import Configuration, Outcome
     from hosts.native.supervisor import Supervisor
 
@@ -49,7 +51,6 @@ START_TRIES: Final = 3
 """Machines in a row that do not come up before one believes that none will."""
 
 Stage = Callable[[str, float], None]
-Lost = Callable[[int, int], None]
 
 
 def do_task(task: Task, machine_file: Path | None = None) -> Result:

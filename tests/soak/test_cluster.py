@@ -13,7 +13,8 @@ import distributed
 import pytest
 
 from hosts.cli.errors import Failure
-from hosts.report.verdict import EXIT_ENVIRONMENT, EXIT_USAGE, Verdict
+from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_USAGE
+from hosts.report.verdict import Verdict
 from hosts.soak import cluster as cluster_module
 from hosts.soak.cluster import ClusterExecutor
 from hosts.soak.local import LocalExecutor, open_executor

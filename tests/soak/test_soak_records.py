@@ -16,9 +16,10 @@ import pytest
 
 from emu.accounting import CHECKS
 from hosts.cli.main import main
+from hosts.report.exits import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
 from hosts.report.jsonl import JsonLines, schema
 from hosts.report.runner import REGIMES
-from hosts.report.verdict import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN, Verdict
+from hosts.report.verdict import Verdict
 from hosts.soak.campaign import Campaign
 from hosts.soak.choose import Wanted
 from hosts.soak.company import TITLES

@@ -18,7 +18,8 @@ from emu.machine import Machine
 from emu.memory import WORD_BYTES
 from hosts.cli.native import HANG_SECONDS
 from hosts.native.layout import HOST_OFFSET, HostWords
-from hosts.report.verdict import EXIT_ENVIRONMENT, EXIT_USAGE, Verdict
+from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_USAGE
+from hosts.report.verdict import Verdict
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.local import LocalExecutor
 from hosts.soak.task import Result, Task
