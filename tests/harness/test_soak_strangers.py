@@ -46,19 +46,22 @@ def soak() -> Iterator[Soaking]:
         yield made
 
 
+def addresses_of(pids: list[int]) -> list[str]:
+    """Give the addresses that pCPUs listen at: just forked, one still has its fork server's socket, too."""
+    return sorted(f"ipc://{name}" for name in sockets_of(pids) if name.startswith("@pirace-"))
+
+
 def address_of_a_pcpu(soak: Soaking) -> str:
     """Wait until a pCPU listens; give its address."""
-    names: set[str] = set()
+    found: list[str] = []
 
     def look() -> bool:
-        try:
-            names.update(sockets_of(soak.of_role("pCPU")))
-        except OSError:  # it is just ending
-            return False
-        return bool(names)
+        with contextlib.suppress(OSError):  # it is just ending
+            found[:] = addresses_of(soak.of_role("pCPU"))
+        return bool(found)
 
     assert eventually(look)
-    return f"ipc://{min(names)}"
+    return found[0]
 
 
 def ignored(run: dict[str, Any]) -> bool:
@@ -101,8 +104,8 @@ def stopped_pcpu(soak: Soaking) -> tuple[int, str]:
         with contextlib.suppress(OSError):  # it has just ended
             os.kill(pid, signal.SIGSTOP)
             eventually(lambda pid=pid: state_of(pid) in "TZX")  # type: ignore[misc]
-            if names := sockets_of([pid]):
-                return pid, f"ipc://{min(names)}"
+            if found := addresses_of([pid]):
+                return pid, found[0]
             os.kill(pid, signal.SIGCONT)
 
 

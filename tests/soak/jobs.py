@@ -8,10 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Final
 
 from hosts.cli.errors import Failure
 from hosts.soak.faults import CannotRun
 from hosts.soak.work import RUNNING, WORKER
+
+AT_ONCE: Final = {"scenario": "tscdeadline-immed", "policy": "elide-self-2022", "mutation": "no-fastpath-sync"}
+"""A seeded bug for which it takes no race: what the vCPU posts to itself stays behind each time."""
 
 
 def pid() -> int:

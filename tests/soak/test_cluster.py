@@ -102,7 +102,7 @@ def test_one_host_is_one_slot(executor: ClusterExecutor) -> None:
 
 def test_a_violation_comes_with_its_machine(executor: ClusterExecutor) -> None:
     """As bytes: the file was on the worker's host."""
-    result = executor.submit(do_task, task(mutation="no-entry-sync", seconds=0.5)).result()
+    result = executor.submit(do_task, task(**jobs.AT_ONCE)).result()
     assert result.verdict == Verdict.VIOLATION
     assert set(result.files) == {"facts.json", "machine"}
 

@@ -55,7 +55,7 @@ def test_a_race_is_a_row_and_its_machine_stays_in_the_file(executor: LocalExecut
 
 def test_a_violation_is_kept_whole(executor: LocalExecutor) -> None:
     """Without a file of the caller's, the machine's bytes come along."""
-    seeded = task(scenario="remote-post", mutation="no-entry-sync", seconds=0.5)
+    seeded = task(**jobs.AT_ONCE)
     result = executor.submit(do_task, seeded).result()
     assert (result.verdict, result.as_expected) == (Verdict.VIOLATION, True)
     assert set(result.files) == {"facts.json", "machine"}
