@@ -11,12 +11,13 @@ from emu.machine import Config, Machine
 from emu.memory import Word
 from emu.mutations import Mutation
 from emu.setup import power_on
-from hosts.explorer.automaton import Automaton, direct
+from hosts.explorer.automaton import Automaton
 from hosts.explorer.code import Protocol
 from hosts.explorer.exact import ExactProtocol, ExactThread
 from hosts.explorer.harmless import harmless_vectors
 from hosts.explorer.model import Model, Options, Thread, Unstable
 from hosts.explorer.names import word_name
+from hosts.explorer.primitives import direct
 from hosts.explorer.product import Product
 from hosts.explorer.scope import Scope, drivers
 from hosts.explorer.search import Progress, Result, Search

@@ -22,19 +22,12 @@ from typing import Any, Final, NamedTuple
 from greenlet import getcurrent, greenlet
 
 from hosts.anf import normalise
-from hosts.explorer.automaton import (
-    _ASKED_TWICE,
-    LONGEST,
-    Automaton,
-    _Done,
-    _now,
-    direct,
-    running,
-)
+from hosts.explorer.automaton import LONGEST
 from hosts.explorer.code import SUSPENDING
 from hosts.explorer.flow import Endless
 from hosts.explorer.model import Edge, Place
 from hosts.explorer.ops import Kind, Operation
+from hosts.explorer.primitives import ASKED_TWICE, Primitives, direct, now, running
 from hosts.explorer.world import World
 from hosts.language import walk
 from hosts.loader import Program
@@ -90,33 +83,22 @@ class _State(NamedTuple):
     answer: int
 
 
-class ExactThread(Automaton):
+class ExactThread(Primitives):
     """One thread. See :class:`hosts.explorer.model.Thread`."""
 
     def __init__(self, number: int, exact: ExactProtocol, driver: str, world: World) -> None:
         """Run the driver up to its first operation."""
-        self.number = number
+        super().__init__(number, exact.program, world)
         self.exact = exact
-        self.protocol = exact  # type: ignore[assignment]  # what the table asks of it, its program, both have
         self.driver = driver
-        self.world = world
-        self.pcpu = world.machine.pcpus[number].at
-        self.slots = world.slots[number]
-        self.own = []
-        self.windows = 0
-        self.sighting = self.vector = -1
-        self.fenced = self.pointed = self.paused = False
-        self.every = 1
-        self.done = _Done()
-        self.issue = self._table()
         self.asked = 0
         """Primitives since the last operation that were done at once."""
         self.spotted: dict[tuple[CodeType, int], int] = {}
         self.stands: list[tuple[CodeType, int, str]] = []
         """For each number of :meth:`place` the function, the line and the primitive."""
         self.past: list[_State] = []
-        self.operations = []
-        self.edges = {}
+        self.operations: list[Operation] = []
+        self.edges: dict[tuple[int, int], Edge] = {}
         self.live: dict[int, _Run] = {}
         """Threads that wait in a local state, the longest kept first."""
         self._add(*self._begun(), _State(-1, 0))
@@ -124,6 +106,10 @@ class ExactThread(Automaton):
     def __len__(self) -> int:
         """Count the local states."""
         return len(self.past)
+
+    def operation(self, local: int) -> Operation:
+        """Give what the thread does in a local state."""
+        return self.operations[local]
 
     def step(self, local: int, answer: int) -> Edge:
         """Give where an answer leads."""
@@ -175,8 +161,8 @@ class ExactThread(Automaton):
 
     def _switched(self, run: _Run, *answer: int) -> Operation:
         """Let the thread go on until its next operation."""
-        before = _now.thread
-        _now.thread = self
+        before = now.thread
+        now.thread = self
         self.own = run.own
         self.asked = 0
         self.fenced = self.pointed = False
@@ -184,7 +170,7 @@ class ExactThread(Automaton):
             run.body.parent = getcurrent()
             operation = run.body.switch(*answer)
         finally:
-            _now.thread = before
+            now.thread = before
         return _END if run.body.dead else operation
 
     def perform(self, name: str, arguments: tuple[Any, ...], frame: FrameType) -> Any:
@@ -205,7 +191,7 @@ class ExactThread(Automaton):
                 continue
             if name == "run_goes_on" and answer >= 1 - self.world.vcpus:
                 answer = self._ask(self._located(Operation(Kind.CHOOSE, a=2), name, frame))
-                return self._value(name, _ASKED_TWICE, answer)
+                return self._value(name, ASKED_TWICE, answer)
             return self._value(name, arguments, answer)
 
     def _ask(self, operation: Operation) -> int:

@@ -15,9 +15,9 @@ from typing import Final, Protocol
 
 from emu.machine import Machine
 from emu.waist import LONG_PAST
-from hosts.explorer.automaton import DEADLINE
 from hosts.explorer.code import INSTRUMENTS
 from hosts.explorer.ops import LOCKED, OWN_FENCE, Kind
+from hosts.explorer.primitives import DEADLINE
 from hosts.explorer.world import BASE
 from hosts.native.layout import NO_KIND, kind_of_vector
 from hosts.replay.buffer import StoreBuffer

@@ -8,10 +8,11 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from hosts.explorer.automaton import Automaton, direct
+from hosts.explorer.automaton import Automaton
 from hosts.explorer.code import Protocol
 from hosts.explorer.exact import ExactProtocol, ExactThread
 from hosts.explorer.model import Model, Options, Thread
+from hosts.explorer.primitives import direct
 from hosts.explorer.product import Product
 from hosts.explorer.world import SILENT, VECTORS, World
 from hosts.loader import Program, load_program

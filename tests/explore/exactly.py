@@ -9,13 +9,14 @@ from functools import cache
 from typing import TypeVar
 
 from emu.mutations import Mutation
-from hosts.explorer.automaton import Automaton, direct
+from hosts.explorer.automaton import Automaton
 from hosts.explorer.build import Builder, initial_words
 from hosts.explorer.code import Protocol
 from hosts.explorer.exact import ExactProtocol, ExactThread
 from hosts.explorer.flow import cut
 from hosts.explorer.model import Edge, Model, Options, Place, Unstable
 from hosts.explorer.ops import Operation
+from hosts.explorer.primitives import direct
 from hosts.explorer.product import Outcome, Product, State
 from hosts.explorer.scope import Scope, drivers
 from hosts.explorer.world import World

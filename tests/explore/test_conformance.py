@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from emu.memory import WORD_BYTES
-from hosts.explorer.automaton import Automaton, direct
+from hosts.explorer.automaton import Automaton
 from hosts.explorer.code import Protocol
 from hosts.explorer.model import Model, Options
+from hosts.explorer.primitives import direct
 from hosts.explorer.product import Product
 from hosts.explorer.world import SILENT, World
 from hosts.loader import load_program

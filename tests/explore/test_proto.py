@@ -15,10 +15,10 @@ from typing import Final
 import pytest
 
 from emu.guest import GUEST_CPUID
-from hosts.explorer.automaton import direct
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.code import Protocol
 from hosts.explorer.model import Options
+from hosts.explorer.primitives import direct
 from hosts.explorer.scope import Scope
 from hosts.loader import Program, load_program
 from tests.explore.interpreter import PROGRAMS, SHAPE, Outcome, Shape, executions, interpreted, wrong

@@ -1,0 +1,187 @@
+"""What a thread does to words: at once to those that only it uses, as an operation of the search to the others.
+
+What a word means to the checks is folded away here, too (:mod:`hosts.explorer.folding`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from emu.accounting import WINDOWS
+from hosts.explorer.folding import Folded, Role
+from hosts.explorer.ops import FENCELESS, OWN_FENCE, Kind, Operation
+from hosts.explorer.product import signed
+from hosts.explorer.words import CONSTANT, OWN
+from hosts.explorer.world import World
+
+_READS_ZERO: Final = frozenset({Role.COUNTER, Role.WINDOW, Role.RECORD, Role.DEBIT, Role.CREDIT, Role.ACKNOWLEDGED})
+
+
+class Done:
+    """What a primitive gave at once, without an operation."""
+
+    value: Any = None
+
+
+class Access:
+    """A thread's access to the words of its machine, and what its steps have told on the way."""
+
+    def __init__(self, number: int, world: World) -> None:
+        self.number = number
+        self.world = world
+        self.pcpu = world.machine.pcpus[number].at
+        self.slots = world.slots[number]
+        initial = world.words.initial
+        self.own: list[int] = [initial.get(word, 0) for word in self.slots]
+        """The words that are this thread's own, while it runs."""
+        self.windows = 0
+        self.sighting = -1
+        self.vector = -1
+        self.fenced = False
+        """A locked operation on an own word has drained the buffer."""
+        self.done = Done()
+
+    def read(self, word: int, kind: Kind) -> Operation | None:
+        """Read a word: at once if nobody else writes it."""
+        role = self.world.folds.of(word)
+        if role.role:
+            if role.role in _READS_ZERO:
+                return self.gave(0)
+            if role.role == Role.GENERATION:
+                return self.gave(1)
+        use = self.world.use(self.number, word, write=False)
+        if use == CONSTANT:
+            return self.gave(self.world.words.initial.get(word, 0))
+        self.world.words.look(word)
+        if use == OWN:
+            return self.gave(self.own_value(word))
+        return Operation(kind, self.world.words.shared[word])
+
+    def write(self, word: int, value: int, kind: Kind) -> Operation | None:
+        """Write a word: at once if nobody else uses it."""
+        value = signed(value)
+        role = self.world.folds.of(word)
+        if role.role:
+            folded = self._folded_write(role, word, value)
+            if folded is None:
+                return self.gave(None)
+            if isinstance(folded, Operation):
+                return folded
+            word, value = folded
+        if self.world.use(self.number, word, write=True) == OWN:
+            self.set_own(word, value)
+            return self.gave(None)
+        return Operation(kind, self.world.words.shared[word], value)
+
+    def _folded_write(  # noqa: C901, PLR0911, PLR0912 - one branch for each role
+        self, role: Folded, word: int, value: int
+    ) -> Operation | tuple[int, int] | None:
+        """Do what a folded word's role says; give what is left to be written, if anything."""
+        match role.role:
+            case Role.WINDOW:
+                self.windows |= 1 << role.number
+            case Role.RECORD if role.number < 0:
+                self.vector = value
+            case Role.RECORD:
+                self.windows |= 1 << len(WINDOWS) + role.number
+                if self.sighting < 0:
+                    self.sighting = role.number * 256 + (self.vector & 255)
+            case Role.PARITY:
+                return word, value & 1
+            case Role.MAIL:
+                return word, min(value, 1)
+            case Role.ACKNOWLEDGED:
+                return role.other, 0
+            case Role.NOTE:
+                return word, 1 if value == 1 else 0
+            case Role.UNTOLD:
+                return word, 2 if value == 2 else 0  # noqa: PLR2004 - one above the generation, which reads 1
+            case Role.DEBIT | Role.CREDIT:
+                return self._tally(role.other, -value if role.role == Role.DEBIT else value)
+            case Role.GENERATION:
+                return self._renew(role.number)
+            case Role.COUNTER:
+                pass
+            case _:
+                return word, value
+        return None
+
+    def _tally(self, word: int, change: int) -> Operation | None:
+        if self.world.use(self.number, word, write=True) == OWN:
+            self.set_own(word, self.own_value(word) + change)
+            return None
+        return Operation(Kind.TALLY, self.world.words.shared[word], change)
+
+    def _renew(self, family: int) -> Operation | None:
+        for own in self.world.renew(self.number, family):
+            self.set_own(own, 0)
+        shared = any(word in self.world.words.shared for word in self.world.folds.families[family])
+        return Operation(Kind.RENEW, a=family) if shared else None
+
+    def modify(self, kind: Kind, word: int, a: int, b: int = 0, flags: int = 0) -> Operation | None:
+        """Do a locked operation; of one on a word that nobody else uses, others notice that it drains the buffer."""
+        use = self.world.use(self.number, word, write=True)
+        self.world.words.look(word)
+        if use != OWN:
+            return Operation(kind, self.world.words.shared[word], signed(a), signed(b), flags)
+        if not self.fenced and not flags & FENCELESS:
+            return Operation(Kind.FENCE, a=OWN_FENCE)
+        self.fenced = False
+        old = self.own_value(word)
+        new = {Kind.XCHG: a, Kind.CMPXCHG: b if old == signed(a) else old, Kind.OR: old | a, Kind.AND: old & a}
+        self.set_own(word, signed(new.get(kind, old + a)))
+        return self.gave(old)
+
+    def own_value(self, word: int) -> int:
+        """Read a word of this thread's own."""
+        slot = self.slots.get(word)
+        if slot is None or slot >= len(self.own):
+            slot = self._slot(word)
+        return self.own[slot]
+
+    def set_own(self, word: int, value: int) -> None:
+        """Write a word of this thread's own; one that is never read is not kept."""
+        if word not in self.world.words.read:
+            return
+        slot = self.slots.get(word)
+        if slot is None or slot >= len(self.own):
+            slot = self._slot(word)
+        self.own[slot] = value
+
+    def _slot(self, word: int) -> int:
+        """Give a word a place among the thread's own."""
+        slot = self.slots.setdefault(word, len(self.slots))
+        initial = self.world.words.initial
+        self.own += [initial.get(each, 0) for each in list(self.slots)[len(self.own) :]]
+        return slot
+
+    def gave(self, value: Any) -> Operation | None:
+        """Give a value at once: no operation is due."""
+        self.done.value = value
+        return None
+
+    def own_flag(self, word: int, value: int | None) -> int:
+        """Read a flag of the host's for this thread, or write it."""
+        self.world.words.read.add(word)
+        if value is not None:
+            self.set_own(word, value)
+        return self.own_value(word)
+
+    def private_read(self, word: int) -> int:
+        """Read a word that the protocol calls private."""
+        slot = self.slots.get(word)
+        if slot is not None and slot < len(self.own):
+            return self.own_value(word)
+        self._check_private(word, self.read(word, Kind.PEEK))
+        value: int = self.done.value
+        return value
+
+    def private_write(self, word: int, value: int) -> None:
+        """Write a word that the protocol calls private."""
+        self._check_private(word, self.write(word, value, Kind.POKE))
+
+    def _check_private(self, word: int, operation: Operation | None) -> None:
+        if operation is not None:
+            offset = word - self.world.machine.at
+            message = f"the word at offset {offset} of the machine is called private and used by two threads"
+            raise RuntimeError(message)
