@@ -23,10 +23,7 @@ from hosts.native.cache import KEPT, default_folder
 Ints = npt.NDArray[np.int64]
 F = TypeVar("F", bound=Callable[..., Any])
 
-# --- operation records ---------------------------------------------------------------------------------------------
-
-
-LOOPS: Final = ("codes", "finding", "intrinsics", "kernel", "noticed", "walks")
+LOOPS: Final = ("codes", "deeds", "fields", "finding", "intrinsics", "kernel", "noticed", "rests", "walks")
 """The modules whose functions are compiled into each other."""
 
 
@@ -61,6 +58,11 @@ def _folder() -> str:
     return str(folder)
 
 
+# Numba counts references to every array that a function is handed, with locked operations that cost more than the step
+# itself. Nobody in the loops keeps an array or makes one, so they are compiled without that (``_nrt``), as its own
+# functions on strings are.
+
+
 def compiled(function: F) -> F:
     """Compile a function that Python calls."""
     return _cached(function)
@@ -68,12 +70,12 @@ def compiled(function: F) -> F:
 
 def called(function: F) -> F:
     """Compile a function that only compiled ones call: to wrap it for Python would take as long again."""
-    return _cached(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return _cached(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def inlined(function: F) -> F:
     """Compile a function into its callers: passing the tables costs as much as a short step."""
-    return _cached(function, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return _cached(function, _nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @intrinsic

@@ -1,4 +1,4 @@
-# ruff: noqa: C901, SIM102 - compiled loops: one function where a call would cost
+# ruff: noqa: SIM102 - compiled loops: one function where a call would cost
 """What others can see of a thread's steps: the questions of the reduction, and of QUIET, in compiled code."""
 
 from __future__ import annotations
@@ -15,34 +15,25 @@ from hosts.explorer.codes import (
     H_QUIET1,
     H_THREADS,
     LOCKED,
-    P_SIZE,
     P_WORD,
     PUT,
     R_ID,
-    R_MASK,
     R_PLACE,
-    R_SHIFT,
     R_SIZE,
     R_WORD,
     READ,
     RENEW,
-    S_MASK,
     S_PLACE,
-    S_SHIFT,
+    S_SIZE,
     STEADY,
     STORE,
     T_BK,
-    T_BM,
-    T_BS,
     T_EW,
     T_GUARD0,
     T_GUARD1,
     T_HARM,
     T_LK,
-    T_LM,
-    T_LS,
     T_PK,
-    T_PS,
     T_SENDERS,
     T_SILENT0,
     T_SILENT1,
@@ -56,10 +47,11 @@ from hosts.explorer.codes import (
     Tables,
     Work,
 )
-from hosts.explorer.intrinsics import Ints, called, get, inlined, put
+from hosts.explorer.fields import held, newest, oldest
+from hosts.explorer.intrinsics import Ints, get, inlined, put
 
 
-@called
+@inlined
 def free_now(tables: Tables, states: Ints, at: int, thread: int, kind: int) -> bool:
     """Tell whether a store entering the own buffer can be seen by nobody at this moment.
 
@@ -72,32 +64,26 @@ def free_now(tables: Tables, states: Ints, at: int, thread: int, kind: int) -> b
     if threads[thread, T_TIED] != 0:
         return False
     for row in range(threads[thread, T_GUARD0], threads[thread, T_GUARD1]):
-        value = (states[at + tables.rows[row, R_PLACE]] >> tables.rows[row, R_SHIFT]) & tables.rows[row, R_MASK]
+        value = held(states, at, tables.rows, row * R_SIZE + R_PLACE)
         if tables.ghosts[tables.rows[row, R_ID] + value] != value:
             return False
     if threads[thread, T_WATCHED] == 0:
         return True
-    ew = threads[thread, T_EW]
     for row in range(threads[thread, T_SILENT0], threads[thread, T_SILENT1]):
-        value = (states[at + tables.rows[row, R_PLACE]] >> tables.rows[row, R_SHIFT]) & tables.rows[row, R_MASK]
+        value = held(states, at, tables.rows, row * R_SIZE + R_PLACE)
         if value != tables.rows[row, R_ID]:
-            rest = (states[at + threads[thread, T_BK]] >> threads[thread, T_BS]) & threads[thread, T_BM]
-            waits = False
-            while rest != 0:
-                if tables.pairs[thread, rest & ((1 << ew) - 1), P_WORD] == tables.rows[row, R_WORD]:
-                    waits = True
-                rest >>= ew
-            if not waits:
+            buffer = held(states, at, threads, thread * T_SIZE + T_BK)
+            if newest(tables, thread, buffer, tables.rows[row, R_WORD]) < 0:
                 return True
     return False
 
 
-@called
+@inlined
 def flying(tables: Tables, states: Ints, at: int, thread: int) -> bool:
     """Tell whether an IPI to a thread is in flight."""
     slots = tables.slots
     for slot in range(tables.threads[thread, T_SLOT0], tables.threads[thread, T_SLOT1]):
-        if (states[at + slots[slot, S_PLACE]] >> slots[slot, S_SHIFT]) & slots[slot, S_MASK]:
+        if held(states, at, slots, slot * S_SIZE + S_PLACE) != 0:
             return True
     return False
 
@@ -109,12 +95,18 @@ def nobody_else(near: int, word: int) -> bool:
 
 
 @inlined
+def owed(tables: Tables, record: int) -> bool:
+    """Tell whether an operation is on a word that holds what is owed to a guest."""
+    return is_debt(tables.header, get(tables.operations, record + WORD))
+
+
+@inlined
 def is_debt(header: Ints, word: int) -> bool:
     """Tell whether a word holds what is owed to a guest."""
     return word >= WIDE or (word >= 0 and ((get(header, H_DEBT) >> word) & 1) != 0)
 
 
-@called
+@inlined
 def note_near(tables: Tables, work: Work, states: Ints, at: int) -> None:
     """Note for each thread the words that others may use, and those that they may write, from now on."""
     threads, near = tables.threads, work.near
@@ -126,14 +118,12 @@ def note_near(tables: Tables, work: Work, states: Ints, at: int) -> None:
     more_writes = np.int64(0)
     for t in range(number):
         row = t * T_SIZE
-        local = (get(states, at + get(threads, row + T_LK)) >> get(threads, row + T_LS)) & get(threads, row + T_LM)
-        g = get(tables.rest, t * resters + local)
+        g = get(tables.rest, t * resters + held(states, at, threads, row + T_LK))
         used = get(tables.future, 2 * g)
         written = get(tables.future, 2 * g + 1)
-        rest = (get(states, at + get(threads, row + T_BK)) >> get(threads, row + T_BS)) & get(threads, row + T_BM)
+        rest = held(states, at, threads, row + T_BK)
         while rest != 0 and used != EVERYTHING:
-            entry = rest & ((1 << get(threads, row + T_EW)) - 1)
-            word = get(tables.pairs, (t * tables.pairs.shape[1] + entry) * P_SIZE + P_WORD)
+            word = get(tables.pairs, oldest(tables, t, rest) + P_WORD)
             waiting = np.int64(1) << word if word < WIDE else np.int64(EVERYTHING)
             used |= waiting
             written |= waiting
@@ -150,12 +140,13 @@ def note_near(tables: Tables, work: Work, states: Ints, at: int) -> None:
 
 
 @inlined
-def unnoticed(tables: Tables, uses: int, writes: int, record: int, code: int, buffer: int) -> bool:
-    """Tell whether nobody can notice an operation, whenever it is done from now on.
+def unnoticed(tables: Tables, work: Work, thread: int, record: int, buffer: int) -> bool:
+    """Tell whether nobody can notice an operation of a thread, whenever it is done from now on.
 
-    ``uses`` and ``writes``: what others may use or write. What goes straight to memory overtakes the own ``buffer``.
+    What goes straight to memory overtakes the own ``buffer``.
     """
-    word = get(tables.operations, record + WORD)
+    uses, writes = get(work.near, 2 * thread), get(work.near, 2 * thread + 1)
+    code, word = get(tables.operations, record) & 31, get(tables.operations, record + WORD)
     if code == READ:
         # Of a mark others' buffers show too, which they may fill any time.
         return nobody_else(writes, word) and get(tables.operations, record + EXTRA) == 0
@@ -169,34 +160,33 @@ def unnoticed(tables: Tables, uses: int, writes: int, record: int, code: int, bu
     return code == STEADY
 
 
-@called
+@inlined
 def calm(tables: Tables, states: Ints, at: int, thread: int) -> bool:
     """Tell whether nothing will ever interrupt a thread at a point that leaves some vectors to later ones."""
     threads, slots = tables.threads, tables.slots
-    if (states[at + threads[thread, T_PK]] >> threads[thread, T_PS]) & threads[thread, T_HARM]:
+    if held(states, at, threads, thread * T_SIZE + T_PK) & threads[thread, T_HARM]:
         return False
     for slot in range(threads[thread, T_SLOT0], threads[thread, T_SLOT1]):
         if (threads[thread, T_HARM] >> (slot - threads[thread, T_SLOT0])) & 1:
-            if (states[at + slots[slot, S_PLACE]] >> slots[slot, S_SHIFT]) & slots[slot, S_MASK]:
+            if held(states, at, slots, slot * S_SIZE + S_PLACE) != 0:
                 return False
     for t in range(tables.header[H_THREADS]):
         if (threads[thread, T_SENDERS] >> t) & 1:
-            g = tables.rest[t, (states[at + threads[t, T_LK]] >> threads[t, T_LS]) & threads[t, T_LM]]
+            g = tables.rest[t, held(states, at, threads, t * T_SIZE + T_LK)]
             if (tables.operations[g, 0] & 31) != END:
                 return False
     return True
 
 
-@called
+@inlined
 def quiet(tables: Tables, states: Ints, at: int, thread: int) -> int:
     """Answer QUIET."""
     rows = tables.rows
     for row in range(tables.header[H_QUIET0], tables.header[H_QUIET1]):
-        value = (states[at + rows[row, R_PLACE]] >> rows[row, R_SHIFT]) & rows[row, R_MASK]
+        value = held(states, at, rows, row * R_SIZE + R_PLACE)
         if value != rows[row, R_ID]:
             return 0
     for each in range(tables.header[H_THREADS]):
-        buffer = (states[at + tables.threads[each, T_BK]] >> tables.threads[each, T_BS]) & tables.threads[each, T_BM]
-        if buffer:
+        if held(states, at, tables.threads, each * T_SIZE + T_BK) != 0:
             return 0
     return 0 if flying(tables, states, at, thread) else 1

@@ -165,11 +165,15 @@ class Witness:
         found = list(state.locals)
         for thread, local in enumerate(state.locals):
             model = self.search.model.threads[thread]
-            for _ in range(kernel.MOST_FREE):
+            seen: list[int] = []
+            while local not in seen:
                 kind, a = model.operation(local).kind, model.operation(local).a
                 if kind != Kind.PAUSE and (kind != Kind.POINT or a or not self._calm(state, thread)):
                     break
+                seen.append(local)
                 local = model.step(local, 0).local  # noqa: PLW2901 - further on
+            else:
+                local = min(seen[seen.index(local) :])  # noqa: PLW2901 - round and round: all the same
             found[thread] = local
         return state._replace(locals=tuple(found))
 

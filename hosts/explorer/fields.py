@@ -1,0 +1,56 @@
+"""Packed states in compiled code: fields that a table's row describes, and stores that wait in a buffer.
+
+Each row that stands for a field (of a thread, a slot, a list, a store, an operation) has its place, shift and mask side
+by side; ``row`` is where the first of the three lies in the flat table.
+"""
+
+from __future__ import annotations
+
+from hosts.explorer.codes import (
+    P_ID,
+    P_SIZE,
+    P_WORD,
+    T_EW,
+    T_SIZE,
+    Tables,
+)
+from hosts.explorer.intrinsics import Ints, get, inlined, put
+
+
+@inlined
+def held(states: Ints, at: int, table: Ints, row: int) -> int:
+    """Give what the field of a row holds in the state at ``at``."""
+    return (get(states, at + get(table, row)) >> get(table, row + 1)) & get(table, row + 2)
+
+
+@inlined
+def hold(states: Ints, at: int, table: Ints, row: int, value: int) -> None:
+    """Put a value into the field of a row."""
+    place, shift = at + get(table, row), get(table, row + 1)
+    put(states, place, (get(states, place) & ~(get(table, row + 2) << shift)) | (value << shift))
+
+
+@inlined
+def copy(target: Ints, to: int, source: Ints, at: int, words: int) -> None:
+    """Copy a state."""
+    for k in range(words):
+        put(target, to + k, get(source, at + k))
+
+
+@inlined
+def oldest(tables: Tables, thread: int, buffer: int) -> int:
+    """Give where the row of a buffer's first store lies."""
+    entry = buffer & ((1 << get(tables.threads, thread * T_SIZE + T_EW)) - 1)
+    return (thread * tables.pairs.shape[1] + entry) * P_SIZE
+
+
+@inlined
+def newest(tables: Tables, thread: int, buffer: int, word: int) -> int:
+    """Give the number of the value with which the last store to a word waits in a buffer; -1: none does."""
+    found = -1
+    while buffer != 0:
+        pair = oldest(tables, thread, buffer)
+        if get(tables.pairs, pair + P_WORD) == word:
+            found = get(tables.pairs, pair + P_ID)
+        buffer >>= get(tables.threads, thread * T_SIZE + T_EW)
+    return found
