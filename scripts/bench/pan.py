@@ -23,6 +23,11 @@ MUTATIONS: Final = {
     "no-entry-sync": "NO_ENTRY_SYNC",
     "no-entry-barrier": "NO_ENTRY_BARRIER",
     "no-wait-barrier": "NO_WAIT_BARRIER",
+    "early-return-on-empty-pir": "EARLY_RETURN",
+    "pir-harvested-plainly": "PIR_HARVESTED_PLAINLY",
+    "pir-set-plainly": "PIR_SET_PLAINLY",
+    "rvi-not-written": "RVI_NOT_WRITTEN",
+    "self-ipi-not-elided": "SELF_IPI_NOT_ELIDED",
 }
 COLUMNS: Final = {
     "FIRST": ((), ("post:34",), ("post:34", "post:f6"), ("post:34", "post:34")),
@@ -51,6 +56,8 @@ class Checked:
     """Megabytes that the states took in its store, its own compression and overhead included, the table not."""
     errors: int
     complete: bool
+    fired: str = ""
+    """The check that did, if one did."""
     building: float = 0.0
     """Seconds to generate and compile the checker; not in ``seconds``."""
 
@@ -72,8 +79,8 @@ def find() -> None:
             raise MissingError(f"{tool} is not installed (apt install {tool})")
 
 
-def defines(scope: Scope, policy: str, mutation: str | None, buffer: int) -> list[str]:
-    """Say to the model what is to be checked; BenchError if the model has no such scope."""
+def defines(scope: Scope, policy: str, mutation: str | None, buffer: int, only: str = "") -> list[str]:
+    """Say to the model what is to be checked, one check ``only`` or all; BenchError if the model has no such scope."""
     left = list(scope.acts)
     made = {"POLICY": POLICIES[policy], "DEPTH": buffer}
     for name, rows in COLUMNS.items():
@@ -85,6 +92,8 @@ def defines(scope: Scope, policy: str, mutation: str | None, buffer: int) -> lis
         raise BenchError(f"{MODEL.name} has no scope {scope}")
     made["SLOW_HANDLERS"] = int(scope.slow_handlers)
     made["TIMERS"] = scope.timers if GUEST_ARM_LATER in scope.guest else 0
+    if only:
+        made["ONLY"] = int(only.removeprefix("C"))
     return [f"-D{name}={value}" for name, value in made.items()] + ([f"-D{MUTATIONS[mutation]}"] if mutation else [])
 
 
@@ -125,6 +134,7 @@ def parse(said: str, building: float = 0.0) -> Checked:
             raise BenchError(f"the checker did not say {pattern!r}: {said.strip()[-500:]}")
         return float(found[1])
 
+    fired = re.search(r"assertion violated \((\d+)==0\)", said)
     actual = re.search(r"([\d.]+)\s+actual memory usage for states", said)
     return Checked(
         states=int(number(r"(\d+) states, stored")),
@@ -135,5 +145,6 @@ def parse(said: str, building: float = 0.0) -> Checked:
         stored=float(actual[1]) if actual else number(r"([\d.]+)\s+equivalent memory usage for states"),
         errors=int(number(r"errors: (\d+)")),
         complete="Search not completed" not in said,
+        fired=f"C{fired[1]}" if fired else "",
         building=building,
     )

@@ -3,8 +3,10 @@
  * One vCPU with its timer and a guest that exits, halts and arms its timer; senders on other pCPUs; a device interrupt on
  * the vCPU's own pCPU; a kick. The vCPU's plain stores to what others read wait in a FIFO store buffer (x86-TSO); IPIs are
  * a bag, arrival a step of its own. A step is one shared operation and the private work behind it, as in the explorer.
- * Loads and fences that cannot matter (a fence behind a locked operation) are left out; so is the end of a run, and of the
- * checks all but C1, C2, C4 and C9: the books of C5 and C7 would be states of their own.
+ * Loads and fences that cannot matter (a fence behind a locked operation) are left out.
+ *
+ * It holds the checks that the explorer holds: C1 to C5 and C7 to C10. What an instrument writes belongs to the step of
+ * the operation before it, as there; what one looks at is an option that is open only if the check fires.
  *
  * Written to be small: bit fields, no channel, no subroutine's return address, a store buffer of three bits an entry.
  *
@@ -14,7 +16,11 @@
  * SECOND    the second sender posts 0x35: 0 or 1
  * DEVICE, KICKS, TIMERS   how many device interrupts, kicks, timers armed: 0 or 1, 0 or 1, 0 to 3
  * SLOW_HANDLERS   1: the guest's handlers put their EOI off for as long as they like
- * NO_ENTRY_BARRIER NO_WAIT_BARRIER NO_ENTRY_SYNC NO_FASTPATH_SYNC   mutations of emu/mutations.py
+ * LEFTOVERS   1: notes of C7 that nobody asks for again stay until the next generation, as in emu/; 0: they go at once
+ * ONLY   the number of the one check that is held; 0: all
+ * NO_ENTRY_BARRIER NO_WAIT_BARRIER NO_ENTRY_SYNC NO_FASTPATH_SYNC EARLY_RETURN RVI_NOT_WRITTEN SELF_IPI_NOT_ELIDED
+ * PIR_SET_PLAINLY PIR_HARVESTED_PLAINLY   mutations of emu/mutations.py; the last of the guest's word 0 alone, and in
+ *           both the store goes straight to memory
  */
 
 #ifndef POLICY
@@ -40,6 +46,12 @@
 #endif
 #ifndef SLOW_HANDLERS
 #define SLOW_HANDLERS 0
+#endif
+#ifndef LEFTOVERS
+#define LEFTOVERS 1
+#endif
+#ifndef ONLY
+#define ONLY 0
 #endif
 
 /* Guest vectors, the higher bit the higher priority: 0x34 0x35 | 0x61 | 0xe8 | 0xf6 are four classes in three words. */
@@ -92,74 +104,179 @@ unsigned buffer : 15;
 unsigned pending : 3;
 unsigned notifications : 3; /* in flight */
 unsigned reschedules : 3;
-unsigned device : 1 = DEVICE;
+unsigned device : 2 = 2 * DEVICE; /* to be sent, in flight, arrived: 2 to 0 */
+
+/* --- instruments --------------------------------------------------------------------------------------------------- */
+
 unsigned inside : 2; /* senders between their first effect and their last */
+unsigned acting : 3 = (FIRST != 0) + SECOND + DEVICE + KICKS; /* who has not said that it starts nothing more */
+unsigned seen : 4; /* who has noted the present generation of ON, before turning it on */
+unsigned untold : 3; /* who turned it on in the present generation and told nobody */
+unsigned unread : 5; /* vectors with a mailbox that the guest has not read to the end: each has one sender */
+unsigned owed : 10; /* two bits a vector: accepted - delivered - merged */
+
+#define ALICE 1
+#define BOB 2
+#define MYSELF 4
+#define MYSELF_NESTED 8 /* in a handler, inside a post of the pCPU's own */
+#define NOTED(who) seen = seen | who
+#define TOLD(who) seen = seen & (15 - who)
+#define UNTOLD(who) untold = (untold & (7 - who)) | (seen & who); seen = seen & (15 - who)
+/* Nobody else renews: what was seen is the present one. */
+#define OWN_UNTOLD(who) untold = untold | MYSELF; seen = seen & (15 - who)
+#if LEFTOVERS
+#define LEFT(who) skip
+#else
+#define LEFT(who) TOLD(who)
+#endif
+#define RENEW seen = 0; untold = 0
+
+/* The square of a vector's bit is one in its two bits of the books. They wrap: one's delivery may come before its
+ * sender's entry. */
+#define SPREAD(set) ((set & 1) + 2 * (set & 2) + 4 * (set & 4) + 8 * (set & 8) + 16 * (set & 16))
+#define ACCEPTED(vector) owed = (owed + vector * vector) & 1023
+#define CLOSED(set) owed = (owed - SPREAD(set)) & 1023
+
+/* The last effect; `more`: the vector of the post that the sender goes on to in the same step, or 0. */
+#define END_EFFECTS(more) \
+    unread = unread | more; \
+    inside = inside - (more == 0 -> 1 : 0); \
+    acting = acting - (more == 0 -> 1 : 0)
 
 /* What a sleep is judged by, and the housekeeping tick that wakes a guest whose sleep was sound. */
-#define QUIET (inside == 0 && pending == 0 && notifications == 0 && reschedules == 0 && device == 0)
-#define TICK (QUIET && state == ASLEEP && (pir | virr) == 0)
+#define QUIET (inside == 0 && pending == 0 && notifications == 0 && reschedules == 0 && device != 1)
+#define BROKEN (on != 0 && untold != 0)
+#define TICK (QUIET && state == ASLEEP && (pir | virr) == 0 && !BROKEN)
+
+#if !ONLY || ONLY == 1
+#define C1(when) :: when -> assert(1 == 0)
+#else
+#define C1(when)
+#endif
+#if !ONLY || ONLY == 2
+#define C2(when) :: when -> assert(2 == 0)
+#else
+#define C2(when)
+#endif
+#if !ONLY || ONLY == 3
+#define C3(when) :: when -> assert(3 == 0)
+#else
+#define C3(when)
+#endif
+#if !ONLY || ONLY == 4
+#define C4(when) :: when -> assert(4 == 0)
+#else
+#define C4(when)
+#endif
+#if !ONLY || ONLY == 5
+#define C5(when) :: when -> assert(5 == 0)
+#else
+#define C5(when)
+#endif
+#if !ONLY || ONLY == 7
+#define C7(when) :: when -> assert(7 == 0)
+#else
+#define C7(when)
+#endif
+#if POLICY == 3 && (!ONLY || ONLY == 8) /* always-2021 has no way to elide here */
+#define C8_SENT_TO_SELF assert(8 == 0)
+#else
+#define C8_SENT_TO_SELF skip
+#endif
+#if !ONLY || ONLY == 9
+#define C9(when) :: when -> assert(9 == 0)
+#else
+#define C9(when)
+#endif
+#if !ONLY || ONLY == 10
+#define C10(when) :: when -> assert(10 == 0)
+#else
+#define C10(when)
+#endif
 
 /* --- what others do ----------------------------------------------------------------------------------------------- */
 
-inline send_reschedule()
+/* `vector`, `who`, `more`: of the post that comes to its end here; 0 all three for a mere kick. */
+#define END_TOLD(vector, who, more) TOLD(who); ACCEPTED(vector); END_EFFECTS(more)
+#define END_UNTOLD(vector, who, more) UNTOLD(who); ACCEPTED(vector); END_EFFECTS(more)
+
+inline send_reschedule(vector, who, more)
 {
-    d_step { reschedules++; inside-- }
+    d_step { reschedules++; END_TOLD(vector, who, more) }
 }
 
-inline kick_mode() /* kvm_vcpu_exiting_guest_mode: one kicker wins and owes the IPI */
+inline kick_mode(vector, who, more) /* kvm_vcpu_exiting_guest_mode: one kicker wins and owes the IPI */
 {
     if
     :: d_step { mode == IN_GUEST -> mode = EXITING };
-        send_reschedule()
-    :: d_step { mode != IN_GUEST -> inside-- }
+        send_reschedule(vector, who, more)
+    :: d_step { mode != IN_GUEST -> END_UNTOLD(vector, who, more) }
     fi
 }
 
-inline kvm_vcpu_wake_up()
+inline kvm_vcpu_wake_up(vector, who, more)
 {
     if
-    :: d_step { task == 0 -> inside-- }
+    :: d_step { task == 0 -> END_UNTOLD(vector, who, more) }
     :: task != 0;
         if
         :: d_step { state == ASLEEP -> state = RUNNING };
-            send_reschedule()
-        :: d_step { state != ASLEEP -> state = RUNNING; inside-- }
+            send_reschedule(vector, who, more)
+        :: d_step { state == INTERRUPTIBLE -> state = RUNNING; END_TOLD(vector, who, more) }
+        :: d_step { state == RUNNING -> END_UNTOLD(vector, who, more) }
         fi
     fi
 }
 
-inline kvm_vcpu_kick()
+inline kvm_vcpu_kick(vector, who, more)
 {
     if
     :: task == 0;
-        kick_mode()
+        kick_mode(vector, who, more)
     :: task != 0;
         if
         :: d_step { state == ASLEEP -> state = RUNNING };
-            send_reschedule()
-        :: d_step { state == INTERRUPTIBLE -> state = RUNNING; inside-- }
+            send_reschedule(vector, who, more)
+        :: d_step { state == INTERRUPTIBLE -> state = RUNNING; END_TOLD(vector, who, more) }
         :: state == RUNNING;
-            kick_mode()
+            kick_mode(vector, who, more)
         fi
     fi
 }
 
-inline post(vector)
+#ifdef PIR_SET_PLAINLY
+#define WORD_OF(vector) (vector <= WORD0 -> WORD0 : WORD3)
+#define SET_PIR(vector, who, more) \
+    word = pir & WORD_OF(vector); \
+    if \
+    :: d_step { (word & vector) != 0 -> pir = (pir & (31 - WORD_OF(vector))) | word; END_EFFECTS(more) } \
+    :: d_step { (word & vector) == 0 -> pir = (pir & (31 - WORD_OF(vector))) | word | vector; NOTED(who) };
+#else
+#define SET_PIR(vector, who, more) \
+    if \
+    :: d_step { (pir & vector) != 0 -> END_EFFECTS(more) } \
+    :: d_step { (pir & vector) == 0 -> pir = pir | vector; NOTED(who) };
+#endif
+
+inline begin(vector) /* of a sender's first post: of another, it belongs to the last step of the one before */
 {
-    if
-    :: (pir & vector) != 0
-    :: d_step { (pir & vector) == 0 -> pir = pir | vector; inside++ };
+    d_step { inside++; unread = unread | vector }
+}
+
+inline post(vector, who, more)
+{
+    SET_PIR(vector, who, more)
         if
-        :: d_step { on != 0 -> inside-- }
+        :: d_step { on != 0 -> LEFT(who); ACCEPTED(vector); END_EFFECTS(more) }
         :: d_step { on == 0 -> on = 1 };
             if
             :: mode == IN_GUEST;
-                d_step { notifications++; inside-- }
+                d_step { notifications++; END_TOLD(vector, who, more) }
             :: mode != IN_GUEST;
 #if POLICY <= 1
-                kvm_vcpu_kick()
+                kvm_vcpu_kick(vector, who, more)
 #else
-                kvm_vcpu_wake_up()
+                kvm_vcpu_wake_up(vector, who, more)
 #endif
             fi
         fi
@@ -168,48 +285,61 @@ inline post(vector)
 
 /* --- the vCPU's pCPU ----------------------------------------------------------------------------------------------- */
 
-/* Post to the own vCPU. `free`: what must hold for the next operation; `irqs`: what may come before it instead. */
-#if POLICY == 0 || POLICY == 2
-#define OWN_IN_GUEST :: d_step { mode == IN_GUEST -> skip }; d_step { DRAINED -> notifications++ }; break
+/* Post to the own vCPU. `free`: what must hold for the next operation; `irqs`: what may come before it instead. Nobody
+ * reads the mailbox before the PIR bit is set: the guest does not run. */
+#define OWN_END_TOLD(vector, who) TOLD(who); ACCEPTED(vector)
+#define OWN_END_UNTOLD(vector, who) OWN_UNTOLD(who); ACCEPTED(vector)
+
+#if POLICY == 0 || POLICY == 2 || defined(SELF_IPI_NOT_ELIDED)
+#define OWN_IN_GUEST(vector, who) \
+    :: d_step { mode == IN_GUEST -> skip }; \
+        d_step { DRAINED -> C8_SENT_TO_SELF; notifications++; OWN_END_TOLD(vector, who) }; \
+        break
 #else
-#define OWN_IN_GUEST :: mode == IN_GUEST -> break
+#define OWN_IN_GUEST(vector, who) :: d_step { mode == IN_GUEST -> OWN_END_UNTOLD(vector, who) }; break
 #endif
 
-#define OWN_WAKE(free, irqs) \
+#define OWN_WAKE(vector, who, free, irqs) \
     do \
-    :: free && task == 0 -> break \
+    :: d_step { free && task == 0 -> OWN_END_UNTOLD(vector, who) }; break \
     :: free && task != 0; \
         do \
-        :: d_step { free -> state = RUNNING }; break \
+        :: d_step { free && state != RUNNING -> state = RUNNING; OWN_END_TOLD(vector, who) }; break \
+        :: d_step { free && state == RUNNING -> OWN_END_UNTOLD(vector, who) }; break \
         irqs \
         od; \
         break \
     irqs \
     od
 
-#define OWN_TRIGGER(free, irqs) \
+#define OWN_TRIGGER(vector, who, free, irqs) \
     do \
-    OWN_IN_GUEST \
+    OWN_IN_GUEST(vector, who) \
     :: free && mode != IN_GUEST; \
-        OWN_WAKE(free, irqs); \
+        OWN_WAKE(vector, who, free, irqs); \
         break \
     irqs \
     od
 
 #if POLICY == 1
-#define OWN_RUNNING(free, irqs) skip
+#define OWN_RUNNING(vector, who, free, irqs) d_step { OWN_END_UNTOLD(vector, who) }
 #else
-#define OWN_RUNNING(free, irqs) OWN_TRIGGER(free, irqs)
+#define OWN_RUNNING(vector, who, free, irqs) OWN_TRIGGER(vector, who, free, irqs)
 #endif
 
-#define OWN_POST(vector, free, irqs, trigger) \
+#define OWN_POST(vector, who, free, irqs, trigger) \
     do \
-    :: free && DRAINED && (pir & vector) != 0 -> break \
-    :: d_step { free && DRAINED && (pir & vector) == 0 -> pir = pir | vector }; \
+    :: d_step { free && DRAINED && (pir & vector) != 0 -> unread = unread | vector }; break \
+    :: d_step { \
+            free && DRAINED && (pir & vector) == 0 -> \
+            pir = pir | vector; \
+            unread = unread | vector; \
+            NOTED(who) \
+        }; \
         do \
-        :: free && on != 0 -> break \
+        :: d_step { free && on != 0 -> LEFT(who); ACCEPTED(vector) }; break \
         :: d_step { free && on == 0 -> on = 1 }; \
-            trigger(free, irqs); \
+            trigger(vector, who, free, irqs); \
             break \
         irqs \
         od; \
@@ -224,13 +354,14 @@ inline post(vector)
     :: d_step { pending >= RESCHED -> pending = pending & (DEV | NOTIFY) } \
     :: d_step { (pending & (RESCHED | NOTIFY)) == NOTIFY -> pending = pending & DEV }
 #if DEVICE
-#define DEVICE_IRQ(trigger) \
+#define DEVICE_IRQ(who, trigger) \
     :: d_step { pending == DEV -> pending = 0 }; \
-        OWN_POST(V61, true, NO_IRQS, trigger)
+        OWN_POST(V61, who, true, NO_IRQS, trigger)
 #else
-#define DEVICE_IRQ(trigger)
+#define DEVICE_IRQ(who, trigger)
 #endif
-#define IRQS OTHER_IRQS DEVICE_IRQ(OWN_RUNNING)
+#define IRQS OTHER_IRQS DEVICE_IRQ(MYSELF, OWN_RUNNING)
+#define IRQS_INSIDE OTHER_IRQS DEVICE_IRQ(MYSELF_NESTED, OWN_RUNNING)
 
 #define STORE(store) \
     do \
@@ -238,7 +369,35 @@ inline post(vector)
     IRQS \
     od
 
-#define HARVEST(word, bit) virr = virr | (pir & word); pir = pir & (31 - word); words = words & (7 - bit)
+#define HIGHEST(set) \
+    (set >= VF6 -> VF6 : (set >= VE8 -> VE8 : (set >= V61 -> V61 : (set >= V35 -> V35 : set))))
+#ifdef RVI_NOT_WRITTEN
+#define SET_RVI skip
+#else
+#define SET_RVI rvi = HIGHEST(virr)
+#endif
+#ifdef EARLY_RETURN
+#define NOTHING_POSTED(free, none, some) :: d_step { free && words == 0 && (pir & WORD3) == 0 -> rvi = 0 }; goto none
+#else
+#define NOTHING_POSTED(free, none, some) \
+    :: d_step { free && words == 0 && (pir & WORD3) == 0 && virr == 0 -> SET_RVI }; goto none \
+    :: d_step { free && words == 0 && (pir & WORD3) == 0 && virr != 0 -> SET_RVI }; goto some
+#endif
+
+#define RAISE(word) rvi = (HIGHEST((pir & word)) > rvi -> HIGHEST((pir & word)) : rvi)
+#define MERGE(word) CLOSED((virr & pir & word)); virr = virr | (pir & word)
+#define TAKE(word) MERGE(word); pir = pir & (31 - word)
+#define HARVEST(word, bit) TAKE(word); words = words & (7 - bit)
+#ifdef PIR_HARVESTED_PLAINLY
+#define HARVEST_WORD0(free, some) \
+    :: d_step { free && (words & 1) != 0 && !merged -> MERGE(WORD0); merged = 1 } \
+    :: d_step { free && merged && words != 1 -> pir = pir & (31 - WORD0); words = words & 6; merged = 0 } \
+    :: d_step { free && merged && words == 1 -> pir = pir & (31 - WORD0); words = 0; merged = 0; SET_RVI }; goto some
+#else
+#define HARVEST_WORD0(free, some) \
+    :: d_step { free && (words & 1) != 0 && words != 1 -> HARVEST(WORD0, 1) } \
+    :: d_step { free && words == 1 -> HARVEST(WORD0, 1); SET_RVI }; goto some
+#endif
 
 #if DEVICE
 #define LOAD_WORD1(free, irqs) \
@@ -253,9 +412,9 @@ inline post(vector)
 /* vmx_sync_pir_to_irr: goes to `none` or `some` as the vIRR is empty or not. Words that were loaded as zero stay. */
 #define SYNC(free, irqs, none, some) \
     do \
-    :: free && on == 0 && virr == 0 -> goto none \
-    :: free && on == 0 && virr != 0 -> goto some \
-    :: free && on != 0 -> break \
+    :: d_step { free && on == 0 && virr == 0 -> SET_RVI }; goto none \
+    :: d_step { free && on == 0 && virr != 0 -> SET_RVI }; goto some \
+    :: d_step { free && on != 0 -> RENEW }; break \
     irqs \
     od; \
     do \
@@ -268,33 +427,38 @@ inline post(vector)
     od; \
     LOAD_WORD1(free, irqs) \
     do \
-    :: free && words == 0 && (pir & WORD3) == 0 && virr == 0 -> goto none \
-    :: free && words == 0 && (pir & WORD3) == 0 && virr != 0 -> goto some \
+    NOTHING_POSTED(free, none, some) \
     :: d_step { free && (words != 0 || (pir & WORD3) != 0) -> words = words | ((pir & WORD3) != 0 -> 4 : 0) }; break \
     irqs \
     od; \
     do \
-    :: d_step { free && (words & 1) != 0 && words != 1 -> HARVEST(WORD0, 1) } \
-    :: d_step { free && words == 1 -> HARVEST(WORD0, 1) }; goto some \
+    HARVEST_WORD0(free, some) \
     :: d_step { free && words == 6 -> HARVEST(WORD1, 2) } \
-    :: d_step { free && words == 2 -> HARVEST(WORD1, 2) }; goto some \
-    :: d_step { free && words == 4 -> HARVEST(WORD3, 4) }; goto some \
+    :: d_step { free && words == 2 -> HARVEST(WORD1, 2); SET_RVI }; goto some \
+    :: d_step { free && words == 4 -> HARVEST(WORD3, 4); SET_RVI }; goto some \
     irqs \
     od
 
-/* Virtual-interrupt delivery: the highest vector, if its class is above that of all in service. */
+/* Virtual-interrupt delivery: the vector that RVI names, if its class is above that of all in service. The handler
+ * reads its mailboxes at once. */
+#define HANDLE(vector) \
+    virr = virr & (31 - vector); \
+    visr = visr | vector; \
+    rvi = HIGHEST(virr); \
+    unread = unread & (31 - vector); \
+    CLOSED(vector)
 #define DELIVER \
     if \
-    :: virr >= VF6 && visr < VF6 -> virr = virr - VF6; visr = visr + VF6 \
-    :: virr >= VE8 && virr < VF6 && visr < VE8 -> virr = virr - VE8; visr = visr + VE8 \
-    :: virr >= V61 && virr < VE8 && visr < V61 -> virr = virr - V61; visr = visr + V61 \
-    :: virr >= V35 && virr < V61 && visr == 0 -> virr = virr - V35; visr = visr + V35 \
-    :: virr == V34 && visr == 0 -> virr = 0; visr = V34 \
+    :: rvi == VF6 && visr < VF6 -> HANDLE(VF6) \
+    :: rvi == VE8 && visr < VE8 -> HANDLE(VE8) \
+    :: rvi == V61 && visr < V61 -> HANDLE(V61) \
+    :: rvi == V35 && visr == 0 -> HANDLE(V35) \
+    :: rvi == V34 && visr == 0 -> HANDLE(V34) \
     :: else \
     fi
 
-/* When the guest's program goes on. */
-#define IDLE_OR_SLOW (CALM && (visr == 0 || SLOW_HANDLERS))
+/* When the guest's program goes on, which a look comes before. */
+#define LOOK (CALM && (visr == 0 || SLOW_HANDLERS))
 
 #define EOI \
     visr = (visr >= VF6 -> visr - VF6 : (visr >= VE8 -> visr - VE8 : (visr >= V61 -> visr - V61 : 0)))
@@ -306,6 +470,8 @@ inline post(vector)
     :: !MODE_WAITS && mode == EXITING -> goto leave \
     fi; \
     if \
+    C3(requests == 0 && rvi != HIGHEST(virr)) \
+    C7(requests == 0 && QUIET && BROKEN) \
     :: d_step { requests == 0 -> DELIVER }; goto non_root \
     :: requests != 0 -> goto leave \
     fi
@@ -330,13 +496,22 @@ inline post(vector)
 #define SW 2
 #define EXPIRED 3
 
+/* The run is over, and all are silent. */
+#define THE_END (over && acting == 0 && LOOK && visr == 0 && QUIET && DRAINED)
+
 active proctype vcpu()
 {
-    unsigned virr : 5;
-    unsigned visr : 5;
     unsigned words : 3;
     unsigned timer : 2;
     unsigned arms : 2 = TIMERS;
+    unsigned virr : 5;
+    unsigned visr : 5;
+    unsigned rvi : 5;
+    unsigned over : 1; /* the run is: the guest waits for the others' last effects, and ends */
+#ifdef PIR_HARVESTED_PLAINLY
+    unsigned merged : 1;
+#endif
+    unsigned spare : 8; /* SPIN masks what it takes for padding, and forgets that gcc lets no field straddle words */
 
 again: /* vcpu_enter_guest: kvm_process_requests */
     do
@@ -385,21 +560,26 @@ re_entry_check:
 
 non_root: /* what is recognised has been delivered; what is pending comes before the guest's next step */
     if
-    :: QUIET && pir != 0 -> assert(false) /* C1 */
-    :: QUIET && (requests & TLB_FLUSH) != 0 -> assert(false) /* C9 */
-    :: inside == 0 && pir != 0 && on == 0 -> assert(false) /* C4 */
+    C1(LOOK && QUIET && (pir != 0 || rvi != HIGHEST(virr)))
+    C4(LOOK && inside == 0 && pir != 0 && on == 0)
+    C5(LOOK && inside == 0 && owed != ((SPREAD(pir) + SPREAD(virr)) & 1023))
+    C5(LOOK && inside == 0 && (unread & (31 - (pir | virr))) != 0)
+    C9(LOOK && QUIET && (requests & TLB_FLUSH) != 0)
+    C10(THE_END && unread != 0)
     :: d_step { pending >= RESCHED -> pending = pending & (DEV | NOTIFY) }; goto leave
-    :: d_step { (pending & (RESCHED | NOTIFY)) == NOTIFY -> pending = pending & DEV }; goto notified
+    :: d_step { (pending & (RESCHED | NOTIFY)) == NOTIFY -> pending = pending & DEV; RENEW }; goto notified
 #if DEVICE
     :: d_step { pending == DEV -> pending = 0 }; goto leave_for_device
 #endif
-    :: IDLE_OR_SLOW -> goto leave /* CPUID */
-    :: CALM && visr == 0 -> goto leave_to_halt
+    :: LOOK && !over -> goto leave /* CPUID */
+    :: LOOK && !over && visr == 0 -> goto leave_to_halt
+    :: d_step { LOOK && !over && acting == 0 -> over = 1 }; goto non_root
+    :: THE_END -> goto ended
     :: d_step { CALM && visr != 0 -> EOI; DELIVER }; goto non_root
 #if TIMERS
     :: d_step { CALM && timer == HV -> timer = DISARMED }; goto self_post
-    :: d_step { IDLE_OR_SLOW && timer == DISARMED && arms > 0 -> arms--; timer = HV }; goto re_enter
-    :: d_step { IDLE_OR_SLOW && timer == DISARMED && arms > 0 -> arms-- }; goto self_post /* a deadline that has passed */
+    :: d_step { LOOK && !over && timer == DISARMED && arms > 0 -> arms--; timer = HV }; goto re_enter
+    :: d_step { LOOK && !over && timer == DISARMED && arms > 0 -> arms-- }; goto self_post /* one that has passed */
 #endif
     fi;
 
@@ -407,16 +587,21 @@ notified: /* posted-interrupt processing */
     if
     :: d_step { DRAINED -> on = 0 }
     fi;
-    d_step { virr = virr | (pir & WORD3); pir = pir & (31 - WORD3) };
+    d_step { RAISE(WORD3); TAKE(WORD3) };
 #if DEVICE
-    d_step { virr = virr | (pir & WORD1); pir = pir & (31 - WORD1) };
+    d_step { RAISE(WORD1); TAKE(WORD1) };
 #endif
-    d_step { virr = virr | (pir & WORD0); pir = pir & (31 - WORD0); DELIVER };
+#ifdef PIR_HARVESTED_PLAINLY
+    d_step { RAISE(WORD0); MERGE(WORD0) };
+    d_step { pir = pir & (31 - WORD0); DELIVER };
+#else
+    d_step { RAISE(WORD0); TAKE(WORD0); DELIVER };
+#endif
     goto non_root;
 
 #if TIMERS
 self_post: /* the exit fastpath */
-    OWN_POST(VE8, true, NO_IRQS, OWN_RUNNING);
+    OWN_POST(VE8, MYSELF, true, NO_IRQS, OWN_RUNNING);
     goto re_enter;
 #endif
 
@@ -425,7 +610,7 @@ leave_for_device:
     if
     :: d_step { ROOM -> PUSH(MODE_OUTSIDE) }
     fi;
-    OWN_POST(V61, true, NO_IRQS, OWN_RUNNING);
+    OWN_POST(V61, MYSELF, true, NO_IRQS, OWN_RUNNING);
     goto tail;
 #endif
 
@@ -438,7 +623,7 @@ tail: /* and on */
     TAIL(again, inject);
 inject:
     timer = DISARMED;
-    OWN_POST(VE8, CALM, IRQS, OWN_RUNNING);
+    OWN_POST(VE8, MYSELF, CALM, IRQS_INSIDE, OWN_RUNNING);
     goto again;
 
 leave_to_halt: /* kvm_emulate_halt */
@@ -451,7 +636,7 @@ tail_halted:
     TAIL(block, inject_halted);
 inject_halted:
     timer = DISARMED;
-    OWN_POST(VE8, CALM, IRQS, OWN_RUNNING);
+    OWN_POST(VE8, MYSELF, CALM, IRQS_INSIDE, OWN_RUNNING);
 
 block: /* vcpu_block */
     SYNC(CALM, IRQS, publish, tail);
@@ -461,7 +646,7 @@ publish: /* kvm_lapic_switch_to_sw_timer and prepare_to_rcuwait */
 #if TIMERS
     :: d_step { CALM && ROOM && timer == HV -> timer = SW; PUSH(TASK_WAITS) }; break
     :: d_step { timer == HV -> timer = DISARMED };
-        OWN_POST(VE8, CALM, IRQS, OWN_RUNNING)
+        OWN_POST(VE8, MYSELF, CALM, IRQS_INSIDE, OWN_RUNNING)
 #endif
     IRQS
     od;
@@ -500,16 +685,18 @@ look: /* do_idle */
     fi;
 end_idle: /* nobody is current on this pCPU: the device's post goes through the rule for others, but for the IPI */
     if
-    :: QUIET && state == ASLEEP && (pir | virr) != 0 -> assert(false) /* C2 */
+    C2(QUIET && state == ASLEEP && (pir | virr) != 0)
+    C7(QUIET && state == ASLEEP && BROKEN)
     :: pending != 0;
         do
         :: CALM -> goto look
         OTHER_IRQS
-        DEVICE_IRQ(OWN_TRIGGER)
+        DEVICE_IRQ(MYSELF, OWN_TRIGGER)
         od
     :: d_step { timer == SW || TICK -> timer = EXPIRED; requests = requests | UNBLOCK };
         state = RUNNING;
         goto look
+    :: d_step { TICK && !over && acting == 0 -> over = 1 }; goto look
     fi;
 
 finish: /* finish_rcuwait, kvm_lapic_switch_to_hv_timer */
@@ -520,10 +707,15 @@ finish: /* finish_rcuwait, kvm_lapic_switch_to_hv_timer */
     :: timer != SW
     :: d_step { timer == SW -> timer = HV }
     :: d_step { timer == SW -> timer = DISARMED };
-        OWN_POST(VE8, CALM, IRQS, OWN_RUNNING)
+        OWN_POST(VE8, MYSELF, CALM, IRQS_INSIDE, OWN_RUNNING)
     fi;
 #endif
-    SYNC(CALM, IRQS, tail_halted, tail)
+    SYNC(CALM, IRQS, tail_halted, tail);
+
+ended:
+    if
+    :: d_step { ROOM -> PUSH(MODE_OUTSIDE) }
+    fi
 }
 
 active proctype hardware()
@@ -545,7 +737,8 @@ end_:
     :: d_step { notifications != 0 -> notifications--; pending = pending | NOTIFY }
     :: d_step { reschedules != 0 -> reschedules--; pending = pending | RESCHED }
 #if DEVICE
-    :: d_step { device != 0 -> device = 0; pending = pending | DEV }
+    :: d_step { device == 2 -> device = 1; acting-- }
+    :: d_step { device == 1 -> device = 0; pending = pending | DEV }
 #endif
     od
 }
@@ -553,11 +746,19 @@ end_:
 #if FIRST
 active proctype first()
 {
-    post(V34);
-#if FIRST == 2
-    post(VF6)
+#ifdef PIR_SET_PLAINLY
+    unsigned word : 5;
+#endif
+
+    begin(V34);
+#if FIRST == 1
+    post(V34, ALICE, 0)
+#elif FIRST == 2
+    post(V34, ALICE, VF6);
+    post(VF6, ALICE, 0)
 #elif FIRST == 3
-    post(V34)
+    post(V34, ALICE, V34);
+    post(V34, ALICE, 0)
 #endif
 }
 #endif
@@ -565,7 +766,12 @@ active proctype first()
 #if SECOND
 active proctype second()
 {
-    post(V35)
+#ifdef PIR_SET_PLAINLY
+    unsigned word : 5;
+#endif
+
+    begin(V35);
+    post(V35, BOB, 0)
 }
 #endif
 
@@ -573,6 +779,6 @@ active proctype second()
 active proctype kicker()
 {
     d_step { requests = requests | TLB_FLUSH; inside++ };
-    kvm_vcpu_kick()
+    kvm_vcpu_kick(0, 0, 0)
 }
 #endif

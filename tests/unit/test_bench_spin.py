@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from bench import pan
 from bench.__main__ import main
 from bench.options import BenchError
 
+from emu.accounting import CHECKS
 from hosts.explorer.scope import DEFAULT, scope_of
 
 FINISHED = """
@@ -40,6 +42,12 @@ def test_the_checkers_figures_are_read() -> None:
     assert round(read.rate) == round(2984269 / 3.14)
 
 
+def test_the_check_that_fired_is_read() -> None:
+    """SPIN prints the assertion, which names it."""
+    assert not pan.parse(FINISHED).fired
+    assert pan.parse("pan:1: assertion violated (10==0) (at depth 20)\n" + FINISHED).fired == "C10"
+
+
 def test_a_search_cut_short_is_not_complete() -> None:
     """Whether SPIN ran out of memory or was interrupted, it says so in the same words."""
     assert not pan.parse("Warning: Search not completed\n" + FINISHED).complete
@@ -63,6 +71,17 @@ def test_the_default_scope_is_told_to_the_model() -> None:
     ]
 
 
+def test_one_check_alone_is_told_to_the_model() -> None:
+    """All the others are taken away."""
+    assert pan.defines(scope_of(None, DEFAULT), "elide-self-2022", None, 4, "C7")[-1] == "-DONLY=7"
+
+
+def test_the_model_holds_the_checks_that_the_explorer_holds() -> None:
+    """Each is asserted somewhere by its number."""
+    text = pan.MODEL.read_text(encoding="utf-8")
+    assert {f"C{number}" for number in re.findall(r"assert\((\d+) == 0\)", text)} == set(CHECKS)
+
+
 def test_a_scope_that_the_model_does_not_have_is_refused() -> None:
     """Not silently checked as another."""
     with pytest.raises(BenchError, match="has no scope"):
@@ -72,8 +91,10 @@ def test_a_scope_that_the_model_does_not_have_is_refused() -> None:
 def test_every_switch_of_the_model_is_one() -> None:
     """A name that is misspelled would mutate nothing."""
     text = pan.MODEL.read_text(encoding="utf-8")
-    for name in (*pan.COLUMNS, *pan.MUTATIONS.values(), "POLICY", "DEPTH", "TIMERS", "SLOW_HANDLERS"):
+    for name in (*pan.COLUMNS, "POLICY", "DEPTH", "TIMERS", "SLOW_HANDLERS", "LEFTOVERS", "ONLY"):
         assert f"#ifndef {name}\n" in text
+    for name in pan.MUTATIONS.values():
+        assert re.search(rf"^#ifn?def {name}$|defined\({name}\)", text, re.MULTILINE)
 
 
 def test_without_spin_it_says_so_and_ends_with_3(
