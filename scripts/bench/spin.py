@@ -76,7 +76,7 @@ def explored(program: Program, scope: Scope, policy: str, mutation: str | None, 
 
 def checked(scope: Scope, policy: str, mutation: str | None, states: int, patience: float, only: str = "") -> Checked:
     """Let SPIN check, with a table as big as a search of about so many states wants it."""
-    bits = max(20, states.bit_length())
+    bits = max(20, states.bit_length() + 1)  # it has about twice as many as we
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     wanted = defines(scope, policy, mutation, BUFFER, only)
     return check(wanted, table_bits=bits, megabytes=min(free * 3 // 4, SPINS_MEMORY) >> 20, patience=patience)
