@@ -16,7 +16,7 @@
  * SECOND    the second sender posts 0x35: 0 or 1
  * DEVICE, KICKS, TIMERS   how many device interrupts, kicks, timers armed: 0 or 1, 0 or 1, 0 to 3
  * SLOW_HANDLERS   1: the guest's handlers put their EOI off for as long as they like
- * LEFTOVERS   1: notes of C7 that nobody asks for again stay until the next generation, as in emu/; 0: they go at once
+ * LEFTOVERS   0: notes of C7 that nobody asks for again go at once, as a model made for SPIN would have it; 1: as in emu/
  * ONLY   the number of the one check that is held; 0: all
  * NO_ENTRY_BARRIER NO_WAIT_BARRIER NO_ENTRY_SYNC NO_FASTPATH_SYNC EARLY_RETURN RVI_NOT_WRITTEN SELF_IPI_NOT_ELIDED
  * PIR_SET_PLAINLY PIR_HARVESTED_PLAINLY   mutations of emu/mutations.py; the last of the guest's word 0 alone, and in
@@ -48,7 +48,7 @@
 #define SLOW_HANDLERS 0
 #endif
 #ifndef LEFTOVERS
-#define LEFTOVERS 1
+#define LEFTOVERS 0
 #endif
 #ifndef ONLY
 #define ONLY 0
