@@ -157,17 +157,15 @@ class Chooser:
     # --- what of it
 
     def _task(self, cell: Cell, tallies: Tallies, draw: random.Random, number: int, at_most: float) -> Task:
-        canary = cell == self.canaries.get(Spot.of(cell))
         processors: tuple[int, ...] = ()
         if cell.kind == "explore":
             seconds = self._budget(tallies.get(cell, NOTHING))
         else:
             # A canary ends as soon as it is caught; one that had no time would speak against all that it stands for.
-            seconds = CANARY_SECONDS if canary else min(self._wanted.each, at_most)
+            seconds = CANARY_SECONDS if cell.canary else min(self._wanted.each, at_most)
             processors = draw.choice(self._examples[cell.pcpus, cell.place]).processors
         return Task(
             **cell._asdict(),
-            canary=canary,
             processors=processors,
             seed=task_seed(self._wanted.seed, number),
             seconds=seconds,
@@ -233,7 +231,8 @@ class Chooser:
         for cell in {Spot.of(cell): cell for cell in reversed(self.cells)}.values():
             row = canary_of(cell.scenario, cell.pcpus, cell.place)
             if row is not None and row.mutation is not None and races_apart(cell.place, cell.pcpus):
-                yield cell._replace(policy=row.policy.name, mutation=row.mutation.name, regime=REGIMES[0])
+                bug = cell._replace(policy=row.policy.name, mutation=row.mutation.name)
+                yield bug._replace(regime=REGIMES[0], canary=True)
 
     def _explored_cells(self) -> Iterable[Cell]:
         """Give what is raced once more, in the scenario's own scope; faults of the fabric cannot be explored."""

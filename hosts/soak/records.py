@@ -125,12 +125,11 @@ def row_of(found: tuple[Any, ...], kept: Path) -> Row:
 def entry_of(found: tuple[Any, ...]) -> Entry:
     """Read what is tallied of a row."""
     number, state, *rest = found
-    cell, (canary, verdict, as_expected, seconds, sightings, disagreements, windows, kept) = Cell(*rest[:8]), rest[8:]
+    cell, (verdict, as_expected, seconds, sightings, disagreements, windows, kept) = Cell(*rest[:9]), rest[9:]
     return Entry(
         number,
         state,
-        cell,
-        bool(canary),
+        cell._replace(canary=bool(cell.canary)),
         verdict,
         None if as_expected is None else bool(as_expected),
         seconds,

@@ -23,13 +23,13 @@ class Cell(NamedTuple):
     place: str
     regime: str
     scope: str
+    canary: bool = False
+    """It ends once it is caught: the same seeded bug may be what the user wants to have raced."""
 
     @classmethod
     def of(cls, task: Task) -> Self:
         """Give the cell of a task."""
-        return cls(
-            task.kind, task.scenario, task.policy, task.mutation, task.pcpus, task.place, task.regime, task.scope
-        )
+        return cls(*(getattr(task, name) for name in cls._fields))
 
 
 class Spot(NamedTuple):
@@ -50,7 +50,6 @@ class Entry(NamedTuple):
     id: int
     state: State
     cell: Cell
-    canary: bool = False
     verdict: str = ""
     as_expected: bool | None = None
     seconds: float = 0.0
@@ -130,7 +129,7 @@ class Tallies:
 
     @staticmethod
     def _canary(tally: CanaryTally, entry: Entry) -> None:
-        if not entry.canary:
+        if not entry.cell.canary:
             if entry.id > tally.last:
                 tally.after.append(entry.id)
             return

@@ -52,9 +52,7 @@ class Made:
         cell = Cell.of(task)
         self.tallies.begin(number, cell)
         verdict, as_expected, seconds = outcome(task)
-        self.tallies.end(
-            Entry(number, "finished", cell, task.canary, verdict, as_expected, seconds, windows={"a": windows})
-        )
+        self.tallies.end(Entry(number, "finished", cell, verdict, as_expected, seconds, windows={"a": windows}))
         self.tasks.append(task)
         return task
 
@@ -165,6 +163,24 @@ def test_a_canary_left_to_the_scheduler_needs_no_second_processor() -> None:
     assert canaries[Spot("halt-wake", "unpinned")].mutation == "wake-dropped"
     others = (cell for spot, cell in Made(Wanted()).chooser.canaries.items() if spot.place == "unpinned")
     assert not NEED_TWO_PROCESSORS & {cell.mutation for cell in others}
+
+
+def test_a_seeded_bug_that_is_asked_for_is_raced_beside_its_canary() -> None:
+    """For as long as any race: a canary ends at its first sightings, and ends no soak."""
+    made = Made(
+        Wanted(
+            scenarios=("tscdeadline-immed",),
+            policies=("elide-self-2022",),
+            mutations=("no-fastpath-sync",),
+            seed=1,
+        )
+    )
+    assert {cell._replace(canary=False) for cell in made.chooser.canaries.values()} == set(made.chooser.cells)
+    tasks = [task for task in made.steps(60, lambda task: ("VIOLATION", True, task.seconds)) if task.kind == "race"]
+    races = [task for task in tasks if not task.canary]
+    assert {task.seconds for task in races} == {2.0}
+    assert 0 < len(tasks) - len(races) <= 2 + len(races) // RUNS_PER_CANARY
+    assert sum(tally.runs for tally in made.tallies.canaries.values()) == len(tasks) - len(races)
 
 
 def test_explorations_have_a_tenth_of_the_time_and_come_once() -> None:
