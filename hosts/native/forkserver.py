@@ -68,7 +68,9 @@ class ForkServer:
         config["tempdir"] = str(self._folder)  # where its socket goes
         multiprocess.forkserver.set_forkserver_preload([preload.__name__])
         path = os.pathsep.join(filter(None, [str(_top_folder()), os.environ.get("PYTHONPATH")]))
-        with _environment({preload.ENVIRONMENT: self._wanted, "PYTHONPATH": path}), _signals_blocked():
+        # What lies in the folder where one happens to be is not to be imported: it may bear the name of any module.
+        given = {preload.ENVIRONMENT: self._wanted, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
+        with _environment(given), _signals_blocked():
             multiprocess.forkserver.ensure_running()
             self._note()
         return died

@@ -201,7 +201,8 @@ class _Process:
         try:
             self._log: IO[bytes] = tempfile.TemporaryFile(prefix="pirace-")  # noqa: SIM115 - as long as the process
             self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "hosts.soak.worker", str(its.fileno())],
+                # -P: what lies in the folder where one happens to be may bear the name of any module.
+                [sys.executable, "-P", "-m", "hosts.soak.worker", str(its.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,

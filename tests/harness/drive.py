@@ -52,6 +52,7 @@ def told(outcome: Outcome) -> dict[str, Any]:
 
 def main(root: str, role: int, pcpus: int, seconds: float, options: dict[str, str]) -> None:
     """Run as often as ``repeats`` says."""
+    os.chdir(options.pop("folder", "."))
     loader = options.pop("loader", "load_root")
     repeats = int(options.pop("repeats", "1"))
     placement = Placement(options.pop("placement", "pinned"))

@@ -58,6 +58,13 @@ def test_one_supervisor_runs_one_configuration_after_another(root: Path) -> None
     assert_sound(result)
 
 
+def test_what_lies_in_the_folder_is_not_imported(root: Path, tmp_path: Path) -> None:
+    """Whoever starts a run in it may have a file there that bears the name of a module."""
+    for name in ("array", "selectors", "queue"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('imported')\n", encoding="ascii")
+    assert_sound(outcome(root, roots.RING, 1, 0.3, folder=tmp_path))
+
+
 @pytest.mark.timeout(3 * UP_SECONDS)
 def test_thirty_two_pcpus_run_and_end(root: Path) -> None:
     """However few processors there are; each halts, is woken and wakes the next."""

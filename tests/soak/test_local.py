@@ -47,6 +47,15 @@ def test_one_worker_does_one_job_after_another(executor: LocalExecutor) -> None:
     assert os.getsid(first.result()) == first.result() != os.getsid(0)
 
 
+def test_what_lies_in_the_folder_is_not_imported(
+    executor: LocalExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever soaks in it may have a file there that bears the name of a module."""
+    (tmp_path / "queue.py").write_text("raise RuntimeError('imported')\n", encoding="ascii")
+    monkeypatch.chdir(tmp_path)
+    assert executor.submit(jobs.pid).result() == executor.pid
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
 def test_a_worker_that_dies_is_told_and_replaced(executor: LocalExecutor, number: signal.Signals) -> None:
     """The job's future says how it died; the next job has another worker."""
