@@ -29,7 +29,7 @@ from hosts.soak.export import campaign_record, run_record
 from hosts.soak.hints import hint
 from hosts.soak.local import open_executor
 from hosts.soak.panel import Panel, Recorded, make_panel, remarkable
-from hosts.soak.settings import absolute, checked, chooser_of, from_settings, to_settings
+from hosts.soak.settings import absolute, checked, chooser_of, from_settings, rule_check, to_settings
 from hosts.soak.status import NOTES, Status
 from hosts.soak.topology import Topology
 
@@ -100,7 +100,7 @@ def soak_command(options: Options, executor_of: MakeExecutor | None = None) -> i
             soak = Soak(options, campaign, executor, wide_console())
             soak.tell_begin(wanted, chooser, topologies, seconds)
             limits = Limits(seconds, options.until_violation, bool(wanted.policies or wanted.mutations))
-            return soak.run(chooser, limits, here=here)
+            return soak.run(chooser, limits, rule_check(wanted, campaign.settings), here=here)
 
 
 def check_json(path: str | None) -> None:
@@ -170,13 +170,13 @@ class Soak:
     def __init__(self, options: Options, campaign: Campaign, executor: Any, console: Console) -> None:
         self.options, self.campaign, self.executor, self.console = options, campaign, executor, console
 
-    def run(self, chooser: Chooser, limits: Limits, *, here: bool) -> int:
-        """Soak, and say what came of it."""
+    def run(self, chooser: Chooser, limits: Limits, check: Callable[[], None], *, here: bool) -> int:
+        """Soak, and say what came of it; ``check``: see :class:`Conductor`."""
         with json_to(self.options.json_file) as write:
             if write is not None:
                 write.write(campaign_record(self.campaign))
             panel = self._panel(write)
-            conductor = Conductor(self.campaign, chooser, self.executor, panel, limits, here=here)
+            conductor = Conductor(self.campaign, chooser, self.executor, panel, limits, here=here, check=check)
             with panel, stopped_by_signals(conductor):
                 ending = conductor.run()
             status = Status.of(self.campaign, over=True)

@@ -11,11 +11,13 @@ from rich.text import Text
 from hosts.cli.errors import Failure
 from hosts.cli.stress import json_to, wide_console
 from hosts.report.exits import EXIT_USAGE
+from hosts.report.plan import is_user_policy
 from hosts.soak.campaign import Campaign
 from hosts.soak.export import campaign_record, export_lines, run_record
 from hosts.soak.hints import hint
 from hosts.soak.rings import NotReadable, Saved
 from hosts.soak.rows import Row
+from hosts.soak.settings import from_settings
 from hosts.soak.status import Status
 from hosts.soak.task import Result
 
@@ -163,9 +165,11 @@ def witness_of(row: Row) -> Path | None:
 
 
 def read_row(folder: str, number: int) -> Row:
-    """Give a row that has come to an end; Failure."""
+    """Give a row that has come to an end and can be done again: the rule is the one that it raced; Failure."""
     with Campaign.read(Path(folder)) as campaign:
         row = campaign.row(number)
         if row.state == "running":
             raise Failure(f"{number}: {row.task}: is under way", EXIT_USAGE)
+        if is_user_policy(row.task.policy):
+            from_settings(campaign.settings)
         return row

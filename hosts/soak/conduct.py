@@ -91,11 +91,16 @@ class Conductor:
         limits: Limits,
         *,
         here: bool = True,
+        check: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Say with what; ``here``: the executor shares this machine's files and processors."""
+        """Say with what; ``here``: the executor shares this machine's files and processors.
+
+        ``check`` raises if what is raced has become another thing: a worker reads it when it comes to need it, so a
+        run counts only if all is as it was both before and after it.
+        """
         self._campaign, self._chooser, self._executor, self._show = campaign, chooser, executor, show
-        self._limits, self._here, self._clock = limits, here, clock
+        self._limits, self._here, self._check, self._clock = limits, here, check, clock
         self._under_way: dict[Future[Result], tuple[int, Task]] = {}
         self._attempts: dict[int, int] = {}
         self._number = max((row.id for row in campaign.rows(newest=True, limit=1)), default=0)
@@ -133,6 +138,7 @@ class Conductor:
     def _fill(self) -> None:
         """Give the executor what it can do at once."""
         while self._goes_on() and len(self._under_way) < self._executor.slots:
+            self._check()
             task = self._chooser.next(self._campaign.tallies(), self._number + 1, self._end - self._clock())
             self._number = self._campaign.begin(task)
             self._submit(self._number, task)
@@ -163,6 +169,7 @@ class Conductor:
         number, task = self._under_way.pop(done)
         try:
             result = done.result()
+            self._check()
         except WorkerDied as error:
             self._died(number, task, str(error))
             return
@@ -172,6 +179,9 @@ class Conductor:
         except CannotRun as error:
             self._interrupt(number, str(error))
             raise Failure(str(error), error.exit_code) from None
+        except Failure as error:
+            self._interrupt(number, str(error))
+            raise
         except BaseException as error:
             self._interrupt(number, f"{type(error).__name__}: {error}")
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -49,10 +49,19 @@ def from_settings(settings: dict[str, Any]) -> Wanted:
     known: dict[str, Any] = {name: settings[name] for name in Wanted.__dataclass_fields__ if name in settings}
     known |= {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
     wanted = Wanted(**known)
-    if _hash_of_rule(wanted) != settings.get(_RULE):
-        said = f"{wanted.user_policy} has changed since this campaign began: begin another one with it (--campaign)"
-        raise Failure(said, EXIT_USAGE)
+    rule_check(wanted, settings)()
     return wanted
+
+
+def rule_check(wanted: Wanted, settings: dict[str, Any]) -> Callable[[], None]:
+    """Give what makes sure that the user's rule is still the one that the campaign is about; Failure."""
+
+    def check() -> None:
+        if _hash_of_rule(wanted) != settings.get(_RULE):
+            said = f"{wanted.user_policy} has changed since this campaign began: begin another one with it (--campaign)"
+            raise Failure(said, EXIT_USAGE)
+
+    return check
 
 
 def _hash_of_rule(wanted: Wanted) -> str | None:
