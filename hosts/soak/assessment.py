@@ -12,6 +12,7 @@ from hosts.report.exits import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
 from hosts.report.verdict import Verdict
 from hosts.soak.archive import Archive
 from hosts.soak.canaries import may_have_canary
+from hosts.soak.company import races_apart
 from hosts.soak.tallies import CanaryTally, Cell, Spot, Tallies, Tally
 
 WINDOWS: Final = {scenario.name: scenario.windows for scenario in SCENARIOS}
@@ -76,9 +77,7 @@ def _doubts(tallies: Tallies) -> Iterator[str]:
         return
     yield from _canaries(raced, tallies.canaries)
     yield from _windows(raced)
-    verdicts = sum((tally.verdicts for tally in tallies.cells.values()), Counter())
-    if not verdicts[Verdict.PASS] and not verdicts[Verdict.VIOLATION]:
-        yield "no run was a PASS or a VIOLATION"
+    yield from _unproven(tallies.cells)
 
 
 def _canaries(raced: Mapping[Cell, Tally], canaries: Mapping[Spot, CanaryTally]) -> Iterator[str]:
@@ -117,6 +116,30 @@ def _windows(raced: Mapping[Cell, Tally]) -> Iterator[str]:
     never = [f"{scenario} {', '.join(windows)}" for scenario, windows in some.items() if windows]
     if never:
         yield f"never entered: {listed(never, '; ')}"
+
+
+def _unproven(cells: Mapping[Cell, Tally]) -> Iterator[str]:
+    """Name what no run has proved anything of. A canary that is caught proves that something could be seen, no more."""
+    asked = {cell: tally for cell, tally in cells.items() if tally.runs and not cell.canary}
+    if not asked:
+        yield "nothing but canaries has been run to its end yet"
+        return
+    if not any(map(_proves, asked.values())):
+        yield "no run was a PASS or a VIOLATION"
+        return
+    proved: dict[str, bool] = {}
+    for cell, tally in asked.items():
+        # Of a seeded bug that need not show nothing is to be proved, nor where pCPUs share a processor.
+        if cell.kind == "race" and cell.mutation is None and races_apart(cell.place, cell.pcpus):
+            name = f"{cell.scenario} x {cell.policy}"
+            proved[name] = proved.get(name, False) or _proves(tally)
+    nothing = [name for name, has in proved.items() if not has]
+    if nothing:
+        yield f"no run was a PASS or a VIOLATION in {listed(nothing)}"
+
+
+def _proves(tally: Tally) -> bool:
+    return bool(tally.verdicts[Verdict.PASS] or tally.verdicts[Verdict.VIOLATION])
 
 
 # --- in numbers --------------------------------------------------------------------------------------------------

@@ -137,6 +137,19 @@ def test_runs_that_prove_nothing_are_not_taken_for_proof(campaign: Campaign) -> 
     assert found.alarms == ("no run was a PASS or a VIOLATION",)
 
 
+def test_a_canary_that_is_caught_proves_nothing_of_the_others(campaign: Campaign) -> None:
+    """Nor does one policy's PASS of another one's, nor a PASS where pCPUs share a processor."""
+    doubtful = replace(PASSED, verdict="UNTRUSTWORTHY", as_expected=None)
+    found = done(campaign, (CANARY, CAUGHT))
+    assert (found.alarms, found.exit_code) == (("nothing but canaries has been run to its end yet",), 2)
+    found = done(campaign, (TASK, doubtful), (TASK, doubtful))
+    assert (found.alarms, found.exit_code) == (("no run was a PASS or a VIOLATION",), 2)
+    shared = replace(TASK, policy="kick-2016", place="shared", processors=(0, 0))
+    found = done(campaign, (replace(TASK, policy="elide-self-2022"), PASSED), (shared, doubtful))
+    assert found.alarms == (f"no run was a PASS or a VIOLATION in {HERE} x always-2021",)
+    assert done(campaign, (TASK, PASSED)).alarms == ()
+
+
 def test_many_of_a_kind_are_counted(campaign: Campaign) -> None:
     """The first line stays a line."""
     places = ["smt", "package", "numa", "other-package", "unpinned"]
