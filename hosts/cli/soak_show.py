@@ -32,8 +32,8 @@ SHOWN_COUNTS: Final = ("rounds", "vm_entries", "deliveries", "ipis_sent", "ipis_
 def status_command(folder: str, json_file: str | None) -> int:
     """Say what a campaign has come to; give the exit status that its soak would end with."""
     with Campaign.read(Path(folder)) as campaign:
-        status = Status.of(campaign)
-        with json_to(json_file) as write:
+        with json_to(json_file) as write, campaign.snapshot():  # the soak goes on: the runs are those of the status
+            status = Status.of(campaign)
             if write is not None:
                 for line in export_lines(campaign):
                     write.write(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hosts.cli.soak import Options, soak_command
 from hosts.cli.soak_commands import PLACES
 from hosts.report.verdict import Verdict
 from hosts.soak.campaign import Campaign
+from hosts.soak.export import export_lines
 from hosts.soak.placement import WORDS, Place
 from hosts.soak.task import Result, Task
 from hosts.soak.topology import Processor, Topology
@@ -238,6 +240,25 @@ def test_json_has_a_line_for_each_run_as_it_ends(tmp_path: Path, capsys: pytest.
     assert lines_of(again)[1:-1] == runs
     assert lines_of(again)[-1]["cells"] == last["cells"]
     capsys.readouterr()
+
+
+def test_the_runs_of_an_export_are_those_of_its_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the soak enters while they are written."""
+    soak(tmp_path)
+    with Campaign.resume(tmp_path / "c") as writer:
+        task = writer.row(1).task
+        under_way = writer.begin(task)
+
+        def meanwhile(campaign: Campaign) -> Iterator[dict[str, Any]]:
+            for number in (under_way, writer.begin(task)):
+                writer.finish(number, fine(task))
+            return export_lines(campaign)
+
+        monkeypatch.setattr("hosts.cli.soak_show.export_lines", meanwhile)
+        main(["soak", "status", "--campaign", str(tmp_path / "c"), "--json", str(tmp_path / "out")])
+    _, *runs, status = lines_of(tmp_path / "out")
+    assert sum(run["verdict"] is not None for run in runs) == sum(status["verdicts"].values()) == 3
+    assert [run["id"] for run in runs if run["state"] == "running"] == [run["id"] for run in status["running"]]
 
 
 def test_show_tells_all_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
