@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from rich.console import Console
 from rich.text import Text
@@ -20,7 +20,7 @@ from hosts.cli.errors import Failure
 from hosts.loader import PolicyError, load_program
 from hosts.report.collect import Measured
 from hosts.report.environment import environment, processors
-from hosts.report.exits import EXIT_USAGE
+from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record, result_record
 from hosts.report.live import Display, make_display
 from hosts.report.plan import Controls, Plan, PlanError, Wanted, make_plan, user_policy_of
@@ -137,15 +137,34 @@ def header(plan: Plan, settings: Settings) -> str:
 
 @contextlib.contextmanager
 def json_to(path: str | None) -> Iterator[JsonLines | None]:
-    """Open the file for JSON lines, if one is wanted."""
+    """Open the file for JSON lines, if one is wanted. What else fails meanwhile is not put down to it."""
     if path is None:
         yield None
         return
     try:
-        with Path(path).open("w", encoding="utf-8") as file:
-            yield JsonLines(file)
+        file = Path(path).open("w", encoding="utf-8")  # noqa: SIM115 - closed below
     except OSError as error:
         raise Failure(f"--json {path}: {error.strerror or error}", EXIT_USAGE) from None
+    try:
+        yield _Told(file, path)
+    finally:
+        with contextlib.suppress(OSError):  # each line has been written, or was told of
+            file.close()
+
+
+class _Told(JsonLines):
+    """Says which file takes nothing more."""
+
+    def __init__(self, file: IO[str], path: str) -> None:
+        super().__init__(file)
+        self._path = path
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Write one record; Failure."""
+        try:
+            super().write(record)
+        except OSError as error:
+            raise Failure(f"--json {self._path}: {error.strerror or error}", EXIT_ENVIRONMENT) from None
 
 
 # --- the run -----------------------------------------------------------------------------------------------------

@@ -335,6 +335,20 @@ def test_a_json_file_that_cannot_be_written_begins_no_campaign(tmp_path: Path) -
     assert file.read_text(encoding="utf-8") == before
 
 
+def test_a_json_file_is_blamed_for_its_own_faults_only(tmp_path: Path) -> None:
+    """A disk that is full is no wrong usage; whatever else the system refuses is told as it is."""
+    with pytest.raises(Failure, match="--json /dev/full: No space left on device") as told:
+        soak(tmp_path, json_file="/dev/full")
+    assert told.value.exit_code == 3
+
+    def refused(_task: Task, _attempt: int) -> Result | BaseException:
+        return OSError(5, "Input/output error")
+
+    (tmp_path / "c").rename(tmp_path / "first")
+    with pytest.raises(OSError, match="Input/output"):
+        soak(tmp_path, FakeExecutor(refused), json_file=str(tmp_path / "runs"))
+
+
 def test_options_of_a_soak_are_not_for_its_subcommands(capsys: pytest.CaptureFixture[str]) -> None:
     """Rather than passed over."""
     assert main(["soak", "--for", "8h", "status"]) == 64
