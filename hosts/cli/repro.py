@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hosts.cli.errors import Failure
-from hosts.cli.soak_show import read_row, witness_of, worth
+from hosts.cli.soak_show import check_json, read_row, witness_of, worth
 from hosts.cli.stress import command, json_to, wide_console
 from hosts.native.rundir import RunFolder
 from hosts.report.environment import environment
@@ -53,6 +53,7 @@ def repro_command(
     executor_of: Callable[[], LocalExecutor] = LocalExecutor,
 ) -> int:
     """Do a run again so many times; give the exit status: 0 if it showed. ``executor_of`` stands for the real one."""
+    check_json(json_file, folder)
     row = read_row(folder, number)
     witness = witness_of(row)
     if witness is not None:

@@ -17,6 +17,7 @@ from rich.text import Text
 from hosts.cli.errors import Failure
 from hosts.cli.explore_plan import seconds_of
 from hosts.cli.native import check_machine
+from hosts.cli.soak_show import check_json
 from hosts.cli.stress import command, drawn_seed, json_to, wide_console
 from hosts.report.environment import environment
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
@@ -86,7 +87,7 @@ def soak_command(options: Options, executor_of: MakeExecutor | None = None) -> i
     check_machine()
     seconds = _seconds("--for", options.length) if options.length is not None else math.inf
     wanted = None if options.resume else checked(wanted_by(options))
-    check_json(options.json_file)
+    check_json(options.json_file, options.campaign)
     if wanted is None and options.chosen:
         said = f"--resume goes on with what the campaign is about: leave out {', '.join(options.chosen)}"
         raise Failure(said, EXIT_USAGE)
@@ -101,16 +102,6 @@ def soak_command(options: Options, executor_of: MakeExecutor | None = None) -> i
             soak.tell_begin(wanted, chooser, topologies, seconds)
             limits = Limits(seconds, options.until_violation, bool(wanted.policies or wanted.mutations))
             return soak.run(chooser, limits, rule_check(wanted, campaign.settings), here=here)
-
-
-def check_json(path: str | None) -> None:
-    """Refuse a file that cannot be written before a campaign is begun; what is in it stays until one is."""
-    if path is None:
-        return
-    try:
-        Path(path).open("a", encoding="utf-8").close()
-    except OSError as error:
-        raise Failure(f"--json {path}: {error.strerror or error}", EXIT_USAGE) from None
 
 
 def wanted_by(options: Options) -> Wanted:

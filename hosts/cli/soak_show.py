@@ -13,6 +13,7 @@ from hosts.cli.stress import json_to, wide_console
 from hosts.report.exits import EXIT_USAGE
 from hosts.report.plan import is_user_policy
 from hosts.soak.campaign import Campaign
+from hosts.soak.database import DATABASE
 from hosts.soak.export import campaign_record, export_lines, run_record
 from hosts.soak.hints import hint
 from hosts.soak.rings import NotReadable, Saved
@@ -29,8 +30,22 @@ VECTORS: Final = ("vector", "pir", "nv", "rvi")
 SHOWN_COUNTS: Final = ("rounds", "vm_entries", "deliveries", "ipis_sent", "ipis_elided", "snapshots")
 
 
+def check_json(path: str | None, folder: str) -> None:
+    """Refuse a file that cannot be written, or is the campaign's own; what is in it stays until there are lines."""
+    if path is None:
+        return
+    file = Path(path).resolve()
+    if file.parent == Path(folder).resolve() and file.name.startswith(DATABASE):
+        raise Failure(f"--json {path}: is the campaign itself; choose another file", EXIT_USAGE)
+    try:
+        Path(path).open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise Failure(f"--json {path}: {error.strerror or error}", EXIT_USAGE) from None
+
+
 def status_command(folder: str, json_file: str | None) -> int:
     """Say what a campaign has come to; give the exit status that its soak would end with."""
+    check_json(json_file, folder)
     with Campaign.read(Path(folder)) as campaign:
         with json_to(json_file) as write, campaign.snapshot():  # the soak goes on: the runs are those of the status
             status = Status.of(campaign)
@@ -44,6 +59,7 @@ def status_command(folder: str, json_file: str | None) -> int:
 
 def show_command(folder: str, number: int, json_file: str | None) -> int:
     """Show one run whole."""
+    check_json(json_file, folder)
     with Campaign.read(Path(folder)) as campaign:
         row = campaign.row(number)
         saved, why_not = saved_machine(row, campaign)

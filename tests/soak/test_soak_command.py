@@ -335,6 +335,20 @@ def test_a_json_file_that_cannot_be_written_begins_no_campaign(tmp_path: Path) -
     assert file.read_text(encoding="utf-8") == before
 
 
+@pytest.mark.parametrize(
+    "arguments", [["soak", "status"], ["soak", "show", "1"], ["soak", "--resume", "--for", "1s"], ["repro", "1"]]
+)
+def test_lines_are_not_written_over_the_campaign(tmp_path: Path, arguments: list[str]) -> None:
+    """Whatever it is called there: a link to it, its log."""
+    soak(tmp_path)
+    folder = tmp_path / "c"
+    before = (folder / "campaign.sqlite").read_bytes()
+    (tmp_path / "link").symlink_to(folder / "campaign.sqlite")
+    for name in (tmp_path / "link", folder / "campaign.sqlite", folder / ".." / "c" / "campaign.sqlite-wal"):
+        assert main([*arguments, "--campaign", str(folder), "--json", str(name)]) == 64
+    assert (folder / "campaign.sqlite").read_bytes() == before
+
+
 def test_a_json_file_is_blamed_for_its_own_faults_only(tmp_path: Path) -> None:
     """A disk that is full is no wrong usage; whatever else the system refuses is told as it is."""
     with pytest.raises(Failure, match="--json /dev/full: No space left on device") as told:
