@@ -121,11 +121,17 @@ def _waited_for(future: Future[Result], executor: LocalExecutor, stop: _Stop) ->
 
 
 def shows(row: Row, result: Result) -> bool:
-    """Tell whether a run shows what the first one did: the same check, or the same verdict where none fired."""
+    """Tell whether a run shows what the first one did: one of its checks, or the same verdict where none fired.
+
+    Accounts that disagree make a run untrustworthy as a busy machine does: they have to disagree again.
+    """
     if row.result is None:
         return False
     before, now = checks(row.result), checks(result)
-    return bool(before & now) if before else not now and result.verdict == row.result.verdict
+    if before:
+        return bool(before & now)
+    doubted = bool(result.disagreements) == bool(row.result.disagreements)
+    return not now and result.verdict == row.result.verdict and doubted
 
 
 def checks(result: Result) -> set[str]:
@@ -169,9 +175,11 @@ def told(done: Again) -> dict[str, Any]:
 def summary(row: Row, again: Sequence[Again]) -> Iterator[str]:
     """Say how often it showed, how much, and what else came."""
     shown = [done for done in again if done.shown]
-    what = " ".join(sorted(checks(row.result))) if row.result is not None else ""
-    what = what or (row.result.verdict if row.result is not None else "nothing, as it was cut off,")
-    yield f"{what} showed in {len(shown)} of {len(again)}"
+    fired = sorted(checks(row.result)) if row.result is not None else []
+    what = " ".join(fired) or (row.result.verdict if row.result is not None else "nothing, as it was cut off,")
+    times = {check: sum(check in checks(done.result) for done in shown) for check in fired}
+    each = ", ".join(f"{check} in {count}" for check, count in times.items()) if len(set(times.values())) > 1 else ""
+    yield f"{what} showed in {len(shown)} of {len(again)}{f' ({each})' if each else ''}"
     seen = sorted(done.sightings for done in shown)
     if any(seen):
         seconds = sum(done.result.seconds for done in again)

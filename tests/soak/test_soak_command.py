@@ -459,6 +459,32 @@ def test_repro_that_shows_nothing_proves_nothing(tmp_path: Path, capsys: pytest.
     assert "C1 showed in 0 of 4" in capsys.readouterr().out
 
 
+def test_repro_says_which_of_several_checks_showed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One of them is enough to be the same bug; the others are not said to have fired."""
+
+    def seen(task: Task, *checks: str) -> Result:
+        result = result_of(task, Verdict.VIOLATION)
+        result.record["violations"] = [{"check": check, "count": 1, "first": {}} for check in checks]
+        return result
+
+    soak(tmp_path, ending_after(3, lambda task, _: seen(task, "C2", "C7")), **CANARY_FIRST)
+    assert repro(tmp_path, FakeExecutor(lambda task, attempt: seen(task, *["C2"] * (attempt == 1), "C7"))) == 0
+    assert "C2 C7 showed in 4 of 4 (C2 in 1, C7 in 4)\n" in capsys.readouterr().out
+    assert repro(tmp_path, FakeExecutor(lambda task, _: seen(task, "C2", "C7"))) == 0
+    assert "C2 C7 showed in 4 of 4\n" in capsys.readouterr().out
+
+
+def test_repro_of_accounts_that_disagree_is_no_repro_of_a_busy_machine(tmp_path: Path) -> None:
+    """Though both are untrustworthy."""
+
+    def doubted(*lines: str) -> Outcome:
+        return lambda task, _: result_of(task, Verdict.UNTRUSTWORTHY, disagreements=lines)
+
+    soak(tmp_path, ending_after(3, doubted("posts, pCPU 0: counted 2, accepted 1")), **CANARY_FIRST)
+    assert repro(tmp_path, FakeExecutor(doubted())) == 2
+    assert repro(tmp_path, FakeExecutor(doubted("posts, pCPU 1: counted 4, accepted 3"))) == 0
+
+
 def test_ctrl_c_ends_a_repro_with_what_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit status 130."""
     soak(tmp_path, **CANARY_FIRST)
