@@ -26,7 +26,8 @@ from hosts.report.jsonl import environment_record
 from hosts.report.verdict import Verdict
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.local import LocalExecutor
-from hosts.soak.placement import Place, place_for
+from hosts.soak.placement import Place, classify, place_for
+from hosts.soak.rates import UNPLACED
 from hosts.soak.rows import Row
 from hosts.soak.task import Result, Task
 from hosts.soak.topology import Topology
@@ -62,7 +63,7 @@ def repro_command(
         return replay_command(str(witness), times or TIMES, json_file)
     times = times or (TIMES if row.task.kind == "race" else 1)
     console = wide_console()
-    task = task_here(row.task, console)
+    task = task_here(row, console)
     _say(console, f"{row.id}: {row.task}: {worth(row)}")
     again: list[Again] = []
     with json_to(json_file) as write, executor_of() as executor, _Stop() as stop:
@@ -80,16 +81,30 @@ def repro_command(
     return EXIT_EXPECTED if any(done.shown for done in again) else EXIT_UNPROVEN
 
 
-def task_here(task: Task, console: Console) -> Task:
-    """Give the task for this machine, which need not be the one of the campaign."""
-    task = replace(task, canary=False)  # a canary would end at its first sightings: here all of them count
-    missing = sorted(set(task.processors) - os.sched_getaffinity(0))
-    if not missing:
+def task_here(row: Row, console: Console) -> Task:
+    """Give the task for this machine, which need not be the one that did it; in a cluster that one chose."""
+    given = (row.result.processors if row.result is not None else ()) or row.task.processors
+    # A canary would end at its first sightings: here all of them count.
+    task = replace(row.task, canary=False, processors=given)
+    if task.kind != "race" or task.place in UNPLACED:
         return task
-    found = place_for(Topology.read(), task.place, task.pcpus, seed=task.seed)  # type: ignore[arg-type]
+    topology = Topology.read()
+    if given and classify(topology, given) == task.place:
+        return task
+    found = place_for(topology, task.place, task.pcpus, seed=task.seed)  # type: ignore[arg-type]
     place = found or Place("unpinned")
-    _say(console, f"processors {', '.join(map(str, missing))} are not here: {place} instead")
+    _say(console, f"{_misplaced(task)}: {place} instead")
     return replace(task, place=place.name, processors=place.processors)
+
+
+def _misplaced(task: Task) -> str:
+    """Say what is wrong with the processors of a task."""
+    if not task.processors:
+        return "which processors it had is not known"
+    missing = sorted(set(task.processors) - os.sched_getaffinity(0))
+    if missing:
+        return f"processors {', '.join(map(str, missing))} are not here"
+    return f"processors {', '.join(map(str, task.processors))} are not {task.place} here"
 
 
 def repeated(task: Task, row: Row, times: int, executor: LocalExecutor, stop: _Stop) -> Iterator[Again]:

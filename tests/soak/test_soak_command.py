@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -490,6 +491,29 @@ def test_ctrl_c_ends_a_repro_with_what_there_is(tmp_path: Path, capsys: pytest.C
     soak(tmp_path, **CANARY_FIRST)
     assert repro(tmp_path, ending_after(3), 9) == 130
     assert "C1 showed in 2 of 2" in capsys.readouterr().out
+
+
+def test_repro_of_a_run_of_a_cluster_is_placed_as_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its task leaves the processors to the host that does it, and the result tells them; none are left to chance."""
+    two = Topology(tuple(Processor(i, core=i, complex=0, node=0, package=0) for i in range(2)), ())
+    monkeypatch.setattr(Topology, "read", lambda: two)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0, 1})
+    task = Task(scenario="kick", policy="always-2021", pcpus=2, place="core-complex")
+    with Campaign.create(tmp_path / "c", {}) as campaign:
+        for processors in ((1, 0), (1, 1), ()):
+            number = campaign.begin(task)
+            campaign.finish(number, replace(result_of(task), processors=processors))
+    executor = FakeExecutor()
+    for number in (1, 2, 3):
+        assert repro_command(str(tmp_path / "c"), number, 1, None, lambda: executor) == 0  # type: ignore[arg-type,return-value]
+    first, *others = executor.tasks
+    assert (first.place, first.processors) == ("core-complex", (1, 0))
+    assert all((each.place, set(each.processors)) == ("core-complex", {0, 1}) for each in others)
+    out = capsys.readouterr().out
+    assert "processors 1, 1 are not core-complex here: core-complex (" in out
+    assert "which processors it had is not known: core-complex (" in out
 
 
 def test_repro_on_a_machine_without_those_processors(
