@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -199,7 +200,8 @@ def summary(row: Row, again: Sequence[Again]) -> Iterator[str]:
     if any(seen):
         seconds = sum(done.result.seconds for done in again)
         rate = f"; {sum(seen) / seconds:,.1f} a second" if seconds else ""
-        yield f"sightings in each of them: min {seen[0]:,}, median {seen[len(seen) // 2]:,}, max {seen[-1]:,}{rate}"
+        median = statistics.median(seen)
+        yield f"sightings in each of them: min {seen[0]:,}, median {median:,.10g}, max {seen[-1]:,}{rate}"
     others = Counter(brief(done.result).rpartition(" in ")[0] for done in again if not done.shown)
     yield from (f"instead: {verdict}, {count} times" for verdict, count in others.most_common())
 

@@ -460,6 +460,19 @@ def test_repro_that_shows_nothing_proves_nothing(tmp_path: Path, capsys: pytest.
     assert "C1 showed in 0 of 4" in capsys.readouterr().out
 
 
+def test_the_median_of_two_lies_between_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As everywhere else."""
+
+    def seen(task: Task, attempt: int) -> Result:
+        result = result_of(task, Verdict.VIOLATION)
+        result.record["violations"][0]["count"] = (1_000, 4_001)[attempt - 1]
+        return result
+
+    soak(tmp_path, **CANARY_FIRST)
+    assert repro(tmp_path, FakeExecutor(seen), 2) == 0
+    assert "min 1,000, median 2,500.5, max 4,001" in capsys.readouterr().out
+
+
 def test_repro_says_which_of_several_checks_showed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One of them is enough to be the same bug; the others are not said to have fired."""
 
