@@ -19,6 +19,7 @@ from hosts.cli.explore_plan import seconds_of
 from hosts.cli.native import check_machine
 from hosts.cli.soak_show import check_json
 from hosts.cli.stress import command, drawn_seed, json_to, wide_console
+from hosts.native.fingerprint import sources_key
 from hosts.report.environment import environment
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines
@@ -30,8 +31,8 @@ from hosts.soak.export import campaign_record, run_record
 from hosts.soak.hints import hint
 from hosts.soak.local import open_executor
 from hosts.soak.panel import Panel, Recorded, make_panel, remarkable
-from hosts.soak.settings import absolute, checked, chooser_of, from_settings, rule_check, to_settings
-from hosts.soak.status import NOTES, Status
+from hosts.soak.settings import absolute, checked, chooser_of, from_settings, raced_check, to_settings
+from hosts.soak.status import NOTES, SOURCES, Status
 from hosts.soak.topology import Topology
 
 MakeExecutor = Callable[[str | None], Any]
@@ -101,7 +102,7 @@ def soak_command(options: Options, executor_of: MakeExecutor | None = None) -> i
             soak = Soak(options, campaign, executor, wide_console())
             soak.tell_begin(wanted, chooser, topologies, seconds)
             limits = Limits(seconds, options.until_violation, bool(wanted.policies or wanted.mutations))
-            return soak.run(chooser, limits, rule_check(wanted, campaign.settings), here=here)
+            return soak.run(chooser, limits, raced_check(wanted, campaign.settings), here=here)
 
 
 def wanted_by(options: Options) -> Wanted:
@@ -130,7 +131,8 @@ def _facts(topologies: Sequence[Topology]) -> dict[str, Any]:
     facts = environment(0, 0.0, "pinned", command())
     kept = {name: fact for name, fact in facts.items() if name not in ("seed", "budget_seconds", "placement")}
     notes = dict.fromkeys(note for topology in topologies for note in topology.notes)
-    return {**kept, "topologies": [topology.describe() for topology in topologies], NOTES: list(notes)}
+    told = [topology.describe() for topology in topologies]
+    return {**kept, SOURCES: sources_key(), "topologies": told, NOTES: list(notes)}
 
 
 def in_short(note: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from hosts.cli.errors import Failure
 from hosts.loader import PolicyError, load_program
-from hosts.report.exits import EXIT_USAGE
+from hosts.native.fingerprint import sources_key
+from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.report.plan import PlanError, is_user_policy
 from hosts.soak.choose import Chooser, Places, Wanted
 from hosts.soak.placement import Place, placements
@@ -60,6 +61,25 @@ def rule_check(wanted: Wanted, settings: dict[str, Any]) -> Callable[[], None]:
         if _hash_of_rule(wanted) != settings.get(_RULE):
             said = f"{wanted.user_policy} has changed since this campaign began: begin another one with it (--campaign)"
             raise Failure(said, EXIT_USAGE)
+
+    return check
+
+
+def raced_check(wanted: Wanted, settings: dict[str, Any]) -> Callable[[], None]:
+    """Give what makes sure that a soak goes on racing what it began with: the user's rule, and the machine; Failure."""
+    rule, sources = rule_check(wanted, settings), sources_key()
+
+    def same() -> bool:
+        try:
+            return sources_key() == sources
+        except OSError:  # a file is gone, if only until a checkout is done
+            return False
+
+    def check() -> None:
+        rule()
+        if not same():
+            said = "the sources of pirace have changed since this soak began: --resume goes on with those of now"
+            raise Failure(said, EXIT_ENVIRONMENT)
 
     return check
 

@@ -25,6 +25,8 @@ from hosts.soak.tallies import Cell, Tallies, Tally
 
 NOTES: Final = "topology_notes"
 """Under which name a session's environment has what its machine's topology is to be taken with."""
+SOURCES: Final = "sources"
+"""Under which it has the hash of what its machines were compiled from."""
 _ROWS_NAMED: Final = 10
 _CAPTION: Final = "of the runs of a line: least, median and most; s: seconds of them all; seen: checks that fired"
 _SMALL: Final = 10
@@ -110,6 +112,10 @@ class Status:
     def _remarks(self) -> Iterator[str]:
         """Name what the machine is, the runs that one has to look into, and those that came to nothing."""
         yield from (f"  note: {note}" for note in topology_notes(self.sessions))
+        sources = [(each.id, each.environment[SOURCES]) for each in self.sessions if SOURCES in each.environment]
+        if others := [number for number, its in sources if its != sources[0][1]]:
+            what = f"session {others[0]} had others than {sources[0][0]}"
+            yield f"  note: not all sessions have raced the same sources of pirace: {what}."
         runs, first = self.strayed
         if runs:
             yield (

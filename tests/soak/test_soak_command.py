@@ -185,6 +185,30 @@ def test_a_rule_that_changes_while_it_is_raced_ends_the_soak(tmp_path: Path, at:
     assert soak(tmp_path, resume=True) == 130
 
 
+def test_sources_that_change_while_they_are_raced_end_the_soak(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that dies is followed by one that compiles what there is by then. Another session may; it is told."""
+    sources = ["old"]
+    for module in ("hosts.soak.settings", "hosts.cli.soak"):
+        monkeypatch.setattr(f"{module}.sources_key", lambda: sources[-1])
+
+    def outcome(task: Task, attempt: int) -> Result:
+        if attempt == 3:
+            sources.append("new")
+        return fine(task)
+
+    with pytest.raises(Failure, match="sources of pirace have changed") as told:
+        soak(tmp_path, ending_after(6, outcome))
+    assert told.value.exit_code == 3
+    with Campaign.read(tmp_path / "c") as campaign:
+        assert [row.state for row in campaign.rows()] == ["finished", "finished", "interrupted"]
+    capsys.readouterr()
+    assert soak(tmp_path, resume=True) == 130
+    said = "note: not all sessions have raced the same sources of pirace: session 2 had others than 1."
+    assert said in capsys.readouterr().out
+
+
 def test_another_rule_is_not_taken_for_the_run_that_is_done_again(tmp_path: Path) -> None:
     """It would be called mended, or to blame, for what the first one did; rows of other policies are not concerned."""
     rule = tmp_path / "rule.py"
