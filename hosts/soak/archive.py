@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from hosts.soak import records
-from hosts.soak.database import translated
-from hosts.soak.errors import Refused
+from hosts.soak.database import DATABASE, translated
+from hosts.soak.errors import Damaged, Refused
 from hosts.soak.folders import Folders
 from hosts.soak.lock import is_locked
 from hosts.soak.rows import Row, Session, Where
@@ -35,8 +35,11 @@ class Archive:
     @property
     def settings(self) -> dict[str, Any]:
         """What the campaign was begun with."""
-        found: dict[str, Any] = json.loads(self._select("SELECT value FROM fact WHERE name = 'settings'")[0][0])
-        return found
+        with self._sound("what it is about"):
+            found = json.loads(self._select("SELECT value FROM fact WHERE name = 'settings'")[0][0])
+            if isinstance(found, dict):
+                return found
+            raise TypeError("no object")
 
     def row(self, number: int) -> Row:
         """Give a run; Refused if there is none of that number."""
@@ -59,7 +62,9 @@ class Archive:
         )
         while found := self._select(query, (*values, after, end)):
             for each in found:
-                yield records.row_of(each, self._folders.kept(each[0]))
+                with self._sound(f"run {each[0]}"):
+                    row = records.row_of(each, self._folders.kept(each[0]))
+                yield row
             end = found[-1][0]
 
     def tallies(self) -> Mapping[Cell, Tally]:
@@ -74,7 +79,8 @@ class Archive:
         """Give both, as the file has it."""
         tallies = Tallies()
         for found in self._select(f"SELECT {records.ENTRY_COLUMNS} FROM run ORDER BY id"):  # noqa: S608 - constant
-            entry = records.entry_of(found)
+            with self._sound(f"run {found[0]}"):
+                entry = records.entry_of(found)
             tallies.begin(entry.id, entry.cell)
             if entry.state != "running":
                 tallies.end(entry)
@@ -83,7 +89,8 @@ class Archive:
     def sessions(self) -> tuple[Session, ...]:
         """Give each start of the soak."""
         found = self._select("SELECT id, began, ended, elapsed, environment FROM session ORDER BY id")
-        return tuple(map(records.session_of, found))
+        with self._sound("a session"):
+            return tuple(map(records.session_of, found))
 
     def select(self, query: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Ask the file something that only reads."""
@@ -106,6 +113,15 @@ class Archive:
                 yield
             finally:
                 self._db.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _sound(self, what: str) -> Iterator[None]:
+        """Say what cannot be read: SQLite checks that its pages hang together, not what is written on them."""
+        try:
+            yield
+        except (LookupError, TypeError, ValueError) as error:
+            said = f"{self.folder / DATABASE}: damaged: {what} cannot be read ({type(error).__name__}: {error})"
+            raise Damaged(said) from error
 
     def _select(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         with self._lock, translated(self.folder):

@@ -109,6 +109,31 @@ def test_a_page_of_rubbish(tmp_path: Path, whole: bytes) -> None:
     refused(tmp_path, Damaged, "damaged")
 
 
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE detail SET result = substr(result, 2) WHERE id = 3", "run 3"),
+        ("UPDATE detail SET task = replace(task, 'scenario', 'scenari') WHERE id = 3", "run 3"),
+        ("UPDATE run SET windows = 'x' WHERE id = 3", "run 3"),
+        ("UPDATE fact SET value = '[]'", "what it is about"),
+        ("UPDATE session SET environment = '{'", "a session"),
+    ],
+)
+def test_what_stands_on_sound_pages_may_be_rubbish(tmp_path: Path, whole: bytes, statement: str, what: str) -> None:
+    """SQLite does not look at it."""
+    put(tmp_path, whole)
+    with sqlite3.connect(tmp_path / DATABASE) as db:
+        db.execute(statement)
+    db.close()
+    with (
+        Campaign.read(tmp_path) as campaign,
+        pytest.raises(Damaged, match=f"damaged: {what} cannot be read") as caught,
+    ):
+        print(campaign.settings, campaign.sessions(), list(campaign.rows()), campaign.tallies())
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 3
+
+
 def test_a_folder_in_its_place(tmp_path: Path) -> None:
     """Or anything that cannot be read."""
     (tmp_path / DATABASE).mkdir()
