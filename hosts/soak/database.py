@@ -153,7 +153,7 @@ def _opened(folder: Path, how: str) -> sqlite3.Connection:
 
 
 def _connect(folder: Path, how: str) -> sqlite3.Connection:
-    path = quote(os.fspath((folder / DATABASE).absolute()))
+    path = quote(os.fsencode((folder / DATABASE).absolute()))
     return sqlite3.connect(
         f"file:{path}?{how}", uri=True, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,16 @@ def test_a_run_is_a_row_before_it_begins(campaign: Campaign) -> None:
         row = reader.row(number)
     assert (row.id, row.state, row.task, row.result) == (1, "running", TASK, None)
     assert campaign.live(number).is_dir()
+
+
+@pytest.mark.parametrize("name", [b"a week end", b"50%?mode=ro#1", b"caf\xe9", b"two\nlines"])
+def test_a_campaign_may_lie_anywhere(tmp_path: Path, name: bytes) -> None:
+    """Whatever a folder can be called: SQLite is told its file as an address, in which some of that means something."""
+    folder = tmp_path / os.fsdecode(name)
+    Campaign.create(folder, {"each": 2.0}).close()
+    with Campaign.read(folder) as reader:
+        assert reader.settings == {"each": 2.0}
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_result_is_read_back_as_it_was_entered(campaign: Campaign) -> None:
