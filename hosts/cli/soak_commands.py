@@ -187,6 +187,7 @@ def repro(number: int, campaign: str | None, times: int | None, json_file: str |
     Exit status:
       0   it showed at least once           3   the environment lacks something
       2   it did not                        64  wrong usage        130 Ctrl-C
+      4   what an exploration found did not show each time: a fault of pirace
     """  # noqa: D301
     from hosts.cli.repro import repro_command
 
