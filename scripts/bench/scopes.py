@@ -16,8 +16,10 @@ from hosts.explorer.search import Result
 from hosts.loader import Program, load_program
 
 POLICY: Final = "elide-self-2022"
-SENDERS: Final = ("post:34", "post:35", "post:f6")
-"""Each posts a vector of its own, as often as the guest can tell apart: once."""
+SENDERS: Final = ("post:34", "post:35", "post:f6", "post:34")
+"""Each posts a vector of its own, as often as the guest can tell apart: once. There are three; a fourth sender posts
+what the first does."""
+QUICK_SENDERS: Final = 2
 GUEST: Final = "guest=cpuid,hlt | timers=0"
 BUFFERS: Final = (1, 2, 3)
 PATIENCE: Final = 300.0
@@ -44,7 +46,7 @@ def benchmark(options: Options) -> Report:
     program = load_program()
     patience = options.seconds(PATIENCE, quick=20.0)
     measure(program, 1, 1, patience)  # so that the loops are compiled
-    for senders in range(1, len(SENDERS) if options.quick else len(SENDERS) + 1):
+    for senders in range(1, (QUICK_SENDERS if options.quick else len(SENDERS)) + 1):
         for buffer in BUFFERS:
             result, seconds = measure(program, senders, buffer, patience)
             tabulate(report, senders, buffer, result, seconds)
