@@ -71,14 +71,13 @@ def _next(victims: list[Role], *, exploring: bool) -> Role:
 def _kill(soak: Soaking, role: Role, which: int, seen: Killed) -> float:
     """Kill one; give the seconds until it is told, or all is gone."""
     pid = soak.kill(role, which)
-    begun = time.monotonic()
     if role != "conductor":
-        return soak.hear_until(lambda heard: _tells(heard, role, pid), f"the death of {role} {pid}").at - begun
+        return soak.hear_until(lambda heard: _tells(heard, role, pid), f"the death of {role} {pid}").at - soak.killed_at
     while soak.hear() is not None:
         pass
     if not eventually(lambda: not soak.processes()):
         seen.wrong.append(f"{PATIENCE:g} s after the conductor's death there is still {soak.processes()}")
-    gone = time.monotonic() - begun
+    gone = time.monotonic() - soak.killed_at
     seen.wrong += [f"left behind by a killed conductor: {path}" for path in soak.temporary.rglob("*")]
     soak.start()
     return gone

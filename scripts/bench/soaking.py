@@ -56,6 +56,8 @@ class Soaking:
         self.runs: list[dict[str, Any]] = []
         """The records of all runs that were told to have ended, in all sessions."""
         self.said: list[str] = []
+        self.killed_at = 0.0
+        """When something was killed last, by the monotonic clock."""
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[Heard | None] = queue.SimpleQueue()
 
@@ -201,6 +203,7 @@ class Soaking:
                 os.kill(pid, signal.SIGSTOP)
                 eventually(lambda pid=pid: state_of(pid) in "TZX")  # type: ignore[misc]
                 if state_of(pid) == "T":
+                    self.killed_at = time.monotonic()
                     os.kill(pid, signal.SIGKILL)
                     return pid
 
