@@ -59,7 +59,6 @@ from hosts.explorer.codes import (
     W_REST,
     W_ROOM,
     W_STACK,
-    WORD,
     Tables,
     Work,
 )
@@ -67,7 +66,7 @@ from hosts.explorer.deeds import LONGEST_STEP, arrivals, do, edge_of, instrument
 from hosts.explorer.fields import copy, held, hold, oldest
 from hosts.explorer.finding import BATCH, enter, hash_of, place_of
 from hosts.explorer.intrinsics import Ints, called, compiled, get, inlined, put
-from hosts.explorer.noticed import is_debt, note_near, unnoticed
+from hosts.explorer.noticed import is_debt, note_near, owed, unnoticed
 from hosts.explorer.rests import ASKING, GO_ON, NOWHERE, PASS_POINT, PASS_UNSURE, REST, STAY, held_up, way_past
 
 MOST_FREE: Final = 16
@@ -219,9 +218,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, t: int, drains: boo
                     top += 1
             else:
                 index = do(tables, work, o, t, g, code, buffer)
-                paid = (
-                    paid or code == RENEW or (code in (LOCKED, PUT) and is_debt(header, get(operations, record + WORD)))
-                )
+                paid = paid or code == RENEW or (code in (LOCKED, PUT) and owed(tables, record))
             edge = edge_of(tables, work, g, index) if index >= 0 else np.int64(-1)
             if edge >= 0:
                 if code == LOCKED:

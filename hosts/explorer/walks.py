@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hosts.explorer.codes import C_ENDED, DRAIN, H_SLOTS, H_THREADS, H_WORDS, H_WORKERS, RUN, Tables, Work
+from hosts.explorer.fields import held
 from hosts.explorer.finding import INDEX_MASK, hash_of, lookup, place_of
 from hosts.explorer.intrinsics import Ints, called, compiled, get, prefetch, put
 from hosts.explorer.kernel import successors
@@ -37,10 +38,10 @@ def owes(states: Ints, at: int, owing: Ints) -> bool:
 
     ``owing`` holds rows of place, shift, mask and value: the first field must differ from its value, others be equal.
     """
-    if ((get(states, at + owing[0]) >> owing[1]) & owing[2]) == owing[3]:
+    if held(states, at, owing, 0) == owing[3]:
         return False
-    for row in range(4, owing.shape[0], 4):
-        if ((get(states, at + owing[row]) >> owing[row + 1]) & owing[row + 2]) != owing[row + 3]:
+    for row in range(4, owing.shape[0], 4):  # noqa: SIM110 - compiled
+        if held(states, at, owing, row) != owing[row + 3]:
             return False
     return True
 

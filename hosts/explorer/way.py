@@ -178,7 +178,7 @@ class Witness:
         return state._replace(locals=tuple(found))
 
     def _calm(self, state: State, thread: int) -> bool:
-        """Tell what :func:`hosts.explorer.kernel.calm` tells."""
+        """Tell what :func:`hosts.explorer.noticed.calm` tells."""
         model, late = self.search.model, self.search.model.late
         if not self.search.options.reduce or any(state.pending[thread] >> each & 1 for each in self._urgent):
             return False
