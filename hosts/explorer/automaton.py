@@ -81,6 +81,8 @@ class Automaton(Primitives):
         self.edges: dict[tuple[int, int], Edge] = {}
         self.kept: dict[Any, Kept] = {}
         self.spots = world.spots
+        self.round = False
+        """The run to the next operation came round: by a ``while``, or back to an interrupt point."""
         flow = protocol.flows[driver]
         self._settle([Frame(flow, 0, [None] * flow.size)], begin=True)
 
@@ -99,11 +101,12 @@ class Automaton(Primitives):
             frames, own = self.states[local]
             self.own = list(own)
             self.windows, self.sighting, self.vector = 0, -1, -1
+            self.round = False
             kind = self.operations[local].kind
             self.pointed, self.paused = kind == Kind.POINT and not answer, kind == Kind.PAUSE
             self.every = self.operations[local].a if kind == Kind.POINT and answer else 1
             after = self._settle([*frames[:-1], frames[-1].thawed()], answer)
-            edge = self.edges[local, answer] = Edge(after, self.windows, self.sighting)
+            edge = self.edges[local, answer] = Edge(after, self.windows, self.sighting, self.round)
         return edge
 
     def place(self, where: int) -> Place:
@@ -134,6 +137,7 @@ class Automaton(Primitives):
         if call.name == "interrupt_point":
             if answer or self.paused:
                 frame.call = -1  # the point is come back to when the handler has run
+                self.round = True
                 if answer:
                     self._call(frames, "common_interrupt", ())
                 return None
@@ -155,6 +159,7 @@ class Automaton(Primitives):
             flow, values = frame.flow, frame.values
             code = flow.codes[frame.block](values)
             if code >= 0:
+                self.round |= code <= frame.block and code in flow.heads
                 frame.block = code
             elif code == RETURN:
                 frames.pop()

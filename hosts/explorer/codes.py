@@ -32,8 +32,9 @@ NOTE_SHIFT: Final = NEXT_BITS + VALUE_BITS
 
 # --- columns of the layout -----------------------------------------------------------------------------------------
 
-H_WORDS, H_THREADS, H_WORKERS, H_FUSE, H_REDUCE, H_SLOTS, H_QUIET0, H_QUIET1, H_DEBT, H_SIZE = range(10)
-"""Header. QUIET: rows of the silent words. DEBT: the debts, as a bit set of words."""
+H_WORDS, H_THREADS, H_WORKERS, H_FUSE, H_REDUCE, H_SLOTS, H_QUIET0, H_QUIET1, H_DEBT, H_ROUND, H_SIZE = range(11)
+"""Header. QUIET: rows of the silent words. DEBT: the debts, as a bit set of words.
+ROUND: the threads that may come round, as a bit set."""
 
 (
     T_LK, T_LS, T_LM, T_BK, T_BS, T_BM, T_EW, T_TOP, T_FULL, T_PK, T_PS, T_PM,
@@ -56,11 +57,19 @@ P_PLACE, P_SHIFT, P_MASK, P_ID, P_WORD, P_SIZE = range(6)
 
 (
     C_WISHES, C_RETRY, C_TRANSITIONS, C_WAITED, C_LONGEST, C_WINDOWS, C_BRANCHING, C_STUCK, C_SIGHTS, C_STATES,
-    C_WHOLE, C_ENDED, C_SIZE,
-) = range(13)  # fmt: skip
+    C_WHOLE, C_ENDED, C_ROUND, C_SIZE,
+) = range(14)  # fmt: skip
 
 W_EDGE, W_REST, W_FREE, W_FLIGHT, W_BUFFER, W_LONG, W_NOTHING, W_STACK, W_ROOM = range(9)
 """Wishes: an edge, a number for a place to rest, whether a store is free, wider fields, errors, more room."""
+
+L_USES, L_PUTS, L_LOOKS, L_BUFFERS, L_STUCK, L_SIZE = range(6)
+"""What the steps of a thread from the state at hand notice: words used in memory, and those written there (bit sets);
+IPIs whose arrival it looks for, as bits of the pending field; threads whose buffers it looks at; whether it waits for
+its own buffer."""
+
+ROUND: Final = 1 << 62
+"""In a note's windows: the thread may have come round (see hosts.explorer.model.Edge)."""
 
 EVERYTHING: Final = -1
 """All words, as a bit set."""
@@ -111,5 +120,7 @@ class Work(NamedTuple):
     counts: Ints
     near: Ints
     """By thread: the words that others may use from now on, and those that others may write."""
+    lags: Ints
+    """By thread: what its steps from the state at hand notice (:mod:`hosts.explorer.lags`)."""
     back: Ints
     """The successor as it was before the operation that may turn out to be seen by others."""

@@ -58,6 +58,7 @@ from hosts.explorer.codes import (
 )
 from hosts.explorer.fields import copy, held, hold, newest
 from hosts.explorer.intrinsics import Ints, called, get, inlined, put
+from hosts.explorer.lags import looked_for, notice
 from hosts.explorer.noticed import flying, quiet
 
 LONGEST_STEP: Final = 100_000
@@ -183,7 +184,9 @@ def edge_of(tables: Tables, work: Work, operation: int, index: int) -> int:
 
 
 @inlined
-def instruments(tables: Tables, states: Ints, at: int, t: int, g: int, done: int) -> tuple[int, int, int, int]:
+def instruments(
+    tables: Tables, work: Work, states: Ints, at: int, t: int, g: int, done: int
+) -> tuple[int, int, int, int]:
     """Do what instruments read and put within a step, as far as it is known.
 
     Gives the operation behind that, the operations done so far, the windows entered and the sighting.
@@ -200,6 +203,7 @@ def instruments(tables: Tables, states: Ints, at: int, t: int, g: int, done: int
             else:
                 hold(states, at, operations, record + PLACE, get(operations, record + CONST))
             edge = get(tables.edges, get(operations, record + BASE) + index)
+            notice(tables, work, states, at, t, record, get(operations, record) & 31)
             if edge < 0:
                 break  # whoever called asks for it
             note = edge >> NOTE_SHIFT
@@ -213,17 +217,17 @@ def instruments(tables: Tables, states: Ints, at: int, t: int, g: int, done: int
 
 @inlined
 def arrivals(tables: Tables, work: Work, states: Ints, at: int, n: int) -> int:
-    """Put the arrivals of the IPIs in flight behind the first ``n`` successors; give their number."""
+    """Put the arrivals of the IPIs in flight that are due behind the first ``n`` successors; give their number."""
     header, threads, slots, out = tables.header, tables.threads, tables.slots, work.out
     words = header[H_WORDS]
     for slot in range(header[H_SLOTS]):
         row = slot * S_SIZE
-        if held(states, at, slots, row + S_PLACE) != 0:
+        t = get(slots, row + S_TARGET)
+        if held(states, at, slots, row + S_PLACE) != 0 and looked_for(tables, work, t, slot):
             o = n * words
             copy(out, o, states, at, words)
             flight = o + get(slots, row + S_PLACE)
             put(out, flight, get(out, flight) - (1 << get(slots, row + S_SHIFT)))
-            t = get(slots, row + S_TARGET)
             pending = o + get(threads, t * T_SIZE + T_PK)
             bit = get(threads, t * T_SIZE + T_PS) + slot - get(threads, t * T_SIZE + T_SLOT0)
             put(out, pending, get(out, pending) | (1 << bit))

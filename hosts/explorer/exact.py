@@ -119,7 +119,7 @@ class ExactThread(Primitives):
             self.windows, self.sighting, self.vector = 0, -1, -1
             operation = self._switched(run, answer)
             after = self._add(run, operation, _State(local, answer))
-            edge = self.edges[local, answer] = Edge(after, self.windows, self.sighting)
+            edge = self.edges[local, answer] = Edge(after, self.windows, self.sighting, round=False)
         return edge
 
     def history(self, local: int) -> tuple[int, ...]:

@@ -58,6 +58,8 @@ class Flow:
     calls: list[Call] = field(default_factory=list)
     live: list[tuple[int, ...]] = field(default_factory=list)
     """For each block the locals that it or a later one reads before they are assigned."""
+    heads: set[int] = field(default_factory=set)
+    """The blocks to which the loops of unknown length come back."""
     live_in_call: list[tuple[int, ...]] = field(default_factory=list)
     """For each call the locals that are read when it has returned, apart from the one that takes its value."""
 
@@ -274,6 +276,7 @@ class _Cutter:
     def loop(self, node: ast.While, block: int) -> int:
         """Cut a loop: its test begins a block."""
         head, start, after = self.new(), self.new(), self.new()
+        self.flow.heads.add(head)
         self.end(block, self.goto(head))
         self.end(head, ast.If(copy.deepcopy(node.test), [self.goto(start)], []), self.goto(after))
         self.loops.append((head, after))

@@ -17,6 +17,7 @@ from hosts.explorer.codes import (
     C_BRANCHING,
     C_ENDED,
     C_RETRY,
+    C_ROUND,
     C_SIGHTS,
     C_STATES,
     C_STUCK,
@@ -35,6 +36,8 @@ from hosts.explorer.codes import (
     H_THREADS,
     H_WORDS,
     H_WORKERS,
+    L_SIZE,
+    L_STUCK,
     LOCKED,
     NEXT_BITS,
     NEXT_MASK,
@@ -47,6 +50,7 @@ from hosts.explorer.codes import (
     POINT,
     PUT,
     RENEW,
+    ROUND,
     RUN,
     SCHEDULED,
     STEADY,
@@ -66,6 +70,7 @@ from hosts.explorer.deeds import LONGEST_STEP, arrivals, do, edge_of, instrument
 from hosts.explorer.fields import copy, held, hold, oldest
 from hosts.explorer.finding import BATCH, enter, hash_of, place_of
 from hosts.explorer.intrinsics import Ints, called, compiled, get, inlined, put
+from hosts.explorer.lags import due, forget, notice
 from hosts.explorer.noticed import is_debt, note_near, owed, unnoticed
 from hosts.explorer.rests import ASKING, GO_ON, NOWHERE, PASS_POINT, PASS_UNSURE, REST, STAY, held_up, way_past
 
@@ -89,11 +94,19 @@ def successors(tables: Tables, work: Work, states: Ints, at: int, first: int) ->
     counts[C_ENDED] = 1
     if header[H_REDUCE] != 0 and header[H_FUSE] != 0:
         note_near(tables, work, states, at)
+    forget(tables, work)
     n = first
+    coming = np.int64(0)
     for agent in range(2 * header[H_THREADS]):
         # First all that run, then all buffers that drain: what is behind a fence is of the drain's step.
+        if agent == header[H_THREADS]:
+            if counts[C_WHOLE] == 0:
+                return n - first  # what would be noticed is not known yet
+            coming = due(tables, work, states, at, n > first)
         drains = agent >= header[H_THREADS]
-        n = steps(tables, work, states, at, agent - header[H_THREADS] if drains else agent, drains, n)
+        t = agent - header[H_THREADS] if drains else agent
+        if not drains or ((coming >> t) & 1) != 0:
+            n = steps(tables, work, states, at, t, drains, n)
     if n + header[H_THREADS] + header[H_SLOTS] >= work.told.shape[0] - 1:
         wish(work, W_ROOM, 0, 0)
         return n - first
@@ -138,7 +151,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, t: int, drains: boo
         paid = is_debt(header, get(tables.pairs, pair + P_WORD))
     while True:
         if sighting == 0 and not (unsure or passed or (drains and done == 1)):
-            g, count, seen, sighting = instruments(tables, out, o, t, g, done)
+            g, count, seen, sighting = instruments(tables, work, out, o, t, g, done)
             glued = glued and count == done
             done = count
             windows |= seen
@@ -192,6 +205,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, t: int, drains: boo
             act = held_up(tables, work, t, g, buffer)
             if act == REST and done < forced and not through:
                 act = NOWHERE
+                put(work.lags, t * L_SIZE + L_STUCK, 1)
             elif act == GO_ON and done > LONGEST_STEP:
                 wish(work, W_LONG, g, 0)
                 act = NOWHERE
@@ -217,6 +231,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, t: int, drains: boo
                     )
                     top += 1
             else:
+                notice(tables, work, out, o, t, record, code)
                 index = do(tables, work, o, t, g, code, buffer)
                 paid = paid or code == RENEW or (code in (LOCKED, PUT) and owed(tables, record))
             edge = edge_of(tables, work, g, index) if index >= 0 else np.int64(-1)
@@ -242,7 +257,9 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, t: int, drains: boo
             else:
                 hold(out, o, threads, local, number)
                 put(work.told, n, t | ((DRAIN if drains else RUN) << 8) | (sighting << 32))
-                work.counts[C_WINDOWS] |= windows
+                work.counts[C_WINDOWS] |= windows & ~ROUND
+                if (windows & ROUND) != 0:
+                    work.counts[C_ROUND] = 1
                 n += 1
                 o += words
         if top == 0:

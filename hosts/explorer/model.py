@@ -17,6 +17,9 @@ class Edge(NamedTuple):
     """A bit for each race window (emu.accounting.WINDOWS) entered on the way, then one for each check that fired."""
     sighting: int = -1
     """The first check that fired on the way, as ``check * 256 + vector`` (vector 255: none), or -1."""
+    round: bool = True
+    """Whether the thread may have come round: on every cycle of its local states is an edge of which this holds.
+    What comes by itself is not put off there (:mod:`hosts.explorer.lags`), so the fewer the better."""
 
 
 class Place(NamedTuple):

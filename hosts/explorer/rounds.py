@@ -188,5 +188,6 @@ class Rounds:
             sights=np.zeros(4096, np.int64),
             counts=np.zeros(codes.C_SIZE, np.int64),
             near=np.zeros((len(self.learnt.model.threads), 2), np.int64),
+            lags=np.zeros(codes.L_SIZE * len(self.learnt.model.threads), np.int64),
             back=np.zeros(words, np.int64),
         )

@@ -17,6 +17,8 @@ out: each has a move that leads on to the state kept, no other move is disabled 
   seen (:mod:`hosts.explorer.facts`).
 - An interrupt point to which no interrupt can come any more, apart from those whose handlers do nothing, which wait for
   the last point of an open window (:mod:`hosts.explorer.harmless`).
+- A buffered store that reaches memory and an IPI that arrives come right before a step that notices
+  (:mod:`hosts.explorer.lags`).
 - An operation on words that no other thread will use again, or only read as this one does
   (:mod:`hosts.explorer.futures`). A debt is changed once in a step: no state in which it is paid may be left out.
 """

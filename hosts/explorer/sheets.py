@@ -81,6 +81,8 @@ class Sheets:
         """By thread: the entries there is room for."""
         self.counts: dict[int, int] = {}
         """By slot's (target * 256 + vector): the bits of its counter."""
+        self.round = self.leant_round = 0
+        """The threads that may come round, as a bit set: known, and what the search leans on."""
         self.notes: dict[tuple[int, int], int] = {(0, -1): 0}
         self.on_word: list[list[int]] = [[] for _ in model.words]
         self.row_room = [4] * len(model.words)
@@ -221,6 +223,7 @@ class Sheets:
         header[codes.H_REDUCE] = self.options.reduce and self.options.buffer > 0
         header[codes.H_SLOTS] = len(self.slots)
         header[codes.H_DEBT] = sum(1 << word for word in self.model.debt if word < codes.WIDE)
+        header[codes.H_ROUND] = self.leant_round
         header[codes.H_QUIET0] = len(rows)
         rows += [self._one(word) for word in self.model.silent]
         header[codes.H_QUIET1] = len(rows)

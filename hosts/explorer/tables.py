@@ -83,7 +83,7 @@ class Learnt(Sheets):
 
     def leant_on_something_false(self) -> bool:
         """Tell whether what has been learnt since the last time shows that the reduction leant on something false."""
-        changed = self.facts.changed
+        changed = self.facts.changed or (self.options.reduce and self.round != self.leant_round)
         return self.futures.look(self) or changed
 
     @property
@@ -106,6 +106,7 @@ class Learnt(Sheets):
             edge = self.step(number, self._answer(operation, index))
             self.futures.learnt.add(thread)
             value = self._left(operation, index)
+            self.round |= edge.round << thread
             note = self._note(edge)
             number = self._operation(thread, edge.local)
             # The row may have moved while the values grew.
@@ -137,14 +138,15 @@ class Learnt(Sheets):
         return self._value(operation.word, new)
 
     def _note(self, edge: Edge) -> int:
-        key = (edge.windows, edge.sighting)
+        windows = edge.windows | (codes.ROUND if edge.round else 0)
+        key = (windows, edge.sighting)
         if key not in self.notes:
             number = len(self.notes)
             self.notes[key] = number
             if number == len(self._notes):
                 self._notes = np.concatenate([self._notes, np.zeros_like(self._notes)])
                 self.tables = self.tables._replace(notes=self._notes)
-            self._notes[number] = (edge.windows, edge.sighting + 1)
+            self._notes[number] = (windows, edge.sighting + 1)
         return self.notes[key]
 
     def _value(self, word: int, value: int) -> int:
@@ -301,6 +303,7 @@ class Learnt(Sheets):
         """Lean on what is known by now; the search begins anew."""
         self.facts.settle()
         self.futures.settle(self)
+        self.leant_round = self.round
         used = self._ops[: len(self.operation), codes.CODE]
         for number in range(len(self.operation)):
             if self._may_be_free(self.operation[number]):

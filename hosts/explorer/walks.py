@@ -6,7 +6,21 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from hosts.explorer.codes import C_ENDED, DRAIN, H_SLOTS, H_THREADS, H_WORDS, H_WORKERS, RUN, Tables, Work
+from hosts.explorer.codes import (
+    C_ENDED,
+    DRAIN,
+    H_SLOTS,
+    H_THREADS,
+    H_WORDS,
+    H_WORKERS,
+    RUN,
+    S_PLACE,
+    S_SIZE,
+    T_BK,
+    T_SIZE,
+    Tables,
+    Work,
+)
 from hosts.explorer.fields import held
 from hosts.explorer.finding import INDEX_MASK, hash_of, lookup, place_of
 from hosts.explorer.intrinsics import Ints, called, compiled, get, prefetch, put
@@ -157,6 +171,21 @@ def agents_of(tables: Tables, work: Work, number: int, places: Ints, low: npt.ND
 
 
 @called
+def coming(tables: Tables, states: Ints, place: int) -> int:
+    """Give the buffers and the IPIs that can move in a state, put off or not, as a bit set of agents."""
+    threads = tables.header[H_THREADS]
+    at = place * tables.header[H_WORDS]
+    agents = np.int64(0)
+    for t in range(threads):
+        if held(states, at, tables.threads, t * T_SIZE + T_BK) != 0:
+            agents |= np.int64(1) << (threads + t)
+    for slot in range(tables.header[H_SLOTS]):
+        if held(states, at, tables.slots, slot * S_SIZE + S_PLACE) != 0:
+            agents |= np.int64(1) << (2 * threads + slot)
+    return agents
+
+
+@called
 def is_fair(
     tables: Tables,
     work: Work,
@@ -174,7 +203,8 @@ def is_fair(
     for i in range(begin, end):
         number = look_up_all(tables, work, states, table, members[i], places)
         excused |= agents_of(tables, work, number, places, low, low[members[i]])
-        excused |= everybody & ~agents_of(tables, work, number, places, low, np.int64(0))
+        able = agents_of(tables, work, number, places, low, np.int64(0)) | coming(tables, states, members[i])
+        excused |= everybody & ~able
         if excused == everybody:
             return True
     return False

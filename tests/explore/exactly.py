@@ -105,8 +105,8 @@ class Pair:
         """Go one step with both."""
         edge = self.exact.step(local, answer)
         other = self.keyed.step(self.keyed_of[local], answer)
-        if edge[1:] != other[1:]:
-            raise DifferentError(self._told(local), f"{answer=}: events {edge[1:]} against {other[1:]}")
+        if edge[1:3] != other[1:3]:
+            raise DifferentError(self._told(local), f"{answer=}: events {edge[1:3]} against {other[1:3]}")
         self._note(edge.local, other.local)
         return edge
 

@@ -32,7 +32,8 @@ class Table:
         """Give where an answer leads, and count how often that is asked."""
         self.asked[local, answer] = self.asked.get((local, answer), 0) + 1
         edges = self.edges[local]
-        return edges[answer] if answer in edges else edges[None]
+        edge = edges[answer] if answer in edges else edges[None]
+        return edge._replace(round=edge.local <= local)
 
     def place(self, where: int) -> Place:
         """Tell people where an operation comes from."""

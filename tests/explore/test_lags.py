@@ -1,0 +1,78 @@
+"""What comes by itself comes right before a step that notices: fewer states, the same ends, violations and cycles."""
+
+from __future__ import annotations
+
+import pytest
+
+from hosts.explorer.model import Edge, Model, Options
+from hosts.explorer.ops import Kind, Operation
+from hosts.explorer.search import Result, Search
+from tests.explore.models import Table, op, straight
+
+END = Operation(Kind.END)
+BUSY = [op(Kind.ADD, 1, 1) for _ in range(5)]
+"""Steps on a word of all threads that notice nothing."""
+TURNING = Table([op(Kind.XCHG, 1, 0), op(Kind.XCHG, 1, 0)], [{None: Edge(1)}, {None: Edge(0)}])
+"""Uses that word for ever."""
+
+
+def searched(*threads: Table, reduce: bool = True, debt: int = -1) -> Result:
+    """Search a model of two words, the debt owed from the start, and one vector."""
+    names = [f"T{number}" for number in range(len(threads))]
+    initial = [int(debt == word) for word in range(3)]
+    model = Model(threads, names, ["x", "y", "z"], initial, (242,), debt=[debt] if debt >= 0 else [])
+    return Search(model, Options(reduce=reduce, keep_finals=True)).run()
+
+
+def both(*threads: Table) -> tuple[Result, Result]:
+    """Search with the reduction and without."""
+    with_it, without = searched(*threads), searched(*threads, reduce=False)
+    assert with_it.complete
+    assert with_it.finals == without.finals
+    return with_it, without
+
+
+def test_an_ipi_arrives_when_its_target_looks() -> None:
+    """On the way to the look it makes no state of its own, however long that is."""
+    sender = straight(op(Kind.SEND, a=0, b=0), op(Kind.ADD, 1, 1))
+    near, _ = both(straight(op(Kind.PENDING), *BUSY), sender)
+    far, whole = both(straight(*BUSY, op(Kind.PENDING)), sender)
+    never, _ = both(straight(*BUSY), sender)
+    assert far.states < whole.states * 0.75
+    assert never.states < far.states < near.states
+
+
+def test_a_store_reaches_memory_when_somebody_looks() -> None:
+    """On the way to the look at its word it makes no state of its own."""
+    storing = straight(op(Kind.STORE, 0, 1), *(op(Kind.LOAD, 1) for _ in range(4)), op(Kind.LOAD, 2))
+    late, whole = both(storing, straight(*BUSY, op(Kind.LOAD, 0), op(Kind.ADD, 2, 1)))
+    assert late.states < whole.states * 0.75
+
+
+def test_two_stores_to_a_word_come_in_either_order() -> None:
+    """One waits at a fence, the other for nothing: it may come first all the same, and the fence's last."""
+    fenced = straight(op(Kind.STORE, 0, 1), op(Kind.FENCE), op(Kind.XCHG, 1, 1))
+    waiting = Table(
+        [op(Kind.STORE, 0, 2), op(Kind.LOAD, 1), END, END], [{None: Edge(1)}, {0: Edge(2), None: Edge(3)}, {}, {}]
+    )
+    reduced, _ = both(fenced, waiting)
+    assert {memory[0] for locals_, memory in reduced.finals if locals_[1] == 3} == {1, 2}
+
+
+@pytest.mark.parametrize("late", [op(Kind.SEND, a=0, b=0), op(Kind.STORE, 2, 1)], ids=["IPI", "store"])
+def test_nothing_is_put_off_for_ever(late: Operation) -> None:
+    """A thread goes round and notices neither; the cycle is fair, as both have come by then."""
+    rounds = Table([op(Kind.LOAD, 1), op(Kind.LOAD, 1)], [{None: Edge(1)}, {None: Edge(0)}])
+    result = searched(rounds, straight(late), TURNING, debt=0)
+    assert result.violation is not None
+    assert result.violation.what == "no-progress"
+
+
+def test_what_must_come_on_the_way_round_ends_the_cycle() -> None:
+    """A thread that spins until an IPI is there gets it: to wait for ever is not fair, however late it may come."""
+    spinning = Table(
+        [op(Kind.LOAD, 1), op(Kind.PENDING), op(Kind.XCHG, 0, 0), END],
+        [{None: Edge(1)}, {0: Edge(0), 1: Edge(2)}, {None: Edge(3)}, {}],
+    )
+    result = searched(spinning, straight(op(Kind.SEND, a=0, b=0)), TURNING, debt=0)
+    assert (result.complete, result.violation) == (True, None)
