@@ -170,8 +170,11 @@ class Witness:
                 kind, a = model.operation(local).kind, model.operation(local).a
                 if kind != Kind.PAUSE and (kind != Kind.POINT or a or not self._calm(state, thread)):
                     break
+                edge = model.step(local, 0)
+                if edge.sighting >= 0:
+                    break
                 seen.append(local)
-                local = model.step(local, 0).local  # noqa: PLW2901 - further on
+                local = edge.local  # noqa: PLW2901 - further on
             else:
                 local = min(seen[seen.index(local) :])  # noqa: PLW2901 - round and round: all the same
             found[thread] = local

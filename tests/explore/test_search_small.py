@@ -248,3 +248,19 @@ def test_the_reduction_joins_what_nobody_sees() -> None:
     reduced = Search(model, Options(reduce=True, keep_finals=True)).run()
     assert reduced.states < whole.states / 2
     assert reduced.finals == whole.finals
+
+
+@pytest.mark.parametrize("fuse", [False, True])
+def test_the_way_to_a_check_that_fires_behind_a_pause(*, fuse: bool) -> None:
+    """A pause is passed over when a way is told, but not one behind which a check fires."""
+    edges = [{0: Edge(2), 1: Edge(1)}, {None: Edge(2, sighting=1)}, {None: Edge(3)}, {}]
+    thread = Table([op(Kind.CHOOSE, a=2), op(Kind.PAUSE), op(Kind.LOAD, 0), Operation(Kind.END)], edges)
+    model = model_of(thread, straight(op(Kind.XCHG, 0, 1)), words=1, initial=(0,))
+    options = Options(fuse=fuse, progress_check=False)
+    search = Search(model, options)
+    assert search.run().violation is not None
+    product, state, seen = Product(model, options), None, -1
+    for move in search.path():
+        outcome = product.outcome(state or product.initial(), move)
+        state, seen = outcome.state, outcome.sighting
+    assert seen == 1
