@@ -51,7 +51,7 @@ class Store:
     @property
     def _most(self) -> int:
         """Tell how many states the table takes before it gets slow."""
-        return self.slots * 3 // 4
+        return self.slots * 7 // 8
 
     def begin(self, packed: npt.NDArray[np.int64]) -> None:
         """Enter the first state."""
