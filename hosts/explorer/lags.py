@@ -23,7 +23,6 @@ from hosts.explorer.codes import (
     ACK,
     C_ROUND,
     CONST,
-    END,
     EVERYTHING,
     EXTRA,
     H_DEBT,
@@ -38,16 +37,12 @@ from hosts.explorer.codes import (
     L_STUCK,
     L_USES,
     LOCKED,
-    P_WORD,
     PENDING,
     POINT,
     PUT,
     QUIET,
     READ,
     RENEW,
-    T_BK,
-    T_EW,
-    T_LK,
     T_PK,
     T_SIZE,
     T_SLOT0,
@@ -56,8 +51,9 @@ from hosts.explorer.codes import (
     Tables,
     Work,
 )
-from hosts.explorer.fields import held, oldest
+from hosts.explorer.fields import held
 from hosts.explorer.intrinsics import Ints, called, get, inlined, put
+from hosts.explorer.noticed import has_ended, waiting_words
 
 
 @inlined
@@ -107,25 +103,6 @@ def looked_for(tables: Tables, work: Work, t: int, slot: int) -> bool:
     return (get(work.lags, t * L_SIZE + L_LOOKS) >> (slot - get(tables.threads, t * T_SIZE + T_SLOT0))) & 1 != 0
 
 
-@inlined
-def has_ended(tables: Tables, states: Ints, at: int, t: int) -> bool:
-    """Tell whether a thread has ended."""
-    g = get(tables.rest, t * tables.rest.shape[1] + held(states, at, tables.threads, t * T_SIZE + T_LK))
-    return (get(tables.operations, g * 8) & 31) == END
-
-
-@inlined
-def waiting_words(tables: Tables, states: Ints, at: int, t: int) -> int:
-    """Give the words of the stores in a thread's buffer, as a bit set."""
-    words = np.int64(0)
-    rest = held(states, at, tables.threads, t * T_SIZE + T_BK)
-    while rest != 0:
-        word = get(tables.pairs, oldest(tables, t, rest) + P_WORD)
-        words |= np.int64(1) << word if word < WIDE else np.int64(EVERYTHING)
-        rest >>= get(tables.threads, t * T_SIZE + T_EW)
-    return words
-
-
 @called
 def due(tables: Tables, work: Work, states: Ints, at: int, moved: bool) -> int:  # noqa: FBT001
     """Give the threads whose buffers are to drain in this state, as a bit set; note the IPIs that are to arrive.
@@ -165,7 +142,8 @@ def due(tables: Tables, work: Work, states: Ints, at: int, moved: bool) -> int: 
                 row = t * L_SIZE
                 others = (uses & ~get(lags, row + L_USES)) | twice | get(lags, row + L_PUTS) | coming
                 stuck = get(lags, row + L_STUCK) != 0 or ((ended >> t) & 1) != 0
-                if stuck or (words & others) != 0 or ((buffers >> t) & 1) != 0:
+                # A word that no bit set has room for is taken for a debt.
+                if stuck or words < 0 or (words & others) != 0 or ((buffers >> t) & 1) != 0:
                     found |= bit
                     coming |= words
                     again = True

@@ -107,6 +107,25 @@ def is_debt(header: Ints, word: int) -> bool:
 
 
 @inlined
+def has_ended(tables: Tables, states: Ints, at: int, t: int) -> bool:
+    """Tell whether a thread has ended."""
+    g = get(tables.rest, t * tables.rest.shape[1] + held(states, at, tables.threads, t * T_SIZE + T_LK))
+    return (get(tables.operations, g * 8) & 31) == END
+
+
+@inlined
+def waiting_words(tables: Tables, states: Ints, at: int, t: int) -> int:
+    """Give the words of the stores in a thread's buffer, as a bit set."""
+    words = np.int64(0)
+    rest = held(states, at, tables.threads, t * T_SIZE + T_BK)
+    while rest != 0:
+        word = get(tables.pairs, oldest(tables, t, rest) + P_WORD)
+        words |= np.int64(1) << word if word < WIDE else np.int64(EVERYTHING)
+        rest >>= get(tables.threads, t * T_SIZE + T_EW)
+    return words
+
+
+@inlined
 def note_near(tables: Tables, work: Work, states: Ints, at: int) -> None:
     """Note for each thread the words that others may use, and those that they may write, from now on."""
     threads, near = tables.threads, work.near
@@ -121,13 +140,10 @@ def note_near(tables: Tables, work: Work, states: Ints, at: int) -> None:
         g = get(tables.rest, t * resters + held(states, at, threads, row + T_LK))
         used = get(tables.future, 2 * g)
         written = get(tables.future, 2 * g + 1)
-        rest = held(states, at, threads, row + T_BK)
-        while rest != 0 and used != EVERYTHING:
-            word = get(tables.pairs, oldest(tables, t, rest) + P_WORD)
-            waiting = np.int64(1) << word if word < WIDE else np.int64(EVERYTHING)
+        if used != EVERYTHING:
+            waiting = waiting_words(tables, states, at, t)
             used |= waiting
             written |= waiting
-            rest >>= get(threads, row + T_EW)
         put(near, 2 * t, used)
         put(near, 2 * t + 1, written)
         more_uses |= uses & used
@@ -172,8 +188,7 @@ def calm(tables: Tables, states: Ints, at: int, thread: int) -> bool:
                 return False
     for t in range(tables.header[H_THREADS]):
         if (threads[thread, T_SENDERS] >> t) & 1:
-            g = tables.rest[t, held(states, at, threads, t * T_SIZE + T_LK)]
-            if (tables.operations[g, 0] & 31) != END:
+            if not has_ended(tables, states, at, t):
                 return False
     return True
 
