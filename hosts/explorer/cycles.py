@@ -32,7 +32,7 @@ class Cycles:
     def __init__(self, search: Search) -> None:
         self.search = search
         self.store = search.store
-        places = len(self.store.states) // self.store.words
+        places = self.store.places
         self.hits: npt.NDArray[np.int8] = np.zeros(places, np.int8)
         tables = search.learnt.tables
         agents = 2 * int(tables.header[codes.H_THREADS]) + int(tables.header[codes.H_SLOTS])
@@ -70,7 +70,7 @@ class Cycles:
         owing = np.array([*field, zero, *ended_and_drained(search.learnt)], np.int64)
         work = search.work[0]
         room = len(work.told)
-        places = len(store.states) // store.words
+        places = store.places
         order = np.zeros(places, np.int32)
         low = np.zeros(places, np.int32)
         frames = np.zeros((1 << 12, 3), np.int64)

@@ -5,17 +5,40 @@ One array holds the states of all workers, in blocks that take turns; one table,
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from hosts.explorer import finding
 
-FIRST_STATES = 1 << 14
-FIRST_SLOTS = 1 << 15
+FIRST_STATES: Final = 1 << 14
+FIRST_SLOTS: Final = 1 << 15
+MAP_NORESERVE: Final = 0x4000
+"""Which Python does not name: see mmap(2)."""
+SPARE: Final = 16
+"""How many times the room that is needed is asked for: what is not written to costs no memory."""
 
 Each = Callable[[Callable[[int], int], int], object]
+
+
+def reserved(words: int) -> npt.NDArray[np.int64]:
+    """Give an array of zeros of at least so many words, in huge pages where there are any.
+
+    The states are looked at all over the place: small pages cost as much as the looks themselves.
+    """
+    for times in (SPARE, 1):
+        try:
+            memory = mmap.mmap(-1, words * 8 * times, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE)
+        except OSError:
+            continue  # the system promises no more than it has
+        with contextlib.suppress(OSError):
+            memory.madvise(mmap.MADV_HUGEPAGE)
+        return np.frombuffer(memory, np.int64)
+    raise MemoryError(f"no memory for {words * 8 >> 20} MB of states")
 
 
 class Store:
@@ -28,7 +51,7 @@ class Store:
         self.workers = workers
         self.counts = [0] * workers
         self.room = FIRST_STATES
-        self.states: npt.NDArray[np.int64] = np.empty(self.room * workers * words, np.int64)
+        self.states = reserved(self.room * workers * words)
         self.slots = FIRST_SLOTS
         self.table: npt.NDArray[np.int64] = np.zeros(self.slots, np.int64)
 
@@ -36,6 +59,11 @@ class Store:
     def total(self) -> int:
         """Count the states."""
         return sum(self.counts)
+
+    @property
+    def places(self) -> int:
+        """Count the places there is room for."""
+        return self.room * self.workers
 
     @property
     def bytes(self) -> int:
@@ -66,8 +94,8 @@ class Store:
             self.room += max(self.room // 2, 1 << 14) + finding.BLOCK & ~finding.BLOCK
         size = self.room * self.workers * self.words
         if len(self.states) < size:
-            # In place where the C library can: big arrays are moved page by page, not copied.
-            self.states.resize(size, refcheck=False)
+            few, self.states = self.states, reserved(size)
+            self.states[: len(few)] = few
         if self._most < self.total + more * self.workers:
             while self._most < self.total + more * self.workers:
                 self.slots *= 2
@@ -77,7 +105,7 @@ class Store:
         """Bring all states into another layout, each at its place."""
         old, few = self.states, self.words
         if words != few:
-            self.states = np.empty(self.room * self.workers * words, np.int64)
+            self.states = reserved(self.room * self.workers * words)
             self.words = words
 
         def some(worker: int) -> int:

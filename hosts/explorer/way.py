@@ -35,7 +35,7 @@ class Witness:
         self.product = Product(search.model, search.options)
         self._urgent = [each for each in range(len(search.model.vectors)) if each not in search.model.late]
         threads = len(search.model.threads)
-        self.row_of: npt.NDArray[np.int32] = np.full(len(self.store.states) // self.store.words, -1, np.int32)
+        self.row_of: npt.NDArray[np.int32] = np.full(self.store.places, -1, np.int32)
         """By state: its row of ``costs``, or -1 if it is on no shortest way."""
         self.costs: npt.NDArray[np.int16] = np.full((1024, threads), FAR, np.int16)
         self.rows = 0
