@@ -57,8 +57,10 @@ P_PLACE, P_SHIFT, P_MASK, P_ID, P_WORD, P_SIZE = range(6)
 
 (
     C_WISHES, C_RETRY, C_TRANSITIONS, C_WAITED, C_LONGEST, C_WINDOWS, C_BRANCHING, C_STUCK, C_SIGHTS, C_STATES,
-    C_WHOLE, C_ENDED, C_ROUND, C_SIZE,
-) = range(14)  # fmt: skip
+    C_WHOLE, C_ENDED, C_ROUND, C_RECORDS, C_GREW, C_WORKED, C_SIZE,
+) = range(17)  # fmt: skip
+"""ENDED: the threads that have, as a bit set. RECORDS: one less than there are. GREW: a step turned out to depend on
+more than those from its place did before. WORKED: steps worked out, not recalled."""
 
 W_EDGE, W_REST, W_FREE, W_FLIGHT, W_BUFFER, W_LONG, W_NOTHING, W_STACK, W_ROOM = range(9)
 """Wishes: an edge, a number for a place to rest, whether a store is free, wider fields, errors, more room."""
@@ -67,6 +69,21 @@ L_USES, L_PUTS, L_LOOKS, L_BUFFERS, L_STUCK, L_SIZE = range(6)
 """What the steps of a thread from the state at hand notice: words used in memory, and those written there (bit sets);
 IPIs whose arrival it looks for, as bits of the pending field; threads whose buffers it looks at; whether it waits for
 its own buffer."""
+
+NEAR_USES, NEAR_WRITES, NEAR_ENDED, NEAR_SIZE = range(4)
+"""What a step depends on besides the state: the words that others use from now on, and those that they write; the
+threads that have ended."""
+
+V_STATUS, V_USES, V_WRITES, V_RELIED = range(4)
+"""Columns of what is known of an agent's steps from a place to rest: OPEN or DONE (0: nothing yet), the thread's future
+there, and (as many as the state has words, and NEAR_SIZE) what the steps from there depend on, as bit sets."""
+OPEN, DONE = 1, 2
+"""The thread goes on from there, or has ended."""
+
+A_ROW, A_RECORD, A_KEY = range(3)
+"""What is looked up for an agent: its place's row, its record, and the key, of as many words as it depends on."""
+AHEAD: Final = 16
+"""States for which that is done together, so that the memory is asked for all of them at once."""
 
 ROUND: Final = 1 << 62
 """In a note's windows: the thread may have come round (see hosts.explorer.model.Edge)."""
@@ -99,6 +116,8 @@ class Tables(NamedTuple):
     """A mark's value with bit 0 set, by value."""
     notes: Ints
     """By note: windows, and one more than the sighting."""
+    lagging: Ints
+    """By packed word: the bits of all buffers and of all IPIs in flight."""
     future: Ints
     """By operation: the words that its thread may use from there on, and those that it may write, as bit sets
     (:mod:`hosts.explorer.futures`)."""
@@ -121,6 +140,14 @@ class Work(NamedTuple):
     near: Ints
     """By thread: the words that others may use from now on, and those that others may write."""
     lags: Ints
-    """By thread: what its steps from the state at hand notice (:mod:`hosts.explorer.lags`)."""
+    """By agent (threads, then buffers): what its steps from the state at hand notice (:mod:`hosts.explorer.lags`)."""
+    relied: Ints
+    """What the step being worked out depends on, as bit sets: the packed words, then NEAR."""
+    views: Ints
+    """By agent and place to rest: V."""
+    ahead: Ints
+    """By state of those looked up together: ended threads, NEAR by thread, and by thread (and for a drain) A."""
+    records: Ints
+    """Steps remembered (:mod:`hosts.explorer.recall`)."""
     back: Ints
     """The successor as it was before the operation that may turn out to be seen by others."""

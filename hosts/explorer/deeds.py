@@ -17,6 +17,7 @@ from hosts.explorer.codes import (
     CONST,
     EXTRA,
     H_SLOTS,
+    H_THREADS,
     H_WORDS,
     IN_FLIGHT,
     LOCKED,
@@ -56,7 +57,7 @@ from hosts.explorer.codes import (
     Tables,
     Work,
 )
-from hosts.explorer.fields import copy, held, hold, newest
+from hosts.explorer.fields import copy, held, hold, look, newest
 from hosts.explorer.intrinsics import Ints, called, get, inlined, put
 from hosts.explorer.lags import looked_for, notice
 from hosts.explorer.noticed import flying, quiet
@@ -77,16 +78,16 @@ def wish(work: Work, kind: int, what: int, more: int) -> None:
 
 
 @inlined
-def read(tables: Tables, states: Ints, at: int, thread: int, record: int, buffer: int) -> int:
+def read(tables: Tables, work: Work, states: Ints, at: int, thread: int, record: int, buffer: int) -> int:
     """Give the number of the value that a thread reads: its own buffer's first, of another's mark what shows."""
     operations = tables.operations
     if buffer != 0:
         waiting = newest(tables, thread, buffer, get(operations, record + WORD))
         if waiting >= 0:
             return waiting
-    value = held(states, at, operations, record + PLACE)
+    value = look(work, states, at, operations, record + PLACE)
     owner = get(operations, record + EXTRA) - 1
-    if owner >= 0 and held(states, at, tables.threads, owner * T_SIZE + T_BK) != 0:
+    if owner >= 0 and look(work, states, at, tables.threads, owner * T_SIZE + T_BK) != 0:
         return get(tables.ghosts, get(operations, record + CONST) + value)
     return value
 
@@ -102,27 +103,27 @@ def do(  # noqa: C901, PLR0911 - a branch for each kind
     out, record = work.out, operation * 8
     operations, thread_row = tables.operations, thread * T_SIZE
     if code == READ:
-        return read(tables, out, at, thread, record, buffer)
+        return read(tables, work, out, at, thread, record, buffer)
     if code == LOCKED:
-        return held(out, at, operations, record + PLACE)
+        return look(work, out, at, operations, record + PLACE)
     if code in (POINT, PENDING):
-        pending = held(out, at, tables.threads, thread_row + T_PK)
+        pending = look(work, out, at, tables.threads, thread_row + T_PK)
         return 1 if (pending if code == PENDING else pending & get(operations, record + CONST)) != 0 else 0
     if code == IN_FLIGHT:
-        return 1 if flying(tables, out, at, thread) else 0
+        return 1 if flying(tables, work, out, at, thread) else 0
     if code == QUIET:
-        return quiet(tables, out, at, thread)
+        return quiet(tables, work, out, at, thread)
     if code == ACK:
         return acknowledge(tables, work, at, thread, operation)
     if code == SEND:
         return send(tables, work, at, get(operations, record + CONST))
     if code == PUT:
-        hold(out, at, operations, record + PLACE, get(operations, record + CONST))
+        hold(work, out, at, operations, record + PLACE, get(operations, record + CONST))
     elif code == STORE:
         wait(tables, work, at, thread, get(operations, record + CONST), buffer)
     elif code == RENEW:
         for row in range(get(operations, record + CONST), get(operations, record + EXTRA)):
-            hold(out, at, tables.rows, row * R_SIZE + R_PLACE, get(tables.rows, row * R_SIZE + R_ID))
+            hold(work, out, at, tables.rows, row * R_SIZE + R_PLACE, get(tables.rows, row * R_SIZE + R_ID))
     return 0
 
 
@@ -145,7 +146,7 @@ def wait(tables: Tables, work: Work, at: int, thread: int, store: int, buffer: i
 def send(tables: Tables, work: Work, at: int, slot: int) -> int:
     """Put an IPI on its way; -1: its counter is too narrow for one more."""
     row = slot * S_SIZE
-    if held(work.out, at, tables.slots, row + S_PLACE) == get(tables.slots, row + S_MASK):
+    if look(work, work.out, at, tables.slots, row + S_PLACE) == get(tables.slots, row + S_MASK):
         wish(work, W_FLIGHT, slot, 0)
         return -1
     place = at + get(tables.slots, row + S_PLACE)
@@ -157,7 +158,7 @@ def send(tables: Tables, work: Work, at: int, slot: int) -> int:
 def acknowledge(tables: Tables, work: Work, at: int, thread: int, operation: int) -> int:
     """Take the highest pending vector that counts here; give its number, or -1 if there is none."""
     row = thread * T_SIZE
-    taken = held(work.out, at, tables.threads, row + T_PK) & get(tables.operations, operation * 8 + CONST)
+    taken = look(work, work.out, at, tables.threads, row + T_PK) & get(tables.operations, operation * 8 + CONST)
     if taken == 0:
         wish(work, W_NOTHING, operation, 0)
         return -1
@@ -185,7 +186,7 @@ def edge_of(tables: Tables, work: Work, operation: int, index: int) -> int:
 
 @inlined
 def instruments(
-    tables: Tables, work: Work, states: Ints, at: int, t: int, g: int, done: int
+    tables: Tables, work: Work, states: Ints, at: int, agent: int, g: int, done: int
 ) -> tuple[int, int, int, int]:
     """Do what instruments read and put within a step, as far as it is known.
 
@@ -193,17 +194,18 @@ def instruments(
     """
     operations = tables.operations
     windows = sighting = np.int64(0)
+    t = agent % tables.header[H_THREADS]
     if (get(operations, g * 8) & (PLAIN << 5)) != 0:
-        buffer = held(states, at, tables.threads, t * T_SIZE + T_BK)
+        buffer = look(work, states, at, tables.threads, t * T_SIZE + T_BK)
         while sighting == 0 and (get(operations, g * 8) & (PLAIN << 5)) != 0 and done <= LONGEST_STEP:
             record = g * 8
             index = np.int64(0)
             if (get(operations, record) & 31) == READ:
-                index = read(tables, states, at, t, record, buffer)
+                index = read(tables, work, states, at, t, record, buffer)
             else:
-                hold(states, at, operations, record + PLACE, get(operations, record + CONST))
+                hold(work, states, at, operations, record + PLACE, get(operations, record + CONST))
             edge = get(tables.edges, get(operations, record + BASE) + index)
-            notice(tables, work, states, at, t, record, get(operations, record) & 31)
+            notice(tables, work, states, at, agent, record, get(operations, record) & 31)
             if edge < 0:
                 break  # whoever called asks for it
             note = edge >> NOTE_SHIFT

@@ -13,6 +13,7 @@ from hosts.explorer.codes import (
     T_EW,
     T_SIZE,
     Tables,
+    Work,
 )
 from hosts.explorer.intrinsics import Ints, get, inlined, put
 
@@ -24,9 +25,23 @@ def held(states: Ints, at: int, table: Ints, row: int) -> int:
 
 
 @inlined
-def hold(states: Ints, at: int, table: Ints, row: int, value: int) -> None:
-    """Put a value into the field of a row."""
+def rely(work: Work, column: int, bits: int) -> None:
+    """Note bits that the step being worked out depends on (:mod:`hosts.explorer.recall`)."""
+    put(work.relied, column, get(work.relied, column) | bits)
+
+
+@inlined
+def look(work: Work, states: Ints, at: int, table: Ints, row: int) -> int:
+    """Give what a field holds; the step depends on it."""
+    rely(work, get(table, row), get(table, row + 2) << get(table, row + 1))
+    return held(states, at, table, row)
+
+
+@inlined
+def hold(work: Work, states: Ints, at: int, table: Ints, row: int, value: int) -> None:
+    """Put a value into the field of a row; what it makes of the field depends on what was there."""
     place, shift = at + get(table, row), get(table, row + 1)
+    rely(work, get(table, row), get(table, row + 2) << shift)
     put(states, place, (get(states, place) & ~(get(table, row + 2) << shift)) | (value << shift))
 
 

@@ -23,7 +23,20 @@ from hosts.native.cache import KEPT, default_folder
 Ints = npt.NDArray[np.int64]
 F = TypeVar("F", bound=Callable[..., Any])
 
-LOOPS: Final = ("codes", "deeds", "fields", "finding", "intrinsics", "kernel", "lags", "noticed", "rests", "walks")
+LOOPS: Final = (
+    "codes",
+    "deeds",
+    "expand",
+    "fields",
+    "finding",
+    "intrinsics",
+    "kernel",
+    "lags",
+    "noticed",
+    "recall",
+    "rests",
+    "walks",
+)
 """The modules whose functions are compiled into each other."""
 
 

@@ -1,5 +1,5 @@
 # ruff: noqa: C901, PLR0912 - compiled loops: one function where a call would cost
-"""The compiled loop of the search: what one state leads to.
+"""The steps of an agent, in compiled code: what a thread, or its buffer, makes of a state.
 
 A state is a few 64-bit words of packed fields (:mod:`hosts.explorer.packing` says where each lies). A step works on the
 packed words themselves: an operation reads one small number and puts another, and a table tells which
@@ -14,28 +14,16 @@ from typing import Final
 import numpy as np
 
 from hosts.explorer.codes import (
-    C_BRANCHING,
-    C_ENDED,
-    C_RETRY,
     C_ROUND,
-    C_SIGHTS,
-    C_STATES,
-    C_STUCK,
-    C_TRANSITIONS,
-    C_WHOLE,
     C_WINDOWS,
-    C_WISHES,
     CHOOSE,
     CONST,
     DRAIN,
     DRAINS,
     END,
     H_FUSE,
-    H_REDUCE,
-    H_SLOTS,
     H_THREADS,
     H_WORDS,
-    H_WORKERS,
     L_SIZE,
     L_STUCK,
     LOCKED,
@@ -66,12 +54,11 @@ from hosts.explorer.codes import (
     Tables,
     Work,
 )
-from hosts.explorer.deeds import LONGEST_STEP, arrivals, do, edge_of, instruments, wish
-from hosts.explorer.fields import copy, held, hold, oldest
-from hosts.explorer.finding import BATCH, enter, hash_of, place_of
-from hosts.explorer.intrinsics import Ints, called, compiled, get, inlined, put
-from hosts.explorer.lags import due, forget, notice
-from hosts.explorer.noticed import is_debt, note_near, owed, unnoticed
+from hosts.explorer.deeds import LONGEST_STEP, do, edge_of, instruments, wish
+from hosts.explorer.fields import copy, hold, look, oldest
+from hosts.explorer.intrinsics import Ints, called, get, put
+from hosts.explorer.lags import notice
+from hosts.explorer.noticed import is_debt, owed, unnoticed
 from hosts.explorer.rests import ASKING, GO_ON, NOWHERE, PASS_POINT, PASS_UNSURE, REST, STAY, held_up, way_past
 
 MOST_FREE: Final = 16
@@ -82,53 +69,22 @@ GLUED, STARTED, PAID = 1, 2, 4
 """Flags of a step that waits on the stack."""
 
 
-@inlined
-def successors(tables: Tables, work: Work, states: Ints, at: int, first: int) -> int:
-    """Put all that one state leads to behind the first successors in ``work.out``; give their number.
+@called
+def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int) -> int:  # noqa: PLR0915
+    """Put behind the first ``n`` successors what a thread that has not ended can do, or its buffer; give their number.
 
-    ``counts[C_WHOLE]`` becomes 0 if something was not known yet: then these are not all. ``counts[C_ENDED]``: all
-    threads have ended.
+    The buffer is not empty. ``counts[C_WHOLE]`` becomes 0 if something was not known yet: then these are not all.
     """
-    header, counts = tables.header, work.counts
-    counts[C_WHOLE] = 1
-    counts[C_ENDED] = 1
-    if header[H_REDUCE] != 0 and header[H_FUSE] != 0:
-        note_near(tables, work, states, at)
-    forget(tables, work)
-    n = first
-    coming = np.int64(0)
-    for agent in range(2 * header[H_THREADS]):
-        # First all that run, then all buffers that drain: what is behind a fence is of the drain's step.
-        if agent == header[H_THREADS]:
-            if counts[C_WHOLE] == 0:
-                return n - first  # what would be noticed is not known yet
-            coming = due(tables, work, states, at, n > first)
-        drains = agent >= header[H_THREADS]
-        t = agent - header[H_THREADS] if drains else agent
-        if not drains or ((coming >> t) & 1) != 0:
-            n = steps(tables, work, states, at, t, drains, n)
-    if n + header[H_THREADS] + header[H_SLOTS] >= work.told.shape[0] - 1:
-        wish(work, W_ROOM, 0, 0)
-        return n - first
-    return arrivals(tables, work, states, at, n) - first
-
-
-@inlined
-def steps(tables: Tables, work: Work, states: Ints, at: int, t: int, drains: bool, n: int) -> int:  # noqa: FBT001, PLR0915
-    """Put behind the first ``n`` successors what a thread can do, or its buffer; give their number."""
     header, threads, operations = tables.header, tables.threads, tables.operations
     out, stack = work.out, work.stack
     words = header[H_WORDS]
     fuse = header[H_FUSE] != 0
+    t, drains = agent % header[H_THREADS], agent >= header[H_THREADS]
     local, buffered = t * T_SIZE + T_LK, t * T_SIZE + T_BK
-    resting = held(states, at, threads, local)
-    waiting = held(states, at, threads, buffered)
+    resting = look(work, states, at, threads, local)
+    waiting = look(work, states, at, threads, buffered)
     g = get(tables.rest, t * tables.rest.shape[1] + resting)
     code = get(operations, g * 8) & 31
-    if not drains and code != END:
-        work.counts[C_ENDED] = 0
-    if (drains and waiting == 0) or (not drains and code == END):
-        return n
     o = n * words
     copy(out, o, states, at, words)
     # What instruments do before a thread's first operation belongs to that operation's step.
@@ -146,19 +102,19 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, t: int, drains: boo
         done = 1
         glued = False
         pair = oldest(tables, t, waiting)
-        hold(out, o, threads, buffered, waiting >> get(threads, t * T_SIZE + T_EW))
-        hold(out, o, tables.pairs, pair + P_PLACE, get(tables.pairs, pair + P_ID))
+        hold(work, out, o, threads, buffered, waiting >> get(threads, t * T_SIZE + T_EW))
+        hold(work, out, o, tables.pairs, pair + P_PLACE, get(tables.pairs, pair + P_ID))
         paid = is_debt(header, get(tables.pairs, pair + P_WORD))
     while True:
         if sighting == 0 and not (unsure or passed or (drains and done == 1)):
-            g, count, seen, sighting = instruments(tables, work, out, o, t, g, done)
+            g, count, seen, sighting = instruments(tables, work, out, o, agent, g, done)
             glued = glued and count == done
             done = count
             windows |= seen
         record = g * 8
         code = get(operations, record) & 31
         flags = get(operations, record) >> 5
-        buffer = held(out, o, threads, buffered)
+        buffer = look(work, out, o, threads, buffered)
         act = GO_ON
         through = False
         if unsure:
@@ -205,7 +161,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, t: int, drains: boo
             act = held_up(tables, work, t, g, buffer)
             if act == REST and done < forced and not through:
                 act = NOWHERE
-                put(work.lags, t * L_SIZE + L_STUCK, 1)
+                put(work.lags, agent * L_SIZE + L_STUCK, 1)
             elif act == GO_ON and done > LONGEST_STEP:
                 wish(work, W_LONG, g, 0)
                 act = NOWHERE
@@ -231,13 +187,13 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, t: int, drains: boo
                     )
                     top += 1
             else:
-                notice(tables, work, out, o, t, record, code)
+                notice(tables, work, out, o, agent, record, code)
                 index = do(tables, work, o, t, g, code, buffer)
                 paid = paid or code == RENEW or (code in (LOCKED, PUT) and owed(tables, record))
             edge = edge_of(tables, work, g, index) if index >= 0 else np.int64(-1)
             if edge >= 0:
                 if code == LOCKED:
-                    hold(out, o, operations, record + PLACE, (edge >> NEXT_BITS) & VALUE_MASK)
+                    hold(work, out, o, operations, record + PLACE, (edge >> NEXT_BITS) & VALUE_MASK)
                 note = edge >> NOTE_SHIFT
                 if note != 0:
                     windows |= get(tables.notes, note * 2)
@@ -255,7 +211,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, t: int, drains: boo
             elif n >= work.told.shape[0] - 1:
                 wish(work, W_ROOM, 0, 0)
             else:
-                hold(out, o, threads, local, number)
+                hold(work, out, o, threads, local, number)
                 put(work.told, n, t | ((DRAIN if drains else RUN) << 8) | (sighting << 32))
                 work.counts[C_WINDOWS] |= windows & ~ROUND
                 if (windows & ROUND) != 0:
@@ -277,69 +233,3 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, t: int, drains: boo
         paid = (stack[top, words + 6] & PAID) != 0
         unsure = passed = False
         sighting = 0
-
-
-@called
-def note_sight(work: Work, sighting: int) -> None:
-    """Remember a sighting once."""
-    n = work.counts[C_SIGHTS]
-    for i in range(n):
-        if work.sights[i] == sighting:
-            return
-    if n < work.sights.shape[0]:
-        work.sights[n] = sighting
-        work.counts[C_SIGHTS] = n + 1
-
-
-@compiled
-def expand(
-    tables: Tables,
-    work: Work,
-    states: Ints,
-    table: Ints,
-    worker: int,
-    todo: Ints,
-    source: int,
-    start: int,
-    stop: int,
-    limit: int,
-) -> int:
-    """Expand the states ``start`` to ``stop`` of the worker ``source`` (of the places ``todo``, if that holds any).
-
-    Gives where it stopped: early, if there is no room for more (``limit`` states), or too much is put aside.
-    """
-    counts = work.counts
-    words = tables.header[H_WORDS]
-    workers = tables.header[H_WORKERS]
-    held = np.int64(0)
-    room = work.told.shape[0] - BATCH
-    count = counts[C_STATES]
-    i = start
-    while i < stop:
-        if held >= BATCH:
-            count = enter(states, table, work.out, work.hashes, held, words, worker, workers, count)
-            held = np.int64(0)
-        if count + room + BATCH > limit or counts[C_RETRY] >= work.retry.shape[0]:
-            break
-        if 2 * counts[C_WISHES] > work.wishes.shape[0]:
-            break
-        at = todo[i] if todo.shape[0] > 0 else place_of(i, source, workers)
-        number = successors(tables, work, states, at * words, held)
-        if counts[C_WHOLE] == 0:
-            work.retry[counts[C_RETRY]] = at
-            counts[C_RETRY] += 1
-        else:
-            counts[C_TRANSITIONS] += number
-            if number > 1:
-                counts[C_BRANCHING] = 1
-            elif number == 0 and counts[C_ENDED] == 0:
-                counts[C_STUCK] = 1
-        for each in range(held, held + number):
-            sighting = work.told[each] >> 32
-            if sighting != 0:
-                note_sight(work, sighting - 1)
-            put(work.hashes, each, hash_of(work.out, each * words, words))
-        held += number
-        i += 1
-    counts[C_STATES] = enter(states, table, work.out, work.hashes, held, words, worker, workers, count)
-    return i

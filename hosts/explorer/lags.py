@@ -21,6 +21,7 @@ import numpy as np
 
 from hosts.explorer.codes import (
     ACK,
+    C_ENDED,
     C_ROUND,
     CONST,
     EVERYTHING,
@@ -51,23 +52,22 @@ from hosts.explorer.codes import (
     Tables,
     Work,
 )
-from hosts.explorer.fields import held
+from hosts.explorer.fields import look
 from hosts.explorer.intrinsics import Ints, called, get, inlined, put
-from hosts.explorer.noticed import has_ended, waiting_words
+from hosts.explorer.noticed import waiting_words
 
 
 @inlined
-def forget(tables: Tables, work: Work) -> None:
-    """Begin with a state: its steps have not been looked at."""
-    work.counts[C_ROUND] = 0
-    for each in range(L_SIZE * tables.header[H_THREADS]):
-        put(work.lags, each, 0)
+def forget(work: Work, agent: int) -> None:
+    """Begin with an agent: its steps have not been looked at."""
+    for each in range(L_SIZE):
+        put(work.lags, agent * L_SIZE + each, 0)
 
 
 @inlined
-def notice(tables: Tables, work: Work, states: Ints, at: int, t: int, record: int, code: int) -> None:
-    """Note what an operation of a thread's step is about to notice in the state at ``at`` of ``states``."""
-    operations, lags, row = tables.operations, work.lags, t * L_SIZE
+def notice(tables: Tables, work: Work, states: Ints, at: int, agent: int, record: int, code: int) -> None:
+    """Note what an operation of an agent's step is about to notice in the state at ``at`` of ``states``."""
+    operations, lags, row = tables.operations, work.lags, agent * L_SIZE
     if code in (READ, PUT, LOCKED):
         word = get(operations, record + WORD)
         bit = np.int64(1) << word if word < WIDE else np.int64(EVERYTHING)
@@ -78,7 +78,8 @@ def notice(tables: Tables, work: Work, states: Ints, at: int, t: int, record: in
             owner = np.int64(1) << (get(operations, record + EXTRA) - 1)
             put(lags, row + L_BUFFERS, get(lags, row + L_BUFFERS) | owner)
     elif code in (POINT, PENDING, ACK):
-        pending = held(states, at, tables.threads, t * T_SIZE + T_PK)
+        t = agent % tables.header[H_THREADS]
+        pending = look(work, states, at, tables.threads, t * T_SIZE + T_PK)
         mask = np.int64(EVERYTHING) if code == PENDING else get(operations, record + CONST)
         pending &= mask
         if code == ACK:
@@ -99,8 +100,10 @@ def notice(tables: Tables, work: Work, states: Ints, at: int, t: int, record: in
 
 @inlined
 def looked_for(tables: Tables, work: Work, t: int, slot: int) -> bool:
-    """Tell whether a thread looks for an IPI."""
-    return (get(work.lags, t * L_SIZE + L_LOOKS) >> (slot - get(tables.threads, t * T_SIZE + T_SLOT0))) & 1 != 0
+    """Tell whether a thread looks for an IPI, in a step of its own or in one that begins with a drain."""
+    drain = t + tables.header[H_THREADS]
+    looks = get(work.lags, t * L_SIZE + L_LOOKS) | get(work.lags, drain * L_SIZE + L_LOOKS)
+    return (looks >> (slot - get(tables.threads, t * T_SIZE + T_SLOT0))) & 1 != 0
 
 
 @called
@@ -111,10 +114,7 @@ def due(tables: Tables, work: Work, states: Ints, at: int, moved: bool) -> int: 
     """
     threads, lags = tables.header[H_THREADS], work.lags
     everything = not moved or tables.header[H_REDUCE] == 0
-    ended = np.int64(0)
-    for t in range(threads):
-        if has_ended(tables, states, at, t):
-            ended |= np.int64(1) << t
+    ended = work.counts[C_ENDED]
     if work.counts[C_ROUND] != 0 and (ended | get(tables.header, H_ROUND)) == (np.int64(1) << threads) - 1:
         everything = True
     for t in range(threads):

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from hosts.explorer.codes import (
+    C_ENDED,
     CONST,
-    END,
     EVERYTHING,
     EXTRA,
     H_DEBT,
@@ -15,6 +15,9 @@ from hosts.explorer.codes import (
     H_QUIET1,
     H_THREADS,
     LOCKED,
+    NEAR_ENDED,
+    NEAR_USES,
+    NEAR_WRITES,
     P_WORD,
     PUT,
     R_ID,
@@ -32,7 +35,6 @@ from hosts.explorer.codes import (
     T_GUARD0,
     T_GUARD1,
     T_HARM,
-    T_LK,
     T_PK,
     T_SENDERS,
     T_SILENT0,
@@ -47,12 +49,12 @@ from hosts.explorer.codes import (
     Tables,
     Work,
 )
-from hosts.explorer.fields import held, newest, oldest
-from hosts.explorer.intrinsics import Ints, get, inlined, put
+from hosts.explorer.fields import held, look, newest, oldest, rely
+from hosts.explorer.intrinsics import Ints, get, inlined
 
 
 @inlined
-def free_now(tables: Tables, states: Ints, at: int, thread: int, kind: int) -> bool:
+def free_now(tables: Tables, work: Work, states: Ints, at: int, thread: int, kind: int) -> bool:
     """Tell whether a store entering the own buffer can be seen by nobody at this moment.
 
     Others see that a buffer is not empty in two ways: a mark of this thread, looked at from outside, shows bit 0
@@ -64,34 +66,37 @@ def free_now(tables: Tables, states: Ints, at: int, thread: int, kind: int) -> b
     if threads[thread, T_TIED] != 0:
         return False
     for row in range(threads[thread, T_GUARD0], threads[thread, T_GUARD1]):
-        value = held(states, at, tables.rows, row * R_SIZE + R_PLACE)
+        value = look(work, states, at, tables.rows, row * R_SIZE + R_PLACE)
         if tables.ghosts[tables.rows[row, R_ID] + value] != value:
             return False
     if threads[thread, T_WATCHED] == 0:
         return True
     for row in range(threads[thread, T_SILENT0], threads[thread, T_SILENT1]):
-        value = held(states, at, tables.rows, row * R_SIZE + R_PLACE)
+        value = look(work, states, at, tables.rows, row * R_SIZE + R_PLACE)
         if value != tables.rows[row, R_ID]:
-            buffer = held(states, at, threads, thread * T_SIZE + T_BK)
+            buffer = look(work, states, at, threads, thread * T_SIZE + T_BK)
             if newest(tables, thread, buffer, tables.rows[row, R_WORD]) < 0:
                 return True
     return False
 
 
 @inlined
-def flying(tables: Tables, states: Ints, at: int, thread: int) -> bool:
+def flying(tables: Tables, work: Work, states: Ints, at: int, thread: int) -> bool:
     """Tell whether an IPI to a thread is in flight."""
     slots = tables.slots
     for slot in range(tables.threads[thread, T_SLOT0], tables.threads[thread, T_SLOT1]):
-        if held(states, at, slots, slot * S_SIZE + S_PLACE) != 0:
+        if look(work, states, at, slots, slot * S_SIZE + S_PLACE) != 0:
             return True
     return False
 
 
 @inlined
-def nobody_else(near: int, word: int) -> bool:
-    """Tell whether no other thread uses a word from now on."""
-    return 0 <= word < WIDE and ((near >> word) & 1) == 0
+def nobody_else(work: Work, thread: int, what: int, word: int) -> bool:
+    """Tell whether no other thread uses (``what``: NEAR_USES) or writes (NEAR_WRITES) a word from now on."""
+    if word < 0 or word >= WIDE:
+        return False
+    rely(work, work.back.shape[0] + what, np.int64(1) << word)
+    return ((get(work.near, 2 * thread + what) >> word) & 1) == 0
 
 
 @inlined
@@ -107,13 +112,6 @@ def is_debt(header: Ints, word: int) -> bool:
 
 
 @inlined
-def has_ended(tables: Tables, states: Ints, at: int, t: int) -> bool:
-    """Tell whether a thread has ended."""
-    g = get(tables.rest, t * tables.rest.shape[1] + held(states, at, tables.threads, t * T_SIZE + T_LK))
-    return (get(tables.operations, g * 8) & 31) == END
-
-
-@inlined
 def waiting_words(tables: Tables, states: Ints, at: int, t: int) -> int:
     """Give the words of the stores in a thread's buffer, as a bit set."""
     words = np.int64(0)
@@ -126,82 +124,50 @@ def waiting_words(tables: Tables, states: Ints, at: int, t: int) -> int:
 
 
 @inlined
-def note_near(tables: Tables, work: Work, states: Ints, at: int) -> None:
-    """Note for each thread the words that others may use, and those that they may write, from now on."""
-    threads, near = tables.threads, work.near
-    number = tables.header[H_THREADS]
-    resters = tables.rest.shape[1]
-    uses = np.int64(0)
-    writes = np.int64(0)
-    more_uses = np.int64(0)
-    more_writes = np.int64(0)
-    for t in range(number):
-        row = t * T_SIZE
-        g = get(tables.rest, t * resters + held(states, at, threads, row + T_LK))
-        used = get(tables.future, 2 * g)
-        written = get(tables.future, 2 * g + 1)
-        if used != EVERYTHING:
-            waiting = waiting_words(tables, states, at, t)
-            used |= waiting
-            written |= waiting
-        put(near, 2 * t, used)
-        put(near, 2 * t + 1, written)
-        more_uses |= uses & used
-        more_writes |= writes & written
-        uses |= used
-        writes |= written
-    for t in range(number):
-        put(near, 2 * t, (uses & ~get(near, 2 * t)) | more_uses)
-        put(near, 2 * t + 1, (writes & ~get(near, 2 * t + 1)) | more_writes)
-
-
-@inlined
 def unnoticed(tables: Tables, work: Work, thread: int, record: int, buffer: int) -> bool:
     """Tell whether nobody can notice an operation of a thread, whenever it is done from now on.
 
     What goes straight to memory overtakes the own ``buffer``.
     """
-    uses, writes = get(work.near, 2 * thread), get(work.near, 2 * thread + 1)
     code, word = get(tables.operations, record) & 31, get(tables.operations, record + WORD)
     if code == READ:
         # Of a mark others' buffers show too, which they may fill any time.
-        return nobody_else(writes, word) and get(tables.operations, record + EXTRA) == 0
+        return nobody_else(work, thread, NEAR_WRITES, word) and get(tables.operations, record + EXTRA) == 0
     if code in (PUT, LOCKED):
-        return buffer == 0 and nobody_else(uses, word)
+        return buffer == 0 and nobody_else(work, thread, NEAR_USES, word)
     if code == RENEW and buffer == 0:
         for row in range(get(tables.operations, record + CONST), get(tables.operations, record + EXTRA)):
-            if not nobody_else(uses, get(tables.rows, row * R_SIZE + R_WORD)):
+            word = get(tables.rows, row * R_SIZE + R_WORD)
+            if not nobody_else(work, thread, NEAR_USES, word):
                 return False
         return True
     return code == STEADY
 
 
 @inlined
-def calm(tables: Tables, states: Ints, at: int, thread: int) -> bool:
+def calm(tables: Tables, work: Work, states: Ints, at: int, thread: int) -> bool:
     """Tell whether nothing will ever interrupt a thread at a point that leaves some vectors to later ones."""
     threads, slots = tables.threads, tables.slots
-    if held(states, at, threads, thread * T_SIZE + T_PK) & threads[thread, T_HARM]:
+    if look(work, states, at, threads, thread * T_SIZE + T_PK) & threads[thread, T_HARM]:
         return False
     for slot in range(threads[thread, T_SLOT0], threads[thread, T_SLOT1]):
         if (threads[thread, T_HARM] >> (slot - threads[thread, T_SLOT0])) & 1:
-            if held(states, at, slots, slot * S_SIZE + S_PLACE) != 0:
+            if look(work, states, at, slots, slot * S_SIZE + S_PLACE) != 0:
                 return False
-    for t in range(tables.header[H_THREADS]):
-        if (threads[thread, T_SENDERS] >> t) & 1:
-            if not has_ended(tables, states, at, t):
-                return False
-    return True
+    senders = threads[thread, T_SENDERS] & ((np.int64(1) << tables.header[H_THREADS]) - 1)
+    rely(work, work.back.shape[0] + NEAR_ENDED, senders)
+    return senders & ~work.counts[C_ENDED] == 0
 
 
 @inlined
-def quiet(tables: Tables, states: Ints, at: int, thread: int) -> int:
+def quiet(tables: Tables, work: Work, states: Ints, at: int, thread: int) -> int:
     """Answer QUIET."""
     rows = tables.rows
     for row in range(tables.header[H_QUIET0], tables.header[H_QUIET1]):
-        value = held(states, at, rows, row * R_SIZE + R_PLACE)
+        value = look(work, states, at, rows, row * R_SIZE + R_PLACE)
         if value != rows[row, R_ID]:
             return 0
     for each in range(tables.header[H_THREADS]):
-        if held(states, at, tables.threads, each * T_SIZE + T_BK) != 0:
+        if look(work, states, at, tables.threads, each * T_SIZE + T_BK) != 0:
             return 0
-    return 0 if flying(tables, states, at, thread) else 1
+    return 0 if flying(tables, work, states, at, thread) else 1

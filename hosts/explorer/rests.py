@@ -41,11 +41,11 @@ def way_past(tables: Tables, work: Work, at: int, t: int, g: int, buffer: int, p
     header, operations, record = tables.header, tables.operations, g * 8
     code, flags = get(operations, record) & 31, get(operations, record) >> 5
     if code == POINT:
-        return PASS_POINT if get(operations, record + EXTRA) != 0 and calm(tables, work.out, at, t) else STAY
+        return PASS_POINT if get(operations, record + EXTRA) != 0 and calm(tables, work, work.out, at, t) else STAY
     if header[H_REDUCE] == 0:
         return STAY
     if (flags & (FREE | ASK)) != 0:
-        if not free_now(tables, work.out, at, t, code):
+        if not free_now(tables, work, work.out, at, t, code):
             return STAY
         if (flags & ASK) == 0:
             return PASS

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 
-from hosts.explorer import codes, finding, intrinsics, kernel
+from hosts.explorer import codes, expand, finding, intrinsics, recall
 from hosts.explorer.store import Store
 from hosts.explorer.tables import Learnt
 
@@ -22,12 +22,21 @@ CALL_SECONDS: Final = 0.05
 """A compiled call is meant to last about so long."""
 PARALLEL_STATES: Final = 4096
 """States to expand that are worth handing to threads."""
+RECORDS: Final = (1 << 12, 1 << 15, 1 << 18)
+"""Steps that each worker remembers (:mod:`hosts.explorer.recall`): the next number when so many were worked out."""
 LEAST: Final = 256
 """States that are worth a call."""
 
 T = TypeVar("T")
 
 NOWHERE: Final[intrinsics.Ints] = np.zeros(0, np.int64)
+
+
+def lines(words: int) -> intrinsics.Ints:
+    """Give an array of zeros that begins with a cache line."""
+    memory = np.zeros(words + recall.LINE, np.int64)
+    start = -memory.ctypes.data // 8 % recall.LINE
+    return memory[start : start + words]
 
 
 class Job(NamedTuple):
@@ -66,6 +75,8 @@ class Rounds:
         self.jobs.clear()
         self._chunk = 512
         self.work = [self._workspace(4096) for _ in range(self.workers)]
+        for worker in range(self.workers):
+            self._remember(worker, RECORDS[0])
 
     def begin_level(self, begin: Sequence[int], end: Sequence[int]) -> None:
         """Set out to expand the states of one level."""
@@ -92,20 +103,24 @@ class Rounds:
         for work, count in zip(self.work, store.counts, strict=True):
             work.counts[codes.C_STATES] = count
 
-        def expand(worker: int) -> list[Job]:
+        def share(worker: int) -> list[Job]:
             """Expand a worker's share; give what is left of it."""
             work = self.work[worker]
             for number, job in enumerate(shares[worker]):
                 args = (self.learnt.tables, work, store.states, store.table, worker, *job, limits[worker])
-                stop = int(kernel.expand(*args))
+                stop = int(expand.expand(*args))
                 if stop < job.stop:
                     return [job._replace(start=stop), *shares[worker][number + 1 :]]
             return []
 
-        left = self.each(expand, len(shares), parallel=parallel)
+        left = self.each(share, len(shares), parallel=parallel)
         self.jobs.extendleft(job for jobs in left for job in reversed(jobs))
         store.counts = [int(work.counts[codes.C_STATES]) for work in self.work]
         self._pace(begun - self.left, time.monotonic() - before)
+        for worker, work in enumerate(self.work):
+            most = int(work.counts[codes.C_RECORDS]) + 1
+            if work.counts[codes.C_WORKED] > most < RECORDS[-1]:
+                self._remember(worker, RECORDS[RECORDS.index(most) + 1])
 
     def _shares(self) -> list[list[Job]]:
         """Take for each worker a part of what is to be done, all of about the same size."""
@@ -168,16 +183,26 @@ class Rounds:
             self.work[worker] = work._replace(stack=more)
         else:
             bigger = self._workspace(2 * len(work.told))
-            self.work[worker] = bigger._replace(stack=work.stack, counts=work.counts, sights=work.sights)
+            self.work[worker] = bigger._replace(
+                stack=work.stack, counts=work.counts, sights=work.sights, views=work.views, records=work.records
+            )
 
-    def resize(self) -> None:
-        """Fit the workspaces to states of another length."""
+    def relaid(self) -> None:
+        """Fit the workspaces to another layout: what is remembered is of the old one."""
         for worker, work in enumerate(self.work):
             bigger = self._workspace(len(work.told), len(work.stack))
             self.work[worker] = bigger._replace(counts=work.counts, sights=work.sights)
+            self._remember(worker, int(work.counts[codes.C_RECORDS]) + 1)
+
+    def _remember(self, worker: int, most: int) -> None:
+        """Give a worker room for so many steps to remember, none of them remembered yet."""
+        work, size = self.work[worker], int(recall.record_size(self.learnt.layout.words))
+        self.work[worker] = work._replace(records=lines(most * size))
+        work.counts[codes.C_RECORDS] = most - 1
+        work.counts[codes.C_WORKED] = 0
 
     def _workspace(self, room: int, branches: int = 64) -> codes.Work:
-        words = self.learnt.layout.words
+        words, threads = self.learnt.layout.words, len(self.learnt.model.threads)
         return codes.Work(
             out=np.zeros((room + 2) * words, np.int64),
             told=np.zeros(room, np.int64),
@@ -187,7 +212,11 @@ class Rounds:
             retry=np.zeros(8192, np.int64),
             sights=np.zeros(4096, np.int64),
             counts=np.zeros(codes.C_SIZE, np.int64),
-            near=np.zeros((len(self.learnt.model.threads), 2), np.int64),
-            lags=np.zeros(codes.L_SIZE * len(self.learnt.model.threads), np.int64),
+            near=np.zeros((threads, 2), np.int64),
+            lags=np.zeros(2 * threads * codes.L_SIZE, np.int64),
+            relied=np.zeros(words + codes.NEAR_SIZE, np.int64),
+            views=lines(2 * threads * self.learnt.tables.rest.shape[1] * recall.view_size(words)),
+            ahead=lines(codes.AHEAD * recall.ahead_size(words, threads)),
+            records=lines(0),
             back=np.zeros(words, np.int64),
         )

@@ -1,7 +1,7 @@
 """The exhaustive search of a model's product, breadth first, so that the first violation is one of the shortest.
 
 What a move is, :mod:`hosts.explorer.product` defines; this does the same over packed states in compiled loops
-(:mod:`hosts.explorer.kernel`). Whole states are compared, never hashes alone.
+(:mod:`hosts.explorer.expand`). Whole states are compared, never hashes alone.
 
 With ``workers`` the levels are worked off together (:mod:`hosts.explorer.rounds`), so that the answer does not depend
 on how many there are.
@@ -221,10 +221,8 @@ class Search:
         before = self.learnt.kept
         self.learnt.lay_out(generous=self._generous)
         words = self.learnt.layout.words
-        other = words != self.store.words
         self.store.move(moves(before, self.learnt.kept), words)
-        if other:
-            self.rounds.resize()
+        self.rounds.relaid()
         self.result.layouts += 1
 
     # --- bounds and results --------------------------------------------------------------------------------------

@@ -200,6 +200,7 @@ class Sheets:
             edges=self._edges,
             ghosts=self._ghosts,
             notes=self._notes,
+            lagging=np.zeros(max(self.layout.words, 1), np.int64),
             future=self.future,
         )
 
@@ -242,10 +243,18 @@ class Sheets:
         for number, (target, vector) in enumerate(self.slots):
             slots[number] = (*layout["slot", number], target, vector)
         self.tables = tables._replace(slots=slots, rows=np.array([*rows, (0,) * codes.R_SIZE], np.int64))
+        self._lagging()
         for thread, stores in enumerate(self.stores):
             for (word, value), number in stores.items():
                 self._pair(thread, word, value, number)
         return self.tables
+
+    def _lagging(self) -> None:
+        """Write down which bits say that something is buffered or in flight."""
+        buffers: list[Name] = [("buffer", thread) for thread in range(len(self.model.threads))]
+        for name in [*buffers, *(("slot", number) for number in range(len(self.slots)))]:
+            held = self.layout[name]
+            self.tables.lagging[held.place] |= signed(held.mask << held.shift)
 
     def _one(self, word: int) -> tuple[int, ...]:
         """Give the row of a silent word: the number that stands for 1, or one that never occurs."""

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from hosts.explorer.codes import (
-    C_ENDED,
     DRAIN,
     H_SLOTS,
     H_THREADS,
@@ -21,10 +20,10 @@ from hosts.explorer.codes import (
     Tables,
     Work,
 )
+from hosts.explorer.expand import stands_still, successors
 from hosts.explorer.fields import held
 from hosts.explorer.finding import INDEX_MASK, hash_of, lookup, place_of
 from hosts.explorer.intrinsics import Ints, called, compiled, get, prefetch, put
-from hosts.explorer.kernel import successors
 
 
 @compiled
@@ -32,7 +31,7 @@ def look_up_all(tables: Tables, work: Work, states: Ints, table: Ints, at: int, 
     """Expand a state and put the places of its successors into ``places``."""
     words = tables.header[H_WORDS]
     last = table.shape[0] - 1
-    number = successors(tables, work, states, at * words, np.int64(0))
+    number = successors(tables, work, states, at * words)
     for each in range(number):
         h = hash_of(work.out, each * words, words)
         put(work.hashes, each, h)
@@ -75,7 +74,7 @@ def look_up_owing(
     """Expand a state and put the places of those successors in which the debt is unpaid into ``places``."""
     words = tables.header[H_WORDS]
     last = table.shape[0] - 1
-    number = successors(tables, work, states, at * words, np.int64(0))
+    number = successors(tables, work, states, at * words)
     found = 0
     for each in range(number):
         if owes(work.out, each * words, owing):
@@ -126,7 +125,7 @@ def backwards(
         row = rows + found
         on = False
         if sighting < 0:
-            if number == 0 and work.counts[C_ENDED] == 0:
+            if stands_still(tables, work, number):
                 on = True
                 for t in range(threads):
                     costs[row, t] = 0

@@ -1,0 +1,93 @@
+"""Steps done before are recalled, and only where they would come out the same."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from hosts.explorer import codes, rounds
+from hosts.explorer.model import Edge, Model, Options
+from hosts.explorer.ops import Kind, Operation
+from hosts.explorer.search import Result, Search
+from tests.explore.models import Table, op, random_model, straight
+
+MODELS = 150
+MOST_STATES = 4000
+
+
+def worked(search: Search) -> int:
+    """Count the steps that the last search worked out since its memory grew last."""
+    return sum(int(work.counts[codes.C_WORKED]) for work in search.work)
+
+
+def found(result: Result) -> tuple[object, ...]:
+    """Give all that a search tells, but how long it took."""
+    return (
+        (result.states, result.transitions, result.depth, result.windows, result.branching),
+        (result.waited_for_buffer, result.longest_buffer, result.finals, result.violations),
+    )
+
+
+@pytest.mark.parametrize("reduce", [False, True])
+def test_what_is_remembered_changes_nothing(monkeypatch: pytest.MonkeyPatch, *, reduce: bool) -> None:
+    """Random threads: the same states, moves, ends and violations as with room for a single step."""
+    rng = random.Random(20)
+    saved = 0
+    for _ in range(MODELS):
+        model = random_model(rng, loops=rng.random() < 0.4)
+        options = Options(
+            buffer=rng.randrange(4), reduce=reduce, fuse=rng.random() < 0.7, overtake=rng.random() < 0.5,
+            stop_at_first=False, keep_finals=True, progress_check=False, max_states=MOST_STATES,
+        )  # fmt: skip
+        search = Search(model, options)
+        usual = found(search.run())
+        with monkeypatch.context() as patch:
+            patch.setattr(rounds, "RECORDS", (1,))
+            forgetful = Search(model, options)
+            assert found(forgetful.run()) == usual
+        saved += worked(forgetful) - worked(search)
+    assert saved > 1000
+
+
+def test_a_step_is_worked_out_once_for_all_that_looks_the_same_to_its_thread() -> None:
+    """Two threads that share nothing: as many steps as both have, however many states there are."""
+    alone = [straight(*[op(Kind.ADD, word, 1) for _ in range(6)]) for word in range(2)]
+    model = Model(alone, ["T0", "T1"], ["x", "y"], [0, 0], ())
+    search = Search(model, Options(reduce=False))
+    result = search.run()
+    assert result.states == 49
+    assert worked(search) == 12
+
+
+def test_a_word_that_a_step_uses_tells_states_apart() -> None:
+    """The same step is worked out for each value, not for each state."""
+    writer = straight(*[op(Kind.ADD, 0, 1) for _ in range(3)])
+    busy = straight(*[op(Kind.ADD, 1, 1) for _ in range(5)])
+    reader = straight(Operation(Kind.LOAD, 0, flags=writer.operations[0].flags))
+    model = Model([writer, busy, reader], ["W", "B", "R"], ["x", "y"], [0, 0], ())
+    search = Search(model, Options(reduce=False, keep_finals=True))
+    search.run()
+    assert worked(search) == 3 + 5 + 4
+
+
+def test_what_others_may_still_use_tells_states_apart() -> None:
+    """A step goes on past a word that nobody else will use: not recalled where somebody still will."""
+    first = straight(op(Kind.ADD, 1, 1), op(Kind.ADD, 0, 1), op(Kind.ADD, 1, 1))
+    other = straight(op(Kind.ADD, 0, 1), op(Kind.ADD, 1, 1), op(Kind.ADD, 2, 1))
+    model = Model([first, other], ["T0", "T1"], ["x", "y", "z"], [0, 0, 0], ())
+    with_it = Search(model, Options(keep_finals=True)).run()
+    without = Search(model, Options(keep_finals=True, reduce=False)).run()
+    assert with_it.finals == without.finals
+    assert with_it.states < without.states
+
+
+def test_a_fair_cycle_is_found_though_its_steps_are_recalled() -> None:
+    """That a thread comes round is remembered with its step."""
+    turning = Table([op(Kind.XCHG, 1, 0), op(Kind.XCHG, 1, 0)], [{None: Edge(1)}, {None: Edge(0, round=True)}])
+    model = Model([turning, straight(op(Kind.ADD, 2, 1))], ["T0", "T1"], ["x", "y", "z"], [1, 0, 0], (), debt=[0])
+    for options in (Options(), replace(Options(), reduce=False)):
+        result = Search(model, options).run()
+        assert result.violation is not None
+        assert result.violation.what == "no-progress"
