@@ -83,6 +83,23 @@ def test_what_others_may_still_use_tells_states_apart() -> None:
     assert with_it.states < without.states
 
 
+def test_whether_all_who_may_interrupt_have_ended_tells_states_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step goes on past a point at which nothing will ever come: not recalled where something still may."""
+    turned = Table(
+        [op(Kind.ADD, 1, 1), op(Kind.POINT), op(Kind.ADD, 0, 1), op(Kind.ACK), Operation(Kind.END)],
+        [{None: Edge(1)}, {0: Edge(2), 1: Edge(3)}, {None: Edge(4)}, {None: Edge(2)}, {}],
+    )
+    sender = Table(
+        [op(Kind.ADD, 0, 1), op(Kind.CHOOSE, a=2), op(Kind.SEND, a=0, b=0), Operation(Kind.END)],
+        [{None: Edge(1)}, {0: Edge(2), 1: Edge(3)}, {None: Edge(3)}, {}],
+    )
+    model = Model([turned, sender], ["T0", "T1"], ["x", "y"], [0, 0], (242,))
+    usual = Search(model, Options(keep_finals=True)).run()
+    monkeypatch.setattr(rounds, "RECORDS", (1,))
+    assert found(Search(model, Options(keep_finals=True)).run()) == found(usual)
+    assert usual.finals == Search(model, Options(keep_finals=True, reduce=False)).run().finals
+
+
 def test_a_fair_cycle_is_found_though_its_steps_are_recalled() -> None:
     """That a thread comes round is remembered with its step."""
     turning = Table([op(Kind.XCHG, 1, 0), op(Kind.XCHG, 1, 0)], [{None: Edge(1)}, {None: Edge(0, round=True)}])
