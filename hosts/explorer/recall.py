@@ -14,6 +14,8 @@ over the place, and would otherwise be waited for one after the other.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from hosts.explorer.codes import (
@@ -30,12 +32,8 @@ from hosts.explorer.codes import (
     EVERYTHING,
     H_THREADS,
     H_WORDS,
-    L_BUFFERS,
-    L_LOOKS,
-    L_PUTS,
     L_SIZE,
     L_STUCK,
-    L_USES,
     NEAR_ENDED,
     NEAR_SIZE,
     NEAR_USES,
@@ -56,12 +54,12 @@ from hosts.explorer.finding import LOW32, MIX1, MIX2, MIX3
 from hosts.explorer.intrinsics import Ints, called, compiled, get, inlined, prefetch, put
 from hosts.explorer.noticed import waiting_words
 
-LINE = 8
+LINE: Final = 8
 """Words of a cache line."""
-MOST = 2
+MOST: Final = 2
 """Steps in one record: nearly all have one."""
-NARROW = 24
-"""Bits that a record has for what is looked for, and for whose buffers are looked at."""
+STUCK, ROUNDED, NUMBER = 1, 2, 4
+"""Bits of a record's word: the thread is stuck, its step comes round; above them, how many steps there are."""
 
 
 @compiled
@@ -72,8 +70,8 @@ def view_size(words: int) -> int:
 
 @compiled
 def record_size(words: int) -> int:
-    """Give the words of a record: key, what is noticed (three words), steps."""
-    return (words + NEAR_SIZE + 3 + MOST * (words + 1) + LINE - 1) // LINE * LINE
+    """Give the words of a record: key, how many steps, what they notice, the steps."""
+    return (words + NEAR_SIZE + L_SIZE + MOST * (words + 1) + LINE - 1) // LINE * LINE
 
 
 @compiled
@@ -193,19 +191,17 @@ def recall(tables: Tables, work: Work, states: Ints, at: int, agent: int, asked:
         if get(records, record + k) != get(work.ahead, asked + A_KEY + k):
             return -1
     record += words + NEAR_SIZE
-    noticed = get(records, record)
     if n + MOST >= work.told.shape[0] - 1:
         return -1
-    lags = agent * L_SIZE
-    put(work.lags, lags + L_STUCK, (noticed >> 3) & 1)
-    put(work.lags, lags + L_LOOKS, narrow(noticed >> 16))
-    put(work.lags, lags + L_BUFFERS, narrow(noticed >> (16 + NARROW)))
-    put(work.lags, lags + L_USES, get(records, record + 1))
-    put(work.lags, lags + L_PUTS, get(records, record + 2))
-    if (noticed & 4) != 0:
+    # How many steps, whether they come round and whether they are stuck share a word, the last of what is noticed.
+    known = get(records, record + L_STUCK)
+    for k in range(L_STUCK):
+        put(work.lags, agent * L_SIZE + k, get(records, record + k))
+    put(work.lags, agent * L_SIZE + L_STUCK, known & STUCK)
+    if (known & ROUNDED) != 0:
         work.counts[C_ROUND] = 1
-    record += 3
-    for _ in range(noticed & 3):
+    record += L_SIZE
+    for _ in range(known // NUMBER):
         for k in range(words):
             put(work.out, n * words + k, get(states, at + k) ^ get(records, record + k))
         put(work.told, n, get(records, record + words))
@@ -214,18 +210,12 @@ def recall(tables: Tables, work: Work, states: Ints, at: int, agent: int, asked:
     return n
 
 
-@inlined
-def narrow(value: int) -> int:
-    """Give what the lowest bits of a value say, with their sign."""
-    return (value << (64 - NARROW)) >> (64 - NARROW)
-
-
 @called
 def remember(
     tables: Tables, work: Work, states: Ints, at: int, base: int, agent: int, asked: int, first: int, n: int
 ) -> None:
     """Remember what an agent's steps led to: the successors from ``first`` to ``n``."""
-    words, records, lags = tables.header[H_WORDS], work.records, agent * L_SIZE
+    words, records = tables.header[H_WORDS], work.records
     row = get(work.ahead, asked + A_ROW)
     work.counts[C_WORKED] += 1
     for k in range(words + NEAR_SIZE):
@@ -234,20 +224,18 @@ def remember(
         if after != before:
             put(work.views, row + V_RELIED + k, after)
             work.counts[C_GREW] = 1
-    looks, buffers = get(work.lags, lags + L_LOOKS), get(work.lags, lags + L_BUFFERS)
-    if n - first > MOST or narrow(looks) != looks or narrow(buffers) != buffers:
+    if n - first > MOST:
         return
     ask(tables, work, states, at, base, agent % tables.header[H_THREADS], asked)
     record = get(work.ahead, asked + A_RECORD)
     for k in range(words + NEAR_SIZE):
         put(records, record + k, get(work.ahead, asked + A_KEY + k))
     record += words + NEAR_SIZE
-    noticed = np.int64(n - first) | (work.counts[C_ROUND] << 2) | (get(work.lags, lags + L_STUCK) << 3)
-    noticed |= (looks & ((1 << NARROW) - 1)) << 16
-    put(records, record, noticed | (buffers << (16 + NARROW)))
-    put(records, record + 1, get(work.lags, lags + L_USES))
-    put(records, record + 2, get(work.lags, lags + L_PUTS))
-    record += 3
+    for k in range(L_STUCK):
+        put(records, record + k, get(work.lags, agent * L_SIZE + k))
+    known = (n - first) * NUMBER + get(work.lags, agent * L_SIZE + L_STUCK)
+    put(records, record + L_STUCK, known + (ROUNDED if work.counts[C_ROUND] != 0 else 0))
+    record += L_SIZE
     for each in range(first, n):
         for k in range(words):
             put(records, record + k, get(states, at + k) ^ get(work.out, each * words + k))

@@ -6,6 +6,7 @@ import pytest
 
 from hosts.explorer.model import Edge, Model, Options
 from hosts.explorer.ops import Kind, Operation
+from hosts.explorer.product import State
 from hosts.explorer.search import Result, Search
 from tests.explore.models import Table, op, straight
 
@@ -57,6 +58,22 @@ def test_two_stores_to_a_word_come_in_either_order() -> None:
     )
     reduced, _ = both(fenced, waiting)
     assert {memory[0] for locals_, memory in reduced.finals if locals_[1] == 3} == {1, 2}
+
+
+def states_of(threads: list[Table]) -> list[State]:
+    """Give the states that the reduced search finds in a model of two words and one vector."""
+    search = Search(Model(threads, [f"T{t}" for t in range(len(threads))], ["x", "y"], [0, 0], (242,)), Options())
+    search.run()
+    return [search.learnt.state(search.store.at(place)) for place in range(search.store.total)]
+
+
+def test_a_thread_that_has_ended_looks_at_nothing() -> None:
+    """Where it read a word just before, a store to that need not come any more."""
+    looking = Table([op(Kind.LOAD, 0), END, END], [{0: Edge(1), None: Edge(2)}, {}, {}])
+    storing = straight(op(Kind.STORE, 0, 1), op(Kind.LOAD, 1), op(Kind.LOAD, 1))
+    found = states_of([looking, storing, straight(op(Kind.ADD, 1, 1))])
+    early = [state for state in found if state.locals[0] == 1 and state.memory[0] == 1]
+    assert {state.locals[1] for state in early} == {3}
 
 
 @pytest.mark.parametrize("late", [op(Kind.SEND, a=0, b=0), op(Kind.STORE, 2, 1)], ids=["IPI", "store"])
