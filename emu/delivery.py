@@ -22,8 +22,7 @@ from emu.checkers import sighting
 from emu.cpu import kvm_get_running_vcpu
 from emu.instruments import TOLD_NOBODY, TOLD_SELF, begin_effects, count, end_effects, window
 from emu.kvm_main import IN_GUEST_MODE, KVM_REQ_EVENT, OUTSIDE_GUEST_MODE, kvm_make_request, kvm_vcpu_kick
-from emu.machine import MAX_NESTING, MAX_PCPUS, Vcpu, config, smp_processor_id, this_pcpu
-from emu.memory import Word
+from emu.machine import MAX_PCPUS, Vcpu, config, smp_processor_id, this_pcpu
 from emu.policies import ALWAYS_2021, ELIDE_SELF_2022, ORIG_2013, kick_2016, kvm_vcpu_trigger_posted_interrupt
 from emu.posted_intr import pi_test_and_set_on, pi_test_and_set_pir
 from emu.tracepoints import trace_kvm_apicv_accept_irq
@@ -38,12 +37,12 @@ def vmx_deliver_posted_interrupt(vcpu: Vcpu, vector: int) -> int:
     if pi_test_and_set_pir(vector, vcpu.pi_desc) != 0:
         window(PIR_ALREADY_SET)
         return 0
-    note_generation_seen(vcpu)
+    generation = peek(vcpu.pi_desc.software[0])
     on_was_set = pi_test_and_set_on(vcpu.pi_desc)
     if local_read(config().policy) == ORIG_2013:
         vmx_trigger_2013(vcpu, on_was_set)
     elif on_was_set == 0:
-        before = begin_trigger(vcpu)
+        before = begin_trigger(vcpu, generation)
         kvm_vcpu_trigger_posted_interrupt(vcpu, POSTED_INTR_VECTOR)
         end_trigger(vcpu, before)
     note_accepted(vcpu, vector, on_was_set)
@@ -102,64 +101,63 @@ def note_accepted(vcpu: Vcpu, vector: int, on_was_set: int) -> None:
         window(ON_ALREADY_SET)
 
 
-def note_generation_seen(vcpu: Vcpu) -> None:
-    """Note, before ON is turned on, which generation of ON it will be (C7)."""
-    mark(seen_generation(vcpu), peek(vcpu.pi_desc.software[0]))
+def begin_trigger(vcpu: Vcpu, generation: int) -> int:
+    """Note what the rule under test finds, and that nobody has been told; give what :func:`end_trigger` wants.
 
-
-def seen_generation(vcpu: Vcpu) -> Word:
-    """Give the word in which this sender, at this depth of nesting, keeps the generation it has seen."""
-    cpu = this_pcpu()
-    return vcpu.seen_generation[local_read(cpu.id) * MAX_NESTING + local_read(cpu.irq.inside_depth)]
-
-
-def begin_trigger(vcpu: Vcpu) -> int:
-    """Note, before the rule under test acts, that nobody has been told; give what :func:`end_trigger` wants."""
+    ``generation``: that of ON before it was turned on. If it is the same now, it is the one turned on; if not, C7 lets
+    this post pass. Until the rule has told somebody its ON counts as untold, which nobody sees: this pCPU is inside.
+    """
     word = this_pcpu().told
-    before = local_read(word) * 4 + peek(vcpu.mode)
+    before = local_read(word) * 2
     local_write(word, TOLD_NOBODY)
+    mark(vcpu.untold[smp_processor_id()], generation + 1 if peek(vcpu.pi_desc.software[0]) == generation else 0)
+    if vcpu == kvm_get_running_vcpu():
+        return before + note_self_post(vcpu)
+    mode = peek(vcpu.mode)
+    if mode == IN_GUEST_MODE:
+        window(POST_SEES_IN)
+    elif mode == OUTSIDE_GUEST_MODE:
+        window(POST_SEES_OUTSIDE)
+    else:
+        window(POST_SEES_EXITING)
     return before
+
+
+def note_self_post(vcpu: Vcpu) -> int:
+    """Count a post to the own vCPU; 1 if that is IN_GUEST_MODE, which is all that C8 asks of the mode."""
+    count(SELF_POSTS)
+    mode = peek(vcpu.mode)
+    if mode == IN_GUEST_MODE:
+        window(SELF_SEES_IN)
+        return 1
+    window(SELF_SEES_OUTSIDE if mode == OUTSIDE_GUEST_MODE else SELF_SEES_EXITING)
+    return 0
 
 
 def end_trigger(vcpu: Vcpu, before: int) -> None:
     """Judge what the rule did: for C7 whether anybody was told, for C8 what it did about the own vCPU."""
     cpu = this_pcpu()
     told = local_read(cpu.told)
-    local_write(cpu.told, before >> 2)
-    mode = before & 3
-    if told == TOLD_NOBODY:
-        mark(vcpu.untold[smp_processor_id()], peek(seen_generation(vcpu)) + 1)
-    mark(seen_generation(vcpu), 0)
-    if vcpu == kvm_get_running_vcpu():
-        judge_self_post(vcpu, mode, told)
-    elif mode == IN_GUEST_MODE:
-        window(POST_SEES_IN)
-    elif mode == OUTSIDE_GUEST_MODE:
-        window(POST_SEES_OUTSIDE)
-    else:
-        window(POST_SEES_EXITING)
+    local_write(cpu.told, before >> 1)
+    if told != TOLD_NOBODY:
+        mark(vcpu.untold[smp_processor_id()], 0)
+    if before & 1 != 0:
+        judge_self_post(vcpu, told)
 
 
-def judge_self_post(vcpu: Vcpu, mode: int, told: int) -> None:
-    """Count a post to the own vCPU, and hold it to what its policy promises about IPIs to self (C8).
+def judge_self_post(vcpu: Vcpu, told: int) -> None:
+    """Hold a post to the own vCPU, found IN_GUEST_MODE, to what its policy promises about IPIs to self (C8).
 
     A kicker may turn IN_GUEST_MODE into EXITING under the rule's eyes: what it read then is not known, and such a
     post counts neither as elided nor as one that saw IN_GUEST_MODE.
     """
-    count(SELF_POSTS)
-    if mode == IN_GUEST_MODE:
-        window(SELF_SEES_IN)
-        policy = local_read(config().policy)
-        if told != TOLD_NOBODY:
-            count(SELF_POSTS_ON_IN_GUEST)
-            if told == TOLD_SELF and policy == ELIDE_SELF_2022:
-                sighting(vcpu, C8, -1)
-        elif peek(vcpu.mode) == IN_GUEST_MODE:
-            count(SELF_POSTS_ON_IN_GUEST)
-            count(IPIS_ELIDED)
-            if policy == ALWAYS_2021:
-                sighting(vcpu, C8, -1)
-    elif mode == OUTSIDE_GUEST_MODE:
-        window(SELF_SEES_OUTSIDE)
-    else:
-        window(SELF_SEES_EXITING)
+    policy = local_read(config().policy)
+    if told != TOLD_NOBODY:
+        count(SELF_POSTS_ON_IN_GUEST)
+        if told == TOLD_SELF and policy == ELIDE_SELF_2022:
+            sighting(vcpu, C8, -1)
+    elif peek(vcpu.mode) == IN_GUEST_MODE:
+        count(SELF_POSTS_ON_IN_GUEST)
+        count(IPIS_ELIDED)
+        if policy == ALWAYS_2021:
+            sighting(vcpu, C8, -1)

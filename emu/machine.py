@@ -15,8 +15,6 @@ from emu.waist import local_read, memory, this_cpu_ptr
 
 MAX_PCPUS: Final = 64
 MENU_ITEMS: Final = 64
-MAX_NESTING: Final = 4
-"""Deliveries that can be under way on one pCPU at once: a handler's inside the one that it interrupted."""
 
 
 class PiDesc(Struct, line=True):
@@ -98,9 +96,8 @@ class Vcpu(Struct, line=True):
     mp_state = word()
     apicv_active = word()
     untold = words(MAX_PCPUS)
-    """Per sender: 1 + the generation of ON that it turned on without telling anybody (see emu.checkers.check_C7)."""
-    seen_generation = words(MAX_PCPUS * MAX_NESTING)
-    """Per sender and depth of nesting: the generation of ON before that sender turned it on."""
+    """Per sender: 1 + the generation of ON that it turned on without telling anybody (see emu.checkers.check_promise);
+    0 if it told somebody, or does not know the generation."""
     delivered = words(SLOTS)
     merged = words(SLOTS)
     self_ipis = words(SLOTS)

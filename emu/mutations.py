@@ -94,7 +94,7 @@ on_was_set = pi_test_and_set_on(vcpu.pi_desc)
 if local_read(config().policy) == ORIG_2013:
     vmx_trigger_2013(vcpu, on_was_set)
 elif on_was_set == 0:
-    before = begin_trigger(vcpu)
+    before = begin_trigger(vcpu, generation)
     kvm_vcpu_trigger_posted_interrupt(vcpu, POSTED_INTR_VECTOR)
     end_trigger(vcpu, before)
 """

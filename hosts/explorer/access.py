@@ -39,6 +39,9 @@ class Access:
         self.vector = -1
         self.fenced = False
         """A locked operation on an own word has drained the buffer."""
+        self.read_own: set[int] = set()
+        self.wrote_own: set[int] = set()
+        """Own words that have been read and written since the last answer."""
         self.done = Done()
 
     def read(self, word: int, kind: Kind) -> Operation | None:
@@ -73,7 +76,7 @@ class Access:
             return self.gave(None)
         return Operation(kind, self.world.words.shared[word], value)
 
-    def _folded_write(  # noqa: C901, PLR0911, PLR0912 - one branch for each role
+    def _folded_write(  # noqa: C901, PLR0911 - one branch for each role
         self, role: Folded, word: int, value: int
     ) -> Operation | tuple[int, int] | None:
         """Do what a folded word's role says; give what is left to be written, if anything."""
@@ -92,8 +95,6 @@ class Access:
                 return word, min(value, 1)
             case Role.ACKNOWLEDGED:
                 return role.other, 0
-            case Role.NOTE:
-                return word, 1 if value == 1 else 0
             case Role.UNTOLD:
                 return word, 2 if value == 2 else 0  # noqa: PLR2004 - one above the generation, which reads 1
             case Role.DEBIT | Role.CREDIT:
@@ -137,6 +138,7 @@ class Access:
         slot = self.slots.get(word)
         if slot is None or slot >= len(self.own):
             slot = self._slot(word)
+        self.read_own.add(word)
         return self.own[slot]
 
     def set_own(self, word: int, value: int) -> None:
@@ -146,6 +148,7 @@ class Access:
         slot = self.slots.get(word)
         if slot is None or slot >= len(self.own):
             slot = self._slot(word)
+        self.wrote_own.add(word)
         self.own[slot] = value
 
     def _slot(self, word: int) -> int:

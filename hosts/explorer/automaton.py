@@ -19,6 +19,7 @@ from hosts.explorer.ops import Kind, Operation
 from hosts.explorer.primitives import ASKED_TWICE, Primitives, now
 from hosts.explorer.world import World
 
+HANDLER: Final = "common_interrupt"
 LONGEST: Final = 200_000
 """Blocks that a thread runs from one operation to the next; more is a loop that never ends."""
 
@@ -52,6 +53,13 @@ class Kept(NamedTuple):
         return Frame(self.flow, self.block, list(self.values), self.call)
 
 
+class Touched(NamedTuple):
+    """Own words that a piece of code reads and writes."""
+
+    reads: set[int]
+    writes: set[int]
+
+
 Frames = list[Frame | Kept]
 """A stack: the last one runs or is about to, the others wait; those that have not run since are still as kept."""
 Saved = tuple[tuple[Kept, ...], tuple[int, ...]]
@@ -83,6 +91,10 @@ class Automaton(Primitives):
         self.spots = world.spots
         self.round = False
         """The run to the next operation came round: by a ``while``, or back to an interrupt point."""
+        self.between: dict[int, Touched] = {}
+        """By point with another one right behind it: what is done to own words between the two."""
+        self.handlers = Touched(set(), set())
+        """What handlers of interrupts do to own words, as far as is known."""
         flow = protocol.flows[driver]
         self._settle([Frame(flow, 0, [None] * flow.size)], begin=True)
 
@@ -105,9 +117,34 @@ class Automaton(Primitives):
             kind = self.operations[local].kind
             self.pointed, self.paused = kind == Kind.POINT and not answer, kind == Kind.PAUSE
             self.every = self.operations[local].a if kind == Kind.POINT and answer else 1
+            self.read_own, self.wrote_own = set(), set()
             after = self._settle([*frames[:-1], frames[-1].thawed()], answer)
             edge = self.edges[local, answer] = Edge(after, self.windows, self.sighting, self.round)
+            interrupted = kind == Kind.POINT and answer
+            if interrupted or any(frame.flow.name == HANDLER for frame in frames):
+                self.handlers.reads.update(self.read_own)
+                self.handlers.writes.update(self.wrote_own)
+            if self.pointed and self.operations[after].kind == Kind.PAUSE and edge.sighting < 0:
+                self.between[local] = Touched(self.read_own, self.wrote_own)
         return edge
+
+    def may_wait(self, local: int) -> bool:
+        """Tell whether an interrupt might as well be taken at the next point: what is between does not meet a handler.
+
+        The interrupt flag is left out: handlers find it on and leave it on.
+        """
+        self.step(local, 0)
+        between = self.between.get(local)
+        if between is None:
+            return False
+        flag = {int(self.world.machine.pcpus[self.number].irq.enabled)}
+        met = between.reads & self.handlers.writes | between.writes & (self.handlers.reads | self.handlers.writes)
+        return met <= flag
+
+    @property
+    def handled(self) -> int:
+        """Count the own words that handlers are known to read and write."""
+        return len(self.handlers.reads) + len(self.handlers.writes)
 
     def place(self, where: int) -> Place:
         """Tell people where an operation stands."""
@@ -137,9 +174,9 @@ class Automaton(Primitives):
         if call.name == "interrupt_point":
             if answer or self.paused:
                 frame.call = -1  # the point is come back to when the handler has run
-                self.round = True
                 if answer:
-                    self._call(frames, "common_interrupt", ())
+                    self.round = True
+                    self._call(frames, HANDLER, ())
                 return None
             value = None
         elif call.name == "run_goes_on" and arguments == () and answer >= 1 - self.world.vcpus:

@@ -135,6 +135,15 @@ class ExactThread(Primitives):
         code, line, primitive = self.stands[where]
         return Place(code.co_name, code.co_filename, line, self.exact.text(code.co_name, line, primitive))
 
+    def may_wait(self, local: int) -> bool:  # noqa: ARG002 - the protocol's signature
+        """Not ask for any interrupt to wait."""
+        return False
+
+    @property
+    def handled(self) -> int:
+        """Know nothing of handlers."""
+        return 0
+
     # --- running -------------------------------------------------------------------------------------------------
 
     def _add(self, run: _Run, operation: Operation, state: _State) -> int:

@@ -57,13 +57,13 @@ def follow(tables: Tables, work: Work, states: Ints, at: int, base: int, first: 
     counts, threads = work.counts, tables.header[H_THREADS]
     counts[C_WHOLE] = 1
     counts[C_ROUND] = 0
+    counts[C_ENDED] = get(work.ahead, base)
     n = first
     for t in range(threads):
         if ((get(work.ahead, base) >> t) & 1) == 0:
             n = act(tables, work, states, at, base, t, asked_at(tables, base, t), n)
         else:
             forget(work, t)
-    counts[C_ENDED] = get(work.ahead, base)
     if counts[C_WHOLE] == 0:
         return n - first  # what would be noticed is not known yet
     lagging = np.int64(0)

@@ -335,17 +335,17 @@ class _Cutter:
         while changed:
             changed = False
             for i in reversed(range(len(live))):
-                after: set[int] = set().union(*(live[each] for each in following[i]))
+                after: set[int] = set().union(*(live[each] - {given} for each, given in following[i]))
                 new = uses[i] | (after - kills[i])
                 changed = changed or new != live[i]
                 live[i] = new
         return [tuple(sorted(each)) for each in live]
 
-    def _flows(self, block: list[ast.stmt]) -> tuple[set[int], set[int], set[int]]:
-        """Give what a block reads before it assigns it, what it surely assigns, and where it goes on."""
+    def _flows(self, block: list[ast.stmt]) -> tuple[set[int], set[int], set[tuple[int, int]]]:
+        """Give what a block reads before it assigns it, what it surely assigns, and where it goes on (_targets)."""
         uses: set[int] = set()
         kills: set[int] = set()
-        following: set[int] = set()
+        following: set[tuple[int, int]] = set()
         for statement in block:
             for node in walk(statement):
                 if isinstance(node, ast.Name) and node.id in self.slots and isinstance(node.ctx, ast.Load):
@@ -362,10 +362,11 @@ class _Cutter:
                 }
         return uses, kills, following
 
-    def _targets(self, code: int) -> set[int]:
+    def _targets(self, code: int) -> set[tuple[int, int]]:
+        """Give where an end of a block leads, with the local that a call there assigns before."""
         if code >= 0:
-            return {code}
-        return set() if code == RETURN else {self.flow.calls[-2 - code].after}
+            return {(code, ANSWER)}
+        return set() if code == RETURN else {(self.flow.calls[-2 - code].after, self.flow.calls[-2 - code].target)}
 
 
 class _Slots(ast.NodeTransformer):

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from emu.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
-from emu.machine import MAX_NESTING, MAX_PCPUS, Machine
+from emu.machine import MAX_PCPUS, Machine
 from emu.memory import WORD_BYTES, Word
 from emu.vectors import SLOTS
 
@@ -39,10 +39,8 @@ class Role(enum.IntEnum):
     CREDIT = 8
     """Reads as 0; a number written is added to ``other``."""
     GENERATION = 9
-    NOTE = 10
-    """A note of a generation: 1 if it is about the present one, else 0."""
-    UNTOLD = 11
-    """As a note, one higher: 2 or 0."""
+    UNTOLD = 10
+    """A note of a generation, one higher: 2 if it is about the present one, which reads 1; else 0."""
 
 
 class Folded(NamedTuple):
@@ -95,9 +93,7 @@ def folding(machine: Machine, pcpus: int, vcpus: int, *, fold: bool) -> Folding:
         made.roles[vcpu.pi_desc.software[0]] = Folded(Role.GENERATION, v)
         for i in range(pcpus):
             made.roles[vcpu.untold[i]] = Folded(Role.UNTOLD, v)
-            notes = [vcpu.seen_generation[i * MAX_NESTING + depth] for depth in range(MAX_NESTING)]
-            made.roles |= dict.fromkeys(notes, Folded(Role.NOTE, v))
-            made.families[v] += [vcpu.untold[i], *notes]
+            made.families[v].append(vcpu.untold[i])
         for slot in range(SLOTS):
             balance = vcpu.delivered[slot]
             made.roles[vcpu.merged[slot]] = Folded(Role.CREDIT, 0, balance)

@@ -48,6 +48,16 @@ class Thread(Protocol):
     def place(self, where: int) -> Place:
         """Tell people where an operation comes from."""
 
+    def may_wait(self, local: int) -> bool:
+        """Tell whether nothing would be different if an interrupt due at this point were taken at the next.
+
+        As far as is known: what handlers do may yet turn out to be more. ``local`` is that of a POINT.
+        """
+
+    @property
+    def handled(self) -> int:
+        """Count what is known of handlers: as long as it stays the same, so does what :meth:`may_wait` tells."""
+
     def __len__(self) -> int:
         """Count the local states known so far."""
 

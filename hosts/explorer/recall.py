@@ -22,7 +22,6 @@ from hosts.explorer.codes import (
     A_KEY,
     A_RECORD,
     A_ROW,
-    C_ENDED,
     C_GREW,
     C_RECORDS,
     C_ROUND,
@@ -52,6 +51,7 @@ from hosts.explorer.codes import (
 from hosts.explorer.fields import held
 from hosts.explorer.finding import LOW32, MIX1, MIX2, MIX3
 from hosts.explorer.intrinsics import Ints, called, compiled, get, inlined, prefetch, put
+from hosts.explorer.lags import forget
 from hosts.explorer.noticed import waiting_words
 
 LINE: Final = 8
@@ -247,10 +247,8 @@ def remember(
 def begin(tables: Tables, work: Work, base: int, agent: int) -> None:
     """Set out to work out an agent's steps: nothing relied on, nothing noticed."""
     t = agent % tables.header[H_THREADS]
-    work.counts[C_ENDED] = get(work.ahead, base)
     put(work.near, 2 * t + NEAR_USES, get(work.ahead, near_at(base, t) + NEAR_USES))
     put(work.near, 2 * t + NEAR_WRITES, get(work.ahead, near_at(base, t) + NEAR_WRITES))
     for k in range(work.relied.shape[0]):
         put(work.relied, k, 0)
-    for k in range(L_SIZE):
-        put(work.lags, agent * L_SIZE + k, 0)
+    forget(work, agent)

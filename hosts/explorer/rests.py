@@ -5,6 +5,7 @@ from __future__ import annotations
 from hosts.explorer.codes import (
     ASK,
     C_WAITED,
+    CONST,
     DRAINS,
     EXTRA,
     FREE,
@@ -16,6 +17,7 @@ from hosts.explorer.codes import (
     READ,
     STORE,
     T_FULL,
+    T_PK,
     T_SIZE,
     T_TOP,
     W_BUFFER,
@@ -25,23 +27,33 @@ from hosts.explorer.codes import (
     Work,
 )
 from hosts.explorer.deeds import wish
-from hosts.explorer.fields import newest
+from hosts.explorer.fields import look, newest
 from hosts.explorer.intrinsics import get, inlined
 from hosts.explorer.noticed import calm, free_now, owed, unnoticed
 
 GO_ON, REST, NOWHERE = range(3)
 """What becomes of a step: it does its next operation, it ends in front of it, or there is no such step (yet)."""
-STAY, PASS, PASS_POINT, PASS_UNSURE, ASKING = range(5)
-"""What becomes of a scheduling point behind a step's first operation. UNSURE: unless others can tell after all."""
+STAY, PASS, PASS_POINT, PASS_LATER, PASS_UNSURE, ASKING = range(6)
+"""What becomes of a scheduling point behind a step's first operation. UNSURE: unless others can tell after all.
+LATER: an interrupt point that leaves what may come to the next one."""
 
 
 @inlined
-def way_past(tables: Tables, work: Work, at: int, t: int, g: int, buffer: int, paid: bool) -> int:  # noqa: FBT001, PLR0911
+def way_past(tables: Tables, work: Work, at: int, t: int, g: int, buffer: int, paid: bool) -> int:  # noqa: C901, FBT001, PLR0911
     """Tell whether a step goes on past the scheduling point in front of an operation: only if nobody else can tell."""
     header, operations, record = tables.header, tables.operations, g * 8
     code, flags = get(operations, record) & 31, get(operations, record) >> 5
     if code == POINT:
-        return PASS_POINT if get(operations, record + EXTRA) != 0 and calm(tables, work, work.out, at, t) else STAY
+        if get(operations, record + EXTRA) != 0 and calm(tables, work, work.out, at, t):
+            return PASS_POINT
+        if (flags & (FREE | ASK)) == 0:
+            return STAY
+        if (look(work, work.out, at, tables.threads, t * T_SIZE + T_PK) & get(operations, record + CONST)) != 0:
+            return STAY
+        if (flags & ASK) == 0:
+            return PASS_LATER
+        wish(work, W_FREE, g, 0)
+        return ASKING
     if header[H_REDUCE] == 0:
         return STAY
     if (flags & (FREE | ASK)) != 0:

@@ -44,8 +44,8 @@ from hosts.explorer.store import Store
 from hosts.explorer.tables import Learnt, Mistaken
 
 REPORT_SECONDS: Final = 0.3
-LEAN_BELOW: Final = 100_000
-"""States that are searched again if the reduction has got more to lean on meanwhile."""
+LEAN_WITHIN: Final = 2_000_000
+"""States, of all attempts, that are searched again because the reduction has got more to lean on meanwhile."""
 TIGHTEN_AT: Final = 200_000
 """States after which fields wider than needed are worth making narrower."""
 
@@ -113,6 +113,8 @@ class Search:
         self.levels: list[list[int]] = []
         """By level: for each worker where its states of that level begin."""
         self._generous = True
+        self.searched_again = 0
+        """States of attempts that were left because there was more to lean on."""
         self._targets: list[int] = []
         """Places of the states that a no-progress consists in."""
         self._progress: Callable[[Progress], bool] | None = None
@@ -184,7 +186,8 @@ class Search:
             self.rounds.begin_level(begin, end)
             bound = self._level()
             self.levels.append(end)
-            if self.learnt.more_to_lean_on and self.store.total < LEAN_BELOW:
+            if self.learnt.more_to_lean_on and self.searched_again + self.store.total <= LEAN_WITHIN:
+                self.searched_again += self.store.total
                 raise Mistaken
             if not bound and self._harvest():
                 break

@@ -17,6 +17,8 @@ from hosts.explorer import finding
 
 FIRST_STATES: Final = 1 << 14
 FIRST_SLOTS: Final = 1 << 15
+MANY_SLOTS: Final = 1 << 27
+"""From here on the table grows more slowly: it takes a GB. Making it anew costs as much as filling it."""
 MAP_NORESERVE: Final = 0x4000
 """Which Python does not name: see mmap(2)."""
 SPARE: Final = 16
@@ -98,7 +100,7 @@ class Store:
             self.states[: len(few)] = few
         if self._most < self.total + more * self.workers:
             while self._most < self.total + more * self.workers:
-                self.slots *= 2
+                self.slots *= 4 if self.slots < MANY_SLOTS else 2
             self._index()
 
     def move(self, moves: npt.NDArray[np.int64], words: int) -> None:

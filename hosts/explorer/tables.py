@@ -52,6 +52,9 @@ class Learnt(Sheets):
         self.futures = Futures(model, options)
         self.learnt = 0
         """Edges asked for."""
+        self.waiting: set[tuple[int, int]] = set()
+        """Points, by thread and local state, whose interrupts the search leaves to the next point."""
+        self._handled: list[int] = []
         for thread in range(len(model.threads)):
             self._rest(self._operation(thread, 0))
 
@@ -84,7 +87,14 @@ class Learnt(Sheets):
     def leant_on_something_false(self) -> bool:
         """Tell whether what has been learnt since the last time shows that the reduction leant on something false."""
         changed = self.facts.changed or (self.options.reduce and self.round != self.leant_round)
-        return self.futures.look(self) or changed
+        return self.futures.look(self) or self._cannot_wait() or changed
+
+    def _cannot_wait(self) -> bool:
+        """Tell whether interrupts have been left to the next point that meet what is done in between after all."""
+        threads = self.model.threads
+        handled = [thread.handled for thread in threads]
+        before, self._handled = self._handled, handled
+        return handled != before and not all(threads[thread].may_wait(local) for thread, local in self.waiting)
 
     @property
     def more_to_lean_on(self) -> bool:
@@ -235,6 +245,8 @@ class Learnt(Sheets):
         return code | flags << 5
 
     def _may_be_free(self, operation: Operation) -> bool:
+        if operation.kind == Kind.POINT:
+            return self.options.reduce and self.options.fuse
         if not (self.options.reduce and self.options.buffer and operation.kind in (Kind.STORE, Kind.FENCE)):
             return False
         alone = operation.kind == Kind.FENCE and operation.a == OWN_FENCE  # it may have to wait behind a drain
@@ -275,10 +287,18 @@ class Learnt(Sheets):
     # --- the reduction -------------------------------------------------------------------------------------------
 
     def _free(self, number: int) -> None:
-        """Work out whether an operation loses its scheduling point: all of its step must be unseen by the others."""
+        """Work out whether an operation loses its scheduling point.
+
+        All of its step must be unseen by the others; of an interrupt point, interrupts must be able to wait.
+        """
         code = int(self._ops[number, codes.CODE])
         if code >> 5 & codes.ASK:
-            free = all(self.facts.unseen(self.owner[number][0], each) for each in self._segment(number))
+            thread, local = self.owner[number]
+            if self.operation[number].kind == Kind.POINT:
+                free = self.model.threads[thread].may_wait(local)
+                self.waiting |= {(thread, local)} if free else set()
+            else:
+                free = all(self.facts.unseen(thread, each) for each in self._segment(number))
             flags = code >> 5 & ~codes.ASK | (codes.FREE if free else 0)
             self._ops[number, codes.CODE] = code & 31 | flags << 5
 
@@ -302,6 +322,7 @@ class Learnt(Sheets):
     def lean_anew(self) -> None:
         """Lean on what is known by now; the search begins anew."""
         self.facts.settle()
+        self.waiting.clear()
         self.futures.settle(self)
         self.leant_round = self.round
         used = self._ops[: len(self.operation), codes.CODE]

@@ -75,7 +75,7 @@ class World:
         """Note the use of a word; what is a note of a generation is used by those who renew it too."""
         kind = self.words.use(thread, word, write=write)
         role = self.folds.of(word)
-        if role.role in (Role.NOTE, Role.UNTOLD):
+        if role.role == Role.UNTOLD:
             for other in self.renewers[role.number]:
                 self.words.use(other, word, write=True)
             return self.words.kind(word)

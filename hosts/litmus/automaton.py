@@ -95,6 +95,15 @@ class Program:
         instruction = self._instructions[where]
         return model.Place(f"P{self._thread}", "", instruction.line, instruction.text)
 
+    def may_wait(self, local: int) -> bool:  # noqa: ARG002 - the protocol's signature
+        """Not ask for any interrupt to wait."""
+        return False
+
+    @property
+    def handled(self) -> int:
+        """Know nothing of handlers."""
+        return 0
+
     def __len__(self) -> int:
         return len(self._locals)
 

@@ -21,7 +21,7 @@ KERNEL_MODULES: Final = frozenset(f"emu.{name}" for name in _MODULES.split())
 _FORMS = "kick_2016 skip_running_2020 always_2021 elide_self_2022 user_kvm_vcpu_trigger_posted_interrupt"
 """Of the rule: what they do is shown as done by ``kvm_vcpu_trigger_posted_interrupt``."""
 _INSTRUMENTS = """
-post put_mail note_accepted note_generation_seen seen_generation begin_trigger end_trigger judge_self_post forget_exit
+post put_mail note_accepted begin_trigger note_self_post end_trigger judge_self_post forget_exit
 note_generation note_merged any_pir
 """
 _HELPERS = """

@@ -10,6 +10,7 @@ from types import CodeType, FrameType
 from typing import Any, Final
 
 from emu.accounting import CHECKS, IPIS_ELIDED, NOTIFICATIONS_SPURIOUS, RECORD_WORDS
+from emu.instruments import TOLD_NOBODY
 from emu.kvm_main import EXITING_GUEST_MODE, IN_GUEST_MODE, OUTSIDE_GUEST_MODE
 from emu.memory import WORD_BYTES
 from emu.posted_intr import POSTED_INTR_ON
@@ -22,6 +23,7 @@ TICKS: Final = 1500
 LONGEST: Final = 300_000
 """Calls after which a story is given up: nothing historic comes near."""
 
+TRIGGER: Final = "kvm_vcpu_trigger_posted_interrupt"
 MODES: Final = {OUTSIDE_GUEST_MODE: "OUTSIDE", IN_GUEST_MODE: "IN", EXITING_GUEST_MODE: "EXITING"}
 
 
@@ -137,7 +139,7 @@ class Recorder:
         cpu = host.machine.pcpus[0]
         self._says: dict[int, str] = {cpu.records[i * RECORD_WORDS]: f"{name} fires" for i, name in enumerate(CHECKS)}
         self._says[cpu.counters[NOTIFICATIONS_SPURIOUS]] = "nothing to do: spurious"
-        self._untold = host.machine.vcpus[0].untold[0]
+        self._told = cpu.told
         self._elided = cpu.counters[IPIS_ELIDED]
 
     @contextmanager
@@ -175,6 +177,8 @@ class Recorder:
         step = self._open.pop()
         if step.is_leaf:
             step.state = self._host.state()
+        if step.function == TRIGGER and self._host.load(self._told) == TOLD_NOBODY:
+            self._note_trigger("nobody told")
         self.over = not self._open
 
     def _append(self, function: str, text: str) -> Step:
@@ -198,13 +202,11 @@ class Recorder:
         """Put beside a step what an instrument has counted."""
         if word in self._says:
             self.note(self._says[word])
-        elif word == self._untold:
-            self._note_trigger("nobody told")
         elif word == self._elided:
             self._note_trigger("elided: no IPI")
 
     def _note_trigger(self, text: str) -> None:
         """Put beside the last use of the rule what came of it."""
-        triggers = [step for step in self.steps if step.function == "kvm_vcpu_trigger_posted_interrupt"]
+        triggers = [step for step in self.steps if step.function == TRIGGER]
         if triggers and not self.over:
             triggers[-1].notes = [text]

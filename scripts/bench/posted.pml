@@ -16,7 +16,6 @@
  * SECOND    the second sender posts 0x35: 0 or 1
  * DEVICE, KICKS, TIMERS   how many device interrupts, kicks, timers armed: 0 or 1, 0 or 1, 0 to 3
  * SLOW_HANDLERS   1: the guest's handlers put their EOI off for as long as they like
- * LEFTOVERS   0: notes of C7 that nobody asks for again go at once, as a model made for SPIN would have it; 1: as in emu/
  * ONLY   the number of the one check that is held; 0: all
  * NO_ENTRY_BARRIER NO_WAIT_BARRIER NO_ENTRY_SYNC NO_FASTPATH_SYNC EARLY_RETURN RVI_NOT_WRITTEN SELF_IPI_NOT_ELIDED
  * PIR_SET_PLAINLY PIR_HARVESTED_PLAINLY   mutations of emu/mutations.py; the last of the guest's word 0 alone, and in
@@ -46,9 +45,6 @@
 #endif
 #ifndef SLOW_HANDLERS
 #define SLOW_HANDLERS 0
-#endif
-#ifndef LEFTOVERS
-#define LEFTOVERS 0
 #endif
 #ifndef ONLY
 #define ONLY 0
@@ -110,26 +106,16 @@ unsigned device : 2 = 2 * DEVICE; /* to be sent, in flight, arrived: 2 to 0 */
 
 unsigned inside : 2; /* senders between their first effect and their last */
 unsigned acting : 3 = (FIRST != 0) + SECOND + DEVICE + KICKS; /* who has not said that it starts nothing more */
-unsigned seen : 4; /* who has noted the present generation of ON, before turning it on */
-unsigned untold : 3; /* who turned it on in the present generation and told nobody */
+unsigned untold : 3; /* who turned ON on in its present generation and has told nobody, yet or at all */
 unsigned unread : 5; /* vectors with a mailbox that the guest has not read to the end: each has one sender */
 unsigned owed : 10; /* two bits a vector: accepted - delivered - merged */
 
 #define ALICE 1
 #define BOB 2
 #define MYSELF 4
-#define MYSELF_NESTED 8 /* in a handler, inside a post of the pCPU's own */
-#define NOTED(who) seen = seen | who
-#define TOLD(who) seen = seen & (15 - who)
-#define UNTOLD(who) untold = (untold & (7 - who)) | (seen & who); seen = seen & (15 - who)
-/* Nobody else renews: what was seen is the present one. */
-#define OWN_UNTOLD(who) untold = untold | MYSELF; seen = seen & (15 - who)
-#if LEFTOVERS
-#define LEFT(who) skip
-#else
-#define LEFT(who) TOLD(who)
-#endif
-#define RENEW seen = 0; untold = 0
+#define UNTOLD(who) untold = untold | who
+#define TOLD(who) untold = untold & (7 - who)
+#define RENEW untold = 0
 
 /* The square of a vector's bit is one in its two bits of the books. They wrap: one's delivery may come before its
  * sender's entry. */
@@ -198,7 +184,7 @@ unsigned owed : 10; /* two bits a vector: accepted - delivered - merged */
 
 /* `vector`, `who`, `more`: of the post that comes to its end here; 0 all three for a mere kick. */
 #define END_TOLD(vector, who, more) TOLD(who); ACCEPTED(vector); END_EFFECTS(more)
-#define END_UNTOLD(vector, who, more) UNTOLD(who); ACCEPTED(vector); END_EFFECTS(more)
+#define END_UNTOLD(vector, who, more) ACCEPTED(vector); END_EFFECTS(more)
 
 inline send_reschedule(vector, who, more)
 {
@@ -250,12 +236,12 @@ inline kvm_vcpu_kick(vector, who, more)
     word = pir & WORD_OF(vector); \
     if \
     :: d_step { (word & vector) != 0 -> pir = (pir & (31 - WORD_OF(vector))) | word; END_EFFECTS(more) } \
-    :: d_step { (word & vector) == 0 -> pir = (pir & (31 - WORD_OF(vector))) | word | vector; NOTED(who) };
+    :: d_step { (word & vector) == 0 -> pir = (pir & (31 - WORD_OF(vector))) | word | vector };
 #else
 #define SET_PIR(vector, who, more) \
     if \
     :: d_step { (pir & vector) != 0 -> END_EFFECTS(more) } \
-    :: d_step { (pir & vector) == 0 -> pir = pir | vector; NOTED(who) };
+    :: d_step { (pir & vector) == 0 -> pir = pir | vector };
 #endif
 
 inline begin(vector) /* of a sender's first post: of another, it belongs to the last step of the one before */
@@ -267,8 +253,8 @@ inline post(vector, who, more)
 {
     SET_PIR(vector, who, more)
         if
-        :: d_step { on != 0 -> LEFT(who); ACCEPTED(vector); END_EFFECTS(more) }
-        :: d_step { on == 0 -> on = 1 };
+        :: d_step { on != 0 -> ACCEPTED(vector); END_EFFECTS(more) }
+        :: d_step { on == 0 -> on = 1; UNTOLD(who) };
             if
             :: mode == IN_GUEST;
                 d_step { notifications++; END_TOLD(vector, who, more) }
@@ -288,7 +274,7 @@ inline post(vector, who, more)
 /* Post to the own vCPU. `free`: what must hold for the next operation; `irqs`: what may come before it instead. Nobody
  * reads the mailbox before the PIR bit is set: the guest does not run. */
 #define OWN_END_TOLD(vector, who) TOLD(who); ACCEPTED(vector)
-#define OWN_END_UNTOLD(vector, who) OWN_UNTOLD(who); ACCEPTED(vector)
+#define OWN_END_UNTOLD(vector, who) ACCEPTED(vector)
 
 #if POLICY == 0 || POLICY == 2 || defined(SELF_IPI_NOT_ELIDED)
 #define OWN_IN_GUEST(vector, who) \
@@ -333,12 +319,11 @@ inline post(vector, who, more)
     :: d_step { \
             free && DRAINED && (pir & vector) == 0 -> \
             pir = pir | vector; \
-            unread = unread | vector; \
-            NOTED(who) \
+            unread = unread | vector \
         }; \
         do \
-        :: d_step { free && on != 0 -> LEFT(who); ACCEPTED(vector) }; break \
-        :: d_step { free && on == 0 -> on = 1 }; \
+        :: d_step { free && on != 0 -> ACCEPTED(vector) }; break \
+        :: d_step { free && on == 0 -> on = 1; UNTOLD(who) }; \
             trigger(vector, who, free, irqs); \
             break \
         irqs \
@@ -361,7 +346,6 @@ inline post(vector, who, more)
 #define DEVICE_IRQ(who, trigger)
 #endif
 #define IRQS OTHER_IRQS DEVICE_IRQ(MYSELF, OWN_RUNNING)
-#define IRQS_INSIDE OTHER_IRQS DEVICE_IRQ(MYSELF_NESTED, OWN_RUNNING)
 
 #define STORE(store) \
     do \
@@ -623,7 +607,7 @@ tail: /* and on */
     TAIL(again, inject);
 inject:
     timer = DISARMED;
-    OWN_POST(VE8, MYSELF, CALM, IRQS_INSIDE, OWN_RUNNING);
+    OWN_POST(VE8, MYSELF, CALM, IRQS, OWN_RUNNING);
     goto again;
 
 leave_to_halt: /* kvm_emulate_halt */
@@ -636,7 +620,7 @@ tail_halted:
     TAIL(block, inject_halted);
 inject_halted:
     timer = DISARMED;
-    OWN_POST(VE8, MYSELF, CALM, IRQS_INSIDE, OWN_RUNNING);
+    OWN_POST(VE8, MYSELF, CALM, IRQS, OWN_RUNNING);
 
 block: /* vcpu_block */
     SYNC(CALM, IRQS, publish, tail);
@@ -646,7 +630,7 @@ publish: /* kvm_lapic_switch_to_sw_timer and prepare_to_rcuwait */
 #if TIMERS
     :: d_step { CALM && ROOM && timer == HV -> timer = SW; PUSH(TASK_WAITS) }; break
     :: d_step { timer == HV -> timer = DISARMED };
-        OWN_POST(VE8, MYSELF, CALM, IRQS_INSIDE, OWN_RUNNING)
+        OWN_POST(VE8, MYSELF, CALM, IRQS, OWN_RUNNING)
 #endif
     IRQS
     od;
@@ -707,7 +691,7 @@ finish: /* finish_rcuwait, kvm_lapic_switch_to_hv_timer */
     :: timer != SW
     :: d_step { timer == SW -> timer = HV }
     :: d_step { timer == SW -> timer = DISARMED };
-        OWN_POST(VE8, MYSELF, CALM, IRQS_INSIDE, OWN_RUNNING)
+        OWN_POST(VE8, MYSELF, CALM, IRQS, OWN_RUNNING)
     fi;
 #endif
     SYNC(CALM, IRQS, tail_halted, tail);

@@ -114,6 +114,15 @@ class Pair:
         """Give the exact thread's place."""
         return self.exact.place(where)
 
+    def may_wait(self, local: int) -> bool:  # noqa: ARG002 - the protocol's signature
+        """Not ask for any interrupt to wait."""
+        return False
+
+    @property
+    def handled(self) -> int:
+        """Know nothing of handlers."""
+        return 0
+
     def _note(self, exact: int, keyed: int) -> None:
         if exact < len(self.keyed_of):
             if self.keyed_of[exact] != keyed:

@@ -39,6 +39,15 @@ class Table:
         """Tell people where an operation comes from."""
         return Place("table", "table.py", where, "")
 
+    def may_wait(self, local: int) -> bool:  # noqa: ARG002 - the protocol's signature
+        """Not ask for any interrupt to wait."""
+        return False
+
+    @property
+    def handled(self) -> int:
+        """Know nothing of handlers."""
+        return 0
+
     def __len__(self) -> int:
         return len(self.operations)
 

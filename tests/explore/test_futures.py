@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hosts.explorer import search
 from hosts.explorer.futures import later_first
 from hosts.explorer.model import Edge, Model, Options
 from hosts.explorer.ops import Kind, Operation
@@ -39,6 +40,20 @@ def test_a_word_that_the_others_only_read_may_be_read_without_a_rest() -> None:
     watched, whole = both(reader, straight(op(Kind.XCHG, 0, 1)), words=1)
     assert readers.states < 8
     assert readers.states < watched.states <= whole.states
+
+
+def test_more_to_lean_on_is_worth_only_so_many_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left for it counts, over all attempts: with no room for that the search goes on with what it leans on."""
+    worker = straight(*(op(Kind.ADD, 0, 1) for _ in range(10)))
+    other = straight(op(Kind.ADD, 0, 100), *(op(Kind.ADD, 1, 1) for _ in range(3)))
+    usual, _ = both(worker, other, words=2)
+    searched = Search(Model([worker, other], ["T0", "T1"], ["w0", "w1"], [0, 0]), Options())
+    searched.run()
+    assert 0 < searched.searched_again <= search.LEAN_WITHIN
+    monkeypatch.setattr(search, "LEAN_WITHIN", 0)
+    never, whole = both(worker, other, words=2)
+    assert usual.restarts > never.restarts == 0
+    assert usual.states < never.states <= whole.states
 
 
 def test_what_comes_to_light_later_is_not_overlooked() -> None:
