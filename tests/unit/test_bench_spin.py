@@ -91,7 +91,7 @@ def test_a_scope_that_the_model_does_not_have_is_refused() -> None:
 def test_every_switch_of_the_model_is_one() -> None:
     """A name that is misspelled would mutate nothing."""
     text = pan.MODEL.read_text(encoding="utf-8")
-    for name in (*pan.COLUMNS, "POLICY", "DEPTH", "TIMERS", "SLOW_HANDLERS", "LEFTOVERS", "ONLY"):
+    for name in (*pan.COLUMNS, "POLICY", "DEPTH", "TIMERS", "SLOW_HANDLERS", "ONLY"):
         assert f"#ifndef {name}\n" in text
     for name in pan.MUTATIONS.values():
         assert re.search(rf"^#ifn?def {name}$|defined\({name}\)", text, re.MULTILINE)
