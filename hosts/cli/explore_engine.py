@@ -15,6 +15,7 @@ from emu.memory import WORD_BYTES
 from hosts.cli.errors import Failure
 from hosts.cli.explore_plan import Asked
 from hosts.explorer.build import Builder, explore
+from hosts.explorer.cycles import Cycles
 from hosts.explorer.flow import Endless
 from hosts.explorer.model import Options, Unstable
 from hosts.explorer.product import NotTerminating
@@ -152,12 +153,14 @@ def put_together(parts: Sequence[Result], bytes_per_state: float, *, cut_short: 
 
 
 def _load_loops(builder: Builder, options: Options) -> None:
-    """Have the compiled loops ready, so that a part's second is spent on the part."""
+    """Have the compiled loops ready, so that a part's second is spent on the part, and the budget on the search."""
     while True:
         try:
-            Search(builder.model(), replace(options, max_states=2)).run()
+            search = Search(builder.model(), replace(options, max_states=2))
+            search.run()
         except Unstable:
             continue
+        Cycles(search).load()
         return
 
 

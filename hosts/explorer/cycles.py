@@ -68,6 +68,15 @@ class Cycles:
         if not field.mask and zero == 0:
             return True
         owing = np.array([*field, zero, *ended_and_drained(search.learnt)], np.int64)
+        return self._walk(owing, np.array(store.counts, np.int64), going_on)
+
+    def load(self) -> None:
+        """Have the compiled walk ready; no state is looked at."""
+        self._walk(np.zeros(4, np.int64), np.zeros(self.store.workers, np.int64), lambda: True)
+
+    def _walk(self, owing: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], going_on: Callable[[], bool]) -> bool:
+        """Look at the first states of each worker, up to ``ends``; tell whether that came to its end."""
+        search, store = self.search, self.store
         work = search.work[0]
         room = len(work.told)
         places = store.places
@@ -77,7 +86,6 @@ class Cycles:
         kids = np.zeros(4 * room, np.int64)
         members = np.zeros(1 << 12, np.int64)
         walk = np.zeros(walks.G_SIZE, np.int64)
-        ends = np.array(store.counts, np.int64)
         around = np.zeros(room, np.int64)
         tables = search.learnt.tables
         while walks.walk_cycles(
