@@ -17,6 +17,8 @@ out: each has a move that leads on to the state kept, no other move is disabled 
   seen (:mod:`hosts.explorer.facts`).
 - An interrupt point to which no interrupt can come any more, apart from those whose handlers do nothing, which wait for
   the last point of an open window (:mod:`hosts.explorer.harmless`).
+- An interrupt point with the next one right behind it, if what is done to own words in between meets nothing that a
+  handler does: an interrupt may as well be taken there (:meth:`hosts.explorer.automaton.Automaton.may_wait`).
 - A buffered store that reaches memory and an IPI that arrives come right before a step that notices
   (:mod:`hosts.explorer.lags`).
 - An operation on words that no other thread will use again, or only read as this one does
