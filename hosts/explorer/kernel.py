@@ -59,18 +59,7 @@ from hosts.explorer.fields import copy, hold, look, oldest
 from hosts.explorer.intrinsics import Ints, called, get, put
 from hosts.explorer.lags import notice
 from hosts.explorer.noticed import is_debt, owed, unnoticed
-from hosts.explorer.rests import (
-    ASKING,
-    GO_ON,
-    NOWHERE,
-    PASS_LATER,
-    PASS_POINT,
-    PASS_UNSURE,
-    REST,
-    STAY,
-    held_up,
-    way_past,
-)
+from hosts.explorer.rests import ASKING, GO_ON, NOWHERE, PASS_POINT, PASS_UNSURE, REST, STAY, held_up, way_past
 
 MOST_FREE: Final = 16
 """Scheduling points that one step passes at most: the cycle proviso (a thread that only stores or fences in a loop
@@ -127,7 +116,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
         flags = get(operations, record) >> 5
         buffer = look(work, out, o, threads, buffered)
         act = GO_ON
-        through = later = False
+        through = False
         if unsure:
             # What has been passed without a rest is sure when the next operation is due and nobody could notice.
             if sighting == 0 and ((flags & SCHEDULED) != 0 or code == END):
@@ -160,8 +149,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
                 act = REST if way == STAY else NOWHERE if way == ASKING else GO_ON
                 through = act == GO_ON
                 lost += 1 if through else 0
-                later = way == PASS_LATER
-                if way in (PASS_POINT, PASS_LATER):
+                if way == PASS_POINT:
                     passed = started = True  # instruments in front of a point have a step of their own
                 if way == PASS_UNSURE:
                     copy(work.back, 0, out, o, words)
@@ -199,8 +187,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
                     )
                     top += 1
             else:
-                if not later:
-                    notice(tables, work, out, o, agent, record, code)
+                notice(tables, work, out, o, agent, record, code)
                 index = do(tables, work, o, t, g, code, buffer)
                 paid = paid or code == RENEW or (code in (LOCKED, PUT) and owed(tables, record))
             edge = edge_of(tables, work, g, index) if index >= 0 else np.int64(-1)

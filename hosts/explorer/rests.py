@@ -33,9 +33,8 @@ from hosts.explorer.noticed import calm, free_now, owed, unnoticed
 
 GO_ON, REST, NOWHERE = range(3)
 """What becomes of a step: it does its next operation, it ends in front of it, or there is no such step (yet)."""
-STAY, PASS, PASS_POINT, PASS_LATER, PASS_UNSURE, ASKING = range(6)
-"""What becomes of a scheduling point behind a step's first operation. UNSURE: unless others can tell after all.
-LATER: an interrupt point that leaves what may come to the next one."""
+STAY, PASS, PASS_POINT, PASS_UNSURE, ASKING = range(5)
+"""What becomes of a scheduling point behind a step's first operation. UNSURE: unless others can tell after all."""
 
 
 @inlined
@@ -48,10 +47,11 @@ def way_past(tables: Tables, work: Work, at: int, t: int, g: int, buffer: int, p
             return PASS_POINT
         if (flags & (FREE | ASK)) == 0:
             return STAY
+        # What may yet come can wait for the next point; what is pending is taken here.
         if (look(work, work.out, at, tables.threads, t * T_SIZE + T_PK) & get(operations, record + CONST)) != 0:
             return STAY
         if (flags & ASK) == 0:
-            return PASS_LATER
+            return PASS_POINT
         wish(work, W_FREE, g, 0)
         return ASKING
     if header[H_REDUCE] == 0:

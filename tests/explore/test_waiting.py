@@ -34,10 +34,12 @@ READS = "a = READ_ONCE(own())\n    b = READ_ONCE(own())"
 WRITES = "WRITE_ONCE(own(), 1)\n    WRITE_ONCE(own(), 2)"
 
 
-def explored(tiny: Tiny, monkeypatch: pytest.MonkeyPatch | None = None) -> tuple[Model, Result, Result]:
-    """Search with the reduction and without; the ends are the same."""
+def explored(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch | None = None, *, always: bool = True
+) -> tuple[Model, Result, Result]:
+    """Search with the reduction and without. With a patch, interrupts wait always, or never."""
     if monkeypatch is not None:
-        monkeypatch.setattr(Automaton, "may_wait", lambda _thread, _local: True)
+        monkeypatch.setattr(Automaton, "may_wait", lambda _thread, _local: always)
     world = tiny.world()
     while True:
         try:
@@ -63,15 +65,19 @@ def waits(model: Model) -> list[bool]:
 
 
 @pytest.mark.parametrize("between", [READS, WRITES], ids=["reads", "writes"])
-def test_an_interrupt_waits_where_nothing_in_between_meets_its_handler(folder: Path, between: str) -> None:
+def test_an_interrupt_waits_where_nothing_in_between_meets_its_handler(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, between: str
+) -> None:
     """The handler touches another word: the first points are passed, and the ends are the same."""
-    text = LEFT.format(between=between, last="", handler="WRITE_ONCE(X(), READ_ONCE(X()) + 4)")
-    model, reduced, whole = explored(Tiny(folder, text))
+    tiny = Tiny(folder, LEFT.format(between=between, last="", handler="WRITE_ONCE(X(), READ_ONCE(X()) + 4)"))
+    model, reduced, whole = explored(tiny)
     assert reduced.finals == whole.finals
     assert all(waits(model))
     watched = LEFT.format(between=between.replace("own()", "Y()"), last="", handler="WRITE_ONCE(X(), 4)")
     other, _, _ = explored(Tiny(folder, watched))
     assert not any(waits(other))
+    _, never, _ = explored(tiny, monkeypatch, always=False)
+    assert reduced.states < never.states
 
 
 MEETINGS = {
