@@ -41,6 +41,9 @@ MEGABYTE: Final = 1 << 20
 POINTER: Final = 8
 """Bytes of one place in SPIN's hash table."""
 
+COUNT: Final = r"(?<![\d.+])(\d[\d.]*(?:e\+\d+)?)"
+"""How SPIN prints a count: one of a hundred million and more with six digits after the point and an exponent."""
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -137,8 +140,8 @@ def parse(said: str, building: float = 0.0) -> Checked:
     fired = re.search(r"assertion violated \((\d+)==0\)", said)
     actual = re.search(r"([\d.]+)\s+actual memory usage for states", said)
     return Checked(
-        states=int(number(r"(\d+) states, stored")),
-        transitions=int(number(r"(\d+) transitions")),
+        states=int(number(rf"{COUNT} states, stored")),
+        transitions=int(number(rf"{COUNT} transitions")),
         depth=int(number(r"depth reached (\d+)")),
         seconds=number(r"elapsed time ([\d.e+-]+) seconds"),
         vector=int(number(r"State-vector (\d+) byte")),

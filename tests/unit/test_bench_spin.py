@@ -42,6 +42,14 @@ def test_the_checkers_figures_are_read() -> None:
     assert round(read.rate) == round(2984269 / 3.14)
 
 
+def test_counts_with_an_exponent_are_read() -> None:
+    """From a hundred million on SPIN prints no plain number: its last digits are not the count."""
+    many = FINISHED.replace("  2984269 states", "1.1987654e+08 states").replace(
+        "  7633563 trans", "3.2000008e+08 trans"
+    )
+    assert (pan.parse(many).states, pan.parse(many).transitions) == (119876540, 320000080)
+
+
 def test_the_check_that_fired_is_read() -> None:
     """SPIN prints the assertion, which names it."""
     assert not pan.parse(FINISHED).fired
