@@ -149,7 +149,7 @@ def stress(**options: Any) -> int:
 @click.option("--workers", type=click.IntRange(1, 64), metavar="N", help="Processors to search with; all, up to 8.")
 @click.option("--no-reduce", is_flag=True, help="Without the partial-order reduction.")
 @click.option("--no-forget", is_flag=True, help="Locals that are not read again still tell states apart.")
-@click.option("--no-fuse", is_flag=True, help="Each instrument and each branch is a step of its own.")
+@click.option("--no-fuse", is_flag=True, help="Each instrument and branch is a step of its own; with --no-fold.")
 @click.option("--no-fold", is_flag=True, help="Counters are kept as they are; ends only if every thread does.")
 @click.option("--exact", is_flag=True, help="Tell local states apart by the whole history of results.")
 @click.option("--lines", is_flag=True, help="Name all lines of emu/ that were never reached.")
@@ -177,7 +177,7 @@ def explore(*, no_reduce: bool, no_forget: bool, no_fuse: bool, no_fold: bool, *
     from hosts.cli.explore import Given, explore_command
 
     return explore_command(
-        Given(reduce=not no_reduce, forget=not no_forget, fuse=not no_fuse, fold=not no_fold, **options)
+        Given(reduce=not no_reduce, forget=not no_forget, fuse=not no_fuse, fold=not (no_fold or no_fuse), **options)
     )
 
 

@@ -9,7 +9,8 @@ difference; that is what is kept:
 - accepted, self-sent, delivered and merged of one vector: their balance, kept negated in ``delivered``.
 - the generation of ON with all that has been noted of it: whether the note is about the present generation.
 
-Without folding (``--no-fold``) all are kept as they are, which ends only if every thread does.
+Without folding (``--no-fold``) all are kept as they are, which ends only if every thread does. Where instruments are
+steps of their own (``--no-fuse``) there is no folding: a mark that changes twice would look as if it had not.
 """
 
 from __future__ import annotations
