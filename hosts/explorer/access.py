@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from emu.accounting import WINDOWS
 from hosts.explorer.folding import Folded, Role
-from hosts.explorer.ops import FENCELESS, OWN_FENCE, Kind, Operation
+from hosts.explorer.ops import BEGINS, FENCELESS, OWN_FENCE, SCHEDULED, Kind, Operation
 from hosts.explorer.product import signed
 from hosts.explorer.words import CONSTANT, OWN
 from hosts.explorer.world import World
@@ -74,7 +74,9 @@ class Access:
         if self.world.use(self.number, word, write=True) == OWN:
             self.set_own(word, value)
             return self.gave(None)
-        return Operation(kind, self.world.words.shared[word], value)
+        begins = kind == Kind.POKE and word in self.world.folds.inside and value & 1
+        flags = SCHEDULED | BEGINS if begins else 0
+        return Operation(kind, self.world.words.shared[word], value, flags=flags)
 
     def _folded_write(  # noqa: C901, PLR0911 - one branch for each role
         self, role: Folded, word: int, value: int

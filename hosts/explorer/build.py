@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -111,6 +112,7 @@ def explore(
     builder: Builder, options: Options, progress: Callable[[Progress], bool] | None = None
 ) -> tuple[Result, Search, Model]:
     """Search, beginning anew as long as something shows that the model took a word for less than it is."""
+    begun = time.monotonic()
     builder.world.eager = options.reduce
     if not builder.warm and not builder.exact:
         warm_up(builder, options)
@@ -119,12 +121,14 @@ def explore(
         try:
             model = builder.model()
             search = Search(model, options)
-            return search.run(progress), search, model
+            result = search.run(progress)
         except Unstable:
             continue
+        result.seconds = time.monotonic() - begun
+        return result, search, model
 
 
-WALKS: Final = 12
+WALKS: Final = 150
 WALK_STEPS: Final = 200
 NEAR_STATES: Final = 600
 
@@ -148,8 +152,10 @@ def warm_up(builder: Builder, options: Options) -> None:
 def _walk(product: Product, draw: random.Random) -> None:
     state = product.initial()
     for _ in range(WALK_STEPS):
-        outcomes = list(product.outcomes(state))
-        if not outcomes:
+        agents = list(product.agents(state))
+        draw.shuffle(agents)
+        outcomes = next((found for agent in agents if (found := list(agent))), None)
+        if outcomes is None:
             break
         state = draw.choice(outcomes).state
 

@@ -13,10 +13,10 @@ END, READ, STORE, PUT, LOCKED, STEADY, SEND, POINT, PENDING, ACK, CHOOSE, RENEW,
 """What an operation is to the search. READ: load or peek. PUT: a constant straight into memory. LOCKED: the table gives
 the new value, the old one is the answer (TALLY too). STEADY: fence or pause, the answer is 0."""
 
-SCHEDULED, DRAINS, OWN, FREE, ASK, PLAIN = 1, 2, 4, 8, 16, 32
+SCHEDULED, DRAINS, OWN, FREE, ASK, PLAIN, BEGINS = 1, 2, 4, 8, 16, 32, 64
 """Flags, above the five bits of the kind. DRAINS: needs an empty buffer. OWN: needs its word absent from it.
 FREE: loses its scheduling point (partial order). ASK: nobody has worked out yet whether it does.
-PLAIN: a READ or PUT inside a step, by far the most: nothing to decide."""
+PLAIN: a READ or PUT inside a step, by far the most: nothing to decide. BEGINS: see hosts.explorer.ops."""
 
 CODE, BASE, PLACE, SHIFT, MASK, CONST, WORD, EXTRA = range(8)
 """Columns of an operation's record. EXTRA: READ: one more than the thread whose mark it is;

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from hosts.explorer.codes import (
+    BEGINS,
     C_ROUND,
     C_WINDOWS,
     CHOOSE,
@@ -87,8 +88,9 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
     code = get(operations, g * 8) & 31
     o = n * words
     copy(out, o, states, at, words)
-    # What instruments do before a thread's first operation belongs to that operation's step.
-    started = drains or not fuse or resting != 0 or ((get(operations, g * 8) >> 5) & SCHEDULED) != 0
+    # What instruments do before a thread's first operation, or behind a mark that begins, belongs to its step.
+    flags = get(operations, g * 8) >> 5
+    started = drains or not fuse or ((flags & BEGINS) == 0 and (resting != 0 or (flags & SCHEDULED) != 0))
     forced = 2 if code == POINT and not drains else 1
     done = lost = pick = top = 0
     windows = sighting = first_answer = 0
@@ -142,7 +144,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
                 or (passed and (code != STEADY or (flags & DRAINS) != 0))
             ):
                 pass  # it belongs to the step
-            elif not started and code != POINT:
+            elif not started and code != POINT and (flags & BEGINS) == 0:
                 started = True
             elif done >= forced or first_answer != 0:
                 way = way_past(tables, work, o, t, g, buffer, paid) if lost < MOST_FREE else STAY

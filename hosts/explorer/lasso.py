@@ -15,6 +15,8 @@ from hosts.explorer.product import Move, Product, State
 
 MOST_STATES: Final = 20_000
 """States with the debt unpaid that are looked at; of more, no way round is told."""
+NEAR: Final = 50
+"""States behind the one given that are tried."""
 
 Agent = tuple[str, int, int]
 """Who moves: a move without its answers."""
@@ -32,6 +34,27 @@ def cycle_from(model: Model, options: Options, state: State) -> list[Move]:
                 if walked:
                     return walked
     return []
+
+
+def lasso_from(model: Model, options: Options, state: State) -> tuple[list[Move], list[Move]]:
+    """Give a way from a state to a fair cycle on which a debt stays unpaid, and the cycle; nothing if none is near.
+
+    Mostly the state lies on one. But the reduced search goes past points that the product stops at: the state that it
+    comes back to may be one that leads to the cycle.
+    """
+    ways: dict[State, list[Move]] = {state: []}
+    product = Product(model, options)
+    queue = [state]
+    for at in queue:
+        moves = cycle_from(model, options, at)
+        if moves:
+            return ways[at], moves
+        for outcome in product.outcomes(at) if len(queue) < NEAR else ():
+            unpaid = any(at.memory[word] != 0 and outcome.state.memory[word] != 0 for word in model.debt)
+            if unpaid and outcome.state not in ways:
+                ways[outcome.state] = [*ways[at], outcome.move]
+                queue.append(outcome.state)
+    return [], []
 
 
 def _unpaid(product: Product, start: State, word: int) -> Edges:

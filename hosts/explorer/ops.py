@@ -62,6 +62,9 @@ SCHEDULED: Final = 1
 """Flag: others may act right before this operation. Without it, it belongs to the step of the operation before."""
 OWN_FENCE: Final = 1
 """``a`` of a fence that is a locked operation on an own word, no full barrier: nobody need be scheduled before it."""
+BEGINS: Final = 4
+"""Flag of a scheduled mark that says that effects follow: it and the first scheduled operation behind it are one step.
+Whoever looks before sees neither, so nothing is overlooked if the mark is set no sooner than needed."""
 FENCELESS: Final = 2
 """Flag of a locked operation, put there by the audit: atomic in memory, but the own buffer keeps what it holds
 (unless it holds this very word)."""
@@ -82,6 +85,11 @@ class Operation(NamedTuple):
     def scheduled(self) -> bool:
         """Tell whether others may act before it."""
         return self.flags & SCHEDULED != 0
+
+    @property
+    def begins(self) -> bool:
+        """Tell whether the next scheduled operation belongs to its step."""
+        return self.flags & BEGINS != 0
 
     @property
     def drains(self) -> bool:

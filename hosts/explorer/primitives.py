@@ -162,7 +162,7 @@ class Primitives(Access):
         late = operation.kind == Kind.STORE and operation.flags & FENCELESS != 0
         alone = operation.kind == Kind.FENCE and operation.a == OWN_FENCE
         free = operation.kind in _UNSCHEDULED or eager or late or alone
-        scheduled = not free and module not in INSTRUMENTS
+        scheduled = not free and module not in INSTRUMENTS  # what begins says so itself
         flags = operation.flags | (SCHEDULED if scheduled else 0)
         return Operation(operation.kind, operation.word, operation.a, operation.b, flags, where)
 

@@ -9,6 +9,7 @@ reaches memory, an IPI arrives.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, Final, Literal, NamedTuple
 
@@ -94,15 +95,19 @@ class Product:
         done = all(self._operation(state, t).kind == Kind.END for t in range(len(state.locals)))
         return done and not any(state.buffers) and not state.flight
 
-    def outcomes(self, state: State) -> Iterator[Outcome]:
-        """Give all moves that are possible and what they lead to."""
+    def agents(self, state: State) -> Iterator[Iterator[Outcome]]:
+        """Give for each that may move what its moves lead to, worked out when it is asked for."""
         for thread in range(len(state.locals)):
-            yield from self.runs(state, thread)
+            yield self.runs(state, thread)
         for thread, buffer in enumerate(state.buffers):
             if buffer:
-                yield Outcome(Move("drain", thread), self._drained(state, thread), 0, -1, ())
+                yield iter((Outcome(Move("drain", thread), self._drained(state, thread), 0, -1, ()),))
         for target, vector in sorted(set(state.flight)):
-            yield Outcome(Move("arrive", target, vector), self._arrived(state, target, vector), 0, -1, ())
+            yield iter((Outcome(Move("arrive", target, vector), self._arrived(state, target, vector), 0, -1, ()),))
+
+    def outcomes(self, state: State) -> Iterator[Outcome]:
+        """Give all moves that are possible and what they lead to."""
+        return itertools.chain.from_iterable(self.agents(state))
 
     def outcome(self, state: State, move: Move) -> Outcome:
         """Give what one possible move leads to."""
@@ -135,7 +140,7 @@ class Product:
             now, answers, windows, sighting, micros, done = left.pop()
             operation = self._operation(now, thread)
             stop = operation.kind == Kind.END or operation.scheduled or (not self.options.fuse and not _glued(micros))
-            if operation.scheduled and operation.kind != Kind.POINT and self._is_prelude(state.locals[thread], micros):
+            if operation.scheduled and operation.kind != Kind.POINT and self._is_prelude(operation, micros):
                 stop = False
             over = done >= forced or (done == 1 and micros[0].answer != 0)
             if done and (stop or sighting >= 0) and (over or operation.kind == Kind.END or sighting >= 0):
@@ -156,12 +161,16 @@ class Product:
                 micro = Micro(now.locals[thread], operation, answer)
                 left.append((new, chosen, windows | edge.windows, edge.sighting, (*micros, micro), done + 1))
 
-    def _is_prelude(self, local: int, micros: tuple[Micro, ...]) -> bool:
-        """Tell whether a step has only done what instruments do before the thread's first operation: it goes on.
+    def _is_prelude(self, due: Operation, micros: tuple[Micro, ...]) -> bool:
+        """Tell whether a step has only done what instruments do before the operation that is due: it goes on.
 
-        That is marks which make the checks look away; nothing is overlooked if they are set no sooner than needed.
+        So a thread begins, and whatever begins with a mark (``BEGINS``).
         """
-        return self.options.fuse and local == 0 and not any(each.operation.scheduled for each in micros)
+        first = micros[0] if micros else None
+        if first is None or due.begins or not self.options.fuse:
+            return False
+        begun = first.operation.begins or (first.local == 0 and not first.operation.scheduled)
+        return begun and not any(each.operation.scheduled for each in micros[1:])
 
     def _operation(self, state: State, thread: int) -> Operation:
         return self.model.threads[thread].operation(state.locals[thread])

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from hosts.explorer.build import Builder
-from hosts.explorer.lasso import cycle_from
+from hosts.explorer.lasso import lasso_from
 from hosts.explorer.model import Model, Options
 from hosts.explorer.product import Move
 from hosts.explorer.search import Violation
@@ -28,8 +28,8 @@ def tell_witness(
 ) -> Witness:
     """Put together all that is known of the way to a violation, to be printed, saved and replayed."""
     found = violation.sighting if violation.what == "sighting" else violation.what
-    round_again = _cycle(model, options, moves) if violation.what == "no-progress" else []
-    moves = [*moves, *round_again]
+    there, round_again = _cycle(model, options, moves) if violation.what == "no-progress" else ([], [])
+    moves = [*moves, *there, *round_again]
     witness, _states = make_witness(builder, model, options, moves, found, scenario=scenario, policy=policy)
     start, told, views = tell(builder, model, options, moves)
     seen: list[dict[str, Any]] = [{"view": dict(start), "acts": []}]
@@ -40,10 +40,10 @@ def tell_witness(
     return replace(witness, story=story_of(witness, builder.mutation))
 
 
-def _cycle(model: Model, options: Options, moves: Sequence[Move]) -> list[Move]:
-    """Give the way round from where some moves lead."""
+def _cycle(model: Model, options: Options, moves: Sequence[Move]) -> tuple[list[Move], list[Move]]:
+    """Give the way from where some moves lead to a cycle, mostly none, and the way round."""
     _steps, states = steps_of(model, options, moves)
-    return cycle_from(model, options, states[-1])
+    return lasso_from(model, options, states[-1])
 
 
 def _end_at_sighting(seen: list[dict[str, Any]]) -> None:

@@ -233,6 +233,7 @@ class Learnt(Sheets):
         kind = operation.kind
         code = codes.STORE if kind == Kind.STORE and self.options.buffer else CODES.get(kind, codes.PUT)
         flags = codes.SCHEDULED if operation.scheduled else 0
+        flags |= codes.BEGINS if operation.begins else 0
         if operation.drains or (kind == Kind.SEND and not self.options.overtake):
             flags |= codes.DRAINS
         elif kind in LOCKED and operation.flags & FENCELESS:

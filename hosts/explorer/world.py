@@ -66,6 +66,8 @@ class World:
         if vcpus > 1:  # a sleeper whose waker is not known yet would seem never to come to an end
             for v in range(vcpus):
                 words.share(machine.vcpus[v].wait.state, range(pcpus))
+        for v in range(vcpus):  # C7 looks at them, but so seldom that a search would begin anew late
+            words.read.update(int(machine.vcpus[v].untold[i]) for i in range(pcpus))
         made = cls(machine, pcpus, vcpus, words, folds, mutation)
         made.slots = [{} for _ in range(pcpus)]
         made.renewers = [set() for _ in range(vcpus)]

@@ -61,7 +61,7 @@ class Ipis(Protocol):
 class Schedule(Protocol):
     """Whose turn it is (:class:`hosts.replay.turns.Turns`)."""
 
-    def before(self, *, scheduled: bool, point: bool, possible: Callable[[], bool]) -> None:
+    def before(self, *, scheduled: bool, point: bool, begins: bool, possible: Callable[[], bool]) -> None:
         """Come back when the operation may be done."""
 
     def did(self, operation: Did) -> None:
@@ -130,9 +130,10 @@ class ReplayHost:
         place, line = self._place()
         eager = kind == Kind.SEND and self.setting.eager and self.shared.read(self._pcpu.irq.inside_depth) != 0
         alone = kind == Kind.FENCE and a == OWN_FENCE
-        scheduled = kind not in UNSCHEDULED and not eager and not alone and place.module not in INSTRUMENTS
+        begins = kind == Kind.POKE and word in self._owner and a & 1 != 0
+        free = kind in UNSCHEDULED or eager or alone or place.module in INSTRUMENTS
         may = lambda: self._possible(kind, wait=wait)  # noqa: E731 - asked as often as the turn wants to know
-        self.turns.before(scheduled=scheduled, point=kind == Kind.POINT, possible=may)
+        self.turns.before(scheduled=begins or not free, point=kind == Kind.POINT, begins=begins, possible=may)
         answer = do()
         self._pointed = kind == Kind.POINT and answer == 0
         name = self.setting.shared[word] if word else ""

@@ -73,9 +73,13 @@ def _check(witness: Witness) -> None:
             "found with --no-fuse: its steps are parts of what a process does in one go, not to be replayed; "
             "explore without --no-fuse finds one that is"
         )
+    inside = {machine.pcpus[i].marks.inside for i in range(threads)}
+    marks = {name for offset, name in witness.shared.items() if offset + BASE in inside}
     begun: set[int] = set()
     for number, step in enumerate(witness.steps, 1):
-        if step.rows and step.rows[0].kind in _UNSCHEDULED and step.thread in begun:
+        first = step.rows[0] if step.rows else None
+        begins = first is not None and first.kind == Kind.POKE.name and first.word in marks and first.a & 1 != 0
+        if first is not None and first.kind in _UNSCHEDULED and not begins and step.thread in begun:
             raise WitnessError(
                 f"step {number} begins within a step of a process, where none can be stopped: not to be replayed"
             )

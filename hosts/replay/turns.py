@@ -53,19 +53,20 @@ class Turns:
         self._calls_seen = -1
         self._seen_before = 0
         self._begun = False
-        """More has been done than what instruments do before the thread's first operation."""
+        """More has been done than what instruments do before the thread's first operation, or behind a mark that begins
+        something (hosts.explorer.ops.BEGINS)."""
 
-    def before(self, *, scheduled: bool, point: bool, possible: Callable[[], bool]) -> None:
+    def before(self, *, scheduled: bool, point: bool, begins: bool, possible: Callable[[], bool]) -> None:
         """Come back when the next operation may be done: at once if it belongs to the step under way.
 
-        ``point``: it is an interrupt point.
+        ``point``: it is an interrupt point; ``begins``: a mark whose step the next scheduled operation belongs to.
         """
-        first = scheduled and not point and not self._begun
+        first = scheduled and not point and not begins and not self._begun
         if self._open and self._ends(scheduled=scheduled and not first, possible=possible):
             self._close(_stands(possible()))
         while not self._open:
             self._serve(possible)
-        self._begun |= scheduled
+        self._begun = not begins and (self._begun or scheduled)
         if not possible():
             raise Diverged("the operation cannot be done yet: its store buffer has to drain first")
 

@@ -123,11 +123,10 @@ unsigned owed : 10; /* two bits a vector: accepted - delivered - merged */
 #define ACCEPTED(vector) owed = (owed + vector * vector) & 1023
 #define CLOSED(set) owed = (owed - SPREAD(set)) & 1023
 
-/* The last effect; `more`: the vector of the post that the sender goes on to in the same step, or 0. */
-#define END_EFFECTS(more) \
-    unread = unread | more; \
-    inside = inside - (more == 0 -> 1 : 0); \
-    acting = acting - (more == 0 -> 1 : 0)
+/* The first effect comes in one step with what makes the checks look away, and with the mail; `last`: 1 if the sender
+ * starts nothing after its last effect, which says so in the same step, else 0. */
+#define BEGIN_EFFECTS(vector) inside++; unread = unread | vector
+#define END_EFFECTS(last) inside--; acting = acting - last
 
 /* What a sleep is judged by, and the housekeeping tick that wakes a guest whose sleep was sound. */
 #define QUIET (inside == 0 && pending == 0 && notifications == 0 && reschedules == 0 && device != 1)
@@ -182,87 +181,82 @@ unsigned owed : 10; /* two bits a vector: accepted - delivered - merged */
 
 /* --- what others do ----------------------------------------------------------------------------------------------- */
 
-/* `vector`, `who`, `more`: of the post that comes to its end here; 0 all three for a mere kick. */
-#define END_TOLD(vector, who, more) TOLD(who); ACCEPTED(vector); END_EFFECTS(more)
-#define END_UNTOLD(vector, who, more) ACCEPTED(vector); END_EFFECTS(more)
+/* `vector`, `who`, `last`: of the post that comes to its end here; 0 the first two for a mere kick. */
+#define END_TOLD(vector, who, last) TOLD(who); ACCEPTED(vector); END_EFFECTS(last)
+#define END_UNTOLD(vector, who, last) ACCEPTED(vector); END_EFFECTS(last)
 
-inline send_reschedule(vector, who, more)
+inline send_reschedule(vector, who, last)
 {
-    d_step { reschedules++; END_TOLD(vector, who, more) }
+    d_step { reschedules++; END_TOLD(vector, who, last) }
 }
 
-inline kick_mode(vector, who, more) /* kvm_vcpu_exiting_guest_mode: one kicker wins and owes the IPI */
+inline kick_mode(vector, who, last) /* kvm_vcpu_exiting_guest_mode: one kicker wins and owes the IPI */
 {
     if
     :: d_step { mode == IN_GUEST -> mode = EXITING };
-        send_reschedule(vector, who, more)
-    :: d_step { mode != IN_GUEST -> END_UNTOLD(vector, who, more) }
+        send_reschedule(vector, who, last)
+    :: d_step { mode != IN_GUEST -> END_UNTOLD(vector, who, last) }
     fi
 }
 
-inline kvm_vcpu_wake_up(vector, who, more)
+inline kvm_vcpu_wake_up(vector, who, last)
 {
     if
-    :: d_step { task == 0 -> END_UNTOLD(vector, who, more) }
+    :: d_step { task == 0 -> END_UNTOLD(vector, who, last) }
     :: task != 0;
         if
         :: d_step { state == ASLEEP -> state = RUNNING };
-            send_reschedule(vector, who, more)
-        :: d_step { state == INTERRUPTIBLE -> state = RUNNING; END_TOLD(vector, who, more) }
-        :: d_step { state == RUNNING -> END_UNTOLD(vector, who, more) }
+            send_reschedule(vector, who, last)
+        :: d_step { state == INTERRUPTIBLE -> state = RUNNING; END_TOLD(vector, who, last) }
+        :: d_step { state == RUNNING -> END_UNTOLD(vector, who, last) }
         fi
     fi
 }
 
-inline kvm_vcpu_kick(vector, who, more)
+inline kvm_vcpu_kick(vector, who, last)
 {
     if
     :: task == 0;
-        kick_mode(vector, who, more)
+        kick_mode(vector, who, last)
     :: task != 0;
         if
         :: d_step { state == ASLEEP -> state = RUNNING };
-            send_reschedule(vector, who, more)
-        :: d_step { state == INTERRUPTIBLE -> state = RUNNING; END_TOLD(vector, who, more) }
+            send_reschedule(vector, who, last)
+        :: d_step { state == INTERRUPTIBLE -> state = RUNNING; END_TOLD(vector, who, last) }
         :: state == RUNNING;
-            kick_mode(vector, who, more)
+            kick_mode(vector, who, last)
         fi
     fi
 }
 
 #ifdef PIR_SET_PLAINLY
 #define WORD_OF(vector) (vector <= WORD0 -> WORD0 : WORD3)
-#define SET_PIR(vector, who, more) \
-    word = pir & WORD_OF(vector); \
+#define SET_PIR(vector, who, last) \
+    d_step { BEGIN_EFFECTS(vector); word = pir & WORD_OF(vector) }; \
     if \
-    :: d_step { (word & vector) != 0 -> pir = (pir & (31 - WORD_OF(vector))) | word; END_EFFECTS(more) } \
+    :: d_step { (word & vector) != 0 -> pir = (pir & (31 - WORD_OF(vector))) | word; END_EFFECTS(last) } \
     :: d_step { (word & vector) == 0 -> pir = (pir & (31 - WORD_OF(vector))) | word | vector };
 #else
-#define SET_PIR(vector, who, more) \
+#define SET_PIR(vector, who, last) \
     if \
-    :: d_step { (pir & vector) != 0 -> END_EFFECTS(more) } \
-    :: d_step { (pir & vector) == 0 -> pir = pir | vector };
+    :: d_step { (pir & vector) != 0 -> BEGIN_EFFECTS(vector); END_EFFECTS(last) } \
+    :: d_step { (pir & vector) == 0 -> BEGIN_EFFECTS(vector); pir = pir | vector };
 #endif
 
-inline begin(vector) /* of a sender's first post: of another, it belongs to the last step of the one before */
+inline post(vector, who, last)
 {
-    d_step { inside++; unread = unread | vector }
-}
-
-inline post(vector, who, more)
-{
-    SET_PIR(vector, who, more)
+    SET_PIR(vector, who, last)
         if
-        :: d_step { on != 0 -> ACCEPTED(vector); END_EFFECTS(more) }
+        :: d_step { on != 0 -> ACCEPTED(vector); END_EFFECTS(last) }
         :: d_step { on == 0 -> on = 1; UNTOLD(who) };
             if
             :: mode == IN_GUEST;
-                d_step { notifications++; END_TOLD(vector, who, more) }
+                d_step { notifications++; END_TOLD(vector, who, last) }
             :: mode != IN_GUEST;
 #if POLICY <= 1
-                kvm_vcpu_kick(vector, who, more)
+                kvm_vcpu_kick(vector, who, last)
 #else
-                kvm_vcpu_wake_up(vector, who, more)
+                kvm_vcpu_wake_up(vector, who, last)
 #endif
             fi
         fi
@@ -734,15 +728,14 @@ active proctype first()
     unsigned word : 5;
 #endif
 
-    begin(V34);
 #if FIRST == 1
-    post(V34, ALICE, 0)
+    post(V34, ALICE, 1)
 #elif FIRST == 2
-    post(V34, ALICE, VF6);
-    post(VF6, ALICE, 0)
+    post(V34, ALICE, 0);
+    post(VF6, ALICE, 1)
 #elif FIRST == 3
-    post(V34, ALICE, V34);
-    post(V34, ALICE, 0)
+    post(V34, ALICE, 0);
+    post(V34, ALICE, 1)
 #endif
 }
 #endif
@@ -754,8 +747,7 @@ active proctype second()
     unsigned word : 5;
 #endif
 
-    begin(V35);
-    post(V35, BOB, 0)
+    post(V35, BOB, 1)
 }
 #endif
 
@@ -763,6 +755,6 @@ active proctype second()
 active proctype kicker()
 {
     d_step { requests = requests | TLB_FLUSH; inside++ };
-    kvm_vcpu_kick(0, 0, 0)
+    kvm_vcpu_kick(0, 0, 1)
 }
 #endif

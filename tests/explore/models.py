@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hosts.explorer.model import Edge, Model, Options, Place
-from hosts.explorer.ops import FENCELESS, LOCKED, SCHEDULED, Kind, Operation
+from hosts.explorer.ops import BEGINS, FENCELESS, LOCKED, SCHEDULED, Kind, Operation
 from hosts.explorer.product import Move, Product, State
 
 VALUES = (0, 1, 2, 3, -1, -(1 << 63), (1 << 63) - 1)
@@ -95,6 +95,8 @@ def _random_operation(rng: random.Random, kind: Kind, threads: int, *, scheduled
     word, a, b = rng.randrange(WORDS), rng.choice(VALUES), rng.choice(VALUES)
     if kind in LOCKED and rng.random() < 0.4:
         flags |= FENCELESS
+    if kind == Kind.POKE and rng.random() < 0.5:
+        flags |= SCHEDULED | BEGINS
     if kind == Kind.SEND:
         a, b = rng.randrange(threads), rng.randrange(len(VECTORS))
     elif kind == Kind.CHOOSE:

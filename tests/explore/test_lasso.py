@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from hosts.explorer.lasso import cycle_from
+from hosts.explorer.lasso import cycle_from, lasso_from
 from hosts.explorer.model import Edge, Model, Options
 from hosts.explorer.ops import Kind, Operation
 from hosts.explorer.product import Move, Product, State
@@ -64,11 +64,24 @@ def test_random_models() -> None:
             state = product.initial()
             for move in search.path():
                 state = product.outcome(state, move).state
-            assert is_fair_and_unpaid(model, options, state, cycle_from(model, options, state))
+            there, moves = lasso_from(model, options, state)
+            for move in there:
+                state = product.outcome(state, move).state
+            assert is_fair_and_unpaid(model, options, state, moves)
             found += 1
         elif result.complete and result.violation is None:
             assert not any(cycle_from(model, options, state) for state in states[:: max(1, len(states) // 40)])
             clean += 1
+
+
+def test_a_cycle_that_is_reached_a_step_later_is_told_with_the_way_there() -> None:
+    """The search goes past a point to which nothing comes: it is round again in front of it, the product behind it."""
+    looks = Table([op(Kind.PEEK, 0), op(Kind.POINT)], [{None: Edge(1)}, {None: Edge(0)}])
+    model = model_of(looks, initial=(0, 1))
+    state = Product(model, TSO).initial()
+    there, moves = lasso_from(model, TSO, state)
+    assert (len(there), len(moves)) == (1, 1)
+    assert is_fair_and_unpaid(model, TSO, Product(model, TSO).outcome(state, there[0]).state, moves)
 
 
 def spinning(word: int) -> Table:

@@ -109,7 +109,7 @@ class AtOnce:
         self.host = host
         self.kinds: set[str] = set()
 
-    def before(self, *, scheduled: bool, point: bool, possible: Callable[[], bool]) -> None:  # noqa: ARG002 - the turns' signature
+    def before(self, *, possible: Callable[[], bool], **_: bool) -> None:
         """Make the operation possible."""
         while not possible():
             self.host.drain()
