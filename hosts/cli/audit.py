@@ -79,7 +79,7 @@ def audit_command(given: Given, make: MakeJudge = Auditor) -> int:
     except ValueError:
         raise Failure(f"--budget {given.budget}: not a number like 20s, 5m or 1h", EXIT_USAGE) from None
     chosen = chosen_sites(sites(program), given.line)
-    judge = make(program, policy.number, Options(seconds=seconds, max_bytes=MEMORY))
+    judge = make(program, policy.number, Options(seconds=seconds, max_bytes=MEMORY, symmetry=False))
     console = wide_console()
     with json_to(given.json_file) as write:
         if write is not None:

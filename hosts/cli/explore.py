@@ -61,6 +61,7 @@ class Given:
     memory: str = "4GB"
     workers: int | None = None
     reduce: bool = True
+    symmetry: bool = True
     fuse: bool = True
     fold: bool = True
     forget: bool = True
@@ -100,6 +101,7 @@ def search_options(given: Given) -> Options:
         overtake=given.overtake,
         workers=given.workers or min(processors(), MOST_WORKERS),
         reduce=given.reduce,
+        symmetry=given.symmetry,
         fuse=given.fuse,
         max_bytes=_number("--memory", given.memory, bytes_of, "4GB or 500MB"),
         seconds=_number("--budget", given.budget, seconds_of, "60s, 5m or 1h"),
@@ -297,6 +299,7 @@ def search_facts(asked: Asked, searched: Searched, options: Options) -> dict[str
         "buffer": options.buffer,
         "overtake": options.overtake,
         "reduce": options.reduce,
+        "symmetry": options.symmetry,
         "fuse": options.fuse,
         "workers": options.workers,
         "complete": result.complete,

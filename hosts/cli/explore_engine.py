@@ -127,7 +127,7 @@ class Explorer:
                 lines = builder.protocol.lines
                 seen = coverage(lines.spans, lines.hit)
             witness = None
-            if result.violation is not None:
+            if result.violation is not None and not search.pathless:
                 from hosts.explorer.story_make import tell_witness
 
                 names = {"scenario": asked.planned.scenario.name, "policy": asked.planned.policy.name}

@@ -149,6 +149,9 @@ def stress(**options: Any) -> int:
 @click.option("--workers", type=click.IntRange(1, 64), metavar="N", help="Processors to search with; all, up to 8.")
 @click.option("--no-reduce", is_flag=True, help="Without the partial-order reduction.")
 @click.option("--no-forget", is_flag=True, help="Locals that are not read again still tell states apart.")
+@click.option(
+    "--no-symmetry", is_flag=True, help="No state stands for others in which equal senders have changed places."
+)
 @click.option("--no-fuse", is_flag=True, help="Each instrument and branch is a step of its own; with --no-fold.")
 @click.option("--no-fold", is_flag=True, help="Counters are kept as they are; ends only if every thread does.")
 @click.option("--exact", is_flag=True, help="Tell local states apart by the whole history of results.")
@@ -159,7 +162,9 @@ def stress(**options: Any) -> int:
 )
 @click.option("--witness", "witness_file", metavar="FILE", help="Save the way to a violation, for pirace replay.")
 @debug_option
-def explore(*, no_reduce: bool, no_forget: bool, no_fuse: bool, no_fold: bool, **options: Any) -> int:
+def explore(
+    *, no_reduce: bool, no_symmetry: bool, no_forget: bool, no_fuse: bool, no_fold: bool, **options: Any
+) -> int:
     """Run the protocol through every interleaving of a small scope, store buffers and IPI latency included.
 
     A row is PASS if all was seen and no check fired, VIOLATION with a shortest way to it, or INCONCLUSIVE: bounded by
@@ -177,7 +182,14 @@ def explore(*, no_reduce: bool, no_forget: bool, no_fuse: bool, no_fold: bool, *
     from hosts.cli.explore import Given, explore_command
 
     return explore_command(
-        Given(reduce=not no_reduce, forget=not no_forget, fuse=not no_fuse, fold=not (no_fold or no_fuse), **options)
+        Given(
+            reduce=not no_reduce,
+            symmetry=not no_symmetry,
+            forget=not no_forget,
+            fuse=not no_fuse,
+            fold=not (no_fold or no_fuse),
+            **options,
+        )
     )
 
 

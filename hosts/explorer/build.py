@@ -11,7 +11,9 @@ from typing import Final
 from emu.machine import Config, Machine
 from emu.memory import Word
 from emu.mutations import Mutation
+from emu.policies import USER
 from emu.setup import power_on
+from hosts.explorer.alike import align, equal_columns, groups
 from hosts.explorer.automaton import Automaton
 from hosts.explorer.code import Protocol
 from hosts.explorer.exact import ExactProtocol, ExactThread
@@ -59,6 +61,8 @@ class Builder:
     def model(self) -> Model:
         """Give a model with threads of which nothing has been learned yet."""
         world = self.world
+        for group in self._alike:
+            align(world, group)
         threads: list[Thread] = [self._thread(i) for i in range(self.scope.pcpus)]
         shared = list(world.words.shared)
         numbers = world.words.shared
@@ -78,7 +82,13 @@ class Builder:
                 for i in range(4)
                 if (word := world.machine.vcpus[v].pi_desc.pir[i]) in numbers
             ],
+            alike=groups(world, self._alike),
         )
+
+    @property
+    def _alike(self) -> list[tuple[int, ...]]:
+        """Give the threads that do the same; a user's rule might tell them apart."""
+        return [] if self.exact or self.policy == USER else equal_columns(self.scope)
 
 
 def initial_words(scope: Scope, policy: int, mutation: int) -> dict[int, int]:

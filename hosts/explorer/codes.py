@@ -32,9 +32,11 @@ NOTE_SHIFT: Final = NEXT_BITS + VALUE_BITS
 
 # --- columns of the layout -----------------------------------------------------------------------------------------
 
-H_WORDS, H_THREADS, H_WORKERS, H_FUSE, H_REDUCE, H_SLOTS, H_QUIET0, H_QUIET1, H_DEBT, H_ROUND, H_SIZE = range(11)
+H_WORDS, H_THREADS, H_WORKERS, H_FUSE, H_REDUCE, H_SLOTS, H_QUIET0, H_QUIET1, H_DEBT, H_ROUND, H_ALIKE, H_SIZE = range(
+    12
+)
 """Header. QUIET: rows of the silent words. DEBT: the debts, as a bit set of words.
-ROUND: the threads that may come round, as a bit set."""
+ROUND: the threads that may come round, as a bit set. ALIKE: the words of ``Tables.alike``."""
 
 (
     T_LK, T_LS, T_LM, T_BK, T_BS, T_BM, T_EW, T_TOP, T_FULL, T_PK, T_PS, T_PM,
@@ -121,6 +123,8 @@ class Tables(NamedTuple):
     future: Ints
     """By operation: the words that its thread may use from there on, and those that it may write, as bit sets
     (:mod:`hosts.explorer.futures`)."""
+    alike: Ints
+    """Groups of threads that do the same (:mod:`hosts.explorer.sorting`)."""
 
 
 class Work(NamedTuple):

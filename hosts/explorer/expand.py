@@ -18,6 +18,7 @@ from hosts.explorer.codes import (
     C_TRANSITIONS,
     C_WHOLE,
     C_WISHES,
+    H_ALIKE,
     H_SLOTS,
     H_THREADS,
     H_WORDS,
@@ -38,6 +39,7 @@ from hosts.explorer.intrinsics import Ints, called, compiled, get, inlined, put
 from hosts.explorer.kernel import steps
 from hosts.explorer.lags import due, forget
 from hosts.explorer.recall import ahead_size, ask, asked_at, begin, prepare, recall, remember, touch, view_size
+from hosts.explorer.sorting import in_order
 
 
 @inlined
@@ -50,10 +52,20 @@ def successors(tables: Tables, work: Work, states: Ints, at: int) -> int:
 
 @inlined
 def follow(tables: Tables, work: Work, states: Ints, at: int, base: int, first: int) -> int:
-    """Put all that a state prepared at ``base`` leads to behind the first successors; give their number.
+    """Put all that a state prepared at ``base`` leads to behind the first successors, in order; give their number.
 
     ``counts[C_WHOLE]`` becomes 0 if something was not known yet: then these are not all.
     """
+    number = moves(tables, work, states, at, base, first)
+    if tables.header[H_ALIKE] != 0:
+        for each in range(first, first + number):
+            in_order(tables, work.out, each * tables.header[H_WORDS])
+    return number
+
+
+@inlined
+def moves(tables: Tables, work: Work, states: Ints, at: int, base: int, first: int) -> int:
+    """Put what all agents make of a state behind the first successors; as :func:`follow`."""
     counts, threads = work.counts, tables.header[H_THREADS]
     counts[C_WHOLE] = 1
     counts[C_ROUND] = 0

@@ -35,6 +35,7 @@ LOOPS: Final = (
     "noticed",
     "recall",
     "rests",
+    "sorting",
     "walks",
 )
 """The modules whose functions are compiled into each other."""

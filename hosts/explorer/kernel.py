@@ -203,6 +203,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
                 if done == 0 and code == POINT:
                     first_answer = index
                 glued = code in (POINT, PENDING)
+                started = started or ((flags & SCHEDULED) != 0 and (done > 0 or (flags & BEGINS) == 0))
                 done += 1
                 g = edge & NEXT_MASK
                 continue

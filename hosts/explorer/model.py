@@ -62,6 +62,14 @@ class Thread(Protocol):
         """Count the local states known so far."""
 
 
+class Group(NamedTuple):
+    """Threads that do the same, each to words of its own: exchanged for one another they make no difference."""
+
+    threads: tuple[int, ...]
+    words: tuple[tuple[int, ...], ...]
+    """For each thread the shared words of which every thread has one, all in the same order."""
+
+
 class Unstable(Exception):  # noqa: N818 - nothing is wrong, the model is to be built anew
     """A thread did what the model had ruled out so far (wrote a constant, shared a private word): build the model anew.
 
@@ -92,6 +100,7 @@ class Model:
     """Words that say that a thread starts nothing more (see Kind.QUIET)."""
     debt: Sequence[int] = field(default=())
     """Words that hold what is owed to a guest while not zero (the PIR): no fair cycle may keep one so."""
+    alike: Sequence[Group] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,8 @@ class Options:
     workers: int = 1
     reduce: bool = True
     """Partial-order reduction."""
+    symmetry: bool = True
+    """Of states that differ only in which of several equal senders has got how far, one stands for all."""
     fuse: bool = True
     """Instruments and branches belong to the step of the operation before; without, each is a step of its own."""
     stop_at_first: bool = True

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeVar
 import numpy as np
 
 from hosts.explorer import codes, expand, finding, intrinsics, recall
-from hosts.explorer.store import Store
+from hosts.explorer.store import Store, reserved
 from hosts.explorer.tables import Learnt
 
 CALL_SECONDS: Final = 0.05
@@ -197,7 +197,7 @@ class Rounds:
     def _remember(self, worker: int, most: int) -> None:
         """Give a worker room for so many steps to remember, none of them remembered yet."""
         work, size = self.work[worker], int(recall.record_size(self.learnt.layout.words))
-        self.work[worker] = work._replace(records=lines(most * size))
+        self.work[worker] = work._replace(records=reserved(most * size))
         work.counts[codes.C_RECORDS] = most - 1
         work.counts[codes.C_WORKED] = 0
 

@@ -21,6 +21,8 @@ out: each has a move that leads on to the state kept, no other move is disabled 
   handler does: an interrupt may as well be taken there (:meth:`hosts.explorer.automaton.Automaton.may_wait`).
 - A buffered store that reaches memory and an IPI that arrives come right before a step that notices
   (:mod:`hosts.explorer.lags`).
+- Of states that differ only in which of several equal senders has got how far, one stands for all
+  (:mod:`hosts.explorer.twins`); a violation is looked for once more without that, so that its way can be told.
 - An operation on words that no other thread will use again, or only read as this one does
   (:mod:`hosts.explorer.futures`). A debt is changed once in a step: no state in which it is paid may be left out.
 """
@@ -119,6 +121,8 @@ class Search:
         """States of attempts that were left because there was more to lean on."""
         self._targets: list[int] = []
         """Places of the states that a no-progress consists in."""
+        self.pathless = False
+        """There is a violation, but the search that would have told the way to it did not come so far."""
         self._progress: Callable[[Progress], bool] | None = None
         self._started = 0.0
         self._told = 0.0
@@ -129,12 +133,25 @@ class Search:
         self._started = self._told = time.monotonic()
         self.result = Result()
         try:
-            restarts = self._attempts()
+            self._through()
+            found = self.result
+            if found.violation is not None and self.learnt.twins.groups:
+                # Told from states that stand for themselves; the shortest way and its changes of thread are seen there.
+                self.learnt.twins.part()
+                self._through()
+                self.pathless = self.result.violation is None
+                self.result = found if self.pathless else self.result
         finally:
             self.rounds.close()
-        self.result.restarts = restarts
-        self._conclude()
         return self.result
+
+    def _through(self) -> None:
+        """Search to the end, whatever that is."""
+        self.result.restarts = self._attempts()
+        if self.options.progress_check and self.learnt.goes_round():
+            self.learnt.twins.part()  # a cycle on which equal threads change places need not be fair to each
+            self.result.restarts = self._attempts()
+        self._conclude()
 
     def _attempts(self) -> int:
         """Search until nothing leant on turns out false; give how often it did."""
@@ -154,7 +171,7 @@ class Search:
         from hosts.explorer.way import Witness
 
         violation = self.result.violation
-        if violation is None:
+        if violation is None or self.pathless:
             return []
         return Witness(self).path(violation, self._targets if violation.what == "no-progress" else None)
 

@@ -20,6 +20,7 @@ from hosts.explorer.ops import LOCKED, Kind, Operation
 from hosts.explorer.packing import Layout, Name, bits
 from hosts.explorer.product import State, signed
 from hosts.explorer.relayout import Kept
+from hosts.explorer.twins import Twins
 
 BY_VALUE: Final = LOCKED | {Kind.LOAD, Kind.PEEK, Kind.TALLY}
 """Their edges are numbered by the value read."""
@@ -66,6 +67,9 @@ class Sheets:
         ]
         for word, value in [*((word, 1) for word in model.silent), *((w, 0) for group in model.renewed for w in group)]:
             self.values[word].number(value)
+        self.twins = Twins(model, options)
+        for word in range(len(self.values)):
+            self.values[word] = self.values[self.twins.orbit(word)[0]]
         self.owner: list[tuple[int, int]] = []
         """By operation: thread and local state."""
         self.operation: list[Operation] = []
@@ -202,6 +206,7 @@ class Sheets:
             notes=self._notes,
             lagging=np.zeros(max(self.layout.words, 1), np.int64),
             future=self.future,
+            alike=np.zeros(1, np.int64),
         )
 
     def _arrays(self) -> codes.Tables:
@@ -242,12 +247,26 @@ class Sheets:
         slots = np.zeros((len(self.slots) + 1, codes.S_SIZE), np.int64)
         for number, (target, vector) in enumerate(self.slots):
             slots[number] = (*layout["slot", number], target, vector)
-        self.tables = tables._replace(slots=slots, rows=np.array([*rows, (0,) * codes.R_SIZE], np.int64))
+        alike = self._alike()
+        header[codes.H_ALIKE] = len(alike)
+        rows_array = np.array([*rows, (0,) * codes.R_SIZE], np.int64)
+        self.tables = tables._replace(slots=slots, rows=rows_array, alike=np.array([*alike, 0], np.int64))
         self._lagging()
         for thread, stores in enumerate(self.stores):
             for (word, value), number in stores.items():
                 self._pair(thread, word, value, number)
         return self.tables
+
+    def _alike(self) -> list[int]:
+        """Write down what the members of each group have in a state: how many, how many fields each, the fields."""
+        written: list[int] = []
+        for members in self.twins.fields():
+            fields = [[self.layout[name] for name in names] for names in members]
+            kept = [column for column in zip(*fields, strict=True) if any(each.mask for each in column)]
+            written += [len(members), len(kept)]
+            for member in range(len(members)):
+                written += [number for column in kept for number in column[member]]
+        return written
 
     def _lagging(self) -> None:
         """Write down which bits say that something is buffered or in flight."""

@@ -30,7 +30,7 @@ Each = Callable[[Callable[[int], int], int], object]
 def reserved(words: int) -> npt.NDArray[np.int64]:
     """Give an array of zeros of at least so many words, in huge pages where there are any.
 
-    The states are looked at all over the place: small pages cost as much as the looks themselves.
+    States and remembered steps are looked at all over the place: small pages cost as much as the looks themselves.
     """
     for times in (SPARE, 1):
         try:

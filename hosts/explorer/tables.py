@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from hosts.explorer import codes
-from hosts.explorer.futures import Futures
+from hosts.explorer.futures import Futures, straight
 from hosts.explorer.model import Edge, Model, Options
 from hosts.explorer.ops import FENCELESS, LOCKED, OWN_FENCE, Kind, Operation
 from hosts.explorer.packing import TooWide, bits
@@ -61,7 +61,12 @@ class Learnt(Sheets):
     # --- learning ------------------------------------------------------------------------------------------------
 
     def grant(self, kind: int, what: int, more: int) -> None:
-        """Learn what a wish asks for."""
+        """Learn what a wish asks for; Mistaken at once if threads were taken for alike that are not."""
+        self._grant(kind, what, more)
+        if self.twins.parted:
+            raise Mistaken
+
+    def _grant(self, kind: int, what: int, more: int) -> None:
         if kind == codes.W_EDGE:
             self._learn(what, more)
         elif kind == codes.W_REST:
@@ -75,7 +80,8 @@ class Learnt(Sheets):
         elif kind == codes.W_BUFFER:
             depth = min(self.options.buffer, int(self._room(what)) + 1)
             self._stale |= depth != self.depths[what]
-            self.depths[what] = depth
+            for thread in (what, *self.twins.others(what)):
+                self.depths[thread] = depth
         elif kind == codes.W_LONG:
             place = self.model.threads[self.owner[what][0]].place(self.operation[what].where)
             raise NotTerminating(
@@ -96,6 +102,11 @@ class Learnt(Sheets):
         before, self._handled = self._handled, handled
         return handled != before and not all(threads[thread].may_wait(local) for thread, local in self.waiting)
 
+    def goes_round(self) -> bool:
+        """Tell whether one of the threads that are taken for alike can come back to a local state."""
+        members = [thread for group in self.twins.groups for thread in group.threads]
+        return any(straight(self, thread) is None for thread in members)
+
     @property
     def more_to_lean_on(self) -> bool:
         """Tell whether a search that began now would leave out more."""
@@ -106,7 +117,13 @@ class Learnt(Sheets):
         return int(self.tables.threads[thread, codes.T_TOP]) // entry + 1 if entry else 0
 
     def _learn(self, number: int, index: int) -> None:
-        """Ask a thread for one edge, and for those that come right after for sure."""
+        """Ask a thread, and all that are like it, for one edge, and for those that come right after for sure."""
+        thread, local = self.owner[number]
+        self._ask(number, index)
+        for other in self.twins.others(thread):
+            self._ask(self.number[other][local], index)
+
+    def _ask(self, number: int, index: int) -> None:
         while True:
             at = int(self._ops[number, codes.BASE]) + index
             if self._edges[at] >= 0:
@@ -131,7 +148,10 @@ class Learnt(Sheets):
         """Ask a thread."""
         self.learnt += 1
         thread, local = self.owner[number]
-        return self.model.threads[thread].step(local, answer)
+        edge = self.model.threads[thread].step(local, answer)
+        if self.twins.differ(thread, local, answer, edge):
+            self.twins.part(thread)
+        return edge
 
     def _answer(self, operation: Operation, index: int) -> int:
         if operation.kind == Kind.TALLY:
@@ -170,7 +190,11 @@ class Learnt(Sheets):
         return number
 
     def _grown(self, word: int, before: int) -> None:
-        """Make room for the new values of a word."""
+        """Make room for the new values of a word, and of those that share them."""
+        for each in self.twins.orbit(word):
+            self._widen(each, before)
+
+    def _widen(self, word: int, before: int) -> None:
         values = self.values[word]
         mask = self.layout[("word", word)].mask
         if len(values) - 1 > mask:
@@ -227,6 +251,8 @@ class Learnt(Sheets):
         self._place(number)
         if operation.scheduled or operation.kind == Kind.END:
             self._rest(number)
+        for other in self.twins.others(thread):
+            self._operation(other, local)
         return number
 
     def _code(self, operation: Operation) -> int:
@@ -265,7 +291,9 @@ class Learnt(Sheets):
                     self._pair(thread, operation.word, value, number)
                 else:
                     self._stale = True
-        elif operation.kind == Kind.SEND and (operation.a, operation.b) not in self.slots:
+        elif operation.kind == Kind.SEND and self.twins.others(operation.a):
+            self.twins.part(operation.a)
+        if operation.kind == Kind.SEND and (operation.a, operation.b) not in self.slots:
             self.slots = sorted([*self.slots, (operation.a, operation.b)])
             self._stale = True
         elif operation.kind == Kind.RENEW:
@@ -276,7 +304,7 @@ class Learnt(Sheets):
         """Number the place in front of an operation as one where a step may end."""
         if self._resting[number] >= 0:
             return
-        thread, _ = self.owner[number]
+        thread, local = self.owner[number]
         places = self.places[thread]
         self._resting[number] = len(places)
         if len(places) <= self.layout[("local", thread)].mask and len(places) < self.tables.rest.shape[1]:
@@ -284,6 +312,8 @@ class Learnt(Sheets):
         else:
             self._stale = True
         places.append(number)
+        for other in self.twins.others(thread):
+            self._rest(self._operation(other, local))
 
     # --- the reduction -------------------------------------------------------------------------------------------
 
@@ -326,6 +356,7 @@ class Learnt(Sheets):
         self.waiting.clear()
         self.futures.settle(self)
         self.leant_round = self.round
+        self.twins.parted = False
         used = self._ops[: len(self.operation), codes.CODE]
         for number in range(len(self.operation)):
             if self._may_be_free(self.operation[number]):

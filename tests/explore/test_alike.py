@@ -1,0 +1,253 @@
+"""One state for all orders of equal senders: the same is found with it and without it, in one state for each order."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from emu.accounting import CHECKS, WINDOWS
+from emu.expected import policies_of, policy_by_name
+from emu.mutations import MUTATIONS, Mutation
+from emu.policies import USER
+from hosts.explorer import finding
+from hosts.explorer.build import Builder, explore, warm_up
+from hosts.explorer.model import Edge, Group, Model, Options
+from hosts.explorer.ops import Kind, Operation
+from hosts.explorer.product import Product, State
+from hosts.explorer.scope import scope_of
+from hosts.explorer.search import Result, Search
+from hosts.loader import Program, load_program
+from tests.explore.models import Table, TooBig, op, plain_search, random_thread, straight
+
+pytestmark = pytest.mark.timeout(300)
+
+TWICE = {
+    "remote-post": "post:34 | post:34 | guest=cpuid | timers=0",
+    "self-vs-remote": "post:34 | post:34 | guest=cpuid,now",
+    "halt-wake": "post:34 | post:34 | guest=hlt | timers=0",
+    "device-irq": "device | device | guest=cpuid,hlt | timers=0",
+    "kick": "kick | kick | guest=cpuid | timers=0",
+}
+"""Two of the same for what a scenario is about."""
+EDITED = [each for each in MUTATIONS if each.edits]
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    """Give the protocol."""
+    return load_program()
+
+
+def seen(program: Program, text: str, policy: str, mutation: Mutation | None, *, symmetry: bool) -> Result:
+    """Explore a scope to its end."""
+    builder = Builder(program, scope_of(None, text), policy_by_name(policy).number, mutation)
+    options = Options(buffer=2, symmetry=symmetry, stop_at_first=False, max_states=400_000)
+    return explore(builder, options)[0]
+
+
+def told(result: Result) -> tuple[object, ...]:
+    """Give what must not depend on it."""
+    fired = {CHECKS[each.sighting >> 8] if each.what == "sighting" else each.what for each in result.violations}
+    windows = {name for number, name in enumerate(WINDOWS) if result.windows >> number & 1}
+    return fired, windows, result.bounded_by, result.waited_for_buffer
+
+
+@pytest.mark.parametrize("mutation", EDITED, ids=lambda each: each.name)
+def test_every_seeded_bug_gives_the_same(program: Program, mutation: Mutation) -> None:
+    """The same checks fire, and the same windows are entered, in no more states."""
+    row = mutation.rows[0]
+    text, policy = TWICE.get(row.scenario, TWICE["self-vs-remote"]), policies_of(row)[0]
+    alone, together = (seen(program, text, policy, mutation, symmetry=each) for each in (False, True))
+    assert told(together) == told(alone)
+    assert together.states <= alone.states
+
+
+@pytest.mark.parametrize("policy", ["kick-2016", "skip-running-2020", "always-2021", "elide-self-2022"])
+@pytest.mark.parametrize("text", TWICE.values(), ids=TWICE)
+def test_every_rule_gives_the_same_in_fewer_states(program: Program, text: str, policy: str) -> None:
+    """Without a seeded bug; what violates is searched again without it, and told from there."""
+    alone, together = (seen(program, text, policy, None, symmetry=each) for each in (False, True))
+    assert told(together) == told(alone)
+    assert together.states == alone.states if alone.violations else together.states < 0.9 * alone.states
+
+
+def test_a_users_rule_might_tell_them_apart(program: Program) -> None:
+    """It is left out there."""
+    scope = scope_of(None, TWICE["remote-post"])
+    assert Builder(program, scope, policy_by_name("always-2021").number)._alike == [(1, 2)]
+    assert Builder(program, scope, USER)._alike == []
+
+
+def test_not_where_instruments_are_steps_of_their_own(program: Program) -> None:
+    """Between two of them, one sender has been asked and the other has not."""
+    builder = Builder(program, scope_of(None, TWICE["device-irq"]), policy_by_name("always-2021").number)
+    warm_up(builder, Options())
+    model = builder.model()
+    assert Search(model, Options()).learnt.twins.groups
+    assert not Search(model, Options(fuse=False)).learnt.twins.groups
+
+
+# --- random models -------------------------------------------------------------------------------------------------
+
+
+def renamed(table: Table) -> Table:
+    """Give a thread that does to word 3 what another does to word 2, and the other way round."""
+    other = {2: 3, 3: 2}
+    operations = [each._replace(word=other.get(each.word, each.word)) for each in table.operations]
+    return Table(operations, table.edges)
+
+
+def drawn(seed: int, count: int) -> Iterator[Model]:
+    """Draw models in which threads 0 and 1 do the same, each to a word of its own, and a third shares the others."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        one = random_thread(rng, 3, rng.randrange(3, 7), loops=False)
+        third = random_thread(rng, 3, rng.randrange(3, 6), loops=rng.random() < 0.3)
+        operations = [each._replace(word=each.word % 2 if each.word >= 0 else each.word) for each in third.operations]
+        third = Table(
+            [each._replace(kind=Kind.FENCE) if each.kind == Kind.RENEW else each for each in operations], third.edges
+        )
+        yield Model(
+            threads=[one, renamed(one), third],
+            names=["A", "B", "C"],
+            words=["w0", "w1", "of A", "of B"],
+            initial=[0, 1, 2, 2],
+            vectors=(0xF0, 0xF1, 0xF2),
+            behind=[-1, -1, 0, 1] if rng.random() < 0.5 else (),
+            renewed=[[0, 1], [2, 3]],
+            debt=[0],
+            alike=[Group((0, 1), ((2,), (3,)))],
+        )
+
+
+def exchanged(state: State) -> State:
+    """Let the two change places."""
+    (a, b, c), (w0, w1, wa, wb) = state.locals, state.memory
+    mine, theirs, third = state.buffers
+    other = {2: 3, 3: 2}
+    buffers = tuple(tuple((other.get(word, word), value) for word, value in each) for each in (theirs, mine, third))
+    flight = tuple(sorted(({0: 1, 1: 0}.get(target, target), vector) for target, vector in state.flight))
+    pending = (state.pending[1], state.pending[0], state.pending[2])
+    return State((b, a, c), (w0, w1, wb, wa), buffers, flight, pending)
+
+
+def states_of(search: Search) -> list[State]:
+    """Give all states of a search that has one worker."""
+    words, store = search.store.words, search.store
+    places = [int(finding.place_of(i, 0, 1)) for i in range(store.counts[0])]
+    return [search.learnt.state(store.states[at * words : (at + 1) * words].tolist()) for at in places]
+
+
+def test_each_order_of_two_is_one_state() -> None:
+    """Without other reductions: the states are those of the product, one of each pair that an exchange makes equal."""
+    fewer = 0
+    for model in drawn(1, 150):
+        options = Options(buffer=1, reduce=False, stop_at_first=False, progress_check=False)
+        try:
+            whole = plain_search(model, options, 3000)
+        except TooBig:
+            continue
+        search = Search(model, options)
+        result = search.run()
+        if whole.violations:
+            assert result.states == whole.states
+        elif search.learnt.twins.groups:
+            every = {state for level in whole.levels for state in level}
+            orbits = {min(state, exchanged(state)) for state in every}
+            assert {min(state, exchanged(state)) for state in states_of(search)} == orbits
+            assert result.states == len(orbits)
+            fewer += result.states < whole.states
+        assert {(each.what, each.sighting >> 8) for each in result.violations} == {
+            (what, sighting >> 8) for what, sighting, _ in whole.violations
+        }
+        assert result.windows == whole.windows
+    assert fewer > 15
+
+
+def test_with_all_reductions_the_same_is_found() -> None:
+    """Violations, windows and no-progress, against the search without any."""
+    shared = 0
+    for model in drawn(2, 150):
+        options = Options(buffer=1, max_states=20_000, stop_at_first=False)
+        plain = Search(model, replace(options, reduce=False, symmetry=False)).run()
+        search = Search(model, options)
+        result = search.run()
+        if not plain.bounded_by and not result.bounded_by:
+            shared += bool(search.learnt.twins.groups)
+            kinds, wanted = ({(each.what, each.sighting >> 8) for each in some.violations} for some in (result, plain))
+            assert kinds == wanted
+            assert result.windows == plain.windows
+    assert shared > 15
+
+
+def test_threads_that_turn_out_different_are_taken_for_different() -> None:
+    """The model says that they are alike; they differ in their first operation, or in what they write at the end."""
+    ops = [op(Kind.XCHG, 2, 1), op(Kind.XCHG, 0, 1)]
+    other = [op(Kind.XCHG, 3, 1), op(Kind.XCHG, 0, 2)]
+    third = straight(op(Kind.LOAD, 0), op(Kind.LOAD, 1))
+    groups = [Group((0, 1), ((2,), (3,)))]
+    model = Model(
+        [straight(*ops), straight(*other), third], ["A", "B", "C"], ["x", "y", "a", "b"], [0] * 4, alike=groups
+    )
+    options = Options(buffer=1, reduce=False)
+    search = Search(model, options)
+    assert search.run().states == plain_search(model, options, 10_000).states
+    assert not search.learnt.twins.groups
+
+
+def test_threads_of_which_one_is_interrupted_are_taken_for_different() -> None:
+    """An IPI to one of them cannot change places with what the other has."""
+    sends = straight(op(Kind.SEND, a=0, b=0))
+    groups = [Group((0, 1), ((0,), (1,)))]
+    pair = [straight(op(Kind.XCHG, word, 1), op(Kind.PENDING)) for word in (0, 1)]
+    model = Model([*pair, sends], ["A", "B", "C"], ["a", "b"], [0, 0], (0xF0,), alike=groups)
+    options = Options(buffer=1, reduce=False)
+    search = Search(model, options)
+    assert search.run().states == plain_search(model, options, 10_000).states
+    assert not search.learnt.twins.groups
+
+
+def test_the_way_to_a_violation_is_one_of_the_product() -> None:
+    """It is told from a search without, so that each step is the product's and leads there in as many moves."""
+    found = 0
+    for model in drawn(3, 200):
+        search = Search(model, Options(buffer=1, reduce=False, max_states=20_000, progress_check=False))
+        violation = search.run().violation
+        if violation is None or violation.what != "sighting":
+            continue
+        found += 1
+        product = Product(model, search.options)
+        state, sighting = product.initial(), -1
+        for move in search.path():
+            outcome = product.outcome(state, move)
+            state, sighting = outcome.state, outcome.sighting
+        assert sighting == violation.sighting
+    assert found > 15
+
+
+def test_a_way_that_cannot_be_told_in_time_takes_no_violation_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second search is cut short: what the first has seen stands, without a way."""
+    fails = Table(
+        [op(Kind.XCHG, 2, 1), op(Kind.LOAD, 0), Operation(Kind.END)],
+        [{None: Edge(1)}, {None: Edge(2, sighting=256)}, {}],
+    )
+    groups = [Group((0, 1), ((2,), (3,)))]
+    model = Model([fails, renamed(fails)], ["A", "B"], ["x", "y", "a", "b"], [0] * 4, alike=groups)
+    search = Search(model, Options(buffer=1))
+    through, times = search._through, itertools.count()
+
+    def cut_short() -> None:
+        through()
+        if next(times) == 1:
+            search.result = Result(bounded_by=("seconds",))
+
+    monkeypatch.setattr(search, "_through", cut_short)
+    result = search.run()
+    assert result.violation is not None
+    assert result.violation.sighting == 256
+    assert search.pathless
+    assert search.path() == []
