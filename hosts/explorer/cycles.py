@@ -4,24 +4,27 @@ The states in which one of ``Model.debt`` is not zero and the moves between them
 (Tarjan, in compiled code, edges worked out again and not stored). A component has a fair cycle if each thread, each
 buffer and each IPI in flight moves inside it or is unable to move in some state of it (weak fairness); if the whole
 component has none, no part of it has one, as whoever is left out of the whole is left out of the part. Threads that
-never go round must have ended (:mod:`hosts.explorer.ended`), so that only the states in which they have are walked.
+never go round must have ended, and what only they send has arrived (:mod:`hosts.explorer.ended`): only the states in
+which that is so are walked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from hosts.explorer import codes, finding, walks
-from hosts.explorer.ended import ended_and_drained
+from hosts.explorer.ended import over_on_cycles
 from hosts.explorer.packing import WIDEST, TooWide
 
 if TYPE_CHECKING:
     from hosts.explorer.search import Search
 
+CHUNK: Final = 1 << 18
+"""States looked through in one compiled call."""
 BUDGET: Final = 100_000
 """Expansions in one compiled call."""
 
@@ -67,15 +70,30 @@ class Cycles:
         zero = search.learnt.values[word].known_number(0)
         if not field.mask and zero == 0:
             return True
-        owing = np.array([*field, zero, *ended_and_drained(search.learnt)], np.int64)
-        return self._walk(owing, np.array(store.counts, np.int64), going_on)
+        owing = np.array([*field, zero, *over_on_cycles(search.learnt)], np.int64)
+        return self._walk(owing, self._roots(owing, store.counts), going_on)
+
+    def _roots(self, owing: npt.NDArray[np.int64], counts: Sequence[int]) -> npt.NDArray[np.int64]:
+        """Give the places of the states, so many of each worker, in which the debt is unpaid."""
+        tables, states = self.search.learnt.tables, self.store.states
+
+        def some(worker: int) -> list[npt.NDArray[np.int64]]:
+            found, room = [], np.zeros(CHUNK, np.int64)
+            for start in range(0, max(counts[worker], 1), CHUNK):
+                stop = min(start + CHUNK, counts[worker])
+                found.append(room[: walks.gather(tables, states, owing, worker, start, stop, room)].copy())
+            return found
+
+        parts = self.search.rounds.each_of_many(some, sum(counts))
+        return np.concatenate([each for part in parts for each in part])
 
     def load(self) -> None:
         """Have the compiled walk ready; no state is looked at."""
-        self._walk(np.zeros(4, np.int64), np.zeros(self.store.workers, np.int64), lambda: True)
+        owing = np.zeros(4, np.int64)
+        self._walk(owing, self._roots(owing, [0] * self.store.workers), lambda: True)
 
-    def _walk(self, owing: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], going_on: Callable[[], bool]) -> bool:
-        """Look at the first states of each worker, up to ``ends``; tell whether that came to its end."""
+    def _walk(self, owing: npt.NDArray[np.int64], roots: npt.NDArray[np.int64], going_on: Callable[[], bool]) -> bool:
+        """Look at some states and what they lead to; tell whether that came to its end."""
         search, store = self.search, self.store
         work = search.work[0]
         room = len(work.told)
@@ -89,7 +107,7 @@ class Cycles:
         around = np.zeros(room, np.int64)
         tables = search.learnt.tables
         while walks.walk_cycles(
-            tables, work, store.states, store.table, owing, ends, order, low, frames, kids, members, walk, self.hits,
+            tables, work, store.states, store.table, owing, roots, order, low, frames, kids, members, walk, self.hits,
             around, BUDGET,
         ):  # fmt: skip
             if walk[walks.G_FRAMES] + 1 >= len(frames):

@@ -38,11 +38,17 @@ def look(work: Work, states: Ints, at: int, table: Ints, row: int) -> int:
 
 
 @inlined
+def fill_in(states: Ints, at: int, table: Ints, row: int, value: int) -> None:
+    """Put a value into the field of a row."""
+    place, shift = at + get(table, row), get(table, row + 1)
+    put(states, place, (get(states, place) & ~(get(table, row + 2) << shift)) | (value << shift))
+
+
+@inlined
 def hold(work: Work, states: Ints, at: int, table: Ints, row: int, value: int) -> None:
     """Put a value into the field of a row; what it makes of the field depends on what was there."""
-    place, shift = at + get(table, row), get(table, row + 1)
-    rely(work, get(table, row), get(table, row + 2) << shift)
-    put(states, place, (get(states, place) & ~(get(table, row + 2) << shift)) | (value << shift))
+    rely(work, get(table, row), get(table, row + 2) << get(table, row + 1))
+    fill_in(states, at, table, row, value)
 
 
 @inlined

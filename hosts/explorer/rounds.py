@@ -32,10 +32,15 @@ T = TypeVar("T")
 NOWHERE: Final[intrinsics.Ints] = np.zeros(0, np.int64)
 
 
+APART: Final = 2 * recall.LINE
+"""Words of two cache lines, which a processor fetches together."""
+
+
 def lines(words: int) -> intrinsics.Ints:
-    """Give an array of zeros that begins with a cache line."""
-    memory = np.zeros(words + recall.LINE, np.int64)
-    start = -memory.ctypes.data // 8 % recall.LINE
+    """Give an array of zeros whose cache lines nobody else has: each worker writes to its own all the time."""
+    whole = -(-words // APART) * APART
+    memory = np.zeros(whole + APART, np.int64)
+    start = -memory.ctypes.data // 8 % APART
     return memory[start : start + words]
 
 
@@ -211,12 +216,12 @@ class Rounds:
             wishes=np.zeros((4096, 3), np.int64),
             retry=np.zeros(8192, np.int64),
             sights=np.zeros(4096, np.int64),
-            counts=np.zeros(codes.C_SIZE, np.int64),
-            near=np.zeros((threads, 2), np.int64),
-            lags=np.zeros(2 * threads * codes.L_SIZE, np.int64),
-            relied=np.zeros(words + codes.NEAR_SIZE, np.int64),
+            counts=lines(codes.C_SIZE),
+            near=lines(2 * threads),
+            lags=lines(2 * threads * codes.L_SIZE),
+            relied=lines(words + codes.NEAR_SIZE),
             views=lines(2 * threads * self.learnt.tables.rest.shape[1] * recall.view_size(words)),
             ahead=lines(codes.AHEAD * recall.ahead_size(words, threads)),
             records=lines(0),
-            back=np.zeros(words, np.int64),
+            back=lines(words),
         )

@@ -9,11 +9,14 @@ each field, member by member.
 
 from __future__ import annotations
 
-from hosts.explorer.codes import H_ALIKE, Tables
-from hosts.explorer.fields import held
-from hosts.explorer.intrinsics import Ints, called, get, inlined, put
+from typing import Final
 
-FIELD = 3
+from hosts.explorer.codes import H_ALIKE, Tables
+from hosts.explorer.fields import fill_in, held
+from hosts.explorer.intrinsics import Ints, called, get, inlined
+
+FIELD: Final = 3
+"""Numbers that describe a field."""
 
 
 @called
@@ -48,12 +51,5 @@ def exchange(alike: Ints, states: Ints, at: int, one: int, other: int, fields: i
     """Let two members change places."""
     for k in range(0, fields * FIELD, FIELD):
         mine, theirs = held(states, at, alike, one + k), held(states, at, alike, other + k)
-        write(alike, states, at, one + k, theirs)
-        write(alike, states, at, other + k, mine)
-
-
-@inlined
-def write(alike: Ints, states: Ints, at: int, field: int, value: int) -> None:
-    """Put a value into a field."""
-    place, shift = at + get(alike, field), get(alike, field + 1)
-    put(states, place, (get(states, place) & ~(get(alike, field + 2) << shift)) | (value << shift))
+        fill_in(states, at, alike, one + k, theirs)
+        fill_in(states, at, alike, other + k, mine)

@@ -59,6 +59,19 @@ def owes(states: Ints, at: int, owing: Ints) -> bool:
     return True
 
 
+@compiled
+def gather(tables: Tables, states: Ints, owing: Ints, worker: int, start: int, stop: int, places: Ints) -> int:
+    """Put the places of those of a worker's states that :func:`owes` speaks of into ``places``; give their number."""
+    words, workers = tables.header[H_WORDS], tables.header[H_WORKERS]
+    found = 0
+    for i in range(start, stop):
+        at = place_of(i, worker, workers)
+        if owes(states, at * words, owing):
+            places[found] = at
+            found += 1
+    return found
+
+
 @called
 def look_up_owing(
     tables: Tables,
@@ -151,7 +164,7 @@ def backwards(
     return found
 
 
-G_FRAMES, G_KIDS, G_STACK, G_NUMBER, G_PARTS, G_WORKER, G_INDEX, G_FAIR, G_SIZE = range(9)
+G_FRAMES, G_KIDS, G_STACK, G_NUMBER, G_PARTS, G_ROOT, G_FAIR, G_SIZE = range(8)
 """How far the walk over the cycles has come."""
 
 
@@ -216,7 +229,7 @@ def walk_cycles(
     states: Ints,
     table: Ints,
     owing: Ints,
-    ends: Ints,
+    roots: Ints,
     order: npt.NDArray[np.int32],
     low: npt.NDArray[np.int32],
     frames: Ints,
@@ -227,30 +240,23 @@ def walk_cycles(
     places: Ints,
     budget: int,
 ) -> bool:
-    """Go on with Tarjan's walk over the states in which a debt is not zero; give whether there is more to do.
+    """Go on with Tarjan's walk over ``roots``, in which a debt is not zero; tell whether there is more to do.
 
     ``low`` of a state becomes minus its component's number when that is complete. ``kids`` holds the successors of the
     states on the way that are still to be looked at, so that each state is expanded once (and once more in a cycle).
     """
-    words = tables.header[H_WORDS]
-    workers = tables.header[H_WORKERS]
     room = work.told.shape[0]
     spent = 0
     while spent < budget:
         depth = walk[G_FRAMES]
         entering = np.int64(-1)
         if depth == 0:
-            worker, index = walk[G_WORKER], walk[G_INDEX]
-            if worker >= workers:
+            if walk[G_ROOT] >= roots.shape[0]:
                 return False
-            if index >= ends[worker]:
-                walk[G_WORKER] += 1
-                walk[G_INDEX] = 0
-                continue
-            walk[G_INDEX] += 1
-            at = place_of(index, worker, workers)
+            at = roots[walk[G_ROOT]]
+            walk[G_ROOT] += 1
             spent += 1
-            if order[at] == 0 and owes(states, at * words, owing):
+            if order[at] == 0:
                 entering = at
         else:
             top = depth - 1
@@ -287,7 +293,7 @@ def walk_cycles(
             if full or walk[G_KIDS] + room >= kids.shape[0]:
                 # Undo, so that the next call finds it again.
                 if depth == 0:
-                    walk[G_INDEX] -= 1
+                    walk[G_ROOT] -= 1
                 else:
                     walk[G_KIDS] += 1
                 return True
