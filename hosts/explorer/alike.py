@@ -21,10 +21,13 @@ from hosts.explorer.world import World
 
 
 class Owned(NamedTuple):
-    """A word of which each pCPU has one: whose it is, and which of that pCPU's words."""
+    """A word of which each pCPU has one."""
 
     pcpu: int
     place: tuple[str, int]
+    """Which of that pCPU's words."""
+    apart: int
+    """The bytes from one pCPU's to the next one's."""
 
 
 def equal_columns(scope: Scope) -> list[tuple[int, ...]]:
@@ -40,14 +43,14 @@ def owned(world: World, word: int) -> Owned | None:
     first = machine.pcpus[0]
     number, offset = divmod(word - first.at, first.nbytes)
     if 0 <= number < MAX_PCPUS:
-        return Owned(number, ("pcpu", offset))
+        return Owned(number, ("pcpu", offset), first.nbytes)
     for v in range(world.vcpus):
         vcpu = machine.vcpus[v]
         lists = {"untold": (vcpu.untold.at, 1), "mail": (vcpu.mail.at, SLOTS), "read": (vcpu.acknowledged.at, SLOTS)}
         for name, (start, rows) in lists.items():
             row, column = divmod((word - start) // WORD_BYTES, MAX_PCPUS)
             if 0 <= row < rows:
-                return Owned(column, (f"{name} {v}", row))
+                return Owned(column, (f"{name} {v}", row), WORD_BYTES)
     return None
 
 
@@ -55,14 +58,15 @@ def align(world: World, group: tuple[int, ...]) -> None:
     """Take what is known of the words of one for known of all."""
     words = world.words
     by_place: dict[tuple[str, int], dict[int, int]] = {}
-    for word in [*words.users]:
+    by_start: dict[tuple[str, int], tuple[int, int]] = {}
+    for word in words.users:
         mine = owned(world, word)
         if mine is not None and mine.pcpu in group:
             by_place.setdefault(mine.place, {})[mine.pcpu] = word
-    for known in by_place.values():
-        number, word = next(iter(known.items()))
-        start = word - _step(world, word) * number
-        twins = {each: start + _step(world, word) * each for each in group}
+            by_start[mine.place] = word - mine.apart * mine.pcpu, mine.apart
+    for place, known in by_place.items():
+        start, apart = by_start[place]
+        twins = {each: start + apart * each for each in group}
         users = [(owner, user) for owner, each in known.items() for user in words.users[each]]
         written, read = (any(each in which for each in known.values()) for which in (words.written, words.read))
         for owner, twin in twins.items():
@@ -72,12 +76,6 @@ def align(world: World, group: tuple[int, ...]) -> None:
         for twin in twins.values():
             if words.kind(twin) == SHARED:
                 words.shared.setdefault(twin, len(words.shared))
-
-
-def _step(world: World, word: int) -> int:
-    """Give how far apart the words of neighbours lie."""
-    mine = owned(world, word)
-    return world.machine.pcpus[0].nbytes if mine is not None and mine.place[0] == "pcpu" else WORD_BYTES
 
 
 def _renamed(user: int, before: int, now: int) -> int:

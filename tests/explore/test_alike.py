@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 from collections.abc import Iterator
@@ -11,11 +12,13 @@ import pytest
 
 from emu.accounting import CHECKS, WINDOWS
 from emu.expected import policies_of, policy_by_name
+from emu.machine import MAX_PCPUS
 from emu.mutations import MUTATIONS, Mutation
 from emu.policies import USER
 from hosts.explorer import finding
+from hosts.explorer.alike import align, equal_columns, groups
 from hosts.explorer.build import Builder, explore, warm_up
-from hosts.explorer.model import Edge, Group, Model, Options
+from hosts.explorer.model import Edge, Group, Model, Options, Unstable
 from hosts.explorer.ops import Kind, Operation
 from hosts.explorer.product import Product, State
 from hosts.explorer.scope import scope_of
@@ -89,6 +92,36 @@ def test_not_where_instruments_are_steps_of_their_own(program: Program) -> None:
     model = builder.model()
     assert Search(model, Options()).learnt.twins.groups
     assert not Search(model, Options(fuse=False)).learnt.twins.groups
+
+
+def test_pcpus_whose_acts_read_the_same_are_a_group() -> None:
+    """However they are mixed with others, and in the order of the acts."""
+    assert equal_columns(scope_of(None, "post:34 | kick | post:34 | kick post:34 | post:34 kick | post:34")) == [
+        (1, 3, 6)
+    ]
+    assert equal_columns(scope_of(None, "post:34 | kick | post:34 | kick")) == [(2, 4), (1, 3)]
+    assert equal_columns(scope_of(None)) == []
+
+
+def test_what_is_known_of_the_words_of_one_is_known_of_all(program: Program) -> None:
+    """A mailbox that a sender and the guest share makes that of its like shared, and a read word a read one."""
+    world = Builder(program, scope_of(None, TWICE["remote-post"]), policy_by_name("always-2021").number).world
+    vcpu = world.machine.vcpus[0]
+    box, other, third = (int(vcpu.mail[MAX_PCPUS + pcpu]) for pcpu in (1, 2, 3))
+    mark = int(world.machine.pcpus[2].marks.inside)
+    for user in (1, 0):
+        with contextlib.suppress(Unstable):
+            world.use(user, box, write=True)
+    world.use(2, mark, write=True)
+    world.words.read.add(mark)
+    align(world, (1, 2))
+    assert world.words.users[other] == {0, 2}
+    assert {box, other} <= set(world.words.shared)
+    assert third not in world.words.users
+    twin = int(world.machine.pcpus[1].marks.inside)
+    assert world.words.users[twin] == {1}
+    assert twin in world.words.read & world.words.written
+    assert groups(world, [(1, 2)]) == [Group((1, 2), tuple((world.words.shared[each],) for each in (box, other)))]
 
 
 # --- random models -------------------------------------------------------------------------------------------------
@@ -184,17 +217,19 @@ def test_with_all_reductions_the_same_is_found() -> None:
     assert shared > 15
 
 
-def test_threads_that_turn_out_different_are_taken_for_different() -> None:
-    """The model says that they are alike; they differ in their first operation, or in what they write at the end."""
-    ops = [op(Kind.XCHG, 2, 1), op(Kind.XCHG, 0, 1)]
-    other = [op(Kind.XCHG, 3, 1), op(Kind.XCHG, 0, 2)]
+@pytest.mark.parametrize("last", [0, 1], ids=["first operation", "last operation"])
+def test_threads_that_turn_out_different_are_taken_for_different(last: int) -> None:
+    """The model says that they are alike; in one place one of them writes another value."""
+    values = [1, 1]
+    values[last] = 2
+    one = straight(op(Kind.XCHG, 2, 1), op(Kind.XCHG, 0, 1))
+    other = straight(op(Kind.XCHG, 3, values[0]), op(Kind.XCHG, 0, values[1]))
     third = straight(op(Kind.LOAD, 0), op(Kind.LOAD, 1))
-    groups = [Group((0, 1), ((2,), (3,)))]
-    model = Model(
-        [straight(*ops), straight(*other), third], ["A", "B", "C"], ["x", "y", "a", "b"], [0] * 4, alike=groups
-    )
+    alike = [Group((0, 1), ((2,), (3,)))]
+    model = Model([one, other, third], ["A", "B", "C"], ["x", "y", "a", "b"], [0] * 4, alike=alike)
     options = Options(buffer=1, reduce=False)
     search = Search(model, options)
+    assert bool(search.learnt.twins.groups) is (last == 1)
     assert search.run().states == plain_search(model, options, 10_000).states
     assert not search.learnt.twins.groups
 
@@ -202,9 +237,9 @@ def test_threads_that_turn_out_different_are_taken_for_different() -> None:
 def test_threads_of_which_one_is_interrupted_are_taken_for_different() -> None:
     """An IPI to one of them cannot change places with what the other has."""
     sends = straight(op(Kind.SEND, a=0, b=0))
-    groups = [Group((0, 1), ((0,), (1,)))]
+    alike = [Group((0, 1), ((0,), (1,)))]
     pair = [straight(op(Kind.XCHG, word, 1), op(Kind.PENDING)) for word in (0, 1)]
-    model = Model([*pair, sends], ["A", "B", "C"], ["a", "b"], [0, 0], (0xF0,), alike=groups)
+    model = Model([*pair, sends], ["A", "B", "C"], ["a", "b"], [0, 0], (0xF0,), alike=alike)
     options = Options(buffer=1, reduce=False)
     search = Search(model, options)
     assert search.run().states == plain_search(model, options, 10_000).states
@@ -235,8 +270,8 @@ def test_a_way_that_cannot_be_told_in_time_takes_no_violation_back(monkeypatch: 
         [op(Kind.XCHG, 2, 1), op(Kind.LOAD, 0), Operation(Kind.END)],
         [{None: Edge(1)}, {None: Edge(2, sighting=256)}, {}],
     )
-    groups = [Group((0, 1), ((2,), (3,)))]
-    model = Model([fails, renamed(fails)], ["A", "B"], ["x", "y", "a", "b"], [0] * 4, alike=groups)
+    alike = [Group((0, 1), ((2,), (3,)))]
+    model = Model([fails, renamed(fails)], ["A", "B"], ["x", "y", "a", "b"], [0] * 4, alike=alike)
     search = Search(model, Options(buffer=1))
     through, times = search._through, itertools.count()
 

@@ -324,9 +324,11 @@ def test_units() -> None:
 def test_options_reach_the_search() -> None:
     """Sequential consistency is a buffer of none."""
     assert search_options(Given(model="sc", buffer=3)).buffer == 0
-    given = Given(buffer=3, overtake=True, workers=2, reduce=False, fuse=False, memory="1GB", budget="2m")
+    given = Given(
+        buffer=3, overtake=True, workers=2, reduce=False, symmetry=False, fuse=False, memory="1GB", budget="2m"
+    )
     assert search_options(given) == Options(
-        3, overtake=True, workers=2, reduce=False, fuse=False, max_bytes=10**9, seconds=120.0
+        3, overtake=True, workers=2, reduce=False, symmetry=False, fuse=False, max_bytes=10**9, seconds=120.0
     )
 
 
