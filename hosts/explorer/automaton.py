@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 
 from emu.memory import Array, Struct
 from hosts.explorer.code import Protocol
-from hosts.explorer.flow import ANSWER, RETURN, Endless, Flow
+from hosts.explorer.flow import Endless, Flow
+from hosts.explorer.liveness import ANSWER, RETURN
 from hosts.explorer.model import Edge, Place
 from hosts.explorer.ops import Kind, Operation
 from hosts.explorer.primitives import ASKED_TWICE, Primitives, now

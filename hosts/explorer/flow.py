@@ -15,13 +15,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from hosts.explorer.liveness import ANSWER, RETURN, Call, live_slots
 from hosts.language import LoaderError, bodies, parameters, walk, without_docstring
 from hosts.points import called
 from hosts.scope import PRIMITIVES
 
-ANSWER: Final = 0
-"""Where in a frame's locals arguments leave and a returned value waits; the function's own locals begin at 1."""
-RETURN: Final = -1
 _FRAME: Final = "_pirace_frame"
 _HIT: Final = "_pirace_hit"
 _TURN: Final = "_pirace_turn"
@@ -30,17 +28,6 @@ LONGEST_LOOP: Final = 300_000
 
 Code = Callable[[list[Any]], int]
 """Runs one block over a frame's locals. Gives the next block, or RETURN, or ``-2 - s`` for the call of site ``s``."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """A call that may suspend: what is called, the local that takes its value (or ANSWER), where to go on."""
-
-    name: str
-    target: int
-    after: int
-    line: int
-    text: str
 
 
 @dataclass
@@ -154,7 +141,7 @@ class _Cutter:
         last = self.body(without_docstring(tree), self.new())
         if last >= 0:
             self.end(last, self.returned(None))
-        self.flow.live = live = self._liveness()
+        self.flow.live = live = live_slots(self.blocks, self.slots, self.flow.calls)
         self.flow.live_in_call = [
             tuple(slot for slot in live[call.after] if slot not in (call.target, ANSWER)) for call in self.flow.calls
         ]
@@ -326,47 +313,6 @@ class _Cutter:
         exec(compile(module, file, "exec"), namespace, made)  # noqa: S102 - see the module
         code: Code = made[name]
         return code
-
-    def _liveness(self) -> list[tuple[int, ...]]:
-        """Find for each block the locals that are read from there on, backwards until nothing changes."""
-        uses, kills, following = zip(*(self._flows(block) for block in self.blocks), strict=True)
-        live: list[set[int]] = [set() for _ in self.blocks]
-        changed = True
-        while changed:
-            changed = False
-            for i in reversed(range(len(live))):
-                after: set[int] = set().union(*(live[each] - {given} for each, given in following[i]))
-                new = uses[i] | (after - kills[i])
-                changed = changed or new != live[i]
-                live[i] = new
-        return [tuple(sorted(each)) for each in live]
-
-    def _flows(self, block: list[ast.stmt]) -> tuple[set[int], set[int], set[tuple[int, int]]]:
-        """Give what a block reads before it assigns it, what it surely assigns, and where it goes on (_targets)."""
-        uses: set[int] = set()
-        kills: set[int] = set()
-        following: set[tuple[int, int]] = set()
-        for statement in block:
-            for node in walk(statement):
-                if isinstance(node, ast.Name) and node.id in self.slots and isinstance(node.ctx, ast.Load):
-                    uses |= {self.slots[node.id]} - kills
-                elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-                    uses |= {self.slots[node.target.id]} - kills
-                elif isinstance(node, ast.Return) and isinstance(node.value, ast.Constant | ast.UnaryOp):
-                    following |= self._targets(ast.literal_eval(node.value))
-            if isinstance(statement, ast.Assign | ast.AnnAssign):
-                kills |= {
-                    self.slots[part.id]
-                    for part in walk(statement)
-                    if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
-                }
-        return uses, kills, following
-
-    def _targets(self, code: int) -> set[tuple[int, int]]:
-        """Give where an end of a block leads, with the local that a call there assigns before."""
-        if code >= 0:
-            return {(code, ANSWER)}
-        return set() if code == RETURN else {(self.flow.calls[-2 - code].after, self.flow.calls[-2 - code].target)}
 
 
 class _Slots(ast.NodeTransformer):
