@@ -17,8 +17,8 @@ from hosts.loader import Program, load_program
 
 POLICY: Final = "elide-self-2022"
 SENDERS: Final = ("post:34", "post:35", "post:f6", "post:34")
-"""Each posts a vector of its own, as often as the guest can tell apart: once. There are three; a fourth sender posts
-what the first does."""
+"""Each posts a vector of its own, as often as the guest can tell apart: once. There are three; a fourth sender does
+what the first does, so that one state stands for both orders of the two."""
 QUICK_SENDERS: Final = 2
 GUEST: Final = "guest=cpuid,hlt | timers=0"
 BUFFERS: Final = (1, 2, 3)
