@@ -32,9 +32,9 @@ NOTE_SHIFT: Final = NEXT_BITS + VALUE_BITS
 
 # --- columns of the layout -----------------------------------------------------------------------------------------
 
-H_WORDS, H_THREADS, H_WORKERS, H_FUSE, H_REDUCE, H_SLOTS, H_QUIET0, H_QUIET1, H_DEBT, H_ROUND, H_ALIKE, H_SIZE = range(
-    12
-)
+(
+    H_WORDS, H_THREADS, H_WORKERS, H_FUSE, H_REDUCE, H_SLOTS, H_QUIET0, H_QUIET1, H_DEBT, H_ROUND, H_ALIKE, H_SIZE,
+) = range(12)  # fmt: skip
 """Header. QUIET: rows of the silent words. DEBT: the debts, as a bit set of words.
 ROUND: the threads that may come round, as a bit set. ALIKE: the words of ``Tables.alike``."""
 
