@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -215,6 +215,49 @@ def test_with_all_reductions_the_same_is_found() -> None:
             assert kinds == wanted
             assert result.windows == plain.windows
     assert shared > 15
+
+
+@pytest.mark.parametrize("three", ["post:34 | post:34 | post:34", "kick | kick | kick"])
+def test_three_in_order_are_less_than_a_third(program: Program, three: str) -> None:
+    """Of six orders one is kept; of a state in which two of them agree there are fewer orders."""
+    alone, together = (
+        seen(program, f"{three} | guest=cpuid | timers=0", "elide-self-2022", None, symmetry=each)
+        for each in (False, True)
+    )
+    assert told(together) == told(alone)
+    assert together.states < alone.states / 3
+
+
+@pytest.mark.parametrize(
+    ("initial", "behind"), [([0, 0, 1, 2], ()), ([0] * 4, [-1, -1, 0, -1])], ids=["initial value", "mark"]
+)
+def test_what_differs_at_the_start_is_not_alike(initial: list[int], behind: Sequence[int]) -> None:
+    """A word of one begins with another value, or is a mark of its owner's where the other's is none."""
+    pair = [straight(op(Kind.XCHG, word, 1)) for word in (2, 3)]
+    alike = [Group((0, 1), ((2,), (3,)))]
+    model = Model(pair, ["A", "B"], ["x", "y", "a", "b"], initial, behind=behind, alike=alike)
+    assert not Search(model, Options()).learnt.twins.groups
+
+
+def test_buffers_of_both_get_deeper_together() -> None:
+    """What one of them holds has room where the other's lies."""
+    pair = [
+        straight(*(op(Kind.STORE, to, value) for to, value in ((0, 1), (1, 1), (own, 1), (0, 2)))) for own in (2, 3)
+    ]
+    alike = [Group((0, 1), ((2,), (3,)))]
+    model = Model(pair, ["A", "B"], ["x", "y", "a", "b"], [0] * 4, alike=alike)
+    options = Options(buffer=4, reduce=False)
+    search = Search(model, options)
+    every = {state for level in plain_search(model, options, 10_000).levels for state in level}
+    assert search.run().states == len({min(state, exchanged_two(state)) for state in every})
+
+
+def exchanged_two(state: State) -> State:
+    """Let the two of a model of two change places."""
+    other = {2: 3, 3: 2}
+    buffers = tuple(tuple((other.get(word, word), value) for word, value in each) for each in state.buffers[::-1])
+    w0, w1, wa, wb = state.memory
+    return State(state.locals[::-1], (w0, w1, wb, wa), buffers, state.flight, state.pending[::-1])
 
 
 @pytest.mark.parametrize("last", [0, 1], ids=["first operation", "last operation"])
