@@ -24,4 +24,4 @@ def test_the_look_for_cycles_is_compiled_with_the_guess(monkeypatch: pytest.Monk
     monkeypatch.setattr(walks, "walk_cycles", walk_cycles)
     (asked,) = asked_for((), ("elide-self-2022",), (), "post:34 | guest=cpuid | timers=0")
     Explorer(None).guess(asked, Options())
-    assert walked == [[0]], "no state is looked at"
+    assert walked == [[]], "no state is looked at"
