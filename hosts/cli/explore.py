@@ -39,6 +39,9 @@ BOUNDS: Final = {
 }
 """What ends a search before its end."""
 
+UNTOLD: Final = "but the way to it was not found again in time: --no-symmetry, or more --budget and --memory"
+"""Of a violation seen in states that stand for others (:attr:`hosts.explorer.search.Search.pathless`)."""
+
 MakeEngine = Callable[[str | None], Engine]
 
 
@@ -287,7 +290,8 @@ def _found(searched: Searched) -> str:
         return ""
     check, vector = check_of(found.sighting) if found.what == "sighting" else (found.what, -1)
     length = witness.length if witness is not None else f"{found.depth} steps"
-    return f"{check}{f' about {vector:02x}' if vector >= 0 else ''} in {length}"
+    untold = f", {UNTOLD}" if searched.pathless else ""
+    return f"{check}{f' about {vector:02x}' if vector >= 0 else ''} in {length}{untold}"
 
 
 def search_facts(asked: Asked, searched: Searched, options: Options) -> dict[str, Any]:

@@ -56,6 +56,8 @@ class Searched:
     result: Result
     coverage: Coverage = Coverage()
     witness: Witness | None = None
+    pathless: bool = False
+    """There is a violation without a witness (:attr:`hosts.explorer.search.Search.pathless`)."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class Explorer:
 
                 names = {"scenario": asked.planned.scenario.name, "policy": asked.planned.policy.name}
                 witness = tell_witness(builder, model, options, search.path(), result.violation, **names)
-        return Searched(result, seen, witness)
+        return Searched(result, seen, witness, search.pathless)
 
     def _builder(self, asked: Asked, scope: Scope, *, exact: bool) -> Builder:
         planned = asked.planned

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,16 @@ def test_a_small_scope_need_not_show_the_seeded_bug(fake: Any, seen: Any, capsys
         status, out = run(given, fake([seen()]), capsys)
         assert status == 0
         assert "PASS" in out
+
+
+def test_a_violation_whose_way_could_not_be_told_is_one_and_says_what_to_do(
+    fake: Any, caught: Any, capsys: Any
+) -> None:
+    """Nothing is taken back, and the missing witness is no surprise."""
+    untold = replace(caught("deadlock"), pathless=True)
+    status, out = run(Given(("remote-post",), ("always-2021",)), fake([untold]), capsys)
+    assert status == 1
+    assert "deadlock in 9 steps, but the way to it was not found again in time: --no-symmetry" in out.replace("\n", " ")
 
 
 @pytest.mark.parametrize("what", ["deadlock", "no-progress"])
