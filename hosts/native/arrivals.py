@@ -12,7 +12,7 @@ from emu.machine import MAX_PCPUS
 from emu.waist import BIT, fls64
 from hosts.native import wire
 from hosts.native.here import bump, own_words, step_aside, this_process
-from hosts.native.layout import KIND_SILENT, NO_KIND, RECEIVE_WORDS, Local
+from hosts.native.layout import KIND_SILENT, RECEIVE_WORDS, Local
 from hosts.native.ops import (
     byteswap,
     load,
@@ -105,11 +105,12 @@ def accept(local: Local, buffer: int, length: int) -> int:
     middle = load_private(buffer + 8)
     if middle & wire.MIDDLE_MASK != load_private(local.middle) or load_u8(buffer + wire.SEQUENCE_BYTE) != wire.UINT64:
         return 0
-    sender = (middle >> wire.SENDER_SHIFT) & 0xFF
+    sender = (middle >> wire.SENDER_SHIFT) & (wire.LAST - 1)
     vector = (middle >> wire.VECTOR_SHIFT) & 0xFF
-    kind = load_u8(local.kinds.at + vector)
-    if sender >= load_private(local.pcpus) or kind == NO_KIND:
+    if sender >= load_private(local.pcpus):
         return 0
+    last = (middle >> wire.SENDER_SHIFT) & wire.LAST
+    kind = KIND_SILENT if last != 0 else load_u8(local.kinds.at + vector)
     own = own_words(local)
     sequence = (byteswap(load_private(buffer + wire.SEQUENCE_BYTE)) & _LOW_56) << 8
     sequence |= load_u8(buffer + wire.FRAME_BYTES - 1)

@@ -14,7 +14,7 @@ from emu.vectors import POSTED_INTR_VECTOR
 from hosts.native import wire
 from hosts.native.arrivals import AGAIN, receive, under_way
 from hosts.native.here import beat, bump, choose, own_words, run_words, step_aside, this_process, words_of
-from hosts.native.layout import FAULT_BEFORE_COUNT, FIRST_IPI_VECTOR, FRAME_WORDS, KIND_SILENT, SILENT_VECTOR, Local
+from hosts.native.layout import FAULT_BEFORE_COUNT, FRAME_WORDS, KIND_SILENT, Local
 from hosts.native.ops import (
     byteswap,
     fence,
@@ -34,13 +34,15 @@ UNDER_WAY: Final = 512
 
 SEND_TRIES: Final = 100_000
 
+HIGHEST_VECTOR: Final = 255
+
 _WIDE_TAG: Final = wire.UINT64 << 56 if wire.UINT64 < 0x80 else (wire.UINT64 - 256) << 56  # noqa: PLR2004
 
 
 def send_IPI(cpu: int, vector: int) -> None:
     """Count an IPI, ring the target's doorbell (which drains the store buffer), and put it onto the wire."""
     local = this_process()
-    if vector < FIRST_IPI_VECTOR:
+    if cpu < 0 or cpu >= load_private(local.pcpus) or vector < 0 or vector > HIGHEST_VECTOR:
         store(own_words(local).error, errno.EINVAL)
         return
     kind = load_u8(local.kinds.at + vector)
@@ -118,15 +120,18 @@ def throttle(local: Local, cpu: int) -> None:
 
 
 def say_silent() -> None:
-    """Send the last frame of every connection."""
+    """Send the last frame of every connection; what is sent behind it, if anything, is in no book."""
     local = this_process()
     own = own_words(local)
     if load_private(local.silent) != 0:
         return
     for cpu in range(load_private(local.pcpus)):
+        sender = local.frames[cpu * FRAME_WORDS] + wire.SENDER_BYTE
         count_sent(local, cpu, KIND_SILENT)
-        if transmit(local, cpu, SILENT_VECTOR) == 0:
+        store_u8(sender, load_private(local.cpu) | wire.LAST)
+        if transmit(local, cpu, 0) == 0:
             take_back(local, cpu, KIND_SILENT)
+        store_u8(sender, load_private(local.cpu))
     store_private(local.silent, 1)
     store(own.silent, 1)
 

@@ -12,7 +12,6 @@ import time
 import zmq
 
 from hosts.native import wire
-from hosts.native.layout import HELLO_VECTOR
 
 
 def address(name: str, cpu: int) -> str:
@@ -45,7 +44,7 @@ class Fabric:
             socket.set_hwm(0)
             socket.linger = 0
             socket.connect(address(self._name, target))
-            socket.send(wire.encode(wire.Frame(self._token, self.cpu, target, HELLO_VECTOR, 0)))
+            socket.send(wire.encode(wire.Frame(self._token, self.cpu, target, 0, 0)))
 
     def await_hellos(self, seconds: float) -> None:
         """Wait until every way to this pCPU is proved open; other frames are nobody's business yet."""
@@ -55,7 +54,7 @@ class Fabric:
             if left <= 0 or not self.pull.poll(int(1000 * left) + 1):
                 raise TimeoutError(f"pCPU {self.cpu}: no word from {sorted(missing)} in {seconds:.0f} s")
             frame = wire.decode(self.pull.recv())
-            if frame is not None and (frame.token, frame.target, frame.vector) == (self._token, self.cpu, HELLO_VECTOR):
+            if frame is not None and (frame.token, frame.target, frame.sequence) == (self._token, self.cpu, 0):
                 missing.discard(frame.sender)
 
     def close(self) -> None:

@@ -23,13 +23,7 @@ from emu.vectors import (
 
 PAGE_BYTES: Final = 4096
 
-# --- vectors on the wire -----------------------------------------------------------------------------------------
-
-HELLO_VECTOR: Final = 0
-"""First frame of every connection (the vector of a division error is never an IPI): it proves that the way is open."""
-SILENT_VECTOR: Final = 1
-"""Last frame of every connection: all that this sender sent has arrived."""
-FIRST_IPI_VECTOR: Final = 0x20
+# --- kinds of frames ---------------------------------------------------------------------------------------------
 
 VECTOR_OF_KIND: Final = (
     POSTED_INTR_VECTOR,
@@ -37,20 +31,18 @@ VECTOR_OF_KIND: Final = (
     POSTED_INTR_NESTED_VECTOR,
     RESCHEDULE_VECTOR,
     DEVICE_VECTOR,
-    SILENT_VECTOR,
 )
-"""Counters are kept by *kind* of vector; the last kind counts all other IPIs."""
+"""Counters are kept by *kind* of frame, which for these vectors is their position."""
 KIND_SILENT: Final = 5
+"""Last frame of every connection: all that this sender sent has arrived."""
 KIND_OTHER: Final = 6
+"""All other vectors together."""
 KINDS: Final = 8
-NO_KIND: Final = 255
 
 
 def kind_of_vector(vector: int) -> int:
-    """Give the kind that counts ``vector``; ``NO_KIND`` for what is no IPI."""
-    if vector in VECTOR_OF_KIND:
-        return VECTOR_OF_KIND.index(vector)
-    return KIND_OTHER if vector >= FIRST_IPI_VECTOR else NO_KIND
+    """Give the kind that counts IPIs with a vector."""
+    return VECTOR_OF_KIND.index(vector) if vector in VECTOR_OF_KIND else KIND_OTHER
 
 
 # --- shared: the run ---------------------------------------------------------------------------------------------
@@ -119,7 +111,7 @@ class HostCpu(Struct, line=True):
     result = word()
     """What the compiled root returned."""
     bad_frames = word(line=True)
-    """Frames of the wrong shape, run, sender, target, vector or sequence: counted, ignored."""
+    """Frames of the wrong shape, run, sender, target or sequence: counted, ignored."""
     polls = word()
     empty_polls = word()
     stalls = word()

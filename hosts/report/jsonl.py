@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 
 from hosts.report.verdict import Row
 
-SCHEMA_VERSION: Final = "1.5"
+SCHEMA_VERSION: Final = "1.6"
 
 
 def schema() -> dict[str, Any]:

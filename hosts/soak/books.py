@@ -20,9 +20,9 @@ import numpy.typing as npt
 from emu.accounting import C5, C10, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.machine import MAX_PCPUS
 from emu.memory import Words
-from emu.policies import ORIG_2013
+from emu.policies import ORIG_2013, USER
 from emu.vectors import SLOT_SELF_IPI, SLOTS, vector_of
-from hosts.native.layout import FAULT_BEFORE_COUNT, KIND_SILENT, KINDS, VECTOR_OF_KIND
+from hosts.native.layout import FAULT_BEFORE_COUNT, KIND_OTHER, KIND_SILENT, KINDS, VECTOR_OF_KIND
 from hosts.native.region import SharedMemory
 
 Numbers = npt.NDArray[np.int64]
@@ -31,6 +31,8 @@ NOTIFICATION: Final = 0
 RESCHEDULE: Final = 3
 DEVICE: Final = 4
 """Kinds of IPIs that the machine counts by themselves (see VECTOR_OF_KIND)."""
+STRAYS: Final = [1, 2, KIND_OTHER]
+"""Those for which it has no handler."""
 
 _TRIGGERS: Final = ("post-sees-in-guest", "post-sees-outside", "post-sees-exiting")
 _SELF_POSTS: Final = ("self-post-sees-in-guest", "self-post-sees-outside", "self-post-sees-exiting")
@@ -128,9 +130,8 @@ def _frames(books: _Books) -> Iterator[str]:
     sent = books.counters["self_ipis_sent"]
     yield from _within("notifications to self", "the machine counts", sent, "the fabric", to_self, most, "pCPU")
     for kind in range(KINDS):
-        name = f"frames of vector {VECTOR_OF_KIND[kind]:#x}" if kind < len(VECTOR_OF_KIND) else "frames of other kinds"
         taken = books.taken[:, kind].T
-        yield from _equal(name, "sent", books.sent[:, kind], "taken", taken, "pCPU from, to")
+        yield from _equal(_name_of(kind), "sent", books.sent[:, kind], "taken", taken, "pCPU from, to")
     booked = books.taken.sum(axis=1)
     late = np.broadcast_to(books.late, booked.shape)
     yield from _within("frames in sequence", "numbered", books.arrived, "taken", booked, booked + late, "pCPU to, from")
@@ -141,6 +142,12 @@ def _frames(books: _Books) -> Iterator[str]:
     doorbells = np.array([books.memory.read(cpu.doorbell) for cpu in books.cpus])
     rung = books.sent.sum(axis=(0, 1))
     yield from _within("doorbells", "rung", doorbells, "frames sent", rung, rung + books.late.sum(), "pCPU")
+
+
+def _name_of(kind: int) -> str:
+    if kind < len(VECTOR_OF_KIND):
+        return f"frames of vector {VECTOR_OF_KIND[kind]:#x}"
+    return "last frames" if kind == KIND_SILENT else "frames of other vectors"
 
 
 def _interrupts(books: _Books) -> Iterator[str]:
@@ -160,9 +167,13 @@ def _interrupts(books: _Books) -> Iterator[str]:
     device = counters["device_irqs"]
     arrived = books.taken[:, DEVICE].sum(axis=1) + books.late.sum()
     yield from _within("device interrupts", "handled", device, "arrived", np.zeros_like(device), arrived, "pCPU")
-    kicked = books.sent[:, RESCHEDULE].sum(axis=1)
-    reasons = counters["kicks"] + counters["wakes"]
-    yield from _within("reschedule IPIs", "sent", kicked, "kicks and wakes", np.zeros_like(kicked), reasons, "pCPU")
+    stray = counters["stray_interrupts"]
+    arrived = books.taken[:, STRAYS].sum(axis=(1, 2)) + books.late.sum()
+    yield from _within("stray interrupts", "counted", stray, "arrived", np.zeros_like(stray), arrived, "pCPU")
+    if memory.read(memory.machine.config.policy) != USER:  # a user's rule may send whatever it likes
+        kicked = books.sent[:, RESCHEDULE].sum(axis=1)
+        reasons = counters["kicks"] + counters["wakes"]
+        yield from _within("reschedule IPIs", "sent", kicked, "kicks and wakes", np.zeros_like(kicked), reasons, "pCPU")
 
 
 # --- posts -------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from hosts.native.turns import next_turn, open_turn, run_goes_on
 from hosts.native.unit import Unit
 from hosts.native.waits import cpu_relax, wait_for_interrupt
 
-TAKE, SPIN, TURNS, PING, DEAF, CRASH, FLOOD, LISTEN, RING, RAW, MUTE, BAD_SOCKET, LATE, ASLEEP = range(14)
+TAKE, SPIN, TURNS, PING, DEAF, CRASH, FLOOD, LISTEN, RING, RAW, MUTE, BAD_SOCKET, LATE, ASLEEP, EVERY = range(15)
 """Roles."""
 
 
@@ -174,6 +174,22 @@ def flood(vector: int) -> int:
     return number
 
 
+def every() -> int:
+    """Send each vector to the next pCPU, and take as many; gives their sum, which no vector lost or changed has."""
+    local = this_process()
+    for vector in range(256):
+        send_IPI((load_private(local.cpu) + 1) % load_private(local.pcpus), vector)
+    left, total = 256, 0
+    while left != 0:
+        if apic_pending() != 0:
+            total += apic_ack()
+            left -= 1
+        else:
+            cpu_relax()
+    come_to_an_end()
+    return total
+
+
 def mute() -> int:
     """Let pCPU 0 send to pCPU 1, which looks at nothing before the stop; gives how many were sent before it."""
     local = this_process()
@@ -259,6 +275,8 @@ def root(role: int, argument: int) -> int:  # noqa: C901, PLR0911, PLR0912 - one
         return listen(argument)
     if role == RING:
         return ring()
+    if role == EVERY:
+        return every()
     if role == MUTE:
         return mute()
     if role == LATE:

@@ -18,7 +18,7 @@ from hosts.native import pcpu, region, wire
 from hosts.native.arrivals import accept, receive
 from hosts.native.fabric import Fabric
 from hosts.native.image import Image
-from hosts.native.layout import HELLO_VECTOR, NO_KIND, Local, kind_of_vector
+from hosts.native.layout import KIND_SILENT, KINDS, Local, kind_of_vector
 from hosts.native.ops import local_address
 from hosts.native.symbols import symbols
 from hosts.native.unit import Unit
@@ -84,7 +84,7 @@ class Frames:
     def good(self, due: list[int]) -> bytes:
         """Give a frame that counts."""
         sender = self.random.randrange(PCPUS)
-        vector = self.random.choice([0xF2, 0xF1, 0xF0, 0xFD, 0x41, 0x20, 0x3F, 0x7F, 0xFF])
+        vector = self.random.choice([0xF2, 0xF1, 0xF0, 0xFD, 0x41, 0, 1, 0x20, 0x3F, 0x7F, 0xFF])
         return wire.encode(wire.Frame(TOKEN, sender, ME, vector, due[sender]))
 
     def any(self, due: list[int]) -> bytes:
@@ -99,7 +99,7 @@ class Frames:
                 lambda: replace(frame, token=TOKEN ^ 1 << number.randrange(64)),
                 lambda: replace(frame, sender=number.randrange(256)),
                 lambda: replace(frame, target=number.randrange(256)),
-                lambda: replace(frame, vector=number.randrange(256)),
+                lambda: replace(frame, last=True),
                 lambda: replace(frame, sequence=number.getrandbits(64)),
                 lambda: replace(frame, sequence=frame.sequence ^ 1 << number.randrange(64)),
                 lambda: replace(frame, sequence=max(0, frame.sequence + number.randint(-2, 2))),
@@ -132,12 +132,14 @@ def test_any_msgpack_reader_reads_a_frame() -> None:
     frame = wire.Frame(TOKEN, 7, 9, 0xF2, 2**40)
     assert msgpack.unpackb(wire.encode(frame)) == [TOKEN, 7, 9, 0xF2, 2**40]
     assert wire.decode(wire.encode(frame)) == frame
+    last = replace(frame, last=True)
+    assert msgpack.unpackb(wire.encode(last))[1] == frame.sender + wire.LAST
+    assert wire.decode(wire.encode(last)) == last
 
 
-def test_every_vector_of_an_interrupt_has_a_kind_and_no_other() -> None:
-    """The hello is over before compiled code runs, so it has none either."""
-    assert kind_of_vector(HELLO_VECTOR) == NO_KIND
-    assert all(kind_of_vector(vector) != NO_KIND for vector in range(0x20, 0x100))
+def test_every_vector_has_a_kind() -> None:
+    """None is that of the last frame, which is no IPI."""
+    assert {kind_of_vector(vector) for vector in range(0x100)} == set(range(KINDS - 1)) - {KIND_SILENT}
 
 
 def last_bytes_of_a_page() -> tuple[int, Callable[[bytes], int]]:
