@@ -103,11 +103,24 @@ _NOT_EXECUTED: Final = frozenset({"annotation", "ctx", "returns", "type_comment"
 def children(node: ast.AST) -> list[ast.AST]:
     """Give the parts of a node that are executed: all but annotations."""
     parts: list[ast.AST] = []
-    for name in node._fields:
-        if name not in _NOT_EXECUTED:
-            value = getattr(node, name, None)
-            parts += [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, ast.AST)]
+    for name in _fields_of(node):
+        value = getattr(node, name, None)
+        if isinstance(value, ast.AST):
+            parts.append(value)
+        elif value.__class__ is list:
+            parts += [part for part in value if isinstance(part, ast.AST)]
     return parts
+
+
+_fields: Final[dict[type, tuple[str, ...]]] = {}
+"""By kind of node, as far as asked for: there are a hundred thousand nodes and a few dozen kinds."""
+
+
+def _fields_of(node: ast.AST) -> tuple[str, ...]:
+    fields = _fields.get(node.__class__)
+    if fields is None:
+        fields = _fields[node.__class__] = tuple(name for name in node._fields if name not in _NOT_EXECUTED)
+    return fields
 
 
 def walk(*nodes: ast.AST) -> Iterator[ast.AST]:
