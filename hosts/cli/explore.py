@@ -250,8 +250,8 @@ def judged(asked: Asked, searched: Searched, options: Options, *, cancelled: boo
     if not result.complete:
         bounds = ", ".join(BOUNDS.get(each, each) for each in result.bounded_by) or "the search"
         return grade(planned, seen, Circumstances(ending="no time", why=f"bounded by {bounds}"))
-    if asked.own_scope:
-        planned = replace(planned, scenario=replace(planned.scenario, windows=()))
+    # All there is was seen: a window not entered is one that no interleaving enters, and is listed with the others.
+    planned = replace(planned, scenario=replace(planned.scenario, windows=()))
     row = replace(grade(planned, seen, Circumstances(processors=planned.pcpus)), planned=asked.planned)
     small = asked.own_scope or not options.buffer
     if small and row.verdict is Verdict.PASS and asked.planned.sought:

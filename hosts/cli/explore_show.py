@@ -142,7 +142,8 @@ def _windows(asked: Asked, result: Result) -> str:
     missing = [name for name in asked.planned.scenario.windows if name not in names]
     line = f"windows entered: {len(names)} of {len(WINDOWS)}"
     if missing:
-        line += f"; the scenario exists for {', '.join(missing)}, not entered"
+        why = ", which no interleaving enters" if result.complete else ", not entered"
+        line += f"; the scenario exists for {', '.join(missing)}{why}"
     return line
 
 

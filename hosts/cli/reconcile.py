@@ -93,7 +93,9 @@ def reconcile_command(given: Given, host: Host | None = None, explores: Explore 
 
 def _ran(row: Row) -> bool:
     """Tell whether a run has something to show."""
-    return row.verdict not in (Verdict.CRASH, Verdict.CANCELLED, Verdict.SKIPPED) and row.measured.seconds > 0
+    if row.crash or row.verdict in (Verdict.CANCELLED, Verdict.SKIPPED):
+        return False
+    return row.measured.seconds > 0
 
 
 def _status(rows: Sequence[Row], done: Sequence[Reconciled], *, cancelled: bool) -> int:
@@ -101,7 +103,7 @@ def _status(rows: Sequence[Row], done: Sequence[Reconciled], *, cancelled: bool)
         return EXIT_FAULT
     if cancelled:
         return EXIT_INTERRUPTED
-    return EXIT_UNEXPECTED if any(row.verdict is Verdict.CRASH for row in rows) else EXIT_EXPECTED
+    return EXIT_UNEXPECTED if any(row.crash for row in rows) else EXIT_EXPECTED
 
 
 def stressed(plan: Plan, each: float, seed: int, host: Any, console: Console) -> list[Row]:

@@ -55,11 +55,16 @@ class Row:
     measured: Measured
     round_trips: tuple[float, ...] = field(default=())
     """Nanoseconds per self-post of each run of this row."""
+    crash: str = ""
+    """What went wrong with the processes, whatever was seen before."""
 
     @property
     def as_expected(self) -> bool | None:
-        """Tell whether the table of expected verdicts is confirmed, refuted, or neither."""
-        if self.verdict is Verdict.CRASH:
+        """Tell whether the table of expected verdicts is confirmed, refuted, or neither.
+
+        Nothing that crashed is as expected, though its check had fired.
+        """
+        if self.crash:
             return False
         expectation = self.planned.expectation
         if expectation is None:
@@ -76,19 +81,29 @@ class Row:
 def grade(planned: Planned, measured: Measured, what: Circumstances) -> Row:
     """Judge a configuration."""
     verdict, reason = _judged(planned, measured, what)
-    return Row(planned, verdict, reason, measured)
+    crash = (what.why or "it crashed") if what.ending == "crash" else ""
+    return Row(planned, verdict, reason, measured, crash=crash)
 
 
 def _judged(planned: Planned, measured: Measured, what: Circumstances) -> tuple[Verdict, str]:
     if what.ending == "skipped":
         return Verdict.SKIPPED, what.why
-    if what.ending == "crash":
-        return Verdict.CRASH, what.why
     if what.ending == "cancelled":
         return Verdict.CANCELLED, what.why or "the run was cancelled"
-    if measured.violations:
-        return Verdict.VIOLATION, ", ".join(f"{each.check} x {each.count}" for each in measured.violations)
+    if measured.violations:  # in shared memory, and exact when they were made: no later crash takes them back
+        then = f"; then {_last_line(what.why)}" if what.ending == "crash" else ""
+        return Verdict.VIOLATION, _fired(measured) + then
+    if what.ending == "crash":
+        return Verdict.CRASH, what.why
     return _nothing_seen(planned, measured, what)
+
+
+def _fired(measured: Measured) -> str:
+    return ", ".join(f"{each.check} x {each.count}" for each in measured.violations)
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["it crashed"])[-1]
 
 
 def _nothing_seen(planned: Planned, measured: Measured, what: Circumstances) -> tuple[Verdict, str]:

@@ -23,11 +23,11 @@ WORTH_KEEPING: Final = (Verdict.VIOLATION, Verdict.CRASH, Verdict.CANCELLED)
 def evidence_of(task: Task, result: Result, outcome: Outcome, machine: Path | None) -> dict[str, bytes]:
     """Give the files to keep, by name; none if nothing is worth it. ``machine``: a file whose bytes are to go along.
 
-    A canary is there to be caught, and a cancelled one is not missed: neither is news.
+    A canary is there to be caught, and a cancelled one is not missed: neither is news, unless it crashed.
     """
     if result.verdict not in WORTH_KEEPING and not result.disagreements:
         return {}
-    if task.canary and result.verdict != Verdict.CRASH:
+    if task.canary and outcome.crash is None:
         return {}
     files = {name: text.encode() for name, text in outcome.evidence.items()}
     files[FACTS] = (json.dumps(_facts(task, result, outcome), indent=1, default=str) + "\n").encode()

@@ -69,6 +69,25 @@ def waits(vcpu: Vcpu, pi_vec: int) -> None:
 """
 
 
+LOSING: Final = """
+from emu.machine import Vcpu
+from emu.waist import READ_ONCE, cpu_relax, one_in
+
+
+def loses(vcpu: Vcpu, pi_vec: int) -> None:
+    if one_in(10000) == 1:
+        while READ_ONCE(vcpu.mode) < 9:
+            cpu_relax()
+"""
+
+
+def losing_rule(folder: Path) -> str:
+    """Write a policy that tells nobody, thousands of times, and then waits for ever; give its name."""
+    file = folder / "losing.py"
+    file.write_text(LOSING, encoding="utf-8")
+    return f"{file}:loses"
+
+
 def endless_rule(folder: Path) -> str:
     """Write a policy that waits for ever, with a heartbeat; give its name."""
     file = folder / "mine.py"

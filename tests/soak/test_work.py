@@ -113,6 +113,20 @@ def test_a_hang_is_a_crash_that_is_kept(executor: LocalExecutor, tmp_path: Path)
     assert executor.pid == before
 
 
+def test_what_was_seen_before_a_hang_is_the_verdict(executor: LocalExecutor, tmp_path: Path) -> None:
+    """A rule that tells nobody, until it waits for ever: thousands of posts lie before that, and a hang behind them.
+
+    That nothing fires before the rule waits has a chance of about one in 10,000 for each post that goes unseen.
+    """
+    mine = task(policy=jobs.losing_rule(tmp_path), seconds=600.0)
+    result = executor.submit(do_task, mine).result(4 * UP_SECONDS)
+    assert (result.verdict, result.as_expected) == (Verdict.VIOLATION, False)
+    assert "hung: nothing in the machine has moved" in result.reason
+    assert {"C1", "C7"} & {each["check"] for each in result.record["violations"]}
+    assert "hung: nothing in the machine has moved" in result.record["crash"]
+    assert set(result.files) == {"facts.json", "machine", "proc.txt", "stacks.txt"}
+
+
 def pcpu_pid(machine: Path, cpu: int) -> int:
     """Read a pCPU's process id out of the machine's file; 0: it has not come up."""
     at = HostWords(HOST_OFFSET).cpus[cpu].pid

@@ -43,6 +43,15 @@ def test_result_records_are_as_the_schema_says(row: Any, measured: Any, ending: 
     assert errors(record_of(graded), schema()) == []
 
 
+def test_a_crash_stands_beside_what_was_seen(row: Any, measured: Any) -> None:
+    """Whatever the verdict; null if there was none."""
+    crashed = Circumstances("crash", "pCPU 0 hung")
+    for fired, verdict in (((), "CRASH"), (("C2",), "VIOLATION")):
+        record = record_of(grade(row("remote-post", "always-2021"), measured(*fired), crashed))
+        assert (record["verdict"], record["crash"]) == (verdict, "pCPU 0 hung")
+    assert record_of(grade(row("remote-post", "always-2021"), measured("C2"), Circumstances()))["crash"] is None
+
+
 def test_violations_are_as_the_schema_says(row: Callable[..., Planned], blank: Any) -> None:
     """Those that the machine recorded, and what the fabric lost."""
     words = blank().record("C1", [2, 0x31, 1, -1, 1, 0, 7, 99], cpu=1).record("C8", [1, -1, 0, -1, 0, 0, 0, 5])

@@ -171,6 +171,28 @@ def test_a_crash_is_one_row(stress: Any, scripted: Scripted, as_the_table_says: 
     assert [row.verdict for row in rows.values()].count(Verdict.PASS) == 3
 
 
+def test_what_was_seen_before_a_hang_is_the_verdict(stress: Any, scripted: Scripted, blank: Any) -> None:
+    """Sightings are exact when they are made, and lie in shared memory: the hang is told beside them."""
+    plan = make_plan(Wanted(["remote-post"], ["elide-self-2022"], controls="none"), 2)
+    runner = scripted(lambda _request: blank().record("C1", [9000, 0x31, 1, 0x31, 1, 0, 1, 1]))
+    runner.endings = iter([{"crash": "pCPU 0 hung: nothing in the machine has moved for 4.1 s in which it could run"}])
+    (row,) = stress(plan, runner).rows()
+    assert (row.verdict, row.measured.fired("C1")) == (Verdict.VIOLATION, 9000)
+    assert row.reason.startswith("C1 x 9000; then pCPU 0 hung: nothing in the machine")
+    assert row.crash.startswith("pCPU 0 hung")
+
+
+def test_a_canary_that_crashes_after_it_was_seen_is_caught(
+    stress: Any, scripted: Scripted, as_the_table_says: Any
+) -> None:
+    """It has shown that the run can see its bug; the crash is a row of its own that is not as expected."""
+    plan = make_plan(Wanted(["halt-wake"], ["always-2021"]), 2)
+    runner = scripted(as_the_table_says)
+    runner.endings = iter([{"crash": "pCPU 1 was killed by SIGKILL"}])
+    canary, clean, *_ = stress(plan, runner).rows()
+    assert (canary.verdict, canary.as_expected, clean.verdict) == (Verdict.VIOLATION, False, Verdict.PASS)
+
+
 def test_what_the_fabric_lost_counts_after_a_clean_end_only(
     stress: Any, scripted: Scripted, as_the_table_says: Any
 ) -> None:

@@ -37,7 +37,8 @@ GRADES = [
     (None, ("C5",), replace(TWO, canary="missed", stalled=(0,)), True, "VIOLATION", "C5"),
     (None, (), replace(TWO, ending="skipped", why="needs 2 pCPUs"), True, "SKIPPED", "needs 2 pCPUs"),
     (None, (), replace(TWO, ending="crash", why="pCPU 1 was killed by SIGKILL"), True, "CRASH", "SIGKILL"),
-    (None, ("C1",), replace(TWO, ending="crash", why="pCPU 1"), True, "CRASH", "pCPU 1"),
+    (None, ("C1",), replace(TWO, ending="crash", why="pCPU 1 hung"), True, "VIOLATION", "^C1 x 3; then pCPU 1 hung$"),
+    ("no-entry-sync", ("C1",), replace(TWO, ending="crash", why="fault\npCPU 1"), True, "VIOLATION", "; then pCPU 1$"),
     (None, (), replace(TWO, ending="cancelled"), True, "CANCELLED", "cancelled"),
     (None, ("C1",), replace(TWO, ending="cancelled"), True, "CANCELLED", "cancelled"),
     ("no-entry-sync", ("C1",), TWO, True, "VIOLATION", "C1"),
@@ -65,6 +66,14 @@ def test_grades(
     graded = grade(planned, counted, what)
     assert graded.verdict == verdict
     assert re.search(reason, graded.reason)
+
+
+def test_a_crash_is_never_as_expected(row: Plan, measured: Make) -> None:
+    """Though the check that had to fire has fired: what went wrong with the processes stands beside it."""
+    crashed = replace(TWO, ending="crash", why="pCPU 1 was killed by SIGSEGV")
+    graded = grade(row("remote-post", "always-2021", "no-entry-sync"), measured("C1"), crashed)
+    assert (graded.verdict, graded.as_expected, graded.crash) == (Verdict.VIOLATION, False, crashed.why)
+    assert exit_code([graded]) == 1
 
 
 def test_what_may_be_seen_and_is_not_is_inconclusive(row: Plan, measured: Make) -> None:
