@@ -17,6 +17,7 @@ from hosts.cli.explore_plan import Asked
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.cycles import Cycles
 from hosts.explorer.flow import Endless
+from hosts.explorer.learning import Learning
 from hosts.explorer.model import Options, Unstable
 from hosts.explorer.product import NotTerminating
 from hosts.explorer.scope import Scope, ScopeError
@@ -100,6 +101,7 @@ class Explorer:
     def __init__(self, user_policy: str | None, *, fold: bool = True, forget: bool = True, exact: bool = False) -> None:
         self._user_policy = user_policy
         self._fold, self._forget, self._exact = fold, forget, exact
+        self._learning = Learning()
         with _errors(user_policy):
             self._program: Program = load_program(user_policy)
 
@@ -123,7 +125,7 @@ class Explorer:
         """Search; make the witness if there is a violation."""
         with _errors(self._user_policy):
             builder = self._builder(asked, asked.scope, exact=self._exact)
-            result, search, model = explore(builder, options, watch)
+            result, search, model = explore(builder, options, watch, self._learning)
             seen = Coverage()
             if not builder.exact:
                 lines = builder.protocol.lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from hosts.explorer.automaton import Automaton
 from hosts.explorer.code import Protocol
 from hosts.explorer.exact import ExactProtocol, ExactThread
 from hosts.explorer.harmless import harmless_vectors
+from hosts.explorer.learning import Learning
 from hosts.explorer.model import Model, Options, Thread, Unstable
 from hosts.explorer.names import word_name
 from hosts.explorer.primitives import direct
@@ -119,22 +121,34 @@ def initial_words(scope: Scope, policy: int, mutation: int) -> dict[int, int]:
 
 
 def explore(
-    builder: Builder, options: Options, progress: Callable[[Progress], bool] | None = None
+    builder: Builder,
+    options: Options,
+    progress: Callable[[Progress], bool] | None = None,
+    learning: Learning | None = None,
 ) -> tuple[Result, Search, Model]:
-    """Search, beginning anew as long as something shows that the model took a word for less than it is."""
+    """Search, beginning anew as long as something shows that the model took a word for less than it is.
+
+    With ``learning``, what an earlier search has learnt is not learnt again.
+    """
     begun = time.monotonic()
     builder.world.eager = options.reduce
+    known = learning.find(builder, options) if learning is not None else None
     if not builder.warm and not builder.exact:
         warm_up(builder, options)
         builder.warm = True
     while True:
         try:
-            model = builder.model()
-            search = Search(model, options)
+            model, learnt = known if known is not None else (builder.model(), None)
+            search = Search(model, options, learnt)
+            if learning is not None and known is None and not builder.exact:
+                search.on_learnt = functools.partial(learning.pack, builder, model, search.learnt)
             result = search.run(progress)
         except Unstable:
+            known = None
             continue
         result.seconds = time.monotonic() - begun
+        if learning is not None:
+            learning.keep(builder, options, search.packed)
         return result, search, model
 
 

@@ -55,6 +55,15 @@ class Primitives(Access):
         """The next acknowledge takes any vector, not only one whose handler does something."""
         self.issue = self._table()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what is known; what the primitives ask for is the same for all."""
+        return {name: value for name, value in vars(self).items() if name != "issue"}
+
+    def __setstate__(self, known: dict[str, Any]) -> None:
+        """Go on with what was known."""
+        vars(self).update(known)
+        self.issue = self._table()
+
     def _table(self) -> dict[str, Callable[..., Operation | None]]:
         """Give what each primitive that may suspend asks for; None: it is done, and ``done`` holds its value."""
         fenceless = {_FENCELESS + name: issue for name, issue in self._locked(FENCELESS).items()}

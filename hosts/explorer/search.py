@@ -107,11 +107,17 @@ class Result:
 class Search:
     """One model's search."""
 
-    def __init__(self, model: Model, options: Options) -> None:
+    def __init__(self, model: Model, options: Options, learnt: Learnt | None = None) -> None:
+        """``learnt``: what an earlier search of the same has learnt."""
         self.model = model
         self.options = options
         self.workers = max(options.workers, 1)
-        self.learnt = Learnt(model, options)
+        self._resumed = learnt is not None
+        self.learnt = Learnt(model, options) if learnt is None else learnt
+        self.on_learnt: Callable[[], bytes] | None = None
+        """Writes down what has been learnt, when the first attempt that holds has come to an end by itself."""
+        self.packed = b""
+        """What it wrote."""
         self.rounds = Rounds(self.learnt, self.workers)
         self.result = Result()
         self.levels: list[list[int]] = []
@@ -158,11 +164,17 @@ class Search:
         for restarts in itertools.count():
             try:
                 self._generous = True
-                self.learnt.lean_anew()
-                self.learnt.lay_out(generous=True)
+                if self._resumed:
+                    self._resumed = False  # it leans on what the search that learnt it leant on
+                else:
+                    self.learnt.lean_anew()
+                    self.learnt.lay_out(generous=True)
                 self._search()
             except Mistaken:
                 continue
+            if self.on_learnt is not None and not self.result.bounded_by:
+                self.packed = self.on_learnt()
+            self.on_learnt = None
             return restarts
         raise AssertionError
 

@@ -58,6 +58,11 @@ class Learnt(Sheets):
         for thread in range(len(model.threads)):
             self._rest(self._operation(thread, 0))
 
+    def resume(self, options: Options) -> None:
+        """Go on with what was learnt under options that may differ in what does not matter to it."""
+        self.options = options
+        self.tables.header[codes.H_WORKERS] = max(options.workers, 1)
+
     # --- learning ------------------------------------------------------------------------------------------------
 
     def grant(self, kind: int, what: int, more: int) -> None:
