@@ -54,7 +54,10 @@ WINDOWS: Final = (
     "self-and-remote-in-one-sync",
 )
 
-CHECKS: Final = ("C1", "C2", "C3", "C4", "C5", "C7", "C8", "C9", "C10")
+CHECKS: Final = ("C2", "C1", "C3", "C9", "C5", "C10", "C4", "C8", "C7")
+"""The most harmful first: of those that fire at once, that one is told first. An interrupt that nobody will deliver
+(asleep, running, entering), a request not served, an interrupt lost or made up; then the promises that keep it from
+coming to that: the descriptor's, the rule's, the sender's."""
 
 RECORD: Final = ("count", "vector", "mode", "pir", "control", "rvi", "turn", "entries")
 """Words kept per check: how often it fired, then what was seen the first time."""
@@ -73,4 +76,4 @@ RECORD_WORDS: Final = len(RECORD)
     KICK_ENDS_STAY, SELF_AND_REMOTE_SYNC,
 ) = range(len(WINDOWS))  # fmt: skip
 
-C1, C2, C3, C4, C5, C7, C8, C9, C10 = range(len(CHECKS))
+C2, C1, C3, C9, C5, C10, C4, C8, C7 = range(len(CHECKS))

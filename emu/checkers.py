@@ -112,7 +112,7 @@ def check_vm_entry(vcpu: Vcpu) -> None:
     """C3: RVI is the highest vIRR at VM-entry. C7: nobody's untold ON is still set."""
     if local_read(vcpu.vmcs.rvi) != max(apic_find_highest_irr(vcpu), 0):
         sighting(vcpu, C3, apic_find_highest_irr(vcpu))
-        local_write(vcpu.vmcs.rvi, max(apic_find_highest_irr(vcpu), 0))
+        put_rvi_right(vcpu)
     if peek(vcpu.pi_desc.control) & BIT(POSTED_INTR_ON) != 0:
         check_promise(vcpu)
 
@@ -148,7 +148,7 @@ def check_stay(vcpu: Vcpu) -> None:
 
 
 def check_snapshot(vcpu: Vcpu, thorough: bool) -> None:
-    """Take one snapshot and judge it."""
+    """Take one snapshot and judge it, in the order of :data:`emu.accounting.CHECKS`."""
     before = stamp()
     if before < 0:
         return
@@ -160,19 +160,19 @@ def check_snapshot(vcpu: Vcpu, thorough: bool) -> None:
     lost = lost_slot(vcpu) if thorough else -1
     if stamp() != before:
         return
-    if unannounced:
-        sighting(vcpu, C4, highest_pir(vcpu))
-    if lost >= 0:
-        sighting(vcpu, C5, vector_of(lost))
-        balance(vcpu, lost)
     if quiet and ipis_in_flight() == 0:
-        if requested:
-            sighting(vcpu, C9, -1)
-            drop_requests(vcpu)
         if posted:
             sighting(vcpu, C1, highest_pir(vcpu))
         elif local_read(vcpu.vmcs.rvi) != max(apic_find_highest_irr(vcpu), 0):
             sighting(vcpu, C1, apic_find_highest_irr(vcpu))
+        if requested:
+            sighting(vcpu, C9, -1)
+            drop_requests(vcpu)
+    if lost >= 0:
+        sighting(vcpu, C5, vector_of(lost))
+        balance(vcpu, lost)
+    if unannounced:
+        sighting(vcpu, C4, highest_pir(vcpu))
     if posted and (unannounced or quiet):
         put_right(vcpu)
 
@@ -181,6 +181,16 @@ def put_right(vcpu: Vcpu) -> None:
     """Deliver what was owed."""
     set_bit(POSTED_INTR_ON, vcpu.pi_desc.control)
     vmx_sync_pir_to_irr(vcpu)
+
+
+def put_rvi_right(vcpu: Vcpu) -> None:
+    """Write the RVI that goes with the vIRR."""
+    local_write(vcpu.vmcs.rvi, max(apic_find_highest_irr(vcpu), 0))
+
+
+def wake_the_overlooked(vcpu: Vcpu) -> None:
+    """Let the task look once more: the vCPU's own thread idles here, nobody has to be told."""
+    WRITE_ONCE(vcpu.wait.state, TASK_RUNNING)
 
 
 def drop_requests(vcpu: Vcpu) -> None:
@@ -249,7 +259,7 @@ def check_sleep(vcpu: Vcpu) -> int:
         sighting(vcpu, C2, lost)
     if broken != 0:
         sighting(vcpu, C7, highest_pir(vcpu))
-    WRITE_ONCE(vcpu.wait.state, TASK_RUNNING)
+    wake_the_overlooked(vcpu)
     return 0
 
 

@@ -31,12 +31,12 @@ _QUIET: Final = " | guest=cpuid,hlt | timers=0"
 SCOPES: Final = (
     f"device{_QUIET}",
     f"kick{_QUIET}",
-    f"post:34{_QUIET}",
-    "post:34",
-    f"post:34 post:f6{_QUIET}",
+    f"post:0x34{_QUIET}",
+    "post:0x34",
+    f"post:0x34 post:0xf6{_QUIET}",
     f"kick | kick{_QUIET}",
-    f"post:34 | post:35{_QUIET}",
-    f"post:34 | kick{_QUIET}",
+    f"post:0x34 | post:0x35{_QUIET}",
+    f"post:0x34 | kick{_QUIET}",
 )
 """What is explored if nobody says how much, the cheap ones first."""
 MEMORY: Final = 3_000_000_000

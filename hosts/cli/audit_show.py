@@ -19,6 +19,7 @@ from hosts.explorer.search import Result
 from hosts.explorer.torn import halves
 from hosts.explorer.weaken import Site
 from hosts.explorer.witness import check_of
+from hosts.vectors import about
 
 STYLES: Final = {
     "needed": "green",
@@ -120,9 +121,8 @@ def _way(row: Audited, way: str, scopes: Sequence[str]) -> str:
     shown = [each for each in tried if each.outcome == "violation"]
     if shown:
         best = next((each for each in shown if each.atomic), shown[0])
-        vector = f" about {best.vector:02x}" if best.vector >= 0 else ""
         torn = "" if best.atomic else ", where it was not atomic either"
-        where = f"{best.check}{vector} in {best.steps} steps{torn} ({_numbers([best], scopes)})"
+        where = f"{best.check}{about(best.vector)} in {best.steps} steps{torn} ({_numbers([best], scopes)})"
         apart = [each for each in shown if each.apart]
         return f"{where}; clean as long as it is ({_numbers(apart, scopes)})" if apart else where
     clean = [each for each in tried if each.outcome == "clean"]

@@ -29,6 +29,7 @@ from hosts.report.jsonl import JsonLines, environment_record, explorer_record
 from hosts.report.plan import PlanError, user_policy_of
 from hosts.report.tables import summary
 from hosts.report.verdict import Circumstances, Row, Verdict, exit_code, grade
+from hosts.vectors import about
 
 BOUNDS: Final = {
     "seconds": "its budget of time",
@@ -291,7 +292,7 @@ def _found(searched: Searched) -> str:
     check, vector = check_of(found.sighting) if found.what == "sighting" else (found.what, -1)
     length = witness.length if witness is not None else f"{found.depth} steps"
     untold = f", {UNTOLD}" if searched.pathless else ""
-    return f"{check}{f' about {vector:02x}' if vector >= 0 else ''} in {length}{untold}"
+    return f"{check}{about(vector)} in {length}{untold}"
 
 
 def search_facts(asked: Asked, searched: Searched, options: Options) -> dict[str, Any]:

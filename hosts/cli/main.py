@@ -142,7 +142,7 @@ def stress(**options: Any) -> int:
 @click.option(
     "--scope",
     metavar="TEXT",
-    help='What the other pCPUs do, as "post:34 post:f6 | post:35 | device | kick | guest=cpuid,hlt,timer | timers=1".',
+    help='What the other pCPUs do, as "post:0x34 post:0xf6 | device | kick | guest=cpuid,hlt,timer | timers=1".',
 )
 @click.option("--budget", default="60s", show_default=True, metavar="TIME", help="For each row.")
 @click.option("--memory", default="4GB", show_default=True, metavar="SIZE", help="For the states of a row.")
@@ -177,7 +177,7 @@ def explore(
       pirace explore --scenario device-irq --policy skip-running-2020    the lost wake-up of 2021
       pirace explore --scenario remote-post --mutation no-entry-barrier --witness strand.json
       pirace explore --scenario remote-post --mutation no-entry-barrier --model sc
-      pirace explore --policy my_policy.py:trigger --scope "post:34 | device" --budget 5m --json rows.jsonl
+      pirace explore --policy my_policy.py:trigger --scope "post:0x34 | device" --budget 5m --json rows.jsonl
     """  # noqa: D301
     from hosts.cli.explore import Given, explore_command
 
@@ -305,7 +305,7 @@ def audit(**options: Any) -> int:
       pirace audit
       pirace audit --policy always-2021 --json audit.jsonl
       pirace audit --line x86.py:88 --line posted_intr.py:28
-      pirace audit --policy my_policy.py:trigger --scope "post:34 | device" --budget 1m
+      pirace audit --policy my_policy.py:trigger --scope "post:0x34 | device" --budget 1m
 
     \b
     Exit status:

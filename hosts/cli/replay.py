@@ -19,6 +19,7 @@ from hosts.replay.program import Cast, cast_of
 from hosts.report.environment import environment
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_EXPECTED, EXIT_FAULT, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record
+from hosts.vectors import about
 
 
 def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, anyway: bool = False) -> int:
@@ -73,7 +74,7 @@ def _changed(file: str, witness: Witness) -> list[str]:
 def heading(witness: Witness, changed: list[str]) -> Iterator[str]:
     """Say what is replayed, and how."""
     mutated = f" + {witness.mutation}" if witness.mutation else ""
-    what = witness.check + (f" about vector {witness.vector:02x}" if witness.vector >= 0 else "")
+    what = witness.check + about(witness.vector)
     yield f"{witness.scenario} x {witness.policy}{mutated}: {what} in {witness.length}"
     memory = f"x86-TSO, store buffers of {witness.buffer}" if witness.buffer else "sequential consistency"
     overtake = ", IPIs may overtake the buffer" if witness.overtake else ""

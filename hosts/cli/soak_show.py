@@ -21,12 +21,12 @@ from hosts.soak.rows import Row
 from hosts.soak.settings import from_settings
 from hosts.soak.status import Status
 from hosts.soak.task import Result
+from hosts.vectors import seen_text
 
 MACHINE: Final = "machine"
 WITNESS: Final = "witness.json"
 TEXTS: Final = ("stacks.txt", "proc.txt")
 """Kept files that are shown as they are."""
-VECTORS: Final = ("vector", "pir", "nv", "rvi")
 SHOWN_COUNTS: Final = ("rounds", "vm_entries", "deliveries", "ipis_sent", "ipis_elided", "snapshots")
 
 
@@ -147,18 +147,13 @@ def _outcome(result: Result) -> Iterator[str]:
         yield f"race windows: {', '.join(entered) or 'none was entered'}"
     for violation in record.get("violations", []):
         first = " ".join(
-            f"{name}={_spelt(name, value)}" for name, value in violation["first"].items() if name != "story"
+            f"{name}={seen_text(name, value)}" for name, value in violation["first"].items() if name != "story"
         )
         yield f"{violation['check']} x {violation['count']}, the first: {first}"
         if story := violation["first"].get("story"):
             yield str(story)
     yield from (f"two accountings differ: {line}" for line in result.disagreements)
     yield from (f"note: {note}" for note in result.notes)
-
-
-def _spelt(name: str, value: object) -> str:
-    """Write a vector as the kernel's sources do."""
-    return f"{value:02x}" if name in VECTORS and isinstance(value, int) and value >= 0 else str(value)
 
 
 def _kept(campaign: Campaign, row: Row) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """How much is explored: what the other pCPUs do, each its own list of acts, and what the guest may do.
 
-Written as ``post:34 post:f6 | post:35 | device | kick | guest=cpuid,hlt,timer | timers=1``: a column for each pCPU, its
-acts in order. The guest draws from its menu as often as it likes: nothing bounds the number of its exits and halts,
-only that of the timers and IPIs to other vCPUs that it starts.
+Written as ``post:0x34 post:0xf6 | post:0x35 | device | kick | guest=cpuid,hlt,timer | timers=1``: a column for each
+pCPU, its acts in order. The guest draws from its menu as often as it likes: nothing bounds the number of its
+exits and halts, only that of the timers and IPIs to other vCPUs that it starts. A vector may be typed without its 0x.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from typing import Final
 from emu.guest import GUEST_ARM_LATER, GUEST_ARM_NOW, GUEST_CPUID, GUEST_HLT, GUEST_ICR, GUEST_NOTHING, GUEST_SELF_IPI
 from emu.scenarios import Scenario
 from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST, slot_of, vector_of
+from hosts.vectors import vector_text
 
-DEFAULT: Final = "post:34 post:34 | post:35 | device | kick"
+DEFAULT: Final = "post:0x34 post:0x34 | post:0x35 | device | kick"
 """Two remote posts from one pCPU and one from another, one device interrupt on the target's own pCPU, one kick."""
 
 ACTS: Final = {
     "timer-fastpath": "",
     "tscdeadline-immed": "",
     "timer-slowpath": "",
-    "remote-post": "post:34 post:34 | post:35 | handlers=slow",
-    "self-vs-remote": "post:34 | post:35",
+    "remote-post": "post:0x34 post:0x34 | post:0x35 | handlers=slow",
+    "self-vs-remote": "post:0x34 | post:0x35",
     "device-irq": "device device",
-    "halt-wake": "post:34 post:34 | post:35",
-    "kick": "post:34 kick | kick",
+    "halt-wake": "post:0x34 post:0x34 | post:0x35",
+    "kick": "post:0x34 kick | kick",
     "all-to-all": "",
 }
 """What is explored of a scenario if nobody says how much."""
@@ -40,8 +41,8 @@ _ITEMS: Final = {
     "self": GUEST_SELF_IPI,
     "icr": GUEST_ICR,
 }
-_ACT: Final = re.compile(r"(post):([0-9a-f]{2})(?:@([01]))?|(device|kick)(?:@([01]))?")
-_POSTED: Final = {f"{vector_of(slot):02x}": slot for slot in range(SLOT_POST, SLOT_POST + POST_SLOTS)}
+_ACT: Final = re.compile(r"(post):(?:0x)?([0-9a-f]{2})(?:@([01]))?|(device|kick)(?:@([01]))?")
+_POSTED: Final = tuple(vector_of(slot) for slot in range(SLOT_POST, SLOT_POST + POST_SLOTS))
 
 
 class ScopeError(Exception):
@@ -96,9 +97,7 @@ def scope_of(scenario: Scenario | None, text: str | None = None) -> Scope:
     wanted = text if text is not None else (ACTS[scenario.name] if scenario is not None else DEFAULT)
     columns = [column.split() for column in wanted.split("|")]
     settings = dict(act.split("=", 1) for column in columns for act in column if "=" in act)
-    acts = tuple(tuple(act for act in column if "=" not in act) for column in columns)
-    for act in (act for column in acts for act in column):
-        _check(act)
+    acts = tuple(tuple(_act(act) for act in column if "=" not in act) for column in columns)
     guest, timers = settings.pop("guest", None), settings.pop("timers", "1")
     handlers = settings.pop("handlers", "prompt")
     if settings or not timers.isdecimal() or handlers not in ("prompt", "slow"):
@@ -111,12 +110,14 @@ def scope_of(scenario: Scenario | None, text: str | None = None) -> Scope:
     )
 
 
-def _check(act: str) -> None:
+def _act(act: str) -> str:
+    """Give an act as it is written everywhere: a vector may be typed without its 0x; ScopeError."""
     match = _ACT.fullmatch(act)
     if match is None:
         raise ScopeError(f"{act}: an act is post:VECTOR, device or kick, at another vCPU with @1 behind it")
-    if match[1] and match[2] not in _POSTED:
-        raise ScopeError(f"{act}: the vectors that pCPUs post are {', '.join(_POSTED)}")
+    if match[1] and int(match[2], 16) not in _POSTED:
+        raise ScopeError(f"{act}: the vectors that pCPUs post are {', '.join(map(vector_text, _POSTED))}")
+    return f"post:0x{match[2]}{act.partition('@')[1]}{match[3] or ''}" if match[1] else act
 
 
 def _menu(text: str) -> tuple[int, ...]:

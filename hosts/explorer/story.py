@@ -14,14 +14,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from hosts.explorer.story_acts import Act, View
+from hosts.explorer.story_reads import is_read, reads_text
 from hosts.explorer.story_words import operation_text, state_text
 from hosts.explorer.witness import Witness
+from hosts.vectors import about
 
 WIDTH: Final = 132
 _NUMBER: Final = 5
 _STATE: Final = (20, 38)
 _WHERE: Final = (20, 40)
-_ENDS: Final = (30, 32)
+_READS: Final = (10, 17)
+_ENDS: Final = (26, 30)
 """Widths of state and place that are gone down to before threads' columns get very narrow."""
 _GAP: Final = "  "
 
@@ -71,7 +74,7 @@ def story_lines(witness: Witness, width: int = WIDTH) -> Iterator[str]:
 
 def _heading(witness: Witness) -> Iterator[str]:
     mutated = f" + {witness.mutation}" if witness.mutation else ""
-    what = witness.check + (f" about vector {witness.vector:02x}" if witness.vector >= 0 else "")
+    what = witness.check + about(witness.vector)
     yield f"{witness.scenario} x {witness.policy}{mutated}: {what} in {witness.length}"
     memory = f"x86-TSO, store buffers of {witness.buffer}" if witness.model == "tso" else "sequential consistency"
     overtake = ", IPIs may overtake the buffer" if witness.overtake else ""
@@ -89,6 +92,8 @@ class _Table:
         self.idle = [name for i, name in enumerate(witness.threads) if i not in acting]
         self.where = _longest((_place(row.act) for row in rows), *_WHERE)
         self.state = _longest((state_text(row.view, witness.threads) for row in rows), *_STATE)
+        self.about = next((row.act.thread for row in reversed(rows) if row.act.kind == "sighting"), 0)
+        self.reads = _longest(map(self._read, rows), *_READS) if is_read(witness.check) else 0
         self.columns = {thread: self._wanted(thread) for thread in self.threads}
         self._fit(width)
 
@@ -99,7 +104,7 @@ class _Table:
 
     def _fit(self, width: int) -> None:
         """Take from the widest column until the table fits: those of the threads first, then the state, the place."""
-        for narrowest, state, where in ((18, *_ENDS), (14, _STATE[0], _ENDS[1]), (12, _STATE[0], _WHERE[0])):
+        for narrowest, state, where in ((22, *_ENDS), (14, _STATE[0], _ENDS[1]), (12, _STATE[0], _WHERE[0])):
             while self._total() > width and max(self.columns.values(), default=0) > narrowest:
                 self.columns[max(self.columns, key=self.columns.__getitem__)] -= 1
             excess = max(self._total() - width, 0)
@@ -107,28 +112,36 @@ class _Table:
             excess = max(self._total() - width, 0)
             self.where -= min(excess, max(self.where - where, 0))
 
+    @property
+    def _sizes(self) -> list[int]:
+        return [_NUMBER, self.where, *self.columns.values(), self.state, *[self.reads] * bool(self.reads)]
+
     def _total(self) -> int:
-        sizes = (_NUMBER, self.where, *self.columns.values(), self.state)
-        return sum(sizes) + len(_GAP) * (len(sizes) - 1)
+        return sum(self._sizes) + len(_GAP) * (len(self._sizes) - 1)
+
+    def _read(self, row: Line) -> str:
+        """Write what the check reads behind a row."""
+        return reads_text(self.witness.check, row.view, self.about if self.about < self.vcpus else 0)
 
     def lines(self) -> Iterator[str]:
         """Draw."""
         start = state_text(self.witness.states[0]["view"], self.witness.threads)
         titles = {thread: self._title(thread) for thread in self.threads}
-        yield from self._cells("step", "function, line", titles, "descriptor, mode, ... after it")
-        sizes = [_NUMBER, self.where, *self.columns.values(), self.state]
-        yield _GAP.join("-" * size for size in sizes)
+        titled = f"{self.witness.check} reads"
+        yield from self._cells("step", "function, line", titles, "descriptor, mode, ... after it", titled)
+        yield _GAP.join("-" * size for size in self._sizes)
         yield from self._cells("", "", {}, start)
-        shown = start
+        shown, read = start, ""
         around = self.witness.stem if self.witness.cycle else len(self.witness.steps)
         for row in self.rows:
             if row.step > around:
                 yield f"(from here round and round: {self.witness.round})"
                 around = len(self.witness.steps)
-            state = state_text(row.view, self.witness.threads)
+            state, reads = state_text(row.view, self.witness.threads), self._read(row)
             does = {row.act.thread: _doing(row, self.vcpus)}
-            yield from self._cells(row.number, _place(row.act), does, state if state != shown else "")
-            shown = state
+            news = (state if state != shown else "", reads if reads != read else "")
+            yield from self._cells(row.number, _place(row.act), does, *news)
+            shown, read = state, reads
         if self.idle:
             yield f"(does nothing here: {', '.join(self.idle)})"
 
@@ -136,12 +149,13 @@ class _Table:
         name = self.witness.threads[thread]
         return name if thread < self.vcpus else f"pCPU {thread}: {name}"
 
-    def _cells(self, number: str, where: str, texts: dict[int, str], state: str) -> Iterator[str]:
+    def _cells(self, number: str, where: str, texts: dict[int, str], state: str, reads: str = "") -> Iterator[str]:
         columns = [
             ([number], _NUMBER),
             (_wrapped(where, self.where), self.where),
             *((_wrapped(texts.get(thread, ""), size), size) for thread, size in self.columns.items()),
             (_wrapped(state, self.state), self.state),
+            *([(_wrapped(reads, self.reads), self.reads)] if self.reads else []),
         ]
         for i in range(max(len(cell) for cell, _size in columns)):
             parts = [(cell[i] if i < len(cell) else "").ljust(size) for cell, size in columns]

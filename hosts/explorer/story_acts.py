@@ -16,8 +16,6 @@ from types import FrameType
 from typing import Any, Final
 
 from emu.accounting import CHECKS, VM_ENTRIES, VM_EXITS
-from emu.machine import Machine, Vcpu
-from emu.posted_intr import POSTED_INTR_ON, POSTED_INTR_SN
 from hosts.explorer.automaton import Automaton, Frame, Frames
 from hosts.explorer.build import Builder
 from hosts.explorer.code import INSTRUMENTS, Protocol
@@ -25,7 +23,7 @@ from hosts.explorer.model import Model, Options
 from hosts.explorer.names import word_name
 from hosts.explorer.ops import Kind, Operation
 from hosts.explorer.product import Micro, Move, Product, State
-from hosts.explorer.story_words import vectors_in
+from hosts.explorer.story_view import view_of
 from hosts.explorer.words import CONSTANT
 from hosts.explorer.world import World
 
@@ -292,36 +290,3 @@ def tell(
         told.append(teller.move(number, move))
         views.append(teller.view(teller.state))
     return start, told, views
-
-
-def view_of(world: World, model: Model, state: State, own: Mapping[int, int]) -> dict[str, Any]:
-    """Put together what a reader wants to see of a state; ``own``: words that are one thread's, by address."""
-    machine: Machine = world.machine
-
-    def value(word: int) -> int:
-        number = world.words.shared.get(word)
-        if number is not None:
-            return state.memory[number]
-        return own.get(word, world.words.initial.get(word, 0))
-
-    return {
-        "vcpus": [_vcpu_view(machine.vcpus[i], value) for i in range(world.vcpus)],
-        "pending": [[model.vectors[i] for i in range(len(model.vectors)) if bits >> i & 1] for bits in state.pending],
-        "flight": [[target, model.vectors[vector]] for target, vector in state.flight],
-        "buffers": [[[model.words[word], value] for word, value in buffer] for buffer in state.buffers],
-    }
-
-
-def _vcpu_view(vcpu: Vcpu, value: Callable[[int], int]) -> dict[str, Any]:
-    control = value(vcpu.pi_desc.control)
-    return {
-        "mode": value(vcpu.mode),
-        "on": control >> POSTED_INTR_ON & 1,
-        "sn": control >> POSTED_INTR_SN & 1,
-        "pir": vectors_in(value(vcpu.pi_desc.pir[i]) for i in range(4)),
-        "requests": value(vcpu.requests),
-        "rvi": value(vcpu.vmcs.rvi),
-        "virr": vectors_in(value(vcpu.apic.virr[i]) for i in range(4)),
-        "waiting": value(vcpu.wait.task),
-        "task": value(vcpu.wait.state),
-    }

@@ -10,6 +10,7 @@ from hosts.explorer.story import Line
 from hosts.explorer.story_acts import Act
 from hosts.explorer.story_track import CONTROL, Track
 from hosts.explorer.story_words import field_of, name_of
+from hosts.vectors import vector_text
 
 DEBTS: Final = ("C1", "C2", "C7", "C9")
 """Checks that fire when a look that was owed was not taken."""
@@ -54,7 +55,7 @@ class Cause(Track):
         if self.witness.check != "C3" or min(came, entry) < 0:
             return ""
         if rvi > came:
-            now, there = f"{self.end['vcpus'][self.v]['rvi']:02x}", self.step(entry)
+            now, there = vector_text(self.end["vcpus"][self.v]["rvi"]), self.step(entry)
             return f"RVI became {now} with {self.step(rvi)}, and nothing raised it before the VM-entry of {there}"
         return f"RVI was not written between {self.step(came)} and the VM-entry of {self.step(entry)}"
 

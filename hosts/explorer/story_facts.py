@@ -13,8 +13,9 @@ from emu.mutations import Mutation
 from emu.scenarios import POLICIES
 from hosts.explorer.story_cause import Cause
 from hosts.explorer.story_track import CONTROL
-from hosts.explorer.story_words import MODES, stored, vectors
+from hosts.explorer.story_words import MODES, stored
 from hosts.explorer.witness import Witness
+from hosts.vectors import vector_text, vectors_text
 
 SHOWN: Final = 3
 """Things that a thread does in a cycle are told up to so many."""
@@ -42,18 +43,18 @@ class Tale(Cause):
     def outcome(self) -> Iterator[str]:
         """Say what the check that fired has seen."""
         check, seen = self.witness.check, self.end["vcpus"][self.v]
-        vector = f"{self.witness.vector:02x}" if self.witness.vector >= 0 else "an interrupt"
+        vector = vector_text(self.witness.vector) if self.witness.vector >= 0 else "an interrupt"
         on = "ON set" if seen["on"] else "ON clear"
         match check:
             case "C1" if seen["pir"]:
-                pir = vectors(seen["pir"])
+                pir = vectors_text(seen["pir"])
                 yield f"{self.vcpu} runs in non-root mode with {pir} in its PIR and {on}; {self.nobody()}."
             case "C1" | "C3":
                 yield from self.apart()
             case "C2":
                 yield f"{self.vcpu} has gone to sleep although {vector} could be delivered; {self.nobody()}."
             case "C4":
-                yield f"The PIR of {self.vcpu} holds {vectors(seen['pir'])} with {on}: no sync will look."
+                yield f"The PIR of {self.vcpu} holds {vectors_text(seen['pir'])} with {on}: no sync will look."
             case "C5" | "C10":
                 yield self.lost(vector)
             case "C7":
@@ -64,7 +65,7 @@ class Tale(Cause):
             case "C9":
                 yield f"{self.vcpu} runs in non-root mode with a kicked request unserved; {self.nobody()}."
             case "no-progress":
-                yield self.endless(vectors(seen["pir"]))
+                yield self.endless(vectors_text(seen["pir"]))
             case _:
                 yield "Nothing can move any more, and not all threads have ended."
 
@@ -72,8 +73,8 @@ class Tale(Cause):
         """Say that RVI is not the highest vIRR, and who owes that it be."""
         seen = self.end["vcpus"][self.v]
         where = "enters the guest" if self.witness.check == "C3" else "runs in non-root mode"
-        highest = vectors(seen["virr"][-1:]) or "empty"
-        yield f"{self.vcpu} {where} with RVI {seen['rvi']:02x}, but the highest vIRR is {highest}."
+        highest = vectors_text(seen["virr"][-1:]) or "empty"
+        yield f"{self.vcpu} {where} with RVI {vector_text(seen['rvi'])}, but the highest vIRR is {highest}."
         if self.witness.check == "C3":
             yield "Whoever changes the vIRR in root mode owes the processor the RVI to go with it before VM-entry."
 
@@ -94,7 +95,7 @@ class Tale(Cause):
     def nobody(self) -> str:
         """Say that nothing is left that would make the vCPU look, as far as the last state shows it."""
         coming = [vector for target, vector in self.end["flight"] if target == self.v] + self.end["pending"][self.v]
-        return f"still to be taken: {vectors(coming)}" if coming else "no IPI to it is on its way or pending"
+        return f"still to be taken: {vectors_text(coming)}" if coming else "no IPI to it is on its way or pending"
 
     # --- how it came to it ---------------------------------------------------------------------------------------
 
@@ -157,7 +158,7 @@ class Tale(Cause):
             parts.append(f"made the task runnable ({self.step(woken)})")
         if sent >= 0:
             act = self.rows[sent].act
-            parts.append(f"sent {act.b:02x} to pCPU {act.a} ({self.step(sent)})")
+            parts.append(f"sent {vector_text(act.b)} to pCPU {act.a} ({self.step(sent)})")
         elif mode >= 0 and thread == self.v and self.rows[mode].act.answer == IN_GUEST_MODE:
             parts.append("elided the notification to itself")
         elif woken < 0:
@@ -169,11 +170,11 @@ class Tale(Cause):
         taken = self.first(lambda row: row.act.thread == self.v and row.act.kind == "ACK" and row.act.answer >= 0xF0, i)  # noqa: PLR2004
         if taken < 0:
             return
-        row = self.rows[taken]
+        row, vector = self.rows[taken], vector_text(self.rows[taken].act.answer)
         if row.act.function == "common_interrupt":
-            yield f"{row.act.answer:02x} was taken in root mode ({self.step(taken)}), where no descriptor is touched."
+            yield f"{vector} was taken in root mode ({self.step(taken)}), where no descriptor is touched."
         elif self.end["vcpus"][self.v]["on"] and self.first(self.turned("on", 1, 0), taken) < 0:
-            yield f"The processor took {row.act.answer:02x} in non-root mode ({self.step(taken)}); ON stayed set."
+            yield f"The processor took {vector} in non-root mode ({self.step(taken)}); ON stayed set."
 
     def posted(self) -> Iterator[str]:
         """Tell of the last post, if it found ON set and left the look to somebody before it."""
@@ -183,7 +184,7 @@ class Tale(Cause):
         t = self.rows[i].act.thread
         on = self.first(self.does(t, CONTROL, "OR", "LOAD"), i)
         if on >= 0 and self.rows[on].act.answer & 1:
-            which = vectors(
+            which = vectors_text(
                 vector
                 for vector in self.rows[i].view["vcpus"][self.v]["pir"]
                 if vector not in self.rows[i].before["vcpus"][self.v]["pir"]
@@ -209,14 +210,14 @@ class Tale(Cause):
         """Tell how RVI and the vIRR came apart, and what the last sync found."""
         came, rvi, looked = self.came(), self.rewritten(), self.last(self.does(self.v, CONTROL, "LOAD"))
         if came >= 0:
-            highest = vectors(self.end["vcpus"][self.v]["virr"][-1:])
+            highest = vectors_text(self.end["vcpus"][self.v]["virr"][-1:])
             yield f"{highest} came into the vIRR with {self.step(came)} ({self.rows[came].act.function})."
         if looked >= 0:
             found = "found ON set" if self.rows[looked].act.answer & 1 else "found ON clear"
             yield f"The last sync before VM-entry {found} ({self.step(looked)})."
         if rvi >= 0:
             old, new = (each["vcpus"][self.v]["rvi"] for each in (self.rows[rvi].before, self.rows[rvi].view))
-            yield f"RVI changed last with {self.step(rvi)}, from {old:02x} to {new:02x}."
+            yield f"RVI changed last with {self.step(rvi)}, from {vector_text(old)} to {vector_text(new)}."
         else:
             yield "RVI never changed."
 
@@ -269,7 +270,7 @@ class Tale(Cause):
             if row.act.kind == "deliver" and row.act.a == vector and row.act.thread == self.v:
                 parts.append(f"to the guest's handler (step {row.number})")
         if parts:
-            yield f"{vector:02x} went {', '.join(parts)}."
+            yield f"{vector_text(vector)} went {', '.join(parts)}."
 
     def standing(self) -> Iterator[str]:
         """Tell where each thread was seen last."""

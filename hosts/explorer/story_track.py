@@ -9,6 +9,7 @@ from emu.kvm_main import TASK_ASLEEP
 from hosts.explorer.story import Line, rows_of
 from hosts.explorer.story_words import field_of, operation_text
 from hosts.explorer.witness import Witness
+from hosts.vectors import vector_text
 
 CONTROL: Final = "pi_desc.control"
 Test = Callable[[Line], bool]
@@ -77,7 +78,7 @@ class Track:
         own = [row.act.function for row in self.rows[taken + 1 : i] if row.act.thread == thread]
         if taken < 0 or any(not function.startswith("pi_test_and_set") for function in own):
             return ""
-        return f", in the handler of {self.rows[taken].act.answer:02x} (taken in {self.step(taken)}),"
+        return f", in the handler of {vector_text(self.rows[taken].act.answer)} (taken in {self.step(taken)}),"
 
     def delivery(self, thread: int, i: int) -> tuple[int, int]:
         """Give the rows between which a thread's delivery or request lies of which one row is known."""

@@ -1,4 +1,4 @@
-"""Words and numbers of a witness as a kernel engineer writes them: ``ON``, ``PIR 34``, ``mode -> IN_GUEST``."""
+"""Words and numbers of a witness as a kernel engineer writes them: ``ON``, ``PIR 0x34``, ``mode -> IN_GUEST``."""
 
 from __future__ import annotations
 
@@ -25,11 +25,15 @@ from emu.kvm_main import (
     TASK_INTERRUPTIBLE,
     TASK_RUNNING,
 )
+from hosts.explorer.story_control import CONTROL, changed_text, control_text, odd_text
+from hosts.vectors import vector_text, vectors_text
 
 if TYPE_CHECKING:
     from hosts.explorer.story_acts import Act
 
 WORD: Final = (1 << 64) - 1
+_BITMAP: Final = re.compile(r"(?:pi_desc\.pir|apic\.virr|apic\.visr)\[(\d)\]")
+"""Words of 256-bit registers."""
 MODES: Final = {OUTSIDE_GUEST_MODE: "OUTSIDE", IN_GUEST_MODE: "IN_GUEST", EXITING_GUEST_MODE: "EXITING"}
 TASKS: Final = {TASK_RUNNING: "RUNNING", TASK_INTERRUPTIBLE: "INTERRUPTIBLE", TASK_ASLEEP: "ASLEEP"}
 REQUESTS: Final = {KVM_REQ_TLB_FLUSH: "TLB_FLUSH", KVM_REQ_UNBLOCK: "UNBLOCK", KVM_REQ_EVENT: "EVENT"}
@@ -55,30 +59,24 @@ def vectors_in(words: Iterable[int]) -> list[int]:
     return [64 * i + bit for i, word in enumerate(words) for bit in range(64) if word >> bit & 1]
 
 
-def vectors(found: Iterable[int]) -> str:
-    """Write vectors."""
-    return " ".join(f"{vector:02x}" for vector in found)
-
-
 def field_of(word: str) -> tuple[int, str]:
     """Split the name of a vCPU's word: its number (-1: not a vCPU's) and what remains."""
     match = re.fullmatch(r"vcpu(\d+)\.(.*)", word)
     return (int(match[1]), match[2]) if match else (-1, word)
 
 
-def value_text(field: str, value: int) -> str:
-    """Write what a word holds."""
+def value_text(field: str, value: int, vcpu: int = 0) -> str:
+    """Write what a word holds; ``vcpu``: whose it is."""
     if field == "mode":
         return MODES.get(value, str(value))
     if field == "wait.state":
         return TASKS.get(value, str(value))
     if field == "requests":
         return " ".join(name for bit, name in REQUESTS.items() if value >> bit & 1) or "none"
-    if field == "pi_desc.control":
-        return f"ON {value & 1}"
-    match = re.fullmatch(r"(?:pi_desc\.pir|apic\.virr)\[(\d)\]", field)
-    if match:
-        return vectors(vectors_in([0] * int(match[1]) + [value])) or "empty"
+    if field == CONTROL:
+        return control_text(value, vcpu)
+    if match := _BITMAP.fullmatch(field):
+        return vectors_text(vectors_in([0] * int(match[1]) + [value])) or "empty"
     return str(value) if abs(value) < 1 << 16 else hex(value & WORD)
 
 
@@ -93,48 +91,42 @@ def operation_text(act: Act, vcpus: int) -> str:  # noqa: PLR0911 - one for each
     whose = f"vcpu{number}." if number >= 0 and vcpus > 1 else ""
     if act.kind in _SPECIAL:
         return _SPECIAL[act.kind](act, vcpus)
-    if field == "pi_desc.control" and act.kind in ("LOAD", "OR", "AND"):
-        return whose + _on_text(act)
     name = whose + name_of(field)
-    old = value_text(field, act.answer)
+    held, given = (value_text(field, value, max(number, 0)) for value in (act.answer, act.a))
     match act.kind:
+        case "LOAD" if held in ("ON 0", "ON 1"):
+            return f"{whose}ON -> {act.answer & 1}"
         case "LOAD":
-            return f"{name} -> {old}"
+            return f"{name} -> {held}"
         case "STORE":
-            return f"{name} = {value_text(field, act.a)}"
+            return f"{name} = {given}"
         case "XCHG":
-            return (
-                f"{name} taken: {old}"
-                if field.startswith("pi_desc.pir") and act.a == 0
-                else (f"xchg {name} = {value_text(field, act.a)}: was {old}")
-            )
+            return f"xchg {name} = {given}, was {held}"
         case "CMPXCHG":
-            done = "" if act.answer == act.a else ", lost"
-            return f"cmpxchg {name} {value_text(field, act.a)} to {value_text(field, act.b)}: was {old}{done}"
-        case "OR":
-            return f"{_bits(name)} {value_text(field, act.a)} set, {_was(act.answer & act.a)}"
-        case "AND":
-            return f"{_bits(name)} {value_text(field, ~act.a)} cleared, {_was(act.answer & ~act.a)}"
+            new = value_text(field, act.b, max(number, 0))
+            done = "" if act.answer == act.a else ": not written"
+            return f"cmpxchg {name} {given} to {new}, was {held}{done}"
+        case "OR" | "AND":
+            return whose + _bits_text(field, act)
         case "ADD":
-            return f"{name} + {act.a}, was {old}"
+            return f"{name} + {act.a} = {value_text(field, act.answer + act.a)}, was {held}"
     return f"{act.kind} {name}"
 
 
-def _bits(name: str) -> str:
-    """Leave out which PIR word it is where the bit says so."""
-    return name.partition("[")[0]
-
-
-def _was(bits: int) -> str:
-    return f"was {int(bits != 0)}"
-
-
-def _on_text(act: Act) -> str:
-    if act.kind == "LOAD":
-        return f"ON -> {act.answer & 1}"
-    if act.kind == "OR":
-        return f"ON set, was {act.answer & 1}" if act.a & 1 else f"control | {act.a:#x}"
-    return f"ON cleared, was {act.answer & 1}" if not act.a & 1 else f"control & {act.a & WORD:#x}"
+def _bits_text(field: str, act: Act) -> str:
+    """Write what an OR or AND does: the bits, whether they were set before, and what was set beside them."""
+    touched = act.a if act.kind == "OR" else ~act.a
+    new = act.answer | act.a if act.kind == "OR" else act.answer & act.a
+    if field == CONTROL:
+        return changed_text(act.answer, new, touched)
+    was = f"was {int(act.answer & touched != 0)}"
+    if field != "requests" and not _BITMAP.fullmatch(field):
+        name = name_of(field)
+        return f"{name} {'|' if act.kind == 'OR' else '&'} {hex(act.a & WORD)} = {value_text(field, new)}, {was}"
+    beside = act.answer & ~touched
+    others = f" beside {value_text(field, beside)}" if beside else ""
+    bits = f"{name_of(field).partition('[')[0]} {value_text(field, touched)}"
+    return f"{bits} {'set' if act.kind == 'OR' else 'cleared'}, {was}{others}"
 
 
 def _guest(act: Act, _vcpus: int) -> str:
@@ -144,24 +136,24 @@ def _guest(act: Act, _vcpus: int) -> str:
 def _drain(act: Act, vcpus: int) -> str:
     number, field = field_of(act.word)
     whose = f"vcpu{number}." if number >= 0 and vcpus > 1 else ""
-    return f"(buffer) {whose}{name_of(field)} = {value_text(field, act.a)} reaches memory"
+    return f"(buffer) {whose}{name_of(field)} = {value_text(field, act.a, max(number, 0))} reaches memory"
 
 
 def _send(act: Act, _vcpus: int) -> str:
-    return f"IPI {act.b:02x} to pCPU {act.a}"
+    return f"IPI {vector_text(act.b)} to pCPU {act.a}"
 
 
 _SPECIAL: Final[Mapping[str, Callable[[Act, int], str]]] = {
     "FENCE": lambda _act, _vcpus: "full barrier",
     "SEND": _send,
-    "ACK": lambda act, _vcpus: f"interrupt: takes {act.answer:02x}",
+    "ACK": lambda act, _vcpus: f"interrupt: takes {vector_text(act.answer)}",
     "drain": _drain,
-    "arrive": lambda act, _vcpus: f"(APIC) IPI {act.a:02x} arrives, pending",
+    "arrive": lambda act, _vcpus: f"(APIC) IPI {vector_text(act.a)} arrives, pending",
     "entry": lambda _act, _vcpus: "VM-entry",
     "exit": lambda act, _vcpus: f"VM-exit: {EXITS.get(act.a, act.a)}",
     "guest": _guest,
-    "deliver": lambda act, _vcpus: f"guest handles {act.a:02x}",
-    "sighting": lambda act, _vcpus: f"{act.word} fires" + (f": {act.a:02x}" if act.a >= 0 else ""),
+    "deliver": lambda act, _vcpus: f"guest handles {vector_text(act.a)}",
+    "sighting": lambda act, _vcpus: f"{act.word} fires" + (f": {vector_text(act.a)}" if act.a >= 0 else ""),
 }
 
 
@@ -169,12 +161,11 @@ def state_text(view: Mapping[str, Any], names: tuple[str, ...]) -> str:
     """Write a state: the descriptor, mode, RVI and vIRR of each vCPU, then what is on its way."""
     several = len(view["vcpus"]) > 1
     parts = [
-        (f"vcpu{i}: " if several else "") + _vcpu_text(vcpu) + ";" * several for i, vcpu in enumerate(view["vcpus"])
+        (f"vcpu{i}: " if several else "") + _vcpu_text(vcpu, i) + ";" * several for i, vcpu in enumerate(view["vcpus"])
     ]
-    parts += [
-        f"pending {vectors(each)}" + _at_thread(i, len(view["vcpus"])) for i, each in enumerate(view["pending"]) if each
-    ]
-    parts += [f"in flight {vector:02x}" + _at_thread(target, len(view["vcpus"])) for target, vector in view["flight"]]
+    vcpus = len(view["vcpus"])
+    parts += [f"pending {vectors_text(each)}{_at(i, vcpus)}" for i, each in enumerate(view["pending"]) if each]
+    parts += [f"in flight {vector_text(vector)}{_at(target, vcpus)}" for target, vector in view["flight"]]
     for thread, buffer in enumerate(view["buffers"]):
         if buffer:
             stores = ", ".join(stored(word, value, several=several).replace(" ", "") for word, value in buffer)
@@ -182,7 +173,7 @@ def state_text(view: Mapping[str, Any], names: tuple[str, ...]) -> str:
     return " ".join(parts)
 
 
-def _at_thread(thread: int, vcpus: int) -> str:
+def _at(thread: int, vcpus: int) -> str:
     return "" if thread == 0 and vcpus == 1 else f" at {thread}"
 
 
@@ -190,18 +181,20 @@ def stored(word: str, value: int, *, several: bool = False) -> str:
     """Write a store."""
     number, field = field_of(word)
     whose = f"vcpu{number}." if number >= 0 and several else ""
-    return f"{whose}{name_of(field)} = {value_text(field, value)}"
+    return f"{whose}{name_of(field)} = {value_text(field, value, max(number, 0))}"
 
 
-def _vcpu_text(vcpu: Mapping[str, Any]) -> str:
+def _vcpu_text(vcpu: Mapping[str, Any], number: int) -> str:
     parts = [MODES.get(vcpu["mode"], str(vcpu["mode"]))]
-    parts += ["ON"] * vcpu["on"] + ["SN"] * vcpu["sn"]
+    parts += ["ON"] * vcpu["on"]
+    if odd := odd_text(vcpu["control"], number):
+        parts.append(odd)
     if vcpu["pir"]:
-        parts.append(f"PIR {vectors(vcpu['pir'])}")
+        parts.append(f"PIR {vectors_text(vcpu['pir'])}")
     if vcpu["rvi"]:
-        parts.append(f"RVI {vcpu['rvi']:02x}")
+        parts.append(f"RVI {vector_text(vcpu['rvi'])}")
     if vcpu["virr"]:
-        parts.append(f"vIRR {vectors(vcpu['virr'])}")
+        parts.append(f"vIRR {vectors_text(vcpu['virr'])}")
     if vcpu["requests"]:
         parts.append(f"req {value_text('requests', vcpu['requests'])}")
     if vcpu["waiting"] or vcpu["task"]:

@@ -19,7 +19,7 @@ from hosts.explorer.world import BASE
 if TYPE_CHECKING:
     from hosts.explorer.build import Builder  # brings a compiler along; a witness is read without
 
-FORMAT: Final = "1.1"
+FORMAT: Final = "1.2"
 
 
 class WitnessError(Exception):

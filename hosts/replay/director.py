@@ -15,6 +15,7 @@ from hosts.replay.fairness import Fairness
 from hosts.replay.messages import Arrive, Command, Drain, Report, Run
 from hosts.replay.program import Cast
 from hosts.report.collect import Violation, pcpu_table, violations_in
+from hosts.vectors import about
 
 DEADLOCK: Final = "deadlock"
 NO_PROGRESS: Final = "no-progress"
@@ -156,5 +157,5 @@ def _fired(violations: Sequence[Violation]) -> str:
     named = []
     for each in violations:
         vector = each.first["vector"]
-        named.append(each.check if vector is None else f"{each.check} about vector {vector:02x}")
+        named.append(each.check if vector is None else each.check + about(vector))
     return ", ".join(named)

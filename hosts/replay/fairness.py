@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from emu.machine import MAX_PCPUS
-from hosts.explorer.story_words import vectors, vectors_in
+from hosts.explorer.story_words import vectors_in
 from hosts.explorer.witness import Step
 from hosts.native.layout import KINDS, kind_of_vector
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Report
+from hosts.vectors import vectors_text
 
 PIR_WORDS: Final = 4
 
@@ -53,7 +54,7 @@ class Fairness:
     def owed(self) -> str:
         """Name what stayed in the PIR."""
         return ", ".join(
-            f"{vectors(vectors_in([0] * i + [self._word(v, i)]))} in the PIR of vCPU {v}"
+            f"{vectors_text(vectors_in([0] * i + [self._word(v, i)]))} in the PIR of vCPU {v}"
             for v, i in sorted(self._unpaid)
         )
 

@@ -24,6 +24,7 @@ from hosts.replay.memory import Memory
 from hosts.replay.messages import Did
 from hosts.replay.turns import Diverged
 from hosts.sequential import signed
+from hosts.vectors import vector_text
 
 UNSCHEDULED: Final = frozenset({Kind.PEEK, Kind.POKE, Kind.IN_FLIGHT, Kind.ACK, Kind.CHOOSE, Kind.PAUSE})
 """What always belongs to the step of the operation before (as hosts.explorer.automaton has it)."""
@@ -381,7 +382,7 @@ class ReplayHost:
     def arrive(self, vector: int) -> None:
         """Let an IPI arrive."""
         if not self.apic.arrive(vector):
-            raise Diverged(f"no IPI with vector {vector:#x} is under way")
+            raise Diverged(f"no IPI with vector {vector_text(vector)} is under way")
 
     def waiting(self) -> int:
         """Count the stores in the buffer."""

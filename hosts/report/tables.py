@@ -15,6 +15,7 @@ from hosts.report.cost import PER_SELF_POST, Cost, costs
 from hosts.report.plan import REPEATS
 from hosts.report.sentences import sentences
 from hosts.report.verdict import Row, Verdict, policy_names
+from hosts.vectors import seen_text
 
 STYLES: Final = {
     Verdict.PASS: "green",
@@ -111,7 +112,9 @@ def remark(row: Row) -> str:
     line = f"{row.planned}: {row.verdict}{surprise}: {row.reason.strip().splitlines()[-1] if row.reason else ''}"
     if row.measured.violations:
         first = row.measured.violations[0]
-        line += f"; first {first.check}: " + " ".join(f"{name}={value}" for name, value in first.first.items())
+        line += f"; first {first.check}: " + " ".join(
+            f"{name}={seen_text(name, value)}" for name, value in first.first.items()
+        )
     return line.rstrip(": ")
 
 

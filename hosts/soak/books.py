@@ -24,6 +24,7 @@ from emu.policies import ORIG_2013, USER
 from emu.vectors import SLOT_SELF_IPI, SLOTS, vector_of
 from hosts.native.layout import FAULT_BEFORE_COUNT, KIND_OTHER, KIND_SILENT, KINDS, VECTOR_OF_KIND
 from hosts.native.region import SharedMemory
+from hosts.vectors import vector_text
 
 Numbers = npt.NDArray[np.int64]
 
@@ -146,7 +147,7 @@ def _frames(books: _Books) -> Iterator[str]:
 
 def _name_of(kind: int) -> str:
     if kind < len(VECTOR_OF_KIND):
-        return f"frames of vector {VECTOR_OF_KIND[kind]:#x}"
+        return f"frames of vector {vector_text(VECTOR_OF_KIND[kind])}"
     return "last frames" if kind == KIND_SILENT else "frames of other vectors"
 
 

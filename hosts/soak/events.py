@@ -32,6 +32,7 @@ from emu.vectors import (
 )
 from hosts.native.layout import ARGUMENT_MASK, ARGUMENT_SHIFT, TURN_SHIFT
 from hosts.trace.names import REASONS
+from hosts.vectors import vector_text
 
 REQUESTS: Final = {
     KVM_REQ_TLB_FLUSH: "KVM_REQ_TLB_FLUSH",
@@ -70,7 +71,7 @@ def guest_vector(vector: int) -> str:
 
 
 def _vector(vector: int, names: dict[int, str]) -> str:
-    return f"{vector:#04x} ({names[vector]})" if vector in names else f"{vector:#04x}"
+    return f"{vector_text(vector)} ({names[vector]})" if vector in names else vector_text(vector)
 
 
 def request(number: int) -> str:

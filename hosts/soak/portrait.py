@@ -15,6 +15,7 @@ from hosts.native.layout import BOUND, CLOSED, DONE, READY, RUNNING, STARTED
 from hosts.native.region import MEMORY_AT
 from hosts.report.collect import MODE_NAMES, readable
 from hosts.soak.events import TASKS, Event, guest_vector, host_vector, request
+from hosts.vectors import vector_text
 
 if TYPE_CHECKING:
     from hosts.soak.rings import Saved
@@ -194,10 +195,10 @@ def _vcpu_lines(vcpu: Mapping[str, Any]) -> Iterator[str]:
     yield f"vcpu {vcpu['vcpu']}: {vcpu['mode']}, on cpu {vcpu['cpu']}, {vcpu['mp_state']}"
     yield (
         f"    descriptor: PIR {_guest_vectors(descriptor['pir'])}; ON {descriptor['on']} SN {descriptor['sn']} "
-        f"NV {descriptor['nv']:#x} NDST {descriptor['ndst']}; ON cleared {descriptor['generation']} times"
+        f"NV {vector_text(descriptor['nv'])} NDST {descriptor['ndst']}; ON cleared {descriptor['generation']} times"
     )
     yield (
-        f"    RVI {guest_vector(vcpu['rvi'])}, SVI {guest_vector(vcpu['svi'])}, PPR {vcpu['vppr']:#x}; "
+        f"    RVI {guest_vector(vcpu['rvi'])}, SVI {guest_vector(vcpu['svi'])}, PPR {vector_text(vcpu['vppr'])}; "
         f"vIRR {_guest_vectors(vcpu['virr'])}; vISR {_guest_vectors(vcpu['visr'])}"
     )
     task = "published" if vcpu["wait"]["task"] else "none"

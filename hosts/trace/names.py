@@ -12,6 +12,7 @@ from emu.exits import (
     EXIT_REASON_MSR_WRITE,
     EXIT_REASON_PREEMPTION_TIMER,
 )
+from hosts.vectors import vector_text
 
 _MODULES: Final = """
 cpu posted_intr kvm_main policies delivery apic_regs pir_sync lapic_timer nonroot fastpath handlers halt x86
@@ -70,5 +71,5 @@ def label(name: str, arguments: Mapping[str, Any], rvi: int) -> str:
     if name == "vm_exit":
         return f"[VM-exit: {REASONS[arguments['reason']]}]"
     if name == "deliver_virtual_interrupt":
-        return f"[non-root: virtual interrupt {rvi:#x} delivered]"
+        return f"[non-root: virtual interrupt {vector_text(rvi)} delivered]"
     return LABELS.get(name, f"{name}()")

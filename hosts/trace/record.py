@@ -17,6 +17,7 @@ from emu.posted_intr import POSTED_INTR_ON
 from hosts.loader import Program
 from hosts.sequential import BASE, SequentialHost, signed
 from hosts.trace.names import is_shown, label
+from hosts.vectors import vector_text
 
 TICKS: Final = 1500
 """How far the clock goes on whenever somebody looks: a timer that is armed ahead expires at the second look."""
@@ -98,7 +99,7 @@ class TracedHost(SequentialHost):
         """Send."""
         super().send_IPI(cpu, vector)
         if self.recorder is not None:
-            self.recorder.note(f"sent: IPI {vector:#x} to pCPU {cpu}")
+            self.recorder.note(f"sent: IPI {vector_text(vector)} to pCPU {cpu}")
 
     def run_goes_on(self) -> int:
         """Count how often the guest asks: once for each turn."""

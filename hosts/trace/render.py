@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from hosts.trace.record import State, Step
+from hosts.vectors import vector_text
 
 COLUMNS: Final = (("IF", 2), ("preempt", 7), ("mode", 7), ("running", 7), ("PIR", 7), ("ON", 2), ("RVI", 4))
 
@@ -30,6 +31,6 @@ def tree(step: Step) -> str:
 
 def cells(state: State) -> tuple[str, ...]:
     """Write the state."""
-    pir = ",".join(f"{vector:x}" for vector in reversed(state.pir)) or "-"
-    rvi = f"{state.rvi:#x}" if state.rvi else "-"
+    pir = ",".join(map(vector_text, reversed(state.pir))) or "-"
+    rvi = vector_text(state.rvi) if state.rvi else "-"
     return str(state.interrupts), str(state.preempt_count), state.mode, state.running, pir, str(state.on), rvi

@@ -30,8 +30,8 @@ MUTATIONS: Final = {
     "self-ipi-not-elided": "SELF_IPI_NOT_ELIDED",
 }
 COLUMNS: Final = {
-    "FIRST": ((), ("post:34",), ("post:34", "post:f6"), ("post:34", "post:34")),
-    "SECOND": ((), ("post:35",)),
+    "FIRST": ((), ("post:0x34",), ("post:0x34", "post:0xf6"), ("post:0x34", "post:0x34")),
+    "SECOND": ((), ("post:0x35",)),
     "DEVICE": ((), ("device",)),
     "KICKS": ((), ("kick",)),
 }

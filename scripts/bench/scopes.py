@@ -16,7 +16,7 @@ from hosts.explorer.search import Result
 from hosts.loader import Program, load_program
 
 POLICY: Final = "elide-self-2022"
-SENDERS: Final = ("post:34", "post:35", "post:f6", "post:34")
+SENDERS: Final = ("post:0x34", "post:0x35", "post:0xf6", "post:0x34")
 """Each posts a vector of its own, as often as the guest can tell apart: once. There are three; a fourth sender does
 what the first does, so that one state stands for both orders of the two."""
 QUICK_SENDERS: Final = 2

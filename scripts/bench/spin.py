@@ -23,9 +23,9 @@ from hosts.explorer.search import Result
 from hosts.loader import Program, load_program
 
 POLICY: Final = "elide-self-2022"
-SMALL: Final = "post:34 post:34 | device"
+SMALL: Final = "post:0x34 post:0x34 | device"
 """Small enough for a look, and for every verdict."""
-MIDDLE: Final = "post:34 post:34 | post:35 | device"
+MIDDLE: Final = "post:0x34 post:0x34 | post:0x35 | device"
 """The default without its kick."""
 BUFFER: Final = 4
 PATIENCE: Final = 300.0
@@ -90,7 +90,7 @@ def benchmark(options: Options) -> Report:
     )
     report.head = ("scope", "states", "transitions", "depth", "seconds", "states/s", "bytes/state", "verdict")
     program = load_program()
-    explored(program, scope_of(None, "post:34"), POLICY, None, PATIENCE)  # so that the loops are compiled
+    explored(program, scope_of(None, "post:0x34"), POLICY, None, PATIENCE)  # so that the loops are compiled
     compare(report, program, scope_of(None, SMALL), options.repeats(3, quick=1))
     if not options.quick:
         compare(report, program, scope_of(None, MIDDLE), 1)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from emu.accounting import CHECKS
 from emu.machine import MAX_PCPUS
 from emu.setup import power_on
 from emu.tracepoints import KVM_EXIT, SIGHTING, TRACE_EVENTS
@@ -294,8 +295,8 @@ def test_any_words_behind_a_good_label_can_be_told() -> None:
         ("sched_switch", 1 << 8, "sched_switch: vcpu 1 ==> idle"),
         ("sched_waking", 2 | 1 << 8, "sched_waking: vcpu 1, was asleep"),
         ("ipi_send_cpu", 0xF2 | 63 << 8, "ipi_send_cpu: cpu 63, vector 0xf2 (POSTED_INTR_VECTOR)"),
-        ("sighting", 0, "sighting: C1"),
-        ("sighting", 5 | 0x35 << 8, "sighting: C7, vector 0x34 (post)"),
+        ("sighting", CHECKS.index("C1"), "sighting: C1"),
+        ("sighting", CHECKS.index("C7") | 0x35 << 8, "sighting: C7, vector 0x34 (post)"),
         ("event 200", 0x12345, "event 200: 0x12345"),
     ],
 )

@@ -269,7 +269,7 @@ def test_show_tells_all_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert out.startswith(f"1: {task}: VIOLATION (C1 x 3), as expected, a canary\n")
     assert f"{task.pcpus} pCPUs, {task.place}" in out
     assert f"seed {task.seed}\n" in out
-    assert "C1 x 3, the first: vector=3d turn=4" in out
+    assert "C1 x 3, the first: vector=0x3d turn=4" in out
     assert f"again: pirace repro 1 --campaign {tmp_path / 'c'}" in out
     _, line = lines_of(tmp_path / "one")
     assert (line["id"], line["machine"]) == (1, None)

@@ -38,13 +38,13 @@ def test_the_lost_wake_up_of_2021(witness_of: Any) -> None:
     """The interrupt that came between the last look and the sleep, and what its handler left undone."""
     witness, lines, story = told(witness_of, LOST_WAKE_UP)
     assert (witness.check, witness.vector) == ("C2", 0x61)
-    taken, posted = row(lines, "interrupt: takes 41"), row(lines, "ON set, was 0")
+    taken, posted = row(lines, "takes 0x41"), row(lines, "ON set, was 0")
     slept = row(lines, "cmpxchg wait.state")
-    assert "has gone to sleep although 61 could be delivered" in story
-    assert f"in the handler of 41 (taken in step {taken}), turned ON on last (step {posted})" in story
+    assert "has gone to sleep although 0x61 could be delivered" in story
+    assert f"in the handler of 0x41 (taken in step {taken}), turned ON on last (step {posted})" in story
     assert "did not read the mode, sent no IPI and woke nobody" in story
     assert f"there is no sync between step {posted} and the sleep of step {slept}" in story
-    assert float(row(lines, "IPI 41 to pCPU 0")) < float(row(lines, "IPI 41 arrives")) < float(taken)
+    assert float(row(lines, "IPI 0x41 to pCPU 0")) < float(row(lines, "(APIC) IPI 0x41")) < float(taken)
 
 
 def test_the_elided_notification_that_no_sync_makes_up_for(witness_of: Any) -> None:
@@ -66,7 +66,7 @@ def test_the_store_that_waited(witness_of: Any) -> None:
     assert witness.check in ("C1", "C7")
     stored, looked, read = row(lines, "mode = IN_GUEST"), row(lines, "ON -> 0"), row(lines, "mode -> OUTSIDE")
     assert f"The store mode = IN_GUEST of vCPU 0 (step {stored}) was still in its buffer" in story
-    assert f"pCPU 1 (post:34) read mode -> OUTSIDE (step {read})" in story
+    assert f"pCPU 1 (post:0x34) read mode -> OUTSIDE (step {read})" in story
     assert f"a later load had gone past it: ON -> 0 (step {looked})" in story
     assert "found no waiter" in story
     assert f"What broke it: step {read} did not see the store of step {stored}." in story
@@ -148,15 +148,15 @@ def test_the_sighting_is_the_end(witness_of: Any) -> None:
 
 
 def test_words_are_written_as_engineers_write_them() -> None:
-    """Vectors in two digits, modes and states by name."""
+    """Vectors as 0x7f, modes and states by name."""
     assert vectors_in([1 << 52, 1 << 63, 0, 1 << 54]) == [0x34, 0x7F, 0xF6]
-    assert value_text("pi_desc.pir[1]", -(1 << 63)) == "7f"
+    assert value_text("pi_desc.pir[1]", -(1 << 63)) == "0x7f"
     assert value_text("pi_desc.pir[0]", 0) == "empty"
     assert value_text("requests", 1 << 14 | 1) == "TLB_FLUSH EVENT"
     assert value_text("wait.state", 2) == "ASLEEP"
-    vcpu = {"mode": 2, "on": 1, "sn": 0, "pir": [0x34], "requests": 0, "rvi": 0x35, "virr": [0x35]}
+    vcpu = {"mode": 2, "on": 1, "control": 0xF20001, "pir": [0x34], "requests": 0, "rvi": 0x35, "virr": [0x35]}
     vcpu |= {"waiting": 0, "task": 0}
     view = {"vcpus": [vcpu], "pending": [[0xF2], []], "flight": [[0, 0x41]], "buffers": [[], [["vcpu0.mode", 1]]]}
     assert state_text(view, ("vCPU 0", "kick")) == (
-        "EXITING ON PIR 34 RVI 35 vIRR 35 pending f2 in flight 41 [buffer of kick: mode=IN_GUEST]"
+        "EXITING ON PIR 0x34 RVI 0x35 vIRR 0x35 pending 0xf2 in flight 0x41 [buffer of kick: mode=IN_GUEST]"
     )

@@ -103,9 +103,9 @@ def test_an_rvi_that_was_not_written() -> None:
     taken = step_of(witness, lambda row: row.act.function == "harvest" and row.act.kind == "XCHG")
     entry = step_of(witness, lambda row: row.act.kind == "entry")
     synced = step_of(witness, lambda row: row.act.function == "pi_test_on")
-    assert "vCPU 0 enters the guest with RVI 00, but the highest vIRR is e8." in witness.story
+    assert "vCPU 0 enters the guest with RVI 0x00, but the highest vIRR is 0xe8." in witness.story
     assert "owes the processor the RVI" in witness.story
-    assert f"e8 came into the vIRR with step {taken} (harvest)." in witness.story
+    assert f"0xe8 came into the vIRR with step {taken} (harvest)." in witness.story
     assert f"The last sync before VM-entry found ON set (step {synced}). RVI never changed." in witness.story
     assert f"What broke it: RVI was not written between step {taken} and the VM-entry of step {entry}." in witness.story
     named_steps_are_rows(witness)
@@ -117,8 +117,8 @@ def test_an_rvi_that_was_lowered() -> None:
     assert (witness.check, witness.vector) == ("C3", 0x34)
     lowered = step_of(witness, lambda row: row.before["vcpus"][0]["rvi"] != row.view["vcpus"][0]["rvi"])
     entry = step_of(witness, lambda row: row.act.kind == "entry")
-    assert f"RVI changed last with step {lowered}, from 34 to 00." in witness.story
-    cause = f"RVI became 00 with step {lowered}, and nothing raised it before the VM-entry of step {entry}."
+    assert f"RVI changed last with step {lowered}, from 0x34 to 0x00." in witness.story
+    cause = f"RVI became 0x00 with step {lowered}, and nothing raised it before the VM-entry of step {entry}."
     assert f"What broke it: {cause}" in witness.story
     named_steps_are_rows(witness)
 
@@ -204,11 +204,11 @@ def test_who_waits_for_whom_in_a_cycle(waiting: Witness) -> None:
     on = step_of(waiting, lambda row: row.act.kind == "OR" and row.act.word.endswith("control"))
     spun = step_of(waiting, lambda row: row.act.kind == "guest")
     story = waiting.story
-    assert story.startswith("34 can stay in the PIR of vCPU 0 for ever: steps ")
-    assert f"pCPU 1 (post:34) turned ON on last (step {on}) and from then on owed vCPU 0 a look." in story
+    assert story.startswith("0x34 can stay in the PIR of vCPU 0 for ever: steps ")
+    assert f"pCPU 1 (post:0x34) turned ON on last (step {on}) and from then on owed vCPU 0 a look." in story
     assert f"In the cycle vCPU 0 goes on: guest: self-IPI (step {spun})" in story
-    assert f"In the cycle pCPU 1 (post:34) reads mode -> IN_GUEST (step {read}) again and again" in story
-    assert f"What broke it: pCPU 1 (post:34) waits in step {read} for another mode before it has told" in story
+    assert f"In the cycle pCPU 1 (post:0x34) reads mode -> IN_GUEST (step {read}) again and again" in story
+    assert f"What broke it: pCPU 1 (post:0x34) waits in step {read} for another mode before it has told" in story
     named_steps_are_rows(waiting)
 
 
@@ -219,7 +219,7 @@ def test_a_cycle_too_big_to_be_walked_is_left_out(waiting: Witness, monkeypatch:
     _, witness = found("remote-post", waiting.policy, None, "post:34 | guest=self | timers=0")
     found.cache_clear()
     assert (witness.cycle, len(witness.steps)) == (0, waiting.stem)
-    assert witness.story.startswith("From here 34 can stay in the PIR of vCPU 0 for ever, with all threads")
+    assert witness.story.startswith("From here 0x34 can stay in the PIR of vCPU 0 for ever, with all threads")
     assert "In the cycle" not in witness.story
     assert not any(line.startswith("(from here") for line in story_lines(witness))
 
@@ -244,7 +244,9 @@ def test_lost_mail_is_told_as_c5_before_the_end_could_tell_it_as_c10() -> None:
     handled = step_of(witness, lambda row: row.act.kind == "deliver")
     assert f"to the guest's handler (step {handled})." in witness.story
     later = story_of(replace(witness, check="C10"), UNREAD)
-    assert later.startswith("The run is over, and a mailbox of 34 has not been read to the end: an interrupt was lost.")
+    assert later.startswith(
+        "The run is over, and a mailbox of 0x34 has not been read to the end: an interrupt was lost."
+    )
     assert f"to the guest's handler (step {handled})." in later
 
 
@@ -267,4 +269,4 @@ def test_a_deadlock_would_say_where_everybody_stands(waiting: Witness) -> None:
     story = story_of(replace(cut, check="deadlock"), None)
     assert story.startswith("Nothing can move any more, and not all threads have ended.")
     assert "vCPU 0 was last seen in vm_entry, nonroot.py:" in story
-    assert "pCPU 1 (post:34) was last seen in pi_test_and_set_on, posted_intr.py:" in story
+    assert "pCPU 1 (post:0x34) was last seen in pi_test_and_set_on, posted_intr.py:" in story

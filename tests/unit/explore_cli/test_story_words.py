@@ -1,0 +1,115 @@
+"""What a witness's row says: the value found beside the value written, all of the control word, vectors one way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from emu.accounting import CHECKS, RECORD_WORDS
+from emu.kvm_main import KICKED_REQUESTS
+from emu.posted_intr import POSTED_INTR_SN, pi_control
+from emu.setup import power_on
+from emu.vectors import POSTED_INTR_VECTOR, POSTED_INTR_WAKEUP_VECTOR
+from hosts.explorer.story import rows_of, story_lines
+from hosts.explorer.story_acts import Act
+from hosts.explorer.story_reads import reads_text
+from hosts.explorer.story_words import operation_text, state_text
+from hosts.explorer.witness import Witness
+from hosts.loader import load_program
+from hosts.report.collect import Violation, merged
+from hosts.sequential import SequentialHost
+
+CONTROL = "vcpu0.pi_desc.control"
+LOADED = pi_control(POSTED_INTR_VECTOR, 0)
+BLOCKED = pi_control(POSTED_INTR_WAKEUP_VECTOR, 3)
+SN = 1 << POSTED_INTR_SN
+
+
+@pytest.mark.parametrize(
+    ("kind", "word", "a", "b", "found", "text"),
+    [
+        ("OR", CONTROL, 1, 0, LOADED, "ON set, was 0"),
+        ("OR", CONTROL, SN, 0, LOADED | SN, "SN set, was 1"),
+        ("AND", CONTROL, ~3, 0, LOADED | 1, "ON cleared, was 1; SN cleared, was 0"),
+        ("AND", CONTROL, ~(0xFF << 16), 0, LOADED, "NV 0x00, was 0xf2"),
+        ("LOAD", CONTROL, 0, 0, LOADED | 1, "ON -> 1"),
+        ("LOAD", CONTROL, 0, 0, BLOCKED, "control -> ON 0 NV 0xf1 NDST 3"),
+        ("STORE", CONTROL, SN, 0, 0, "control = ON 0 SN 1 NV 0x00"),
+        ("XCHG", CONTROL, LOADED, 0, BLOCKED | 1, "xchg control = ON 0, was ON 1 NV 0xf1 NDST 3"),
+        ("CMPXCHG", CONTROL, LOADED, BLOCKED, LOADED, "cmpxchg control ON 0 to ON 0 NV 0xf1 NDST 3, was ON 0"),
+        ("XCHG", "vcpu0.pi_desc.pir[0]", 0, 0, 1 << 0x34, "xchg PIR[0] = empty, was 0x34"),
+        ("OR", "vcpu0.pi_desc.pir[0]", 1 << 0x35, 0, 1 << 0x34, "PIR 0x35 set, was 0 beside 0x34"),
+        ("CMPXCHG", "vcpu0.mode", 1, 2, 0, "cmpxchg mode IN_GUEST to EXITING, was OUTSIDE: not written"),
+        ("XCHG", "vcpu0.wait.state", 0, 0, 2, "xchg wait.state = RUNNING, was ASLEEP"),
+        ("AND", "vcpu0.requests", ~1, 0, 5, "requests TLB_FLUSH cleared, was 1 beside UNBLOCK"),
+        ("ADD", "vcpu0.pi_desc.software[2]", 1, 0, 6, "pi_desc.software[2] + 1 = 7, was 6"),
+        ("OR", "vcpu0.pi_desc.software[2]", 4, 0, 1, "pi_desc.software[2] | 0x4 = 5, was 0"),
+    ],
+)
+def test_what_was_found_stands_beside_what_was_written(
+    kind: str, word: str, a: int, b: int, found: int, text: str
+) -> None:
+    """Of every locked operation; of the control word every field that it touches."""
+    assert operation_text(Act(0, kind, word, a, b, found), 1) == text
+
+
+def test_what_changes_in_the_control_word_is_seen_in_the_state() -> None:
+    """SN, NV and NDST as soon as they are not those of a loaded vCPU."""
+    seen = {"mode": 0, "on": 0, "pir": [], "requests": 0, "rvi": 0, "virr": [], "waiting": 0, "task": 0}
+    view = {"pending": [[]], "flight": [], "buffers": [[]], "vcpus": [seen | {"control": BLOCKED | SN}]}
+    assert state_text(view, ("vCPU 0",)) == "OUTSIDE SN 1 NV 0xf1 NDST 3"
+    view["vcpus"] = [seen | {"control": LOADED}]
+    assert state_text(view, ("vCPU 0",)) == "OUTSIDE"
+
+
+def test_what_the_check_reads_has_a_column(witness_of: Callable[..., Witness]) -> None:
+    """PPR, the vectors in service and IF of C2; the promise of C7: also where they are 0."""
+    slept = witness_of("device-irq", "skip-running-2020", None, "device")
+    last = rows_of(slept)[-1]
+    assert reads_text("C2", last.view, 0) == "PPR 0x00, vISR -, IF 1, inside -"
+    lines = list(story_lines(slept))
+    assert next(line for line in lines if line.startswith("step ")).endswith("C2 reads")
+    assert any("PPR 0x00, vISR -," in line for line in lines)
+    broken = witness_of("remote-post", "elide-self-2022", "no-entry-barrier", "post:34")
+    read = [reads_text("C7", row.view, 0) for row in rows_of(broken)]
+    assert read[-1] == "untold by 1, inside -"
+    assert "untold by 1, inside 1" in read
+
+
+@pytest.mark.parametrize("case", [("device-irq", "skip-running-2020", None, "device")], ids=str)
+def test_vectors_are_written_one_way(witness_of: Callable[..., Witness], case: Any) -> None:
+    """No two hexadecimal digits without their 0x, in the table or in the paragraph."""
+    text = "\n".join(story_lines(witness_of(*case)))
+    assert "0x61" in text
+    assert "0x41" in text
+    assert not re.search(r"(?<![\w.:])(41|61|f2)(?![\w.:])", text)
+
+
+def test_the_harm_is_told_before_the_broken_promise() -> None:
+    """One order for stress rows, the explorer and witnesses."""
+    found = merged(tuple(Violation(check, 1, {}) for check in ("C7", "C4", "C1", "C9", "C2")))
+    assert [each.check for each in found] == ["C2", "C1", "C9", "C4", "C7"]
+    assert CHECKS.index("C2") < CHECKS.index("C1") < CHECKS.index("C4") < CHECKS.index("C7")
+
+
+def test_one_look_judges_in_that_order() -> None:
+    """A running vCPU's PIR without ON, a request and a mailbox that nobody read: C1, C9, C5, then C4."""
+    fired: list[str] = []
+
+    class Listening(SequentialHost):
+        def poke(self, word: int, value: int) -> None:
+            super().poke(word, value)
+            fired.extend(name for name, record in records.items() if record == word)
+
+    host = Listening(choose=lambda _: 0, turns=1)
+    with host:
+        power_on(host.machine, 1, 1, host.store)
+        vcpu, cpu = host.machine.vcpus[0], host.machine.pcpus[0]
+        records = {name: cpu.records[i * RECORD_WORDS] for i, name in enumerate(CHECKS)}
+        host.store(vcpu.pi_desc.pir[0], 1 << 0x34)
+        host.store(vcpu.requests, KICKED_REQUESTS)
+        load_program().functions["check_snapshot"](vcpu, 1)
+    assert fired == ["C1", "C9", "C5", "C4"]
