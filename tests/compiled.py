@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hosts.native import lowering as _lowering  # noqa: F401 - registers what the waist means
 from hosts.native.image import Image
 from hosts.native.unit import Unit
 

@@ -15,6 +15,7 @@ from hosts.cli.audit_show import Audited, audit_record, line_of, print_audit, sc
 from hosts.cli.errors import Failure
 from hosts.cli.explore import cancelled_by_ctrl_c
 from hosts.cli.explore_plan import seconds_of
+from hosts.cli.loops import have_loops
 from hosts.cli.stress import command, json_to, wide_console
 from hosts.explorer.audit import Auditor, Ground, Tried, Watch, verdict_of
 from hosts.explorer.model import Options
@@ -79,6 +80,8 @@ def audit_command(given: Given, make: MakeJudge = Auditor) -> int:
     except ValueError:
         raise Failure(f"--budget {given.budget}: not a number like 20s, 5m or 1h", EXIT_USAGE) from None
     chosen = chosen_sites(sites(program), given.line)
+    if make is Auditor:
+        have_loops()
     judge = make(program, policy.number, Options(seconds=seconds, max_bytes=MEMORY, symmetry=False))
     console = wide_console()
     with json_to(given.json_file) as write:

@@ -14,8 +14,8 @@ from typing import Final, Protocol
 from emu.memory import WORD_BYTES
 from hosts.cli.errors import Failure
 from hosts.cli.explore_plan import Asked
+from hosts.cli.loops import have_loops
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.cycles import Cycles
 from hosts.explorer.flow import Endless
 from hosts.explorer.learning import Learning
 from hosts.explorer.model import Options, Unstable
@@ -104,6 +104,7 @@ class Explorer:
         self._learning = Learning()
         with _errors(user_policy):
             self._program: Program = load_program(user_policy)
+        have_loops()
 
     def guess(self, asked: Asked, options: Options) -> Guess:
         """Explore the guest alone and with each other pCPU alone; what --exact adds is not in it.
@@ -115,7 +116,6 @@ class Explorer:
         alone = [asked.scope.without(frozenset(others))]
         alone += [asked.scope.without(frozenset(others) - {i}) for i in others]
         with _errors(self._user_policy):
-            _load_loops(self._builder(asked, alone[0], exact=False), quick)
             parts = [_part(self._builder(asked, scope, exact=False), quick) for scope in alone]
         words = max(part.store.words for part in parts)
         cut_short = self._exact or any(part.result.bounded_by for part in parts)
@@ -154,18 +154,6 @@ def put_together(parts: Sequence[Result], bytes_per_state: float, *, cut_short: 
     biggest = max(others, key=lambda each: each.states)
     least = biggest.states * math.prod(each.locals[-1] if each.locals else 1 for each in others if each is not biggest)
     return Guess(max(most, least), min(most, least), bytes_per_state, cut_short)
-
-
-def _load_loops(builder: Builder, options: Options) -> None:
-    """Have the compiled loops ready, so that a part's second is spent on the part, and the budget on the search."""
-    while True:
-        try:
-            search = Search(builder.model(), replace(options, max_states=2))
-            search.run()
-        except Unstable:
-            continue
-        Cycles(search).load()
-        return
 
 
 def _part(builder: Builder, options: Options) -> Search:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from hosts.cli.errors import Failure
+from hosts.cli.loops import have_loops
 from hosts.litmus.errors import LitmusError
 from hosts.litmus.outcome import Finals, IncompleteError, MemoryModel, Outcome, run
 from hosts.litmus.read import read_test
@@ -35,7 +36,10 @@ def litmus_command(
                 write.write(environment_record(environment(0, 0.0, "unpinned", command())))
         for file in files:
             try:
-                outcome = run(read_test(_text(file)), memory_model, finals)
+                test = read_test(_text(file))
+                if finals is None:
+                    have_loops()
+                outcome = run(test, memory_model, finals)
             except LitmusError as error:
                 line = f":{error.line}" if error.line else ""
                 click.echo(f"{file}{line}: {error.reason}", err=True)

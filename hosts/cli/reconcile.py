@@ -18,6 +18,7 @@ from hosts.cli.errors import Failure
 from hosts.cli.explore import BOUNDS, cancelled_by_ctrl_c
 from hosts.cli.explore_plan import seconds_of
 from hosts.cli.explore_show import Ticker
+from hosts.cli.loops import have_loops
 from hosts.cli.reconcile_show import print_reconciled, reconcile_record
 from hosts.cli.stress import Host, command, drawn_seed, json_to, native_host, run, wide_console
 from hosts.explorer.build import Builder, explore
@@ -119,6 +120,7 @@ def stressed(plan: Plan, each: float, seed: int, host: Any, console: Console) ->
 def explorer(user_policy: str | None) -> Explore:
     """Give the real explorer."""
     program = load_program(user_policy)
+    have_loops()
 
     def explores(planned: Planned, ticker: Ticker, seconds: float) -> Allowed:
         builder = Builder(program, scope_of(planned.scenario), planned.policy.number)

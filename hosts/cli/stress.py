@@ -16,6 +16,7 @@ from typing import IO, Any, Protocol
 from rich.console import Console
 from rich.text import Text
 
+from hosts.cli.compiling import Compiling
 from hosts.cli.errors import Failure
 from hosts.loader import PolicyError, load_program
 from hosts.report.collect import Measured
@@ -231,18 +232,5 @@ def native_host(user_policy: str | None, *, quiet: bool) -> Iterator[Runner]:
 
 def _build(native: Any, user_policy: str | None, *, quiet: bool) -> Any:
     """Compile, showing how far it is."""
-    console = Console(stderr=True, quiet=quiet)
-    told: list[str] = []
-
-    def progress(step: int, steps: int, what: str) -> None:
-        if not told:
-            told.append(what)
-            if not console.is_terminal:
-                console.print("compiling the machine, which takes some seconds; the next start finds it done")
-        status.update(f"compiling {step}/{steps} {what}" if steps else what)
-
-    with console.status("looking for the compiled machine") as status:
-        program = native.built(user_policy, progress)
-    if not program.from_cache:
-        console.print(f"compiled in {program.seconds:.1f} s", highlight=False)
-    return program
+    with Compiling("the machine", quiet=quiet) as shown:
+        return native.built(user_policy, shown.progress)

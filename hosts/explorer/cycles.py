@@ -87,11 +87,6 @@ class Cycles:
         parts = self.search.rounds.each_of_many(some, sum(counts))
         return np.concatenate([each for part in parts for each in part])
 
-    def load(self) -> None:
-        """Have the compiled walk ready; no state is looked at."""
-        owing = np.zeros(4, np.int64)
-        self._walk(owing, self._roots(owing, [0] * self.store.workers), lambda: True)
-
     def _walk(self, owing: npt.NDArray[np.int64], roots: npt.NDArray[np.int64], going_on: Callable[[], bool]) -> bool:
         """Look at some states and what they lead to; tell whether that came to its end."""
         search, store = self.search, self.store

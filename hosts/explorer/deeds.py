@@ -24,7 +24,6 @@ from hosts.explorer.codes import (
     NEXT_MASK,
     NOTE_SHIFT,
     PENDING,
-    PLACE,
     PLAIN,
     POINT,
     PUT,
@@ -57,7 +56,7 @@ from hosts.explorer.codes import (
     Tables,
     Work,
 )
-from hosts.explorer.fields import copy, held, hold, look, newest
+from hosts.explorer.fields import copy, held, hold, hold_word, look, look_at_word, newest
 from hosts.explorer.intrinsics import Ints, called, get, inlined, put
 from hosts.explorer.lags import looked_for, notice
 from hosts.explorer.noticed import flying, quiet
@@ -85,7 +84,7 @@ def read(tables: Tables, work: Work, states: Ints, at: int, thread: int, record:
         waiting = newest(tables, thread, buffer, get(operations, record + WORD))
         if waiting >= 0:
             return waiting
-    value = look(work, states, at, operations, record + PLACE)
+    value = look_at_word(tables, work, states, at, record)
     owner = get(operations, record + EXTRA) - 1
     if owner >= 0 and look(work, states, at, tables.threads, owner * T_SIZE + T_BK) != 0:
         return get(tables.ghosts, get(operations, record + CONST) + value)
@@ -105,7 +104,7 @@ def do(  # noqa: C901, PLR0911 - a branch for each kind
     if code == READ:
         return read(tables, work, out, at, thread, record, buffer)
     if code == LOCKED:
-        return look(work, out, at, operations, record + PLACE)
+        return look_at_word(tables, work, out, at, record)
     if code in (POINT, PENDING):
         pending = look(work, out, at, tables.threads, thread_row + T_PK)
         return 1 if (pending if code == PENDING else pending & get(operations, record + CONST)) != 0 else 0
@@ -118,7 +117,7 @@ def do(  # noqa: C901, PLR0911 - a branch for each kind
     if code == SEND:
         return send(tables, work, at, get(operations, record + CONST))
     if code == PUT:
-        hold(work, out, at, operations, record + PLACE, get(operations, record + CONST))
+        hold_word(tables, work, out, at, record, get(operations, record + CONST))
     elif code == STORE:
         wait(tables, work, at, thread, get(operations, record + CONST), buffer)
     elif code == RENEW:
@@ -203,7 +202,7 @@ def instruments(
             if (get(operations, record) & 31) == READ:
                 index = read(tables, work, states, at, t, record, buffer)
             else:
-                hold(work, states, at, operations, record + PLACE, get(operations, record + CONST))
+                hold_word(tables, work, states, at, record, get(operations, record + CONST))
             edge = get(tables.edges, get(operations, record + BASE) + index)
             notice(tables, work, states, at, agent, record, get(operations, record) & 31)
             if edge < 0:

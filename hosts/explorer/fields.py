@@ -7,9 +7,12 @@ by side; ``row`` is where the first of the three lies in the flat table.
 from __future__ import annotations
 
 from hosts.explorer.codes import (
+    MASK,
     P_ID,
     P_SIZE,
     P_WORD,
+    PLACE,
+    SHIFT,
     T_EW,
     T_SIZE,
     Tables,
@@ -38,10 +41,28 @@ def look(work: Work, states: Ints, at: int, table: Ints, row: int) -> int:
 
 
 @inlined
+def look_at_word(tables: Tables, work: Work, states: Ints, at: int, record: int) -> int:
+    """Give what the word of an operation holds, likewise."""
+    operations = tables.operations
+    place, shift, mask = (
+        get(operations, record + PLACE),
+        get(operations, record + SHIFT),
+        get(operations, record + MASK),
+    )
+    rely(work, place, mask << shift)
+    return (get(states, at + place) >> shift) & mask
+
+
+@inlined
 def fill_in(states: Ints, at: int, table: Ints, row: int, value: int) -> None:
     """Put a value into the field of a row."""
-    place, shift = at + get(table, row), get(table, row + 1)
-    put(states, place, (get(states, place) & ~(get(table, row + 2) << shift)) | (value << shift))
+    fill(states, at + get(table, row), get(table, row + 1), get(table, row + 2), value)
+
+
+@inlined
+def fill(states: Ints, at: int, shift: int, mask: int, value: int) -> None:
+    """Put a value into some bits of a packed word."""
+    put(states, at, (get(states, at) & ~(mask << shift)) | (value << shift))
 
 
 @inlined
@@ -49,6 +70,19 @@ def hold(work: Work, states: Ints, at: int, table: Ints, row: int, value: int) -
     """Put a value into the field of a row; what it makes of the field depends on what was there."""
     rely(work, get(table, row), get(table, row + 2) << get(table, row + 1))
     fill_in(states, at, table, row, value)
+
+
+@inlined
+def hold_word(tables: Tables, work: Work, states: Ints, at: int, record: int, value: int) -> None:
+    """Put a value into the word of an operation, likewise."""
+    operations = tables.operations
+    place, shift, mask = (
+        get(operations, record + PLACE),
+        get(operations, record + SHIFT),
+        get(operations, record + MASK),
+    )
+    rely(work, place, mask << shift)
+    fill(states, at + place, shift, mask, value)
 
 
 @inlined

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-
-from hosts.explorer.intrinsics import Ints, called, claim, compiled, get, prefetch, put
+from hosts.explorer.intrinsics import Ints, called, claim, compiled, get, inlined, prefetch, put
 
 BATCH: Final = 256
 """Successors looked up together, so that the memory is asked for all of them at once."""
@@ -23,7 +21,7 @@ MIX2: Final = -4658895280553007687
 MIX3: Final = -7723592293110705685
 
 
-@compiled
+@called
 def hash_of(states: Ints, at: int, words: int) -> int:
     """Mix a packed state into 64 bits."""
     h = MIX1
@@ -34,7 +32,7 @@ def hash_of(states: Ints, at: int, words: int) -> int:
     return h ^ ((h >> 32) & LOW32)
 
 
-@compiled
+@inlined
 def place_of(index: int, worker: int, workers: int) -> int:
     """Tell where a worker's state number ``index`` lies: blocks of the workers take turns."""
     return ((((index >> BLOCK_BITS) * workers) + worker) << BLOCK_BITS) | (index & BLOCK)
@@ -107,10 +105,12 @@ def lookup(states: Ints, table: Ints, packed: Ints, o: int, h: int, words: int) 
 
 
 @compiled
-def fill(states: Ints, table: Ints, words: int, worker: int, workers: int, start: int, stop: int) -> None:
-    """Enter a worker's states from ``start`` to ``stop``, which differ, into a new table."""
+def fill(states: Ints, table: Ints, hashes: Ints, words: int, worker: int, workers: int, start: int, stop: int) -> None:
+    """Enter a worker's states from ``start`` to ``stop``, which differ, into a new table.
+
+    ``hashes`` is room for a BATCH.
+    """
     last = table.shape[0] - 1
-    hashes = np.empty(BATCH, np.int64)
     for first in range(start, stop, BATCH):
         number = min(BATCH, stop - first)
         for i in range(number):
@@ -132,13 +132,13 @@ entries may get wider: their bits before (0: no buffer) and after."""
 
 @compiled
 def move(
-    old: Ints, new: Ints, moves: Ints, few: int, many: int, worker: int, workers: int, start: int, stop: int
+    old: Ints, new: Ints, state: Ints, moves: Ints, few: int, worker: int, workers: int, start: int, stop: int
 ) -> None:
-    """Bring a worker's states from ``start`` to ``stop`` from a layout of ``few`` words into one of ``many``.
+    """Bring a worker's states from ``start`` to ``stop`` from a layout of ``few`` words into another.
 
-    Both may lie in the same array.
+    Both may lie in the same array. ``state`` is room for one in the new layout.
     """
-    state = np.empty(many, np.int64)
+    many = state.shape[0]
     for i in range(start, stop):
         at = place_of(i, worker, workers)
         for k in range(many):

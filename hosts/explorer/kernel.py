@@ -35,7 +35,6 @@ from hosts.explorer.codes import (
     P_PLACE,
     P_WORD,
     PENDING,
-    PLACE,
     POINT,
     PUT,
     RENEW,
@@ -56,7 +55,7 @@ from hosts.explorer.codes import (
     Work,
 )
 from hosts.explorer.deeds import LONGEST_STEP, do, edge_of, instruments, wish
-from hosts.explorer.fields import copy, hold, look, oldest
+from hosts.explorer.fields import copy, hold, hold_word, look, oldest
 from hosts.explorer.intrinsics import Ints, called, get, put
 from hosts.explorer.lags import notice
 from hosts.explorer.noticed import is_debt, owed, unnoticed
@@ -195,7 +194,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
             edge = edge_of(tables, work, g, index) if index >= 0 else np.int64(-1)
             if edge >= 0:
                 if code == LOCKED:
-                    hold(work, out, o, operations, record + PLACE, (edge >> NEXT_BITS) & VALUE_MASK)
+                    hold_word(tables, work, out, o, record, (edge >> NEXT_BITS) & VALUE_MASK)
                 note = edge >> NOTE_SHIFT
                 if note != 0:
                     windows |= get(tables.notes, note * 2)

@@ -50,7 +50,7 @@ from hosts.explorer.codes import (
 )
 from hosts.explorer.fields import held
 from hosts.explorer.finding import LOW32, MIX1, MIX2, MIX3
-from hosts.explorer.intrinsics import Ints, called, compiled, get, inlined, prefetch, put
+from hosts.explorer.intrinsics import Ints, called, get, inlined, prefetch, put
 from hosts.explorer.lags import forget
 from hosts.explorer.noticed import waiting_words
 
@@ -62,19 +62,19 @@ STUCK, ROUNDED, NUMBER = 1, 2, 4
 """Bits of a record's word: the thread is stuck, its step comes round; above them, how many steps there are."""
 
 
-@compiled
+@inlined
 def view_size(words: int) -> int:
     """Give the words of a row of ``Work.views``."""
     return (V_RELIED + words + NEAR_SIZE + LINE - 1) // LINE * LINE
 
 
-@compiled
+@inlined
 def record_size(words: int) -> int:
     """Give the words of a record: key, how many steps, what they notice, the steps."""
     return (words + NEAR_SIZE + L_SIZE + MOST * (words + 1) + LINE - 1) // LINE * LINE
 
 
-@compiled
+@inlined
 def ahead_size(words: int, threads: int) -> int:
     """Give the words that are kept of a state looked up ahead."""
     return 1 + 2 * threads + (threads + 1) * (A_KEY + words + NEAR_SIZE)

@@ -87,7 +87,7 @@ class Store:
         """Enter the first state."""
         self.states[: self.words] = packed
         self.counts[0] = 1
-        finding.fill(self.states, self.table, self.words, 0, self.workers, 0, 1)
+        finding.fill(self.states, self.table, _hashes(), self.words, 0, self.workers, 0, 1)
 
     def ensure(self, more: int) -> None:
         """Make room for so many more states of each worker."""
@@ -111,10 +111,10 @@ class Store:
             self.words = words
 
         def some(worker: int) -> int:
-            count = self.counts[worker]
+            count, state = self.counts[worker], np.zeros(words, np.int64)
             for start in range(0, count, 1 << 18):
                 stop = min(start + (1 << 18), count)
-                finding.move(old, self.states, moves, few, words, worker, self.workers, start, stop)
+                finding.move(old, self.states, state, moves, few, worker, self.workers, start, stop)
             return count
 
         self._each(some, self.total)
@@ -128,12 +128,16 @@ class Store:
 
     def _fill(self, worker: int) -> int:
         """Enter a worker's states into a new table, some at a time so that a signal is heard."""
-        count = self.counts[worker]
+        count, hashes = self.counts[worker], _hashes()
         for start in range(0, count, 1 << 18):
             stop = min(start + (1 << 18), count)
-            finding.fill(self.states, self.table, self.words, worker, self.workers, start, stop)
+            finding.fill(self.states, self.table, hashes, self.words, worker, self.workers, start, stop)
         return count
 
     def at(self, place: int) -> list[int]:
         """Give a packed state."""
         return [int(word) for word in self.states[place * self.words : (place + 1) * self.words]]
+
+
+def _hashes() -> npt.NDArray[np.int64]:
+    return np.zeros(finding.BATCH, np.int64)

@@ -22,6 +22,8 @@ KEPT: Final = 8
 
 _LOCK: Final = "lock"
 _BUILDING: Final = ".building-"
+_ROOM_BYTES: Final = 4 << 20
+"""What a program may take at the most."""
 _FRESH_SECONDS: Final = 60.0
 """A temporary folder without a lock file and younger than this is only just being made."""
 
@@ -41,17 +43,8 @@ class Cache:
     """The compiled programs of one user."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Make the folder if need be; CacheError if it cannot be written to."""
+        """Nothing is made or looked at yet."""
         self.folder = default_folder() if folder is None else folder
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder):
-                pass
-        except OSError as error:
-            raise CacheError(
-                f"compiled programs are kept in {self.folder}, which cannot be written to ({error.strerror}); "
-                "set XDG_CACHE_HOME to a folder that can"
-            ) from error
 
     def find(self, key: str) -> Entry | None:
         """Give the program of that key if it is there; it stays there while the entry is open."""
@@ -63,25 +56,43 @@ class Cache:
         fcntl.flock(fd, fcntl.LOCK_SH)
         with contextlib.suppress(OSError):
             if os.path.samestat(os.fstat(fd), (path / _LOCK).stat()):  # it was not removed before the lock was ours
-                os.utime(path)
+                with contextlib.suppress(OSError):  # what cannot be written to can be used
+                    os.utime(path)
                 return Entry(path, fd)
         os.close(fd)
         return None
 
     @contextlib.contextmanager
     def building(self) -> Iterator[Path]:
-        """Give a temporary folder, gone at the end unless :meth:`keep` took it."""
-        self._sweep()
-        path = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
-        unlocked = path / (_LOCK + "-new")
-        fd = os.open(unlocked, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        """Give a temporary folder, gone at the end unless :meth:`keep` took it; CacheError if it cannot be had."""
+        with self._writable():
+            self._sweep()
+            path = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
         try:
-            fcntl.flock(fd, fcntl.LOCK_SH)
-            unlocked.rename(path / _LOCK)  # under its final name it was never unlocked while its owner lived
-            yield path
+            with self._writable():
+                _reserve(path)
+                unlocked = path / (_LOCK + "-new")
+                fd = os.open(unlocked, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_SH)
+                unlocked.rename(path / _LOCK)  # under its final name it was never unlocked while its owner lived
+                yield path
+            finally:
+                os.close(fd)
         finally:
             shutil.rmtree(path, ignore_errors=True)
-            os.close(fd)
+
+    @contextlib.contextmanager
+    def _writable(self) -> Iterator[None]:
+        """Make the folder if need be; what the system refuses becomes one CacheError."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            yield
+        except OSError as error:
+            raise CacheError(
+                f"compiled programs are kept in {self.folder}, which cannot be written to ({error.strerror}): "
+                "set XDG_CACHE_HOME to a folder that can"
+            ) from error
 
     def keep(self, path: Path, key: str) -> None:
         """Give a complete temporary folder its final name; if another build was faster, its result stands."""
@@ -92,22 +103,29 @@ class Cache:
     def others(self) -> list[Path]:
         """Give the folders of all programs, the last used first."""
         found: list[tuple[float, Path]] = []
-        for path in self.folder.iterdir():
+        for path in self.folder.iterdir() if self.folder.is_dir() else ():
             with contextlib.suppress(OSError):
                 if not path.name.startswith(".") and path.is_dir():
                     found.append((path.stat().st_mtime, path))
         return [path for _, path in sorted(found, reverse=True)]
 
     @contextlib.contextmanager
-    def one_builder(self, patience: float, on_wait: Callable[[], None] = lambda: None) -> Iterator[bool]:
-        """Wait for other builds to end, but not for ever: one that is stopped holds its lock. Tells if it was got."""
-        fd = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    def one_builder(
+        self, patience: float, on_wait: Callable[[], None] = lambda: None
+    ) -> Iterator[Callable[[], None] | None]:
+        """Wait for another build to end, but not for ever: one that is stopped holds its lock.
+
+        Gives what the one who builds calls as a sign of life, for which others wait ``patience`` seconds each time;
+        None if the lock was not got.
+        """
+        with self._writable():
+            fd = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             locked = _locked_within(fd, 0.0)
             if not locked:
                 on_wait()
                 locked = _locked_within(fd, patience)
-            yield locked
+            yield (lambda: os.utime(fd)) if locked else None
         finally:
             os.close(fd)
 
@@ -143,16 +161,23 @@ class Entry:
 
 
 def _locked_within(fd: int, patience: float) -> bool:
-    until = time.monotonic() + patience
+    begun = time.time()
     while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() >= until:
+            alive = min(max(os.fstat(fd).st_mtime, begun), time.time())
+            if time.time() - alive >= patience:
                 return False
             time.sleep(0.02)
         else:
             return True
+
+
+def _reserve(folder: Path) -> None:
+    """See that there is room before anything is compiled."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        os.posix_fallocate(file.fileno(), 0, _ROOM_BYTES)
 
 
 def _remove_unused(path: Path) -> None:

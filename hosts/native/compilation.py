@@ -1,29 +1,27 @@
-"""The process that compiles: started by :mod:`hosts.native.build`, talks to it through a pipe, may be killed any time.
+"""The process that compiles: started by :mod:`hosts.native.objects`, talks to it through a pipe, may be killed.
 
 What it makes is complete when it says so; the other side gives the folder its name. Functions that have not changed
-since an earlier build are not translated again: a user who edits a rule waits for the rule and for LLVM.
+since an earlier build need not be translated again: a user who edits a rule waits for the rule and for LLVM.
 """
 
 from __future__ import annotations
 
-import dis
 import gc
 import hashlib
+import importlib
 import json
 import os
 import pickle
 import sys
 import traceback
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import FunctionType
-from typing import Final
+from typing import Any, Final
 
 from hosts.language import LoaderError, PolicyError
-from hosts.loader import Program, load_program
-from hosts.native import fingerprint, program, symbols
-from hosts.native.build import MANIFEST, OBJECT, PIECES, number_of
+from hosts.native.objects import MANIFEST, OBJECT, PIECES
 from hosts.native.unit import CompileError, Piece, Progress, Unit
 
 _DEPTH: Final = 10_000
@@ -33,17 +31,42 @@ _MOST_WORKERS: Final = 4
 """More would wait for LLVM, which has one processor's work with the whole."""
 
 
-def main(folder: str, key: str, user_policy: str | None, others: Sequence[str]) -> None:
+@dataclass(frozen=True)
+class Job:
+    """What is to be compiled."""
+
+    unit: Unit
+    key: Callable[[], str]
+    """Gives the key of the sources as they are now."""
+    sources: frozenset[str]
+    """The files of ours that the key covers."""
+    addresses: Mapping[str, int] = field(default_factory=dict)
+    """External symbols that are the same in every process."""
+    symbols: Mapping[str, int] = field(default_factory=dict)
+    """All that the object file may name."""
+    base: str = ""
+    """What an earlier build must have been made from for its pieces to be of use."""
+    keepable: Mapping[str, str] = field(default_factory=dict)
+    """By symbol of a function that such a build may have translated: what it must agree in."""
+
+
+def main(folder: str, key: str, maker: str, arguments: Mapping[str, Any], others: Sequence[str]) -> None:
     """Compile into ``folder`` and say how it went."""
     pipe = int(os.environ["PIRACE_BUILD_PIPE"])
     sys.setrecursionlimit(_DEPTH)
     gc.disable()  # saves a tenth of the time; what Numba leaves behind in this process is some 50 MB
+    module, _, function = maker.partition(":")
     try:
-        message: dict[str, object] = {"done": _compile(Path(folder), key, user_policy, others, pipe)}
+        job: Job = getattr(importlib.import_module(module), function)(key, **arguments)
+        code, pieces = _compile(job, others, pipe)
+        _keep(Path(folder), key, code, pieces)
+        message: dict[str, object] = {"done": job.key()}
     except LoaderError as error:
         message = {"refused": (error.file, error.line, error.reason), "users": isinstance(error, PolicyError)}
     except CompileError as error:
         message = {"failed": str(error)}
+    except _UnwritableError as error:
+        message = {"unwritable": str(error)}
     _say(pipe, message)
 
 
@@ -51,26 +74,46 @@ def _say(pipe: int, message: dict[str, object]) -> None:
     os.write(pipe, (json.dumps(message) + "\n").encode())
 
 
-def _compile(folder: Path, key: str, user_policy: str | None, others: Sequence[str], pipe: int) -> str:
+def _compile(job: Job, others: Sequence[str], pipe: int) -> tuple[bytes, bytes]:
+    """Give the object file, and the pieces that a later build may use."""
+
     def step(number: int, count: int, what: str) -> None:
         _say(pipe, {"step": (number, count + _LAST_STEPS, what)})
 
-    loaded = load_program(user_policy)
-    unit = program.unit_of(loaded, number_of(key))
-    keepable = _keepable(unit, loaded)
-    base, _ = fingerprint.key_of(user_policy)
-    _translate(unit, step, _kept(others, base, keepable))
-    count = len(unit.functions)
+    unit, count = job.unit, len(job.unit.functions)
+    _translate(unit, step, _kept(others, job))
     step(count + 1, count, "optimising")
-    named = symbols.symbols()
-    code = unit.object_code({name: named[name] for name in program.FIXED}, named)
+    code = unit.object_code(job.addresses, job.symbols)
     step(count + 2, count, "writing")
-    pieces = {symbol: (mark, unit.pieces[symbol]) for symbol, mark in keepable.items()}
-    _write(folder / PIECES, _packed(base, pieces))
-    _write(folder / OBJECT, code)
-    manifest = {"key": key, "object": hashlib.sha256(code).hexdigest(), "policy": user_policy}
-    _write(folder / MANIFEST, json.dumps(manifest).encode())
-    return fingerprint.key_of(user_policy)[1]
+    _check_sources(job.sources)
+    return code, _packed(job)
+
+
+def _check_sources(sources: frozenset[str]) -> None:
+    """Refuse code that a module has a part in which the key knows nothing of."""
+    ours = [module for name, module in sys.modules.items() if name.partition(".")[0] in ("emu", "hosts")]
+    files = {os.path.realpath(module.__file__) for module in ours if module.__file__}
+    if files - sources:
+        raise CompileError(f"the key does not cover {', '.join(sorted(files - sources))}")
+
+
+# --- the folder --------------------------------------------------------------------------------------------------
+
+
+class _UnwritableError(Exception):
+    """The cache takes nothing more."""
+
+
+def _keep(folder: Path, key: str, code: bytes, pieces: bytes) -> None:
+    manifest = {"key": key, "object": _digest(code), "pieces": _digest(pieces)}
+    try:
+        _write(folder / PIECES, pieces)
+        _write(folder / OBJECT, code)
+        _write(folder / MANIFEST, json.dumps(manifest).encode())
+    except OSError as error:
+        raise _UnwritableError(
+            f"compiled programs are kept in {folder.parent}, which takes no more ({error})"
+        ) from error
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -78,6 +121,10 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 # --- on several processors ---------------------------------------------------------------------------------------
@@ -120,51 +167,23 @@ def _worker(unit: Unit, step: Progress, kept: Mapping[str, Piece], share: tuple[
 # --- what an earlier build has translated ------------------------------------------------------------------------
 
 
-def _keepable(unit: Unit, loaded: Program) -> dict[str, str]:
-    """Give the functions whose translation another program may use, each with what it must agree in.
-
-    All sources but the user's are the same by the key. So what may differ is the user's functions, what the pass over
-    the source makes of the others (site numbers), and how the user's functions are called.
-    """
-    own_files = fingerprint.own_files()
-    users = {
-        function
-        for function in unit.functions.values()
-        if os.path.realpath(function.__code__.co_filename) not in own_files
-    }
-    keepable: dict[str, str] = {}
-    for symbol, function in unit.functions.items():
-        if function in users or function.__code__.co_name == "pcpu_main" or _called(function) & users:
-            continue
-        own = loaded.functions.get(function.__name__)
-        is_loaded = own is not None and own.__code__ is function.__code__
-        keepable[symbol] = _mark(loaded.source(function.__name__) if is_loaded else "")
-    return keepable
+def _packed(job: Job) -> bytes:
+    pieces = [(symbol, mark, job.unit.pieces[symbol]) for symbol, mark in job.keepable.items()]
+    rows = [(symbol, mark, piece.text, piece.helpers) for symbol, mark, piece in pieces]
+    return zlib.compress(json.dumps({"base": job.base, "pieces": rows}).encode(), 1)
 
 
-def _called(function: FunctionType) -> set[FunctionType]:
-    names = {str(item.argval) for item in dis.get_instructions(function) if item.opname == "LOAD_GLOBAL"}
-    values = [function.__globals__.get(name) for name in names]
-    return {value for value in values if isinstance(value, FunctionType)}
-
-
-def _mark(source: str) -> str:
-    return hashlib.sha256(source.encode()).hexdigest()[:32]
-
-
-def _packed(base: str, pieces: dict[str, tuple[str, Piece]]) -> bytes:
-    rows = [(symbol, mark, piece.text, piece.helpers) for symbol, (mark, piece) in pieces.items()]
-    return zlib.compress(json.dumps({"base": base, "pieces": rows}).encode(), 1)
-
-
-def _kept(others: Sequence[str], base: str, keepable: dict[str, str]) -> dict[str, Piece]:
+def _kept(others: Sequence[str], job: Job) -> dict[str, Piece]:
     """Read what may be used from the last program that has the same base."""
-    for other in others:
+    for other in others if job.keepable else ():
         try:
-            stored = json.loads(zlib.decompress((Path(other) / PIECES).read_bytes()))
-            if stored["base"] == base:
+            content = (Path(other) / PIECES).read_bytes()
+            if json.loads((Path(other) / MANIFEST).read_bytes())["pieces"] != _digest(content):
+                continue
+            stored = json.loads(zlib.decompress(content))
+            if stored["base"] == job.base:
                 rows = stored["pieces"]
-                return {row[0]: Piece(row[2], tuple(row[3])) for row in rows if keepable.get(row[0]) == row[1]}
-        except (OSError, ValueError, KeyError, zlib.error):
+                return {row[0]: Piece(row[2], tuple(row[3])) for row in rows if job.keepable.get(row[0]) == row[1]}
+        except (OSError, ValueError, KeyError, TypeError, zlib.error):
             continue
     return {}

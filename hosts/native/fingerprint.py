@@ -22,15 +22,15 @@ _TOOLS: Final = ("numba", "llvmlite")
 
 def key_of(user_policy: str | None) -> tuple[str, str]:
     """Give the hash of everything but the user's rule, and of everything. OSError if the rule's file is not there."""
-    base = _hash([*_environment(), *_sources()])
+    base = hash_of([*environment(), *_sources()])
     file, _, function = (user_policy or "").rpartition(":")
     rule = Path(file).read_bytes() if user_policy is not None else b""
-    return base, _hash([base.encode(), function.encode(), rule])
+    return base, hash_of([base.encode(), function.encode(), rule])
 
 
 def sources_key() -> str:
     """Give the hash of the sources alone, which is the same on every machine that has them."""
-    return _hash(_sources())
+    return hash_of(_sources())
 
 
 def own_files() -> frozenset[str]:
@@ -54,14 +54,16 @@ def _files() -> dict[Path, str]:
     return {path: f"{path.parent.name}/{path.name}" for path in files}
 
 
-def _environment() -> Iterable[bytes]:
+def environment() -> Iterable[bytes]:
+    """Give what makes code another one from the same sources."""
     yield platform.python_implementation().encode() + sys.version.encode()
     for tool in _TOOLS:
         yield f"{tool} {importlib.metadata.version(tool)}".encode()
     yield " ".join(processor()).encode()
 
 
-def _hash(parts: Iterable[bytes]) -> str:
+def hash_of(parts: Iterable[bytes]) -> str:
+    """Give one hash."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "little") + part)

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 from numba import types
 
 from hosts.native import emit as code
+from hosts.native import lowering as _lowering  # noqa: F401 - the host calls primitives of the waist, too
 from hosts.native.emit import I8, I16, I32, I64, POINTER, Emit, give_meaning
 
 F = TypeVar("F", bound=Callable[..., Any])

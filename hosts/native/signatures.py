@@ -7,12 +7,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from types import FunctionType
-from typing import Any, get_args, get_origin
+from typing import Any, get_args, get_origin, get_type_hints
 
+import numpy as np
 from numba.core import types
 from numba.core.typing.templates import signature
 
 from emu.memory import Array, Struct, Words
+from hosts.native.arrays import ArrayDescribed, ArraysDescribed
 from hosts.native.structs import ArrayAddress, address_type
 
 
@@ -57,7 +59,26 @@ def _numba_type(function: FunctionType, name: str, hint: Any) -> Any:
         return ArrayAddress(get_args(hint)[0])
     if get_origin(hint) is tuple and get_args(hint)[-1] is not Ellipsis:
         return types.Tuple([_numba_type(function, name, item) for item in get_args(hint)])
+    arrays = _arrays_type(hint)
+    if arrays is not None:
+        return arrays
     raise CompileError(f"{place(function)}: {name} is a {hint}, which compiled code cannot hold")
+
+
+def _arrays_type(hint: Any) -> Any:
+    """Give the type of an array of whole numbers, or of a NamedTuple of such; None for anything else."""
+    if get_origin(hint) is np.ndarray:
+        return ArrayDescribed(_bits(hint))
+    if isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields"):
+        fields = get_type_hints(hint)
+        return ArraysDescribed(tuple((each, _bits(fields[each])) for each in hint._fields), hint.__qualname__)
+    return None
+
+
+def _bits(hint: Any) -> int:
+    """Give the size of an element of ``npt.NDArray[np.int64]`` or the like."""
+    (element,) = get_args(get_args(hint)[1])
+    return 8 * int(np.dtype(element).itemsize)
 
 
 def widened(kind: Any) -> Any:

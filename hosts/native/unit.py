@@ -31,11 +31,13 @@ from numba.core.registry import cpu_target
 from numba.extending import models, register_model
 
 from emu import waist
-from hosts.native import lowering as _lowering  # noqa: F401 - registers what the waist means
+from hosts.native.arrays import ArrayDescribed, ArraysDescribed
 from hosts.native.image import target_machine
 from hosts.native.signatures import CompileError, annotated, check_words, place, widened, with_names
 
 _COLD: Final = "pirace_cold"
+INLINED: Final = "pirace_inlined"
+"""The attribute of a function that is put into its callers whatever its size."""
 
 Progress = Callable[[int, int, str], None]
 """Called before each function: its number, how many there are, its name."""
@@ -132,7 +134,7 @@ class Unit:
         for callee in self._callees.values():
             callee.signature = annotated(callee.function)
         for callee in self._exports.values():
-            if callee.signature is None or any(kind != types.int64 for kind in callee.signature.args):
+            if callee.signature is None or not all(_is_number(kind) for kind in callee.signature.args):
                 raise CompileError(f"{place(callee.function)}: what is exported takes numbers and says so")
         self.pieces: dict[str, Piece] = {}
         """What has been compiled, by symbol."""
@@ -253,17 +255,23 @@ class Unit:
         texts = [piece.text for piece in self.pieces.values()]
         texts += dict.fromkeys(helper for piece in self.pieces.values() for helper in piece.helpers)
         module = _linked([_with_addresses(text, addresses or {}) for text in texts])
-        cold_symbols = {symbol for symbol, function in self.functions.items() if hasattr(function, _COLD)}
+        cold_symbols = self._marked(_COLD)
+        inlined_symbols = self._marked(INLINED)
         for value in (*module.functions, *module.global_variables):
             if not value.is_declaration and value.name not in self._exports:
                 value.linkage = "internal"
             if value.name in cold_symbols:
                 value.add_function_attribute("noinline")
                 value.add_function_attribute("cold")
+            if value.name in inlined_symbols:
+                value.add_function_attribute("alwaysinline")
         options = llvm.create_pipeline_tuning_options(speed_level=level)
         passes = llvm.create_pass_builder(target_machine(level), options)
         passes.getModulePassManager().run(module, passes)
         return module
+
+    def _marked(self, mark: str) -> set[str]:
+        return {symbol for symbol, function in self.functions.items() if hasattr(function, mark)}
 
     def object_code(
         self, addresses: Mapping[str, int] | None = None, symbols: Iterable[str] = (), *, level: int = 2
@@ -278,6 +286,11 @@ class Unit:
     def assembly(self, addresses: Mapping[str, int] | None = None, *, level: int = 2) -> str:
         """Give the machine code for people, and for tests that read it."""
         return cast("str", target_machine(level).emit_assembly(self.module(addresses, level=level)))
+
+
+def _is_number(kind: Any) -> bool:
+    """Tell whether a value is handed over as one number: a word, or the address of a description."""
+    return kind == types.int64 or isinstance(kind, (ArrayDescribed, ArraysDescribed))
 
 
 def _essence(error: Exception) -> str:

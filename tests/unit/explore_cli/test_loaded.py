@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from hosts.cli.explore_engine import Explorer
-from hosts.cli.explore_plan import asked_for
-from hosts.explorer import walks
-from hosts.explorer.model import Options
+from hosts.cli import explore_engine, litmus
+from hosts.cli.errors import Failure
 
 
-def test_the_look_for_cycles_is_compiled_with_the_guess(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes half a minute, once a machine, and would come at the very end of the first search's budget."""
-    walked: list[list[int]] = []
-    walk = walks.walk_cycles
+class Asked(Exception):  # noqa: N818 - ends what asked
+    """The loops were asked for."""
 
-    def walk_cycles(*arguments: Any) -> bool:
-        walked.append(arguments[5].tolist())
-        return bool(walk(*arguments))
 
-    monkeypatch.setattr(walks, "walk_cycles", walk_cycles)
-    (asked,) = asked_for((), ("elide-self-2022",), (), "post:34 | guest=cpuid | timers=0")
-    Explorer(None).guess(asked, Options())
-    assert walked == [[]], "no state is looked at"
+def refuse() -> None:
+    """Stand for the door to the loops."""
+    raise Asked
+
+
+def test_the_loops_are_there_before_anything_is_explored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling takes seconds, once a machine, which no guess and no budget is to pay."""
+    monkeypatch.setattr(explore_engine, "have_loops", refuse)
+    with pytest.raises(Asked):
+        explore_engine.Explorer(None)
+
+
+def test_what_is_wrong_is_said_before_anything_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule or a litmus test that cannot be read."""
+    monkeypatch.setattr(explore_engine, "have_loops", refuse)
+    monkeypatch.setattr(litmus, "have_loops", refuse)
+    with pytest.raises(Failure, match=r"none\.py"):
+        explore_engine.Explorer("none.py:mine")
+    assert litmus.litmus_command(["none.litmus"]) != 0

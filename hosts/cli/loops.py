@@ -1,0 +1,21 @@
+"""The door to the compiled loops of the search: has them ready before a budget begins to count."""
+
+from __future__ import annotations
+
+from hosts.cli.compiling import Compiling
+from hosts.cli.errors import Failure
+from hosts.explorer import loops
+from hosts.native.cache import CacheError
+from hosts.native.objects import BuildError
+from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_FAULT
+
+
+def have_loops() -> None:
+    """Load them, or compile them and show how far that is; Failure."""
+    try:
+        with Compiling("the search") as shown:
+            loops.ready(shown.progress)
+    except CacheError as error:
+        raise Failure(str(error), EXIT_ENVIRONMENT) from error
+    except BuildError as error:
+        raise Failure(str(error), EXIT_FAULT) from error

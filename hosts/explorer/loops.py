@@ -1,0 +1,100 @@
+"""The compiled loops of the search: one object file, from the cache or made now (:mod:`hosts.native.objects`).
+
+Loaded without Numba, and when the first of them is called, unless :func:`ready` has been asked for them.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+import emu
+import hosts
+from hosts.native.cache import Cache, default_folder
+from hosts.native.described import described
+from hosts.native.fingerprint import environment, hash_of
+from hosts.native.image import Image
+from hosts.native.objects import Progress, Wanted, obtain, verified
+
+MODULES: Final = (
+    *("codes", "deeds", "expand", "fields", "finding", "intrinsics", "kernel", "lags", "loops", "lowering", "noticed"),
+    *("recall", "rests", "sorting", "unit", "walks"),
+)
+"""Of this package: what the loops are made of."""
+COMPILER: Final = (
+    *("arrays", "cache", "compilation", "described", "emit", "fingerprint", "image", "objects", "rundir", "signatures"),
+    *("structs", "unit"),
+)
+"""Of the native host: what makes machine code of them. A process that compiles refuses to use a module of ours that is
+not named here."""
+BELOW: Final = ("memory", "waist")
+"""Of the machine: what these two need to be imported."""
+
+FOLDER: Final = ".explorer"
+"""In the user's cache, beside the machine's programs."""
+
+_lock = threading.Lock()
+
+
+class Loop:
+    """A compiled function, called with numbers, arrays and NamedTuples of arrays; a call lets go of the interpreter."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.py_func = function
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *arguments: Any) -> int:
+        """Call it."""
+        given = [_described(each) for each in arguments]
+        numbers = [each if isinstance(each, int) else each.ctypes.data for each in given]
+        result: int = self._compiled(*numbers)
+        return result
+
+    @functools.cached_property
+    def _compiled(self) -> Any:
+        return ready().function(self.py_func.__name__, self.py_func.__code__.co_argcount)
+
+
+def _described(argument: Any) -> Any:
+    if isinstance(argument, tuple):
+        return described(argument)
+    return described((argument,)) if isinstance(argument, np.ndarray) else int(argument)
+
+
+def ready(progress: Progress | None = None, cache: Cache | None = None) -> Image:
+    """Have the loops in this process; compiled now if need be. CacheError or BuildError."""
+    with _lock:
+        if not _loaded:
+            wanted = Wanted("hosts.explorer.unit:job", key)
+            built = obtain(wanted, cache or Cache(default_folder() / FOLDER), progress)
+            try:
+                _loaded.append(Image(verified(Path(built.path), built.key)))
+            finally:
+                built.close()
+        return _loaded[0]
+
+
+_loaded: list[Image] = []
+
+
+def key() -> str:
+    """Give the hash of all that the compiled loops depend on."""
+    parts = [part for path in sources() for part in (path.name.encode(), path.read_bytes())]
+    return hash_of([*environment(), *parts])
+
+
+def sources() -> list[Path]:
+    """Give the files of ours that the key covers."""
+    here, native, machine = Path(__file__).resolve().parent, _folder(hosts) / "native", _folder(emu)
+    packages = [each / "__init__.py" for each in (here, native, machine, _folder(hosts))]
+    named = [here / f"{name}.py" for name in MODULES] + [native / f"{name}.py" for name in COMPILER]
+    return [*packages, _folder(hosts) / "language.py", *named, *(machine / f"{name}.py" for name in BELOW)]
+
+
+def _folder(package: Any) -> Path:
+    return Path(next(iter(package.__path__))).resolve()

@@ -1,0 +1,21 @@
+"""What the process that compiles is to make of the loops."""
+
+from __future__ import annotations
+
+import os
+
+from hosts.explorer import expand, finding, loops, walks
+from hosts.explorer import lowering as _lowering  # noqa: F401 - registers what the operations mean
+from hosts.native.compilation import Job
+from hosts.native.unit import Unit
+
+
+def job(_key: str) -> Job:
+    """Give the loops that Python calls, and all that they call."""
+    return Job(unit=unit(), key=loops.key, sources=frozenset(os.path.realpath(path) for path in loops.sources()))
+
+
+def unit() -> Unit:
+    """Give them as one unit."""
+    values = [value for module in (expand, finding, walks) for value in vars(module).values()]
+    return Unit({value.py_func.__name__: value for value in values if isinstance(value, loops.Loop)})
