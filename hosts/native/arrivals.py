@@ -16,6 +16,7 @@ from hosts.native.layout import KIND_SILENT, RECEIVE_WORDS, Local
 from hosts.native.ops import (
     byteswap,
     load,
+    load_constant,
     load_private,
     load_u8,
     rdtsc,
@@ -58,13 +59,13 @@ def expect(local: Local) -> None:
 
 def under_way(local: Local) -> bool:
     """Tell whether a frame to this pCPU has been counted and has not been taken."""
-    return load(load_private(local.doorbell_at)) != load_private(local.taken)
+    return load(load_constant(local.doorbell_at)) != load_private(local.taken)
 
 
 def apic_pending() -> int:
     """Tell whether a vector is pending, arrivals included."""
     local = this_process()
-    if load(load_private(local.doorbell_at)) == load_private(local.expect):
+    if load(load_constant(local.doorbell_at)) == load_private(local.expect):
         return 0
     if pending(local) != 0:
         return 1
@@ -93,21 +94,21 @@ def apic_ack() -> int:
 def ipis_in_flight() -> int:
     """Tell whether a frame to this pCPU is under way; after all have called themselves silent none can be."""
     local = this_process()
-    if load_private(local.markers) == load_private(local.pcpus):
+    if load_private(local.markers) == load_constant(local.pcpus):
         return 0
     return 1 if under_way(local) else 0
 
 
 def accept(local: Local, buffer: int, length: int) -> int:
     """Judge a frame of ``length`` bytes; 1: it counts; 0: ignored. Reads no byte of one that has another length."""
-    if length != wire.FRAME_BYTES or load_private(buffer) != load_private(local.head):
+    if length != wire.FRAME_BYTES or load_private(buffer) != load_constant(local.head):
         return 0
     middle = load_private(buffer + 8)
-    if middle & wire.MIDDLE_MASK != load_private(local.middle) or load_u8(buffer + wire.SEQUENCE_BYTE) != wire.UINT64:
+    if middle & wire.MIDDLE_MASK != load_constant(local.middle) or load_u8(buffer + wire.SEQUENCE_BYTE) != wire.UINT64:
         return 0
     sender = (middle >> wire.SENDER_SHIFT) & (wire.LAST - 1)
     vector = (middle >> wire.VECTOR_SHIFT) & 0xFF
-    if sender >= load_private(local.pcpus):
+    if sender >= load_constant(local.pcpus):
         return 0
     last = (middle >> wire.SENDER_SHIFT) & wire.LAST
     kind = KIND_SILENT if last != 0 else load_u8(local.kinds.at + vector)
@@ -139,7 +140,7 @@ def receive(local: Local) -> int:
     """Move what has arrived into the pending set; gives how many frames counted."""
     own = own_words(local)
     buffer = local.buffer.at
-    pull = load_private(local.pull)
+    pull = load_constant(local.pull)
     counted = 0
     for _ in range(BURST):
         length = zmq_recv(pull, buffer, RECEIVE_BYTES, AGAIN)

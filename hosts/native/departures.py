@@ -20,6 +20,7 @@ from hosts.native.ops import (
     fence,
     fetch_add,
     load,
+    load_constant,
     load_private,
     load_u8,
     store,
@@ -42,12 +43,12 @@ _WIDE_TAG: Final = wire.UINT64 << 56 if wire.UINT64 < 0x80 else (wire.UINT64 - 2
 def send_IPI(cpu: int, vector: int) -> None:
     """Count an IPI, ring the target's doorbell (which drains the store buffer), and put it onto the wire."""
     local = this_process()
-    if cpu < 0 or cpu >= load_private(local.pcpus) or vector < 0 or vector > HIGHEST_VECTOR:
+    if cpu < 0 or cpu >= load_constant(local.pcpus) or vector < 0 or vector > HIGHEST_VECTOR:
         store(own_words(local).error, errno.EINVAL)
         return
     kind = load_u8(local.kinds.at + vector)
-    fault = load_private(local.fault)
-    if fault != 0 and vector == POSTED_INTR_VECTOR and choose(load_private(local.fault_one_in)) == 0:
+    fault = load_constant(local.fault)
+    if fault != 0 and vector == POSTED_INTR_VECTOR and choose(load_constant(local.fault_one_in)) == 0:
         bump(own_words(local).faulted)
         if fault == FAULT_BEFORE_COUNT:
             fence()
@@ -106,7 +107,7 @@ def throttle(local: Local, cpu: int) -> None:
     Every pCPU that waits here takes what it is sent, so two that wait for each other both go on. The end of the run
     lifts the bound.
     """
-    arrived = words_of(cpu).arrived[load_private(local.cpu)]
+    arrived = words_of(cpu).arrived[load_constant(local.cpu)]
     sequence = load_private(local.sequence[cpu])
     stop = run_words(local).stop
     if sequence - load(arrived) >= UNDER_WAY:
@@ -125,13 +126,13 @@ def say_silent() -> None:
     own = own_words(local)
     if load_private(local.silent) != 0:
         return
-    for cpu in range(load_private(local.pcpus)):
+    for cpu in range(load_constant(local.pcpus)):
         sender = local.frames[cpu * FRAME_WORDS] + wire.SENDER_BYTE
         count_sent(local, cpu, KIND_SILENT)
-        store_u8(sender, load_private(local.cpu) | wire.LAST)
+        store_u8(sender, load_constant(local.cpu) | wire.LAST)
         if transmit(local, cpu, 0) == 0:
             take_back(local, cpu, KIND_SILENT)
-        store_u8(sender, load_private(local.cpu))
+        store_u8(sender, load_constant(local.cpu))
     store_private(local.silent, 1)
     store(own.silent, 1)
 
@@ -139,10 +140,10 @@ def say_silent() -> None:
 def all_silent() -> int:
     """Tell whether the last frame of every connection to this pCPU has arrived."""
     local = this_process()
-    if load_private(local.markers) == load_private(local.pcpus):
+    if load_private(local.markers) == load_constant(local.pcpus):
         return 1
     beat(local)
     if under_way(local):
         receive(local)
     step_aside(local)
-    return 1 if load_private(local.markers) == load_private(local.pcpus) else 0
+    return 1 if load_private(local.markers) == load_constant(local.pcpus) else 0

@@ -8,7 +8,17 @@ from hosts.native.arrivals import expect, pending, receive_if_due, under_way
 from hosts.native.caches import prepare_slow_stores, slow_stores
 from hosts.native.here import bump, choose, draw, own_words, this_process
 from hosts.native.layout import REGIME_DELAYS, REGIME_NONE, Local
-from hosts.native.ops import call_address, load, load_private, pause, rdtsc, sched_yield, store, store_private
+from hosts.native.ops import (
+    call_address,
+    load,
+    load_constant,
+    load_private,
+    pause,
+    rdtsc,
+    sched_yield,
+    store,
+    store_private,
+)
 
 DELAY_SHARE: Final = 3
 
@@ -30,7 +40,7 @@ STARVE_YIELDS: Final = 15
 
 def arm(local: Local) -> None:
     """Draw whether this pCPU is disturbed soon: at which of the next interrupt points, and for how long."""
-    regime = load_private(local.regime)
+    regime = load_constant(local.regime)
     if regime == REGIME_NONE or load_private(local.stall_points) != 0:
         return
     bits = draw(local)
@@ -73,11 +83,11 @@ def attention(site: int) -> None:
         store_private(local.stall_points, left - 1)
         if left == 1:
             stall(local)
-    enabled_at = load_private(local.irq_enabled_at)
+    enabled_at = load_constant(local.irq_enabled_at)
     if load_private(enabled_at) != 0:
         if pending(local) == 0 and under_way(local):
             receive_if_due(local)
-        root = load_private(local.root_at)
+        root = load_constant(local.root_at)
         while pending(local) != 0 and load_private(enabled_at) != 0:
             call_address(root, 0, site)
     expect(local)

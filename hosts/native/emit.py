@@ -102,6 +102,13 @@ def private_load(builder: Any, address: Any, bits: Any = I64) -> Any:
     return value if bits is I64 else builder.zext(value, I64)
 
 
+def constant_load(builder: Any, address: Any) -> Any:
+    """Emit the load of a word that nobody writes while compiled code runs: LLVM may load it once, or any time again."""
+    value = builder.load(pointer(builder, address), align=8, typ=I64)
+    value.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return value
+
+
 def private_store(builder: Any, address: Any, value: Any, bits: Any = I64) -> None:
     """Emit the store of such a word."""
     value = value if bits is I64 else builder.trunc(value, bits)

@@ -7,6 +7,7 @@ from typing import Final
 from hosts.native.layout import HOST_OFFSET, HostCpu, HostWords, Local, Run
 from hosts.native.ops import (
     load,
+    load_constant,
     load_private,
     local_address,
     memory_address,
@@ -35,12 +36,12 @@ def this_process() -> Local:
 
 def run_words(local: Local) -> Run:
     """Give the words of the run."""
-    return Run(load_private(local.run_at))
+    return Run(load_constant(local.run_at))
 
 
 def own_words(local: Local) -> HostCpu:
     """Give the shared words that this pCPU writes."""
-    return HostCpu(load_private(local.own_at))
+    return HostCpu(load_constant(local.own_at))
 
 
 def words_of(cpu: int) -> HostCpu:

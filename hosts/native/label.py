@@ -13,7 +13,7 @@ from emu.memory import Struct, Word, Words
 from emu.mutations import MUTATIONS
 from emu.scenarios import POLICIES
 from emu.tracepoints import TRACE_EVENTS
-from hosts.native.layout import ARGUMENT_SHIFT, HOST_OFFSET, TURN_SHIFT, VECTOR_OF_KIND, HostWords
+from hosts.native.layout import ARGUMENT_SHIFT, HOST_OFFSET, MEMORY_AT, TURN_SHIFT, VECTOR_OF_KIND, HostWords
 
 MAGIC: Final = int.from_bytes(b"pirace01", "big")
 
@@ -27,6 +27,7 @@ def layout_number() -> int:
         *(repr(names) for names in (COUNTERS, WINDOWS, CHECKS, RECORD, TRACE_EVENTS, VECTOR_OF_KIND)),
         *(f"mutation {each.number} {each.name}" for each in MUTATIONS),
         *(f"policy {each.number} {each.name}" for each in POLICIES),
+        f"machine at {MEMORY_AT}",
         f"events {ARGUMENT_SHIFT} {TURN_SHIFT}",
     ]
     digest = hashlib.sha256("\n".join(told).encode()).digest()

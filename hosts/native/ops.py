@@ -56,6 +56,12 @@ def load_private(address: int) -> int:
     _only_compiled()
 
 
+@_means(code.constant_load)
+def load_constant(address: int) -> int:
+    """Read a private word that was written before compiled code began and that nobody writes while it runs."""
+    _only_compiled()
+
+
 @_means(code.private_store, result=types.void)
 def store_private(address: int, value: int) -> None:
     """Write a word that only this thread reads."""

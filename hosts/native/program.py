@@ -15,11 +15,14 @@ from hosts.loader import Program
 from hosts.native import ring, runtime
 from hosts.native.build import LIVE, PROVE, ROOT, TAKE_INTERRUPT
 from hosts.native.layout import Local
-from hosts.native.ops import load, load_private, local_address
+from hosts.native.ops import load, load_constant, load_private, local_address
 from hosts.native.unit import Unit, cold
 
 FIXED: Final = ("pirace_memory", "pirace_local")
 """Symbols whose addresses are the same in every process, so the compiler may know them."""
+
+SELDOM: Final = ("sighting", "put_right", "balance", "drop_requests", "check_promise", "check_snapshot", "note_merged")
+"""What the protocol does only where a check fires, is due, or something is out of the ordinary."""
 
 NUMBER: Final = 0
 """What this program answers when it is asked which one it is; each build has its own."""
@@ -30,13 +33,13 @@ cold(ring.keep_rings)
 
 def this_cpu_ptr() -> int:
     """Read the address of this process's pCPU: one ordinary load."""
-    return load_private(Local(local_address()).pcpu_at)
+    return load_constant(Local(local_address()).pcpu_at)
 
 
 def interrupt_point(site: int) -> None:
     """Look whether anything is due: where nothing is, one word of the own doorbell's line and two private ones."""
     local = Local(local_address())
-    if load(load_private(local.doorbell_at)) != load_private(local.expect):
+    if load(load_constant(local.doorbell_at)) != load_private(local.expect):
         _attention(site)
 
 
@@ -62,6 +65,9 @@ def unit_of(program: Program, number: int = NUMBER, roots: Mapping[str, Callable
 
     A root's names lead into the program's namespace.
     """
+    for name in SELDOM:
+        if name in program.functions:
+            cold(program.functions[name])
     names = {**program.namespace, "NUMBER": number}
     exports = {name: _in(names, root) for name, root in {ROOT: pcpu_main, **(roots or {})}.items()}
     return Unit(exports, host_functions())

@@ -1,8 +1,8 @@
 """Where memory lies: the machine and the private host words have one fixed address in every process.
 
 The machine keeps addresses in its words (the task that waits, the running vCPU), so it must lie at the same place in
-all pCPUs, and compiled code reaches it through a symbol that is resolved once, in the fork server. The place is far
-from where the kernel puts anything; a process in which it is taken is told so.
+all pCPUs, and compiled code has the address in its instructions (see :data:`hosts.native.layout.MEMORY_AT`). A process
+in which the place is taken is told so.
 """
 
 from __future__ import annotations
@@ -21,10 +21,17 @@ import numpy.typing as npt
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
 from hosts.native.label import MAGIC, layout_number
-from hosts.native.layout import HOST_OFFSET, LABEL_OFFSET, LOCAL_BYTES, SHARED_BYTES, HostWords, Label, Local
-
-MEMORY_AT: Final = 0x1000_0000_0000
-LOCAL_AT: Final = 0x1100_0000_0000
+from hosts.native.layout import (
+    HOST_OFFSET,
+    LABEL_OFFSET,
+    LOCAL_AT,
+    LOCAL_BYTES,
+    MEMORY_AT,
+    SHARED_BYTES,
+    HostWords,
+    Label,
+    Local,
+)
 
 _MAP_FIXED: Final = 0x10
 _MAP_FIXED_NOREPLACE: Final = 0x10_0000

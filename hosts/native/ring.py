@@ -20,19 +20,19 @@ from hosts.native.layout import (
     Local,
     Ring,
 )
-from hosts.native.ops import load, load_private, memory_address, store, store_private
+from hosts.native.ops import load, load_constant, load_private, memory_address, store, store_private
 
 
 def trace(event: int, argument: int) -> None:
     """Keep an event with the turn it fell into."""
     local = this_process()
-    ring = Ring(load_private(local.ring_at))
+    ring = Ring(load_constant(local.ring_at))
     count = load_private(ring.count)
     word = load_private(local.traced_turn) | (argument & ARGUMENT_MASK) << ARGUMENT_SHIFT | event
     store(ring.events[count & RING_MASK], word)
     store(ring.count, count + 1)
     if event == SIGHTING:
-        keep_rings(load_private(local.cpu), load_private(local.pcpus))
+        keep_rings(load_constant(local.cpu), load_constant(local.pcpus))
 
 
 def keep_rings(cpu: int, pcpus: int) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 import zmq.backend.cython._zmq as bundled  # type: ignore[import-untyped,unused-ignore]
 
-from hosts.native import region
+from hosts.native.layout import LOCAL_AT, MEMORY_AT
 
 _PREFIX: Final = "pirace_"
 _LIBZMQ: Final = ("zmq_send", "zmq_recv", "zmq_poll", "zmq_errno")
@@ -24,7 +24,7 @@ def symbols() -> dict[str, int]:
     libzmq, libc = ctypes.CDLL(bundled.__file__), ctypes.CDLL(None)
     functions = [getattr(libzmq, name) for name in _LIBZMQ] + [getattr(libc, name) for name in _LIBC]
     named = {_PREFIX + function.__name__: _address(function) for function in functions}
-    return {**named, _PREFIX + "memory": region.MEMORY_AT, _PREFIX + "local": region.LOCAL_AT}
+    return {**named, _PREFIX + "memory": MEMORY_AT, _PREFIX + "local": LOCAL_AT}
 
 
 def _address(function: object) -> int:

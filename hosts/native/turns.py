@@ -12,7 +12,7 @@ from hosts.native.disturbance import arm, attention
 from hosts.native.here import beat, bump, draw, own_words, run_words, step_aside, this_process, words_of
 from hosts.native.layout import Local, Run
 from hosts.native.moments import learn, pick
-from hosts.native.ops import load, load_private, memory_address, rdtsc, store, store_private
+from hosts.native.ops import load, load_constant, load_private, memory_address, rdtsc, store, store_private
 from hosts.native.ring import note_turn
 from hosts.native.waits import give_way
 
@@ -82,7 +82,7 @@ def open_turn() -> int:
     local = this_process()
     arm(local)
     turn = run_words(local).turn
-    if load_private(local.cpu) != 0 or load_private(local.closed) != 0:
+    if load_constant(local.cpu) != 0 or load_private(local.closed) != 0:
         number = max(load(turn.number), 1)
         note_turn(local, number)
         return number
@@ -95,8 +95,8 @@ def open_turn() -> int:
     if under_way(local) and bits & SETTLE_SHARE != 0:
         settle(local)
     wide = bits & WIDE_SHARE == 0
-    store(turn.score, load_private(load_private(local.sightings_at)))
-    store(turn.non_root, load_private(load_private(local.non_root_at)))
+    store(turn.score, load_private(load_constant(local.sightings_at)))
+    store(turn.non_root, load_private(load_constant(local.non_root_at)))
     store(turn.wide, 1 if wide else 0)
     store(turn.number, number)
     await_actors(local, number)
@@ -130,7 +130,7 @@ def await_actors(local: Local, number: int) -> None:
     """
     since = rdtsc()
     too_late = 0
-    for cpu in range(load_private(local.pcpus)):
+    for cpu in range(load_constant(local.pcpus)):
         actor = words_of(cpu)
         waited = rdtsc() - since
         while load(actor.ready_for) < number and load(actor.ready_for) != 0 and waited < PUNCTUAL:
@@ -177,7 +177,7 @@ def await_turn(local: Local, seen: int) -> int:
     """Wait for a turn after ``seen``; 0: there will be none."""
     run = run_words(local)
     turn = run.turn
-    doorbell = load_private(local.doorbell_at)
+    doorbell = load_constant(local.doorbell_at)
     since = 0
     while True:
         closed = load(turn.closed)  # before the number: a turn that was opened before they were closed is still taken
@@ -206,7 +206,7 @@ def set_the_scene(local: Local) -> None:
     of them waits until this copy is gone; the mode's but rarely, for its store has slow ones before it.
     """
     bits = draw(local)
-    me = load_private(local.cpu)
+    me = load_constant(local.cpu)
     machine = Machine(memory_address())
     vcpu = machine.vcpus[0]
     if bits & 7 == 0:
@@ -237,7 +237,7 @@ def flying(local: Local) -> bool:
     to = load_private(local.flying_to)
     if to == 0:
         return False
-    if load(words_of(to - 1).arrived[load_private(local.cpu)]) < load_private(local.sequence[to - 1]):
+    if load(words_of(to - 1).arrived[load_constant(local.cpu)]) < load_private(local.sequence[to - 1]):
         return True
     store_private(local.flying_to, 0)
     return False

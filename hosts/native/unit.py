@@ -44,7 +44,7 @@ Progress = Callable[[int, int, str], None]
 
 
 def cold(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep the function out of line wherever it is called: what an interrupt point calls when something is due."""
+    """Keep the function out of line, and its calls out of the way of those who make them: it is hardly ever called."""
     setattr(plain(function), _COLD, True)
     return function
 
@@ -254,9 +254,9 @@ class Unit:
         """Give the optimised whole. ``addresses`` fixes those external symbols for good."""
         texts = [piece.text for piece in self.pieces.values()]
         texts += dict.fromkeys(helper for piece in self.pieces.values() for helper in piece.helpers)
-        module = _linked([_with_addresses(text, addresses or {}) for text in texts])
         cold_symbols = self._marked(_COLD)
         inlined_symbols = self._marked(INLINED)
+        module = _linked([_sparing(_with_addresses(text, addresses or {}), cold_symbols) for text in texts])
         for value in (*module.functions, *module.global_variables):
             if not value.is_declaration and value.name not in self._exports:
                 value.linkage = "internal"
@@ -329,6 +329,13 @@ def _calls_into(text: str, helper: str) -> bool:
     declared = set(re.findall(r"^declare .*?@(\"[^\"]+\"|[\w.$]+)\(", text, re.MULTILINE))
     defined = set(re.findall(r"^define .*?@(\"[^\"]+\"|[\w.$]+)\(", helper, re.MULTILINE))
     return bool(declared & defined)
+
+
+def _sparing(text: str, symbols: Iterable[str]) -> str:
+    """Have these functions leave their callers' registers as they are: no caller keeps any free for such a call."""
+    for symbol in symbols:
+        text = re.sub(rf"\b(define|declare|call)\b(?=[^\n]*@{re.escape(symbol)}\()", r"\1 preserve_mostcc", text)
+    return text
 
 
 def _with_addresses(text: str, addresses: Mapping[str, int]) -> str:

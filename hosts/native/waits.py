@@ -9,7 +9,7 @@ from hosts.native.arrivals import pending, receive, under_way
 from hosts.native.disturbance import arm
 from hosts.native.here import beat, step_aside, this_process
 from hosts.native.layout import Local
-from hosts.native.ops import load_private, nanosleep, pause, rdtsc, store_private, zmq_poll
+from hosts.native.ops import load_constant, load_private, nanosleep, pause, rdtsc, store_private, zmq_poll
 
 SPIN: Final = 4_000
 
@@ -29,7 +29,7 @@ def nap(local: Local) -> None:
 
 def give_way(local: Local, waited: int) -> None:
     """Wait a moment in a loop that has waited ``waited`` ticks: spin, then yield, then sleep."""
-    if waited < SPIN and load_private(local.crowded) == 0:
+    if waited < SPIN and load_constant(local.crowded) == 0:
         pause()
         return
     beat(local)
@@ -73,7 +73,7 @@ def wait_for_interrupt() -> None:
         if under_way(local):
             receive(local)
             step_aside(local)
-        elif load_private(local.crowded) == 0:
+        elif load_constant(local.crowded) == 0:
             pause()
         else:
             break

@@ -11,8 +11,7 @@ from emu.machine import MAX_PCPUS, Machine, Pcpu, PiDesc, Vcpu
 from emu.memory import Words
 from emu.posted_intr import NDST_SHIFT, NV_SHIFT, POSTED_INTR_ON, POSTED_INTR_SN
 from emu.vectors import SLOTS, vector_of
-from hosts.native.layout import BOUND, CLOSED, DONE, READY, RUNNING, STARTED
-from hosts.native.region import MEMORY_AT
+from hosts.native.layout import BOUND, CLOSED, DONE, MEMORY_AT, READY, RUNNING, STARTED
 from hosts.report.collect import MODE_NAMES, readable
 from hosts.soak.events import TASKS, Event, guest_vector, host_vector, request
 from hosts.vectors import vector_text

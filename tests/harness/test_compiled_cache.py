@@ -83,6 +83,7 @@ ASK = """
 import ctypes, json, sys
 from pathlib import Path
 from hosts.native import build, cache, region
+from hosts.native.layout import MEMORY_AT
 
 def progress(step, steps, what):
     print(json.dumps([step, steps, what]), flush=True)
@@ -95,12 +96,12 @@ except Exception as error:
 region.map_scratch()
 machine = region.machine()
 root = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(build.load(built.path))
-words = region.words_at(region.MEMORY_AT, machine.nbytes // 8)
+words = region.words_at(MEMORY_AT, machine.nbytes // 8)
 def word(at):
-    return int(words[(at - region.MEMORY_AT) // 8])
+    return int(words[(at - MEMORY_AT) // 8])
 answers = []
 for mutation in (0, 1):
-    words[(machine.config.mutation - region.MEMORY_AT) // 8] = mutation
+    words[(machine.config.mutation - MEMORY_AT) // 8] = mutation
     root(build.LIVE, 0)
     answers.append([word(machine.config.pcpus), word(machine.config.vcpus), word(machine.vcpus[1].mode)])
 root(build.TAKE_INTERRUPT, 0)

@@ -1,0 +1,89 @@
+"""What the host's own part of compiled code costs where nothing happens, read off the machine code."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from emu.memory import Word
+from emu.waist import READ_ONCE, WRITE_ONCE, mutated, smp_mb
+from hosts.native import program, symbols
+from hosts.native.layout import LOCAL_AT, LOCAL_BYTES, MEMORY_AT, SHARED_BYTES, Local
+from hosts.native.ops import load_constant, local_address
+from hosts.native.unit import Unit, cold
+from tests.compiled import instructions
+
+pytestmark = pytest.mark.timeout(60)
+
+ADDRESS = r"-?\d+|0x[0-9a-f]+"
+
+
+@cold
+def something_is_due(number: int) -> int:
+    """Stand for what is hardly ever called, and would overwrite many registers."""
+    WRITE_ONCE(Word(number), number)
+    return 0
+
+
+def calls_in_passing(at: Word, other: Word, value: int) -> int:
+    """Keep three numbers over a call that is hardly ever made."""
+    if READ_ONCE(at) != 0:
+        something_is_due(7)
+    WRITE_ONCE(other, value)
+    return READ_ONCE(at)
+
+
+def asks_twice_where_it_is(at: Word) -> int:
+    """Use an address that stays the same, before and behind what LLVM moves nothing across."""
+    WRITE_ONCE(Word(load_constant(Local(local_address()).own_at)), 1)
+    smp_mb()
+    WRITE_ONCE(Word(load_constant(Local(local_address()).own_at)), 2)
+    return 0
+
+
+def has_a_seeded_bug(at: Word) -> int:
+    """Do one thing, or another if a mutation is selected."""
+    if mutated(3) != 0:
+        WRITE_ONCE(at, 1)
+    else:
+        WRITE_ONCE(at, 2)
+    return READ_ONCE(at)
+
+
+@pytest.fixture(scope="module")
+def assembly() -> str:
+    """Compile for the addresses that the machine has in a pCPU process."""
+    functions = (calls_in_passing, asks_twice_where_it_is, has_a_seeded_bug)
+    unit = Unit({function.__name__: function for function in functions})
+    unit.compile()
+    named = symbols.symbols()
+    return unit.assembly({name: named[name] for name in program.FIXED})
+
+
+def test_a_word_of_the_machine_lies_where_an_instruction_can_say() -> None:
+    """An address above 2 GB would take a register and an instruction of its own."""
+    assert MEMORY_AT + SHARED_BYTES <= LOCAL_AT
+    assert LOCAL_AT + LOCAL_BYTES < 1 << 31
+
+
+def test_a_call_that_is_hardly_ever_made_costs_no_register(assembly: str) -> None:
+    """What lives over it stays where it is: nothing is saved on the way past it."""
+    code = instructions(assembly, "calls_in_passing")
+    kept = r"%r(bx|bp|1[2-5])"
+    assert not [line for line in code[: code.index("retq")] if re.search(kept, line) or "rsp" in line], code
+
+
+def test_where_a_thing_is_is_asked_once(assembly: str) -> None:
+    """What was written before compiled code began is not read again behind a barrier."""
+    code = instructions(assembly, "asks_twice_where_it_is")
+    at = LOCAL_AT + Local(0).own_at
+    assert [line for line in code if re.search(rf"\b{at}\b", line)] == [f"movq {at}, %rax"], code
+
+
+def test_a_seeded_bug_that_is_not_selected_is_passed_straight(assembly: str) -> None:
+    """One comparison with the selector at its address, and a branch that is not taken."""
+    code = instructions(assembly, "has_a_seeded_bug")
+    assert re.fullmatch(rf"cmpq \$3, ({ADDRESS})", code[0]), code
+    assert code[1].startswith("je "), code
+    assert "$2" in code[2], code
