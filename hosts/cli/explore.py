@@ -16,11 +16,12 @@ from rich.text import Text
 from hosts.cli.errors import Failure
 from hosts.cli.explore_engine import Engine, Explorer, Searched
 from hosts.cli.explore_plan import Asked, asked_for, bytes_of, seconds_of, size_text
-from hosts.cli.explore_show import Ticker, entered, guess_line, row_lines
+from hosts.cli.explore_show import Ticker, entered, row_lines, size_line
 from hosts.cli.stress import command, json_to, wide_console
 from hosts.explorer.model import Options
-from hosts.explorer.scope import ScopeError
+from hosts.explorer.scope import Scope, ScopeError
 from hosts.explorer.search import Result
+from hosts.explorer.size import size_of
 from hosts.explorer.witness import Witness, check_of, save
 from hosts.report.collect import Measured, Violation
 from hosts.report.environment import environment, processors
@@ -42,6 +43,9 @@ BOUNDS: Final = {
 
 UNTOLD: Final = "but the way to it was not found again in time: --no-symmetry, or more --budget and --memory"
 """Of a violation seen in states that stand for others (:attr:`hosts.explorer.search.Search.pathless`)."""
+
+WORTH_SAYING: Final = 1_000_000
+"""States from which on a search may take more than a few seconds."""
 
 MakeEngine = Callable[[str | None], Engine]
 
@@ -77,7 +81,7 @@ class Given:
 
 
 def explore_command(given: Given, make: MakeEngine | None = None) -> int:
-    """Guess, search, report; ``make`` stands for the real explorer."""
+    """Search and report; ``make`` stands for the real explorer."""
     try:
         rows = asked_for(given.scenario, given.policy, given.mutation, given.scope)
         user_policy = user_policy_of(given.policy)
@@ -88,7 +92,7 @@ def explore_command(given: Given, make: MakeEngine | None = None) -> int:
         make(user_policy) if make else Explorer(user_policy, fold=given.fold, forget=given.forget, exact=given.exact)
     )
     console = wide_console()
-    refuse_what_is_too_big(rows, engine, options, console, anyway=given.anyway)
+    refuse_what_is_too_big(rows, given, options, console)
     with json_to(given.json_file) as write:
         if write is not None:
             write.write(environment_record(environment(0, options.seconds, "unpinned", command())))
@@ -119,21 +123,18 @@ def _number(option: str, text: str, read: Callable[[str], Any], like: str) -> An
         raise Failure(f"{option} {text}: not a number like {like}", EXIT_USAGE) from None
 
 
-def refuse_what_is_too_big(
-    rows: Sequence[Asked], engine: Engine, options: Options, console: Console, *, anyway: bool
-) -> None:
-    """Guess each scope once, and say so; Failure before anything starts if one cannot fit."""
-    first = {asked.scope: asked for asked in reversed(rows)}
+def refuse_what_is_too_big(rows: Sequence[Asked], given: Given, options: Options, console: Console) -> None:
+    """Say how big each scope may be that may be big; Failure before anything starts if one cannot fit."""
+    first: dict[Scope, Asked] = {}
     for asked in rows:
-        if first[asked.scope] is not asked:
-            continue
-        with console.status(f"how big is {asked.planned.scenario.name}?"):
-            guess = engine.guess(asked, options)
-        console.print(Text(guess_line(asked, guess)), soft_wrap=True, highlight=False)
-        if guess.least_bytes > options.max_bytes and not anyway:
-            about, least = size_text(guess.states * guess.bytes_per_state), size_text(guess.least_bytes)
-            said = f"{asked.planned.scenario.name}: about {about} of states, {least} at the least, do not fit into "
-            said += f"--memory {size_text(options.max_bytes)}"
+        first.setdefault(asked.scope, asked)
+    for scope, asked in first.items():
+        size = size_of(scope, options, usual=given.fold and given.forget and not given.exact)
+        if size.about > WORTH_SAYING:
+            console.print(Text(size_line(asked, size)), soft_wrap=True, highlight=False)
+        if size.least_bytes > options.max_bytes and not given.anyway:
+            least, memory = size_text(size.least_bytes), size_text(options.max_bytes)
+            said = f"{asked.planned.scenario.name}: {least} of states at the least do not fit into --memory {memory}"
             raise Failure(f"{said}; a smaller --scope, more --memory, or --anyway for as far as it goes", EXIT_USAGE)
 
 

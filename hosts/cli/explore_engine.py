@@ -1,39 +1,27 @@
-"""The door to the explorer: searches what was asked for, guesses how big it is, and tells errors in one line."""
+"""The door to the explorer: searches what was asked for, and tells errors in one line."""
 
 from __future__ import annotations
 
-import math
-import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
-from emu.memory import WORD_BYTES
 from hosts.cli.errors import Failure
 from hosts.cli.explore_plan import Asked
 from hosts.cli.loops import have_loops
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.flow import Endless
 from hosts.explorer.learning import Learning
-from hosts.explorer.model import Options, Unstable
+from hosts.explorer.model import Options
 from hosts.explorer.product import NotTerminating
-from hosts.explorer.scope import Scope, ScopeError
-from hosts.explorer.search import Progress, Result, Search
+from hosts.explorer.scope import ScopeError
+from hosts.explorer.search import Progress, Result
 from hosts.explorer.witness import Witness
 from hosts.loader import LoaderError, PolicyError, Program, load_program
 from hosts.report.exits import EXIT_USAGE
-
-PATIENCE: Final = 2.0
-"""Seconds more that a part of a guess may begin anew; then what it has seen is all."""
-GUESS_SECONDS: Final = 1.0
-"""What each part of a guess may take."""
-
-TABLE_BYTES: Final = 16
-"""What a state takes of the table, half of which is free."""
-
 
 Watch = Callable[[Progress], bool]
 Spans = Sequence[tuple[str, int, str]]
@@ -61,35 +49,8 @@ class Searched:
     """There is a violation without a witness (:attr:`hosts.explorer.search.Search.pathless`)."""
 
 
-@dataclass(frozen=True)
-class Guess:
-    """How big a scope is, from its parts."""
-
-    most: float
-    """States if each pCPU multiplied them as it does when it is alone with the guest: what they wake up in the guest
-    is counted once for each."""
-    least: float
-    """States if each pCPU only multiplied them by its own local states."""
-    bytes_per_state: float
-    at_least: bool
-    """A part was bigger than could be seen in its time."""
-
-    @property
-    def states(self) -> float:
-        """The guess: of six scopes with two other pCPUs it was 0.5 to 2 times what was found."""
-        return math.sqrt(self.most * self.least)
-
-    @property
-    def least_bytes(self) -> float:
-        """What the states take at least."""
-        return self.least * self.bytes_per_state
-
-
 class Engine(Protocol):
     """Searches."""
-
-    def guess(self, asked: Asked, options: Options) -> Guess:
-        """Guess how big a scope is."""
 
     def search(self, asked: Asked, options: Options, watch: Watch) -> Searched:
         """Search it."""
@@ -106,25 +67,10 @@ class Explorer:
             self._program: Program = load_program(user_policy)
         have_loops()
 
-    def guess(self, asked: Asked, options: Options) -> Guess:
-        """Explore the guest alone and with each other pCPU alone; what --exact adds is not in it.
-
-        Without the reduction, which leaves out far more of a part than of the whole, and begins anew again and again.
-        """
-        quick = replace(options, workers=1, reduce=False, progress_check=False, stop_at_first=False)
-        others = range(len(asked.scope.acts))
-        alone = [asked.scope.without(frozenset(others))]
-        alone += [asked.scope.without(frozenset(others) - {i}) for i in others]
-        with _errors(self._user_policy):
-            parts = [_part(self._builder(asked, scope, exact=False), quick) for scope in alone]
-        words = max(part.store.words for part in parts)
-        cut_short = self._exact or any(part.result.bounded_by for part in parts)
-        return put_together([part.result for part in parts], words * WORD_BYTES + TABLE_BYTES, cut_short=cut_short)
-
     def search(self, asked: Asked, options: Options, watch: Watch) -> Searched:
         """Search; make the witness if there is a violation."""
         with _errors(self._user_policy):
-            builder = self._builder(asked, asked.scope, exact=self._exact)
+            builder = self._builder(asked)
             result, search, model = explore(builder, options, watch, self._learning)
             seen = Coverage()
             if not builder.exact:
@@ -138,40 +84,11 @@ class Explorer:
                 witness = tell_witness(builder, model, options, search.path(), result.violation, **names)
         return Searched(result, seen, witness, search.pathless)
 
-    def _builder(self, asked: Asked, scope: Scope, *, exact: bool) -> Builder:
+    def _builder(self, asked: Asked) -> Builder:
         planned = asked.planned
-        builder = Builder(self._program, scope, planned.policy.number, planned.mutation, self._fold, exact)
+        builder = Builder(self._program, asked.scope, planned.policy.number, planned.mutation, self._fold, self._exact)
         builder.world.forget = self._forget
         return builder
-
-
-def put_together(parts: Sequence[Result], bytes_per_state: float, *, cut_short: bool) -> Guess:
-    """Guess from the guest alone, and from the guest with each other pCPU."""
-    alone, *others = parts
-    if not others:
-        return Guess(alone.states, alone.states, bytes_per_state, cut_short)
-    most = alone.states * math.prod(max(each.states / max(alone.states, 1), 1.0) for each in others)
-    biggest = max(others, key=lambda each: each.states)
-    least = biggest.states * math.prod(each.locals[-1] if each.locals else 1 for each in others if each is not biggest)
-    return Guess(max(most, least), min(most, least), bytes_per_state, cut_short)
-
-
-def _part(builder: Builder, options: Options) -> Search:
-    """Search a part of a scope for a second; beginning anew counts too."""
-    begun = time.monotonic()
-    while True:
-        left = GUESS_SECONDS - (time.monotonic() - begun)
-        try:
-            search = Search(builder.model(), replace(options, seconds=max(left, GUESS_SECONDS / 10)))
-        except Unstable:
-            continue
-        try:
-            search.run()
-        except Unstable:
-            if left > -PATIENCE:
-                continue
-            search.result = Result(bounded_by=("seconds",), states=search.store.total)
-        return search
 
 
 def coverage(spans: Spans, hit: bytes | bytearray) -> Coverage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 import time
 from collections.abc import Iterator
@@ -15,10 +16,11 @@ from rich.status import Status
 from rich.text import Text
 
 from emu.accounting import WINDOWS
-from hosts.cli.explore_engine import Coverage, Guess, Searched
+from hosts.cli.explore_engine import Coverage, Searched
 from hosts.cli.explore_plan import Asked, size_text
 from hosts.explorer.model import Options
 from hosts.explorer.search import Progress, Result
+from hosts.explorer.size import Size
 from hosts.explorer.story import WIDTH, story_lines
 from hosts.report.tables import verdict_text
 from hosts.report.verdict import Row
@@ -76,18 +78,14 @@ class Ticker:
         )
 
 
-def guess_line(asked: Asked, guess: Guess) -> str:
-    """Say how big a scope is guessed to be."""
-    more = "at least about" if guess.at_least else "about"
-    between = f" ({_rounded(guess.least)} to {_rounded(guess.most)})" if guess.most > 2 * guess.least else ""
-    return (
-        f"{asked.planned.scenario.name}: {asked.scope}: {more} {_rounded(guess.states)} states{between}, "
-        f"{size_text(guess.states * guess.bytes_per_state)} at {guess.bytes_per_state:.0f} bytes each"
-    )
+def size_line(asked: Asked, size: Size) -> str:
+    """Say how big a scope may be."""
+    most = f"to {_rounded(size.most)} states" if size.most < math.inf else "states or more"
+    return f"{asked.planned.scenario.name}: {asked.scope}: {_rounded(size.least)} {most}, to judge by what is in it"
 
 
 def _rounded(number: float) -> str:
-    """Write a guess with two figures."""
+    """Write a number with two figures."""
     return f"{float(f'{number:.2g}'):,.0f}"
 
 

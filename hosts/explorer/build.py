@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import random
 import time
 from collections.abc import Callable
@@ -128,13 +129,13 @@ def explore(
 ) -> tuple[Result, Search, Model]:
     """Search, beginning anew as long as something shows that the model took a word for less than it is.
 
-    With ``learning``, what an earlier search has learnt is not learnt again.
+    With ``learning``, what an earlier search has learnt is not learnt again. ``options.seconds`` bound all of it.
     """
     begun = time.monotonic()
     builder.world.eager = options.reduce
     known = learning.find(builder, options) if learning is not None else None
     if not builder.warm and not builder.exact:
-        warm_up(builder, options)
+        warm_up(builder, options, begun + options.seconds if options.seconds else math.inf)
         builder.warm = True
     while True:
         try:
@@ -142,7 +143,7 @@ def explore(
             search = Search(model, options, learnt)
             if learning is not None and known is None and not builder.exact:
                 search.on_learnt = functools.partial(learning.pack, builder, model, search.learnt)
-            result = search.run(progress)
+            result = search.run(progress, begun)
         except Unstable:
             known = None
             continue
@@ -157,11 +158,11 @@ WALK_STEPS: Final = 200
 NEAR_STATES: Final = 600
 
 
-def warm_up(builder: Builder, options: Options) -> None:
+def warm_up(builder: Builder, options: Options, until: float = math.inf) -> None:
     """Walk about at random and look at the nearest states, so that what is shared is known before the search begins."""
     draw = random.Random(1)
     product, left = None, WALKS
-    while left >= 0:
+    while left >= 0 and time.monotonic() < until:
         try:
             product = product or Product(builder.model(), options)
             if left:

@@ -12,13 +12,15 @@ name only classes of this package and of ``emu``.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 import hashlib
 import importlib
 import io
 import pickle
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -67,7 +69,8 @@ class Learning:
         if content is None:
             return None
         try:
-            kept = _Reader(io.BytesIO(content), builder.program, builder.protocol).load()
+            with _no_collection():
+                kept = _Reader(io.BytesIO(content), builder.program, builder.protocol).load()
         except (pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, KeyError, TypeError):
             return None  # written by something else under this name: learn it
         lines = builder.protocol.lines
@@ -93,42 +96,42 @@ class Learning:
 def packed(builder: Builder, model: Model, learnt: Learnt) -> bytes:
     """Write down what is known now. PicklingError, AttributeError or TypeError of a part that cannot be."""
     out = io.BytesIO()
-    _Writer(out, builder.program, builder.protocol).dump(
-        Kept(builder.world, model, learnt, bytes(builder.protocol.lines.hit))
-    )
+    with _no_collection():
+        _Writer(out).dump(Kept(builder.world, model, learnt, bytes(builder.protocol.lines.hit)))
     return out.getvalue()
 
 
 class _Writer(pickle.Pickler):
-    def __init__(self, out: io.BytesIO, program: Program, protocol: Protocol) -> None:
-        super().__init__(out, protocol=5)
-        self.made_anew = {id(program): "program", id(protocol): "protocol"}
+    """Names what is made anew, instead of writing it down."""
 
-    def persistent_id(self, part: Any) -> Any:
-        """Name what is made anew."""
-        if isinstance(part, Flow):
-            return ("flow", part.name)
-        return self.made_anew.get(id(part))
+    def __init__(self, out: io.BytesIO) -> None:
+        super().__init__(out, protocol=5)
+        self.dispatch_table = {
+            Program: lambda _: (made_anew, ("<program>",)),
+            Protocol: lambda _: (made_anew, ("<protocol>",)),
+            Flow: lambda flow: (made_anew, (flow.name,)),
+        }
+
+
+def made_anew(name: str) -> Any:
+    """Stand where something is that is made anew; a reader puts it in."""
+    raise NotImplementedError(name)
 
 
 class _Reader(pickle.Unpickler):
+    """Puts in what was made anew."""
+
     def __init__(self, content: io.BytesIO, program: Program, protocol: Protocol) -> None:
         super().__init__(content)
         self.program, self.protocol = program, protocol
 
-    def persistent_load(self, name: Any) -> Any:
-        """Put in what was made anew."""
-        match name:
-            case "program":
-                return self.program
-            case "protocol":
-                return self.protocol
-            case ("flow", str(function)):
-                return self.protocol.flows[function]
-        raise pickle.UnpicklingError(f"{name} is nothing that is put in")
+    def _made_anew(self, name: str) -> Any:
+        return {"<program>": self.program, "<protocol>": self.protocol}.get(name) or self.protocol.flows[name]
 
     def find_class(self, module: str, name: str) -> Any:
         """Give one of the classes that may be in it."""
+        if (module, name) == (__name__, made_anew.__name__):
+            return self._made_anew
         numpys = module.partition(".")[0] == "numpy" and name in _NUMPY
         if numpys or (module == "builtins" and name in _BUILTINS):
             return super().find_class(module, name)
@@ -149,6 +152,18 @@ def key_of(builder: Builder, options: Options) -> str:
         *(str(builder.world.forget), repr(replace(options, **same)), *files),
     ]
     return _hash(part.encode() for part in decides)
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Look for no garbage while a hundred thousand objects are made that are none."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 @functools.cache

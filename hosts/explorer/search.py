@@ -133,10 +133,14 @@ class Search:
         self._started = 0.0
         self._told = 0.0
 
-    def run(self, progress: Callable[[Progress], bool] | None = None) -> Result:
-        """Search. ``progress`` is called a few times a second and ends the search by returning False."""
+    def run(self, progress: Callable[[Progress], bool] | None = None, begun: float | None = None) -> Result:
+        """Search. ``progress`` is called a few times a second and ends the search by returning False.
+
+        ``begun``: when the seconds that it is given began, if not now.
+        """
         self._progress = progress
-        self._started = self._told = time.monotonic()
+        self._told = time.monotonic()
+        self._started = self._told if begun is None else begun
         self.result = Result()
         try:
             self._through()

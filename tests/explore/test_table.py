@@ -17,6 +17,7 @@ from hosts.explorer.learning import Learning
 from hosts.explorer.model import Options
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Result
+from hosts.explorer.size import size_of
 from hosts.loader import Program, load_program
 
 pytestmark = pytest.mark.timeout(300)
@@ -55,6 +56,11 @@ def fired(program: Program, row: tuple[str, str, str | None], *, reduced: bool, 
     With a folder in which to keep what is learnt, explore it once more: the same must be found.
     """
     result = searched(program, row, reduced, folder)
+    if reduced:
+        (scenario,) = [each for each in SCENARIOS if each.name == row[0]]
+        size = size_of(scope_of(scenario), Options())
+        assert result.states <= size.most
+        assert result.states >= size.least or not result.complete
     if folder is not None:
         again = searched(program, row, reduced, folder)
         assert replace(again, seconds=0, restarts=0, layouts=0) == replace(result, seconds=0, restarts=0, layouts=0)

@@ -11,7 +11,7 @@ import pytest
 
 from emu.expected import by_name, policy_by_name
 from emu.scenarios import SCENARIOS
-from hosts.cli.explore_engine import Guess, Searched, Watch
+from hosts.cli.explore_engine import Searched, Watch
 from hosts.cli.explore_plan import Asked
 from hosts.explorer.build import Builder
 from hosts.explorer.model import Model, Options, Unstable
@@ -77,12 +77,7 @@ class FakeEngine:
     """Gives results in the order in which they stand here; a callable is called with what watches."""
 
     results: list[Searched | Callable[[Watch], Searched]] = field(default_factory=list)
-    guessed: Guess = field(default_factory=lambda: Guess(1000, 1000, 24, at_least=False))
     searched: list[tuple[Asked, Options]] = field(default_factory=list)
-
-    def guess(self, asked: Asked, options: Options) -> Guess:  # noqa: ARG002
-        """Give what the test has set."""
-        return self.guessed
 
     def search(self, asked: Asked, options: Options, watch: Watch) -> Searched:
         """Give the next result."""

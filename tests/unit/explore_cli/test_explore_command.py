@@ -16,11 +16,11 @@ import pytest
 from emu.accounting import CHECKS, WINDOWS
 from hosts.cli.errors import Failure
 from hosts.cli.explore import Given, explore_command, search_options
-from hosts.cli.explore_engine import Explorer, Guess, coverage, put_together
+from hosts.cli.explore_engine import coverage
 from hosts.cli.explore_plan import asked_for, bytes_of, seconds_of, size_text
 from hosts.cli.main import main
 from hosts.explorer.model import Options
-from hosts.explorer.search import Progress, Result
+from hosts.explorer.search import Progress
 from hosts.explorer.witness import load
 
 C1_34 = CHECKS.index("C1") << 8 | 0x34
@@ -155,51 +155,44 @@ def test_one_path_only_is_a_fault_of_the_tool(fake: Any, seen: Any, capsys: Any)
 # --- size --------------------------------------------------------------------------------------------------------
 
 
-def test_the_size_is_said_first_and_once(fake: Any, seen: Any, capsys: Any) -> None:
-    """*About*, and *at least* where a part was cut short."""
-    engine = fake([seen(), seen()], guessed=Guess(123456.0, 123456.0, 24, at_least=True))
-    out = run(Given(("remote-post",), ("always-2021", "kick-2016")), engine, capsys)[1]
-    assert out.count("at least about 120,000 states, 2.96 MB at 24 bytes each") == 1
-    assert out.index("about") < out.index("PASS")
+def test_the_size_of_what_may_be_big_is_said_first_and_once(fake: Any, seen: Any, capsys: Any) -> None:
+    """As a range; nothing is run for it, and of what is small nothing is said."""
+    out = run(Given(policy=("always-2021", "kick-2016")), fake([seen(), seen()]), capsys)[1]
+    said = re.findall(r"default: (.*): ([\d,]+) to ([\d,]+) states", out)
+    assert len(said) == 1
+    assert number(said[0][1]) < 73_727_409, "measured of elide-self-2022"
+    assert number(said[0][2]) > 92_462_437, "measured of always-2021"
+    assert out.index(" to ") < out.index("PASS")
+    assert " to " not in run(Given(("device-irq",), ("always-2021",)), fake([seen()]), capsys)[1]
+
+
+def number(text: str) -> int:
+    """Read a number with commas."""
+    return int(text.replace(",", ""))
 
 
 def test_what_does_not_fit_is_refused_before_it_starts(fake: Any, seen: Any, capsys: Any) -> None:
     """Unless the user wants it anyway."""
-    engine = fake([seen()], guessed=Guess(4e9, 1e9, 30, at_least=False))
+    given = Given(policy=("always-2021",), memory="20MB")
+    engine = fake([seen()])
     with pytest.raises(
-        Failure, match="about 60 GB of states, 30 GB at the least, do not fit into --memory 4 GB"
+        Failure, match=r"default: [\d.]+ MB of states at the least do not fit into --memory 20 MB"
     ) as failed:
-        run(Given(("remote-post",), ("always-2021",)), engine, capsys)
+        run(given, engine, capsys)
     assert failed.value.exit_code == 64
     assert engine.searched == []
-    assert run(Given(("remote-post",), ("always-2021",), anyway=True), engine, capsys)[0] == 0
+    assert run(replace(given, anyway=True), engine, capsys)[0] == 0
 
 
 def test_what_may_fit_is_begun(fake: Any, seen: Any, capsys: Any) -> None:
-    """Though the guess is more than the memory; the search ends where that does."""
-    engine = fake([seen()], guessed=Guess(1e10, 1e8, 24, at_least=False))
-    status, out = run(Given(("remote-post",), ("always-2021",)), engine, capsys)
-    assert status == 0
-    assert "about 1,000,000,000 states (100,000,000 to 10,000,000,000), 24 GB" in out
+    """Though the most is more than the memory; the search ends where that does."""
+    assert run(Given(policy=("always-2021",), memory="2GB"), fake([seen()]), capsys)[0] == 0
 
 
-def test_a_guess_is_put_together_from_parts() -> None:
-    """Each pCPU multiplies by what it did alone, or by its own local states."""
-    parts = [Result(states=10), Result(states=100, locals=(50, 7)), Result(states=40, locals=(30, 3))]
-    guess = put_together(parts, 24, cut_short=False)
-    assert (guess.most, guess.least, guess.at_least) == (400, 300, False)
-    assert put_together(parts[:1], 24, cut_short=True) == Guess(10, 10, 24, at_least=True)
-
-
-def test_a_guess_of_something_real() -> None:
-    """Of one poster's scope it is about the size; or it says that there was no time."""
-    engine, options = Explorer(None), Options()
-    (row,) = asked_for(("remote-post",), ("always-2021",), (), "post:34")
-    guess = engine.guess(row, options)
-    found = engine.search(row, options, lambda _: True).result
-    assert found.complete
-    assert guess.at_least or found.states / 3 < guess.states < found.states * 3
-    assert 8 <= guess.bytes_per_state <= 200
+def test_what_was_not_measured_has_no_upper_end(fake: Any, seen: Any, capsys: Any) -> None:
+    """Without a reduction there may be any number of states."""
+    out = run(Given(policy=("always-2021",), reduce=False), fake([seen()]), capsys)[1]
+    assert re.search(r"default: .*: [\d,]+ states or more", out)
 
 
 # --- Ctrl-C ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,69 @@
+"""How many states a scope may have, before any of it is explored: a range, read off what is in the scope.
+
+States multiply: each thing in a scope multiplies them by about the same, whatever else is there. The factors are what
+was measured of some sixty scopes and rules; what was found lay within :data:`MARGIN` times of the product. A test holds
+the range against all rows of the table, and against bigger scopes that were measured once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Final, NamedTuple
+
+from emu.guest import GUEST_ARM_LATER, GUEST_ARM_NOW, GUEST_HLT, GUEST_ICR
+from hosts.explorer.model import Options
+from hosts.explorer.scope import Scope
+
+MARGIN: Final = 8.0
+BYTES: Final = 24
+"""That a state takes at least, where there are many: a packed word, and its share of the table."""
+GUEST: Final = 4.0
+"""States of a guest that only exits."""
+HALTS, TIMER, SLOW_HANDLERS, OTHERS = 2.5, 2.0, 1.5, 4.0
+"""Factors: the guest halts; each timer that it may start; its handlers end when they like; somebody else is there."""
+FIRST: Final = {"post": 20.0, "device": 7.0, "kick": 18.0}
+"""Factors of what another pCPU does first."""
+FURTHER: Final = {"post": 7.0, "device": 4.0, "kick": 6.0}
+"""Factors of what it does after that."""
+SECOND_GUEST: Final = 4.0
+SC_LESS: Final = 4.0
+"""Without store buffers, states are down to one part in so many for each other pCPU."""
+
+
+class Size(NamedTuple):
+    """States."""
+
+    about: float
+    least: float
+    most: float
+    """What was not measured may have any number."""
+
+    @property
+    def least_bytes(self) -> float:
+        """Give the memory that they take at least."""
+        return self.least * BYTES
+
+
+def size_of(scope: Scope, options: Options, *, usual: bool = True) -> Size:
+    """Give the range. ``usual``: local states are told apart as they are unless one says otherwise."""
+    about = GUEST * _guest(scope) ** scope.vcpus * SECOND_GUEST ** (scope.vcpus - 1)
+    about *= OTHERS if scope.acts else 1.0
+    about *= math.prod(_acts(acts) for acts in scope.acts)
+    least = about / MARGIN / math.prod(math.factorial(number) for number in Counter(scope.acts).values())
+    if not options.buffer:
+        least /= SC_LESS ** len(scope.acts)
+    measured = usual and options.reduce and options.fuse and not options.overtake
+    return Size(about, max(least, 1.0), about * MARGIN if measured else math.inf)
+
+
+def _guest(scope: Scope) -> float:
+    factor = HALTS if GUEST_HLT in scope.guest else 1.0
+    if {GUEST_ARM_NOW, GUEST_ARM_LATER, GUEST_ICR} & set(scope.guest):
+        factor *= TIMER**scope.timers
+    return factor * (SLOW_HANDLERS if scope.slow_handlers else 1.0)
+
+
+def _acts(acts: tuple[str, ...]) -> float:
+    first, *further = (act.partition(":")[0].partition("@")[0] for act in acts)
+    return FIRST[first] * math.prod(FURTHER[each] for each in further)

@@ -1,0 +1,71 @@
+"""The range that a scope's states are said to lie in holds what was found."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from hosts.explorer.model import Options
+from hosts.explorer.scope import Scope, scope_of
+from hosts.explorer.size import size_of
+
+FOUND = {
+    "guest=cpuid | timers=0": 4,
+    "guest=cpuid,hlt | timers=0": 11,
+    "guest=cpuid,hlt,timer | timers=2": 41,
+    "post:34 | guest=cpuid | timers=0": 120,
+    "post:34 | guest=hlt | timers=0": 665,
+    "post:34": 2_916,
+    "post:34 post:34": 22_471,
+    "post:34 kick": 17_444,
+    "post:34 | timers=2": 5_082,
+    "post:34 | handlers=slow": 4_136,
+    "post:34 | guest=cpuid,hlt,timer,self": 3_094,
+    "post:34 post:34 post:34 | guest=cpuid,hlt | timers=0": 15_894,
+    "post:34 | post:35 | guest=cpuid,hlt | timers=0": 18_667,
+    "post:34 | post:35": 79_891,
+    "post:34 | device": 28_232,
+    "post:34 | kick": 50_441,
+    "post:34 post:34 | device": 193_326,
+    "device": 409,
+    "device | device": 1_795,
+    "kick": 1_709,
+    "kick | kick": 9_523,
+    "post:34 | post:35 | post:f6 | guest=cpuid,hlt | timers=0": 428_701,
+    "post:34 | post:35 | post:f6 | post:34 | guest=cpuid,hlt | timers=0": 4_799_143,
+    "post:34 post:34 | post:35 | device": 4_133_545,
+    "post:34 post:34 | post:35 | device | kick": 73_727_409,
+}
+"""States of scopes under elide-self-2022, each measured once."""
+
+
+@pytest.mark.parametrize("text", FOUND)
+def test_the_range_holds_what_was_found(text: str) -> None:
+    """And is no wider than it has to be to hold the other rules."""
+    size = size_of(scope_of(None, text), Options())
+    assert size.least <= FOUND[text] <= size.most
+    assert size.most <= 200 * size.least
+
+
+def test_more_in_a_scope_is_more() -> None:
+    """Whatever is added."""
+    texts = ["post:34", "post:34 post:34", "post:34 post:34 | device", "post:34 post:34 | device | kick"]
+    sizes = [size_of(scope_of(None, text), Options()).about for text in texts]
+    assert sizes == sorted(sizes)
+
+
+def test_what_was_not_measured_has_no_upper_end() -> None:
+    """Without a reduction there may be any number; without store buffers there are fewer."""
+    scope = scope_of(None)
+    usual = size_of(scope, Options())
+    assert size_of(scope, Options(reduce=False)).most == math.inf
+    assert size_of(scope, Options(), usual=False).most == math.inf
+    assert size_of(scope, Options(buffer=0)).least < usual.least
+
+
+def test_equal_senders_are_fewer_at_the_least() -> None:
+    """One state stands for all orders of them."""
+    two = Scope((("post:34",), ("post:34",)), (1,))
+    other = Scope((("post:34",), ("post:35",)), (1,))
+    assert size_of(two, Options()).least == size_of(other, Options()).least / 2
