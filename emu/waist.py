@@ -108,6 +108,9 @@ class Host(Protocol):
     def trace(self, event: int, argument: int) -> None:
         """Keep an event for whoever looks later, or do nothing."""
 
+    def rule_fault(self, where: int, value: int, bound: int) -> None:
+        """End the run for a fault of the user's rule; does not come back."""
+
 
 class _NoHost:
     def __getattr__(self, name: str) -> object:
@@ -336,6 +339,11 @@ def all_silent() -> int:
 def mutated(number: int) -> int:
     """Tell (1 or 0) whether the selected mutation is ``number``. The loader puts these in."""
     return _host.mutated(number)
+
+
+def rule_fault(where: int, value: int, bound: int) -> None:
+    """End the run: a user's rule does what no machine can (see :mod:`emu.rulechecks`). Does not come back."""
+    _host.rule_fault(where, value, bound)
 
 
 # --- numbers -----------------------------------------------------------------------------------------------------

@@ -202,18 +202,23 @@ class _Rules:
 
     def check_Assign(self, node: ast.Assign) -> None:
         for target in node.targets:
-            self._names_only(node, target.elts if isinstance(target, ast.Tuple) else [target])
+            self._names_only(node, target.elts if isinstance(target, ast.Tuple) else [target], node.value)
 
     def check_AnnAssign(self, node: ast.AnnAssign) -> None:
-        self._names_only(node, [node.target])
+        self._names_only(node, [node.target], node.value)
 
     def check_AugAssign(self, node: ast.AugAssign) -> None:
-        self._names_only(node, [node.target])
+        self._names_only(node, [node.target], ast.BinOp(node.target, node.op, node.value))
         self._operator(node, node.op, node.value)
 
-    def _names_only(self, node: ast.stmt, targets: list[ast.expr]) -> None:
-        if not all(isinstance(target, ast.Name) for target in targets):
-            self.origin.refuse(node, "only local names are assigned; words are written by WRITE_ONCE and its like")
+    def _names_only(self, node: ast.stmt, targets: list[ast.expr], value: ast.expr | None) -> None:
+        for target in targets:
+            if isinstance(target, ast.Attribute | ast.Subscript) and value is not None:
+                word = ast.unparse(target)
+                written = f"WRITE_ONCE({word}, {ast.unparse(value)})"
+                self.origin.refuse(node, f"only local names are assigned; a word is written by {written} or its like")
+            if not isinstance(target, ast.Name):
+                self.origin.refuse(node, "only local names are assigned; words are written by WRITE_ONCE and its like")
 
     def check_Name(self, node: ast.Name) -> None:
         _check_name(node, node.id, self.origin)

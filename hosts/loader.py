@@ -20,16 +20,22 @@ from typing import Any, Final
 
 from emu import PROTOCOL
 from hosts.anf import normalise
+from hosts.known import Around
 from hosts.language import LoaderError, Origin, PolicyError, check_language
 from hosts.patch import Mutation, Patch, check_mutations
 from hosts.points import Points, Site
 from hosts.scope import PRIMITIVES, PURE_BUILTINS, Scope, check_recursion, pure_functions, struct_fields
 from hosts.userpolicy import Policy, read_policy
+from hosts.values import with_values
 
 __all__ = ["LoaderError", "PolicyError", "Program", "Site", "load_program"]
 
 _NO_POINTS: Final = frozenset({"accounting", "checkers"})
 """Modules that only look: the machine must not notice them."""
+
+CHECKED: Final = "emu.machine"
+CHECKS: Final = "emu.rulechecks"
+"""What is put around what a user's rule computes, and the module that it needs."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +77,16 @@ def load_program(
     run time; by default those that stand beside the modules, in ``mutations.MUTATIONS``.
     """
     mutations = _mutations(modules) if mutations is None else mutations
-    loaded = [importlib.import_module(name) for name in modules]
+    checks = (CHECKS,) if user_policy is not None and CHECKED in modules else ()
+    loaded = [importlib.import_module(name) for name in (*modules, *checks)]
     definitions = _definitions(loaded)
     values = _values(loaded, definitions)
     policy = _policy(user_policy, values, definitions, {name.partition(".")[0] for name in (*modules, "emu")})
     if policy is not None:
         values |= policy.values
         module = Path(policy.origin.file).stem
-        definitions |= {name: _Definition(tree, policy.origin, module) for name, tree in policy.functions.items()}
+        rule = _with_values(policy, definitions, values)
+        definitions |= {name: _Definition(tree, policy.origin, module) for name, tree in rule.items()}
     patched = _patched(definitions, values, mutations)
     trees, sites = _transformed(patched, values)
     namespace: dict[str, Any] = {"__name__": f"{modules[0].partition('.')[0]}.program", **values}
@@ -155,6 +163,19 @@ def _policy(
         return None
     trees = {name: definition.tree for name, definition in definitions.items()}
     return read_policy(spec, Scope(values, trees, frozenset()), packages)
+
+
+def _with_values(
+    policy: Policy, definitions: Mapping[str, _Definition], values: Mapping[str, Any]
+) -> dict[str, ast.FunctionDef]:
+    """Check the names in a rule's functions, and give these with its words read where their values are meant."""
+    protocol = {name: definition.tree for name, definition in definitions.items()}
+    scope = Scope(values, protocol | policy.functions, struct_fields(values.values()))
+    for tree in policy.functions.values():
+        scope.check(tree, policy.origin)
+    modules = {name: definition.module for name, definition in definitions.items()}
+    around = Around(scope, modules, policy.own, policy.functions.keys(), policy.origin)
+    return with_values(policy.functions, protocol, around, policy.meant)
 
 
 # --- the pass ----------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Self
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
 from emu.waist import set_host
+from hosts.faults import RuleFault
 
 BASE = 4096
 """Where the machine lies: not 0, which is the null pointer."""
@@ -178,6 +179,10 @@ class SequentialHost:
     def mutated(self, number: int) -> int:
         """Compare with the selected one."""
         return 1 if number == self.mutation else 0
+
+    def rule_fault(self, where: int, value: int, bound: int) -> None:
+        """Raise it."""
+        raise RuleFault(where, value, bound)
 
     def trace(self, event: int, argument: int) -> None:
         """Do nothing: whoever runs one pCPU step by step sees it all."""

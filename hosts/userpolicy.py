@@ -7,9 +7,10 @@ and anything else in the file does not matter. Every refusal is one :class:`Poli
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import importlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FunctionType
@@ -34,6 +35,10 @@ class Policy:
     origin: Origin
     functions: dict[str, ast.FunctionDef]
     values: dict[str, object]
+    own: Mapping[str, str]
+    """The names that these have in the file."""
+    meant: Callable[[str], object]
+    """What a name in an annotation stands for; None if nobody knows."""
 
 
 def read_policy(spec: str, scope: Scope, packages: Collection[str]) -> Policy:
@@ -53,7 +58,8 @@ def read_policy(spec: str, scope: Scope, packages: Collection[str]) -> Policy:
         origin.refuse(None, f"is not Python: {error}")
     reader = _Reader(origin, _Bindings(module, origin), scope, packages)
     reader.entry(name)
-    return Policy(source, origin, reader.functions, reader.values)
+    own = {flat: own for own, flat in reader.names.items() if flat in reader.functions or flat in reader.values}
+    return Policy(source, origin, reader.functions, reader.values, own, reader.meant)
 
 
 class _Bindings:
@@ -189,6 +195,15 @@ class _Reader:
     def anything(self, flat: str) -> object:
         """Give the value of a program's name, whoever brought it in."""
         return self.values.get(flat, self.scope.values.get(flat))
+
+    def meant(self, name: str) -> object:
+        """Give what a name in an annotation stands for."""
+        statement = self.file.plain.get(name)
+        if isinstance(statement, ast.ImportFrom) and (statement.module or "").partition(".")[0] in self.packages:
+            alias = next(alias for alias in statement.names if (alias.asname or alias.name) == name)
+            with contextlib.suppress(ImportError):
+                return getattr(importlib.import_module(str(statement.module)), alias.name, None)
+        return None
 
     def imported(self, statement: ast.ImportFrom, name: str, own: str) -> str:
         """Give the program's name of something that the file imports as ``own``."""

@@ -20,6 +20,7 @@ from hosts.explorer.product import NotTerminating
 from hosts.explorer.scope import ScopeError
 from hosts.explorer.search import Progress, Result
 from hosts.explorer.witness import Witness
+from hosts.faults import RuleFault
 from hosts.loader import LoaderError, PolicyError, Program, load_program
 from hosts.report.exits import EXIT_USAGE
 
@@ -113,6 +114,8 @@ def _errors(user_policy: str | None) -> Iterator[None]:
         raise Failure(str(error), EXIT_USAGE) from None
     except LoaderError as error:
         raise Failure(str(error), EXIT_USAGE) from None
+    except RuleFault as fault:
+        raise Failure(fault.told(user_policy), EXIT_USAGE) from None
     except Failure:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a user's function does

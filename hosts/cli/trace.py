@@ -8,6 +8,7 @@ from pathlib import Path
 
 from emu.mutations import Mutation
 from hosts.cli.errors import Failure
+from hosts.faults import RuleFault
 from hosts.loader import PolicyError, load_program
 from hosts.report.exits import EXIT_USAGE
 from hosts.report.plan import PlanError, chosen_mutations, chosen_policies, chosen_scenarios, user_policy_of
@@ -38,6 +39,8 @@ def _steps(scenario: str, policy: str, mutation: Mutation | None, *, everything:
         return tell(program, scenario, policy, mutation, everything=everything)
     except EndlessStoryError:
         raise Failure(f"{scenario} x {policy} does not come to an end", 1) from None
+    except RuleFault as fault:
+        raise Failure(fault.told(user), EXIT_USAGE) from None
     except Exception as error:  # noqa: BLE001 - whatever the user's function does
         raise _users_fault(error, user) or error from None
 

@@ -14,6 +14,7 @@ from hosts.explorer.code import INSTRUMENTS
 from hosts.explorer.ops import FENCELESS, OWN_FENCE, SCHEDULED, Kind, Operation
 from hosts.explorer.words import OWN
 from hosts.explorer.world import SILENT, VECTORS, World, over_word
+from hosts.faults import RuleFault
 from hosts.loader import Program
 
 DEADLINE: Final = 2
@@ -206,8 +207,13 @@ def direct(world: World) -> dict[str, Callable[..., Any]]:
         "wait_for_interrupt": lambda: None,
         "deadline_after": lambda delta: DEADLINE,  # noqa: ARG005 - may be given by its name
         "open_turn": lambda: 0,
+        "rule_fault": _rule_fault,
         "trace": lambda event, argument: None,  # noqa: ARG005 - may be given by their names
     }
+
+
+def _rule_fault(where: int, value: int, bound: int) -> None:
+    raise RuleFault(where, value, bound)
 
 
 def _late(operation: Operation | None) -> Operation | None:

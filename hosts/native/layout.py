@@ -70,6 +70,10 @@ FAULT_NONE, FAULT_BEFORE_COUNT, FAULT_AFTER_COUNT = range(3)
 """The fabric's seeded bugs: a notification vanishes before it is counted, or after."""
 
 
+EXIT_RULE: Final = 72
+"""Exit code of a pCPU whose rule did what no machine can."""
+
+
 class Turn(Struct, line=True):
     """The environment's turn: number, time base and score travel in one cache line, from the one opener to all."""
 
@@ -118,6 +122,8 @@ class HostCpu(Struct, line=True):
     error = word()
     """errno of the libzmq call that failed for good; 0: none."""
     pid = word()
+    fault = words(3)
+    """What a user's rule did that no machine can: ``where`` (0: nothing), ``value`` and ``bound``."""
     result = word()
     """What the compiled root returned."""
     bad_frames = word(line=True)

@@ -218,6 +218,12 @@ def sched_yield() -> int:
     _only_compiled()
 
 
+@_means(code.call_c("pirace__exit", code.VOID, I32), result=types.void)
+def exit_process(code: int) -> None:
+    """End this process at once; does not come back."""
+    _only_compiled()
+
+
 @_means(code.call_c("pirace_nanosleep", I32, POINTER, POINTER))
 def nanosleep(request: int, remaining: int) -> int:
     """Sleep for the ``timespec`` (seconds, nanoseconds: two words) at ``request``; ``remaining`` may be 0."""

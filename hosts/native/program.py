@@ -29,6 +29,7 @@ NUMBER: Final = 0
 
 _attention = cold(runtime.NATIVE["attention"])
 cold(ring.keep_rings)
+cold(runtime.NATIVE["rule_fault"])
 
 
 def this_cpu_ptr() -> int:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from hosts.native.arrivals import apic_ack, apic_pending, ipis_in_flight
 from hosts.native.departures import all_silent, say_silent, send_IPI
 from hosts.native.disturbance import attention
+from hosts.native.faulted import rule_fault
 from hosts.native.here import choose, one_in
 from hosts.native.ring import trace
 from hosts.native.turns import next_turn, open_turn, run_goes_on
@@ -40,5 +41,6 @@ NATIVE: Final[dict[str, Callable[..., Any]]] = {
     "say_silent": say_silent,
     "all_silent": all_silent,
     "trace": trace,
+    "rule_fault": rule_fault,
 }
 """The compiled functions by the waist's names, and ``attention``, which interrupt points call."""

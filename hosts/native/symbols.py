@@ -1,4 +1,4 @@
-"""What compiled code calls by name: libzmq, three functions of libc, and the two addresses of memory.
+"""What compiled code calls by name: libzmq, a few functions of libc, and the two addresses of memory.
 
 They are given to LLVM in each process before the object file is loaded: a symbol that is missing then is a SIGSEGV
 later.
@@ -15,7 +15,7 @@ from hosts.native.layout import LOCAL_AT, MEMORY_AT
 
 _PREFIX: Final = "pirace_"
 _LIBZMQ: Final = ("zmq_send", "zmq_recv", "zmq_poll", "zmq_errno")
-_LIBC: Final = ("sched_yield", "nanosleep")
+_LIBC: Final = ("sched_yield", "nanosleep", "_exit")
 
 
 def symbols() -> dict[str, int]:

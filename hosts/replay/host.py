@@ -19,6 +19,7 @@ from hosts.explorer.code import INSTRUMENTS
 from hosts.explorer.ops import LOCKED, OWN_FENCE, Kind
 from hosts.explorer.primitives import DEADLINE
 from hosts.explorer.world import BASE
+from hosts.faults import RuleFault
 from hosts.replay.buffer import StoreBuffer
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Did
@@ -252,6 +253,10 @@ class ReplayHost:
     def mutated(self, number: int) -> int:
         """Compare with the selected one."""
         return 1 if number == self._mutation else 0
+
+    def rule_fault(self, where: int, value: int, bound: int) -> None:
+        """Raise it: the witness's rule did no such thing."""
+        raise RuleFault(where, value, bound)
 
     def trace(self, event: int, argument: int) -> None:
         """Do nothing: the director's own account says more."""

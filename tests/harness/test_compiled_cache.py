@@ -27,7 +27,7 @@ TOP = Path(__file__).resolve().parents[2]
 # A build here takes 6 s of processor time; a test makes at most five, other tests may run on the same two processors.
 pytestmark = pytest.mark.timeout(180)
 
-KEPT_MODULES = ("memory", "waist", "machine", "accounting", "vectors", "tracepoints")
+KEPT_MODULES = ("memory", "waist", "machine", "accounting", "vectors", "tracepoints", "reach", "rulechecks")
 
 PROTOCOL = """
 PROTOCOL = ("emu.vectors", "emu.machine", "emu.tiny")
@@ -42,7 +42,7 @@ from emu.numbers import ANSWER
 from emu.waist import mark, peek
 
 def user_kvm_vcpu_trigger_posted_interrupt(vcpu: Vcpu, vec: int) -> None:
-    mark(vcpu.mode, vec)
+    mark(vcpu.requests, vec)
 
 def pcpu_thread() -> None:
     mark(machine().config.pcpus, ANSWER)
@@ -103,7 +103,7 @@ answers = []
 for mutation in (0, 1):
     words[(machine.config.mutation - MEMORY_AT) // 8] = mutation
     root(build.LIVE, 0)
-    answers.append([word(machine.config.pcpus), word(machine.config.vcpus), word(machine.vcpus[1].mode)])
+    answers.append([word(machine.config.pcpus), word(machine.config.vcpus), word(machine.vcpus[1].requests)])
 root(build.TAKE_INTERRUPT, 0)
 print(json.dumps({
     "answers": answers, "interrupted": word(machine.config.pcpus), "from_cache": built.from_cache, "path": built.path,
@@ -214,7 +214,9 @@ def test_every_edit_is_seen(tree: Tree) -> None:
     assert tree.ask()["answers"] == [[12, 20, 5], [12, 22, 5]]
 
     rule = tree.folder / "rule.py"
-    rule.write_text("from emu.waist import mark\nMORE = 2\ndef mine(vcpu, vec):\n    mark(vcpu.mode, vec + MORE)\n")
+    rule.write_text(
+        "from emu.waist import local_write\nMORE = 2\ndef mine(vcpu, vec): local_write(vcpu.requests, vec + MORE)\n"
+    )
     mine = tree.ask(f"{rule}:mine")
     assert mine["answers"] == [[12, 20, 7], [12, 22, 7]]
     rule.write_text(rule.read_text().replace("MORE = 2", "MORE = 3"))

@@ -149,7 +149,7 @@ def _run(tree: ast.FunctionDef, value: int) -> tuple[Any, int, list[str]]:
 
 def _site(tmp_path: Path, text: str) -> Site:
     """Give the one locked site of a user's rule that does something to a word."""
-    lines = "\n".join(f"    {line}" for line in ("word = vcpu.mode", text, "always_2021(vcpu, vec)"))
+    lines = "\n".join(f"    {line}" for line in ("word = vcpu.requests", text, "always_2021(vcpu, vec)"))
     file = tmp_path / "rule.py"
     names = ", ".join(sorted(LOCKED))
     file.write_text(

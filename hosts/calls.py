@@ -1,0 +1,150 @@
+"""Calls in a user's rule: each argument as its parameter wants it, and nothing called that is not a rule's to call."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final, NewType
+
+from emu import reach
+from hosts.expressions import Expressions, Typed
+from hosts.guards import CHANGING, STORED, at
+from hosts.kinds import NOTHING, NUMBER, UNKNOWN, UNSEEN, Kind, What, as_number, joined
+from hosts.known import Local
+from hosts.language import parameters
+from hosts.scope import PRIMITIVES, PURE_BUILTINS
+
+Given = Mapping[str, tuple[ast.expr, Kind, ast.expr]]
+"""For each parameter that is given the new expression, what it is, and the old one."""
+
+_READING: Final = frozenset({"READ_ONCE", "smp_load_acquire", "local_read"})
+_INSTEAD: Final = {
+    "peek": "READ_ONCE(word)",
+    "mark": "WRITE_ONCE(word, value)",
+    "send_IPI": "apic_send_IPI(cpu, vector)",
+    "memory": "machine()",
+    "this_cpu_ptr": "this_pcpu()",
+}
+
+
+class Calls(Expressions):
+    """The expressions of one function, calls included."""
+
+    def call(self, node: ast.Call) -> Typed:
+        """Give a call: each argument as its parameter wants it."""
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name in self.around.mine:
+            return self.own_call(node, name)
+        self.check_reach(node, name)
+        if name in PURE_BUILTINS:
+            return self.builtin_call(node, name), NUMBER
+        if name not in self.around.scope.functions and name not in PRIMITIVES:
+            return node, UNKNOWN
+        kinds, result = self.around.annotated(name)
+        new, found = self.arguments(node, list(kinds), kinds, f"{name}()")
+        self.check_store(node, name, found)
+        for parameter in found:
+            _put(new, list(kinds), parameter, self.guarded(name, parameter, kinds[parameter], found))
+        return new, as_number(found["word"][1]) if name in _READING else result
+
+    def guarded(self, name: str, parameter: str, wanted: Kind, found: Given) -> ast.expr:
+        """Give an argument of the emulated kernel's with the checks that it needs."""
+        argument, kind, like = found[parameter]
+        if wanted.what is What.STRUCT and kind.what is What.STRUCT:
+            return self.guards.there(argument, kind, like)
+        if wanted.what is not What.NUMBER or self.is_sound(parameter, kind, like):
+            return argument
+        argument = self.guards.argument(name, parameter, argument, like)
+        return self.guards.stored(argument, found["word"][1], like) if STORED.get(name) == parameter else argument
+
+    def is_sound(self, parameter: str, kind: Kind, node: ast.expr) -> bool:
+        """Tell whether a number is what the emulated kernel itself would hand on."""
+        if parameter == "cpu":
+            return kind.places == {"Vcpu.cpu"}
+        given = isinstance(node, ast.Name) and (self.function, node.id) in self.known.given
+        return given and parameter in ("vector", "vec")
+
+    def builtin_call(self, node: ast.Call, name: str) -> ast.expr:
+        """Give a call of one of Python's own functions."""
+        if name == "len" or (name in ("min", "max") and len(node.args) == 1):
+            if any(self.any(each)[1].what not in (What.NUMBERS, What.UNKNOWN, What.UNSEEN) for each in node.args):
+                self.refuse(node, f"{name}() takes a tuple")
+            return node
+        whole = self.truth if name == "bool" else self.number
+        return at(ast.Call(node.func, [whole(each) for each in node.args], []), node)
+
+    def own_call(self, node: ast.Call, name: str) -> Typed:
+        """Give a call of one of the user's functions."""
+        names = parameters(self.around.scope.functions[name])
+        declared = {each: self.known.declared[name, each] for each in names if (name, each) in self.known.declared}
+        new, found = self.arguments(node, names, declared, f"{name}()", callee=name)
+        for parameter, (new_argument, kind, like) in found.items():
+            local, argument = (name, parameter), new_argument
+            if parameter not in declared:
+                self.record(local, kind, like)
+                argument = self.as_number(like, argument, kind) if self.is_number(local) else argument
+            elif kind.what is declared[parameter].what:
+                self.known.kinds[local] = joined(self.known.kinds.get(local), replace(kind, is_read=False))
+            _put(new, names, parameter, argument)
+        return new, self.known.results.get(name, NOTHING if self.final else UNSEEN)
+
+    def arguments(
+        self, node: ast.Call, names: list[str], kinds: Mapping[str, Kind], what: str, callee: str = ""
+    ) -> tuple[ast.Call, Given]:
+        """Give the call, and for each parameter that is given the new expression, what it is, and the old one."""
+        given = [*zip(names, node.args, strict=False), *((str(word.arg), word.value) for word in node.keywords)]
+        found: dict[str, tuple[ast.expr, Kind, ast.expr]] = {}
+        for parameter, argument in given:
+            kind = kinds.get(parameter)
+            if kind is None or kind.what is What.UNKNOWN:
+                new, seen = self.any(argument, (callee, parameter) if callee else None)
+            else:
+                new, seen = self.wanted(argument, kind, what)
+            found[parameter] = (new, seen, argument)
+        keywords = [at(ast.keyword(word.arg, word.value), word) for word in node.keywords]
+        return at(ast.Call(node.func, list(node.args), keywords), node), found
+
+    def record(self, local: Local, kind: Kind, node: ast.AST) -> None:
+        """Note what is assigned to a local."""
+        kind = replace(kind, is_read=False)
+        self.known.kinds[local] = known = joined(self.known.kinds.get(local), kind)
+        if known.what is What.MIXED:
+            self.refuse(node, f"{local[1]} is {kind} here and something else elsewhere: use two names")
+
+    def is_number(self, local: Local) -> bool:
+        """Tell whether a local holds numbers: also one that is given words and is nowhere used as one."""
+        kind = self.known.kinds.get(local, UNSEEN)
+        return kind.what is What.NUMBER or (kind.what is What.WORD and local not in self.known.as_word)
+
+    def check_reach(self, node: ast.Call, name: str) -> None:
+        """Refuse what is not a rule's to call."""
+        whose = reach.FUNCTIONS.get(name) or reach.MODULES.get(self.around.modules.get(name, ""))
+        if name in PRIMITIVES and name not in reach.PRIMITIVES:
+            instead = f": {_INSTEAD[name]} is" if name in _INSTEAD else ""
+            self.refuse(node, f"{name}() is not a rule's to call{instead}")
+        elif whose is not None and name not in PRIMITIVES:
+            self.refuse(node, f"{name}() is {whose}: a rule does not call it")
+        if isinstance(self.around.scope.values.get(name), type | NewType):
+            said = "a rule makes no address; it has its vcpu, machine() and kvm_get_running_vcpu()"
+            self.refuse(node, f"{name}(): {said}")
+
+    def check_store(self, node: ast.Call, name: str, found: Given) -> None:
+        """Refuse to move what the machine takes for the place of something."""
+        if name not in STORED and name not in CHANGING:
+            return
+        places = found["word"][1].places
+        if places & reach.READ_ONLY:
+            self.refuse(node, f"{' or '.join(sorted(places))} is the machine's to write: a rule only reads it")
+        if places & set(reach.BELOW) and (name in CHANGING or len(places) > 1):
+            self.refuse(node, f"{' or '.join(sorted(places))} is written by WRITE_ONCE, xchg or cmpxchg")
+
+
+def _put(new: ast.Call, names: list[str], parameter: str, argument: ast.expr) -> None:
+    """Put an argument where its parameter's stands."""
+    place = names.index(parameter)
+    if place < len(new.args):
+        new.args[place] = argument
+    for word in new.keywords:
+        if word.arg == parameter:
+            word.value = argument

@@ -1,0 +1,224 @@
+"""What a user's expressions mean: a word where a number belongs is read, and what has no meaning is refused.
+
+In C ``vcpu->mode`` is a read of the field wherever a number is wanted, and ``&vcpu->mode`` its address. Here both are
+written ``vcpu.mode``, and what it is used for decides: a primitive takes the word, everything else takes its value, by
+one READ_ONCE in the place where it stands.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import replace
+
+from emu import reach
+from hosts.guards import Guards, at, call
+from hosts.kinds import NOTHING, NUMBER, UNKNOWN, UNSEEN, Kind, What, as_number, joined, of_field, of_value
+from hosts.known import Around, Known, Local
+
+Typed = tuple[ast.expr, Kind]
+
+
+class Expressions:
+    """The expressions of one function."""
+
+    def __init__(self, function: str, local: set[str], known: Known, around: Around, *, final: bool) -> None:
+        """``final``: all is known, so what is wrong is refused."""
+        self.function, self.local, self.known, self.around, self.final = function, local, known, around, final
+        self.guards = Guards(around.scope.values, active="checked_below" in around.scope.functions)
+        self.blank = UNKNOWN if final else UNSEEN
+
+    def call(self, node: ast.Call) -> Typed:
+        """Give a call."""
+        raise NotImplementedError
+
+    def refuse(self, node: ast.AST, reason: str) -> None:
+        """Refuse, once everything is known."""
+        if self.final:
+            self.around.origin.refuse(node, re.sub(r"\w+", lambda name: self.around.own.get(name[0], name[0]), reason))
+
+    # --- what is wanted of an expression -------------------------------------------------------------------------
+
+    def number(self, node: ast.expr) -> ast.expr:
+        """Give an expression as a number."""
+        return self.as_number(node, *self.any(node))
+
+    def as_number(self, node: ast.expr, new: ast.expr, kind: Kind) -> ast.expr:
+        """Give ``new``, which stands for ``node``, as a number: the value of a word is read."""
+        text = ast.unparse(node)
+        if kind.what is What.WORD:
+            if isinstance(node, ast.Name) and not kind.is_read:
+                line = self.known.as_word.get((self.function, node.id), 0)
+                self.refuse(node, f"{text} is a word, as line {line} uses it as one; its value is READ_ONCE({text})")
+            return new if kind.is_read else call("READ_ONCE", [new], node)
+        if kind.what is What.NOTHING:
+            self.refuse(node, f"{text} gives nothing, and a number belongs here")
+        elif kind.what not in (What.NUMBER, What.UNKNOWN, What.UNSEEN, What.MIXED):
+            self.refuse(node, f"{text} is {kind}, and a number belongs here{_part_of(kind, text)}")
+        return new
+
+    def truth(self, node: ast.expr) -> ast.expr:
+        """Give an expression of which only matters whether it is true: of a word the value, of a vCPU whether it is."""
+        match node:
+            case ast.BoolOp(op=operator, values=values):
+                return at(ast.BoolOp(operator, [self.truth(value) for value in values]), node)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return at(ast.UnaryOp(ast.Not(), self.truth(operand)), node)
+        new, kind = self.any(node)
+        return new if kind.what is What.STRUCT else self.as_number(node, new, kind)
+
+    def wanted(self, node: ast.expr, kind: Kind, what: str) -> Typed:
+        """Give an expression as what a parameter wants; ``what`` names that in a sentence."""
+        new, found = self.any(node)
+        if kind.what is What.NUMBER:
+            return self.as_number(node, new, found), as_number(found)
+        if kind.what is What.WORD and found.what is What.WORD and isinstance(node, ast.Name):
+            self.known.as_word.setdefault((self.function, node.id), node.lineno)
+        elif kind.what is What.WORD and found.what not in (What.WORD, What.UNKNOWN, What.UNSEEN):
+            self.refuse(node, f"{what} takes a word, as READ_ONCE(vcpu.mode) does; {ast.unparse(node)} is {found}")
+        elif kind.what in (What.STRUCT, What.WORDS) and found.what is not What.UNKNOWN:
+            if found.what is not kind.what or found.of is not kind.of:
+                self.refuse(node, f"{what} takes {kind}; {ast.unparse(node)} is {found}")
+            if reach.SOFTWARE in found.places:
+                self.refuse(node, _software(ast.unparse(node)))
+        return new, found
+
+    # --- expressions ---------------------------------------------------------------------------------------------
+
+    def any(self, node: ast.expr, into: Local | None = None) -> Typed:  # noqa: PLR0911 - one for each kind
+        """Give an expression and what it stands for; ``into``: the local that it is assigned to."""
+        match node:
+            case ast.Name():
+                return node, self.name(node, into)
+            case ast.Constant(value=value):
+                return node, NOTHING if value is None else of_value(value)
+            case ast.Attribute():
+                return self.attribute(node)
+            case ast.Subscript():
+                return self.subscript(node)
+            case ast.Call():
+                return self.call(node)
+            case ast.BoolOp(op=operator, values=values):
+                several, kind = self.alike(node, values, into)
+                return at(ast.BoolOp(operator, several), node), kind
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                test = self.truth(test)
+                (body, orelse), kind = self.alike(node, [body, orelse], into)
+                return at(ast.IfExp(test, body, orelse), node), kind
+            case ast.Tuple(elts=elements):
+                several = [self.number(each) for each in elements]
+                return at(ast.Tuple(several, node.ctx), node), Kind(What.NUMBERS, count=len(several))
+        return self.computed(node), NUMBER
+
+    def computed(self, node: ast.expr) -> ast.expr:
+        """Give what is made of numbers."""
+        match node:
+            case ast.Compare():
+                return self.compare(node)
+            case ast.BinOp(left=left, op=operator, right=right):
+                left, checked = self.number(left), self.guards.operand(operator, self.number(right), right)
+                return at(ast.BinOp(left, operator, checked), node)
+            case ast.UnaryOp(op=sign, operand=operand) if not isinstance(sign, ast.Not):
+                return at(ast.UnaryOp(sign, self.number(operand)), node)
+        return self.truth(node)
+
+    def name(self, node: ast.Name, into: Local | None) -> Kind:
+        """Give what a name stands for."""
+        if node.id not in self.local:
+            return of_value(self.around.scope.values.get(node.id))
+        local = (self.function, node.id)
+        kind = self.known.kinds.get(local, self.blank)
+        if kind.what is What.WORD:
+            if into is not None:
+                self.known.copies.add((local, into))
+            return replace(kind, is_read=local not in self.known.as_word)
+        return kind
+
+    def alike(self, node: ast.expr, parts: list[ast.expr], into: Local | None) -> tuple[list[ast.expr], Kind]:
+        """Give expressions of which one becomes the value."""
+        found = [self.any(part, into) for part in parts]
+        kind: Kind | None = None
+        for _, each in found:
+            kind = joined(kind, each)
+        assert kind is not None  # noqa: S101 - there are at least two
+        if kind.what is What.WORD and isinstance(node, ast.BoolOp):
+            kind = NUMBER  # which of them it is depends on their values
+        if kind.what is What.NUMBER:
+            return [self.as_number(part, *each) for part, each in zip(parts, found, strict=True)], NUMBER
+        if kind.what is What.MIXED:
+            self.refuse(node, f"{ast.unparse(node)} is {' or '.join(dict.fromkeys(str(each) for _, each in found))}")
+        return [new for new, _ in found], kind
+
+    def attribute(self, node: ast.Attribute) -> Typed:
+        """Give a field of a struct."""
+        base, kind = self.any(node.value)
+        new = at(ast.Attribute(base, node.attr, node.ctx), node)
+        if kind.what is not What.STRUCT or kind.of is None:
+            if kind.what not in (What.UNKNOWN, What.UNSEEN):
+                self.refuse(node, f"{ast.unparse(node.value)} is {kind}: it has no field {node.attr}")
+                return new, UNKNOWN
+            return new, kind
+        if node.attr not in kind.of.fields and node.attr != "at":
+            there = ", ".join(kind.of.fields)
+            self.refuse(node, f"a {kind.of.__name__} has no field {node.attr}; it has {there}")
+            return new, UNKNOWN
+        whose = reach.WORDS.get(f"{kind.of.__name__}.{node.attr}")
+        if whose is not None:
+            self.refuse(node, f"{ast.unparse(node)} is {whose}: a rule neither reads nor writes it")
+        new.value = self.guards.there(base, kind, node)
+        return new, of_field(kind.of, node.attr)
+
+    def subscript(self, node: ast.Subscript) -> Typed:
+        """Give one of several."""
+        base, kind = self.any(node.value)
+        index = self.number(node.slice)
+        if kind.what in (What.UNKNOWN, What.UNSEEN):
+            return at(ast.Subscript(base, index, node.ctx), node), kind
+        if kind.what not in (What.WORDS, What.ARRAY, What.NUMBERS):
+            self.refuse(node, f"{ast.unparse(node.value)} is {kind}: it has no parts")
+            return node, UNKNOWN
+        if reach.SOFTWARE in kind.places and getattr(node.slice, "value", None) not in reach.FREE_SOFTWARE:
+            self.refuse(node, _software(ast.unparse(node)))
+        new = at(ast.Subscript(base, self.guards.index(index, node, kind.count), node.ctx), node)
+        if kind.what is What.WORDS:
+            return new, Kind(What.WORD, places=kind.places)
+        return new, Kind(What.STRUCT, kind.of) if kind.what is What.ARRAY else NUMBER
+
+    def compare(self, node: ast.Compare) -> ast.expr:
+        """Compare numbers, or whether two structs are the same one."""
+        operands = [node.left, *node.comparators]
+        found = [self.any(each) for each in operands]
+        structs = [kind for _, kind in found if kind.what is What.STRUCT]
+        if structs:
+            kinds = {(kind.what, kind.of) for _, kind in found if kind.what is not What.UNKNOWN}
+            if len(kinds) > 1 or not all(isinstance(operator, ast.Eq | ast.NotEq) for operator in node.ops):
+                said = f"a struct is compared (== or !=) with one of its kind; {_sides(operands, found)}"
+                self.refuse(node, f"{said} (a vCPU that is not there is false: 'not x')")
+            new = [each for each, _ in found]
+        elif any(isinstance(operator, ast.In | ast.NotIn) for operator in node.ops):
+            new = [
+                each if kind.what is What.NUMBERS else self.as_number(operand, each, kind)
+                for operand, (each, kind) in zip(operands, found, strict=True)
+            ]
+        else:
+            new = [self.as_number(operand, *each) for operand, each in zip(operands, found, strict=True)]
+        return at(ast.Compare(new[0], node.ops, new[1:]), node)
+
+
+def _part_of(kind: Kind, text: str) -> str:
+    """Say how one comes to a number from what is none."""
+    if kind.what is What.WORDS:
+        return f": name one of them, as {text}[0]"
+    if kind.what is What.STRUCT and kind.of is not None:
+        words = [name for name in kind.of.fields if of_field(kind.of, name).what is What.WORD]
+        return f": name one of its words, as {text}.{words[0]}" if words else ""
+    return ""
+
+
+def _sides(operands: list[ast.expr], found: list[Typed]) -> str:
+    return " and ".join(f"{ast.unparse(each)} is {kind}" for each, (_, kind) in zip(operands, found, strict=True))
+
+
+def _software(text: str) -> str:
+    free = " and ".join(f"software[{each}]" for each in reach.FREE_SOFTWARE)
+    return f"{text}: software[0] is an instrument's, a rule neither reads nor writes it; {free} are free"

@@ -1,0 +1,49 @@
+"""What a user's rule does wrong while it runs, in the one wording that every host tells it in."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from emu.rulechecks import FAULTS, LINE_SHIFT
+
+_TEXTS: Final = {
+    "cpu": "sends an IPI to pCPU {value}; this machine has {range}",
+    "vector": "uses vector {value}; a vector is {range}",
+    "slot": "uses slot {value}; the guest's vectors have slots {range}",
+    "index": "has index {value}; what it indexes has {range}",
+    "bit": "uses bit {value}; a word has bits {range}",
+    "shift": "shifts by {value}; a word is shifted by {range}",
+    "mode": "writes {value} into vcpu.mode; a mode is {range}",
+    "state": "writes {value} into a word that holds {range}",
+    "choice": "chooses among {value}; there has to be something to choose from, and less than 2**31",
+    "divisor": "divides by zero",
+    "null": "uses a vCPU that is not there: kvm_get_running_vcpu() gives none on a pCPU that runs none",
+    "endless": "goes round a loop {value:,} times and does nothing: it does not come to an end",
+}
+
+
+class RuleFault(Exception):  # noqa: N818 - the rule's, not the program's
+    """A user's rule did what no machine can do; ``where``, ``value`` and ``bound`` as ``rule_fault`` has them."""
+
+    def __init__(self, where: int, value: int, bound: int) -> None:
+        super().__init__(where, value, bound)
+        self.where, self.value, self.bound = where, value, bound
+
+    @property
+    def line(self) -> int:
+        """The line of the user's file."""
+        return self.where >> LINE_SHIFT
+
+    @property
+    def reason(self) -> str:
+        """What the rule does there."""
+        text = _TEXTS[FAULTS[self.where & (1 << LINE_SHIFT) - 1]]
+        return text.format(value=self.value, range=f"0 to {self.bound - 1}" if self.bound != 1 else "0 only")
+
+    def told(self, user_policy: str | None) -> str:
+        """Say it in one line that begins with the file of the rule (``file.py:function``)."""
+        file = user_policy.rpartition(":")[0] if user_policy is not None else "the rule"
+        return f"{file}:{self.line}: {self.reason}"
+
+    def __str__(self) -> str:
+        return f"line {self.line} of the rule {self.reason}"

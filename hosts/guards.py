@@ -1,0 +1,153 @@
+"""The checks around what a user's rule computes, as calls that the loader puts in (:mod:`emu.rulechecks`)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+from emu import reach
+from emu.rulechecks import (
+    FAULT_BIT,
+    FAULT_CHOICE,
+    FAULT_CPU,
+    FAULT_DIVISOR,
+    FAULT_ENDLESS,
+    FAULT_INDEX,
+    FAULT_MODE,
+    FAULT_NULL,
+    FAULT_SHIFT,
+    FAULT_SLOT,
+    FAULT_STATE,
+    FAULT_VECTOR,
+    LINE_SHIFT,
+)
+from emu.vectors import SLOTS
+from hosts.kinds import Kind
+from hosts.language import TEMPORARY
+
+N = TypeVar("N", bound=ast.AST)
+
+WORD_BITS: Final = 64
+VECTORS: Final = 256
+_PIR_WORDS: Final = 4
+
+_OF_PARAMETER: Final = {
+    "vector": (FAULT_VECTOR, VECTORS),
+    "vec": (FAULT_VECTOR, VECTORS),
+    "notification_vector": (FAULT_VECTOR, VECTORS),
+    "nr": (FAULT_BIT, WORD_BITS),
+    "req": (FAULT_BIT, WORD_BITS),
+    "slot": (FAULT_SLOT, SLOTS),
+    "i": (FAULT_INDEX, _PIR_WORDS),
+    "state": (FAULT_STATE, reach.BELOW["Wait.state"]),
+}
+"""What a number has to be below that is given to the emulated kernel, by the name of the parameter."""
+
+UNCHECKED: Final = frozenset(
+    {
+        *("value", "old", "new", "word", "word0", "word1", "word2", "word3", "bits", "destination"),
+        *("on_was_set", "from_timer_fn", "deadline"),
+    }
+)
+"""Parameters that may be any number: nothing is looked up by them."""
+
+STORED: Final = {
+    **dict.fromkeys(("WRITE_ONCE", "smp_store_release", "xchg", "local_write"), "value"),
+    "cmpxchg": "new",
+}
+"""Primitives that put a number into a word, and the parameter that is the number."""
+CHANGING: Final = frozenset({"test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit", "atomic_inc"})
+"""Primitives that make another number of what is there."""
+
+
+def at(node: N, like: ast.AST) -> N:
+    """Give ``node``, and all its parts that have none, the line of ``like``."""
+    return ast.fix_missing_locations(ast.copy_location(node, like))
+
+
+def call(name: str, arguments: list[ast.expr], like: ast.AST) -> ast.Call:
+    """Call a function by its name."""
+    return at(ast.Call(ast.Name(name, ast.Load()), arguments, []), like)
+
+
+def fixed(node: ast.expr, values: Mapping[str, object]) -> int | None:
+    """Give the number that an expression always is, as far as that is plain to see."""
+    value: object = None
+    if isinstance(node, ast.Constant):
+        value = node.value
+    elif isinstance(node, ast.Name):
+        value = values.get(node.id)
+    return value if isinstance(value, int) else None
+
+
+class Guards:
+    """Makes checks; what is plainly right gets none."""
+
+    def __init__(self, values: Mapping[str, object], *, active: bool) -> None:
+        """``values``: what names stand for that are no locals. Not ``active``: the program has no functions for it."""
+        self._values, self._active = values, active
+
+    def below(self, node: ast.expr, like: ast.AST, fault: int, bound: int) -> ast.expr:
+        """Check that a number is 0 or more and less than ``bound``."""
+        number = fixed(node, self._values)
+        if not self._active or (number is not None and 0 <= number < bound):
+            return node
+        return call("checked_below", [_where(like, fault), node, at(ast.Constant(bound), like)], like)
+
+    def index(self, node: ast.expr, like: ast.AST, count: int) -> ast.expr:
+        """Check an index."""
+        return self.below(node, like, FAULT_INDEX, count)
+
+    def divisor(self, node: ast.expr, like: ast.AST) -> ast.expr:
+        """Check that a number is not 0."""
+        if not self._active or fixed(node, self._values):
+            return node
+        return call("checked_divisor", [_where(like, FAULT_DIVISOR), node], like)
+
+    def operand(self, operator: ast.operator, right: ast.expr, like: ast.AST) -> ast.expr:
+        """Check what stands to the right of an operator."""
+        if isinstance(operator, ast.FloorDiv | ast.Mod):
+            return self.divisor(right, like)
+        if isinstance(operator, ast.LShift | ast.RShift):
+            return self.below(right, like, FAULT_SHIFT, WORD_BITS)
+        return right
+
+    def there(self, node: ast.expr, kind: Kind, like: ast.AST) -> ast.expr:
+        """Check that a vCPU is one."""
+        if not self._active or not kind.may_be_null:
+            return node
+        return call("checked_vcpu", [_where(like, FAULT_NULL), node], like)
+
+    def argument(self, function: str, parameter: str, node: ast.expr, like: ast.AST) -> ast.expr:
+        """Check a number that is given to the emulated kernel."""
+        if not self._active:
+            return node
+        if parameter == "cpu":
+            return call("checked_cpu", [_where(like, FAULT_CPU), node], like)
+        if function in ("choose", "one_in"):
+            number = fixed(node, self._values)
+            return node if number == 1 else call("checked_choice", [_where(like, FAULT_CHOICE), node], like)
+        if parameter in _OF_PARAMETER:
+            return self.below(node, like, *_OF_PARAMETER[parameter])
+        return node
+
+    def stored(self, node: ast.expr, word: Kind, like: ast.AST) -> ast.expr:
+        """Check a number that is put into a word."""
+        for place in sorted(word.places):
+            if place in reach.BELOW:
+                fault = {"Vcpu.mode": FAULT_MODE, "Wait.state": FAULT_STATE}.get(place, FAULT_VECTOR)
+                node = self.below(node, like, fault, reach.BELOW[place])
+        return node
+
+    def turn(self, number: int, like: ast.stmt) -> tuple[ast.stmt, ast.stmt]:
+        """Count the turns of a loop: give what comes before it, and what its body begins with."""
+        name = f"{TEMPORARY}turns{number}"
+        begin = at(ast.Assign([ast.Name(name, ast.Store())], ast.Constant(0)), like)
+        counted = call("checked_turn", [_where(like, FAULT_ENDLESS), ast.Name(name, ast.Load())], like)
+        return begin, at(ast.Assign([ast.Name(name, ast.Store())], counted), like)
+
+
+def _where(like: ast.AST, fault: int) -> ast.expr:
+    line: int = like.lineno  # type: ignore[attr-defined]
+    return at(ast.Constant(line << LINE_SHIFT | fault), like)

@@ -1,0 +1,73 @@
+"""What the pass over a user's rule knows: what has been found out of its functions, and what they stand in."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from emu.memory import Word, Words
+from hosts.kinds import Kind, What, of_annotation
+from hosts.language import Origin
+from hosts.scope import PRIMITIVES, Scope
+
+Local = tuple[str, str]
+"""A function and one of its locals."""
+_NEVER_NULL: Final = frozenset({"machine", "this_pcpu"})
+
+
+@dataclass
+class Known:
+    """What has been found out about all functions of a rule; grows from round to round."""
+
+    kinds: dict[Local, Kind] = field(default_factory=dict)
+    """What is assigned to a local."""
+    declared: dict[Local, Kind] = field(default_factory=dict)
+    """What a parameter has to be."""
+    results: dict[str, Kind] = field(default_factory=dict)
+    as_word: dict[Local, int] = field(default_factory=dict)
+    """Locals that are used as a word, with the line."""
+    copies: set[tuple[Local, Local]] = field(default_factory=set)
+    """Locals that are assigned to others."""
+    given: set[Local] = field(default_factory=set)
+    """Parameters that hold what the emulated kernel has given."""
+    acting: set[str] = field(default_factory=set)
+    """Functions that do something others notice or answer."""
+
+    def size(self) -> tuple[object, ...]:
+        """Give something that changes as more is known."""
+        return dict(self.kinds), dict(self.results), len(self.as_word), len(self.copies), len(self.acting)
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a rule's functions stand in."""
+
+    scope: Scope
+    modules: Mapping[str, str]
+    """The modules of the protocol's functions."""
+    own: Mapping[str, str]
+    """The names that things of the user's have in the user's file."""
+    mine: AbstractSet[str]
+    """The names of the user's functions."""
+    origin: Origin
+
+    def meant(self, name: str) -> object:
+        """Give what a name in the protocol's annotations stands for."""
+        return self.scope.values.get(name, {"Word": Word, "Words": Words}.get(name))
+
+    def annotated(self, function: str) -> tuple[dict[str, Kind], Kind]:
+        """Give the kinds of a function's parameters and of its result."""
+        if function in self.scope.functions:
+            tree = self.scope.functions[function]
+            given = {each.arg: of_annotation(each.annotation, self.meant) for each in tree.args.args}
+            result = of_annotation(tree.returns, self.meant)
+        else:
+            hints = inspect.get_annotations(PRIMITIVES[function])
+            kinds = {name: of_annotation(ast.parse(hint, mode="eval").body, self.meant) for name, hint in hints.items()}
+            result = kinds.pop("return")
+            given = kinds
+        return given, replace(result, may_be_null=result.what is What.STRUCT and function not in _NEVER_NULL)
