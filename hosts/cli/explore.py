@@ -317,5 +317,6 @@ def search_facts(asked: Asked, searched: Searched, options: Options) -> dict[str
         "bytes_per_state": round(result.bytes_per_state, 1),
         "longest_buffer": result.longest_buffer,
         "local_states": list(result.locals),
+        "same_as": list(searched.same_as),
         "unreached": [f"{Path(file).name}:{line}" for file, line, _name in searched.coverage.missed],
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from emu.scenarios import POLICIES
 from hosts.cli.errors import Failure
 from hosts.cli.explore_plan import Asked
 from hosts.cli.loops import have_loops
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.flow import Endless
 from hosts.explorer.learning import Learning
-from hosts.explorer.model import Options
+from hosts.explorer.model import Model, Options
 from hosts.explorer.product import NotTerminating
 from hosts.explorer.scope import ScopeError
-from hosts.explorer.search import Progress, Result
+from hosts.explorer.search import Progress, Result, Search
 from hosts.explorer.witness import Witness
 from hosts.faults import RuleFault
 from hosts.loader import LoaderError, PolicyError, Program, load_program
@@ -48,6 +51,8 @@ class Searched:
     witness: Witness | None = None
     pathless: bool = False
     """There is a violation without a witness (:attr:`hosts.explorer.search.Search.pathless`)."""
+    same_as: tuple[str, ...] = ()
+    """Of a user's own rule: the policies under which the search would have been the same."""
 
 
 class Engine(Protocol):
@@ -70,6 +75,7 @@ class Explorer:
 
     def search(self, asked: Asked, options: Options, watch: Watch) -> Searched:
         """Search; make the witness if there is a violation."""
+        begun = time.monotonic()
         with _errors(self._user_policy):
             builder = self._builder(asked)
             result, search, model = explore(builder, options, watch, self._learning)
@@ -83,7 +89,21 @@ class Explorer:
 
                 names = {"scenario": asked.planned.scenario.name, "policy": asked.planned.policy.name}
                 witness = tell_witness(builder, model, options, search.path(), result.violation, **names)
-        return Searched(result, seen, witness, search.pathless)
+            same = self._same(asked, builder, model, search, options, begun)
+        return Searched(result, seen, witness, search.pathless, same)
+
+    def _same(
+        self, asked: Asked, builder: Builder, model: Model, search: Search, options: Options, begun: float
+    ) -> tuple[str, ...]:
+        """Find out whether a user's rule does what one of the others does."""
+        result = search.result
+        if not asked.planned.own_rule or not result.complete or result.violation is not None or builder.exact:
+            return ()
+        from hosts.explorer.same import same_as
+
+        until = begun + options.seconds if options.seconds else math.inf
+        newest_first = [(policy.name, policy.number) for policy in reversed(POLICIES)]
+        return same_as(builder, model, search.learnt, newest_first, until)
 
     def _builder(self, asked: Asked) -> Builder:
         planned = asked.planned

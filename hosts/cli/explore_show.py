@@ -22,6 +22,7 @@ from hosts.explorer.model import Options
 from hosts.explorer.search import Progress, Result
 from hosts.explorer.size import Size
 from hosts.explorer.story import WIDTH, story_lines
+from hosts.report.explored import difference
 from hosts.report.tables import verdict_text
 from hosts.report.verdict import Row
 
@@ -95,6 +96,7 @@ def row_lines(row: Row, asked: Asked, searched: Searched, options: Options, *, l
     yield Text(f"{asked}: ").append_text(verdict_text(row)).append(f" ({row.reason})" if row.reason else "")
     for line in (
         _extent(row, result),
+        difference(searched.same_as),
         _effort(result),
         "local states: " + ", ".join(_locals(asked, result)),
         _windows(asked, result),

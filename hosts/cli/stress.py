@@ -22,6 +22,7 @@ from hosts.loader import PolicyError, load_program
 from hosts.report.collect import Measured
 from hosts.report.environment import environment, processors
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_USAGE
+from hosts.report.explored import Scout
 from hosts.report.jsonl import JsonLines, environment_record, result_record
 from hosts.report.live import Display, make_display
 from hosts.report.plan import Controls, Plan, PlanError, Wanted, make_plan, user_policy_of
@@ -42,6 +43,13 @@ class Host(Protocol):
         """Make it ready when the context is entered."""
 
 
+class Scouting(Protocol):
+    """Gives whoever explores a user's own rule by the way."""
+
+    def __call__(self, user_policy: str, *, quiet: bool) -> AbstractContextManager[Scout]:
+        """Begin to make it ready when the context is entered."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What the user gave."""
@@ -58,9 +66,10 @@ class Options:
     quiet: bool = False
 
 
-def stress_command(options: Options, host: Host | None = None) -> int:
-    """Plan, build, run, report; ``host`` stands for the native one."""
+def stress_command(options: Options, host: Host | None = None, scouting: Scouting | None = None) -> int:
+    """Plan, build, run, report; ``host`` stands for the native one, ``scouting`` for what explores."""
     host = host if host is not None else native_host
+    scouting = scouting if scouting is not None else _scouting
     try:
         wanted = Wanted(options.scenario, options.policy, options.mutation, options.controls, options.cpus)
         plan = make_plan(wanted, processors())
@@ -79,7 +88,10 @@ def stress_command(options: Options, host: Host | None = None) -> int:
         if not options.quiet:
             console.print(Text(header(plan, settings)), soft_wrap=True, highlight=False)
         display = make_display(console, len(plan.rows), seconds, quiet=options.quiet)
-        rows = run(plan, settings, host(user_policy, quiet=options.quiet), display, write)
+        scout: AbstractContextManager[Scout | None] = contextlib.nullcontext()
+        if user_policy is not None and any(planned.explorable for planned in plan.rows):
+            scout = scouting(user_policy, quiet=options.quiet)
+        rows = run(plan, settings, host(user_policy, quiet=options.quiet), display, write, scout)
     show_end(console, rows, plan, quiet=options.quiet)
     return exit_code(rows)
 
@@ -172,7 +184,12 @@ class _Told(JsonLines):
 
 
 def run(
-    plan: Plan, settings: Settings, host: AbstractContextManager[Runner], display: Display, write: JsonLines | None
+    plan: Plan,
+    settings: Settings,
+    host: AbstractContextManager[Runner],
+    display: Display,
+    write: JsonLines | None,
+    scouting: AbstractContextManager[Scout | None] | None = None,
 ) -> list[Row]:
     """Run everything; give a row for each planned configuration, whatever became of the run."""
     rows: list[Row] = []
@@ -189,8 +206,10 @@ def run(
                 note(grade(planned, Measured(), Circumstances(ending=ending, why=why)))
 
     try:
-        with host as runner:
-            stress = Stress(plan, runner, settings, display)
+        with scouting or contextlib.nullcontext() as scout, host as runner:
+            if scout is not None:
+                scout.wait()
+            stress = Stress(plan, runner, settings, display, scout=scout)
             with display, cancelled_by_ctrl_c(stress):
                 for row in stress.rows():
                     note(row)
@@ -215,6 +234,13 @@ def cancelled_by_ctrl_c(stress: Stress) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _scouting(user_policy: str, *, quiet: bool) -> AbstractContextManager[Scout]:
+    """Have the rule explored in a process beside the run's."""
+    from hosts.cli import by_the_way
+
+    return by_the_way.scout(user_policy, quiet=quiet)
 
 
 @contextlib.contextmanager

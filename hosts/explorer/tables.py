@@ -63,6 +63,13 @@ class Learnt(Sheets):
         self.options = options
         self.tables.header[codes.H_WORKERS] = max(options.workers, 1)
 
+    def asked(self) -> Iterator[tuple[int, int, int]]:
+        """Give all that threads have been asked, as (thread, local state, answer)."""
+        for number, operation in enumerate(self.operation):
+            base = int(self._ops[number, codes.BASE])
+            for index in np.flatnonzero(self._edges[base : base + self.edges_of(operation)] >= 0).tolist():
+                yield *self.owner[number], self._answer(operation, index)
+
     # --- learning ------------------------------------------------------------------------------------------------
 
     def grant(self, kind: int, what: int, more: int) -> None:

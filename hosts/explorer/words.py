@@ -29,6 +29,13 @@ class Words:
         self.shared: dict[int, int] = {}
         """Shared words, numbered in the order in which they became so."""
 
+    def copied(self, initial: Mapping[int, int]) -> Words:
+        """Give a copy that knows the same, with some words that hold something else at the start."""
+        copy = Words({**self.initial, **initial})
+        copy.users = {word: set(users) for word, users in self.users.items()}
+        copy.written, copy.read, copy.shared = set(self.written), set(self.read), dict(self.shared)
+        return copy
+
     def use(self, thread: int, word: int, *, write: bool) -> int:
         """Note a thread's use of a word; give what the word is now. Unstable if it was less before."""
         users = self.users.setdefault(word, set())

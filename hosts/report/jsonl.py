@@ -51,15 +51,35 @@ def result_record(row: Row, seed: int) -> dict[str, Any]:
         ],
         "counts": dict(measured.counts),
         "windows": dict(measured.windows),
+        "not_demanded": list(row.not_demanded),
+        "explored": _explored(row),
         "round_trip_ns": [round(nanoseconds, 1) for nanoseconds in row.round_trips],
         "seconds": round(measured.seconds, 6),
         "seed": seed,
     }
 
 
+def _explored(row: Row) -> dict[str, Any] | None:
+    """Give what the explorer has found of the row; null if it was not asked to."""
+    explored = row.explored
+    if explored is None:
+        return None
+    return {
+        "command": explored.command,
+        "complete": explored.complete,
+        "why": explored.why,
+        "states": explored.states,
+        "seconds": round(explored.seconds, 6),
+        "found": explored.found,
+        "checks": list(explored.checks),
+        "same_as": list(explored.same_as),
+    }
+
+
 def explorer_record(row: Row, search: dict[str, Any]) -> dict[str, Any]:
     """Give the line of a row of the explorer, which counts and times nothing but knows how much it has seen."""
-    return result_record(row, 0) | {"host": "explorer", "counts": {}, "search": search}
+    record = result_record(row, 0) | {"host": "explorer", "counts": {}, "search": search}
+    return {name: value for name, value in record.items() if name not in ("not_demanded", "explored")}
 
 
 class JsonLines:

@@ -48,6 +48,9 @@ class Silent:
     def running(self, planned: Planned, measured: Measured) -> None:
         """Show nothing."""
 
+    def exploring(self, planned: Planned) -> None:
+        """Show nothing."""
+
     def finished(self, row: Row) -> None:
         """Show nothing."""
 
@@ -80,7 +83,7 @@ def plain_line(row: Row, number: int, of: int) -> str:
     ]
     reason = f" ({row.reason.strip().splitlines()[-1]})" if row.reason else ""
     mark = " (!)" if row.as_expected is False else ""
-    return f"[{number}/{of}] {row.planned}: {row.verdict}{mark}{reason}; {', '.join(told)}"
+    return "; ".join((f"[{number}/{of}] {row.planned}: {row.verdict}{mark}{reason}", ", ".join(told), *row.notes))
 
 
 def windows(planned: Planned, measured: Measured) -> str:
@@ -97,7 +100,7 @@ class LiveTable(Silent):
         self._planned = planned
         self._seconds = seconds
         self._rows: list[Row] = []
-        self._now: tuple[Planned, Measured] | None = None
+        self._now: tuple[Planned, Measured, str] | None = None
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> Self:
@@ -110,7 +113,12 @@ class LiveTable(Silent):
 
     def running(self, planned: Planned, measured: Measured) -> None:
         """Show the row that runs."""
-        self._now = planned, measured
+        self._now = planned, measured, "running"
+        self._live.update(self.table(), refresh=True)
+
+    def exploring(self, planned: Planned) -> None:
+        """Show the row whose scope is explored."""
+        self._now = planned, Measured(), "exploring"
         self._live.update(self.table(), refresh=True)
 
     def finished(self, row: Row) -> None:
@@ -130,7 +138,8 @@ class LiveTable(Silent):
             verdict = verdict_text(row)
             table.add_row(*cells(row.planned, row.measured), verdict.append(f" {fired(row)}"))
         if self._now is not None:
-            table.add_row(*cells(*self._now), Text("running", style="dim"))
+            planned, measured, doing = self._now
+            table.add_row(*cells(planned, measured), Text(doing, style="dim"))
         return table
 
 

@@ -28,6 +28,8 @@ SOUGHT_SECONDS: Final = 0.25
 ALLOWED_SECONDS: Final = 0.5
 HARMLESS_SECONDS: Final = 0.4
 """What a row takes of a run of ordinary length: nothing to be seen; to be seen; may be seen; a harmless mutation."""
+EXPLORE_SECONDS: Final = 2.0
+"""What exploring the scope of a row with a user's own rule takes of a run of ordinary length."""
 OVERHEAD_SECONDS: Final = 0.08
 """What starting and ending the processes of one stint takes, until it is measured."""
 
@@ -79,6 +81,16 @@ class Planned:
         return ALLOWED_SECONDS if outcome == "MAY" else HARMLESS_SECONDS
 
     @property
+    def own_rule(self) -> bool:
+        """Tell whether the rule is the user's own: nobody knows what it does, and its scopes are explored."""
+        return self.policy.number == USER
+
+    @property
+    def explorable(self) -> bool:
+        """Tell whether it is to be explored beside its races; what becomes of messages on the way cannot be."""
+        return self.own_rule and not self.too_few and (self.mutation is None or not self.mutation.fabric_fault)
+
+    @property
     def too_few(self) -> bool:
         """Tell whether the scenario needs more pCPUs than it is given."""
         return self.pcpus < self.scenario.pcpus
@@ -107,7 +119,13 @@ class Plan:
     @property
     def nominal_seconds(self) -> float:
         """What the run takes if nobody says how long it is to take."""
-        return sum(planned.nominal_seconds + planned.stints * OVERHEAD_SECONDS for planned in self.rows)
+        races = sum(planned.nominal_seconds + planned.stints * OVERHEAD_SECONDS for planned in self.rows)
+        return races + self.exploring_seconds
+
+    @property
+    def exploring_seconds(self) -> float:
+        """What of that is for exploring."""
+        return EXPLORE_SECONDS * sum(planned.explorable for planned in self.rows)
 
 
 @dataclass(frozen=True)

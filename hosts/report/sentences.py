@@ -54,6 +54,10 @@ def _survival(rows: Sequence[Row]) -> list[str]:
 
 
 def _breach(row: Row) -> str:
+    if not row.measured.violations:
+        found = row.explored.checks[0] if row.explored is not None else ""
+        means = BROKEN.get(found, found)
+        return f"it fails in {row.planned.scenario.name}: {means} ({found}, in the explorer; no race showed it)"
     worst = row.measured.violations[0]
     return f"it fails in {row.planned.scenario.name}: {BROKEN[worst.check]} ({worst.check}, {worst.count:,} times)"
 

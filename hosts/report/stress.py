@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from hosts.report.collect import MachineWords, Measured, collect, count_fired, fabric_violation, merged
+from hosts.report.explored import Explored, Scout
 from hosts.report.plan import AT_THE_END, OVERHEAD_SECONDS, Group, Plan, Planned
 from hosts.report.runner import REGIMES, Ended, Placement, Regime, Request, Runner
 from hosts.report.verdict import Canary, Circumstances, Ending, Row, Verdict, grade, missing_windows
@@ -22,6 +23,10 @@ EXTENSION: Final = 4.0
 """Seconds that a row is given on top if it has not entered all windows that it exists for."""
 SHORTEST: Final = 0.02
 """Seconds below which a run is not worth its processes."""
+EXPLORING_AT_MOST: Final = 0.5
+"""Share of the run that exploring may take; what it does not need is the races'."""
+MOST_SHARES: Final = 2
+"""How many scopes' shares a scope may be given, when others did not need theirs."""
 
 
 class Show(Protocol):
@@ -29,6 +34,9 @@ class Show(Protocol):
 
     def running(self, planned: Planned, measured: Measured) -> None:
         """Show how the row that runs now is doing; several times a second."""
+
+    def exploring(self, planned: Planned) -> None:
+        """Show that a row's scope is explored before it is raced."""
 
     def finished(self, row: Row) -> None:
         """Show a row that is finished."""
@@ -61,6 +69,7 @@ class Tally:
     why: str = ""
     stalled: set[int] = field(default_factory=set)
     round_trips: list[float] = field(default_factory=list)
+    explored: Explored | None = None
     done: bool = False
 
     def satisfied(self) -> bool:
@@ -100,13 +109,25 @@ class Stress:
     """One stress run."""
 
     def __init__(
-        self, plan: Plan, runner: Runner, settings: Settings, show: Show, clock: Callable[[], float] = time.monotonic
+        self,
+        plan: Plan,
+        runner: Runner,
+        settings: Settings,
+        show: Show,
+        clock: Callable[[], float] = time.monotonic,
+        scout: Scout | None = None,
     ) -> None:
         self._plan = plan
         self._runner = runner
         self._settings = settings
         self._show = show
         self._clock = clock
+        self._scout = scout
+        share = min(EXPLORING_AT_MOST, plan.exploring_seconds / max(plan.nominal_seconds, SHORTEST))
+        self._exploring = settings.seconds * share if scout is not None else 0.0
+        """Seconds that are left for exploring."""
+        self._to_explore = sum(planned.explorable for planned in plan.rows)
+        self._each = self._exploring / max(self._to_explore, 1)
         self._aim = clock() + settings.seconds
         self._end = clock() + settings.limit
         self._weight = sum(planned.nominal_seconds for planned in plan.rows)
@@ -119,12 +140,28 @@ class Stress:
         """Run everything; give each row as it is finished. After Ctrl-C the rest is cancelled."""
         for group in self._plan.groups:
             tallies = [Tally(planned) for planned in group]
+            self._explore(tallies)
             self._share_out(group, tallies)
             yield from self._take_turns(tallies)
 
     def cancel(self) -> None:
         """Start nothing more: what is not finished becomes a row that says so."""
         self._cancelled = True
+
+    # --- exploring
+
+    def _explore(self, tallies: list[Tally]) -> None:
+        """Explore the scopes of rows with a user's own rule, before they are raced: races need the processors."""
+        for tally in tallies:
+            if self._scout is None or not tally.planned.explorable or self._cancelled:
+                continue
+            begun = self._clock()
+            self._show.exploring(tally.planned)
+            seconds = min(self._exploring / self._to_explore, max(0.0, self._end - begun))
+            tally.explored = self._scout.explore(tally.planned, seconds, lambda: self._cancelled)
+            self._to_explore -= 1
+            most = MOST_SHARES * self._each * self._to_explore
+            self._exploring = min(max(0.0, self._exploring - (self._clock() - begun)), most)
 
     # --- time
 
@@ -134,7 +171,8 @@ class Stress:
         What must be seen is waited for longer; so is a window that was not entered.
         """
         now = self._clock()
-        left, at_most = max(0.0, self._aim - now - self._stints * self._overhead), max(0.0, self._end - now)
+        at_most = max(0.0, self._end - now)
+        left = max(0.0, self._aim - now - self._exploring - self._stints * self._overhead)
         for planned, tally in zip(group, tallies, strict=True):
             share = left * planned.nominal_seconds / self._weight
             tally.budget = max(share, planned.nominal_seconds / 2 * min(1.0, at_most / self._weight))
@@ -208,7 +246,7 @@ class Stress:
             return tally.satisfied() or tally.measured.seconds >= tally.budget - SHORTEST
         if tally.stints < tally.planned.stints:
             return False
-        lacking = not tally.measured.violations and missing_windows(tally.planned, tally.measured)
+        lacking = not tally.measured.violations and missing_windows(tally.planned, tally.measured, tally.explored)
         return not lacking or tally.measured.seconds >= tally.limit
 
     def _finish(self, tally: Tally) -> Row:
@@ -221,6 +259,7 @@ class Stress:
             stalled=tuple(sorted(tally.stalled)),
             canary="none" if planned.canary else self._canaries.get(planned.scenario.name, "none"),
             patient=tally.measured.seconds >= PATIENCE - SHORTEST,
+            explored=tally.explored,
         )
         row = replace(grade(planned, tally.measured, what), round_trips=tuple(tally.round_trips))
         if planned.canary:

@@ -41,7 +41,7 @@ def verdict_text(row: Row) -> Text:
 
 def fired(row: Row) -> str:
     """Name the checks that fired."""
-    return " ".join(violation.check for violation in row.measured.violations)
+    return " ".join(row.checks)
 
 
 def report(rows: Sequence[Row]) -> Group:
@@ -89,7 +89,7 @@ def verdict_matrix(rows: Sequence[Row]) -> Table:
 
 def _cell(row: Row) -> Text:
     text = verdict_text(row)
-    return text.append(f" {fired(row)}") if row.measured.violations else text
+    return text.append(f" {fired(row)}") if row.checks else text
 
 
 def mutation_table(rows: Sequence[Row]) -> Table:
@@ -144,6 +144,16 @@ def cost_table(measured: Sequence[Cost]) -> Table:
     return table
 
 
+def explored_lines(rows: Sequence[Row]) -> list[str]:
+    """Tell of a user's own rule what the explorer knows, row by row."""
+    return [
+        f"{row.planned}: {line}"
+        for row in rows
+        if row.explored is not None
+        for line in ([row.explored.told()] if row.explored.found else []) + list(row.notes)
+    ]
+
+
 def summary(rows: Sequence[Row], planned: int) -> str:
     """Count the rows in one line."""
     kinds = ", ".join(
@@ -159,4 +169,6 @@ def summary(rows: Sequence[Row], planned: int) -> str:
 def print_report(console: Console, rows: Sequence[Row], planned: int) -> None:
     """Show the end of a run."""
     console.print(report(rows), highlight=False)
+    for line in explored_lines(rows):  # with commands in them: not to be broken
+        console.print(Text(line), soft_wrap=True, highlight=False)
     console.print(Text(summary(rows, planned)), highlight=False)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from hosts.report.collect import Measured
 from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
+from hosts.report.explored import Explored, difference
 from hosts.report.plan import Planned
 from hosts.report.runner import Placement
 
@@ -24,6 +25,8 @@ class Verdict(enum.StrEnum):
     CRASH = "CRASH"
     CANCELLED = "CANCELLED"
 
+
+_NONE_ENTERED: Final = "(no interleaving of the explored scope enters them)"
 
 Ending = Literal["ended", "no time", "skipped", "crash", "cancelled"]
 Canary = Literal["caught", "missed", "none"]
@@ -42,6 +45,8 @@ class Circumstances:
     canary: Canary = "none"
     patient: bool = True
     """A sighting that must come was waited for as long as one waits."""
+    explored: Explored | None = None
+    """What is known of a user's own rule from the explorer; None: nobody has asked it to."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,29 @@ class Row:
     """Nanoseconds per self-post of each run of this row."""
     crash: str = ""
     """What went wrong with the processes, whatever was seen before."""
+    explored: Explored | None = None
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """Name the checks that fired, in a race or in the explorer."""
+        seen = [violation.check for violation in self.measured.violations]
+        return tuple(dict.fromkeys([*seen, *(self.explored.checks if self.explored is not None else ())]))
+
+    @property
+    def not_demanded(self) -> tuple[str, ...]:
+        """Give the windows that the scenario exists for, that were not entered, and that this rule makes impossible."""
+        return _left_out(self.planned, self.measured, self.explored)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say what else is known of a user's own rule: how far it was explored, and what was not asked of it."""
+        if self.explored is None:
+            return ()
+        left_out = ", ".join(self.not_demanded)
+        why = "(no interleaving of the explored scope enters it)" if len(self.not_demanded) == 1 else _NONE_ENTERED
+        told = "" if self.explored.found else self.explored.told()
+        same = difference(self.explored.same_as)
+        return tuple(filter(None, (told, f"not demanded: {left_out} {why}" if left_out else "", same)))
 
     @property
     def as_expected(self) -> bool | None:
@@ -82,7 +110,7 @@ def grade(planned: Planned, measured: Measured, what: Circumstances) -> Row:
     """Judge a configuration."""
     verdict, reason = _judged(planned, measured, what)
     crash = (what.why or "it crashed") if what.ending == "crash" else ""
-    return Row(planned, verdict, reason, measured, crash=crash)
+    return Row(planned, verdict, reason, measured, crash=crash, explored=what.explored)
 
 
 def _judged(planned: Planned, measured: Measured, what: Circumstances) -> tuple[Verdict, str]:
@@ -90,9 +118,10 @@ def _judged(planned: Planned, measured: Measured, what: Circumstances) -> tuple[
         return Verdict.SKIPPED, what.why
     if what.ending == "cancelled":
         return Verdict.CANCELLED, what.why or "the run was cancelled"
-    if measured.violations:  # in shared memory, and exact when they were made: no later crash takes them back
-        then = f"; then {_last_line(what.why)}" if what.ending == "crash" else ""
-        return Verdict.VIOLATION, _fired(measured) + then
+    found = what.explored.told() if what.explored is not None and what.explored.found else ""
+    if measured.violations or found:  # exact when they were made: no later crash takes them back
+        then = f"then {_last_line(what.why)}" if what.ending == "crash" else ""
+        return Verdict.VIOLATION, "; ".join(filter(None, (_fired(measured), found, then)))
     if what.ending == "crash":
         return Verdict.CRASH, what.why
     return _nothing_seen(planned, measured, what)
@@ -123,7 +152,7 @@ def _nothing_seen(planned: Planned, measured: Measured, what: Circumstances) -> 
 
 def _gap(planned: Planned, measured: Measured, what: Circumstances) -> str:
     """Say what a run without a violation has left open, or nothing."""
-    missing = missing_windows(planned, measured)
+    missing = missing_windows(planned, measured, what.explored)
     if missing:
         return f"never entered: {', '.join(missing)}"
     if planned.expectation is not None and planned.expectation.outcome == "MAY":
@@ -144,8 +173,17 @@ def doubts(planned: Planned, what: Circumstances) -> str:
     return ""
 
 
-def missing_windows(planned: Planned, measured: Measured) -> tuple[str, ...]:
-    """Give the race windows that the scenario exists for and that were not entered."""
+def missing_windows(planned: Planned, measured: Measured, explored: Explored | None = None) -> tuple[str, ...]:
+    """Give the race windows that the scenario exists for and that were not entered, though they can be."""
+    left_out = _left_out(planned, measured, explored)
+    return tuple(window for window in _not_entered(planned, measured) if window not in left_out)
+
+
+def _left_out(planned: Planned, measured: Measured, explored: Explored | None) -> tuple[str, ...]:
+    return explored.impossible(_not_entered(planned, measured)) if explored is not None else ()
+
+
+def _not_entered(planned: Planned, measured: Measured) -> tuple[str, ...]:
     return tuple(window for window in planned.scenario.windows if not measured.windows[window])
 
 

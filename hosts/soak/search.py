@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable
@@ -40,7 +41,7 @@ class Found:
 def explore(task: Task, begin: Callable[[], None], cancelled: Callable[[], bool]) -> Found:
     """Search until the end, the budget's end, or somebody cancels; ``begin`` is called when all is ready."""
     asked = _asked(task)
-    engine = Explorer(user_policy_of([task.policy]))
+    engine = _engine(user_policy_of([task.policy]))
     options = Options(buffer=BUFFER, max_bytes=most_bytes(), seconds=task.seconds)
     begin()
     watch = _Watch(task.seconds, cancelled)
@@ -52,6 +53,12 @@ def explore(task: Task, begin: Callable[[], None], cancelled: Callable[[], bool]
     row = replace(row, planned=replace(row.planned, canary=task.canary))
     files = _witness(searched) if row.verdict is Verdict.VIOLATION and not task.canary else {}
     return Found(row, explorer_record(row, search_facts(asked, searched, options)), files)
+
+
+@functools.lru_cache(maxsize=1)
+def _engine(user_policy: str | None) -> Explorer:
+    """Give the explorer of a rule; a worker has the same rule explored again and again."""
+    return Explorer(user_policy)
 
 
 def not_searched(task: Task, what: Circumstances) -> tuple[Row, dict[str, Any]]:

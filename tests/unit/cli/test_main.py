@@ -21,6 +21,8 @@ from hosts.cli.errors import Failure
 from hosts.cli.main import main
 from hosts.cli.stress import Options, stress_command
 from hosts.report.environment import processors
+from hosts.report.explored import Explored
+from hosts.report.plan import Planned
 from hosts.report.runner import Ended, Request, Watch
 
 
@@ -147,6 +149,66 @@ class MadeUp:
         return Ended(words, request.seconds)
 
 
+class FakeScout:
+    """Explores everything at once; notes whether it was let in, and out."""
+
+    def __init__(self, ready: Callable[[], None] = lambda: None) -> None:
+        self.ready = ready
+        self.asked: list[str] = []
+        self.policy = ""
+        self.open = False
+
+    @contextlib.contextmanager
+    def __call__(self, user_policy: str, *, quiet: bool) -> Iterator[FakeScout]:
+        """Be the one who explores."""
+        self.policy, self.quiet, self.open = user_policy, quiet, True
+        try:
+            yield self
+        finally:
+            self.open = False
+
+    def wait(self) -> None:
+        """Be ready."""
+        self.ready()
+
+    def explore(self, planned: Planned, seconds: float, cancelled: Callable[[], bool]) -> Explored:
+        """Find nothing."""
+        assert (seconds > 0, cancelled()) == (True, False)
+        self.asked.append(str(planned))
+        return Explored("pirace explore", complete=True, states=1, entered=frozenset(WINDOWS))
+
+
+def own_rule(tmp_path: Path) -> str:
+    """Write a rule, and give its name."""
+    file = tmp_path / "own.py"
+    file.write_text("def rule(vcpu, vec):\n    pass\n")
+    return f"{file}:rule"
+
+
+def test_a_users_own_rule_is_explored_and_no_other(tmp_path: Path) -> None:
+    """By somebody who is let go at the end; for historic rules nobody is asked for."""
+    scout, mine = FakeScout(), own_rule(tmp_path)
+    assert stress_command(Options(["kick", "halt-wake"], [mine], controls="none"), MadeUp(), scout) == 0
+    assert (scout.policy, scout.open) == (mine, False)
+    assert scout.asked == [f"halt-wake x {mine}", f"kick x {mine}"]
+    other = FakeScout()
+    assert stress_command(Options(["kick"], ["kick-2016"], controls="none"), MadeUp(), other) == 0
+    assert (other.policy, other.asked) == ("", [])
+
+
+def test_ctrl_c_while_the_explorer_is_made_ready(tmp_path: Path) -> None:
+    """As while the machine is compiled: each row is written, and whoever would have explored is let go."""
+
+    def press() -> None:
+        raise KeyboardInterrupt
+
+    path, scout = tmp_path / "out.jsonl", FakeScout(press)
+    options = Options(["kick"], [own_rule(tmp_path)], controls="none", json_file=str(path), quiet=True)
+    assert stress_command(options, MadeUp(), scout) == 130
+    assert [line["verdict"] for line in results(path)] == ["CANCELLED"]
+    assert scout.open is False
+
+
 def results(path: Path) -> list[dict[str, Any]]:
     """Read the JSON lines; the first is the environment."""
     first, *rest = [json.loads(line) for line in path.read_text().splitlines()]
@@ -258,6 +320,6 @@ def test_a_users_policy_reaches_the_host(tmp_path: Path) -> None:
     rule.write_text("def rule(vcpu, vec):\n    pass\n")
     host = MadeUp()
     options = Options(["kick"], [f"{rule}:rule"], controls="none", quiet=True)
-    assert stress_command(options, host) == 0
+    assert stress_command(options, host, FakeScout()) == 0
     assert host.user_policy == f"{rule}:rule"
     assert {request.planned.policy.number for request in host.requests} == {4}

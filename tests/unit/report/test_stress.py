@@ -28,6 +28,9 @@ class Noted:
         """Remember."""
         self.live.append((planned, measured))
 
+    def exploring(self, planned: Planned) -> None:
+        """Leave it."""
+
     def finished(self, row: Row) -> None:
         """Remember."""
         self.rows.append(row)

@@ -1,0 +1,97 @@
+"""A rule that does what another does is told so, and no other rule is."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from emu.policies import USER
+from emu.scenarios import POLICIES, SCENARIOS
+from hosts.explorer.build import Builder, explore
+from hosts.explorer.model import Options
+from hosts.explorer.same import same_as
+from hosts.explorer.scope import scope_of
+from hosts.explorer.search import Result
+from hosts.loader import load_program
+
+NUMBERS = [(policy.name, policy.number) for policy in POLICIES]
+
+ELIDES = """
+from emu.cpu import apic_send_IPI, kvm_get_running_vcpu
+from emu.kvm_main import IN_GUEST_MODE, kvm_vcpu_kick, kvm_vcpu_wake_up
+from emu.waist import READ_ONCE
+
+
+def written_otherwise(vcpu, vec):
+    if vec == 0x99:
+        kvm_vcpu_kick(vcpu)
+        return
+    if READ_ONCE(vcpu.mode) != IN_GUEST_MODE:
+        kvm_vcpu_wake_up(vcpu)
+        return
+    if vcpu != kvm_get_running_vcpu():
+        apic_send_IPI(READ_ONCE(vcpu.cpu), vec)
+
+
+def kicks_from_afar(vcpu, vec):
+    if READ_ONCE(vcpu.mode) != IN_GUEST_MODE:
+        kvm_vcpu_wake_up(vcpu)
+        return
+    if vcpu != kvm_get_running_vcpu():
+        kvm_vcpu_kick(vcpu)
+
+
+def looks_twice(vcpu, vec):
+    READ_ONCE(vcpu.mode)
+    if READ_ONCE(vcpu.mode) != IN_GUEST_MODE:
+        kvm_vcpu_wake_up(vcpu)
+        return
+    if vcpu != kvm_get_running_vcpu():
+        apic_send_IPI(READ_ONCE(vcpu.cpu), vec)
+"""
+
+
+def searched(tmp_path: Path, function: str, scenario: str, scope: str | None, until: float) -> tuple[Result, list[str]]:
+    """Search a scope under a rule of this test's, and name the policies that do the same."""
+    file = tmp_path / "rule.py"
+    file.write_text(ELIDES, encoding="utf-8")
+    race = next(each for each in SCENARIOS if each.name == scenario)
+    builder = Builder(load_program(f"{file}:{function}"), scope_of(race, scope), USER)
+    result, search, model = explore(builder, Options())
+    assert result.complete
+    return result, list(same_as(builder, model, search.learnt, NUMBERS, until))
+
+
+@pytest.mark.parametrize(
+    ("function", "scenario", "scope", "same"),
+    [
+        ("written_otherwise", "device-irq", "device", ["elide-self-2022"]),
+        ("written_otherwise", "remote-post", "post:34", ["always-2021", "elide-self-2022"]),
+        ("kicks_from_afar", "device-irq", "device", ["elide-self-2022"]),
+        ("kicks_from_afar", "remote-post", "post:34", []),
+        ("looks_twice", "remote-post", "post:34", []),
+        ("written_otherwise", "tscdeadline-immed", None, ["skip-running-2020", "elide-self-2022"]),
+    ],
+)
+def test_a_rule_is_the_same_as_those_that_do_the_same(
+    tmp_path: Path, function: str, scenario: str, scope: str | None, same: list[str]
+) -> None:
+    """However it is written; a read more, or another way to tell, is a difference, if anybody ever comes to it."""
+    assert searched(tmp_path, function, scenario, scope, time.monotonic() + 600)[1] == same
+
+
+def test_the_searches_of_two_that_do_the_same_are_the_same(tmp_path: Path) -> None:
+    """State by state: what was said of the one without searching it is so."""
+    mine, same = searched(tmp_path, "kicks_from_afar", "device-irq", "device", time.monotonic() + 600)
+    race = next(each for each in SCENARIOS if each.name == "device-irq")
+    for name, number in NUMBERS:
+        its, _, _ = explore(Builder(load_program(), scope_of(race, "device"), number), Options())
+        counted = [(each.states, each.transitions, each.depth, each.windows) for each in (mine, its)]
+        assert (counted[0] == counted[1]) == (name in same)
+
+
+def test_what_is_not_decided_in_time_is_not_said(tmp_path: Path) -> None:
+    """Nothing rests on it."""
+    assert searched(tmp_path, "written_otherwise", "device-irq", "device", time.monotonic() - 1)[1] == []

@@ -1,0 +1,115 @@
+"""What explores a user's own rule beside a stress run, for real: in a worker that is gone when the run is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hosts.cli.by_the_way import Explorer, command_for, scout
+from hosts.report.plan import Planned, Wanted, make_plan
+from hosts.soak.local import LocalExecutor
+from tests.harness.driven import UP_SECONDS
+
+pytestmark = pytest.mark.timeout(6 * UP_SECONDS)  # the first may have to compile
+
+RULES = """
+from emu.kvm_main import kvm_vcpu_kick
+
+
+def kicks(vcpu, vec):
+    kvm_vcpu_kick(vcpu)
+
+
+def tells_nobody(vcpu, vec):
+    return
+"""
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write rules."""
+    file = tmp_path_factory.mktemp("rules") / "own rules.py"
+    file.write_text(RULES, encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[LocalExecutor]:
+    """Give one worker for all."""
+    with LocalExecutor() as made:
+        yield made
+
+
+def planned(rules: Path, function: str, scenario: str) -> Planned:
+    """Plan a row."""
+    return make_plan(Wanted([scenario], [f"{rules}:{function}"], controls="none"), 2).rows[0]
+
+
+def never() -> bool:
+    """Cancel nothing."""
+    return False
+
+
+def test_a_scope_is_explored_to_its_end(executor: LocalExecutor, rules: Path) -> None:
+    """A rule that kicks: never is a guest notified, and that is known."""
+    row = planned(rules, "kicks", "tscdeadline-immed")
+    explorer = Explorer(executor, row.policy.name, quiet=True)
+    explorer.wait()
+    found = explorer.explore(row, UP_SECONDS, never)
+    assert (found.complete, found.found, found.why) == (True, "", "")
+    assert "self-post-sees-in-guest" in found.entered
+    assert found.impossible(("self-post-sees-in-guest", "notified-in-guest")) == ("notified-in-guest",)
+    assert found.command == f"pirace explore --policy '{rules}:kicks' --scenario tscdeadline-immed"
+
+
+def test_a_violation_comes_with_its_check(executor: LocalExecutor, rules: Path) -> None:
+    """And in how many steps."""
+    row = planned(rules, "tells_nobody", "remote-post")
+    found = Explorer(executor, row.policy.name, quiet=True).explore(row, UP_SECONDS, never)
+    assert found.complete is False
+    assert set(found.checks) <= {"C1", "C7"}
+    assert found.found.startswith(found.checks[0])
+    assert " steps" in found.found
+
+
+def test_what_does_not_come_to_its_end_in_time_is_ended(executor: LocalExecutor, rules: Path) -> None:
+    """By asking, then by killing the worker; the next one gets a new worker. Nothing is said but that time was over."""
+    row = planned(rules, "kicks", "all-to-all")
+    found = Explorer(executor, row.policy.name, quiet=True).explore(row, 0.3, never)
+    assert (found.complete, found.found, found.impossible(("notified-in-guest",))) == (False, "", ())
+    assert "its 0.3 s were over" in found.why
+    assert found.told() == f"not explored: {command_for(row)} ({found.why})"
+    small = planned(rules, "kicks", "timer-fastpath")
+    assert Explorer(executor, row.policy.name, quiet=True).explore(small, UP_SECONDS, never).complete
+
+
+def test_too_little_time_is_not_spent(executor: LocalExecutor, rules: Path) -> None:
+    """A run of a moment."""
+    row = planned(rules, "kicks", "kick")
+    assert "too short" in Explorer(executor, row.policy.name, quiet=True).explore(row, 0.1, never).why
+
+
+def test_what_cannot_be_explored_says_why(executor: LocalExecutor, rules: Path) -> None:
+    """In one line, that of explore itself."""
+    row = planned(rules, "no_such_rule", "kick")
+    why = Explorer(executor, row.policy.name, quiet=True).explore(row, UP_SECONDS, never).why
+    assert "no_such_rule" in why
+    assert len(why.splitlines()) == 1
+
+
+def test_when_the_run_is_over_the_worker_is_gone(rules: Path) -> None:
+    """Whatever it is about; and Ctrl-C ends a search at once."""
+    row = planned(rules, "kicks", "all-to-all")
+    pids: list[int] = []
+
+    def pressed() -> bool:
+        pids.extend([explorer.pid] if explorer.pid is not None else [])
+        return bool(pids)
+
+    with scout(row.policy.name, quiet=True) as explorer:
+        assert isinstance(explorer, Explorer)
+        found = explorer.explore(row, UP_SECONDS, pressed)
+        assert (found.complete, found.why) == (False, "cancelled")
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
