@@ -20,11 +20,12 @@ from hosts.explorer.flow import Endless
 from hosts.explorer.learning import Learning
 from hosts.explorer.model import Model, Options
 from hosts.explorer.product import NotTerminating
+from hosts.explorer.ready import ready_program
 from hosts.explorer.scope import ScopeError
 from hosts.explorer.search import Progress, Result, Search
 from hosts.explorer.witness import Witness
 from hosts.faults import RuleFault
-from hosts.loader import LoaderError, PolicyError, Program, load_program
+from hosts.loader import LoaderError, PolicyError, Program
 from hosts.report.exits import EXIT_USAGE
 
 Watch = Callable[[Progress], bool]
@@ -70,7 +71,7 @@ class Explorer:
         self._fold, self._forget, self._exact = fold, forget, exact
         self._learning = Learning()
         with _errors(user_policy):
-            self._program: Program = load_program(user_policy)
+            self._program: Program = ready_program(user_policy)
         have_loops()
 
     def search(self, asked: Asked, options: Options, watch: Watch) -> Searched:

@@ -312,8 +312,8 @@ def _typed(value: Any) -> Any:
 
 def _bound(protocol: Protocol, name: str, positional: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
     """Put keyword arguments where they belong."""
-    names = [each.arg for each in protocol.program.trees[name].args.args]
-    given = dict(zip(names, positional, strict=False)) | keywords
     flow = protocol.flows[name]
+    names = flow.names
+    given = dict(zip(names, positional, strict=False)) | keywords
     with_defaults = dict(zip(names[len(names) - len(flow.defaults) :], flow.defaults, strict=True)) | given
     return tuple(with_defaults[each] for each in names)

@@ -17,7 +17,7 @@ from emu.policies import USER
 from emu.setup import power_on
 from hosts.explorer.alike import align, equal_columns, groups
 from hosts.explorer.automaton import Automaton
-from hosts.explorer.code import Protocol
+from hosts.explorer.code import Protocol, cut_of
 from hosts.explorer.exact import ExactProtocol, ExactThread
 from hosts.explorer.harmless import harmless_vectors
 from hosts.explorer.learning import Learning
@@ -52,7 +52,7 @@ class Builder:
         number = self.mutation.number if self.mutation is not None else 0
         initial = initial_words(self.scope, self.policy, number)
         self.world = World.made(initial, self.scope.pcpus, self.scope.vcpus, number, fold=self.fold)
-        self.world.harmless = harmless_vectors(self.program, VECTORS)
+        self.world.harmless = harmless_of(self.program)
         self.protocol = Protocol(self.program, drivers(self.scope), direct(self.world))
 
     def _thread(self, number: int) -> Thread:
@@ -92,6 +92,14 @@ class Builder:
     def _alike(self) -> list[tuple[int, ...]]:
         """Give the threads that do the same; a user's rule might tell them apart."""
         return [] if self.exact or self.policy == USER else equal_columns(self.scope)
+
+
+def harmless_of(program: Program) -> frozenset[int]:
+    """Give the vectors whose handlers only count, worked out once for each program."""
+    cut = cut_of(program)
+    if cut.harmless is None:
+        cut.harmless = harmless_vectors(program, VECTORS)
+    return cut.harmless
 
 
 def initial_words(scope: Scope, policy: int, mutation: int) -> dict[int, int]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import copy
+import weakref
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from types import CodeType
 from typing import Any, Final
 
 from hosts.anf import normalise
-from hosts.explorer.flow import Flow, Lines, cut
+from hosts.explorer.flow import Flow, Lines, bound, cut_up
 from hosts.loader import Program
 from hosts.points import called
 from hosts.scope import calls, pure_functions
@@ -34,6 +37,69 @@ INSTRUMENTS: Final = frozenset({"emu.checkers", "emu.instruments", "emu.accounti
 """Modules that only look: what they do belongs to the step around it."""
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A function, compiled: a flow's blocks, or the function as it is."""
+
+    code: CodeType
+    """Of a module that defines them."""
+    flow: Flow | None
+    """A flow that has no blocks yet: they are made in a namespace (:func:`hosts.explorer.flow.bound`)."""
+
+
+@dataclass
+class Cut:
+    """What becomes of a program's functions, whatever the scope."""
+
+    pieces: dict[str, Piece]
+    pure: frozenset[str]
+    silent: frozenset[str]
+    """Functions that do nothing here, calls of which are left out."""
+    suspending: frozenset[str]
+    spans: list[tuple[str, int, str]]
+    harmless: frozenset[int] | None = None
+    """See :mod:`hosts.explorer.harmless`; None: not asked for yet."""
+
+
+_cuts: dict[int, tuple[weakref.ref[Program], Cut]] = {}
+
+
+def cut_of(program: Program) -> Cut:
+    """Give what becomes of a program's functions, worked out once for each program."""
+    known = _cuts.get(id(program))
+    if known is None or known[0]() is not program:
+        known = None
+    return known[1] if known is not None else known_cut(program, _cut(program))
+
+
+def known_cut(program: Program, cut: Cut) -> Cut:
+    """Say what becomes of a program's functions, as long as it lives."""
+    number = id(program)
+    _cuts[number] = weakref.ref(program, lambda _: _cuts.pop(number, None)), cut
+    return cut
+
+
+def _cut(program: Program) -> Cut:
+    silent = {name for name, function in program.functions.items() if function.__module__ == TRACEPOINTS} | {"trace"}
+    trees = {name: untraced(tree, silent) for name, tree in program.trees.items()}
+    pure = pure_functions(program.trees, program.namespace)
+    made = Cut({}, pure, frozenset(silent), _suspending(trees), [])
+    lines = Lines()
+    for name, tree in trees.items():
+        function = program.functions[name]
+        made.pieces[name] = _piece(tree, function.__code__.co_filename, function.__module__, made.suspending, lines)
+    made.spans = lines.spans
+    return made
+
+
+def _piece(tree: ast.FunctionDef, file: str, module: str, suspending: AbstractSet[str], lines: Lines) -> Piece:
+    marked = lines.marked(tree, file)
+    if tree.name in suspending:
+        flow, code = cut_up(marked, file, module, (SUSPENDING | suspending).__contains__)
+        return Piece(code, flow)
+    return Piece(compile(ast.fix_missing_locations(ast.Module([_plain(marked)], [])), file, "exec"), None)
+
+
 class Protocol:
     """A program's functions as flows, and the drivers that threads begin with.
 
@@ -43,24 +109,22 @@ class Protocol:
     def __init__(self, program: Program, drivers: Mapping[str, ast.FunctionDef], direct: Mapping[str, Any]) -> None:
         """``direct`` gives the primitives that do not suspend (local_read, this_cpu_ptr, ...)."""
         self.program = program
-        self.lines = Lines()
+        known = cut_of(program)
+        self.lines = Lines(known.spans)
         self.namespace: dict[str, Any] = {**program.namespace, **direct, **self.lines.names()}
-        trees = dict(program.trees)
-        pure = pure_functions(trees, program.namespace).__contains__
-        trees |= {name: normalise(tree, pure) for name, tree in drivers.items()}
-        silent = {name for name, function in program.functions.items() if function.__module__ == TRACEPOINTS}
-        trees = {name: untraced(tree, silent | {"trace"}) for name, tree in trees.items()}
-        self.suspending = _suspending(trees)
-        self.flows: dict[str, Flow] = {}
+        trees = {
+            name: untraced(normalise(tree, known.pure.__contains__), known.silent) for name, tree in drivers.items()
+        }
+        self.suspending = known.suspending | _suspending(trees, known.suspending)
+        pieces = dict(known.pieces)
         for name, tree in trees.items():
-            function = program.functions.get(name)
-            file = function.__code__.co_filename if function is not None else "<scope>"
-            module = function.__module__ if function is not None else "scope"
-            marked = self.lines.marked(tree, file)
-            if name in self.suspending:
-                self.flows[name] = cut(marked, file, module, self.suspends, self.namespace)
+            pieces[name] = _piece(tree, "<scope>", "scope", self.suspending, self.lines)
+        self.flows: dict[str, Flow] = {}
+        for name, piece in pieces.items():
+            if piece.flow is not None:
+                self.flows[name] = bound(piece.flow, piece.code, self.namespace)
             else:
-                exec(compile(ast.fix_missing_locations(ast.Module([_plain(marked)], [])), file, "exec"), self.namespace)  # noqa: S102
+                exec(piece.code, self.namespace)  # noqa: S102 - the protocol's own functions
 
     def suspends(self, name: str) -> bool:
         """Tell whether a call of a function may suspend."""
@@ -90,11 +154,12 @@ def _kept(statements: list[ast.stmt], silent: AbstractSet[str]) -> list[ast.stmt
     ]
 
 
-def _suspending(trees: Mapping[str, ast.FunctionDef]) -> frozenset[str]:
-    """Give the functions from which a suspending primitive can be reached."""
+def _suspending(trees: Mapping[str, ast.FunctionDef], known: AbstractSet[str] = frozenset()) -> frozenset[str]:
+    """Give the functions from which a suspending primitive can be reached, or a function that is known to reach one."""
     called = {name: frozenset(calls(tree)) for name, tree in trees.items()}
     found: set[str] = set()
-    while more := {name for name, names in called.items() if name not in found and names & (SUSPENDING | found)}:
+    reach = SUSPENDING | known
+    while more := {name for name, names in called.items() if name not in found and names & (reach | found)}:
         found |= more
     return frozenset(found)
 

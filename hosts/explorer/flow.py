@@ -11,8 +11,9 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import CodeType
 from typing import Any, Final
 
 from hosts.explorer.liveness import ANSWER, RETURN, Call, live_slots
@@ -41,6 +42,8 @@ class Flow:
     """The number of parameters, which are the first locals."""
     defaults: tuple[Any, ...]
     size: int
+    names: tuple[str, ...] = ()
+    """Of the parameters."""
     codes: list[Code] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     live: list[tuple[int, ...]] = field(default_factory=list)
@@ -61,11 +64,12 @@ class Lines:
     And how often a loop has gone round: one that does nothing that others notice would hold everything up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spans: Sequence[tuple[str, int, str]] = ()) -> None:
+        """``spans``: those that have their numbers already."""
         self.turns = 0
         """Of loops, since somebody put it back to 0."""
-        self.hit = bytearray()
-        self.spans: list[tuple[str, int, str]] = []
+        self.hit = bytearray(len(spans))
+        self.spans = list(spans)
         """For each number: file, line, function."""
 
     def marked(self, tree: ast.FunctionDef, file: str) -> ast.FunctionDef:
@@ -112,7 +116,20 @@ def cut(
     tree: ast.FunctionDef, file: str, module: str, suspends: Callable[[str], bool], namespace: dict[str, Any]
 ) -> Flow:
     """Cut a function, which is in A-normal form, into blocks that run in ``namespace``."""
-    return _Cutter(tree, file, module, suspends, namespace).flow
+    return bound(*cut_up(tree, file, module, suspends), namespace)
+
+
+def cut_up(tree: ast.FunctionDef, file: str, module: str, suspends: Callable[[str], bool]) -> tuple[Flow, CodeType]:
+    """Give the flow without its blocks, and the code that makes them, which depends on no namespace."""
+    cutter = _Cutter(tree, file, module, suspends)
+    return cutter.flow, cutter.compiled(file)
+
+
+def bound(flow: Flow, code: CodeType, namespace: dict[str, Any]) -> Flow:
+    """Give a flow its blocks, which run in ``namespace``."""
+    made: dict[str, Any] = {}
+    exec(code, namespace, made)  # noqa: S102 - see the module
+    return replace(flow, codes=list(made.values()))
 
 
 class _Cutter:
@@ -124,7 +141,6 @@ class _Cutter:
         file: str,
         module: str,
         suspends: Callable[[str], bool],
-        namespace: dict[str, Any],
     ) -> None:
         self.suspends = suspends
         names = parameters(tree)
@@ -133,7 +149,7 @@ class _Cutter:
         for node in walk(*tree.body):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 self.slots.setdefault(node.id, len(self.slots) + 1)
-        self.flow = Flow(tree.name, file, module, len(names), defaults, len(self.slots) + 1)
+        self.flow = Flow(tree.name, file, module, len(names), defaults, len(self.slots) + 1, tuple(names))
         self.blocks: list[list[ast.stmt]] = []
         self.loops: list[tuple[int, int]] = []
         """For the loops around: where ``continue`` and ``break`` go."""
@@ -145,7 +161,6 @@ class _Cutter:
         self.flow.live_in_call = [
             tuple(slot for slot in live[call.after] if slot not in (call.target, ANSWER)) for call in self.flow.calls
         ]
-        self.flow.codes = self._compiled(file, namespace)
 
     # --- blocks --------------------------------------------------------------------------------------------------
 
@@ -301,19 +316,17 @@ class _Cutter:
 
     # --- code ----------------------------------------------------------------------------------------------------
 
-    def _compiled(self, file: str, namespace: dict[str, Any]) -> list[Code]:
+    def compiled(self, file: str) -> CodeType:
         """Compile all blocks at once: a call of the compiler costs as much as several blocks."""
         in_frame = _InFrame(self.slots)
-        names = [f"{self.flow.name}_{number}" for number in range(len(self.blocks))]
         functions: list[ast.stmt] = []
-        for name, block in zip(names, self.blocks, strict=True):
+        for number, block in enumerate(self.blocks):
             body = [in_frame.statement(node) for node in block]
             frame = ast.arguments([], [ast.arg(_FRAME)], None, [], [], None, [])
+            name = f"{self.flow.name}_{number}"
             functions.append(ast.copy_location(ast.FunctionDef(name, frame, body, [], None), block[0]))
         module = ast.fix_missing_locations(ast.Module(functions, []))
-        made: dict[str, Any] = {}
-        exec(compile(module, file, "exec"), namespace, made)  # noqa: S102 - see the module
-        return [made[name] for name in names]
+        return compile(module, file, "exec")
 
 
 class _InFrame:

@@ -6,35 +6,25 @@ nothing left to ask, and comes to the same states. What is made anew in no time 
 left out and put in again.
 
 The key is a hash of everything that decides: the program, the explorer's own sources, versions, the scope, the rule,
-the mutation, the options. The content is checked by :mod:`hosts.explorer.files` before it is looked at, and it may
-name only classes of this package and of ``emu``.
+the mutation, the options. The content is checked by :mod:`hosts.explorer.files` before it is looked at, and read by
+:mod:`hosts.explorer.writing`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import gc
-import hashlib
-import importlib
-import io
-import pickle
 import sys
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-import emu
-import hosts
 from hosts.explorer.code import Protocol
 from hosts.explorer.files import Files
 from hosts.explorer.flow import Flow
 from hosts.explorer.model import Model, Options
 from hosts.explorer.tables import Learnt
 from hosts.explorer.world import World
+from hosts.explorer.writing import CANNOT, NOT_OURS, Reader, explorer_sources, hash_of, write
 from hosts.loader import Program
 
 if TYPE_CHECKING:
@@ -42,8 +32,6 @@ if TYPE_CHECKING:
 
 NO_MATTER: Final = Options(workers=0, max_states=0, max_bytes=0, seconds=0.0)
 """Options that change nothing of what is learnt, as they count in a key."""
-_NUMPY: Final = frozenset({"_reconstruct", "_frombuffer", "ndarray", "dtype"})
-_BUILTINS: Final = frozenset({"set", "frozenset", "bytearray"})
 
 
 class Kept:
@@ -69,9 +57,8 @@ class Learning:
         if content is None:
             return None
         try:
-            with _no_collection():
-                kept = _Reader(io.BytesIO(content), builder.program, builder.protocol).load()
-        except (pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, KeyError, TypeError):
+            kept = read(content, builder.program, builder.protocol)
+        except NOT_OURS:
             return None  # written by something else under this name: learn it
         lines = builder.protocol.lines
         if not isinstance(kept, Kept) or len(kept.hit) != len(lines.hit):
@@ -85,7 +72,7 @@ class Learning:
         """Write down what is known now; nothing if that cannot be done: no search ends for it."""
         try:
             return packed(builder, model, learnt)
-        except (pickle.PicklingError, AttributeError, TypeError, MemoryError):
+        except CANNOT:
             return b""
 
     def keep(self, builder: Builder, options: Options, content: bytes) -> bool:
@@ -95,51 +82,25 @@ class Learning:
 
 def packed(builder: Builder, model: Model, learnt: Learnt) -> bytes:
     """Write down what is known now. PicklingError, AttributeError or TypeError of a part that cannot be."""
-    out = io.BytesIO()
-    with _no_collection():
-        _Writer(out).dump(Kept(builder.world, model, learnt, bytes(builder.protocol.lines.hit)))
-    return out.getvalue()
+    return written(Kept(builder.world, model, learnt, bytes(builder.protocol.lines.hit)))
 
 
-class _Writer(pickle.Pickler):
-    """Names what is made anew, instead of writing it down."""
-
-    def __init__(self, out: io.BytesIO) -> None:
-        super().__init__(out, protocol=5)
-        self.dispatch_table = {
-            Program: lambda _: (made_anew, ("<program>",)),
-            Protocol: lambda _: (made_anew, ("<protocol>",)),
-            Flow: lambda flow: (made_anew, (flow.name,)),
-        }
-
-
-def made_anew(name: str) -> Any:
-    """Stand where something is that is made anew; a reader puts it in."""
-    raise NotImplementedError(name)
+def written(part: Any) -> bytes:
+    """Write something down, without what is made anew from the program."""
+    return write(
+        part,
+        {
+            Program: lambda _: "<program>",
+            Protocol: lambda _: "<protocol>",
+            Flow: lambda flow: flow.name,
+        },
+    )
 
 
-class _Reader(pickle.Unpickler):
-    """Puts in what was made anew."""
-
-    def __init__(self, content: io.BytesIO, program: Program, protocol: Protocol) -> None:
-        super().__init__(content)
-        self.program, self.protocol = program, protocol
-
-    def _made_anew(self, name: str) -> Any:
-        return {"<program>": self.program, "<protocol>": self.protocol}.get(name) or self.protocol.flows[name]
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Give one of the classes that may be in it."""
-        if (module, name) == (__name__, made_anew.__name__):
-            return self._made_anew
-        numpys = module.partition(".")[0] == "numpy" and name in _NUMPY
-        if numpys or (module == "builtins" and name in _BUILTINS):
-            return super().find_class(module, name)
-        if module.startswith(("emu.", "hosts.explorer.")):
-            found = getattr(importlib.import_module(module), name, None)
-            if isinstance(found, type):
-                return found
-        raise pickle.UnpicklingError(f"{module}.{name} may not be in it")
+def read(content: bytes, program: Program, protocol: Protocol) -> Any:
+    """Give what was written down, what is made anew put in; UnpicklingError and others if it is something else."""
+    given = {"<program>": program, "<protocol>": protocol, **protocol.flows}
+    return Reader(content, given.__getitem__).load()
 
 
 def key_of(builder: Builder, options: Options) -> str:
@@ -151,31 +112,4 @@ def key_of(builder: Builder, options: Options) -> str:
         *(repr(builder.scope), str(builder.policy), repr(builder.mutation), str(builder.fold)),
         *(str(builder.world.forget), repr(replace(options, **same)), *files),
     ]
-    return _hash(part.encode() for part in decides)
-
-
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Look for no garbage while a hundred thousand objects are made that are none."""
-    before = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if before:
-            gc.enable()
-
-
-@functools.cache
-def explorer_sources() -> str:
-    """Give the hash of the explorer's own sources, and of the loader's."""
-    folders = [Path(next(iter(package.__path__))) for package in (emu, hosts)]
-    sources = [*folders[0].rglob("*.py"), *folders[1].glob("*.py"), *(folders[1] / "explorer").rglob("*.py")]
-    return _hash(part for path in sorted(sources) for part in (path.name.encode(), path.read_bytes()))
-
-
-def _hash(parts: Iterable[bytes]) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little") + part)
-    return digest.hexdigest()[:40]
+    return hash_of(part.encode() for part in decides)

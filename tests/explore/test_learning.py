@@ -12,18 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 
+import emu
+import hosts
 from emu.expected import by_name, policy_by_name
 from emu.policies import USER
 from hosts.explorer import learning as module
 from hosts.explorer.automaton import Automaton
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.files import Files
-from hosts.explorer.learning import Learning, key_of, packed
+from hosts.explorer.learning import Learning, key_of, packed, read
 from hosts.explorer.model import Model, Options
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Result, Search
 from hosts.explorer.story_make import tell_witness
 from hosts.explorer.witness import Witness, text
+from hosts.explorer.writing import explorer_sources
 from hosts.loader import Program, load_program
 
 pytestmark = pytest.mark.timeout(300)
@@ -123,7 +126,7 @@ def test_everything_is_kept(program: Program) -> None:
     _, search, model = explore(builder, options)
     content = packed(builder, model, search.learnt)
     other = builder_of(program)
-    kept = module._Reader(module.io.BytesIO(content), program, other.protocol).load()
+    kept = read(content, program, other.protocol)
     pairs = [
         (builder.world, kept.world),
         (builder.world.words, kept.world.words),
@@ -285,9 +288,9 @@ def test_the_sources_are_those_of_all_that_learns(tmp_path: Path, monkeypatch: p
     loader = tmp_path / "hosts" / "loader.py"
     for path in (learner, loader):
         path.write_text("one = 1\n")
-    for name in ("emu", "hosts"):
-        monkeypatch.setattr(getattr(module, name), "__path__", [str(tmp_path / name)])
-    digest = module.explorer_sources.__wrapped__
+    for package in (emu, hosts):
+        monkeypatch.setattr(package, "__path__", [str(tmp_path / package.__name__)])
+    digest = explorer_sources.__wrapped__
     keys = [digest()]
     for path in (learner, loader, tmp_path / "emu" / "__init__.py"):
         path.write_text("two = 2\n")

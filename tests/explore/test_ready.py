@@ -1,0 +1,163 @@
+"""The protocol, loaded and cut, is kept for the next start; what is read is what would be loaded."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emu.expected import policy_by_name
+from emu.policies import USER
+from hosts.explorer import ready
+from hosts.explorer.build import Builder, explore
+from hosts.explorer.code import cut_of
+from hosts.explorer.files import Files
+from hosts.explorer.model import Options
+from hosts.explorer.ready import key_of, ready_program
+from hosts.explorer.scope import scope_of
+from hosts.language import PolicyError
+from hosts.loader import Program, load_program
+
+pytestmark = pytest.mark.timeout(300)
+
+RULE = """
+from emu.cpu import apic_send_IPI
+from emu.vectors import DEVICE_VECTOR
+from emu.waist import READ_ONCE
+
+MINE = 7
+
+
+def trigger(vcpu, vec):
+    if vec != MINE and vec != DEVICE_VECTOR:
+        apic_send_IPI(READ_ONCE(vcpu.cpu), vec)
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    """Give a folder in which nothing is kept yet."""
+    return Files(tmp_path / "kept")
+
+
+@pytest.fixture
+def rule(tmp_path: Path) -> str:
+    """Write a rule of a user's."""
+    (tmp_path / "mine.py").write_text(RULE)
+    return f"{tmp_path}/mine.py:trigger"
+
+
+@pytest.fixture
+def only_read(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Give what makes every further load of the sources an error."""
+
+    def load(_policy: str | None) -> Program:
+        raise AssertionError("the sources were loaded")
+
+    return lambda: monkeypatch.setattr(ready, "load_program", load)
+
+
+def test_what_is_read_is_what_was_loaded(files: Files, rule: str) -> None:
+    """Each field of it, functions to the last instruction, and how they are cut; nothing is loaded a second time."""
+    for policy in (None, rule):
+        before = ready_program(policy, files)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ready, "load_program", None)
+            after = ready_program(policy, files)
+            for each in fields(Program):
+                if each.name not in ("namespace", "functions", "trees"):
+                    assert getattr(after, each.name) == getattr(before, each.name), each.name
+            assert list(after.functions) == list(before.functions)
+            for name, function in before.functions.items():
+                made = after.functions[name]
+                assert made.__code__ == function.__code__
+                assert (made.__module__, made.__defaults__) == (function.__module__, function.__defaults__)
+                assert made.__globals__ is after.namespace
+                assert after.namespace[name] is made
+            left_out = {"annotations", "Final", "__builtins__"}
+            assert after.namespace.keys() - left_out == before.namespace.keys() - left_out
+            assert cut_of(after) == cut_of(before)
+
+
+def test_the_trees_are_there_when_they_are_asked_for(files: Files) -> None:
+    """As they are loaded."""
+    before = ready_program(None, files)
+    after = ready_program(None, files)
+    assert len(after.trees) == len(before.trees)
+    for name, tree in before.trees.items():
+        assert ast.unparse(after.trees[name]) == ast.unparse(tree)
+
+
+@pytest.mark.parametrize("users", [False, True])
+def test_the_same_is_explored(files: Files, rule: str, only_read: Callable[[], None], *, users: bool) -> None:
+    """With a program that was read."""
+    policy, number = (rule, USER) if users else (None, policy_by_name("elide-self-2022").number)
+    found = []
+    for _ in range(2):
+        builder = Builder(ready_program(policy, files), scope_of(None, "post:34 | guest=cpuid | timers=0"), number)
+        result, _, _ = explore(builder, Options())
+        only_read()
+        lines = bytes(builder.protocol.lines.hit), builder.protocol.lines.spans
+        found.append((result.states, result.transitions, result.depth, result.violation, result.complete, lines))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda old: old[:1000],
+        lambda old: b"",  # noqa: ARG005
+        lambda old: old[:900] + bytes([old[900] ^ 4]) + old[901:],
+    ],
+    ids=["cut off", "empty", "a flipped bit"],
+)
+def test_what_is_damaged_is_loaded_anew(files: Files, change: Callable[[bytes], bytes]) -> None:
+    """And kept anew."""
+    before = ready_program(None, files)
+    (path,) = files.folder.glob("[!.]*")
+    whole = path.read_bytes()
+    path.write_bytes(change(whole))
+    assert isinstance(ready_program(None, files).trees, dict), "it was loaded"
+    assert ready_program(None, files).digest == before.digest
+    assert path.read_bytes()[32:] != b""
+
+
+def test_what_is_wrong_with_a_rule_is_said_each_time(files: Files, rule: str) -> None:
+    """A rule that cannot be loaded is not kept, one that is gone is told so."""
+    path = Path(rule.rpartition(":")[0])
+    ready_program(rule, files)
+    path.write_text(RULE.replace("vec != MINE", "vec != NOBODYS"))
+    for _ in range(2):
+        with pytest.raises(PolicyError, match="NOBODYS"):
+            ready_program(rule, files)
+    path.unlink()
+    with pytest.raises(PolicyError, match="cannot be read"):
+        ready_program(rule, files)
+
+
+def test_other_sources_have_another_key(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the protocol and the explorer, of the rule; and so have another function of it, and another Python."""
+    keys = [key_of(None), key_of(rule), key_of(rule.replace("trigger", "other"))]
+    path = Path(rule.rpartition(":")[0])
+    path.write_text(RULE.replace("7", "8"))
+    keys.append(key_of(rule))
+    with monkeypatch.context() as patch:
+        patch.setattr(ready, "explorer_sources", lambda: "changed")
+        keys.append(key_of(None))
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "version", "changed")
+        keys.append(key_of(None))
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_folder_that_cannot_be_written_to_is_done_without(tmp_path: Path) -> None:
+    """The protocol is loaded each time."""
+    (tmp_path / "taken").write_text("")
+    files = Files(tmp_path / "taken" / "folder")
+    programs: list[Any] = [ready_program(None, files) for _ in range(2)]
+    assert programs[0].digest == programs[1].digest == load_program().digest
