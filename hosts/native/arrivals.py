@@ -15,6 +15,7 @@ from hosts.native.here import bump, own_words, step_aside, this_process
 from hosts.native.layout import KIND_SILENT, RECEIVE_WORDS, Local
 from hosts.native.ops import (
     byteswap,
+    doorbell_address,
     load,
     load_constant,
     load_private,
@@ -57,16 +58,24 @@ def expect(local: Local) -> None:
     store_private(local.expect, load_private(local.taken) if idle else -1)
 
 
+def due(local: Local) -> bool:
+    """Tell whether an interrupt point has anything to do: one load and one compare, both at a constant address."""
+    return load(doorbell_address()) != load_private(local.expect)
+
+
 def under_way(local: Local) -> bool:
     """Tell whether a frame to this pCPU has been counted and has not been taken."""
-    return load(load_constant(local.doorbell_at)) != load_private(local.taken)
+    return load(doorbell_address()) != load_private(local.taken)
 
 
 def apic_pending() -> int:
     """Tell whether a vector is pending, arrivals included."""
     local = this_process()
-    if load(load_constant(local.doorbell_at)) == load_private(local.expect):
-        return 0
+    return look_closer(local) if due(local) else 0
+
+
+def look_closer(local: Local) -> int:
+    """Tell whether a vector is pending where something is due."""
     if pending(local) != 0:
         return 1
     if not under_way(local):
@@ -94,9 +103,7 @@ def apic_ack() -> int:
 def ipis_in_flight() -> int:
     """Tell whether a frame to this pCPU is under way; after all have called themselves silent none can be."""
     local = this_process()
-    if load_private(local.markers) == load_constant(local.pcpus):
-        return 0
-    return 1 if under_way(local) else 0
+    return 1 if under_way(local) and load_private(local.markers) != load_constant(local.pcpus) else 0
 
 
 def accept(local: Local, buffer: int, length: int) -> int:

@@ -13,7 +13,7 @@ from emu.machine import MAX_PCPUS
 from emu.vectors import POSTED_INTR_VECTOR
 from hosts.native import wire
 from hosts.native.arrivals import AGAIN, receive, under_way
-from hosts.native.here import beat, bump, choose, own_words, run_words, step_aside, this_process, words_of
+from hosts.native.here import beat, bump, choose, doorbell_of, own_words, run_words, step_aside, this_process, words_of
 from hosts.native.layout import FAULT_BEFORE_COUNT, FRAME_WORDS, KIND_SILENT, Local
 from hosts.native.ops import (
     byteswap,
@@ -66,7 +66,7 @@ def count_sent(local: Local, cpu: int, kind: int) -> None:
     """Count a frame, then ring: who hears the doorbell finds it counted."""
     own = own_words(local)
     bump(own.sent[kind * MAX_PCPUS + cpu] if load_private(local.silent) == 0 else own.sent_late)
-    fetch_add(words_of(cpu).doorbell, 1)
+    fetch_add(doorbell_of(cpu), 1)
 
 
 def take_back(local: Local, cpu: int, kind: int) -> None:
@@ -74,7 +74,7 @@ def take_back(local: Local, cpu: int, kind: int) -> None:
     own = own_words(local)
     word = own.sent[kind * MAX_PCPUS + cpu] if load_private(local.silent) == 0 else own.sent_late
     store(word, load(word) - 1)
-    fetch_add(words_of(cpu).doorbell, -1)
+    fetch_add(doorbell_of(cpu), -1)
 
 
 def transmit(local: Local, cpu: int, vector: int) -> int:

@@ -44,6 +44,11 @@ def own_words(local: Local) -> HostCpu:
     return HostCpu(load_constant(local.own_at))
 
 
+def doorbell_of(cpu: int) -> int:
+    """Give the address of a pCPU's doorbell."""
+    return HostWords(memory_address() + HOST_OFFSET).bells[cpu].rung
+
+
 def words_of(cpu: int) -> HostCpu:
     """Give the shared host words of a pCPU."""
     return HostWords(memory_address() + HOST_OFFSET).cpus[cpu]

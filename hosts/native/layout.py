@@ -4,7 +4,7 @@ Two places. The *shared* words lie behind the Machine in the same memfd, so that
 pCPU maps them at the same address. The *private* words (:class:`Local`) lie in pages that each process has for itself:
 what an interrupt point reads is there, never in a line that another pCPU writes.
 
-One writer for each word, except the doorbell (locked adds by all senders) and the supervisor's words.
+One writer for each word, except the doorbells (locked adds by all senders) and the supervisor's words.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ heap comes near: that begins below 1.1 GB, and goes elsewhere when it finds its 
 
 LOCAL_AT: Final = 0x7200_0000
 """Where the private host words lie in every pCPU process."""
+
+DOORBELL_AT: Final = 0x7300_0000
+"""Where a pCPU process sees its own doorbell, besides among all of them: so an interrupt point need not ask where."""
 
 # --- kinds of frames ---------------------------------------------------------------------------------------------
 
@@ -108,12 +111,18 @@ class Run(Struct, line=True):
     turn = struct(Turn)
 
 
+class Bell(Struct, line=True):
+    """The doorbell of one pCPU, in a page of its own: its owner maps that at ``DOORBELL_AT`` as well."""
+
+    rung = word()
+    """Frames sent to this pCPU, counted (locked) before each leaves. Its owner polls it."""
+    rest = words(PAGE_BYTES // WORD_BYTES - 1)
+
+
 class HostCpu(Struct, line=True):
     """The host's words of one pCPU."""
 
-    doorbell = word()
-    """Frames sent to this pCPU, counted (locked) before each leaves. Alone in its line: its owner polls it."""
-    phase = word(line=True)
+    phase = word()
     silent = word()
     heartbeat = word()
     """Grows wherever the pCPU waits or starts a turn: one that stands still is stuck, stopped or starved."""
@@ -177,6 +186,8 @@ class Ring(Struct, line=True):
 class HostWords(Struct, line=True):
     """All shared host words, behind the Machine."""
 
+    bells = array(Bell, MAX_PCPUS)
+    """First, so that each is a page."""
     run = struct(Run)
     cpus = array(HostCpu, MAX_PCPUS)
     rings = array(Ring, MAX_PCPUS)
@@ -219,7 +230,6 @@ class Local(Struct, line=True):
     """Address of the own Pcpu."""
     expect = word()
     """Value of the doorbell at which an interrupt point has nothing to do; -1: always look."""
-    doorbell_at = word()
     irq_enabled_at = word()
     taken = word()
     """Frames taken off the socket so far."""

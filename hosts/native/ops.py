@@ -182,6 +182,12 @@ def local_address() -> int:
     _only_compiled()
 
 
+@_means(code.symbol_address("pirace_doorbell"))
+def doorbell_address() -> int:
+    """Give the address at which this process sees its own doorbell."""
+    _only_compiled()
+
+
 @_means(code.call_root)
 def call_address(address: int, role: int, argument: int) -> int:
     """Call the C function ``int64 (int64, int64)`` at ``address`` (pcpu_main's: compiled code cannot recurse)."""

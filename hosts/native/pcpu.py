@@ -76,6 +76,7 @@ def main(life: Life) -> NoReturn:
     if preload.ROOT_ADDRESS == 0:
         os._exit(EXIT_NO_ROOT)
     region.map_machine(life.fd.detach())
+    region.map_doorbell(life.cpu)
     host, own = region.host_words(), region.host_words().cpus[life.cpu]
     _set(own.pid, os.getpid())
     _set(own.phase, STARTED)
@@ -140,7 +141,6 @@ def fill_local(life: Life, fabric: Fabric, run: Run, own: HostCpu) -> None:
     for word, value in (
         (local.cpu, life.cpu),
         (local.pcpu_at, pcpu.at),
-        (local.doorbell_at, own.doorbell),
         (local.irq_enabled_at, pcpu.irq.enabled),
         (local.sightings_at, pcpu.sightings),
         (local.non_root_at, pcpu.irq.non_root),

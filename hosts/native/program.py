@@ -13,12 +13,13 @@ from typing import Any, Final
 from emu import waist
 from hosts.loader import Program
 from hosts.native import ring, runtime
+from hosts.native.arrivals import due, look_closer
 from hosts.native.build import LIVE, PROVE, ROOT, TAKE_INTERRUPT
 from hosts.native.layout import Local
-from hosts.native.ops import load, load_constant, load_private, local_address
+from hosts.native.ops import load_constant, local_address
 from hosts.native.unit import Unit, cold
 
-FIXED: Final = ("pirace_memory", "pirace_local")
+FIXED: Final = ("pirace_memory", "pirace_local", "pirace_doorbell")
 """Symbols whose addresses are the same in every process, so the compiler may know them."""
 
 SELDOM: Final = ("sighting", "put_right", "balance", "drop_requests", "check_promise", "check_snapshot", "note_merged")
@@ -30,6 +31,7 @@ NUMBER: Final = 0
 _attention = cold(runtime.NATIVE["attention"])
 cold(ring.keep_rings)
 cold(runtime.NATIVE["rule_fault"])
+cold(look_closer)
 
 
 def this_cpu_ptr() -> int:
@@ -38,9 +40,8 @@ def this_cpu_ptr() -> int:
 
 
 def interrupt_point(site: int) -> None:
-    """Look whether anything is due: where nothing is, one word of the own doorbell's line and two private ones."""
-    local = Local(local_address())
-    if load(load_constant(local.doorbell_at)) != load_private(local.expect):
+    """Look whether anything is due."""
+    if due(Local(local_address())):
         _attention(site)
 
 

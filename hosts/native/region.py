@@ -22,11 +22,13 @@ from emu.machine import Machine
 from emu.memory import WORD_BYTES
 from hosts.native.label import MAGIC, layout_number
 from hosts.native.layout import (
+    DOORBELL_AT,
     HOST_OFFSET,
     LABEL_OFFSET,
     LOCAL_AT,
     LOCAL_BYTES,
     MEMORY_AT,
+    PAGE_BYTES,
     SHARED_BYTES,
     HostWords,
     Label,
@@ -35,12 +37,15 @@ from hosts.native.layout import (
 
 _MAP_FIXED: Final = 0x10
 _MAP_FIXED_NOREPLACE: Final = 0x10_0000
+_MREMAP_MAYMOVE_FIXED: Final = 0x3
 _MAP_NORESERVE: Final = 0x4000
 _PROT_NONE: Final = 0
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
 _libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+_libc.mremap.restype = ctypes.c_void_p
+_libc.mremap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int, ctypes.c_void_p]
 
 
 def _mmap(at: int, length: int, protection: int, flags: int, fd: int = -1) -> None:
@@ -50,14 +55,15 @@ def _mmap(at: int, length: int, protection: int, flags: int, fd: int = -1) -> No
 
 
 def reserve() -> None:
-    """Take the addresses: nothing at the machine's yet (a stray access faults), zeros at the private words'.
+    """Take the addresses: zeros at the private words', nothing at the others' yet (a stray access faults).
 
-    Children that are forked from here inherit both, the private words each as their own copy. May be called again.
+    Children that are forked from here inherit all, the private words each as their own copy. May be called again.
     """
-    if _taken(MEMORY_AT) and _taken(LOCAL_AT):
+    if all(_taken(at) for at in (MEMORY_AT, LOCAL_AT, DOORBELL_AT)):
         return
     anonymous = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE | _MAP_FIXED_NOREPLACE
     _mmap(MEMORY_AT, SHARED_BYTES, _PROT_NONE, anonymous)
+    _mmap(DOORBELL_AT, PAGE_BYTES, _PROT_NONE, anonymous)
     _mmap(LOCAL_AT, LOCAL_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, anonymous)
 
 
@@ -78,12 +84,22 @@ def map_machine(fd: int) -> None:
     _mmap(MEMORY_AT, SHARED_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED | _MAP_FIXED, fd)
 
 
+def map_doorbell(cpu: int) -> None:
+    """Put the doorbell of a pCPU where compiled code looks for its own. The machine's memory is mapped, and shared."""
+    bell = host_words().bells[cpu].at
+    # Of a shared mapping, a move of no bytes makes a second view and leaves the first.
+    if _libc.mremap(bell, 0, PAGE_BYTES, _MREMAP_MAYMOVE_FIXED, DOORBELL_AT) != DOORBELL_AT:
+        number = ctypes.get_errno()
+        raise OSError(number, f"cannot map the doorbell of pCPU {cpu} at {DOORBELL_AT:#x}: {os.strerror(number)}")
+
+
 def map_scratch() -> None:
     """Put fresh zeros at both addresses (a test's machine, in its own process)."""
     reserve()
-    zeros = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_FIXED
+    zeros = mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | _MAP_FIXED
     _mmap(MEMORY_AT, SHARED_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, zeros)
     _mmap(LOCAL_AT, LOCAL_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, zeros)
+    map_doorbell(0)
 
 
 def local() -> Local:

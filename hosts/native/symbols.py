@@ -1,4 +1,4 @@
-"""What compiled code calls by name: libzmq, a few functions of libc, and the two addresses of memory.
+"""What compiled code calls by name: libzmq, a few functions of libc, and the addresses of memory.
 
 They are given to LLVM in each process before the object file is loaded: a symbol that is missing then is a SIGSEGV
 later.
@@ -11,7 +11,7 @@ from typing import Final
 
 import zmq.backend.cython._zmq as bundled  # type: ignore[import-untyped,unused-ignore]
 
-from hosts.native.layout import LOCAL_AT, MEMORY_AT
+from hosts.native.layout import DOORBELL_AT, LOCAL_AT, MEMORY_AT
 
 _PREFIX: Final = "pirace_"
 _LIBZMQ: Final = ("zmq_send", "zmq_recv", "zmq_poll", "zmq_errno")
@@ -24,7 +24,8 @@ def symbols() -> dict[str, int]:
     libzmq, libc = ctypes.CDLL(bundled.__file__), ctypes.CDLL(None)
     functions = [getattr(libzmq, name) for name in _LIBZMQ] + [getattr(libc, name) for name in _LIBC]
     named = {_PREFIX + function.__name__: _address(function) for function in functions}
-    return {**named, _PREFIX + "memory": MEMORY_AT, _PREFIX + "local": LOCAL_AT}
+    places = {"memory": MEMORY_AT, "local": LOCAL_AT, "doorbell": DOORBELL_AT}
+    return {**named, **{_PREFIX + name: at for name, at in places.items()}}
 
 
 def _address(function: object) -> int:

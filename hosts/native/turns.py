@@ -6,7 +6,7 @@ from typing import Final
 
 from emu.machine import MAX_PCPUS, Machine
 from emu.vectors import POST_SLOTS, SLOT_POST, SLOTS
-from hosts.native.arrivals import receive, under_way
+from hosts.native.arrivals import due, receive, under_way
 from hosts.native.caches import prepare_slow_stores, slow_stores
 from hosts.native.disturbance import arm, attention
 from hosts.native.here import beat, bump, draw, own_words, run_words, step_aside, this_process, words_of
@@ -177,7 +177,6 @@ def await_turn(local: Local, seen: int) -> int:
     """Wait for a turn after ``seen``; 0: there will be none."""
     run = run_words(local)
     turn = run.turn
-    doorbell = load_constant(local.doorbell_at)
     since = 0
     while True:
         closed = load(turn.closed)  # before the number: a turn that was opened before they were closed is still taken
@@ -186,7 +185,7 @@ def await_turn(local: Local, seen: int) -> int:
             return number
         if closed != 0 or opener_is_lost(local, run) != 0:
             return 0
-        if load(doorbell) != load_private(local.expect):
+        if due(local):
             attention(SITE_TURN)
         now = rdtsc()
         if since == 0:

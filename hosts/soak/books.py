@@ -140,7 +140,7 @@ def _frames(books: _Books) -> Iterator[str]:
     yield from _equal("frames taken", "in all", total, "by sender", books.arrived.sum(axis=1))
     markers = np.array([books.memory.read(cpu.markers) for cpu in books.cpus])
     yield from _equal("last words", "taken", markers, "pCPUs", np.full(books.pcpus, books.pcpus))
-    doorbells = np.array([books.memory.read(cpu.doorbell) for cpu in books.cpus])
+    doorbells = np.array([books.memory.read(books.memory.host.bells[cpu].rung) for cpu in range(books.pcpus)])
     rung = books.sent.sum(axis=(0, 1))
     yield from _within("doorbells", "rung", doorbells, "frames sent", rung, rung + books.late.sum(), "pCPU")
 

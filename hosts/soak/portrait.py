@@ -140,7 +140,7 @@ def _pcpu(saved: Saved, number: int, last: int) -> dict[str, Any]:
         "turn_done": read(cpu.marks.turn_done),
         "silent": read(own.silent),
         "pending": _vectors(saved, own.pending),
-        "frames_under_way": read(own.doorbell) - read(own.taken_total),
+        "frames_under_way": read(saved.host.bells[number].rung) - read(own.taken_total),
         "trouble": {name: read(getattr(own, name)) for name in TROUBLES if read(getattr(own, name)) != 0},
         "sightings": list(_sightings(saved, cpu)),
         "counters": dict(zip(COUNTERS, saved.slice(cpu.counters.at, len(COUNTERS)), strict=True)),

@@ -10,7 +10,7 @@ from typing import Final
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
 from hosts.native.arrivals import AGAIN, EMPTIES_TO_YIELD, POLL_GAP, RECEIVE_BYTES
-from hosts.native.here import this_process
+from hosts.native.here import doorbell_of, this_process
 from hosts.native.layout import HOST_OFFSET, HostCpu, HostWords
 from hosts.native.ops import exchange as xchg
 from hosts.native.ops import (
@@ -94,14 +94,14 @@ def polled_one_way(count: int) -> int:
 def ask(count: int) -> int:
     """Ring, send, wait for the answer, ``count`` times; give the ticks it took."""
     local = this_process()
-    target = host_cpu(TARGET)
+    target, doorbell = host_cpu(TARGET), doorbell_of(TARGET)
     push, frame = load_private(local.push[TARGET]), local.frames[0]
-    fetch_add(target.doorbell, 1)
+    fetch_add(doorbell, 1)
     zmq_send(push, frame, FRAME_BYTES, AGAIN)  # the other is up
     wait_for_answer(target.taken_total, 1)
     start = rdtsc()
     for number in range(count):
-        fetch_add(target.doorbell, 1)
+        fetch_add(doorbell, 1)
         zmq_send(push, frame, FRAME_BYTES, AGAIN)
         wait_for_answer(target.taken_total, number + 2)
     return rdtsc() - start
@@ -117,15 +117,15 @@ def wait_for_answer(word: int, number: int) -> None:
 def answer_doorbells() -> int:
     """Take a message for each ring, and count it in a word."""
     local = this_process()
-    own = host_cpu(TARGET)
+    own, doorbell = host_cpu(TARGET), doorbell_of(TARGET)
     pull, buffer = load_private(local.pull), local.buffer.at
     taken = 0
     while not over():
         since = rdtsc()
-        while load(own.doorbell) == taken and not over():
+        while load(doorbell) == taken and not over():
             wait_a_moment(since)
         empties = 0
-        while load(own.doorbell) != taken and not over():
+        while load(doorbell) != taken and not over():
             if zmq_recv(pull, buffer, RECEIVE_BYTES, AGAIN) >= 0:
                 taken += 1
                 store(own.taken_total, taken)

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from emu.memory import Word
-from emu.waist import READ_ONCE, WRITE_ONCE, mutated, smp_mb
+from emu.waist import READ_ONCE, WRITE_ONCE, interrupt_point, mutated, smp_mb
 from hosts.native import program, symbols
-from hosts.native.layout import LOCAL_AT, LOCAL_BYTES, MEMORY_AT, SHARED_BYTES, Local
+from hosts.native.layout import DOORBELL_AT, LOCAL_AT, LOCAL_BYTES, MEMORY_AT, PAGE_BYTES, SHARED_BYTES, Local
 from hosts.native.ops import load_constant, local_address
 from hosts.native.unit import Unit, cold
 from tests.compiled import instructions
@@ -34,6 +34,14 @@ def calls_in_passing(at: Word, other: Word, value: int) -> int:
     return READ_ONCE(at)
 
 
+def reads_between_points(at: Word, other: Word) -> int:
+    """Take an interrupt before each of two reads."""
+    interrupt_point(1)
+    first = READ_ONCE(at)
+    interrupt_point(2)
+    return first + READ_ONCE(other)
+
+
 def asks_twice_where_it_is(at: Word) -> int:
     """Use an address that stays the same, before and behind what LLVM moves nothing across."""
     WRITE_ONCE(Word(load_constant(Local(local_address()).own_at)), 1)
@@ -54,8 +62,8 @@ def has_a_seeded_bug(at: Word) -> int:
 @pytest.fixture(scope="module")
 def assembly() -> str:
     """Compile for the addresses that the machine has in a pCPU process."""
-    functions = (calls_in_passing, asks_twice_where_it_is, has_a_seeded_bug)
-    unit = Unit({function.__name__: function for function in functions})
+    functions = (calls_in_passing, reads_between_points, asks_twice_where_it_is, has_a_seeded_bug)
+    unit = Unit({function.__name__: function for function in functions}, {interrupt_point: program.interrupt_point})
     unit.compile()
     named = symbols.symbols()
     return unit.assembly({name: named[name] for name in program.FIXED})
@@ -64,7 +72,8 @@ def assembly() -> str:
 def test_a_word_of_the_machine_lies_where_an_instruction_can_say() -> None:
     """An address above 2 GB would take a register and an instruction of its own."""
     assert MEMORY_AT + SHARED_BYTES <= LOCAL_AT
-    assert LOCAL_AT + LOCAL_BYTES < 1 << 31
+    assert LOCAL_AT + LOCAL_BYTES <= DOORBELL_AT
+    assert DOORBELL_AT + PAGE_BYTES < 1 << 31
 
 
 def test_a_call_that_is_hardly_ever_made_costs_no_register(assembly: str) -> None:
@@ -72,6 +81,15 @@ def test_a_call_that_is_hardly_ever_made_costs_no_register(assembly: str) -> Non
     code = instructions(assembly, "calls_in_passing")
     kept = r"%r(bx|bp|1[2-5])"
     assert not [line for line in code[: code.index("retq")] if re.search(kept, line) or "rsp" in line], code
+
+
+def test_an_interrupt_point_is_one_load_and_one_compare(assembly: str) -> None:
+    """Each loads the doorbell anew; what it is expected to show changes only on the slow side, so it may be kept."""
+    code = [line for line in instructions(assembly, "reads_between_points") if not line.startswith("push")]
+    expected = rf"({LOCAL_AT + Local(0).expect}|%r\w+)"
+    point = [rf"movq {DOORBELL_AT}, %r\w+", rf"cmpq {expected}, %r\w+", r"jne \S+"]
+    wanted = [*point, r"movq \(%rdi\), %r\w+", *point, r"addq \(%rsi\), %r\w+"]
+    assert [line for line, pattern in zip(code, wanted, strict=False) if not re.fullmatch(pattern, line)] == [], code
 
 
 def test_where_a_thing_is_is_asked_once(assembly: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hosts.native.arrivals import apic_ack, apic_pending, receive
+from hosts.native.arrivals import apic_ack, apic_pending, due, receive
 from hosts.native.departures import all_silent, say_silent, send_IPI
 from hosts.native.disturbance import attention
 from hosts.native.here import own_words, this_process, words_of
@@ -54,7 +54,7 @@ def come_to_an_end() -> None:
 def look() -> None:
     """An interrupt point."""
     local = this_process()
-    if load(load_private(local.doorbell_at)) != load_private(local.expect):
+    if due(local):
         attention(0)
 
 

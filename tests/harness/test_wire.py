@@ -55,6 +55,7 @@ def image() -> Image:
 def fabric() -> Iterator[Fabric]:
     """Make this process pCPU ``ME`` of five, its words filled in as a pCPU process does it."""
     region.map_scratch()
+    region.map_doorbell(ME)
     fabric = Fabric(NAME, TOKEN, ME, PCPUS)
     fabric.bind()
     life = pcpu.Life(None, NAME, TOKEN, ME, PCPUS, 0, 0, None)
@@ -199,7 +200,7 @@ def test_a_hundred_thousand_bad_frames_through_a_socket_are_counted_and_ignored(
                 due[frame.sender] += 1
                 good += 1
         # The doorbell is what tells a pCPU to go on looking.
-        region.words_at(region.host_words().cpus[ME].doorbell, 1)[0] = sent + 1
+        region.words_at(region.host_words().bells[ME].rung, 1)[0] = sent + 1
         while counted("bad_frames") + counted("taken_total") < sent:
             look()
     assert (counted("bad_frames"), counted("taken_total")) == (sent - good, good)

@@ -71,7 +71,7 @@ TOUCHED: dict[str, Callable[[SharedMemory], Word]] = {
     "markers": lambda memory: memory.host.cpus[0].markers,
     "in sequence": lambda memory: memory.host.cpus[0].arrived[1],
     "taken in all": lambda memory: memory.host.cpus[0].taken_total,
-    "doorbell": lambda memory: memory.host.cpus[0].doorbell,
+    "doorbell": lambda memory: memory.host.bells[0].rung,
     "coalesced": lambda memory: memory.host.cpus[0].coalesced,
     "written": lambda memory: memory.machine.vcpus[0].mail[SLOT_POST * MAX_PCPUS + 1],
     "read": lambda memory: memory.machine.vcpus[0].acknowledged[SLOT_POST * MAX_PCPUS + 1],
@@ -110,7 +110,7 @@ def test_late_frames_are_held_to_bounds(outcome: Outcome) -> None:
     memory.write(own, memory.read(own) + 1)
     memory.write(memory.host.cpus[1].sent_late, 1)
     assert compare(memory, PCPUS) == ()
-    doorbell = memory.host.cpus[0].doorbell
+    doorbell = memory.host.bells[0].rung
     memory.write(doorbell, memory.read(doorbell) + 1)
     assert compare(memory, PCPUS) == ()
     memory.write(doorbell, memory.read(doorbell) + 1)

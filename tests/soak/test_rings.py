@@ -252,7 +252,7 @@ def test_a_stranded_interrupt_can_be_read(memory: SharedMemory) -> None:
     memory.write(vcpu.mail[SLOT_TIMER * MAX_PCPUS + 1], 9)
     memory.write(memory.machine.pcpus[0].irq.running_vcpu, vcpu.at)
     memory.write(memory.host.cpus[0].pending[3], 1 << (RESCHEDULE_VECTOR & 63))
-    memory.write(memory.host.cpus[0].doorbell, 4)
+    memory.write(memory.host.bells[0].rung, 4)
     saved = Saved.of(memory)
     text, (told, *_) = saved.text(), saved.to_json()["vcpus"]
     assert "vcpu 0: IN_GUEST_MODE" in text
