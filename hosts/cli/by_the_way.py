@@ -7,17 +7,16 @@ late can be ended whatever it is about, and Ctrl-C is the stress run's alone.
 from __future__ import annotations
 
 import contextlib
-import shlex
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 
 from hosts.report.explored import Explored, Scout
 from hosts.report.plan import Planned
-from hosts.report.verdict import Verdict
+from hosts.soak.explored import command_for, explored_of
 from hosts.soak.local import LocalExecutor
 from hosts.soak.task import Result, Task
 from hosts.soak.work import do_task
@@ -71,12 +70,10 @@ class Explorer:
                 self._executor.cancel_running()
             if waited > QUIET_SECONDS and not told:
                 told = True
-                self._console.print("compiling the explorer, which takes some seconds; the next start finds it done")
+                self._console.print("making the explorer ready, which takes some seconds the first time")
 
     def explore(self, planned: Planned, seconds: float, cancelled: Callable[[], bool]) -> Explored:
         """Explore a row's scope; see :class:`hosts.report.explored.Scout`."""
-        if seconds < TOO_SHORT:
-            return Explored(command_for(planned), why="this run was too short for it")
         mutation = planned.mutation.name if planned.mutation is not None else None
         task = Task(
             kind="explore",
@@ -85,6 +82,8 @@ class Explorer:
             mutation=mutation,
             seconds=seconds,
         )
+        if seconds < TOO_SHORT:
+            return Explored(command_for(task), why="this run was too short for it")
         future = self._executor.submit(do_task, task)
         end, ended = time.monotonic() + seconds, ""
         while not _ended(future):
@@ -95,7 +94,10 @@ class Explorer:
                 end = now + GRACE
             elif ended and now >= end:
                 self._executor.cancel_running()  # asked again, it kills the worker
-        return explored(planned, future, ended)
+        error = future.exception()
+        if error is not None:
+            return Explored(command_for(task), why=ended or str(error).partition("\n")[0])
+        return explored_of(task, future.result(), ended)
 
 
 def _ended(future: Future[Result]) -> bool:
@@ -103,36 +105,3 @@ def _ended(future: Future[Result]) -> bool:
     with contextlib.suppress(TimeoutError):
         future.exception(LOOK)
     return future.done()
-
-
-def explored(planned: Planned, future: Future[Result], ended: str) -> Explored:
-    """Say what has come of an exploration; ``ended``: why it was ended before its end, if it was."""
-    command = command_for(planned)
-    error = future.exception()
-    if error is not None:
-        return Explored(command, why=ended or str(error).partition("\n")[0])
-    result = future.result()
-    record: dict[str, Any] = result.record
-    search = record["search"]
-    found = result.verdict == Verdict.VIOLATION
-    states = f"{search['states']:,} states seen; " if search["states"] else ""
-    why = ended if result.verdict == Verdict.CANCELLED else result.reason
-    return Explored(
-        command,
-        complete=search["complete"],
-        why="" if search["complete"] or found else states + why,
-        states=search["states"],
-        seconds=result.seconds,
-        found=result.reason if found else "",
-        checks=tuple(each["check"] for each in record["violations"]),
-        entered=frozenset(window for window, count in record["windows"].items() if count),
-        same_as=tuple(search["same_as"]),
-    )
-
-
-def command_for(planned: Planned) -> str:
-    """Give the command that explores a row."""
-    words = ["pirace", "explore", "--policy", planned.policy.name, "--scenario", planned.scenario.name]
-    if planned.mutation is not None:
-        words += ["--mutation", planned.mutation.name]
-    return shlex.join(words)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -76,7 +74,6 @@ class Explorer:
 
     def search(self, asked: Asked, options: Options, watch: Watch) -> Searched:
         """Search; make the witness if there is a violation."""
-        begun = time.monotonic()
         with _errors(self._user_policy):
             builder = self._builder(asked)
             result, search, model = explore(builder, options, watch, self._learning)
@@ -90,21 +87,19 @@ class Explorer:
 
                 names = {"scenario": asked.planned.scenario.name, "policy": asked.planned.policy.name}
                 witness = tell_witness(builder, model, options, search.path(), result.violation, **names)
-            same = self._same(asked, builder, model, search, options, begun)
+            same = self._same(asked, builder, model, search, watch)
         return Searched(result, seen, witness, search.pathless, same)
 
-    def _same(
-        self, asked: Asked, builder: Builder, model: Model, search: Search, options: Options, begun: float
-    ) -> tuple[str, ...]:
+    def _same(self, asked: Asked, builder: Builder, model: Model, search: Search, watch: Watch) -> tuple[str, ...]:
         """Find out whether a user's rule does what one of the others does."""
         result = search.result
         if not asked.planned.own_rule or not result.complete or result.violation is not None or builder.exact:
             return ()
         from hosts.explorer.same import same_as
 
-        until = begun + options.seconds if options.seconds else math.inf
+        now = Progress(result.states, result.transitions, result.depth, 0, result.seconds, result.bytes)
         newest_first = [(policy.name, policy.number) for policy in reversed(POLICIES)]
-        return same_as(builder, model, search.learnt, newest_first, until)
+        return same_as(builder, model, search.learnt, newest_first, lambda: watch(now))
 
     def _builder(self, asked: Asked) -> Builder:
         planned = asked.planned

@@ -10,8 +10,7 @@ The converse does not hold. Two rules may do different things to the same end; t
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -21,22 +20,22 @@ from hosts.explorer.model import Model, Thread, Unstable
 from hosts.explorer.tables import Learnt
 from hosts.explorer.world import World
 
-PAIRS_BETWEEN_LOOKS: Final = 256
+PAIRS_BETWEEN_LOOKS: Final = 128
 
 Asked = Mapping[int, Sequence[int]]
 """Of one thread: for each local state the answers that a search has given it there."""
 
 
 def same_as(
-    builder: Builder, model: Model, learnt: Learnt, policies: Sequence[tuple[str, int]], until: float
+    builder: Builder, model: Model, learnt: Learnt, policies: Sequence[tuple[str, int]], goes_on: Callable[[], bool]
 ) -> tuple[str, ...]:
     """Name those of the policies, given by name and number, under which the search would have been the same.
 
-    ``model`` and ``learnt`` are those of a complete search. What is not decided by ``until`` (of ``time.monotonic``) is
-    not said.
+    ``model`` and ``learnt`` are those of a complete search. ``goes_on`` is asked again and again; when it says no, what
+    is not decided is not said.
     """
     asked = _asked(learnt)
-    return tuple(name for name, number in policies if _is_same(builder, model, asked, number, until))
+    return tuple(name for name, number in policies if _is_same(builder, model, asked, number, goes_on))
 
 
 def _asked(learnt: Learnt) -> list[dict[int, list[int]]]:
@@ -46,26 +45,26 @@ def _asked(learnt: Learnt) -> list[dict[int, list[int]]]:
     return found
 
 
-def _is_same(builder: Builder, model: Model, asked: Sequence[Asked], policy: int, until: float) -> bool:
+def _is_same(builder: Builder, model: Model, asked: Sequence[Asked], policy: int, goes_on: Callable[[], bool]) -> bool:
     world = _under(builder.world, policy)
     try:
         # Those that post come first: they call the rule soon.
         return all(
-            _agree(mine, Automaton(number, builder.protocol, f"thread_{number}", world), asked[number], until)
+            _agree(mine, Automaton(number, builder.protocol, f"thread_{number}", world), asked[number], goes_on)
             for number, mine in reversed(list(enumerate(model.threads)))
         )
     except Unstable:  # it uses a word as no thread of this rule does
         return False
 
 
-def _agree(mine: Thread, other: Thread, asked: Asked, until: float) -> bool:
+def _agree(mine: Thread, other: Thread, asked: Asked, goes_on: Callable[[], bool]) -> bool:
     """Tell whether the other thread does the same wherever a search has come to in this one."""
     for looked, (local, its) in enumerate(_pairs(mine, other, asked)):
         if mine.operation(local)._replace(where=0) != other.operation(its)._replace(where=0):
             return False
         if any(_told(mine, local, answer) != _told(other, its, answer) for answer in asked.get(local, ())):
             return False
-        if looked % PAIRS_BETWEEN_LOOKS == 0 and time.monotonic() >= until:
+        if looked % PAIRS_BETWEEN_LOOKS == 0 and not goes_on():
             return False
     return True
 

@@ -28,7 +28,7 @@ SOUGHT_SECONDS: Final = 0.25
 ALLOWED_SECONDS: Final = 0.5
 HARMLESS_SECONDS: Final = 0.4
 """What a row takes of a run of ordinary length: nothing to be seen; to be seen; may be seen; a harmless mutation."""
-EXPLORE_SECONDS: Final = 2.0
+EXPLORE_SECONDS: Final = 3.0
 """What exploring the scope of a row with a user's own rule takes of a run of ordinary length."""
 OVERHEAD_SECONDS: Final = 0.08
 """What starting and ending the processes of one stint takes, until it is measured."""

@@ -76,7 +76,7 @@ def _doubts(tallies: Tallies) -> Iterator[str]:
         yield "nothing has been run to its end yet"
         return
     yield from _canaries(raced, tallies.canaries)
-    yield from _windows(raced)
+    yield from _windows(raced, _impossible(tallies.cells))
     yield from _unproven(tallies.cells)
 
 
@@ -99,17 +99,39 @@ def _canaries(raced: Mapping[Cell, Tally], canaries: Mapping[Spot, CanaryTally])
         yield f"no canary has run in {listed(list(without))}"
 
 
-def _windows(raced: Mapping[Cell, Tally]) -> Iterator[str]:
+def _impossible(cells: Mapping[Cell, Tally]) -> dict[str, set[str]]:
+    """Give, by scenario, the windows that no interleaving enters under any rule that is raced there.
+
+    It is known of a rule if its scenario's scope was explored to its end, which a PASS says.
+    """
+    none: dict[tuple[str, str], set[str]] = {}
+    for cell, tally in cells.items():
+        if cell.kind == "explore" and not cell.scope and cell.mutation is None and tally.verdicts[Verdict.PASS]:
+            windows = {window for window in WINDOWS.get(cell.scenario, ()) if not tally.windows[window]}
+            none[cell.scenario, cell.policy] = windows
+    found: dict[str, set[str]] = {}
+    for cell, tally in cells.items():
+        if cell.kind == "race" and cell.mutation is None and tally.runs:
+            its = none.get((cell.scenario, cell.policy), set())
+            found[cell.scenario] = found.get(cell.scenario, its) & its
+    return found
+
+
+def _windows(raced: Mapping[Cell, Tally], impossible: Mapping[str, set[str]]) -> Iterator[str]:
     entered: dict[str, Counter[str]] = {}
     for cell, tally in raced.items():
         if cell.mutation is None:
             entered.setdefault(cell.scenario, Counter()).update(tally.windows)
-    wanted = [scenario for scenario in entered if WINDOWS.get(scenario)]
-    none = [scenario for scenario in wanted if not any(entered[scenario][window] for window in WINDOWS[scenario])]
+    asked = {
+        scenario: [window for window in WINDOWS.get(scenario, ()) if window not in impossible.get(scenario, ())]
+        for scenario in entered
+    }
+    wanted = [scenario for scenario in entered if asked[scenario]]
+    none = [scenario for scenario in wanted if not any(entered[scenario][window] for window in asked[scenario])]
     if none:
         yield f"no race window was entered in {listed(none)}"
     some = {
-        scenario: [window for window in WINDOWS[scenario] if not entered[scenario][window]]
+        scenario: [window for window in asked[scenario] if not entered[scenario][window]]
         for scenario in wanted
         if scenario not in none
     }

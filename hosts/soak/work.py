@@ -19,6 +19,7 @@ from hosts.cli.errors import Failure
 from hosts.report.collect import MachineWords, Measured, Undelivered, collect, count_fired, fabric_violation, merged
 from hosts.report.environment import processors
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_USAGE
+from hosts.report.explored import Explored
 from hosts.report.jsonl import result_record
 from hosts.report.plan import (
     AT_THE_END,
@@ -34,6 +35,7 @@ from hosts.report.runner import Placement, Request
 from hosts.report.stress import ENOUGH_SIGHTINGS, PATIENCE, SHORTEST, SOUGHT_AT_LEAST
 from hosts.report.verdict import Circumstances, Row, Verdict, grade
 from hosts.soak.canaries import as_canary
+from hosts.soak.explored import explored_of
 from hosts.soak.faults import CannotRun
 from hosts.soak.kept import MACHINE, evidence_of
 from hosts.soak.task import Result, Task
@@ -51,6 +53,8 @@ START_TRIES: Final = 3
 """Machines in a row that do not come up before one believes that none will."""
 
 Stage = Callable[[str, float], None]
+Configured = tuple[str, str, str | None]
+"""Scenario, policy, mutation."""
 
 
 def do_task(task: Task, machine_file: Path | None = None) -> Result:
@@ -92,6 +96,8 @@ class Worker:
         self._policy: str | None = None
         self._cancelled = False
         self._failed_starts = 0
+        self._complete: dict[Configured, Explored] = {}
+        """What is known of users' own rules whose scopes were explored here to their ends."""
         self.stage: Stage = lambda _what, _seconds: None
         """Told what the worker is about, and how long that may take."""
         self.lost: Lost = lambda _pid, _status: None
@@ -148,7 +154,9 @@ class Worker:
         self._check_start(outcome)
         cancelled = outcome.cancelled or self._cancelled
         measured, disagreements = _measured(outcome, chosen, cancelled=cancelled)
-        row = grade(chosen, measured, _circumstances(task, outcome, measured, cancelled=cancelled))
+        what = _circumstances(task, outcome, measured, cancelled=cancelled)
+        known = self._complete.get((task.scenario, task.policy, task.mutation))
+        row = grade(chosen, measured, replace(what, explored=known))
         notes = _notes(outcome, task)
         if chosen.mutation is not None:  # some seeded bugs sit where things are counted: that is no news
             notes, disagreements = (*notes, *(f"two accountings differ: {line}" for line in disagreements)), ()
@@ -230,7 +238,15 @@ class Worker:
 
         self.stage(COMPILING, 0.0)
         found = explore(task, lambda: self.stage(RUNNING, task.seconds), lambda: self._cancelled)
-        return replace(_result(found.row, task, found.record), files=found.files)
+        result = replace(_result(found.row, task, found.record), files=found.files)
+        if is_user_policy(task.policy) and not task.scope:
+            self._note(task, explored_of(task, result))
+        return result
+
+    def _note(self, task: Task, explored: Explored) -> None:
+        """Remember which windows a rule makes impossible: its races are not asked for them any more."""
+        if explored.complete:
+            self._complete[task.scenario, task.policy, task.mutation] = explored
 
 
 WORKER: Final = Worker()

@@ -88,6 +88,22 @@ def losing_rule(folder: Path) -> str:
     return f"{file}:loses"
 
 
+KICKS: Final = """
+from emu.kvm_main import kvm_vcpu_kick
+
+
+def kicks(vcpu, vec):
+    kvm_vcpu_kick(vcpu)
+"""
+
+
+def kicking_rule(folder: Path) -> str:
+    """Write a policy that kicks whatever the mode, and so notifies nobody; give its name."""
+    file = folder / "kicks.py"
+    file.write_text(KICKS, encoding="utf-8")
+    return f"{file}:kicks"
+
+
 def endless_rule(folder: Path) -> str:
     """Write a policy that waits for ever, with a heartbeat; give its name."""
     file = folder / "mine.py"

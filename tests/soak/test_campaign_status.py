@@ -112,6 +112,19 @@ def test_no_window_entered_comes_first(campaign: Campaign) -> None:
     assert done(campaign, (TASK, replace(PASSED, record=record(dict.fromkeys(rest, 1))))).alarms == ()
 
 
+def test_a_window_that_no_interleaving_enters_is_not_missed(campaign: Campaign) -> None:
+    """Of each rule that is raced there it has to be known, from a search that came to its end."""
+    *some, last = WINDOWS[HERE]
+    raced = replace(PASSED, record=record(dict.fromkeys(some, 1)))
+    searched = replace(TASK, kind="explore", place="unpinned", regime="calm")
+    missed = (f"never entered: {HERE} {last}",)
+    assert done(campaign, (CANARY, CAUGHT), (TASK, raced)).alarms == missed
+    assert done(campaign, (searched, replace(raced, verdict="INCONCLUSIVE"))).alarms == missed
+    assert done(campaign, (searched, raced)).alarms == ()
+    assert done(campaign, (replace(TASK, policy="kick-2016"), raced)).alarms == missed
+    assert done(campaign, (replace(searched, policy="kick-2016"), raced)).alarms == ()
+
+
 def test_what_is_not_as_expected_comes_before_all(campaign: Campaign) -> None:
     """With the first run's number, and the rest of what is wrong behind it."""
     found = done(campaign, (TASK, PASSED), (TASK, BROKEN), (TASK, BROKEN))

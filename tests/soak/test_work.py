@@ -127,6 +127,17 @@ def test_what_was_seen_before_a_hang_is_the_verdict(executor: LocalExecutor, tmp
     assert set(result.files) == {"facts.json", "machine", "proc.txt", "stacks.txt"}
 
 
+def test_a_race_is_not_asked_for_what_its_exploration_has_ruled_out(executor: LocalExecutor, tmp_path: Path) -> None:
+    """A rule that notifies nobody: until its scope was explored to the end, that window is missed in every race."""
+    mine = jobs.kicking_rule(tmp_path)
+    before = executor.submit(do_task, task(policy=mine, seconds=1.0)).result()
+    assert "notified-in-guest" in before.reason or before.verdict == Verdict.UNTRUSTWORTHY
+    executor.submit(do_task, task(kind="explore", policy=mine, seconds=4 * UP_SECONDS)).result()
+    after = executor.submit(do_task, task(policy=mine, seconds=1.0)).result()
+    assert "notified-in-guest" not in after.reason
+    assert "notified-in-guest" in after.record["not_demanded"]
+
+
 def pcpu_pid(machine: Path, cpu: int) -> int:
     """Read a pCPU's process id out of the machine's file; 0: it has not come up."""
     at = HostWords(HOST_OFFSET).cpus[cpu].pid

@@ -1,0 +1,38 @@
+"""What a task's exploration says of races of the same configuration."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from hosts.report.explored import Explored
+from hosts.report.verdict import Verdict
+from hosts.soak.task import Result, Task
+
+
+def explored_of(task: Task, result: Result, ended: str = "") -> Explored:
+    """Read the result of an exploration; ``ended``: why it was cancelled, if it was."""
+    record: dict[str, Any] = result.record
+    search = record["search"]
+    found = result.verdict == Verdict.VIOLATION
+    states = f"{search['states']:,} states seen; " if search["states"] else ""
+    why = ended if result.verdict == Verdict.CANCELLED and ended else result.reason
+    return Explored(
+        command_for(task),
+        complete=search["complete"],
+        why="" if search["complete"] or found else states + why,
+        states=search["states"],
+        seconds=result.seconds,
+        found=result.reason if found else "",
+        checks=tuple(each["check"] for each in record["violations"]),
+        entered=frozenset(window for window, count in record["windows"].items() if count),
+        same_as=tuple(search.get("same_as", ())),
+    )
+
+
+def command_for(task: Task) -> str:
+    """Give the command that does an exploration again, by itself."""
+    words = ["pirace", "explore", "--policy", task.policy, "--scenario", task.scenario]
+    if task.mutation is not None:
+        words += ["--mutation", task.mutation]
+    return shlex.join(words)
