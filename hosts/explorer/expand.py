@@ -42,7 +42,7 @@ from hosts.explorer.recall import ahead_size, ask, asked_at, begin, prepare, rec
 from hosts.explorer.sorting import in_order
 
 
-@inlined
+@called
 def successors(tables: Tables, work: Work, states: Ints, at: int) -> int:
     """Put all that one state leads to into ``work.out``; give their number (:func:`follow`)."""
     touch(tables, work, states, at, 0)
@@ -84,7 +84,7 @@ def moves(tables: Tables, work: Work, states: Ints, at: int, base: int, first: i
     return come(tables, work, states, at, base, first, n) - first if lagging != 0 else n - first
 
 
-@inlined
+@called
 def come(tables: Tables, work: Work, states: Ints, at: int, base: int, first: int, n: int) -> int:
     """Put the drains and the arrivals that are due behind ``n`` successors; give their number then."""
     threads = tables.header[H_THREADS]

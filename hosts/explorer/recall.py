@@ -103,7 +103,7 @@ def touch(tables: Tables, work: Work, states: Ints, at: int, base: int) -> None:
         put(work.ahead, asked_at(tables, base, t) + A_ROW, row)
 
 
-@inlined
+@called
 def prepare(tables: Tables, work: Work, states: Ints, at: int, base: int) -> None:
     """Work out what the threads' steps depend on, and ask the memory for the records of that."""
     near(tables, work, states, at, base)

@@ -18,4 +18,4 @@ def job(_key: str) -> Job:
 def unit() -> Unit:
     """Give them as one unit."""
     values = [value for module in (expand, finding, walks) for value in vars(module).values()]
-    return Unit({value.py_func.__name__: value for value in values if isinstance(value, loops.Loop)})
+    return Unit({value.py_func.__name__: value for value in values if isinstance(value, loops.Loop)}, unrolled=False)

@@ -120,7 +120,11 @@ class Unit:
     another one is called: the host's for the waist's.
     """
 
-    def __init__(self, exports: Mapping[str, Any], instead: Mapping[Any, Any] | None = None) -> None:
+    def __init__(
+        self, exports: Mapping[str, Any], instead: Mapping[Any, Any] | None = None, *, unrolled: bool = True
+    ) -> None:
+        """``unrolled``: LLVM may copy the bodies of loops, which pays where they go round often."""
+        self._unrolled = unrolled
         self._instead = {plain(key): plain(value) for key, value in (instead or {}).items()}
         self._typing = cpu_target.typing_context
         self._base = cpu_target.target_context
@@ -266,6 +270,8 @@ class Unit:
             if value.name in inlined_symbols:
                 value.add_function_attribute("alwaysinline")
         options = llvm.create_pipeline_tuning_options(speed_level=level)
+        if not self._unrolled:
+            options.loop_unrolling = options.loop_vectorization = False
         passes = llvm.create_pass_builder(target_machine(level), options)
         passes.getModulePassManager().run(module, passes)
         return module
