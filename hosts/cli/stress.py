@@ -28,7 +28,7 @@ from hosts.report.live import Display, make_display
 from hosts.report.plan import Controls, Plan, PlanError, Wanted, make_plan, user_policy_of
 from hosts.report.runner import Placement, Runner
 from hosts.report.stress import Settings, Stress
-from hosts.report.tables import print_report, remark, summary
+from hosts.report.tables import print_report, remark, summary, unexplored_lines
 from hosts.report.verdict import Circumstances, Ending, Row, exit_code, grade
 
 GRACE_SECONDS = 10.0
@@ -104,6 +104,8 @@ def show_end(console: Console, rows: Sequence[Row], plan: Plan, *, quiet: bool) 
     for row in rows:
         if row.as_expected is False:
             console.print(Text(remark(row)), soft_wrap=True, highlight=False)
+    for line in unexplored_lines(rows):
+        console.print(Text(line), soft_wrap=True, highlight=False)
     console.print(Text(summary(rows, len(plan.rows))), soft_wrap=True, highlight=False)
 
 

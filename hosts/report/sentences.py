@@ -32,7 +32,7 @@ def sentences(rows: Sequence[Row]) -> list[str]:
 
 def _sentence(name: str, rows: Sequence[Row]) -> str:
     clean = [row for row in rows if row.planned.policy.name == name and row.planned.mutation is None]
-    clauses = [*_survival(clean), *_cost(name, rows), *_reliance(name, rows)]
+    clauses = [*_survival(clean), *_difference(clean), *_cost(name, rows), *_reliance(name, rows)]
     return f"{name}: " + "; ".join(clauses) + "."
 
 
@@ -60,6 +60,16 @@ def _breach(row: Row) -> str:
         return f"it fails in {row.planned.scenario.name}: {means} ({found}, in the explorer; no race showed it)"
     worst = row.measured.violations[0]
     return f"it fails in {row.planned.scenario.name}: {BROKEN[worst.check]} ({worst.check}, {worst.count:,} times)"
+
+
+def _difference(rows: Sequence[Row]) -> list[str]:
+    """Say of a user's own rule if it is another one, whatever it is called, in every scenario of the run."""
+    same = [set(row.explored.same_as) if row.explored is not None else set() for row in rows]
+    everywhere = [policy.name for policy in POLICIES if all(policy.name in names for names in same)]
+    if not everywhere:
+        return []
+    where = f"in all {len(rows)} scenarios it does" if len(rows) > 1 else "it does here"
+    return [f"{where} nothing else than {_list(everywhere)}, operation for operation: what is new in it was not tried"]
 
 
 def _names(rows: Iterable[Row]) -> str:

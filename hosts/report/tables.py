@@ -154,6 +154,15 @@ def explored_lines(rows: Sequence[Row]) -> list[str]:
     ]
 
 
+def unexplored_lines(rows: Sequence[Row]) -> list[str]:
+    """Name the rows whose PASS is the races' alone, with the command that explores each."""
+    return [
+        f"{row.planned}: {row.verdict}, {row.explored.told()}"
+        for row in rows
+        if row.verdict is Verdict.PASS and row.explored is not None and not row.explored.complete
+    ]
+
+
 def summary(rows: Sequence[Row], planned: int) -> str:
     """Count the rows in one line."""
     kinds = ", ".join(

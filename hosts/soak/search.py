@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 from hosts.cli.explore import judged, search_facts
@@ -41,7 +43,8 @@ class Found:
 def explore(task: Task, begin: Callable[[], None], cancelled: Callable[[], bool]) -> Found:
     """Search until the end, the budget's end, or somebody cancels; ``begin`` is called when all is ready."""
     asked = _asked(task)
-    engine = _engine(user_policy_of([task.policy]))
+    user_policy = user_policy_of([task.policy])
+    engine = _engine(user_policy, _content(user_policy))
     options = Options(buffer=BUFFER, max_bytes=most_bytes(), seconds=task.seconds)
     begin()
     watch = _Watch(task.seconds, cancelled)
@@ -56,9 +59,16 @@ def explore(task: Task, begin: Callable[[], None], cancelled: Callable[[], bool]
 
 
 @functools.lru_cache(maxsize=1)
-def _engine(user_policy: str | None) -> Explorer:
-    """Give the explorer of a rule; a worker has the same rule explored again and again."""
+def _engine(user_policy: str | None, _content: bytes) -> Explorer:
+    """Give the explorer of a rule as it is now; a worker explores the same rule again and again."""
     return Explorer(user_policy)
+
+
+def _content(user_policy: str | None) -> bytes:
+    """Give what a rule's file holds; nothing if it cannot be read, which the explorer tells better."""
+    with contextlib.suppress(OSError):
+        return Path(user_policy.rpartition(":")[0]).read_bytes() if user_policy is not None else b""
+    return b""
 
 
 def not_searched(task: Task, what: Circumstances) -> tuple[Row, dict[str, Any]]:

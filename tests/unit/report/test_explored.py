@@ -17,8 +17,9 @@ from hosts.report.explored import Explored, difference
 from hosts.report.jsonl import result_record, schema
 from hosts.report.live import plain_line
 from hosts.report.plan import Plan, Planned, Wanted, make_plan
+from hosts.report.sentences import sentences
 from hosts.report.stress import EXPLORING_AT_MOST, Settings, Stress
-from hosts.report.tables import print_report
+from hosts.report.tables import print_report, unexplored_lines
 from hosts.report.verdict import Circumstances, Row, Verdict, exit_code, grade
 from tests.unit.report.test_stress import Noted
 from tests.validator import errors
@@ -153,6 +154,26 @@ def test_a_rule_that_makes_no_difference_is_told(run: Any) -> None:
     assert "what elide-self-2022 does; it cannot fail here where that does not" in plain_line(row, 1, 1)
     assert "what a and b do; it cannot fail here where those do not" in difference(("a", "b"))
     assert difference(()) == ""
+
+
+def test_a_rule_that_makes_no_difference_anywhere_is_told_of_the_run(run: Any) -> None:
+    """In the rule's sentence, and only if it is the same policy in every scenario."""
+    elides = Explored(COMMAND, complete=True, states=9, entered=ALL, same_as=("elide-self-2022", "always-2021"))
+    rows, _, _ = run(plan_of("device-irq", "kick"), elides)
+    assert (
+        "in all 2 scenarios it does nothing else than always-2021 and elide-self-2022, operation" in sentences(rows)[0]
+    )
+    assert "it does here nothing else than always-2021 and elide-self-2022, operation" in sentences(rows[:1])[0]
+    other = replace(rows[1], explored=replace(elides, same_as=("kick-2016",)))
+    assert "nothing else" not in sentences([rows[0], other])[0]
+
+
+def test_a_quiet_run_does_not_hide_that_a_pass_was_not_explored(run: Any) -> None:
+    """A line for each, with the command; what was explored to its end has none."""
+    (row,), _, _ = run(plan_of("remote-post"), Explored(COMMAND, why="its 3.0 s were over"))
+    assert unexplored_lines([row]) == [f"remote-post x {MINE}: PASS, not explored: {COMMAND} (its 3.0 s were over)"]
+    complete = replace(row, explored=Explored(COMMAND, complete=True, entered=ALL))
+    assert unexplored_lines([complete, replace(row, explored=None)]) == []
 
 
 def test_exploring_takes_its_share_of_the_run_and_no_more(run: Any, clock: Any) -> None:
