@@ -53,11 +53,16 @@ def apic_find_highest_isr(vcpu: Vcpu) -> int:
     return find_highest_vector(vcpu.apic.visr)
 
 
-def apic_update_ppr(vcpu: Vcpu) -> int:
-    """Recompute the processor priority from TPR and the highest vector in service."""
+def apic_ppr(vcpu: Vcpu) -> int:
+    """Work out the processor priority from TPR and the highest vector in service."""
     tpr = local_read(vcpu.apic.vtpr)
     isr = max(apic_find_highest_isr(vcpu), 0)
-    ppr = tpr if tpr & 0xF0 >= isr & 0xF0 else isr & 0xF0
+    return tpr if tpr & 0xF0 >= isr & 0xF0 else isr & 0xF0
+
+
+def apic_update_ppr(vcpu: Vcpu) -> int:
+    """Write the processor priority as it is now."""
+    ppr = apic_ppr(vcpu)
     local_write(vcpu.apic.vppr, ppr)
     return ppr
 

@@ -27,7 +27,7 @@ from emu.accounting import (
     SNAPSHOTS,
     VM_ENTRIES,
 )
-from emu.apic_regs import apic_find_highest_irr, apic_test_vector, find_highest_vector, highest_of
+from emu.apic_regs import apic_find_highest_irr, apic_ppr, apic_test_vector, find_highest_vector, highest_of
 from emu.instruments import count, counted
 from emu.kvm_main import KICKED_REQUESTS, TASK_RUNNING
 from emu.machine import MAX_PCPUS, Vcpu, config, machine, this_pcpu
@@ -264,9 +264,9 @@ def check_sleep(vcpu: Vcpu) -> int:
 
 
 def deliverable_vector(vcpu: Vcpu) -> int:
-    """Give the highest vector in PIR or vIRR if the guest would take it now, else -1."""
+    """Give the highest vector in PIR or vIRR if the guest would take it now, else -1; a stale PPR is no excuse."""
     highest = max(highest_pir(vcpu), find_highest_vector(vcpu.apic.virr))
-    if local_read(vcpu.guest.rflags_if) != 0 and highest & 0xF0 > local_read(vcpu.apic.vppr) & 0xF0:
+    if local_read(vcpu.guest.rflags_if) != 0 and highest & 0xF0 > apic_ppr(vcpu) & 0xF0:
         return highest if highest >= 0 else -1
     return -1
 

@@ -281,7 +281,13 @@ def _first(searched: Searched) -> dict[str, Any]:
     if witness is None:
         return {}
     vector = witness.vector if witness.vector >= 0 else None
-    return {"vector": vector, "steps": len(witness.steps), "story": witness.story}
+    return {
+        "vector": vector,
+        "steps": len(witness.steps),
+        "model": witness.model,
+        "without_buffers": witness.without_buffers or None,
+        "story": witness.story,
+    }
 
 
 def _found(searched: Searched) -> str:
@@ -291,9 +297,15 @@ def _found(searched: Searched) -> str:
     if found is None:
         return ""
     check, vector = check_of(found.sighting) if found.what == "sighting" else (found.what, -1)
-    length = witness.length if witness is not None else f"{found.depth} steps"
     untold = f", {UNTOLD}" if searched.pathless else ""
+    if witness is not None and witness.without_buffers == "violates":
+        return f"{check}{about(vector)}, also without store buffers: {_told_of(witness)}"
+    length = witness.length if witness is not None else f"{found.depth} steps"
     return f"{check}{about(vector)} in {length}{untold}"
+
+
+def _told_of(witness: Witness) -> str:
+    return f"{witness.check}{about(witness.vector)} in {witness.length}"
 
 
 def search_facts(asked: Asked, searched: Searched, options: Options) -> dict[str, Any]:

@@ -87,6 +87,8 @@ class Explorer:
 
                 names = {"scenario": asked.planned.scenario.name, "policy": asked.planned.policy.name}
                 witness = tell_witness(builder, model, options, search.path(), result.violation, **names)
+                if options.stop_at_first:
+                    witness = self._acquitted(asked, options, witness, result.seconds, watch)
             same = self._same(asked, builder, model, search, watch)
         return Searched(result, seen, witness, search.pathless, same)
 
@@ -100,6 +102,13 @@ class Explorer:
         now = Progress(result.states, result.transitions, result.depth, 0, result.seconds, result.bytes)
         newest_first = [(policy.name, policy.number) for policy in reversed(POLICIES)]
         return same_as(builder, model, search.learnt, newest_first, lambda: watch(now))
+
+    def _acquitted(self, asked: Asked, options: Options, witness: Witness, taken: float, watch: Watch) -> Witness:
+        """Before a store buffer is blamed, search without them, in the time that is left."""
+        from hosts.explorer.story_buffers import acquitted
+
+        left = max(options.seconds - taken, 0.1) if options.seconds else 0.0
+        return acquitted(lambda: self._builder(asked), options, witness, left, watch, self._learning)
 
     def _builder(self, asked: Asked) -> Builder:
         planned = asked.planned

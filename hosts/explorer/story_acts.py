@@ -23,6 +23,7 @@ from hosts.explorer.model import Model, Options
 from hosts.explorer.names import word_name
 from hosts.explorer.ops import Kind, Operation
 from hosts.explorer.product import Micro, Move, Product, State
+from hosts.explorer.story_branches import Branches
 from hosts.explorer.story_view import view_of
 from hosts.explorer.words import CONSTANT
 from hosts.explorer.world import World
@@ -209,6 +210,9 @@ class _Teller:
         self.places = [0] * len(model.threads)
         self.started: set[int] = set()
         """Threads that have moved: the others' own words are as they were at power-on."""
+        self.branches = Branches(builder.protocol.lines)
+        self.taken: list[dict[str, Any]] = []
+        """Branches of the rule that the last move took."""
         self.begun = [list(recorder.acts) for recorder in self.recorders]
         """What threads do before their first operation."""
 
@@ -225,8 +229,12 @@ class _Teller:
         before = self.state
         outcome = self.product.outcome(before, move)
         self.state = outcome.state
+        self.taken = []
         if move.agent == "run":
-            return self._ran(number, move.thread, before, outcome.micros)
+            self.branches.begin()
+            told = self._ran(number, move.thread, before, outcome.micros)
+            self.taken = [{"thread": move.thread, **each} for each in self.branches.end()]
+            return told
         if move.agent == "drain":
             word, value = before.buffers[move.thread][0]
             act = Act(move.thread, "drain", self.model.words[word], value)
@@ -279,14 +287,11 @@ def _not_yet_sent(after: State, later: Sequence[Micro]) -> State:
     return after._replace(flight=tuple(flight))
 
 
-def tell(
-    builder: Builder, model: Model, options: Options, moves: Sequence[Move]
-) -> tuple[View, list[list[Told]], list[View]]:
-    """Take the moves again: what is seen at the start, for each step its visible acts, what is seen after each step."""
+def tell(builder: Builder, model: Model, options: Options, moves: Sequence[Move]) -> list[dict[str, Any]]:
+    """Take the moves again; give what is seen at the start and after each step, with its acts and branches."""
     teller = _Teller(builder, model, options)
-    start = view_of(builder.world, model, teller.state, {})
-    told, views = [], []
+    seen: list[dict[str, Any]] = [{"view": view_of(builder.world, model, teller.state, {}), "acts": [], "branches": []}]
     for number, move in enumerate(moves, 1):
-        told.append(teller.move(number, move))
-        views.append(teller.view(teller.state))
-    return start, told, views
+        told = [each.data() for each in teller.move(number, move)]
+        seen.append({"view": dict(teller.view(teller.state)), "acts": told, "branches": teller.taken})
+    return seen

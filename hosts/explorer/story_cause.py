@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
-from emu.kvm_main import KICKED_REQUESTS
 from hosts.explorer.story import Line
-from hosts.explorer.story_acts import Act
-from hosts.explorer.story_track import CONTROL, Track
+from hosts.explorer.story_looks import Looks
+from hosts.explorer.story_overwrite import overwritten, overwritten_text
 from hosts.explorer.story_words import field_of, name_of
 from hosts.vectors import vector_text
 
-DEBTS: Final = ("C1", "C2", "C7", "C9")
-"""Checks that fire when a look that was owed was not taken."""
 
-
-class Cause(Track):
+class Cause(Looks):
     """Causes, each a sentence or nothing."""
 
     def broke(self) -> Iterator[str]:
         """Name the step that broke it: the first of these that the steps show."""
         causes = (
-            *(self._unwritten, self._notified, self._waiting, self._torn, self.early, self._missed, self._kept),
-            *(self._uncovered, self._unlooked),
+            *(self._unwritten, self._notified, self._waiting, self._overwritten, self.early, self.too_early),
+            *(self._missed, self.consumed, self._kept, self._uncovered, self.passed_over, self.in_root, self.unlooked),
         )
         for cause in causes:
             text = cause()
             if text:
                 yield f"What broke it: {text}."
                 return
+        yield self._unknown()
 
     def entered(self) -> int:
         """Give the row of the VM-entry that a check fired at, or -1."""
@@ -92,48 +88,31 @@ class Cause(Track):
             f"and nothing else makes {self.vcpu} look"
         )
 
-    def _torn(self) -> str:
-        """A word was changed by load and store, and somebody else did something to it in between."""
-        for i in reversed(range(len(self.rows))):
-            act = self.rows[i].act
-            if act.kind != "STORE" or act.own or not field_of(act.word)[1].startswith("pi_desc."):
-                continue
-            read = self.last(lambda row, act=act: _touches(row, act) and row.act.kind == "LOAD", i)  # type: ignore[misc]
-            end = self.first(lambda row, act=act: _touches(row, act) and row.act.kind == "drain", i)  # type: ignore[misc]
-            between = self.first(lambda row, act=act: _disturbs(row, act), read, end if end >= 0 else None)  # type: ignore[misc]
-            if read >= 0 and between >= 0:
-                arrives = f", in memory with {self.step(end)}" if end >= 0 else ", still in its buffer"
-                other = self.who(self.rows[between].act.thread)
-                name = name_of(field_of(act.word)[1])
-                return (
-                    f"{self.who(act.thread)} changed {name} by a load ({self.step(read)}) and a store ({self.step(i)}"
-                    f"{arrives}), and {other} got in between ({self.step(between)})"
-                )
-        return ""
+    def _overwritten(self) -> str:
+        """A word was changed by a plain store that undid what somebody else had done to it."""
+        found = overwritten(self)
+        return overwritten_text(self, found) if found is not None else ""
+
+    def blamed(self) -> list[tuple[int, int]]:
+        """Give the stores that waited and the loads that missed them: those on which the debt hangs, else all."""
+        missed = self.overlooked()
+        i, _what = self.promise()
+        decide = {self.last_look(), self.last_read(self.rows[i].act.thread, i)} if i >= 0 else set()
+        return [each for each in missed if each[0] in decide] or missed
+
+    def blames_a_buffer(self) -> bool:
+        """Tell whether the story would be another if no store waited."""
+        found = overwritten(self)
+        return bool(self.overlooked()) or (found is not None and found.arrived != found.store)
 
     def _missed(self) -> str:
         """A load did not see a store that waited in a buffer."""
-        missed = self.overlooked()
+        missed = self.blamed()
         return f"{self.step(max(missed)[0])} did not see the store of {self.step(max(missed)[1])}" if missed else ""
-
-    def _promise(self) -> tuple[int, str]:
-        """Give the row by which somebody came to owe the vCPU a look, and what that row did."""
-        if self.witness.check == "C9":
-            return self.last(self.turned("requests", KICKED_REQUESTS, 1)), "the request was made"
-        return self.last(self.turned("on", 1, 1)), "ON was set"
-
-    def early(self) -> str:
-        """The mode was read before the promise; one that waited in a buffer is another cause."""
-        i, what = self._promise()
-        if i < 0 or self.witness.check not in DEBTS or self.rows[i].act.kind == "drain":
-            return ""
-        t = self.rows[i].act.thread
-        mode = self.within(self.delivery(t, i)[0], i, lambda row: self.reads_mode(row, t))
-        return f"the mode was read in {self.step(mode)}, before {what} in {self.step(i)}" if mode >= 0 else ""
 
     def _kept(self) -> str:
         """The processor took the notification and left ON set."""
-        i, _what = self._promise()
+        i, _what = self.promise()
         taken = self.first(lambda row: row.act.thread == self.v and row.act.function == "external_interrupt", i)
         if self.witness.check != "C1" or i < 0 or taken < 0 or self.first(self.turned("on", 1, 0), taken) >= 0:
             return ""
@@ -152,23 +131,9 @@ class Cause(Track):
         read = f"the PIR had been read in {self.step(looked)}, before {self.step(posted)}"
         return f"{self.step(cleared)} cleared ON, though {read}"
 
-    def _unlooked(self) -> str:
-        """There was no look between the promise and the entry or the sleep, or the promise came too late for one."""
-        i, _what = self._promise()
-        end = self.last(lambda row: row.act.thread == self.v and (row.act.kind == "entry" or self.sleeps(row)))
-        field, missing = ("requests", "look at the requests") if self.witness.check == "C9" else (CONTROL, "sync")
-        looked = self.first(self.does(self.v, field, "LOAD"), i)
-        if self.witness.check not in DEBTS or min(i, end) < 0 or looked >= 0:
-            return ""
-        what = "VM-entry" if self.rows[end].act.kind == "entry" else "sleep"
-        if end > i:
-            return f"there is no {missing} between {self.step(i)} and the {what} of {self.step(end)}"
-        return f"{self.step(i)} came after the {what} of {self.step(end)}, and nobody made {self.vcpu} look"
-
-
-def _touches(row: Line, act: Act) -> bool:
-    return row.act.thread == act.thread and row.act.word == act.word
-
-
-def _disturbs(row: Line, act: Act) -> bool:
-    return row.act.thread != act.thread and row.act.word == act.word and row.act.kind not in ("LOAD", "STORE")
+    def _unknown(self) -> str:
+        """Say that nothing above was found, and what the steps show of looks and posts."""
+        post, look = self.last(self.posts), self.last_look()
+        last = [f"the last post is that of {self.step(post)}"] if post >= 0 else ["nothing was posted"]
+        last += [f"the last look that of {self.step(look)}"] if look >= 0 else [f"{self.vcpu} never looked"]
+        return f"What broke it is not known; {', '.join(last)}."

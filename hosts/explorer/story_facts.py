@@ -17,6 +17,14 @@ from hosts.explorer.story_words import MODES, stored
 from hosts.explorer.witness import Witness
 from hosts.vectors import vector_text, vectors_text
 
+BUFFERS: Final = {
+    "violates": (
+        "Also without store buffers: this way is one of sequential consistency, where every store is seen at once.",
+    ),
+    "holds": ("Only with store buffers: under sequential consistency the same scope has no violation.",),
+    "unknown": ("Whether a store buffer matters is not known: the search without them did not end in the time left.",),
+}
+"""What the same scope under sequential consistency has come to, of a witness that would blame a buffer."""
 SHOWN: Final = 3
 """Things that a thread does in a cycle are told up to so many."""
 
@@ -127,6 +135,7 @@ class Tale(Cause):
                 yield from self.look(CONTROL)
         yield from self.stale()
         yield from self.broke()
+        yield from BUFFERS.get(self.witness.without_buffers, ())
 
     def debt(self, name: str, bit: int) -> Iterator[str]:
         """Tell who made the last promise, and whom it told."""
@@ -138,16 +147,18 @@ class Tale(Cause):
         whom = "itself" if t == self.v else self.vcpu
         yield f"{self.who(t)}{self.in_handler(t, i)} {what} ({self.step(i)}) and from then on owed {whom} a look."
         yield f"It {self.reaction(t, i)}."
+        if self.last_look() < i and (text := self.silence(t, i)):
+            yield text
         if name == "on":
             yield from self.processed(i)
 
     def reaction(self, thread: int, i: int) -> str:
         """Tell what a thread did about the debt that it had taken on."""
         start, until = self.delivery(thread, i)
-        mode = self.within(start, until, lambda row: self.reads_mode(row, thread))
-        sent = self.within(i, until, lambda row: row.act.thread == thread and row.act.kind == "SEND")
-        waiter = self.within(start, until, self.does(thread, "wait.task", "LOAD"))
-        woken = self.within(start, until, self.does(thread, "wait.state", "XCHG"))
+        mode = self.first(lambda row: self.reads_mode(row, thread), start, until)
+        sent = self.first(lambda row: row.act.thread == thread and row.act.kind == "SEND", i, until)
+        waiter = self.first(self.does(thread, "wait.task", "LOAD"), start, until)
+        woken = self.first(self.does(thread, "wait.state", "XCHG"), start, until)
         parts = []
         if mode >= 0:
             earlier = " before that" if mode < i else ""
@@ -284,7 +295,7 @@ class Tale(Cause):
 
     def stale(self) -> Iterator[str]:
         """Tell which store was still in the buffer when which load read."""
-        for j, i in () if self.early() else self.overlooked():
+        for j, i in () if self.early() or self.too_early() else self.blamed():
             load, store = self.rows[j].act, self.rows[i].act
             text = (
                 f"The store {stored(store.word, store.a)} of {self.who(store.thread)} ({self.step(i)}) was still in "

@@ -31,10 +31,7 @@ def tell_witness(
     there, round_again = _cycle(model, options, moves) if violation.what == "no-progress" else ([], [])
     moves = [*moves, *there, *round_again]
     witness, _states = make_witness(builder, model, options, moves, found, scenario=scenario, policy=policy)
-    start, told, views = tell(builder, model, options, moves)
-    seen: list[dict[str, Any]] = [{"view": dict(start), "acts": []}]
-    for acts, view in zip(told, views, strict=True):
-        seen.append({"view": dict(view), "acts": [each.data() for each in acts]})
+    seen = tell(builder, model, options, moves)
     _end_at_sighting(seen)
     witness = replace(witness, states=tuple(seen), cycle=len(round_again))
     return replace(witness, story=story_of(witness, builder.mutation))
@@ -54,4 +51,4 @@ def _end_at_sighting(seen: list[dict[str, Any]]) -> None:
         return
     before = acts[first - 1]["view"] if first else seen[-2]["view"]
     more = next((i for i, act in enumerate(acts[first:], first) if act["kind"] != "sighting"), len(acts))
-    seen[-1] = {"view": before, "acts": [*acts[:first], *({**act, "view": before} for act in acts[first:more])]}
+    seen[-1] |= {"view": before, "acts": [*acts[:first], *({**act, "view": before} for act in acts[first:more])]}

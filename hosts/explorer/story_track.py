@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from emu.kvm_main import TASK_ASLEEP
 from hosts.explorer.story import Line, rows_of
-from hosts.explorer.story_words import field_of, operation_text
+from hosts.explorer.story_words import field_of, operation_text, value_text
 from hosts.explorer.witness import Witness
 from hosts.vectors import vector_text
 
 CONTROL: Final = "pi_desc.control"
 Test = Callable[[Line], bool]
+_RUN_LOOP: Final = ("x86.py", "halt.py", "nonroot.py", "fastpath.py", "pir_sync.py", "guest.py")
+"""Files of what a vCPU's own thread does apart from delivering."""
+_READING: Final = ("LOAD", "XCHG", "CMPXCHG", "OR", "AND", "ADD")
 
 
 class Track:
@@ -65,6 +68,12 @@ class Track:
         """Write what a row does, and in which step."""
         return f"{operation_text(self.rows[i].act, self.vcpus)} ({self.step(i)})"
 
+    def found(self, i: int) -> str:
+        """Write what a row found in its word, and in which step."""
+        act = self.rows[i].act
+        number, field = field_of(act.word)
+        return f"{value_text(field, act.answer, max(number, 0))} ({self.step(i)})"
+
     def who(self, thread: int) -> str:
         """Name a thread."""
         name = self.witness.threads[thread]
@@ -87,13 +96,12 @@ class Track:
             begun = ("pi_test_and_set_pir", "kvm_make_request")
             return row.act.thread == thread and row.act.function in begun
 
-        start = self.last(begins, i)
-        over = self.first(begins, i)
-        return start, over if over >= 0 else len(self.rows)
+        def over_with(row: Line) -> bool:
+            return begins(row) or (row.act.thread == thread and row.act.file in _RUN_LOOP)
 
-    def within(self, after: int, before: int, test: Test) -> int:
-        """Give the first row between two others that passes a test, or -1."""
-        return self.first(test, after, before)
+        start = self.last(begins, i)
+        over = self.first(over_with, i)
+        return start, over if over >= 0 else len(self.rows)
 
     def reads_mode(self, row: Line, thread: int) -> bool:
         """Tell whether a sender reads the mode; the run loop's own look at it is another matter."""
@@ -123,11 +131,14 @@ class Track:
         return found
 
     def overlooked(self) -> list[tuple[int, int]]:
-        """Give the loads that missed a store because it waited in another thread's buffer: (load, store)."""
+        """Give the loads that missed a store because it waited in another thread's buffer: (load, store).
+
+        A locked operation loads, too.
+        """
         found: dict[tuple[int, int, str], tuple[int, int]] = {}
         for j, row in enumerate(self.rows):
             act = row.act
-            if act.kind != "LOAD" or act.own:
+            if act.kind not in _READING or act.own:
                 continue
             for u, buffer in enumerate(row.before["buffers"]):
                 values = [value for word, value in buffer if word == act.word]
@@ -135,6 +146,12 @@ class Track:
                     i = self.last(_stores(u, act.word), j)
                     found[act.thread, u, act.word] = (j, i)
         return [(j, i) for j, i in found.values() if i >= 0]
+
+    def branches(self, thread: int, after: int, before: int) -> list[dict[str, Any]]:
+        """Give the branches of the rule that a thread took in the steps from one row to right before another."""
+        last = self.rows[before].step if before < len(self.rows) else len(self.witness.steps)
+        steps = self.witness.states[self.rows[after].step : last + 1]
+        return [each for state in steps for each in state.get("branches", ()) if each["thread"] == thread]
 
     def sleeps(self, row: Line) -> bool:
         """Tell whether a row takes the task off the run queue."""

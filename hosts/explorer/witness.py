@@ -99,6 +99,11 @@ class Witness:
     """Who owed what to whom, and which step broke it."""
     cycle: int = 0
     """Of a no-progress: so many of the last steps lead back to where they begin; 0: the way round is not told."""
+    without_buffers: str = ""
+    """Of a witness that would blame a store buffer: what the same scope has come to under sequential consistency.
+
+    ``violates`` (this is that way), ``holds``, or ``unknown``; empty if nobody had to ask.
+    """
     fuse: bool = True
     """Instruments and branches belong to the step of the operation before."""
 

@@ -86,7 +86,9 @@ def test_a_mode_read_too_early(witness_of: Any) -> None:
     """Before ON was set, or the request made."""
     for case, what in ((EARLY_MODE, "ON was set"), (LATE_REQUEST, "the request was made")):
         story = told(witness_of, case)[2]
-        cause = rf"What broke it: the mode was read in step [\d.]+, before {what} in step [\d.]+\."
+        cause = (
+            rf"What broke it: the mode was read before {what} in step [\d.]+: it was found OUTSIDE \(step [\d.]+\)\."
+        )
         assert re.search(cause, story), story
 
 

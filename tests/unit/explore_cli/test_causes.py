@@ -1,0 +1,127 @@
+"""The paragraph of every mutation against its cause, written down by hand: which phrases it must have, and must not."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from emu.expected import by_name, policy_by_name
+from emu.mutations import MUTATIONS, Mutation
+from emu.policies import USER
+from emu.scenarios import SCENARIOS
+from hosts.explorer.build import Builder, explore
+from hosts.explorer.model import Options
+from hosts.explorer.scope import scope_of
+from hosts.explorer.story_buffers import acquitted
+from hosts.explorer.story_facts import story_of
+from hosts.explorer.story_make import tell_witness
+from hosts.explorer.witness import Witness, load, save
+from hosts.loader import Program, load_program
+from tests.unit.explore_cli import faults
+from tests.unit.explore_cli.causes import CAUSES, Cause, S
+
+
+@cache
+def programs(*, own: bool) -> Program:
+    """Load the protocol, with the mutations or with these tests' faults."""
+    return load_program(mutations=faults.FAULTS) if own else load_program()
+
+
+def mutation_of(name: str) -> Mutation | None:
+    """Give the mutation or fault of that name."""
+    own = {each.name: each for each in faults.FAULTS}
+    return own.get(name) or (by_name(name) if name else None)
+
+
+def builder_of(cause: Cause, program: Program | None = None) -> Builder:
+    """Make a builder of what is explored."""
+    race = next(each for each in SCENARIOS if each.name == cause.scenario)
+    mutation = mutation_of(cause.mutation)
+    number = USER if ":" in cause.policy else policy_by_name(cause.policy).number
+    program = program or programs(own=mutation in faults.FAULTS)
+    return Builder(program, scope_of(race, cause.scope), number, mutation)
+
+
+def told(cause: Cause, program: Program | None = None, seconds: float = 0.0) -> Witness:
+    """Search, and tell it as the command does."""
+    builder = builder_of(cause, program)
+    result, search, model = explore(builder, Options())
+    assert result.violation is not None
+    names = {"scenario": cause.scenario, "policy": cause.policy}
+    witness = tell_witness(builder, model, Options(), search.path(), result.violation, **names)
+    return acquitted(lambda: builder_of(cause, program), Options(), witness, seconds)
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda each: f"{each.mutation or 'none'}-{each.scenario}")
+def test_the_cause_that_is_told_is_the_cause(cause: Cause) -> None:
+    """Who was kept silent by what, which look came too early, which word was overwritten; no innocent buffer."""
+    story = told(cause).story
+    for phrase in cause.must:
+        assert re.search(phrase, story), (phrase, story)
+    for phrase in cause.must_not:
+        assert not re.search(phrase, story), (phrase, story)
+    assert "is not known" not in story
+
+
+def test_every_mutation_has_a_cause() -> None:
+    """In each scenario in which the table wants it to be seen; what the fabric does is not explored."""
+    shown = {
+        (mutation.name, row.scenario)
+        for mutation in MUTATIONS
+        if not mutation.fabric_fault
+        for row in mutation.rows
+        if row.outcome != "PASS"
+    }
+    assert shown <= {(cause.mutation, cause.scenario) for cause in CAUSES}
+    assert {each.name for each in faults.FAULTS} <= {cause.mutation for cause in CAUSES}
+
+
+def test_a_word_of_the_rules_own_that_kept_it_silent_is_named(tmp_path: Path) -> None:
+    """And the line that read it."""
+    file = tmp_path / "tells_once.py"
+    file.write_text(faults.TELLS_ONCE)
+    rule = f"{file}:tells_once"
+    cause = Cause("", "halt-wake", rule, (), scope="post:34 post:35 | guest=hlt | timers=0")
+    story = told(cause, load_program(rule)).story
+    last = rf"What kept it silent: what it read last, pi_desc\.software\[1\] -> 1 \({S}\) in \w+ and the branch"
+    assert re.search(rf"{last} `if READ_ONCE\(vcpu\.pi_desc\.software\[1\]\) != 0` of", story), story
+
+
+def by(mutation: str) -> Cause:
+    """Give the first cause of a mutation."""
+    return next(each for each in CAUSES if each.mutation == mutation)
+
+
+def test_a_way_without_buffers_is_kept_as_such(tmp_path: Path) -> None:
+    """The file says which memory model it is of, so that it is replayed in that; no store of it waits."""
+    witness = told(by("sync-before-mode"))
+    save(witness, tmp_path / "witness.json")
+    again = load(tmp_path / "witness.json")
+    assert (again.model, again.buffer, again.delayed_stores, again.without_buffers) == ("sc", 0, 0, "violates")
+    assert again.story == witness.story
+
+
+def test_what_the_time_left_did_not_tell_is_said() -> None:
+    """Neither acquitted nor convicted."""
+    witness = told(by("no-wait-barrier"), seconds=1e-6)
+    assert (witness.model, witness.without_buffers) == ("tso", "unknown")
+    assert "Whether a store buffer matters is not known" in witness.story
+    assert "Only with store buffers" not in witness.story
+
+
+def test_nobody_asks_where_no_buffer_is_blamed() -> None:
+    """The way is the one that was found, in the model that was asked for."""
+    witness = told(by("mode-read-before-on"))
+    assert (witness.model, witness.without_buffers) == ("tso", "")
+
+
+def test_what_is_not_known_is_not_told() -> None:
+    """Of a way that shows none of it, the last post and the last look."""
+    witness = told(by("no-fastpath-sync"))
+    unread = replace(witness, check="C5", vector=0x34)
+    known = rf"What broke it is not known; the last post is that of {S}, the last look that of {S}\."
+    assert re.search(known, story_of(unread, None))
