@@ -6,6 +6,7 @@ the loops have wished for is learnt and room is made, while nobody runs.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,14 +19,16 @@ from hosts.explorer import codes, expand, finding, intrinsics, recall
 from hosts.explorer.store import Store, reserved
 from hosts.explorer.tables import Learnt
 
-CALL_SECONDS: Final = 0.05
-"""A compiled call is meant to last about so long."""
+ROUND_SECONDS: Final = 0.1
+"""A round is meant to last about so long."""
 PARALLEL_STATES: Final = 4096
 """States to expand that are worth handing to threads."""
 RECORDS: Final = (1 << 12, 1 << 15, 1 << 18)
 """Steps that each worker remembers (:mod:`hosts.explorer.recall`): the next number when so many were worked out."""
 LEAST: Final = 256
 """States that are worth a call."""
+SMALLEST: Final = 64
+"""A piece is no smaller than one of so many equal parts of a round."""
 
 T = TypeVar("T")
 
@@ -102,24 +105,27 @@ class Rounds:
         """Let each worker expand some states."""
         before = time.monotonic()
         begun = self.left
-        shares = self._shares()
-        parallel = len(shares) > 1 and begun - self.left >= PARALLEL_STATES
+        pieces = self._pieces()
+        parallel = self.workers > 1 and begun - self.left >= PARALLEL_STATES
         limits = store.limits
         for work, count in zip(self.work, store.counts, strict=True):
             work.counts[codes.C_STATES] = count
 
         def share(worker: int) -> list[Job]:
-            """Expand a worker's share; give what is left of it."""
+            """Expand one piece after the other, as long as there are any; give what is left of one."""
             work = self.work[worker]
-            for number, job in enumerate(shares[worker]):
-                args = (self.learnt.tables, work, store.states, store.table, worker, *job, limits[worker])
-                stop = int(expand.expand(*args))
-                if stop < job.stop:
-                    return [job._replace(start=stop), *shares[worker][number + 1 :]]
+            with contextlib.suppress(IndexError):  # somebody else took the last one
+                while True:
+                    job = pieces.popleft()
+                    args = (self.learnt.tables, work, store.states, store.table, worker, *job, limits[worker])
+                    stop = int(expand.expand(*args))
+                    if stop < job.stop:
+                        return [job._replace(start=stop)]
             return []
 
-        left = self.each(share, len(shares), parallel=parallel)
-        self.jobs.extendleft(job for jobs in left for job in reversed(jobs))
+        left = self.each(share, self.workers, parallel=parallel)
+        self.jobs.extendleft(reversed(pieces))
+        self.jobs.extendleft(job for jobs in reversed(left) for job in jobs)
         store.counts = [int(work.counts[codes.C_STATES]) for work in self.work]
         self._pace(begun - self.left, time.monotonic() - before)
         for worker, work in enumerate(self.work):
@@ -127,21 +133,20 @@ class Rounds:
             if work.counts[codes.C_WORKED] > most < RECORDS[-1]:
                 self._remember(worker, RECORDS[RECORDS.index(most) + 1])
 
-    def _shares(self) -> list[list[Job]]:
-        """Take for each worker a part of what is to be done, all of about the same size."""
-        share = max(LEAST, min(self._chunk, -(-self.left // self.workers)))
-        shares: list[list[Job]] = []
-        while self.jobs and len(shares) < self.workers:
-            shares.append([])
-            room = share
-            while self.jobs and room > 0:
-                job = self.jobs.popleft()
-                middle = min(job.start + room, job.stop)
-                shares[-1].append(job._replace(stop=middle))
-                room -= middle - job.start
-                if middle < job.stop:
-                    self.jobs.appendleft(job._replace(start=middle))
-        return shares
+    def _pieces(self) -> deque[Job]:
+        """Take what is to be done in this round, in pieces that get smaller, so that all workers end together."""
+        left = min(self.left, max(LEAST, self._chunk) * self.workers)
+        least = max(LEAST, left // SMALLEST)
+        pieces: deque[Job] = deque()
+        while left > 0:
+            job = self.jobs.popleft()
+            most = max(least, left // (2 * self.workers)) if self.workers > 1 else left
+            middle = min(job.start + min(most, left), job.stop)
+            pieces.append(job._replace(stop=middle))
+            left -= middle - job.start
+            if middle < job.stop:
+                self.jobs.appendleft(job._replace(start=middle))
+        return pieces
 
     def each(self, do: Callable[[int], T], number: int, *, parallel: bool) -> list[T]:
         """Do something for some workers; in threads if it is worth it (compiled code lets go of the interpreter)."""
@@ -156,9 +161,9 @@ class Rounds:
         return self.each(do, self.workers, parallel=self.workers > 1 and states > 16 * PARALLEL_STATES)
 
     def _pace(self, done: int, seconds: float) -> None:
-        """Choose how many states the next call is given; what a short call takes tells nothing."""
+        """Choose how many states each worker is given in the next round; what a short one takes tells nothing."""
         if 2 * done >= self._chunk and seconds > 0:
-            target = int(done / self.workers * CALL_SECONDS / seconds)
+            target = int(done / self.workers * ROUND_SECONDS / seconds)
             self._chunk = max(LEAST, min(target, 2 * self._chunk, 1 << 20))
 
     # --- wishes ------------------------------------------------------------------------------------------------------
