@@ -24,7 +24,7 @@ from hosts.known import Around
 from hosts.language import LoaderError, Origin, PolicyError, check_language
 from hosts.patch import Mutation, Patch, check_mutations
 from hosts.points import Points, Site
-from hosts.scope import PRIMITIVES, PURE_BUILTINS, Scope, check_recursion, pure_functions, struct_fields
+from hosts.scope import PRIMITIVES, PURE_BUILTINS, Scope, calls, check_recursion, pure_functions, struct_fields
 from hosts.userpolicy import Policy, read_policy
 from hosts.values import with_values
 
@@ -87,6 +87,7 @@ def load_program(
         module = Path(policy.origin.file).stem
         rule = _with_values(policy, definitions, values)
         definitions |= {name: _Definition(tree, policy.origin, module) for name, tree in rule.items()}
+        definitions = _without_idle_checks(definitions, rule)
     patched = _patched(definitions, values, mutations)
     trees, sites = _transformed(patched, values)
     namespace: dict[str, Any] = {"__name__": f"{modules[0].partition('.')[0]}.program", **values}
@@ -176,6 +177,20 @@ def _with_values(
     modules = {name: definition.module for name, definition in definitions.items()}
     around = Around(scope, modules, policy.own, policy.functions.keys(), policy.origin)
     return with_values(policy.functions, protocol, around, policy.meant)
+
+
+def _without_idle_checks(
+    definitions: Mapping[str, _Definition], rule: Mapping[str, ast.FunctionDef]
+) -> dict[str, _Definition]:
+    """Leave out the checks that nothing in the rule needs."""
+    needed: set[str] = set()
+    left = [name for tree in rule.values() for name in calls(tree)]
+    while left:
+        name = left.pop()
+        if name not in needed and name in definitions and definitions[name].module == CHECKS:
+            needed.add(name)
+            left += calls(definitions[name].tree)
+    return {name: each for name, each in definitions.items() if each.module != CHECKS or name in needed}
 
 
 # --- the pass ----------------------------------------------------------------------------------------------------

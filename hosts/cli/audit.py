@@ -22,6 +22,7 @@ from hosts.explorer.model import Options
 from hosts.explorer.scope import Scope, ScopeError, scope_of
 from hosts.explorer.search import Progress
 from hosts.explorer.weaken import Site, Way, sites
+from hosts.faults import RuleFault
 from hosts.loader import LoaderError, Program, load_program
 from hosts.report.environment import environment
 from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
@@ -170,7 +171,10 @@ class Audit:
     def _lay(self, scopes: dict[str, Scope]) -> None:
         sound = 0
         for number, (name, scope) in enumerate(scopes.items(), 1):
-            ground = self.judge.add(name, scope, self._watch(f"scope {number}, nothing weakened"))
+            try:
+                ground = self.judge.add(name, scope, self._watch(f"scope {number}, nothing weakened"))
+            except RuleFault as fault:
+                raise Failure(fault.told(self.policy), EXIT_USAGE) from None
             if self.cancelled:
                 return
             sound += ground.sound

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from rich.console import Console
 from rich.text import Text
 
-from hosts.cli.errors import Failure
+from hosts.cli.errors import Failure, tell_faults
 from hosts.cli.explore_engine import Engine, Explorer, Searched
 from hosts.cli.explore_plan import Asked, asked_for, bytes_of, seconds_of, size_text
 from hosts.cli.explore_show import Ticker, entered, row_lines, size_line
@@ -25,7 +25,7 @@ from hosts.explorer.size import size_of
 from hosts.explorer.witness import Witness, check_of, save
 from hosts.report.collect import Measured, Violation
 from hosts.report.environment import environment, processors
-from hosts.report.exits import EXIT_FAULT, EXIT_USAGE
+from hosts.report.exits import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record, explorer_record
 from hosts.report.plan import PlanError, user_policy_of
 from hosts.report.tables import summary
@@ -99,7 +99,10 @@ def explore_command(given: Given, make: MakeEngine | None = None) -> int:
         done = Run(rows, engine, options, console, write, given).all()
     if len(done) > 1:
         console.print(Text(summary(done, len(rows))), highlight=False)
-    return exit_code(done)
+    status = exit_code(done)
+    if status != EXIT_INTERRUPTED:
+        tell_faults(done)
+    return status
 
 
 def search_options(given: Given) -> Options:
@@ -243,6 +246,8 @@ def judged(asked: Asked, searched: Searched, options: Options, *, cancelled: boo
     result = searched.result
     planned = asked.planned
     seen = measured(searched)
+    if searched.fault:
+        return grade(planned, seen, Circumstances(ending="fault", why=searched.fault))
     if cancelled and not seen.violations:
         why = f"cancelled after {result.states:,} states" if result.states else "not begun"
         return grade(planned, seen, Circumstances(ending="cancelled", why=why))

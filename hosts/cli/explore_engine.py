@@ -52,6 +52,8 @@ class Searched:
     """There is a violation without a witness (:attr:`hosts.explorer.search.Search.pathless`)."""
     same_as: tuple[str, ...] = ()
     """Of a user's own rule: the policies under which the search would have been the same."""
+    fault: str = ""
+    """What the user's rule did that no machine can, as ``file:line: reason``; the search ended there."""
 
 
 class Engine(Protocol):
@@ -74,6 +76,12 @@ class Explorer:
 
     def search(self, asked: Asked, options: Options, watch: Watch) -> Searched:
         """Search; make the witness if there is a violation."""
+        try:
+            return self._searched(asked, options, watch)
+        except RuleFault as fault:
+            return Searched(Result(), fault=fault.told(self._user_policy))
+
+    def _searched(self, asked: Asked, options: Options, watch: Watch) -> Searched:
         with _errors(self._user_policy):
             builder = self._builder(asked)
             result, search, model = explore(builder, options, watch, self._learning)
@@ -139,9 +147,7 @@ def _errors(user_policy: str | None) -> Iterator[None]:
         raise Failure(str(error), EXIT_USAGE) from None
     except LoaderError as error:
         raise Failure(str(error), EXIT_USAGE) from None
-    except RuleFault as fault:
-        raise Failure(fault.told(user_policy), EXIT_USAGE) from None
-    except Failure:
+    except (Failure, RuleFault):
         raise
     except Exception as error:  # noqa: BLE001 - whatever a user's function does
         raise _users_fault(error, user_policy) or error from None

@@ -94,6 +94,8 @@ def row_lines(row: Row, asked: Asked, searched: Searched, options: Options, *, l
     """Tell what a search has come to."""
     result = searched.result
     yield Text(f"{asked}: ").append_text(verdict_text(row)).append(f" ({row.reason})" if row.reason else "")
+    if searched.fault:
+        return
     for line in (
         _extent(row, result),
         difference(searched.same_as),

@@ -12,6 +12,7 @@ from typing import Final
 from emu.accounting import ROUNDS
 from emu.setup import choose_race, power_on
 from hosts.cli.errors import Failure
+from hosts.faults import RuleFault
 from hosts.report.collect import Undelivered
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_USAGE
 from hosts.report.runner import Ended, Placement, Regime, Request, Runner, Watch
@@ -109,6 +110,7 @@ class NativeRunner:
             seconds=done.seconds,
             overhead=done.overhead,
             crash=done.crash,
+            fault=RuleFault(*done.fault).told(request.planned.policy.name) if done.fault is not None else None,
             cancelled=done.cancelled,
             stalled=done.stalled,
             undelivered=tuple(

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from emu.accounting import CHECKS, WINDOWS
-from hosts.cli.errors import Failure
+from hosts.cli.errors import Failure, tell_faults
 from hosts.cli.explore import BOUNDS, cancelled_by_ctrl_c
 from hosts.cli.explore_plan import seconds_of
 from hosts.cli.explore_show import Ticker
@@ -26,6 +26,7 @@ from hosts.explorer.model import Options
 from hosts.explorer.scope import ScopeError, scope_of
 from hosts.explorer.search import Result
 from hosts.explorer.witness import check_of
+from hosts.faults import RuleFault
 from hosts.loader import LoaderError, load_program
 from hosts.report.environment import environment, processors
 from hosts.report.exits import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
@@ -81,7 +82,10 @@ def reconcile_command(given: Given, host: Host | None = None, explores: Explore 
                 continue
             ticker = Ticker(console, f"exploring {row.planned}", budget)
             with ticker.shown(), cancelled_by_ctrl_c(ticker.cancel):
-                allowed = explores(row.planned, ticker, budget)
+                try:
+                    allowed = explores(row.planned, ticker, budget)
+                except RuleFault as fault:
+                    raise Failure(fault.told(user_policy), EXIT_USAGE) from None
             cancelled = ticker.cancelled
             if cancelled:
                 break
@@ -89,6 +93,8 @@ def reconcile_command(given: Given, host: Host | None = None, explores: Explore 
             if write is not None:
                 write.write(reconcile_record(done[-1], scopes[row.planned.scenario.name], seed))
     print_reconciled(console, done, [row for row in rows if not _ran(row)], len(plan.rows))
+    if not cancelled:
+        tell_faults(rows)
     return _status(rows, done, cancelled=cancelled)
 
 

@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.text import Text
 
 from hosts.cli.compiling import Compiling
-from hosts.cli.errors import Failure
+from hosts.cli.errors import Failure, tell_faults
 from hosts.loader import PolicyError, load_program
 from hosts.report.collect import Measured
 from hosts.report.environment import environment, processors
-from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_USAGE
+from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.report.explored import Scout
 from hosts.report.jsonl import JsonLines, environment_record, result_record
 from hosts.report.live import Display, make_display
@@ -93,7 +93,10 @@ def stress_command(options: Options, host: Host | None = None, scouting: Scoutin
             scout = scouting(user_policy, quiet=options.quiet)
         rows = run(plan, settings, host(user_policy, quiet=options.quiet), display, write, scout)
     show_end(console, rows, plan, quiet=options.quiet)
-    return exit_code(rows)
+    status = exit_code(rows)
+    if status != EXIT_INTERRUPTED:
+        tell_faults(rows)
+    return status
 
 
 def show_end(console: Console, rows: Sequence[Row], plan: Plan, *, quiet: bool) -> None:

@@ -25,7 +25,9 @@ from hosts.explorer.weaken import NO_FENCE_BEHIND, Site, Way, weakened
 from hosts.explorer.witness import check_of, steps_of
 from hosts.explorer.words import Words
 from hosts.explorer.world import World
+from hosts.faults import RuleFault
 from hosts.loader import Program
+from hosts.userpolicy import ENTRY
 
 Outcome = Literal["violation", "clean", "bounded", "never reached", "fault"]
 Answer = Literal["needed", "not needed", "unknown"]
@@ -133,6 +135,9 @@ class Auditor:
             result, search, model = explored(builder, self.options, watch)
         except (NotTerminating, Endless) as error:
             return Tried(way.name, ground.name, "fault", reason=str(error), seconds=time.monotonic() - begun)
+        except RuleFault as error:
+            told = error.told(f"{self.program.functions[ENTRY].__code__.co_filename}:{ENTRY}")
+            return Tried(way.name, ground.name, "fault", reason=told, seconds=time.monotonic() - begun)
         tried = Tried(way.name, ground.name, "clean", states=result.states, seconds=time.monotonic() - begun)
         if result.violation is not None:
             tried = self._violated(tried, site, result, search, model)

@@ -114,6 +114,8 @@ class Outcome:
     workers: tuple[Worker, ...]
     crash: str | None = None
     """What went wrong with the processes, or None."""
+    fault: tuple[int, int, int] | None = None
+    """If it crashed for what the user's rule did: ``where``, ``value`` and ``bound`` of ``rule_fault``."""
     cancelled: bool = False
     stuck: tuple[int, ...] = ()
     """pCPUs that did not end after the stop and were killed."""

@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 import multiprocess
 import multiprocess.connection
 
+from hosts.faults import RuleFault
 from hosts.native import pcpu
 from hosts.native.evidence import Stacks, gather
 from hosts.native.forkserver import ForkServer, Lost, Root, main_module_hidden
@@ -59,6 +60,14 @@ class HangError(CrashError):
     def __init__(self, hung: dict[int, str]) -> None:
         super().__init__("; ".join(f"pCPU {cpu} hung: {how}" for cpu, how in hung.items()))
         self.cpus = tuple(hung)
+
+
+class RuleError(CrashError):
+    """A user's rule did what no machine can."""
+
+    def __init__(self, cpu: int, fault: tuple[int, int, int]) -> None:
+        super().__init__(f"pCPU {cpu}: {RuleFault(*fault)}")
+        self.fault = fault
 
 
 class Supervisor:
@@ -166,6 +175,7 @@ class _Run:
         if setup is not None:
             setup(self.memory)
         crash: str | None = None
+        rule_fault: tuple[int, int, int] | None = None
         went = stopped = 0.0
         stuck: tuple[int, ...] = ()
         hung: tuple[int, ...] = ()
@@ -180,6 +190,7 @@ class _Run:
                 self.evidence = gather(self.stacks, self._pids(), stuck)
         except CrashError as error:
             crash, lacking = str(error), isinstance(error, LackError)
+            rule_fault = error.fault if isinstance(error, RuleError) else None
             if isinstance(error, HangError):
                 hung = error.cpus
                 self.evidence = gather(self.stacks, self._pids(), hung)
@@ -199,6 +210,7 @@ class _Run:
             overhead=time.monotonic() - begun - (stopped - went),
             workers=workers,
             crash=crash,
+            fault=rule_fault,
             cancelled=self.interrupt.noted,
             stuck=stuck,
             stalled=tuple(sorted(self.watchdog.stalled)),
@@ -318,11 +330,17 @@ class _Run:
         dead = multiprocess.connection.wait([process.sentinel for process in self.processes], seconds)
         for process in self.processes:
             if process.sentinel in dead and not self._may_end(process):
-                raise CrashError(self._epitaph(process))
+                raise self._death(process)
 
     def _may_end(self, process: Any) -> bool:
         cpu = self.processes.index(process)
         return bool(process.exitcode == 0 and self.memory.read(self.memory.host.cpus[cpu].phase) == CLOSED)
+
+    def _death(self, process: Any) -> CrashError:
+        cpu = self.processes.index(process)
+        words = self.memory.host.cpus[cpu].fault
+        where, value, bound = (self.memory.read(words[i]) for i in range(3))
+        return RuleError(cpu, (where, value, bound)) if where else CrashError(self._epitaph(process))
 
     def _epitaph(self, process: Any) -> str:
         if process.exitcode == _LOST and self.server.wait_dead(CLOSE_SECONDS):  # its pipes break a moment before
@@ -352,7 +370,7 @@ class _Run:
             self._join(CLOSE_SECONDS)
             for process in self.processes:  # killed on its last steps: nothing is lost, but somebody kills here
                 if process.exitcode not in (None, 0):
-                    raise CrashError(self._epitaph(process))
+                    raise self._death(process)
         return () if self.interrupt.noted else behind
 
     def _await(self, phase: int, seconds: float, longest: float = 0.0) -> bool:

@@ -13,12 +13,14 @@ from typing import Any, Final
 import zmq
 
 from emu.waist import set_host
+from hosts.faults import RuleFault
 from hosts.native.fabric import Fabric
 from hosts.replay.apic import Apic
 from hosts.replay.host import ReplayHost, Setting
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Report
 from hosts.replay.turns import Diverged, Turns
+from hosts.userpolicy import ENTRY
 
 HELLO_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 1.0
@@ -81,9 +83,17 @@ def _live(part: Part) -> None:
         part.pipe.send(Report(turns.done, diverged=str(error)))
     except (EOFError, BrokenPipeError):
         raise
+    except RuleFault as fault:
+        part.pipe.send(Report(turns.done, diverged=fault.told(_rule_of(setting))))
     except Exception as error:  # noqa: BLE001 - the user's policy may do anything
         part.pipe.send(Report(turns.done, error=_told(error)))
     part.pipe.recv()  # the end of the pipe
+
+
+def _rule_of(setting: Setting) -> str | None:
+    """Name the user's rule, as ``file.py:function``."""
+    names = (f"{place.file}:{ENTRY}" for place in setting.places.values() if place.function == ENTRY)
+    return next(names, None)
 
 
 def _watch(turns: Turns) -> None:

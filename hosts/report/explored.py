@@ -29,6 +29,8 @@ class Explored:
     seconds: float = 0.0
     found: str = ""
     """The violation in a few words, or nothing."""
+    fault: str = ""
+    """What the rule did that no machine can, as ``file:line: reason``, or nothing."""
     checks: tuple[str, ...] = ()
     """Those that fired; ``deadlock`` and ``no-progress`` are such, too."""
     entered: frozenset[str] = frozenset()

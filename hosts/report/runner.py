@@ -35,6 +35,8 @@ class Ended:
     seconds: float
     overhead: float = 0.0
     crash: str | None = None
+    fault: str | None = None
+    """What the user's rule did that no machine can, as ``file:line: reason``; it is the crash then."""
     cancelled: bool = False
     stalled: tuple[int, ...] = ()
     """pCPUs that the machine did not let run."""

@@ -236,6 +236,8 @@ class Stress:
         if ended.cancelled:
             self._cancelled = True
             tally.ending, tally.done = "cancelled", True
+        elif ended.fault is not None:
+            tally.ending, tally.why, tally.done = "fault", ended.fault, True
         elif ended.crash is not None:
             tally.ending, tally.why, tally.done = "crash", ended.crash, True
         elif self._over(tally):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from hosts.report.collect import Measured
-from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
+from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_UNPROVEN, EXIT_USAGE
 from hosts.report.explored import Explored, difference
 from hosts.report.plan import Planned
 from hosts.report.runner import Placement
@@ -28,7 +28,8 @@ class Verdict(enum.StrEnum):
 
 _NONE_ENTERED: Final = "(no interleaving of the explored scope enters them)"
 
-Ending = Literal["ended", "no time", "skipped", "crash", "cancelled"]
+Ending = Literal["ended", "no time", "skipped", "crash", "fault", "cancelled"]
+_CRASHED: Final = ("crash", "fault")
 Canary = Literal["caught", "missed", "none"]
 
 
@@ -61,7 +62,9 @@ class Row:
     round_trips: tuple[float, ...] = field(default=())
     """Nanoseconds per self-post of each run of this row."""
     crash: str = ""
-    """What went wrong with the processes, whatever was seen before."""
+    """What went wrong with the processes, or in the rule, whatever was seen before."""
+    fault: str = ""
+    """That it was the user's rule that went wrong, and where: ``file:line: reason``."""
     explored: Explored | None = None
 
     @property
@@ -82,7 +85,7 @@ class Row:
             return ()
         left_out = ", ".join(self.not_demanded)
         why = "(no interleaving of the explored scope enters it)" if len(self.not_demanded) == 1 else _NONE_ENTERED
-        told = "" if self.explored.found else self.explored.told()
+        told = "" if self.explored.found or self.explored.fault else self.explored.told()
         same = difference(self.explored.same_as)
         return tuple(filter(None, (told, f"not demanded: {left_out} {why}" if left_out else "", same)))
 
@@ -108,9 +111,12 @@ class Row:
 
 def grade(planned: Planned, measured: Measured, what: Circumstances) -> Row:
     """Judge a configuration."""
+    if what.explored is not None and what.explored.fault and what.ending in ("ended", "no time"):
+        what = replace(what, ending="fault", why=what.explored.fault)
     verdict, reason = _judged(planned, measured, what)
-    crash = (what.why or "it crashed") if what.ending == "crash" else ""
-    return Row(planned, verdict, reason, measured, crash=crash, explored=what.explored)
+    crash = (what.why or "it crashed") if what.ending in _CRASHED else ""
+    fault = crash if what.ending == "fault" else ""
+    return Row(planned, verdict, reason, measured, crash=crash, fault=fault, explored=what.explored)
 
 
 def _judged(planned: Planned, measured: Measured, what: Circumstances) -> tuple[Verdict, str]:
@@ -120,9 +126,9 @@ def _judged(planned: Planned, measured: Measured, what: Circumstances) -> tuple[
         return Verdict.CANCELLED, what.why or "the run was cancelled"
     found = what.explored.told() if what.explored is not None and what.explored.found else ""
     if measured.violations or found:  # exact when they were made: no later crash takes them back
-        then = f"then {_last_line(what.why)}" if what.ending == "crash" else ""
+        then = f"then {_last_line(what.why)}" if what.ending in _CRASHED else ""
         return Verdict.VIOLATION, "; ".join(filter(None, (_fired(measured), found, then)))
-    if what.ending == "crash":
+    if what.ending in _CRASHED:
         return Verdict.CRASH, what.why
     return _nothing_seen(planned, measured, what)
 
@@ -198,6 +204,8 @@ def exit_code(rows: Iterable[Row]) -> int:
     rows = list(rows)
     if any(row.verdict is Verdict.CANCELLED for row in rows):
         return EXIT_INTERRUPTED
+    if any(row.fault for row in rows):
+        return EXIT_USAGE
     if any(row.as_expected is False for row in rows):
         return EXIT_UNEXPECTED
     unproven = (Verdict.INCONCLUSIVE, Verdict.UNTRUSTWORTHY, Verdict.SKIPPED)

@@ -17,6 +17,7 @@ def explored_of(task: Task, result: Result, ended: str = "") -> Explored:
     found = result.verdict == Verdict.VIOLATION
     states = f"{search['states']:,} states seen; " if search["states"] else ""
     why = ended if result.verdict == Verdict.CANCELLED and ended else result.reason
+    its_own = result.verdict == Verdict.CRASH and result.reason.startswith(task.policy.rpartition(":")[0] + ":")
     return Explored(
         command_for(task),
         complete=search["complete"],
@@ -24,6 +25,7 @@ def explored_of(task: Task, result: Result, ended: str = "") -> Explored:
         states=search["states"],
         seconds=result.seconds,
         found=result.reason if found else "",
+        fault=result.reason if its_own else "",
         checks=tuple(each["check"] for each in record["violations"]),
         entered=frozenset(window for window, count in record["windows"].items() if count),
         same_as=tuple(search.get("same_as", ())),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hosts.cli.errors import Failure
+from hosts.faults import RuleFault
 from hosts.report.collect import MachineWords, Measured, Undelivered, collect, count_fired, fabric_violation, merged
 from hosts.report.environment import processors
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_USAGE
@@ -298,6 +299,8 @@ def _circumstances(task: Task, outcome: Outcome, measured: Measured, *, cancelle
         stalled=outcome.stalled,
         patient=measured.seconds >= PATIENCE - SHORTEST,
     )
+    if outcome.fault is not None:
+        return replace(what, ending="fault", why=RuleFault(*outcome.fault).told(task.policy))
     if outcome.crash is not None:
         return replace(what, ending="crash", why=outcome.crash)
     return replace(what, ending="cancelled") if cancelled else what

@@ -28,6 +28,11 @@ TRIGGER: Final = "kvm_vcpu_trigger_posted_interrupt"
 MODES: Final = {OUTSIDE_GUEST_MODE: "OUTSIDE", IN_GUEST_MODE: "IN", EXITING_GUEST_MODE: "EXITING"}
 
 
+def mode_name(mode: int) -> str:
+    """Give a mode's name, without the part that all have; a number that no mode has stays one."""
+    return MODES.get(mode, str(mode))
+
+
 class EndlessStoryError(Exception):
     """The functions went on and on: a rule that never ends, or never wakes anybody."""
 
@@ -76,7 +81,7 @@ class TracedHost(SequentialHost):
         return State(
             interrupts=self.load(irq.enabled),
             preempt_count=self.load(irq.preempt_count),
-            mode=MODES[self.load(vcpu.mode)],
+            mode=mode_name(self.load(vcpu.mode)),
             running="vcpu0" if self.load(irq.running_vcpu) == vcpu.at else "-",
             pir=tuple(vector for vector in range(256) if pir[vector >> 6] >> (vector & 63) & 1),
             on=self.load(vcpu.pi_desc.control) >> POSTED_INTR_ON & 1,
@@ -192,7 +197,7 @@ class Recorder:
     def stored_mode(self, value: int) -> None:
         """Write down that the mode was stored."""
         if self._open and not self.over:
-            self._append(self._open[-1].function, f"vcpu->mode = {MODES[value]}_GUEST_MODE")
+            self._append(self._open[-1].function, f"vcpu->mode = {mode_name(value)}_GUEST_MODE")
 
     def note(self, text: str) -> None:
         """Put something beside the innermost step."""

@@ -105,6 +105,13 @@ def test_a_violation_that_only_the_explorer_found_is_the_rows(run: Any) -> None:
     assert "(C2, in the explorer; no race showed it)" in " ".join(text.split())
 
 
+def test_a_fault_of_the_rule_that_only_the_explorer_comes_to_is_the_rows(run: Any) -> None:
+    """The race that did not come to it proves nothing of such a rule."""
+    fault = "my.py:7: divides by zero"
+    (row,), _, _ = run(plan_of("remote-post"), Explored(COMMAND, why=fault, fault=fault))
+    assert (row.verdict, row.reason, row.fault) == (Verdict.CRASH, fault, fault)
+
+
 def test_what_both_have_seen_is_told_together(row: Any, measured: Any) -> None:
     """Each check once, the races' counts first; and a crash behind them."""
     planned = plan_of("remote-post").rows[0]

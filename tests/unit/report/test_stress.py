@@ -174,6 +174,17 @@ def test_a_crash_is_one_row(stress: Any, scripted: Scripted, as_the_table_says: 
     assert [row.verdict for row in rows.values()].count(Verdict.PASS) == 3
 
 
+def test_a_fault_of_the_rule_is_one_row(stress: Any, scripted: Scripted, as_the_table_says: Any) -> None:
+    """It is the rule's, not the processes': the line that tells it is the reason."""
+    plan = make_plan(Wanted(["kick"], controls="none"), 2)
+    runner = scripted(as_the_table_says)
+    runner.endings = iter([{}, {"crash": "pCPU 1: line 7 of the rule", "fault": "my.py:7: divides by zero"}])
+    rows = {row.planned.policy.name: row for row in stress(plan, runner).rows()}
+    assert rows["skip-running-2020"].verdict is Verdict.CRASH
+    assert rows["skip-running-2020"].fault == rows["skip-running-2020"].reason == "my.py:7: divides by zero"
+    assert [row.verdict for row in rows.values()].count(Verdict.PASS) == 3
+
+
 def test_what_was_seen_before_a_hang_is_the_verdict(stress: Any, scripted: Scripted, blank: Any) -> None:
     """Sightings are exact when they are made, and lie in shared memory: the hang is told beside them."""
     plan = make_plan(Wanted(["remote-post"], ["elide-self-2022"], controls="none"), 2)
