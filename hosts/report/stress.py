@@ -25,8 +25,10 @@ SHORTEST: Final = 0.02
 """Seconds below which a run is not worth its processes."""
 EXPLORING_AT_MOST: Final = 0.5
 """Share of the run that exploring may take; what it does not need is the races'."""
-MOST_SHARES: Final = 2
-"""How many scopes' shares a scope may be given, when others did not need theirs."""
+AT_ONCE: Final = 2
+"""Among how many of the scopes to come the time that is left for exploring is shared out."""
+MOST_SHARES: Final = 3
+"""How many times its even share is kept for each scope to come; what others did not need beyond that is the races'."""
 
 
 class Show(Protocol):
@@ -151,13 +153,18 @@ class Stress:
     # --- exploring
 
     def _explore(self, tallies: list[Tally]) -> None:
-        """Explore the scopes of rows with a user's own rule, before they are raced: races need the processors."""
+        """Explore the scopes of rows with a user's own rule, before they are raced: races need the processors.
+
+        Two that are explored halfway are worth nothing, so the first may take up to half of the time that is left. What
+        was explored to its end in an earlier run has been learnt, and takes a moment.
+        """
         for tally in tallies:
             if self._scout is None or not tally.planned.explorable or self._cancelled:
                 continue
             begun = self._clock()
             self._show.exploring(tally.planned)
-            seconds = min(self._exploring / self._to_explore, max(0.0, self._end - begun))
+            share = self._exploring / min(self._to_explore, AT_ONCE)
+            seconds = min(share, max(0.0, self._end - begun))
             tally.explored = self._scout.explore(tally.planned, seconds, lambda: self._cancelled)
             self._to_explore -= 1
             most = MOST_SHARES * self._each * self._to_explore
