@@ -51,6 +51,8 @@ class Program:
     digest: str
     """Changes whenever the program may: the hash of every source file that went in and of what was made of them."""
     trees: Mapping[str, ast.FunctionDef] = field(repr=False)
+    rule: frozenset[str] = frozenset()
+    """The names of the functions that come from the user's file."""
 
     def source(self, function: str) -> str:
         """Give what became of a function, for people."""
@@ -92,7 +94,10 @@ def load_program(
     trees, sites = _transformed(patched, values)
     namespace: dict[str, Any] = {"__name__": f"{modules[0].partition('.')[0]}.program", **values}
     functions = {name: _executed(trees[name], patched[name], namespace) for name in trees}
-    return Program(namespace, functions, sites, _digest(loaded, policy, trees.values()), trees)
+    digest = _digest(loaded, policy, trees.values())
+    return Program(
+        namespace, functions, sites, digest, trees, frozenset(policy.functions if policy is not None else ())
+    )
 
 
 def _mutations(modules: Sequence[str]) -> Sequence[Mutation]:

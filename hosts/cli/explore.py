@@ -96,9 +96,12 @@ def explore_command(given: Given, make: MakeEngine | None = None) -> int:
     with json_to(given.json_file) as write:
         if write is not None:
             write.write(environment_record(environment(0, options.seconds, "unpinned", command())))
-        done = Run(rows, engine, options, console, write, given).all()
+        run = Run(rows, engine, options, console, write, given)
+        done = run.all()
     if len(done) > 1:
         console.print(Text(summary(done, len(rows))), highlight=False)
+    if run.failure is not None:
+        raise run.failure
     status = exit_code(done)
     if status != EXIT_INTERRUPTED:
         tell_faults(done)
@@ -158,6 +161,8 @@ class Run:
         self.rows: list[Row] = []
         self.witnesses = 0
         self.cancelled = False
+        self.failure: Exception | None = None
+        """The first error that is no rule's: told when all rows have been."""
 
     def all(self) -> list[Row]:
         """Explore everything; Ctrl-C gives what there is so far."""
@@ -174,14 +179,28 @@ class Run:
 
     def _one(self, asked: Asked) -> None:
         ticker = Ticker(self.console, str(asked), self.options.seconds)
-        with ticker.shown(), cancelled_by_ctrl_c(ticker.cancel):
-            searched = self.engine.search(asked, self.options, ticker)
-            if not ticker.cancelled:
-                searched = self._sought_too(asked, searched, ticker)
+        try:
+            with ticker.shown(), cancelled_by_ctrl_c(ticker.cancel):
+                searched = self.engine.search(asked, self.options, ticker)
+                if not ticker.cancelled:
+                    searched = self._sought_too(asked, searched, ticker)
+        except Exception as error:  # noqa: BLE001 - a row that fails keeps no other from being shown
+            self._failed(asked, error)
+            return
         self.cancelled = ticker.cancelled
         if ticker.out_of_time and not ticker.cancelled:
             searched = replace(searched, result=_out_of_time(searched.result))
         self._note(asked, searched)
+
+    def _failed(self, asked: Asked, error: Exception) -> None:
+        """Note a row whose search could not be made: the user's rule is at fault, or the tool."""
+        if isinstance(error, Failure) and error.exit_code == EXIT_USAGE:
+            self._note(asked, Searched(Result(), fault=str(error)))
+            return
+        self.failure = self.failure or error
+        why = str(error) if isinstance(error, Failure) else f"{type(error).__name__}: {error}"
+        row = grade(asked.planned, Measured(), Circumstances(ending="crash", why=why))
+        self._tell(row, asked, Searched(Result()))
 
     def _sought_too(self, asked: Asked, searched: Searched, ticker: Ticker) -> Searched:
         """Go on behind the first violation if it is not the one that the table names."""
@@ -196,7 +215,9 @@ class Run:
         result = searched.result
         if result.complete and len(result.locals) > 1 and not result.branching:
             raise Failure(f"{asked}: the explorer took one path only, and cannot have seen the others", EXIT_FAULT)
-        row = judged(asked, searched, self.options, cancelled=self.cancelled)
+        self._tell(judged(asked, searched, self.options, cancelled=self.cancelled), asked, searched, shown=shown)
+
+    def _tell(self, row: Row, asked: Asked, searched: Searched, *, shown: bool = True) -> None:
         self.rows.append(row)
         if shown:
             for line in row_lines(row, asked, searched, self.options, lines=self.given.lines):

@@ -17,7 +17,6 @@ from hosts.explorer.build import Builder, explore
 from hosts.explorer.flow import Endless
 from hosts.explorer.learning import Learning
 from hosts.explorer.model import Model, Options
-from hosts.explorer.product import NotTerminating
 from hosts.explorer.ready import ready_program
 from hosts.explorer.scope import ScopeError
 from hosts.explorer.search import Progress, Result, Search
@@ -80,6 +79,8 @@ class Explorer:
             return self._searched(asked, options, watch)
         except RuleFault as fault:
             return Searched(Result(), fault=fault.told(self._user_policy))
+        except Endless as fault:
+            return Searched(Result(), fault=str(fault))
 
     def _searched(self, asked: Asked, options: Options, watch: Watch) -> Searched:
         with _errors(self._user_policy):
@@ -143,12 +144,10 @@ def _errors(user_policy: str | None) -> Iterator[None]:
     """Turn what a user can put right into one line."""
     try:
         yield
-    except (PolicyError, ScopeError, NotTerminating, Endless) as error:
-        raise Failure(str(error), EXIT_USAGE) from None
-    except LoaderError as error:
-        raise Failure(str(error), EXIT_USAGE) from None
-    except (Failure, RuleFault):
+    except (Failure, RuleFault, Endless):
         raise
+    except (PolicyError, ScopeError, LoaderError) as error:
+        raise Failure(str(error), EXIT_USAGE) from None
     except Exception as error:  # noqa: BLE001 - whatever a user's function does
         raise _users_fault(error, user_policy) or error from None
 

@@ -24,7 +24,7 @@ from hosts.explorer.size import Size
 from hosts.explorer.story import WIDTH, story_lines
 from hosts.report.explored import difference
 from hosts.report.tables import verdict_text
-from hosts.report.verdict import Row
+from hosts.report.verdict import Row, Verdict
 
 QUIET_SECONDS: Final = 15.0
 """Where there is no terminal, a line so often."""
@@ -94,7 +94,7 @@ def row_lines(row: Row, asked: Asked, searched: Searched, options: Options, *, l
     """Tell what a search has come to."""
     result = searched.result
     yield Text(f"{asked}: ").append_text(verdict_text(row)).append(f" ({row.reason})" if row.reason else "")
-    if searched.fault:
+    if row.verdict is Verdict.CRASH:
         return
     for line in (
         _extent(row, result),

@@ -11,7 +11,7 @@ from emu.accounting import WINDOWS
 from hosts.explorer.folding import Folded, Role
 from hosts.explorer.ops import BEGINS, FENCELESS, OWN_FENCE, SCHEDULED, Kind, Operation
 from hosts.explorer.product import signed
-from hosts.explorer.words import CONSTANT, OWN
+from hosts.explorer.words import CONSTANT, OWN, SHARED
 from hosts.explorer.world import World
 
 _READS_ZERO: Final = frozenset({Role.COUNTER, Role.WINDOW, Role.RECORD, Role.DEBIT, Role.CREDIT, Role.ACKNOWLEDGED})
@@ -42,6 +42,8 @@ class Access:
         self.read_own: set[int] = set()
         self.wrote_own: set[int] = set()
         """Own words that have been read and written since the last answer."""
+        self.met: set[int] = set()
+        """Words that operations would be due on if anybody else had to do with them."""
         self.done = Done()
 
     def read(self, word: int, kind: Kind) -> Operation | None:
@@ -53,6 +55,8 @@ class Access:
             if role.role == Role.GENERATION:
                 return self.gave(1)
         use = self.world.use(self.number, word, write=False)
+        if use != SHARED and kind == Kind.LOAD:
+            self.met.add(word)
         if use == CONSTANT:
             return self.gave(self.world.words.initial.get(word, 0))
         self.world.words.look(word)
@@ -72,6 +76,8 @@ class Access:
                 return folded
             word, value = folded
         if self.world.use(self.number, word, write=True) == OWN:
+            if kind == Kind.STORE:
+                self.met.add(word)
             self.set_own(word, value)
             return self.gave(None)
         begins = kind == Kind.POKE and word in self.world.folds.inside and value & 1
@@ -127,6 +133,7 @@ class Access:
         self.world.words.look(word)
         if use != OWN:
             return Operation(kind, self.world.words.shared[word], signed(a), signed(b), flags)
+        self.met.add(word)
         if not self.fenced and not flags & FENCELESS:
             return Operation(Kind.FENCE, a=OWN_FENCE)
         self.fenced = False

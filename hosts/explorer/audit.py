@@ -16,8 +16,7 @@ from hosts.explorer.atomic import atomic_runs
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.code import Protocol
 from hosts.explorer.flow import Endless, cut
-from hosts.explorer.model import Model, Options
-from hosts.explorer.product import NotTerminating
+from hosts.explorer.model import Model, NotTerminating, Options
 from hosts.explorer.scope import Scope
 from hosts.explorer.search import Progress, Result, Search
 from hosts.explorer.torn import locked_verdict, was_atomic
@@ -220,6 +219,7 @@ def _like(world: World) -> World:
     words.users = {word: set(users) for word, users in world.words.users.items()}
     words.written, words.read = set(world.words.written), set(world.words.read)
     words.shared = dict(world.words.shared)
+    words.opened = set(world.words.opened)
     return replace(
         world,
         words=words,
@@ -227,5 +227,7 @@ def _like(world: World) -> World:
         uninterrupted=set(),
         slots=[dict(slots) for slots in world.slots],
         spots={},
+        breathers=set(world.breathers),
+        suspects=list(world.suspects),
         renewers=[set(threads) for threads in world.renewers],
     )

@@ -9,19 +9,20 @@ call's result a name, and flows keep the rest.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 from emu.memory import Array, Struct
 from hosts.explorer.code import Protocol
+from hosts.explorer.endless import Head, Passed, cycle, let_others_act
 from hosts.explorer.flow import Endless, Flow
 from hosts.explorer.liveness import ANSWER, RETURN
-from hosts.explorer.model import Edge, Place
-from hosts.explorer.ops import Kind, Operation
+from hosts.explorer.model import Edge, NotTerminating, Place
+from hosts.explorer.ops import SCHEDULED, Kind, Operation
 from hosts.explorer.primitives import ASKED_TWICE, Primitives, now
 from hosts.explorer.world import World
 
 HANDLER: Final = "common_interrupt"
-LONGEST: Final = 200_000
+LONGEST: Final = 1_000_000
 """Blocks that a thread runs from one operation to the next; more is a loop that never ends."""
 
 
@@ -92,6 +93,10 @@ class Automaton(Primitives):
         self.spots = world.spots
         self.round = False
         """The run to the next operation came round: by a ``while``, or back to an interrupt point."""
+        self.crossed: set[Head] = set()
+        """Loops that were come round since the last operation."""
+        self.passed: dict[tuple[int, int], Passed] = {}
+        """By edge what was come past, if anything."""
         self.between: dict[int, Touched] = {}
         """By point with another one right behind it: what is done to own words between the two."""
         self.handlers = Touched(set(), set())
@@ -119,13 +124,18 @@ class Automaton(Primitives):
             self.pointed, self.paused = kind == Kind.POINT and not answer, kind == Kind.PAUSE
             self.every = self.operations[local].a if kind == Kind.POINT and answer else 1
             self.read_own, self.wrote_own = set(), set()
+            self.met.clear()
+            self.crossed.clear()
             after = self._settle([*frames[:-1], frames[-1].thawed()], answer)
+            if self.crossed or self.met:
+                self.passed[local, answer] = self._passed()
             edge = self.edges[local, answer] = Edge(after, self.windows, self.sighting, self.round)
             interrupted = kind == Kind.POINT and answer
             if interrupted or any(frame.flow.name == HANDLER for frame in frames):
                 self.handlers.reads.update(self.read_own)
                 self.handlers.writes.update(self.wrote_own)
-            if self.pointed and self.operations[after].kind == Kind.PAUSE and edge.sighting < 0:
+            pauses = self.operations[after].kind == Kind.PAUSE and not self.operations[after].scheduled
+            if self.pointed and pauses and edge.sighting < 0:
                 self.between[local] = Touched(self.read_own, self.wrote_own)
         return edge
 
@@ -147,9 +157,36 @@ class Automaton(Primitives):
         """Count the own words that handlers are known to read and write."""
         return len(self.handlers.reads) + len(self.handlers.writes)
 
+    def give_way(self, local: int) -> NoReturn:
+        """See to it that others get their turn in the loop that a local state lies in."""
+        after: dict[int, list[tuple[int, int]]] = {}
+        for (before, answer), edge in self.edges.items():
+            if not self.operations[before].scheduled:
+                after.setdefault(before, []).append((answer, edge.local))
+        passed = [self.passed[edge] for edge in cycle(after, local) if edge in self.passed]
+        let_others_act(self.world, self.number, Passed.all_of(passed))
+        raise NotTerminating(self.place(self.operations[local].where))
+
+    def keeps(self, word: int) -> bool:
+        """Tell whether the thread can go round in a loop of the user's with an own word that never becomes zero."""
+        turns = {
+            edge for edge, passed in self.passed.items() if any(h.function in self.world.rule for h in passed.heads)
+        }
+        slot = self.slots.get(word)
+        if slot is None or not turns:
+            return False
+        held = [len(own) > slot and own[slot] != 0 for _frames, own in self.states]
+        after: dict[int, list[tuple[int, int]]] = {}
+        for (before, answer), edge in self.edges.items():
+            if held[before] and held[edge.local]:
+                after.setdefault(before, []).append((answer, edge.local))
+        return any(turn in cycle(after, turn[0]) for turn in turns)
+
     def place(self, where: int) -> Place:
         """Tell people where an operation stands."""
         flow, number = self.where[where]
+        if number < 0:
+            return Place(flow.name, flow.file, flow.heads[-1 - number], "while")
         call = flow.calls[number]
         return Place(flow.name, flow.file, call.line, call.text)
 
@@ -169,6 +206,8 @@ class Automaton(Primitives):
     def _answered(self, frames: Frames, answer: int) -> Operation | None:
         """Give the due operation its answer; give what is asked next if the primitive asks twice."""
         frame = _top(frames)
+        if frame.call < 0:
+            return None  # it paused where a loop begins anew
         call = frame.flow.calls[frame.call]
         arguments = frame.values[ANSWER]
         frame.values[ANSWER] = None
@@ -193,12 +232,17 @@ class Automaton(Primitives):
         """Run blocks until an operation is due."""
         self.protocol.lines.turns = 0
         frame = _top(frames)
-        for _ in range(LONGEST):
+        for done in range(LONGEST):
+            if done == LONGEST // 2:  # what is passed from here on belongs to a loop that never ends
+                self.crossed.clear()
+                self.met.clear()
             flow, values = frame.flow, frame.values
             code = flow.codes[frame.block](values)
             if code >= 0:
-                self.round |= code <= frame.block and code in flow.heads
+                back = code <= frame.block and code in flow.heads
                 frame.block = code
+                if back and self._pauses(flow, code):
+                    return self._placed(Operation(Kind.PAUSE, flags=SCHEDULED), flow, -1 - code)
             elif code == RETURN:
                 frames.pop()
                 if not frames:
@@ -225,7 +269,17 @@ class Automaton(Primitives):
                 values[call.target] = self.done.value
                 frame.block, frame.call = call.after, -1
         flow = frame.flow
+        let_others_act(self.world, self.number, self._passed())
         raise Endless(flow.file, flow.calls[0].line if flow.calls else 1, f"{flow.name} does not come to an end")
+
+    def _pauses(self, flow: Flow, head: int) -> bool:
+        """Note that a loop begins anew; tell whether others may act there."""
+        self.round = True
+        self.crossed.add(Head(flow.file, flow.heads[head], flow.name, head))
+        return (flow.name, head) in self.world.breathers
+
+    def _passed(self) -> Passed:
+        return Passed(frozenset(self.crossed), frozenset(self.met))
 
     def _call(self, frames: Frames, name: str, arguments: Any) -> Frame:
         """Begin a function; the caller's frame waits from now on."""

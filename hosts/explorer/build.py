@@ -18,6 +18,7 @@ from emu.setup import power_on
 from hosts.explorer.alike import align, equal_columns, groups
 from hosts.explorer.automaton import Automaton
 from hosts.explorer.code import Protocol, cut_of
+from hosts.explorer.endless import refuse_endless
 from hosts.explorer.exact import ExactProtocol, ExactThread
 from hosts.explorer.harmless import harmless_vectors
 from hosts.explorer.learning import Learning
@@ -53,6 +54,7 @@ class Builder:
         initial = initial_words(self.scope, self.policy, number)
         self.world = World.made(initial, self.scope.pcpus, self.scope.vcpus, number, fold=self.fold)
         self.world.harmless = harmless_of(self.program)
+        self.world.rule = self.program.rule
         self.protocol = Protocol(self.program, drivers(self.scope), direct(self.world))
 
     def _thread(self, number: int) -> Thread:
@@ -79,14 +81,14 @@ class Builder:
             behind=[world.folds.inside.get(word, -1) for word in shared],
             renewed=[[numbers[word] for word in family if word in numbers] for family in world.folds.families],
             silent=[numbers[SILENT]],
-            debt=[
-                numbers[word]
-                for v in range(self.scope.vcpus)
-                for i in range(4)
-                if (word := world.machine.vcpus[v].pi_desc.pir[i]) in numbers
-            ],
+            debt=[numbers[word] for word in self.debts if word in numbers],
             alike=groups(world, self._alike),
         )
+
+    @property
+    def debts(self) -> list[int]:
+        """Give the words that hold what is owed to guests."""
+        return [self.world.machine.vcpus[v].pi_desc.pir[i] for v in range(self.scope.vcpus) for i in range(4)]
 
     @property
     def _alike(self) -> list[tuple[int, ...]]:
@@ -138,6 +140,7 @@ def explore(
     """Search, beginning anew as long as something shows that the model took a word for less than it is.
 
     With ``learning``, what an earlier search has learnt is not learnt again. ``options.seconds`` bound all of it.
+    Endless if a loop of the user's own rule never ends, whatever the others do.
     """
     begun = time.monotonic()
     builder.world.eager = options.reduce
@@ -155,10 +158,27 @@ def explore(
         except Unstable:
             known = None
             continue
+        refuse_endless(builder.world)
+        if options.progress_check and result.complete and result.violation is None and open_debts(builder, model):
+            known = None
+            continue
         result.seconds = time.monotonic() - begun
         if learning is not None:
             learning.keep(builder, options, search.packed)
         return result, search, model
+
+
+def open_debts(builder: Builder, model: Model) -> bool:
+    """Share the debts of which one thread alone knows if it goes round without paying; tell whether there were any.
+
+    Whether somebody else lets it out of there, and whether that is fair, only the search for cycles can tell.
+    """
+    words = builder.world.words
+    alone = [word for word in builder.debts if word not in words.shared]
+    for word in alone:
+        if any(isinstance(thread, Automaton) and thread.keeps(word) for thread in model.threads):
+            words.open(word)
+    return not words.shared.keys().isdisjoint(alone)
 
 
 WALKS: Final = 150

@@ -155,9 +155,9 @@ def _kept(statements: list[ast.stmt], silent: AbstractSet[str]) -> list[ast.stmt
 
 
 def _suspending(trees: Mapping[str, ast.FunctionDef], known: AbstractSet[str] = frozenset()) -> frozenset[str]:
-    """Give the functions from which a suspending primitive can be reached, or a function that is known to reach one."""
+    """Give the functions that reach a suspending primitive, a function known to do so, or a loop of unknown length."""
     called = {name: frozenset(calls(tree)) for name, tree in trees.items()}
-    found: set[str] = set()
+    found = {name for name, tree in trees.items() if any(isinstance(node, ast.While) for node in ast.walk(tree))}
     reach = SUSPENDING | known
     while more := {name for name, names in called.items() if name not in found and names & (reach | found)}:
         found |= more

@@ -17,7 +17,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from types import CodeType, FrameType, FunctionType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 from greenlet import getcurrent, greenlet
 
@@ -25,7 +25,7 @@ from hosts.anf import normalise
 from hosts.explorer.automaton import LONGEST
 from hosts.explorer.code import SUSPENDING
 from hosts.explorer.flow import Endless
-from hosts.explorer.model import Edge, Place
+from hosts.explorer.model import Edge, NotTerminating, Place
 from hosts.explorer.ops import Kind, Operation
 from hosts.explorer.primitives import ASKED_TWICE, Primitives, direct, now, running
 from hosts.explorer.world import World
@@ -138,6 +138,10 @@ class ExactThread(Primitives):
     def may_wait(self, local: int) -> bool:  # noqa: ARG002 - the protocol's signature
         """Not ask for any interrupt to wait."""
         return False
+
+    def give_way(self, local: int) -> NoReturn:
+        """Not be stopped in a loop: a history never repeats."""
+        raise NotTerminating(self.place(self.operations[local].where))
 
     @property
     def handled(self) -> int:

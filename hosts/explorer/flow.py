@@ -25,7 +25,7 @@ _FRAME: Final = "_pirace_frame"
 _HIT: Final = "_pirace_hit"
 _TURN: Final = "_pirace_turn"
 LONGEST_LOOP: Final = 300_000
-"""Turns of loops from one operation to the next; more is a loop that never ends."""
+"""Turns of counted loops from one operation to the next; more will not come to an end."""
 
 Code = Callable[[list[Any]], int]
 """Runs one block over a frame's locals. Gives the next block, or RETURN, or ``-2 - s`` for the call of site ``s``."""
@@ -48,20 +48,20 @@ class Flow:
     calls: list[Call] = field(default_factory=list)
     live: list[tuple[int, ...]] = field(default_factory=list)
     """For each block the locals that it or a later one reads before they are assigned."""
-    heads: set[int] = field(default_factory=set)
-    """The blocks to which the loops of unknown length come back."""
+    heads: dict[int, int] = field(default_factory=dict)
+    """The blocks to which the loops of unknown length come back, each with its line."""
     live_in_call: list[tuple[int, ...]] = field(default_factory=list)
     """For each call the locals that are read when it has returned, apart from the one that takes its value."""
 
 
 class Endless(LoaderError):  # noqa: N818 - what the thread is
-    """A thread's code runs on and on without doing anything."""
+    """A thread's code runs on and on without doing anything that others notice, and nobody else can end it."""
 
 
 class Lines:
     """Which of the statements' lines have run: a number for each list of statements, set when it begins.
 
-    And how often a loop has gone round: one that does nothing that others notice would hold everything up.
+    And how often a counted loop has gone round: loops of unknown length are cut, and counted by whoever runs them.
     """
 
     def __init__(self, spans: Sequence[tuple[str, int, str]] = ()) -> None:
@@ -101,7 +101,7 @@ class Lines:
             new = copy.copy(statement)
             match new:
                 case ast.If() | ast.While() | ast.For():
-                    new.body = self._block(new.body, function, file, loop=not isinstance(new, ast.If))
+                    new.body = self._block(new.body, function, file, loop=isinstance(new, ast.For))
                     new.orelse = self._block(new.orelse, function, file) if new.orelse else []
                 case ast.Match():
                     new.cases = [
@@ -207,7 +207,7 @@ class _Cutter:
                 return -1
             case ast.If() | ast.Match() if self.is_cut(node):
                 return self.branch(node, block)
-            case ast.While() if self.is_cut(node):
+            case ast.While():
                 return self.loop(node, block)
             case ast.For() if self.is_cut(node):
                 return self.counted(node, block)
@@ -224,9 +224,10 @@ class _Cutter:
         return any(_leaves(part, own_loop) or self.is_call(part) for body in bodies(node) for part in body)
 
     def is_call(self, node: ast.stmt) -> bool:
-        """Tell whether a call that may suspend is in a statement."""
+        """Tell whether a call that may suspend is in a statement, or a loop that may never end."""
         return any(
-            isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and self.suspends(part.func.id)
+            isinstance(part, ast.While)
+            or (isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and self.suspends(part.func.id))
             for part in walk(node)
         )
 
@@ -276,7 +277,7 @@ class _Cutter:
     def loop(self, node: ast.While, block: int) -> int:
         """Cut a loop: its test begins a block."""
         head, start, after = self.new(), self.new(), self.new()
-        self.flow.heads.add(head)
+        self.flow.heads[head] = node.lineno
         self.end(block, self.goto(head))
         self.end(head, ast.If(node.test, [self.goto(start)], []), self.goto(after))
         self.loops.append((head, after))

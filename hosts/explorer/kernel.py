@@ -166,6 +166,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
             elif act == GO_ON and done > LONGEST_STEP:
                 wish(work, W_LONG, g, 0)
                 act = NOWHERE
+                top = 0  # the other branches would be just as long
         if act == GO_ON:
             if code == CHOOSE:
                 index = pick
@@ -175,6 +176,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
                 elif index + 1 < get(operations, record + CONST) and top >= stack.shape[0]:
                     wish(work, W_STACK, 0, 0)
                     index = -1
+                    top = 0
                 elif index + 1 < get(operations, record + CONST):
                     copy(stack, top * stack.shape[1], out, o, words)
                     stack[top, words] = g

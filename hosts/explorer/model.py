@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 
 from hosts.explorer.ops import Operation
 
@@ -58,6 +58,12 @@ class Thread(Protocol):
     def handled(self) -> int:
         """Count what is known of handlers: as long as it stays the same, so does what :meth:`may_wait` tells."""
 
+    def give_way(self, local: int) -> NoReturn:
+        """See to it that others get their turn: from a local state on the thread has come to no scheduled operation.
+
+        Unstable; NotTerminating if the thread cannot be stopped there; Endless if the fault is the user's.
+        """
+
     def __len__(self) -> int:
         """Count the local states known so far."""
 
@@ -75,6 +81,13 @@ class Unstable(Exception):  # noqa: N818 - nothing is wrong, the model is to be 
 
     Whoever raises it has already noted what it learnt, so that the next model is right about it.
     """
+
+
+class NotTerminating(Exception):  # noqa: N818 - what the thread is
+    """A thread went on and on without letting others act."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(f"{place.file}:{place.line}: {place.function} goes on for ever without letting others act")
 
 
 @dataclass(frozen=True)

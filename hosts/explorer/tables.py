@@ -15,7 +15,7 @@ from hosts.explorer.futures import Futures, straight
 from hosts.explorer.model import Edge, Model, Options
 from hosts.explorer.ops import FENCELESS, LOCKED, OWN_FENCE, Kind, Operation
 from hosts.explorer.packing import TooWide, bits
-from hosts.explorer.product import NotTerminating, _modified, signed
+from hosts.explorer.product import _modified, signed
 from hosts.explorer.sheets import BY_VALUE, Sheets
 
 CODES: Final = {
@@ -95,10 +95,8 @@ class Learnt(Sheets):
             for thread in (what, *self.twins.others(what)):
                 self.depths[thread] = depth
         elif kind == codes.W_LONG:
-            place = self.model.threads[self.owner[what][0]].place(self.operation[what].where)
-            raise NotTerminating(
-                f"{place.file}:{place.line}: {place.function} goes on for ever without letting others act"
-            )
+            thread, local = self.owner[what]
+            self.model.threads[thread].give_way(local)
         elif kind == codes.W_NOTHING:
             raise ValueError(f"{self.model.names[self.owner[what][0]]} acknowledges an interrupt when none is pending")
 

@@ -167,8 +167,9 @@ class Witness:
             model = self.search.model.threads[thread]
             seen: list[int] = []
             while local not in seen:
-                kind, a = model.operation(local).kind, model.operation(local).a
-                if kind != Kind.PAUSE and (kind != Kind.POINT or a or not self._calm(state, thread)):
+                operation = model.operation(local)
+                pauses = operation.kind == Kind.PAUSE and not operation.scheduled
+                if not pauses and (operation.kind != Kind.POINT or operation.a or not self._calm(state, thread)):
                     break
                 edge = model.step(local, 0)
                 if edge.sighting >= 0:

@@ -28,6 +28,8 @@ class Words:
         """Words that some thread has looked at: what is only written decides nothing."""
         self.shared: dict[int, int] = {}
         """Shared words, numbered in the order in which they became so."""
+        self.opened: set[int] = set()
+        """Those that are shared because a loop asks for them that nothing else can end: see :meth:`open`."""
 
     def copied(self, initial: Mapping[int, int]) -> Words:
         """Give a copy that knows the same, with some words that hold something else at the start."""
@@ -59,6 +61,14 @@ class Words:
         self.written.add(word)
         self.read.add(word)
         self.shared.setdefault(word, len(self.shared))
+
+    def open(self, word: int) -> None:
+        """Let others act at each use of a word, though only one thread is known to use it so far."""
+        self.users.setdefault(word, set())
+        self.written.add(word)
+        self.read.add(word)
+        self.shared.setdefault(word, len(self.shared))
+        self.opened.add(word)
 
     def kind(self, word: int) -> int:
         """Give what a word is as far as is known."""

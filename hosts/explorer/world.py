@@ -53,6 +53,12 @@ class World:
     """For each thread the places of its own words among them, by address."""
     spots: dict[tuple[str, int, int], int] = field(default_factory=dict)
     """Numbers of the places that frames can wait at: function, block, call."""
+    breathers: set[tuple[str, int]] = field(default_factory=set)
+    """Loops, by function and block, at each turn of which others may act (see hosts.explorer.endless)."""
+    rule: frozenset[str] = frozenset()
+    """The functions of the user's own rule."""
+    suspects: list[tuple[str, int, int, frozenset[int]]] = field(default_factory=list)
+    """Loops of the user's (file and line), with the thread and the words that nobody else was known to use."""
     renewers: list[set[int]] = field(default_factory=list)
     """For each family of notes the threads that renew it."""
 

@@ -7,7 +7,7 @@ condition cannot see is forgotten, so that states that differ in nothing else ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 from hosts.explorer import model
 from hosts.explorer.ops import SCHEDULED, Kind, Operation
@@ -98,6 +98,10 @@ class Program:
     def may_wait(self, local: int) -> bool:  # noqa: ARG002 - the protocol's signature
         """Not ask for any interrupt to wait."""
         return False
+
+    def give_way(self, local: int) -> NoReturn:
+        """Never be asked: each instruction of these programs is an operation, and none of them goes back."""
+        raise model.NotTerminating(self.place(self.operation(local).where))
 
     @property
     def handled(self) -> int:

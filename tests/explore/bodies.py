@@ -14,6 +14,7 @@ from hosts.explorer.exact import ExactProtocol, ExactThread
 from hosts.explorer.model import Model, Options, Thread
 from hosts.explorer.primitives import direct
 from hosts.explorer.product import Product
+from hosts.explorer.search import Result, Search
 from hosts.explorer.world import SILENT, VECTORS, World
 from hosts.loader import Program, load_program
 from tests.explore.brute import Schedules
@@ -105,6 +106,16 @@ class Tiny:
                         seen.add(each)
                         left.append(each)
             return finals
+
+        return until_stable(attempt)
+
+    def searched(self, **options: Any) -> tuple[Model, Result]:
+        """Search it, in compiled loops."""
+        world = self.world()
+
+        def attempt() -> tuple[Model, Result]:
+            model = self.model(world)
+            return model, Search(model, Options(**options)).run()
 
         return until_stable(attempt)
 

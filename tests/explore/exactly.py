@@ -6,7 +6,7 @@ import copy
 import random
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from emu.mutations import Mutation
 from hosts.explorer.automaton import Automaton
@@ -14,7 +14,7 @@ from hosts.explorer.build import Builder, initial_words
 from hosts.explorer.code import Protocol
 from hosts.explorer.exact import ExactProtocol, ExactThread
 from hosts.explorer.flow import cut
-from hosts.explorer.model import Edge, Model, Options, Place, Unstable
+from hosts.explorer.model import Edge, Model, NotTerminating, Options, Place, Unstable
 from hosts.explorer.ops import Operation
 from hosts.explorer.primitives import direct
 from hosts.explorer.product import Outcome, Product, State
@@ -117,6 +117,10 @@ class Pair:
     def may_wait(self, local: int) -> bool:  # noqa: ARG002 - the protocol's signature
         """Not ask for any interrupt to wait."""
         return False
+
+    def give_way(self, local: int) -> NoReturn:
+        """Not be stopped in a loop."""
+        raise NotTerminating(self.place(local))
 
     @property
     def handled(self) -> int:

@@ -6,8 +6,9 @@ import itertools
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn
 
-from hosts.explorer.model import Edge, Model, Options, Place
+from hosts.explorer.model import Edge, Model, NotTerminating, Options, Place
 from hosts.explorer.ops import BEGINS, FENCELESS, LOCKED, SCHEDULED, Kind, Operation
 from hosts.explorer.product import Move, Product, State
 
@@ -42,6 +43,10 @@ class Table:
     def may_wait(self, local: int) -> bool:  # noqa: ARG002 - the protocol's signature
         """Not ask for any interrupt to wait."""
         return False
+
+    def give_way(self, local: int) -> NoReturn:
+        """Not be stopped in a loop."""
+        raise NotTerminating(self.place(local))
 
     @property
     def handled(self) -> int:

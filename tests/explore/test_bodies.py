@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from hosts.explorer.flow import Endless
-from hosts.explorer.product import NotTerminating
+from hosts.explorer.ops import Kind
 from hosts.language import LoaderError
 from tests.explore.bodies import Tiny
 
@@ -386,7 +387,6 @@ ENDLESS = {
             out(0, 1)
             idle()
         """,
-    "a count": "def left():\n    for i in range(1 << 60):\n        if i < 0: out(0, 1)",
     "a word that nobody writes": "def left():\n    while True: READ_ONCE(Z())",
     "a word of its own": "def left():\n    while READ_ONCE(own()) >= 0: WRITE_ONCE(own(), 1 - READ_ONCE(own()))",
     "choices": "def left():\n    while True: choose(2)",
@@ -394,11 +394,23 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("body", ENDLESS)
-def test_a_body_that_never_ends_is_one_clear_error(folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread that goes on for ever without letting others act is refused with the line that it is on."""
+def test_a_loop_of_the_machine_that_never_ends_is_a_cycle_of_states(
+    folder: Path, body: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that waits for ever for itself holds nobody up: the other one does all that it has to do."""
     monkeypatch.setattr("hosts.explorer.product.LONGEST_STEP", 500)
-    tiny = Tiny(folder, ENDLESS[body])
-    with pytest.raises((Endless, NotTerminating), match=r"one\.py:\d+: \w+ (does not come to an end|goes on for ever)"):
+    tiny = Tiny(folder, dedent(ENDLESS[body]) + "\ndef right():\n    out(0, 1)\n    out(1, 1)\n")
+    model, result = tiny.searched(buffer=0)
+    assert result.complete
+    assert result.violation is None
+    assert all(model.threads[0].operation(local).kind != Kind.END for local in range(len(model.threads[0])))
+    assert model.threads[1].operation(len(model.threads[1]) - 1).kind == Kind.END
+
+
+def test_a_count_that_does_not_come_to_an_end_is_one_clear_error(folder: Path) -> None:
+    """A loop over a range that nobody can wait for is refused with its line."""
+    tiny = Tiny(folder, "def left():\n    for i in range(1 << 60):\n        if i < 0: out(0, 1)")
+    with pytest.raises(Endless, match=r"one\.py:\d+: left does not come to an end"):
         tiny.explored(0)
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from hosts.explorer.model import Edge, Model, Options
+from hosts.explorer.model import Edge, Model, NotTerminating, Options
 from hosts.explorer.ops import SCHEDULED, Kind, Operation
-from hosts.explorer.product import NotTerminating, Product
+from hosts.explorer.product import Product
 from hosts.explorer.search import Progress, Search
 from tests.explore.models import Table, op, plain_search, random_model, straight
 

@@ -152,6 +152,33 @@ def test_one_path_only_is_a_fault_of_the_tool(fake: Any, seen: Any, capsys: Any)
     assert run(Given(("timer-fastpath",), ("always-2021",)), fake([seen(branching=False, locals=(3,))]), capsys)[0] == 0
 
 
+def fails(error: Exception) -> Callable[[Any], Any]:
+    """Give a search that fails."""
+
+    def search(_watch: Any) -> Any:
+        raise error
+
+    return search
+
+
+TWO = Given(("remote-post",), ("always-2021", "kick-2016"))
+
+
+def test_a_row_that_fails_keeps_no_other_from_being_shown(fake: Any, seen: Any, caught: Any, capsys: Any) -> None:
+    """A fault of the rule's is the row's reason; one of the tool's is told once more behind all rows, as before."""
+    with pytest.raises(Failure, match=r"^rule.py:5: wrong$") as failed:
+        run(TWO, fake([fails(Failure("rule.py:5: wrong", 64)), seen()]), capsys)
+    assert failed.value.exit_code == 64
+    out = capsys.readouterr().out
+    assert "remote-post x kick-2016: CRASH (!) (rule.py:5: wrong)" in out
+    assert "remote-post x always-2021: PASS" in out
+    with pytest.raises(LookupError, match="gone"):
+        run(TWO, fake([fails(LookupError("gone")), caught("C1")]), capsys)
+    out = capsys.readouterr().out
+    assert "remote-post x kick-2016: CRASH (!) (LookupError: gone)" in out
+    assert "remote-post x always-2021: VIOLATION" in out
+
+
 # --- size --------------------------------------------------------------------------------------------------------
 
 
@@ -283,25 +310,40 @@ def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str], arguments: li
     assert err.count("\n") == 1
 
 
+def rule_of(path: Path, body: str) -> str:
+    """Write a rule; give what ``--policy`` takes."""
+    path.write_text(f"from emu.waist import READ_ONCE\n\n\ndef rule(vcpu, vec):\n{body}\n")
+    return f"{path}:rule"
+
+
+def test_a_users_rule_that_cannot_be_loaded_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """It names the file and the line, and nothing is explored."""
+    rule = rule_of(tmp_path / "rule.py", "    seen = [1]\n    seen[0] = READ_ONCE(vcpu.mode)")
+    assert main(["explore", "--scenario", "tscdeadline-immed", "--policy", rule]) == 64
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "rule.py:5: " in err
+    assert "list" in err
+
+
 POLICIES = {
     "    mode = READ_ONCE(vcpu.mode)\n    n = 0\n    while n < 1:\n        n = mode * 0": "does not come to an end",
     "    mode = READ_ONCE(vcpu.mode)\n    n = 1 // (mode - mode)": "divides by zero",
-    "    seen = [1]\n    seen[0] = READ_ONCE(vcpu.mode)": "list",
 }
 
 
 @pytest.mark.parametrize("body", list(POLICIES), ids=list(POLICIES.values()))
-def test_a_users_rule_that_cannot_be_explored_is_one_line(
+def test_what_a_users_rule_does_wrong_is_the_reason_of_its_row(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, body: str
 ) -> None:
-    """It names the file and the line."""
-    path = tmp_path / "rule.py"
-    path.write_text(f"from emu.waist import READ_ONCE\n\n\ndef rule(vcpu, vec):\n{body}\n")
-    assert main(["explore", "--scenario", "tscdeadline-immed", "--policy", f"{path}:rule"]) == 64
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1
-    assert "rule.py:" in err
-    assert POLICIES[body] in err
+    """With file and line; the rows of other rules are explored all the same."""
+    policies = ["--policy", rule_of(tmp_path / "rule.py", body), "--policy", "always-2021"]
+    assert main(["explore", "--scenario", "tscdeadline-immed", *policies]) == 64
+    told = capsys.readouterr()
+    assert told.err.count("\n") == 1
+    (row,) = [line for line in told.out.splitlines() if "CRASH" in line and "rule.py:" in line]
+    assert POLICIES[body] in row
+    assert "tscdeadline-immed x always-2021: PASS" in told.out
 
 
 def test_a_users_rule_works_unchanged(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
