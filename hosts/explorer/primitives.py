@@ -11,9 +11,10 @@ from typing import Any, Final
 from emu.waist import BIT, LONG_PAST
 from hosts.explorer.access import Access
 from hosts.explorer.code import INSTRUMENTS
+from hosts.explorer.harmless import harmless_vectors
 from hosts.explorer.ops import FENCELESS, OWN_FENCE, SCHEDULED, Kind, Operation
 from hosts.explorer.words import OWN
-from hosts.explorer.world import SILENT, VECTORS, World, over_word
+from hosts.explorer.world import SILENT, World, over_word
 from hosts.faults import RuleFault
 from hosts.loader import Program
 
@@ -119,7 +120,7 @@ class Primitives(Access):
         if name.removeprefix(_FENCELESS) in _VOID:
             return None
         if name == "apic_ack":
-            return VECTORS[answer]
+            return self.world.vectors[answer]
         if name == "run_goes_on":
             if arguments == ():
                 return 1
@@ -148,8 +149,9 @@ class Primitives(Access):
         return Operation(Kind.ACK, a=every)
 
     def _send(self, cpu: int, vector: int) -> Operation | None:
+        number = self.world.number_of(vector, lambda each: bool(harmless_vectors(self.program, (each,))))
         self.world.interrupts(cpu, vector)
-        return Operation(Kind.SEND, a=cpu, b=VECTORS.index(vector))
+        return Operation(Kind.SEND, a=cpu, b=number)
 
     def _deadline_passed(self, deadline: int) -> Operation | None:
         if deadline in (0, LONG_PAST):

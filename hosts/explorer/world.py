@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,7 +16,7 @@ from hosts.explorer.words import Words
 BASE: Final = 4096
 """Where the machine lies: not 0, which is the null pointer."""
 VECTORS: Final = tuple(sorted((DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR)))
-"""What travels as an IPI; the highest is acknowledged first."""
+"""What travels as an IPI in the scenarios; whatever else a rule or a mutation sends is found out on the way."""
 
 
 SILENT: Final = -WORD_BYTES
@@ -41,6 +42,8 @@ class World:
     """Two reductions. An IPI of a delivery leaves in the step before: its arrival is free, and who sends is *inside*
     until it has left, so sending early and arriving late is the same to everybody. And an interrupt whose handler does
     nothing is taken at the last point of an open window: at any point before, nothing would be different."""
+    vectors: tuple[int, ...] = VECTORS
+    """What travels as an IPI, as far as is known; the highest is acknowledged first."""
     harmless: frozenset[int] = frozenset()
     """Vectors whose handlers in root mode do nothing but count (see hosts.explorer.harmless)."""
     forget: bool = True
@@ -96,6 +99,14 @@ class World:
         for word in used:
             self.words.use(thread, word, write=True)
         return [word for word in used if word not in self.words.shared]
+
+    def number_of(self, vector: int, is_harmless: Callable[[int], bool]) -> int:
+        """Give the number of a vector that is sent; Unstable if nobody has sent it before."""
+        if vector not in self.vectors:
+            self.vectors = tuple(sorted((*self.vectors, vector)))
+            self.harmless |= {vector} if is_harmless(vector) else set()
+            raise Unstable(vector)
+        return self.vectors.index(vector)
 
     def interrupts(self, target: int, vector: int) -> None:
         """Note that somebody sends an IPI to a thread."""

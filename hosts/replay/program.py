@@ -52,7 +52,9 @@ def cast_of(witness: Witness, program: Program | None = None) -> Cast:
     drivers = tuple(_driver(witness, program, i) for i in range(len(witness.threads)))
     places |= {driver.__code__: Place(driver.__name__, DRIVER_FILE, "scope") for driver in drivers}
     last = frozenset(number for number, site in program.sites.items() if site.operation == "local_irq_disable")
-    return Cast(drivers, program.functions["common_interrupt"], places, last, harmless_vectors(program, VECTORS))
+    vectors = {*VECTORS, *(row.b for step in witness.steps for row in step.rows if row.kind == Kind.SEND.name)}
+    late = harmless_vectors(program, tuple(sorted(vectors)))
+    return Cast(drivers, program.functions["common_interrupt"], places, last, late)
 
 
 def _check(witness: Witness) -> None:
