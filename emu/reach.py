@@ -65,8 +65,9 @@ PRIMITIVES: Final = frozenset(
     {
         *("READ_ONCE", "WRITE_ONCE", "smp_load_acquire", "smp_store_release", "xchg", "cmpxchg"),
         *("test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit", "atomic_inc"),
-        *("smp_mb", "smp_wmb", "smp_rmb", "local_read", "local_write", "cpu_relax", "apic_pending"),
+        *("smp_mb", "smp_wmb", "smp_rmb", "cpu_relax", "apic_pending"),
         *("BIT", "fls64", "hweight64", "choose", "one_in"),
     }
 )
-"""Primitives of the waist that it calls: those of a kernel, and the dice."""
+"""Primitives of the waist that it calls: those of a kernel, and the dice. A rule runs on any pCPU, so that no word is
+private to it."""

@@ -18,10 +18,10 @@ from hosts.scope import PRIMITIVES, PURE_BUILTINS
 Given = Mapping[str, tuple[ast.expr, Kind, ast.expr]]
 """For each parameter that is given the new expression, what it is, and the old one."""
 
-_READING: Final = frozenset({"READ_ONCE", "smp_load_acquire", "local_read"})
+_READING: Final = frozenset({"READ_ONCE", "smp_load_acquire"})
 _INSTEAD: Final = {
-    "peek": "READ_ONCE(word)",
-    "mark": "WRITE_ONCE(word, value)",
+    **dict.fromkeys(("peek", "local_read"), "READ_ONCE(word)"),
+    **dict.fromkeys(("mark", "local_write"), "WRITE_ONCE(word, value)"),
     "send_IPI": "apic_send_IPI(cpu, vector)",
     "memory": "machine()",
     "this_cpu_ptr": "this_pcpu()",

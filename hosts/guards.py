@@ -53,7 +53,7 @@ UNCHECKED: Final = frozenset(
 """Parameters that may be any number: nothing is looked up by them."""
 
 STORED: Final = {
-    **dict.fromkeys(("WRITE_ONCE", "smp_store_release", "xchg", "local_write"), "value"),
+    **dict.fromkeys(("WRITE_ONCE", "smp_store_release", "xchg"), "value"),
     "cmpxchg": "new",
 }
 """Primitives that put a number into a word, and the parameter that is the number."""
@@ -86,12 +86,12 @@ class Guards:
 
     def __init__(self, values: Mapping[str, object], *, active: bool) -> None:
         """``values``: what names stand for that are no locals. Not ``active``: the program has no functions for it."""
-        self._values, self._active = values, active
+        self._values, self.active = values, active
 
     def below(self, node: ast.expr, like: ast.AST, fault: int, bound: int) -> ast.expr:
         """Check that a number is 0 or more and less than ``bound``."""
         number = fixed(node, self._values)
-        if not self._active or (number is not None and 0 <= number < bound):
+        if not self.active or (number is not None and 0 <= number < bound):
             return node
         return call("checked_below", [_where(like, fault), node, at(ast.Constant(bound), like)], like)
 
@@ -101,7 +101,7 @@ class Guards:
 
     def divisor(self, node: ast.expr, like: ast.AST) -> ast.expr:
         """Check that a number is not 0."""
-        if not self._active or fixed(node, self._values):
+        if not self.active or fixed(node, self._values):
             return node
         return call("checked_divisor", [_where(like, FAULT_DIVISOR), node], like)
 
@@ -115,13 +115,13 @@ class Guards:
 
     def there(self, node: ast.expr, kind: Kind, like: ast.AST) -> ast.expr:
         """Check that a vCPU is one."""
-        if not self._active or not kind.may_be_null:
+        if not self.active or not kind.may_be_null:
             return node
         return call("checked_vcpu", [_where(like, FAULT_NULL), node], like)
 
     def argument(self, function: str, parameter: str, node: ast.expr, like: ast.AST) -> ast.expr:
         """Check a number that is given to the emulated kernel."""
-        if not self._active:
+        if not self.active:
             return node
         if parameter == "cpu":
             return call("checked_cpu", [_where(like, FAULT_CPU), node], like)

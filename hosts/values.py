@@ -24,7 +24,7 @@ Functions = Mapping[str, ast.FunctionDef]
 Meant = Callable[[str], object]
 
 _DONE_ALONE: Final = frozenset(
-    {"BIT", "fls64", "hweight64", "local_read", "local_write", "memory", "this_cpu_ptr", "mutated", "rule_fault"}
+    {"BIT", "fls64", "hweight64", "local_read", "local_write", "memory", "this_cpu_ptr", "rule_fault"}
 )
 """Primitives that nobody notices and nobody answers."""
 
@@ -170,7 +170,7 @@ class Statements:
 
     def counted(self, loop: ast.While | ast.For) -> list[ast.stmt]:
         """Give a loop that counts its turns, if it does nothing that anybody else notices or answers."""
-        if self.acts(loop):
+        if not self.what.guards.active or self.acts(loop):
             return [loop]
         self.loops += 1
         begin, turn = self.what.guards.turn(self.loops, loop)

@@ -215,7 +215,7 @@ def test_every_edit_is_seen(tree: Tree) -> None:
 
     rule = tree.folder / "rule.py"
     rule.write_text(
-        "from emu.waist import local_write\nMORE = 2\ndef mine(vcpu, vec): local_write(vcpu.requests, vec + MORE)\n"
+        "from emu.waist import WRITE_ONCE\nMORE = 2\ndef mine(vcpu, vec): WRITE_ONCE(vcpu.requests, vec + MORE)\n"
     )
     mine = tree.ask(f"{rule}:mine")
     assert mine["answers"] == [[12, 20, 7], [12, 22, 7]]

@@ -15,7 +15,7 @@ NAMES = {
     "emu.memory": "Word, Words",
     "emu.policies": "elide_self_2022",
     "emu.posted_intr": "pi_test_and_set_pir, pi_test_on",
-    "emu.waist": "BIT, READ_ONCE, WRITE_ONCE, cmpxchg, local_read, set_bit, smp_mb, xchg",
+    "emu.waist": "BIT, READ_ONCE, WRITE_ONCE, cmpxchg, set_bit, smp_mb, xchg",
 }
 IMPORTS = "".join(f"from {module} import {names}\n" for module, names in NAMES.items())
 FIRST = IMPORTS.count("\n") + 1

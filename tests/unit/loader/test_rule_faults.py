@@ -41,7 +41,7 @@ FAULTS = {
     "x = kvm_get_running_vcpu().mode": "uses a vCPU that is not there",
     "kvm_vcpu_kick(kvm_get_running_vcpu())": "uses a vCPU that is not there",
     "while True: pass": "goes round a loop 100,000 times and does nothing: it does not come to an end",
-    "while vec: x = local_read(vcpu.mode)": "goes round a loop 100,000 times and does nothing",
+    "while vec: x = kvm_get_running_vcpu()": "goes round a loop 100,000 times and does nothing",
     "for i in range(1 << 40): pass": "goes round a loop 100,000 times and does nothing",
 }
 

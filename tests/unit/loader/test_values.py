@@ -206,7 +206,7 @@ def test_what_has_no_meaning_is_refused_with_its_line(tmp_path: Path, text: str)
     assert error.value.line in range(FIRST + 1, FIRST + 2 + text.count("\n"))
 
 
-@pytest.mark.parametrize("name", ["peek", "mark", "send_IPI", "say_silent", "apic_ack", "memory", "rule_fault"])
+@pytest.mark.parametrize("name", ["peek", "mark", "send_IPI", "local_read", "apic_ack", "memory", "rule_fault"])
 def test_other_primitives_are_not_a_rules_to_call(tmp_path: Path, name: str) -> None:
     """What instruments, hosts and the run's course are made of."""
     arguments = ", ".join(["1"] * PRIMITIVES[name].__code__.co_argcount)
