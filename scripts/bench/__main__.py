@@ -28,6 +28,7 @@ BENCHMARKS: Final = {
     "leaks": "2,000 short configurations in one soak: descriptors, threads, sockets, memory",
     "spin": "the explorer against SPIN on SPIN's own model of the same protocol and scope",
     "scopes": "the explorer's cost as the work grows: senders, depth of the store buffer",
+    "workers": "the explorer with two workers against one",
 }
 MODULE: Final = {"compile": "compiling"}
 
