@@ -59,8 +59,12 @@ class Learnt(Sheets):
             self._rest(self._operation(thread, 0))
 
     def resume(self, options: Options) -> None:
-        """Go on with what was learnt under options that may differ in what does not matter to it."""
+        """Go on with what was learnt under options that may differ in what does not matter to it.
+
+        It leans on what the search leant on that learnt it, though more may be known: so it comes to the same states.
+        """
         self.options = options
+        self.futures.more = False
         self.tables.header[codes.H_WORKERS] = max(options.workers, 1)
 
     def asked(self) -> Iterator[tuple[int, int, int]]:

@@ -17,6 +17,7 @@ import hosts
 from emu.expected import by_name, policy_by_name
 from emu.policies import USER
 from hosts.explorer import learning as module
+from hosts.explorer import search as search_module
 from hosts.explorer.automaton import Automaton
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.files import Files
@@ -110,6 +111,18 @@ def test_the_number_of_workers_does_not_matter(program: Program, learning: Learn
     assert len(list(learning.files.folder.glob("[!.]*"))) == 1
     assert (together.states, together.transitions, together.depth) == (alone.states, alone.transitions, alone.depth)
     assert together.complete
+
+
+def test_it_leans_on_no_more_than_before(program: Program, learning: Learning, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A big search does not begin anew for the reduction's sake; nor does the next, which knows more from the start."""
+    row = ("post:34 | guest=cpuid,hlt | timers=0", "elide-self-2022", None)
+    with monkeypatch.context() as patch:
+        patch.setattr(search_module, "LEAN_WITHIN", 0)
+        cold, search, _ = explore(builder_of(program, row), Options(), None, learning)
+    assert search.learnt.more_to_lean_on
+    warm, _, _ = explore(builder_of(program, row), Options(), None, learning)
+    assert warm.restarts == 0
+    assert (warm.states, warm.transitions, warm.depth) == (cold.states, cold.transitions, cold.depth)
 
 
 def test_what_was_cut_short_is_not_kept(program: Program, learning: Learning) -> None:
