@@ -17,6 +17,7 @@ from rich.console import Console
 from hosts.report.explored import Explored, Scout
 from hosts.report.plan import Planned
 from hosts.soak.explored import command_for, explored_of
+from hosts.soak.faults import CannotRun, WorkerDied, WorkerOverdue
 from hosts.soak.local import LocalExecutor
 from hosts.soak.task import Result, Task
 from hosts.soak.work import do_task
@@ -96,8 +97,15 @@ class Explorer:
                 self._executor.cancel_running()  # asked again, it kills the worker
         error = future.exception()
         if error is not None:
-            return Explored(command_for(task), why=ended or str(error).partition("\n")[0])
+            return Explored(command_for(task), why=ended or _told(error))
         return explored_of(task, future.result(), ended)
+
+
+def _told(error: BaseException) -> str:
+    """Say in one line why there is no result; an error of the tool's own is called so."""
+    text = str(error).partition("\n")[0]
+    ours = isinstance(error, CannotRun | WorkerDied | WorkerOverdue)
+    return text if ours else f"internal error: {type(error).__name__}: {text}"
 
 
 def _ended(future: Future[Result]) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from hosts.cli.by_the_way import Explorer, scout
 from hosts.report.plan import Planned, Wanted, make_plan
+from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.local import LocalExecutor
 from tests.harness.driven import UP_SECONDS
 
@@ -113,3 +116,49 @@ def test_when_the_run_is_over_the_worker_is_gone(rules: Path) -> None:
         found = explorer.explore(row, UP_SECONDS, pressed)
         assert (found.complete, found.why) == (False, "cancelled")
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+class Deaf:
+    """An executor whose worker does not listen: only killed, which the second call for a job does, does it end."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+        self.asked = 0
+        self.future: Future[Any] = Future()
+
+    def submit(self, *_: Any) -> Future[Any]:
+        """Do nothing, or fail at once."""
+        self.asked, self.future = 0, Future()
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        return self.future
+
+    def cancel_running(self) -> None:
+        """Die at the second call."""
+        self.asked += 1
+        if self.asked > 1:
+            self.future.set_exception(WorkerDied("worker 1 was killed by SIGKILL"))
+
+
+def test_who_does_not_end_when_asked_is_killed(rules: Path) -> None:
+    """And not a word of how: its time was over."""
+    deaf = Deaf()
+    row = planned(rules, "kicks", "kick")
+    assert Explorer(cast("LocalExecutor", deaf), "r.py:f", quiet=True).explore(row, 0.2, never).why == (
+        "its 0.2 s were over"
+    )
+    assert deaf.asked == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (CannotRun("own.py:3: no such name\nmore", 64), "own.py:3: no such name"),
+        (WorkerDied("worker 7 was killed by SIGSEGV"), "worker 7 was killed by SIGSEGV"),
+        (ValueError("tuple.index(x): x not in tuple"), "internal error: ValueError: tuple.index(x): x not in tuple"),
+    ],
+)
+def test_an_error_of_the_tool_is_called_one(rules: Path, error: Exception, why: str) -> None:
+    """And an error of the rule's is told as it is; neither ends the run."""
+    explorer = Explorer(cast("LocalExecutor", Deaf(error)), "r.py:f", quiet=True)
+    assert explorer.explore(planned(rules, "kicks", "kick"), 5.0, never).why == why
