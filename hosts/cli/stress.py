@@ -30,6 +30,7 @@ from hosts.report.runner import Placement, Runner
 from hosts.report.stress import Settings, Stress
 from hosts.report.tables import print_report, remark, summary, unexplored_lines
 from hosts.report.verdict import Circumstances, Ending, Row, exit_code, grade
+from hosts.sends import windows_never_entered
 
 GRACE_SECONDS = 10.0
 WIDE = 132
@@ -74,13 +75,13 @@ def stress_command(options: Options, host: Host | None = None, scouting: Scoutin
         wanted = Wanted(options.scenario, options.policy, options.mutation, options.controls, options.cpus)
         plan = make_plan(wanted, processors())
         user_policy = user_policy_of(options.policy)
-        if user_policy is not None:
-            load_program(user_policy)  # says at once what is wrong with it
+        # Loading a user's rule says at once what is wrong with it.
+        never = windows_never_entered(load_program(user_policy)) if user_policy is not None else ()
     except (PlanError, PolicyError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     seconds, limit = times(plan, options.seconds)
     seed = drawn_seed() if options.seed is None else options.seed
-    settings = Settings(seconds, limit, seed, options.placement, processors())
+    settings = Settings(seconds, limit, seed, options.placement, processors(), never)
     console = wide_console()
     with json_to(options.json_file) as write:
         if write is not None:

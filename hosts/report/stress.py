@@ -55,6 +55,8 @@ class Settings:
     seed: int
     placement: Placement
     processors: int
+    never: tuple[str, ...] = ()
+    """Windows that the user's own rule makes impossible, by what it sends."""
 
 
 @dataclass
@@ -255,8 +257,14 @@ class Stress:
             return tally.satisfied() or tally.measured.seconds >= tally.budget - SHORTEST
         if tally.stints < tally.planned.stints:
             return False
-        lacking = not tally.measured.violations and missing_windows(tally.planned, tally.measured, tally.explored)
+        lacking = not tally.measured.violations and missing_windows(
+            tally.planned, tally.measured, tally.explored, self._never(tally.planned)
+        )
         return not lacking or tally.measured.seconds >= tally.limit
+
+    def _never(self, planned: Planned) -> tuple[str, ...]:
+        """Give the windows that a row cannot enter; a seeded bug may send what the rule does not."""
+        return self._settings.never if planned.own_rule and planned.mutation is None else ()
 
     def _finish(self, tally: Tally) -> Row:
         planned = tally.planned
@@ -269,6 +277,7 @@ class Stress:
             canary="none" if planned.canary else self._canaries.get(planned.scenario.name, "none"),
             patient=tally.measured.seconds >= PATIENCE - SHORTEST,
             explored=tally.explored,
+            never=self._never(planned),
         )
         row = replace(grade(planned, tally.measured, what), round_trips=tuple(tally.round_trips))
         if planned.canary:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -26,8 +26,6 @@ class Verdict(enum.StrEnum):
     CANCELLED = "CANCELLED"
 
 
-_NONE_ENTERED: Final = "(no interleaving of the explored scope enters them)"
-
 Ending = Literal["ended", "no time", "skipped", "crash", "fault", "cancelled"]
 _CRASHED: Final = ("crash", "fault")
 Canary = Literal["caught", "missed", "none"]
@@ -48,6 +46,8 @@ class Circumstances:
     """A sighting that must come was waited for as long as one waits."""
     explored: Explored | None = None
     """What is known of a user's own rule from the explorer; None: nobody has asked it to."""
+    never: tuple[str, ...] = ()
+    """Windows that such a rule cannot enter, by what its source sends, whatever is raced."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ class Row:
     fault: str = ""
     """That it was the user's rule that went wrong, and where: ``file:line: reason``."""
     explored: Explored | None = None
+    never: tuple[str, ...] = ()
 
     @property
     def checks(self) -> tuple[str, ...]:
@@ -76,18 +77,22 @@ class Row:
     @property
     def not_demanded(self) -> tuple[str, ...]:
         """Give the windows that the scenario exists for, that were not entered, and that this rule makes impossible."""
-        return _left_out(self.planned, self.measured, self.explored)
+        return _left_out(self.planned, self.measured, self.explored, self.never)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Say what else is known of a user's own rule: how far it was explored, and what was not asked of it."""
-        if self.explored is None:
-            return ()
-        left_out = ", ".join(self.not_demanded)
-        why = "(no interleaving of the explored scope enters it)" if len(self.not_demanded) == 1 else _NONE_ENTERED
-        told = "" if self.explored.found or self.explored.fault else self.explored.told()
-        same = difference(self.explored.same_as)
-        return tuple(filter(None, (told, f"not demanded: {left_out} {why}" if left_out else "", same)))
+        explored = self.explored
+        told = explored is not None and not explored.found and not explored.fault
+        unsent = ", ".join(window for window in self.not_demanded if window in self.never)
+        others = ", ".join(window for window in self.not_demanded if window not in self.never)
+        notes = (
+            explored.told() if explored is not None and told else "",
+            f"not demanded: {unsent} (this rule sends no notification)" if unsent else "",
+            f"not demanded: {others} (in no interleaving of the explored scope)" if others else "",
+            difference(explored.same_as) if explored is not None else "",
+        )
+        return tuple(filter(None, notes))
 
     @property
     def as_expected(self) -> bool | None:
@@ -116,7 +121,7 @@ def grade(planned: Planned, measured: Measured, what: Circumstances) -> Row:
     verdict, reason = _judged(planned, measured, what)
     crash = (what.why or "it crashed") if what.ending in _CRASHED else ""
     fault = crash if what.ending == "fault" else ""
-    return Row(planned, verdict, reason, measured, crash=crash, fault=fault, explored=what.explored)
+    return Row(planned, verdict, reason, measured, crash=crash, fault=fault, explored=what.explored, never=what.never)
 
 
 def _judged(planned: Planned, measured: Measured, what: Circumstances) -> tuple[Verdict, str]:
@@ -158,7 +163,7 @@ def _nothing_seen(planned: Planned, measured: Measured, what: Circumstances) -> 
 
 def _gap(planned: Planned, measured: Measured, what: Circumstances) -> str:
     """Say what a run without a violation has left open, or nothing."""
-    missing = missing_windows(planned, measured, what.explored)
+    missing = missing_windows(planned, measured, what.explored, what.never)
     if missing:
         return f"never entered: {', '.join(missing)}"
     if planned.expectation is not None and planned.expectation.outcome == "MAY":
@@ -179,14 +184,18 @@ def doubts(planned: Planned, what: Circumstances) -> str:
     return ""
 
 
-def missing_windows(planned: Planned, measured: Measured, explored: Explored | None = None) -> tuple[str, ...]:
+def missing_windows(
+    planned: Planned, measured: Measured, explored: Explored | None = None, never: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Give the race windows that the scenario exists for and that were not entered, though they can be."""
-    left_out = _left_out(planned, measured, explored)
+    left_out = _left_out(planned, measured, explored, never)
     return tuple(window for window in _not_entered(planned, measured) if window not in left_out)
 
 
-def _left_out(planned: Planned, measured: Measured, explored: Explored | None) -> tuple[str, ...]:
-    return explored.impossible(_not_entered(planned, measured)) if explored is not None else ()
+def _left_out(planned: Planned, measured: Measured, explored: Explored | None, never: Sequence[str]) -> tuple[str, ...]:
+    windows = _not_entered(planned, measured)
+    impossible = explored.impossible(windows) if explored is not None else ()
+    return tuple(window for window in windows if window in impossible or window in never)
 
 
 def _not_entered(planned: Planned, measured: Measured) -> tuple[str, ...]:

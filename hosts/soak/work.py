@@ -97,6 +97,8 @@ class Worker:
         self._policy: str | None = None
         self._cancelled = False
         self._failed_starts = 0
+        self._never: tuple[str, ...] = ()
+        """Windows that the user's own rule makes impossible."""
         self._complete: dict[Configured, Explored] = {}
         """What is known of users' own rules whose scopes were explored here to their ends."""
         self.stage: Stage = lambda _what, _seconds: None
@@ -157,7 +159,8 @@ class Worker:
         measured, disagreements = _measured(outcome, chosen, cancelled=cancelled)
         what = _circumstances(task, outcome, measured, cancelled=cancelled)
         known = self._complete.get((task.scenario, task.policy, task.mutation))
-        row = grade(chosen, measured, replace(what, explored=known))
+        never = self._never if chosen.own_rule and chosen.mutation is None else ()
+        row = grade(chosen, measured, replace(what, explored=known, never=never))
         notes = _notes(outcome, task)
         if chosen.mutation is not None:  # some seeded bugs sit where things are counted: that is no news
             notes, disagreements = (*notes, *(f"two accountings differ: {line}" for line in disagreements)), ()
@@ -214,9 +217,11 @@ class Worker:
     def _ready(self, policy: str) -> Supervisor:
         """Have the program with this policy, and something to run it."""
         from hosts.cli import native
+        from hosts.loader import load_program
         from hosts.native.build import LOADER
         from hosts.native.forkserver import Root
         from hosts.native.supervisor import Supervisor
+        from hosts.sends import windows_never_entered
 
         user = policy if is_user_policy(policy) else None
         if self._supervisor is not None and user in (None, self._policy):
@@ -226,6 +231,7 @@ class Worker:
         native.check_machine()
         self._built = native.built(user, lambda *_: None)
         self._policy = user
+        self._never = windows_never_entered(load_program(user)) if user is not None else ()
         try:
             self._supervisor = Supervisor(Root(LOADER, self._built.path), self.lost).__enter__()
         except OSError as error:

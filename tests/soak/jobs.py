@@ -89,16 +89,20 @@ def losing_rule(folder: Path) -> str:
 
 
 KICKS: Final = """
+from emu.cpu import apic_send_IPI
 from emu.kvm_main import kvm_vcpu_kick
+from emu.waist import READ_ONCE
 
 
 def kicks(vcpu, vec):
+    if vec == 0x99:
+        apic_send_IPI(READ_ONCE(vcpu.cpu), vec)
     kvm_vcpu_kick(vcpu)
 """
 
 
 def kicking_rule(folder: Path) -> str:
-    """Write a policy that kicks whatever the mode, and so notifies nobody; give its name."""
+    """Write a policy that kicks whatever the mode and notifies nobody, which its source does not say; give its name."""
     file = folder / "kicks.py"
     file.write_text(KICKS, encoding="utf-8")
     return f"{file}:kicks"

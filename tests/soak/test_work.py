@@ -113,6 +113,7 @@ def test_a_hang_is_a_crash_that_is_kept(executor: LocalExecutor, tmp_path: Path)
     assert executor.pid == before
 
 
+@pytest.mark.timeout(12 * UP_SECONDS)
 def test_what_was_seen_before_a_hang_is_the_verdict(executor: LocalExecutor, tmp_path: Path) -> None:
     """A rule that tells nobody, until it waits for ever: thousands of posts lie before that, and a hang behind them.
 
@@ -127,6 +128,7 @@ def test_what_was_seen_before_a_hang_is_the_verdict(executor: LocalExecutor, tmp
     assert set(result.files) == {"facts.json", "machine", "proc.txt", "stacks.txt"}
 
 
+@pytest.mark.timeout(12 * UP_SECONDS)  # it compiles, and learns what threads do
 def test_a_race_is_not_asked_for_what_its_exploration_has_ruled_out(executor: LocalExecutor, tmp_path: Path) -> None:
     """A rule that notifies nobody: until its scope was explored to the end, that window is missed in every race."""
     mine = jobs.kicking_rule(tmp_path)

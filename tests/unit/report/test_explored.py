@@ -128,8 +128,33 @@ def test_a_window_that_the_rule_makes_impossible_is_not_demanded(run: Any) -> No
     assert (row.verdict, row.not_demanded) == (Verdict.PASS, ("notified-in-guest",))
     assert len(runner.requests) == row.planned.stints
     line = plain_line(row, 1, 1)
-    assert "; explored: complete, 12,345 states; not demanded: notified-in-guest (no interleaving of the" in line
+    assert "; explored: complete, 12,345 states; not demanded: notified-in-guest (in no interleaving of the" in line
     assert result_record(row, 7)["not_demanded"] == ["notified-in-guest"]
+
+
+def test_a_window_that_the_rule_sends_nothing_for_is_not_demanded(clock: Any, scripted: Any, blank: Any) -> None:
+    """Explored or not. A seeded bug may send what the rule does not, and another rule is another rule."""
+
+    def deed(_request: Any) -> Any:
+        words = blank()
+        for window in NO_NOTIFICATION:
+            words.window(window)
+        return words
+
+    settings = Settings(
+        seconds=5, limit=7, seed=7, placement="pinned", processors=2, never=("notified-in-guest", "notified-in-root")
+    )
+
+    def rows_of(plan: Plan) -> list[Row]:
+        return list(Stress(plan, scripted(deed), settings, Noted(), clock).rows())
+
+    rows = {row.planned.policy.name: row for row in rows_of(plan_of("remote-post", policies=("always-2021", MINE)))}
+    mine, other = rows[MINE], rows["always-2021"]
+    (seeded,) = rows_of(plan_of("remote-post", mutations=["no-entry-barrier"]))
+    assert mine.verdict is Verdict.PASS
+    assert mine.notes == ("not demanded: notified-in-guest (this rule sends no notification)",)
+    assert [row.not_demanded for row in (mine, other, seeded)] == [("notified-in-guest",), (), ()]
+    assert [row.verdict for row in (other, seeded)] == [Verdict.INCONCLUSIVE] * 2
 
 
 @pytest.mark.parametrize(
