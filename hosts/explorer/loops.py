@@ -27,8 +27,8 @@ MODULES: Final = (
 )
 """Of this package: what the loops are made of."""
 COMPILER: Final = (
-    *("arrays", "cache", "compilation", "described", "emit", "fingerprint", "image", "objects", "rundir", "signatures"),
-    *("structs", "unit"),
+    *("arrays", "cache", "compilation", "convention", "described", "emit", "fingerprint", "image", "objects", "rundir"),
+    *("signatures", "structs", "unit"),
 )
 """Of the native host: what makes machine code of them. A process that compiles refuses to use a module of ours that is
 not named here."""

@@ -17,13 +17,16 @@ from hosts.native.arrivals import due, look_closer
 from hosts.native.build import LIVE, PROVE, ROOT, TAKE_INTERRUPT
 from hosts.native.layout import Local
 from hosts.native.ops import load_constant, local_address
-from hosts.native.unit import Unit, cold
+from hosts.native.unit import Unit, cold, inlined
 
 FIXED: Final = ("pirace_memory", "pirace_local", "pirace_doorbell")
 """Symbols whose addresses are the same in every process, so the compiler may know them."""
 
 SELDOM: Final = ("sighting", "put_right", "balance", "drop_requests", "check_promise", "check_snapshot", "note_merged")
 """What the protocol does only where a check fires, is due, or something is out of the ordinary."""
+
+ON_THE_WAY: Final = ("vmx_sync_pir_to_irr", "kvm_apic_update_irr", "harvest", "vmx_deliver_posted_interrupt")
+"""What a self-post passes through: put into its callers, whatever LLVM thinks of its size."""
 
 NUMBER: Final = 0
 """What this program answers when it is asked which one it is; each build has its own."""
@@ -67,9 +70,9 @@ def unit_of(program: Program, number: int = NUMBER, roots: Mapping[str, Callable
 
     A root's names lead into the program's namespace.
     """
-    for name in SELDOM:
-        if name in program.functions:
-            cold(program.functions[name])
+    for marked, place in ((SELDOM, cold), (ON_THE_WAY, inlined)):
+        for name in program.functions.keys() & set(marked):
+            place(program.functions[name])
     names = {**program.namespace, "NUMBER": number}
     exports = {name: _in(names, root) for name, root in {ROOT: pcpu_main, **(roots or {})}.items()}
     return Unit(exports, host_functions())

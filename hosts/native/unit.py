@@ -10,7 +10,7 @@ each other in circles, a piece may be kept from an earlier build, and what comes
 loaded without Numba (:mod:`hosts.native.image`).
 
 Used of Numba: ``compile_extra`` with a library of ours and ``Flags.no_compile``, a target context with a name mangler
-of ours, and the library's text.
+and a calling convention (:mod:`hosts.native.convention`) of ours, and the library's text.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from numba.extending import models, register_model
 
 from emu import waist
 from hosts.native.arrays import ArrayDescribed, ArraysDescribed
+from hosts.native.convention import direct
 from hosts.native.image import target_machine
 from hosts.native.signatures import CompileError, annotated, check_words, place, widened, with_names
 
@@ -46,6 +47,12 @@ Progress = Callable[[int, int, str], None]
 def cold(function: Callable[..., Any]) -> Callable[..., Any]:
     """Keep the function out of line, and its calls out of the way of those who make them: it is hardly ever called."""
     setattr(plain(function), _COLD, True)
+    return function
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Put the function into its callers, whatever its size."""
+    setattr(plain(function), INLINED, True)
     return function
 
 
@@ -95,19 +102,16 @@ class _Callee(types.Callable, types.Opaque):
 
     def lower(self, context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         """Emit the call."""
-        status, result = self.call(context, builder, args)
-        with cgutils.if_unlikely(builder, status.is_error):
-            context.call_conv.return_status_propagate(builder, status)
-        return result
+        return self.call(context, builder, args)
 
     def call(self, context: Any, builder: Any, args: Any) -> Any:
-        """Emit the call; give how it ended, and the result."""
+        """Emit the call; give the result."""
         convention, module = context.call_conv, builder.module
         result, parameters = self.signature.return_type, self.signature.args
         function = module.globals.get(self.symbol)
         if function is None:
             function = ir.Function(module, convention.get_function_type(result, parameters), self.symbol)
-        return convention.call_function(builder, function, result, parameters, args)
+        return convention.call_function(builder, function, result, parameters, args)[1]
 
 
 register_model(_Callee)(models.OpaqueModel)
@@ -130,7 +134,7 @@ class Unit:
         self._base = cpu_target.target_context
         self._typing.refresh()
         self._base.refresh()
-        self._target = self._base.subtarget(mangler=self._mangle)
+        self._target = direct(self._base, self._mangle)
         self._callees: dict[FunctionType, _Callee] = {}
         self._namespaces: dict[int, dict[str, Any]] = {}
         self._translating: list[_Callee] = []
@@ -241,14 +245,12 @@ class Unit:
         self.pieces[callee.symbol] = Piece(text, tuple(other for other in needed if _calls_into(text, other)))
 
     def _export(self, name: str, callee: _Callee) -> None:
-        """Wrap a function for C. An exception has nowhere to go: the process ends by SIGILL, which is seen."""
+        """Wrap a function for C."""
         module = ir.Module(name)
         word = ir.IntType(64)
         function = ir.Function(module, ir.FunctionType(word, [word] * len(callee.signature.args)), name)
         builder = ir.IRBuilder(function.append_basic_block())
-        status, result = callee.call(self._target, builder, list(function.args))
-        with cgutils.if_unlikely(builder, status.is_error):
-            builder.call(ir.Function(module, ir.FunctionType(ir.VoidType(), []), "llvm.trap"), [])
+        result = callee.call(self._target, builder, list(function.args))
         builder.ret(result if callee.signature.return_type == types.int64 else word(0))
         self.pieces[name] = Piece(cgutils.normalize_ir_text(str(module)))
 
@@ -352,4 +354,4 @@ def _with_addresses(text: str, addresses: Mapping[str, int]) -> str:
     return text
 
 
-__all__ = ["CompileError", "Piece", "Progress", "Unit", "cold"]
+__all__ = ["CompileError", "Piece", "Progress", "Unit", "cold", "inlined"]

@@ -8,6 +8,7 @@ import pytest
 
 from emu.memory import Word
 from emu.waist import READ_ONCE, WRITE_ONCE, interrupt_point, mutated, smp_mb
+from hosts.loader import load_program
 from hosts.native import program, symbols
 from hosts.native.layout import DOORBELL_AT, LOCAL_AT, LOCAL_BYTES, MEMORY_AT, PAGE_BYTES, SHARED_BYTES, Local
 from hosts.native.ops import load_constant, local_address
@@ -32,6 +33,11 @@ def calls_in_passing(at: Word, other: Word, value: int) -> int:
         something_is_due(7)
     WRITE_ONCE(other, value)
     return READ_ONCE(at)
+
+
+def gives_a_result_on(number: int) -> int:
+    """Do something with what another function gives."""
+    return 3 * something_is_due(number)
 
 
 def reads_between_points(at: Word, other: Word) -> int:
@@ -62,7 +68,7 @@ def has_a_seeded_bug(at: Word) -> int:
 @pytest.fixture(scope="module")
 def assembly() -> str:
     """Compile for the addresses that the machine has in a pCPU process."""
-    functions = (calls_in_passing, reads_between_points, asks_twice_where_it_is, has_a_seeded_bug)
+    functions = (calls_in_passing, gives_a_result_on, reads_between_points, asks_twice_where_it_is, has_a_seeded_bug)
     unit = Unit({function.__name__: function for function in functions}, {interrupt_point: program.interrupt_point})
     unit.compile()
     named = symbols.symbols()
@@ -81,6 +87,17 @@ def test_a_call_that_is_hardly_ever_made_costs_no_register(assembly: str) -> Non
     code = instructions(assembly, "calls_in_passing")
     kept = r"%r(bx|bp|1[2-5])"
     assert not [line for line in code[: code.index("retq")] if re.search(kept, line) or "rsp" in line], code
+
+
+def test_a_result_is_given_in_a_register(assembly: str) -> None:
+    """No place for it is made on the stack, and nobody looks whether something was raised."""
+    code = instructions(assembly, "gives_a_result_on")
+    assert not [line for line in code if re.search(r"\(%|^cmp|^test|^j", line)], code
+
+
+def test_what_is_laid_out_of_the_way_or_put_into_its_callers_exists() -> None:
+    """A function that is called something else by now would go unnoticed."""
+    assert {*program.SELDOM, *program.ON_THE_WAY} <= load_program().functions.keys()
 
 
 def test_an_interrupt_point_is_one_load_and_one_compare(assembly: str) -> None:
