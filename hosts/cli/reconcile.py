@@ -22,12 +22,14 @@ from hosts.cli.loops import have_loops
 from hosts.cli.reconcile_show import print_reconciled, reconcile_record
 from hosts.cli.stress import Host, command, drawn_seed, json_to, native_host, run, wide_console
 from hosts.explorer.build import Builder, explore
+from hosts.explorer.learning import Learning
 from hosts.explorer.model import Options
+from hosts.explorer.ready import ready_program
 from hosts.explorer.scope import ScopeError, scope_of
 from hosts.explorer.search import Result
 from hosts.explorer.witness import check_of
 from hosts.faults import RuleFault
-from hosts.loader import LoaderError, load_program
+from hosts.loader import LoaderError
 from hosts.report.environment import environment, processors
 from hosts.report.exits import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.report.jsonl import environment_record
@@ -125,13 +127,13 @@ def stressed(plan: Plan, each: float, seed: int, host: Any, console: Console) ->
 
 def explorer(user_policy: str | None) -> Explore:
     """Give the real explorer."""
-    program = load_program(user_policy)
+    program, learning = ready_program(user_policy), Learning()
     have_loops()
 
     def explores(planned: Planned, ticker: Ticker, seconds: float) -> Allowed:
         builder = Builder(program, scope_of(planned.scenario), planned.policy.number)
         options = Options(seconds=seconds, max_bytes=MEMORY, stop_at_first=False, progress_check=False)
-        result, _, _ = explore(builder, options, ticker)
+        result, _, _ = explore(builder, options, ticker, learning)
         return allowed_by(result)
 
     return explores

@@ -26,7 +26,8 @@ FIRST: Final = {"post": 20.0, "device": 7.0, "kick": 18.0}
 """Factors of what another pCPU does first."""
 FURTHER: Final = {"post": 7.0, "device": 4.0, "kick": 6.0}
 """Factors of what it does after that."""
-SECOND_GUEST: Final = 4.0
+ANOTHER_GUEST, ITS_IPIS = 10.0, 100.0
+"""Factors of another vCPU, besides what it does alone; and if both send IPIs to each other."""
 SC_LESS: Final = 4.0
 """Without store buffers, states are down to one part in so many for each other pCPU."""
 
@@ -47,7 +48,9 @@ class Size(NamedTuple):
 
 def size_of(scope: Scope, options: Options, *, usual: bool = True) -> Size:
     """Give the range. ``usual``: local states are told apart as they are unless one says otherwise."""
-    about = GUEST * _guest(scope) ** scope.vcpus * SECOND_GUEST ** (scope.vcpus - 1)
+    about = _guest(scope) ** scope.vcpus
+    if scope.vcpus > 1:
+        about *= ANOTHER_GUEST * (ITS_IPIS if GUEST_ICR in scope.guest else 1.0)
     about *= OTHERS if scope.acts else 1.0
     about *= math.prod(_acts(acts) for acts in scope.acts)
     least = about / MARGIN / math.prod(math.factorial(number) for number in Counter(scope.acts).values())
@@ -58,7 +61,7 @@ def size_of(scope: Scope, options: Options, *, usual: bool = True) -> Size:
 
 
 def _guest(scope: Scope) -> float:
-    factor = HALTS if GUEST_HLT in scope.guest else 1.0
+    factor = GUEST * (HALTS if GUEST_HLT in scope.guest else 1.0)
     if {GUEST_ARM_NOW, GUEST_ARM_LATER, GUEST_ICR} & set(scope.guest):
         factor *= TIMER**scope.timers
     return factor * (SLOW_HANDLERS if scope.slow_handlers else 1.0)

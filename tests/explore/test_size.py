@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from emu.scenarios import SCENARIOS, Scenario
 from hosts.explorer.model import Options
 from hosts.explorer.scope import Scope, scope_of
 from hosts.explorer.size import size_of
@@ -38,6 +39,45 @@ FOUND = {
     "post:34 post:34 | post:35 | device | kick": 73_727_409,
 }
 """States of scopes under elide-self-2022, each measured once."""
+
+
+ROWS = {
+    "timer-fastpath": (9, 22),
+    "tscdeadline-immed": (7, 19),
+    "timer-slowpath": (11, 11),
+    "remote-post": (95_806, 248_759),
+    "self-vs-remote": (9_372, 40_893),
+    "device-irq": (1_091, 1_791),
+    "halt-wake": (108_327, 168_952),
+    "kick": (25_489, 54_571),
+    "all-to-all": (904_051, 1_350_358),
+}
+"""States of each scenario's scope, under the rule with the fewest and under that with the most."""
+TWO_GUESTS = {
+    "guest=cpuid,hlt | timers=0": 789,
+    "guest=cpuid,hlt,timer | timers=1": 9_828,
+    "guest=icr,cpuid | timers=1": 12_353,
+    "guest=hlt,icr | timers=1": 327_640,
+    "guest=hlt,icr | timers=2": 6_306_173,
+    "post:34 | guest=hlt | timers=0": 26_291,
+}
+"""States of scopes of two vCPUs, under elide-self-2022."""
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_the_range_holds_what_was_found_of_every_scenario(scenario: Scenario) -> None:
+    """Under every rule."""
+    size = size_of(scope_of(scenario), Options())
+    fewest, most = ROWS[scenario.name]
+    assert size.least <= fewest <= most <= size.most
+
+
+@pytest.mark.parametrize("text", TWO_GUESTS)
+def test_the_range_holds_what_was_found_of_two_guests(text: str) -> None:
+    """Alone, with IPIs to each other, and with somebody who posts."""
+    (both,) = [each for each in SCENARIOS if each.every_pcpu_runs_a_vcpu]
+    size = size_of(scope_of(both, text), Options())
+    assert size.least <= TWO_GUESTS[text] <= size.most
 
 
 @pytest.mark.parametrize("text", FOUND)
