@@ -29,7 +29,7 @@ QUIET_SECONDS: Final = 3.0
 """What takes longer is told."""
 TOO_SHORT: Final = 0.2
 """Seconds in which no search comes to anything."""
-GRACE: Final = 0.5
+GRACE: Final = 1.5
 """Seconds that a search may take to end when its time is over, before its worker is killed."""
 LOOK: Final = 0.05
 

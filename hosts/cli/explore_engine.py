@@ -15,7 +15,7 @@ from hosts.cli.explore_plan import Asked
 from hosts.cli.loops import have_loops
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.flow import Endless
-from hosts.explorer.learning import Learning
+from hosts.explorer.learning import Learning, key_of
 from hosts.explorer.model import Model, Options
 from hosts.explorer.ready import ready_program
 from hosts.explorer.scope import ScopeError
@@ -98,19 +98,35 @@ class Explorer:
                 witness = tell_witness(builder, model, options, search.path(), result.violation, **names)
                 if options.stop_at_first:
                     witness = self._acquitted(asked, options, witness, result.seconds, watch)
-            same = self._same(asked, builder, model, search, watch)
+            same = self._same(asked, builder, model, search, options, watch)
         return Searched(result, seen, witness, search.pathless, same)
 
-    def _same(self, asked: Asked, builder: Builder, model: Model, search: Search, watch: Watch) -> tuple[str, ...]:
-        """Find out whether a user's rule does what one of the others does."""
+    def _same(
+        self, asked: Asked, builder: Builder, model: Model, search: Search, options: Options, watch: Watch
+    ) -> tuple[str, ...]:
+        """Find out whether a user's rule does what one of the others does; kept as what the search has learnt is."""
         result = search.result
         if not asked.planned.own_rule or not result.complete or result.violation is not None or builder.exact:
             return ()
         from hosts.explorer.same import same_as
 
+        files, key = self._learning.files, f"{key_of(builder, options)}-same"
+        kept = files.read(key)
+        if kept is not None:
+            return tuple(kept.decode().split())
         now = Progress(result.states, result.transitions, result.depth, 0, result.seconds, result.bytes)
+        ended = False
+
+        def goes_on() -> bool:
+            nonlocal ended
+            ended = ended or not watch(now)
+            return not ended
+
         newest_first = [(policy.name, policy.number) for policy in reversed(POLICIES)]
-        return same_as(builder, model, search.learnt, newest_first, lambda: watch(now))
+        same = same_as(builder, model, search.learnt, newest_first, goes_on)
+        if not ended:
+            files.write(key, " ".join(same).encode())
+        return same
 
     def _acquitted(self, asked: Asked, options: Options, witness: Witness, taken: float, watch: Watch) -> Witness:
         """Before a store buffer is blamed, search without them, in the time that is left."""

@@ -15,7 +15,8 @@ def explored_of(task: Task, result: Result, ended: str = "") -> Explored:
     record: dict[str, Any] = result.record
     search = record["search"]
     found = result.verdict == Verdict.VIOLATION
-    states = f"{search['states']:,} states seen; " if search["states"] else ""
+    count = search["states"]
+    states = f"{count:,} state{'s' * (count != 1)} seen; " if count else ""
     why = ended if result.verdict == Verdict.CANCELLED and ended else result.reason
     its_own = result.verdict == Verdict.CRASH and result.reason.startswith(task.policy.rpartition(":")[0] + ":")
     return Explored(
