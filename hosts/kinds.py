@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -125,6 +125,18 @@ def of_annotation(node: ast.expr | None, meant: Callable[[str], object]) -> Kind
         case ast.Name(id=name):
             return of_type(meant(name))
     return UNKNOWN
+
+
+def named_kind(kind: Kind, values: Mapping[str, object]) -> ast.expr | None:
+    """Give the annotation of a kind by its name among ``values``; None if it has none."""
+    if kind.what is What.NOTHING:
+        return ast.Constant(None)
+    if kind.what in (What.NUMBER, What.WORD):  # a word is the number of its address
+        return ast.Name("int", ast.Load())
+    of = Words if kind.what is What.WORDS else kind.of
+    if of is None or values.get(of.__name__) is not of:
+        return None
+    return ast.Name(of.__name__, ast.Load())
 
 
 def of_type(kind: Any) -> Kind:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from emu.rulechecks import MOST_TURNS
 from hosts.calls import Calls
-from hosts.guards import at
-from hosts.kinds import NOTHING, NUMBER, UNKNOWN, Kind, What, joined, of_annotation
+from hosts.guards import at, fixed
+from hosts.kinds import NOTHING, NUMBER, UNKNOWN, Kind, What, joined, named_kind, of_annotation
 from hosts.known import Around, Known, Local
 from hosts.language import assigned, local_names, without_docstring
 from hosts.scope import PRIMITIVES, calls
@@ -80,12 +81,24 @@ class Statements:
     def rewritten(self, meant: Meant) -> ast.FunctionDef:
         """Give the function anew."""
         self.returns_word = of_annotation(self.tree.returns, meant).what is What.WORD
-        new = copy.copy(self.tree)
+        new = self.annotated(meant)
         body = self.block(without_docstring(self.tree))
         new.body = [*self.tree.body[: len(self.tree.body) - len(without_docstring(self.tree))], *body]
         if self.acts(*body):
             self.known.acting.add(self.name)
         return new
+
+    def annotated(self, meant: Meant) -> ast.FunctionDef:
+        """Give a copy annotated with the program's names; without annotations if one is missing or means nothing."""
+        new, given, values = copy.copy(self.tree), self.tree.args.args, self.around.scope.values
+        hints = [*(each.annotation for each in given), self.tree.returns]
+        named = [named_kind(of_annotation(each, meant), values) for each in hints]
+        if None in named:
+            named = [None] * len(named)
+        arguments = [ast.arg(each.arg, name) for each, name in zip(given, named[:-1], strict=True)]
+        new.args = ast.arguments([], arguments, None, [], [], None, self.tree.args.defaults)
+        new.returns = named[-1]
+        return at(new, self.tree)
 
     def block(self, statements: list[ast.stmt]) -> list[ast.stmt]:
         """Give statements anew."""
@@ -170,12 +183,19 @@ class Statements:
 
     def counted(self, loop: ast.While | ast.For) -> list[ast.stmt]:
         """Give a loop that counts its turns, if it does nothing that anybody else notices or answers."""
-        if not self.what.guards.active or self.acts(loop):
+        if not self.what.guards.active or self.is_short(loop) or self.acts(loop):
             return [loop]
         self.loops += 1
         begin, turn = self.what.guards.turn(self.loops, loop)
         loop.body = [turn, *loop.body]
         return [begin, loop]
+
+    def is_short(self, loop: ast.While | ast.For) -> bool:
+        """Tell whether a loop is seen to go round a few times only."""
+        if not isinstance(loop, ast.For) or not isinstance(loop.iter, ast.Call):
+            return False
+        bounds = [fixed(each, self.around.scope.values) for each in loop.iter.args]
+        return all(each is not None and abs(each) < MOST_TURNS // 2 for each in bounds)
 
     def acts(self, *nodes: ast.AST) -> bool:
         """Tell whether something does, or calls what does."""

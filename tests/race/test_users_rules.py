@@ -14,7 +14,7 @@ from hosts.report.collect import MachineWords, Measured, collect
 from hosts.report.plan import chosen_policies, chosen_scenarios, planned
 from hosts.report.runner import Request
 from tests.race.conftest import two_processors
-from tests.users_rules import TOLD, letter_for_letter, wrong
+from tests.users_rules import TOLD, everything, letter_for_letter, wrong
 
 # A rule of its own is compiled with all of the machine: 10 s of processor time that other tests may want, too.
 pytestmark = pytest.mark.timeout(240)
@@ -38,22 +38,33 @@ class Unwatched:
         """Look away."""
 
 
-@pytest.mark.skipif(not two_processors(), reason="who posts from afar needs a second processor")
-def test_the_kernels_rule_letter_for_letter_is_right(tmp_path: Path) -> None:
-    """Its fields are read as C reads them: it notifies who is in the guest, and elides what it posts to itself."""
-    rule = letter_for_letter(tmp_path)
+def raced(rule: str, *scenarios: str) -> dict[str, Measured]:
+    """Race a rule in some scenarios for a moment; give what was counted."""
     (policy,) = chosen_policies([rule])
     measured: dict[str, Measured] = {}
     with native_runner(built(rule, lambda *_: None)) as runner:
-        for name in ("remote-post", "tscdeadline-immed"):
+        for name in scenarios:
             chosen = planned(chosen_scenarios([name])[0], policy, None, 2)
             ended = runner.run(Request(chosen, 1.0, 1, "calm", "pinned"), Unwatched())
             assert ended.crash is None
             measured[name] = collect(ended.words, chosen.pcpus, ended.seconds)
-    assert [each.violations for each in measured.values()] == [(), ()]
+    assert [each.violations for each in measured.values()] == [()] * len(scenarios)
+    return measured
+
+
+@pytest.mark.skipif(not two_processors(), reason="who posts from afar needs a second processor")
+def test_the_kernels_rule_letter_for_letter_is_right(tmp_path: Path) -> None:
+    """Its fields are read as C reads them: it notifies who is in the guest, and elides what it posts to itself."""
+    measured = raced(letter_for_letter(tmp_path), "remote-post", "tscdeadline-immed")
     alone = measured["tscdeadline-immed"].counts
     assert alone["ipis_elided"] == alone["self_posts"] > 0
     assert measured["remote-post"].counts["ipis_sent"] > 0
+
+
+def test_a_rule_that_uses_everything_is_compiled_and_runs(tmp_path: Path) -> None:
+    """Words, structs and results handed to and fro, with annotations and without, loops, tables, a match."""
+    measured = raced(everything(tmp_path), "tscdeadline-immed")["tscdeadline-immed"]
+    assert measured.counts["self_posts"] > 0
 
 
 @pytest.mark.parametrize("function", ["nowhere", "endless"])
