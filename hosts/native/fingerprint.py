@@ -6,7 +6,7 @@ Numba's own cache looks at one file and would run stale code when a constant els
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
+import importlib.util
 import platform
 import sys
 from collections.abc import Iterable
@@ -58,8 +58,16 @@ def environment() -> Iterable[bytes]:
     """Give what makes code another one from the same sources."""
     yield platform.python_implementation().encode() + sys.version.encode()
     for tool in _TOOLS:
-        yield f"{tool} {importlib.metadata.version(tool)}".encode()
+        yield _version(tool)
     yield " ".join(processor()).encode()
+
+
+def _version(package: str) -> bytes:
+    """Give what says which version is installed; to import it, or its metadata's reader, takes longer than all else."""
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+    return Path(found.origin).with_name("_version.py").read_bytes()
 
 
 def hash_of(parts: Iterable[bytes]) -> str:
