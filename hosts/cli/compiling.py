@@ -15,6 +15,7 @@ class Compiling:
         self._quiet = quiet
         self._console: Any = None
         self._status: Any = None
+        self._said: set[str] = set()
         self._begun = 0.0
         """When the first step was told of; 0 if nothing has been compiled."""
 
@@ -31,10 +32,12 @@ class Compiling:
         """Show a step."""
         if self._status is None:
             self._show()
-        if not self._begun and steps:
+        said = f"compiling {self._what}, which takes some seconds; the next start finds it done" if steps else what
+        if steps and not self._begun:
             self._begun = time.monotonic()
-            if not self._console.is_terminal:
-                self._console.print(f"compiling {self._what}, which takes some seconds; the next start finds it done")
+        if said not in self._said and not self._console.is_terminal:
+            self._console.print(said)
+        self._said.add(said)
         self._status.update(f"compiling {step}/{steps} {what}" if steps else what)
 
     def _show(self) -> None:
