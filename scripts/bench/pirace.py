@@ -82,14 +82,20 @@ def run(
     *,
     regime: int = REGIME_NONE,
     until_first: bool = False,
+    look: Callable[[SharedMemory], None] | None = None,
 ) -> Run:
-    """Run a configuration; ``until_first`` ends it with the first sighting of a check that it must fire."""
+    """Run a configuration; ``until_first`` ends it with the first sighting of a check that it must fire.
+
+    ``look`` is called from the go to the end, a hundred times a second.
+    """
     live = tuple(check for check in wanted.sought if check not in AT_THE_END)
     asked_at: list[float] = []
     first: list[float] = []
 
     def enough(memory: SharedMemory) -> bool:
         asked_at.append(time.monotonic())  # the first time right after the go, then every hundredth of a second
+        if look is not None:
+            look(memory)
         if live and not first and count_fired(memory.words, wanted.pcpus, live):
             first.append(asked_at[-1] - asked_at[0])
         return until_first and bool(first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -12,13 +13,44 @@ from bench.pirace import configuration, prepare, run
 from bench.probe import Probe
 from bench.report import Report
 from bench.series import compare, interleave
+from emu.accounting import COUNTERS
+from emu.machine import Machine
+from hosts.native.layout import MEMORY_AT
+from hosts.native.region import SharedMemory
 from hosts.native.supervisor import Supervisor
 
-ELIDED_AT_MOST: Final = 2.0
+POST_AND_SYNC_AT_MOST: Final = 2.5
+RUN_LOOP_AT_MOST: Final = 6.0
 APART_AT_LEAST: Final = 10.0
 NANOSECOND: Final = 1e9
+_ITS_CPU_TIME: Final = 2
+"""``CPUCLOCK_SCHED``: what ``clock_getcpuclockid`` puts behind a process's number, turned round."""
 ELIDES: Final = "elide-self-2022"
 SENDS: Final = "always-2021"
+
+
+def spent(memory: SharedMemory) -> float:
+    """Give the seconds of processor time that pCPU 0 has used: what else runs on its processor does not count."""
+    pid = memory.read(memory.host.cpus[0].pid)
+    return time.clock_gettime(~pid << 3 | _ITS_CPU_TIME)
+
+
+class Spent:
+    """The processor time that each step of a word takes which counts, from the first look at it to the last."""
+
+    def __init__(self, word: int, clock: Callable[[SharedMemory], float] = spent) -> None:
+        """Look at a word of the machine's memory."""
+        self._word, self._clock = word, clock
+        self._looks: list[tuple[float, int]] = []
+
+    def look(self, memory: SharedMemory) -> None:
+        """Look once more."""
+        self._looks[1:] = [(self._clock(memory), memory.read(self._word))]
+
+    def each(self) -> float:
+        """Give the seconds for one step."""
+        (begun, first), (ended, last) = self._looks
+        return (ended - begun) / (last - first)
 
 
 def contenders(ready: Bench, count: int, seconds: float) -> dict[str, Callable[[], float]]:
@@ -41,8 +73,9 @@ def contenders(ready: Bench, count: int, seconds: float) -> dict[str, Callable[[
 
 def in_run_loop(running: Supervisor, policy: str, seconds: float) -> float:
     """Give nanoseconds for one WRMSR TSC_DEADLINE of the guest: exit, post, sync, re-entry, delivery, handler, EOI."""
-    done = run(running, configuration("tscdeadline-immed", policy), seconds, 1)
-    return done.measured.seconds / done.measured.counts["self_posts"] * NANOSECOND
+    taken = Spent(Machine(MEMORY_AT).pcpus[0].counters[COUNTERS.index("self_posts")])
+    run(running, configuration("tscdeadline-immed", policy), seconds, 1, look=taken.look)
+    return taken.each() * NANOSECOND
 
 
 def benchmark(options: Options) -> Report:
@@ -55,14 +88,14 @@ def benchmark(options: Options) -> Report:
     report.add(*series.values())
     bare, emulated, whole, _, emulated_sent, whole_sent = series.values()
     report.targets += [
-        compare("elided: emu's post and sync / bare loop", emulated, bare, ELIDED_AT_MOST),
-        compare("elided: whole run loop / bare loop", whole, bare, ELIDED_AT_MOST),
+        compare("elided: emu's post and sync / bare loop", emulated, bare, POST_AND_SYNC_AT_MOST),
+        compare("elided: whole run loop / bare loop", whole, bare, RUN_LOOP_AT_MOST),
         compare("emu's post and sync: sent / elided", emulated_sent, emulated, APART_AT_LEAST, at_least=True),
         compare("whole run loop: sent / elided", whole_sent, whole, APART_AT_LEAST, at_least=True),
     ]
     report.remarks += [
         "The bare loop does the four locked operations and two loads of post and sync, and nothing else.",
-        "Bare loop, and emu's post and sync: the best of 32 batches; the whole run loop: all of its time.",
+        "Bare loop, post and sync: the best of 32 batches; the whole run loop: all of its processor time.",
         "The whole run loop is scenario tscdeadline-immed: VM-exit, fastpath, re-entry, delivery, handler, EOI, turns.",
     ]
     return report

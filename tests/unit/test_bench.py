@@ -6,11 +6,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from bench.__main__ import BENCHMARKS, MODULE, chosen, parser
 from bench.options import Options
 from bench.report import Report, table
+from bench.selfpost import Spent
 from bench.series import Series, Target, compare, interleave, number, weather
 
 LOOP = Path(__file__).parents[2] / "scripts" / "bench" / "naive_loop.py"
@@ -50,6 +53,15 @@ def test_a_table_is_aligned() -> None:
 def test_numbers_keep_three_figures() -> None:
     """Whatever their size."""
     assert [number(value) for value in (0.0, 0.01234, 12.34, 1234.5)] == ["0", "0.0123", "12.3", "1,234"]
+
+
+def test_what_a_step_takes_is_told_by_the_first_look_and_the_last() -> None:
+    """Those in between are of no weight."""
+    counts, times = iter((100, 150, 180)), iter((1.0, 9.0, 21.0))
+    spent = Spent(8, lambda _: next(times))
+    for _ in range(3):
+        spent.look(cast("Any", SimpleNamespace(read=lambda word: next(counts) if word == 8 else 0)))
+    assert spent.each() == (21.0 - 1.0) / 80
 
 
 def test_the_probe_names_the_weather() -> None:
