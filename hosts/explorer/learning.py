@@ -24,7 +24,7 @@ from hosts.explorer.flow import Flow
 from hosts.explorer.model import Model, Options
 from hosts.explorer.tables import Learnt
 from hosts.explorer.world import World
-from hosts.explorer.writing import CANNOT, NOT_OURS, Reader, explorer_sources, hash_of, write
+from hosts.explorer.writing import CANNOT, NOT_OURS, Reader, explorer_sources, hash_of, sources_have_changed, write
 from hosts.loader import Program
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ class Learning:
 
     def keep(self, builder: Builder, options: Options, content: bytes) -> bool:
         """Keep what was written down; tell whether that was possible."""
-        return bool(content) and self.files.write(key_of(builder, options), content)
+        if not content or sources_have_changed():
+            return False
+        return self.files.write(key_of(builder, options), content)
 
 
 def packed(builder: Builder, model: Model, learnt: Learnt) -> bytes:

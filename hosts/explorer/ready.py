@@ -19,7 +19,7 @@ from typing import Any, Final
 from hosts.explorer.build import harmless_of
 from hosts.explorer.code import Cut, cut_of, known_cut
 from hosts.explorer.files import Files
-from hosts.explorer.writing import CANNOT, NOT_OURS, Reader, explorer_sources, hash_of, write
+from hosts.explorer.writing import CANNOT, NOT_OURS, Reader, explorer_sources, hash_of, sources_have_changed, write
 from hosts.loader import Program, load_program
 
 _APART: Final = frozenset({"namespace", "functions", "trees"})
@@ -82,7 +82,7 @@ def ready_program(user_policy: str | None = None, files: Files | None = None) ->
     if found is not None:
         return found
     program = load_program(user_policy)
-    if key:
+    if key and key == key_of(user_policy) and not sources_have_changed():
         harmless_of(program)
         with contextlib.suppress(*CANNOT):
             files.write(key, written(program))

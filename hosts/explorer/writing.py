@@ -97,12 +97,25 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-@functools.cache
-def explorer_sources() -> str:
-    """Give the hash of the protocol's sources, the explorer's own, and the loader's."""
+def sources_now() -> str:
+    """Give the hash of the protocol's sources, the explorer's own, and the loader's, as they are on disk."""
     folders = [Path(next(iter(package.__path__))) for package in (emu, hosts)]
     sources = [*folders[0].rglob("*.py"), *folders[1].glob("*.py"), *(folders[1] / "explorer").rglob("*.py")]
     return hash_of(part for path in sorted(sources) for part in (path.name.encode(), path.read_bytes()))
+
+
+@functools.cache
+def explorer_sources() -> str:
+    """Give that hash as it was when they were imported: what is learnt is learnt by these."""
+    return sources_now()
+
+
+def sources_have_changed() -> bool:
+    """Tell whether somebody has edited them since: then nothing is kept that may be of the ones or of the others."""
+    try:
+        return sources_now() != explorer_sources()
+    except OSError:
+        return True
 
 
 def hash_of(parts: Iterable[bytes]) -> str:
@@ -111,3 +124,6 @@ def hash_of(parts: Iterable[bytes]) -> str:
     for part in parts:
         digest.update(len(part).to_bytes(8, "little") + part)
     return digest.hexdigest()[:40]
+
+
+explorer_sources()

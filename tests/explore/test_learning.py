@@ -18,16 +18,18 @@ from emu.expected import by_name, policy_by_name
 from emu.policies import USER
 from hosts.explorer import learning as module
 from hosts.explorer import search as search_module
+from hosts.explorer import writing
 from hosts.explorer.automaton import Automaton
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.files import Files
 from hosts.explorer.learning import Learning, key_of, packed, read
 from hosts.explorer.model import Model, Options
+from hosts.explorer.ready import ready_program
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Result, Search
 from hosts.explorer.story_make import tell_witness
 from hosts.explorer.witness import Witness, text
-from hosts.explorer.writing import explorer_sources
+from hosts.explorer.writing import sources_now
 from hosts.loader import Program, load_program
 
 pytestmark = pytest.mark.timeout(300)
@@ -303,9 +305,19 @@ def test_the_sources_are_those_of_all_that_learns(tmp_path: Path, monkeypatch: p
         path.write_text("one = 1\n")
     for package in (emu, hosts):
         monkeypatch.setattr(package, "__path__", [str(tmp_path / package.__name__)])
-    digest = explorer_sources.__wrapped__
-    keys = [digest()]
+    keys = [sources_now()]
     for path in (learner, loader, tmp_path / "emu" / "__init__.py"):
         path.write_text("two = 2\n")
-        keys.append(digest())
+        keys.append(sources_now())
     assert len(set(keys)) == len(keys)
+
+
+def test_nothing_is_kept_when_the_sources_have_been_edited(
+    program: Program, learning: Learning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Since they were imported: what was learnt is of the old ones, and would be found by whoever has them again."""
+    monkeypatch.setattr(writing, "sources_now", lambda: "edited")
+    assert explore(builder_of(program), Options(), None, learning)[0].complete
+    assert not list(learning.files.folder.glob("[!.]*"))
+    ready_program(None, learning.files)
+    assert not list(learning.files.folder.glob("[!.]*"))
