@@ -312,6 +312,7 @@ def _first(searched: Searched) -> dict[str, Any]:
         "steps": len(witness.steps),
         "model": witness.model,
         "without_buffers": witness.without_buffers or None,
+        "fate": witness.fate or None,
         "story": witness.story,
     }
 

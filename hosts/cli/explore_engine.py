@@ -91,13 +91,8 @@ class Explorer:
                 lines = builder.protocol.lines
                 seen = coverage(lines.spans, lines.hit)
             witness = None
-            if result.violation is not None and not search.pathless:
-                from hosts.explorer.story_make import tell_witness
-
-                names = {"scenario": asked.planned.scenario.name, "policy": asked.planned.policy.name}
-                witness = tell_witness(builder, model, options, search.path(), result.violation, **names)
-                if options.stop_at_first:
-                    witness = self._acquitted(asked, options, witness, result.seconds, watch)
+            if result.violation is not None and not search.pathless and options.stop_at_first:
+                witness = self._witness(asked, builder, model, options, search, watch)
             same = self._same(asked, builder, model, search, options, watch)
         return Searched(result, seen, witness, search.pathless, same)
 
@@ -128,12 +123,17 @@ class Explorer:
             files.write(key, " ".join(same).encode())
         return same
 
-    def _acquitted(self, asked: Asked, options: Options, witness: Witness, taken: float, watch: Watch) -> Witness:
-        """Before a store buffer is blamed, search without them, in the time that is left."""
-        from hosts.explorer.story_buffers import acquitted
+    def _witness(
+        self, asked: Asked, builder: Builder, model: Model, options: Options, search: Search, watch: Watch
+    ) -> Witness:
+        """Tell the way to a violation, in the time that is left."""
+        from hosts.explorer.story_full import Found, tell_in_full
 
-        left = max(options.seconds - taken, 0.1) if options.seconds else 0.0
-        return acquitted(lambda: self._builder(asked), options, witness, left, watch, self._learning)
+        taken, given = search.result.seconds, options.seconds
+        left = max(given - taken, 0.1) if given else 0.0
+        found = Found(builder, options, model, search)
+        scenario, policy = asked.planned.scenario.name, asked.planned.policy.name
+        return tell_in_full(found, lambda: self._builder(asked), scenario, policy, left, watch, self._learning)
 
     def _builder(self, asked: Asked) -> Builder:
         planned = asked.planned

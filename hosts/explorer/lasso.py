@@ -108,7 +108,7 @@ class _Walk:
         """Walk past everybody and back; nothing if somebody is left out wherever one goes."""
         self._see(self.at)
         while self.owed:
-            if not self._go(lambda move, after: _agent(move) in self.owed or bool(self.owed & self._unable(after))):
+            if not self._go(lambda move, after: agent_of(move) in self.owed or bool(self.owed & self._unable(after))):
                 return []
         if self.way and self.at == self.start:
             return self.way
@@ -139,7 +139,7 @@ class _Walk:
     def _take(self, way: list[tuple[Move, State]]) -> None:
         for move, after in way:
             self.way.append(move)
-            self.owed.discard(_agent(move))
+            self.owed.discard(agent_of(move))
             self._see(after)
             self.at = after
 
@@ -150,7 +150,8 @@ class _Walk:
         return {agent for agent in self.owed if not _able(self.product, state, agent)}
 
 
-def _agent(move: Move) -> Agent:
+def agent_of(move: Move) -> Agent:
+    """Tell who makes a move."""
     return move.agent, move.thread, move.vector
 
 

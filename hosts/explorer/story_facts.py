@@ -12,6 +12,7 @@ from emu.kvm_main import IN_GUEST_MODE, KICKED_REQUESTS, TASK_ASLEEP
 from emu.mutations import Mutation
 from emu.scenarios import POLICIES
 from hosts.explorer.story_cause import Cause
+from hosts.explorer.story_fate import fate_text
 from hosts.explorer.story_track import CONTROL
 from hosts.explorer.story_words import MODES, stored
 from hosts.explorer.witness import Witness
@@ -32,7 +33,7 @@ SHOWN: Final = 3
 def story_of(witness: Witness, mutation: Mutation | None) -> str:
     """Write the paragraph."""
     tale = Tale(witness)
-    sentences = [*tale.outcome(), *tale.how(), *_origin(witness.policy, mutation)]
+    sentences = [*tale.outcome(), *tale.how(), *_origin(witness.policy, mutation), *fate_text(tale)]
     return " ".join(sentences)
 
 

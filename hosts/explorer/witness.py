@@ -104,6 +104,10 @@ class Witness:
 
     ``violates`` (this is that way), ``holds``, or ``unknown``; empty if nobody had to ask.
     """
+    fate: str = ""
+    """What becomes of it (:class:`hosts.explorer.remedy.Fate`); empty if nobody has looked."""
+    repaired_by: str = ""
+    """What repairs it the soonest."""
     fuse: bool = True
     """Instruments and branches belong to the step of the operation before."""
 

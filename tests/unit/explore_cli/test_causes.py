@@ -16,9 +16,8 @@ from emu.scenarios import SCENARIOS
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.model import Options
 from hosts.explorer.scope import scope_of
-from hosts.explorer.story_buffers import acquitted
 from hosts.explorer.story_facts import story_of
-from hosts.explorer.story_make import tell_witness
+from hosts.explorer.story_full import Found, tell_in_full
 from hosts.explorer.witness import Witness, load, save
 from hosts.loader import Program, load_program
 from tests.unit.explore_cli import faults
@@ -49,11 +48,9 @@ def builder_of(cause: Cause, program: Program | None = None) -> Builder:
 def told(cause: Cause, program: Program | None = None, seconds: float = 0.0) -> Witness:
     """Search, and tell it as the command does."""
     builder = builder_of(cause, program)
-    result, search, model = explore(builder, Options())
-    assert result.violation is not None
-    names = {"scenario": cause.scenario, "policy": cause.policy}
-    witness = tell_witness(builder, model, Options(), search.path(), result.violation, **names)
-    return acquitted(lambda: builder_of(cause, program), Options(), witness, seconds)
+    _result, search, model = explore(builder, Options())
+    found = Found(builder, Options(), model, search)
+    return tell_in_full(found, lambda: builder_of(cause, program), cause.scenario, cause.policy, seconds)
 
 
 @pytest.mark.parametrize("cause", CAUSES, ids=lambda each: f"{each.mutation or 'none'}-{each.scenario}")

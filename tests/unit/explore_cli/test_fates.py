@@ -1,0 +1,78 @@
+"""What repairs a violation, as the last sentence says it: worked out by hand for each kind of what may still come."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import pytest
+
+from hosts.explorer import remedy
+from tests.unit.explore_cli.causes import Cause
+from tests.unit.explore_cli.test_causes import by, told
+
+LOST: Final = "Lost: nothing that is still to come in this scope repairs it."
+EXIT: Final = r"the next VM-exit of vCPU 0 \(CPUID\)"
+EITHER: Final = "Late if it comes, else lost: {} repairs it the soonest, and there are ways on without."
+LATE: Final = "Late, not lost: every way on repairs it, the soonest {}."
+
+
+def of(mutation: str, scenario: str, policy: str, scope: str) -> Cause:
+    """Give a way in a scope of its own."""
+    return Cause(mutation, scenario, policy, (), scope=scope)
+
+
+@pytest.mark.parametrize(
+    ("cause", "fate", "last"),
+    [
+        pytest.param(by(""), "lost", LOST, id="a sleeper whom nothing wakes"),
+        pytest.param(
+            of("wake-dropped", "halt-wake", "always-2021", "post:34 | kick | guest=hlt | timers=0"),
+            "late",
+            LATE.format(r"the next kick or wake-up of pCPU 2 \(kick\)"),
+            id="a sleeper whom a kick will wake",
+        ),
+        pytest.param(
+            of("events-from-on-alone", "halt-wake", "always-2021", "post:34 | post:35 | guest=hlt | timers=0"),
+            "late",
+            LATE.format(r"the next post of pCPU 2 \(post:0x35\)"),
+            id="a sleeper whom the next post will wake, as ON is clear",
+        ),
+        pytest.param(
+            of("wake-dropped", "halt-wake", "always-2021", "post:34 | post:35 | guest=hlt | timers=0"),
+            "lost",
+            LOST,
+            id="a sleeper whom the next post will not wake, as ON is set",
+        ),
+        pytest.param(by("no-entry-barrier"), "either", EITHER.format(EXIT), id="a guest that may never exit again"),
+        pytest.param(by("request-after-kick"), "late", LATE.format(EXIT), id="a guest that can but exit"),
+        pytest.param(by("no-entry-sync"), "lost", LOST, id="an exit that repairs nothing, as no entry syncs"),
+        pytest.param(
+            by("on-cleared-plainly"),
+            "either",
+            EITHER.format("the 0xf2 that is on its way"),
+            id="a notification on its way, which may be taken in root mode",
+        ),
+        pytest.param(
+            by("pir-set-plainly"), "", "Lost: nothing that is still to come puts the books right.", id="books"
+        ),
+        pytest.param(by("self-ipi-not-elided"), "", "Nothing is owed that could be repaired: .*", id="a cost"),
+    ],
+)
+def test_the_last_sentence_says_what_repairs_it(cause: Cause, fate: str, last: str) -> None:
+    """Nothing, or the next exit, post or kick; checks that put right what they see play no part in it."""
+    witness = told(cause)
+    assert witness.fate == fate
+    assert re.search(f" {last}$", witness.story), witness.story
+
+
+def test_what_was_not_determined_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too much may come: what repairs it the soonest is told if that was found."""
+    monkeypatch.setattr(remedy, "MOST_STATES", 1)
+    witness = told(by("no-entry-barrier"))
+    assert witness.fate == "open"
+    assert re.search(
+        "What repairs it was not determined: too much may come, or the time was over.$"
+        f"|Late: {EXIT} repairs it the soonest; whether every way on does was not determined.$",
+        witness.story,
+    )
