@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from types import SimpleNamespace
+from typing import Any, Final, cast
 
 import pytest
 
+from emu.exits import EXIT_REASON_CPUID, EXIT_REASON_EXTERNAL_INTERRUPT, EXIT_REASON_PREEMPTION_TIMER
 from hosts.explorer import remedy
+from hosts.explorer.events import Way
+from hosts.explorer.model import Model, Place
+from hosts.explorer.ops import Kind, Operation
+from hosts.explorer.product import Micro, Move, Outcome, State
+from hosts.explorer.unrepaired import Event
 from tests.unit.explore_cli.causes import Cause
 from tests.unit.explore_cli.test_causes import by, told
 
@@ -76,3 +83,21 @@ def test_what_was_not_determined_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
         f"|Late: {EXIT} repairs it the soonest; whether every way on does was not determined.$",
         witness.story,
     )
+
+
+@pytest.mark.parametrize(
+    ("reason", "named"),
+    [
+        (EXIT_REASON_PREEMPTION_TIMER, "the timer of vCPU 0"),
+        (EXIT_REASON_CPUID, "the next VM-exit of vCPU 0 (CPUID)"),
+        (EXIT_REASON_EXTERNAL_INTERRUPT, "the next look of vCPU 0"),
+    ],
+)
+def test_an_exit_is_named_by_its_reason(reason: int, named: str) -> None:
+    """That of an interrupt by whoever has sent it, here by nobody."""
+    micro = Micro(0, Operation(Kind.LOAD, 0), 0)
+    thread = SimpleNamespace(along={(0, 0): (Event("exit", new=reason),)}, place=lambda _: Place("", "", 0, ""))
+    witness = SimpleNamespace(threads=("vCPU 0",), states=[{"view": {"vcpus": [{}]}}])
+    outcome = Outcome(Move("run", 0), State((), (), (), (), ()), 0, -1, (micro,))
+    model = Model([], (), ["vcpu0.mode"], [0])
+    assert Way(model, cast("Any", [thread]), cast("Any", witness), 0, [outcome]).event() == named
