@@ -25,7 +25,11 @@ FIXED: Final = ("pirace_memory", "pirace_local", "pirace_doorbell")
 SELDOM: Final = ("sighting", "put_right", "balance", "drop_requests", "check_promise", "check_snapshot", "note_merged")
 """What the protocol does only where a check fires, is due, or something is out of the ordinary."""
 
-ON_THE_WAY: Final = ("vmx_sync_pir_to_irr", "kvm_apic_update_irr", "harvest", "vmx_deliver_posted_interrupt")
+ON_THE_WAY: Final = (
+    *("vmx_sync_pir_to_irr", "kvm_apic_update_irr", "harvest"),
+    *("__apic_accept_irq", "vmx_deliver_posted_interrupt", "kvm_apic_inject_pending_timer_irqs"),
+    *("guest_action", "begin_turn"),
+)
 """What a self-post passes through: put into its callers, whatever LLVM thinks of its size."""
 
 NUMBER: Final = 0
