@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from emu.accounting import WINDOWS
 from hosts.explorer.folding import Folded, Role
+from hosts.explorer.names import word_name
 from hosts.explorer.ops import BEGINS, FENCELESS, OWN_FENCE, SCHEDULED, Kind, Operation
 from hosts.explorer.product import signed
 from hosts.explorer.words import CONSTANT, OWN, SHARED
@@ -21,6 +22,10 @@ class Done:
     """What a primitive gave at once, without an operation."""
 
     value: Any = None
+
+
+class Unexplorable(Exception):  # noqa: N818 - nothing is wrong with the machine
+    """A thread writes a word that another thread's steps go by; the message is the word's name."""
 
 
 class Access:
@@ -80,6 +85,7 @@ class Access:
                 self.met.add(word)
             self.set_own(word, value)
             return self.gave(None)
+        self._written_openly(word)
         begins = kind == Kind.POKE and word in self.world.folds.inside and value & 1
         flags = SCHEDULED | BEGINS if begins else 0
         return Operation(kind, self.world.words.shared[word], value, flags=flags)
@@ -132,6 +138,7 @@ class Access:
         use = self.world.use(self.number, word, write=True)
         self.world.words.look(word)
         if use != OWN:
+            self._written_openly(word)
             return Operation(kind, self.world.words.shared[word], signed(a), signed(b), flags)
         self.met.add(word)
         if not self.fenced and not flags & FENCELESS:
@@ -179,21 +186,56 @@ class Access:
             self.set_own(word, value)
         return self.own_value(word)
 
+    # --- words that the protocol calls private -----------------------------------------------------------------------
+
     def private_read(self, word: int) -> int:
-        """Read a word that the protocol calls private."""
+        """Read such a word at once; Unstable if that has to be an operation, as somebody else writes it too."""
         slot = self.slots.get(word)
-        if slot is not None and slot < len(self.own):
+        if self.world.words.private.get(word) is False and slot is not None and slot < len(self.own):
             return self.own_value(word)
-        self._check_private(word, self.read(word, Kind.PEEK))
+        if self.local_read(word) is not None:
+            if "local_read" in self.world.suspends:
+                raise Unexplorable(word_name(self.world.machine, word))
+            self.world.suspend("local_read")
         value: int = self.done.value
         return value
 
     def private_write(self, word: int, value: int) -> None:
-        """Write a word that the protocol calls private."""
-        self._check_private(word, self.write(word, value, Kind.POKE))
+        """Write such a word at once; Unstable if that has to be an operation, as somebody else uses it too."""
+        if self.local_write(word, value) is not None:
+            self.world.suspend("local_write")
 
-    def _check_private(self, word: int, operation: Operation | None) -> None:
-        if operation is not None:
-            offset = word - self.world.machine.at
-            message = f"the word at offset {offset} of the machine is called private and used by two threads"
-            raise RuntimeError(message)
+    def local_read(self, word: int) -> Operation | None:
+        """Read such a word: a thread that alone writes it knows what it holds, whatever waits in its buffer."""
+        words = self.world.words
+        if not words.used_privately(word):
+            operation = self.read(word, Kind.PEEK)
+            return operation and operation._replace(kind=Kind.LOAD)
+        words.look(word)
+        if words.owner.get(word) == self.number:
+            return self.gave(self.own_value(word))
+        self.world.use(self.number, word, write=False)
+        return Operation(Kind.LOAD, words.shared[word])
+
+    def local_write(self, word: int, value: int) -> Operation | None:
+        """Write such a word: if others use it too, a store like any other."""
+        words = self.world.words
+        words.wrote_privately(self.number, word)
+        if not words.used_privately(word):
+            operation = self.write(word, value, Kind.POKE)
+            return operation and operation._replace(kind=Kind.STORE)
+        self.world.use(self.number, word, write=True)
+        if self.world.guides.get(word, self.number) != self.number:
+            raise Unexplorable(word_name(self.world.machine, word))
+        if words.owner[word] == self.number:
+            words.look(word)
+            if self.own_value(word) == signed(value):
+                return self.gave(None)  # what it holds is put there once more, and nobody else puts anything there
+            self.set_own(word, signed(value))
+        return Operation(Kind.STORE, words.shared[word], signed(value))
+
+    def _written_openly(self, word: int) -> None:
+        """Note that a word is written otherwise than privately; Unexplorable if another thread's steps go by it."""
+        if self.world.guides.get(word, self.number) != self.number:
+            raise Unexplorable(word_name(self.world.machine, word))
+        self.world.words.wrote(word)

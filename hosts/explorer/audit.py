@@ -220,6 +220,7 @@ def _like(world: World) -> World:
     words.written, words.read = set(world.words.written), set(world.words.read)
     words.shared = dict(world.words.shared)
     words.opened = set(world.words.opened)
+    words.private, words.owner = dict(world.words.private), dict(world.words.owner)
     return replace(
         world,
         words=words,

@@ -8,10 +8,11 @@ call's result a name, and flows keep the rest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, NoReturn
 
 from emu.memory import Array, Struct
+from hosts.explorer.access import Unexplorable
 from hosts.explorer.code import Protocol
 from hosts.explorer.endless import Head, Passed, cycle, let_others_act
 from hosts.explorer.flow import Endless, Flow
@@ -20,8 +21,10 @@ from hosts.explorer.model import Edge, NotTerminating, Place
 from hosts.explorer.ops import SCHEDULED, Kind, Operation
 from hosts.explorer.primitives import ASKED_TWICE, Primitives, now
 from hosts.explorer.world import World
+from hosts.language import LoaderError
 
 HANDLER: Final = "common_interrupt"
+REFUSED: Final = "decides when its own pCPU takes interrupts: that another one writes it cannot be explored"
 LONGEST: Final = 1_000_000
 """Blocks that a thread runs from one operation to the next; more is a loop that never ends."""
 
@@ -262,7 +265,7 @@ class Automaton(Primitives):
                     values[ANSWER] = None
                     frame = self._call(frames, call.name, arguments)
                     continue
-                operation = issue(*arguments)
+                operation = self._issued(issue, arguments, flow, call.line)
                 if operation is not None:
                     return self._placed(operation, flow, number)
                 values[ANSWER] = None
@@ -271,6 +274,14 @@ class Automaton(Primitives):
         flow = frame.flow
         let_others_act(self.world, self.number, self._passed())
         raise Endless(flow.file, flow.calls[0].line if flow.calls else 1, f"{flow.name} does not come to an end")
+
+    def _issued(
+        self, issue: Callable[..., Operation | None], arguments: tuple[Any, ...], flow: Flow, line: int
+    ) -> Operation | None:
+        try:
+            return issue(*arguments)
+        except Unexplorable as word:
+            raise LoaderError(flow.file, line, f"{word} {REFUSED}") from None
 
     def _pauses(self, flow: Flow, head: int) -> bool:
         """Note that a loop begins anew; tell whether others may act there."""

@@ -66,6 +66,8 @@ class Builder:
     def model(self) -> Model:
         """Give a model with threads of which nothing has been learned yet."""
         world = self.world
+        if world.suspends != self.protocol.more:
+            self.protocol = Protocol(self.program, drivers(self.scope), direct(world), world.suspends)
         for group in self._alike:
             align(world, group)
         threads: list[Thread] = [self._thread(i) for i in range(self.scope.pcpus)]
@@ -152,7 +154,7 @@ def explore(
         try:
             model, learnt = known if known is not None else (builder.model(), None)
             search = Search(model, options, learnt)
-            if learning is not None and known is None and not builder.exact:
+            if learning is not None and known is None and not builder.exact and not builder.world.suspends:
                 search.on_learnt = functools.partial(learning.pack, builder, model, search.learnt)
             result = search.run(progress, begun)
         except Unstable:

@@ -64,8 +64,13 @@ class Cut:
 _cuts: dict[int, tuple[weakref.ref[Program], Cut]] = {}
 
 
-def cut_of(program: Program) -> Cut:
-    """Give what becomes of a program's functions, worked out once for each program."""
+def cut_of(program: Program, more: frozenset[str] = frozenset()) -> Cut:
+    """Give what becomes of a program's functions, worked out once for each program.
+
+    ``more``: further primitives that suspend, which few programs need: for them it is worked out each time.
+    """
+    if more:
+        return _cut(program, more)
     known = _cuts.get(id(program))
     if known is None or known[0]() is not program:
         known = None
@@ -79,11 +84,11 @@ def known_cut(program: Program, cut: Cut) -> Cut:
     return cut
 
 
-def _cut(program: Program) -> Cut:
+def _cut(program: Program, more: frozenset[str] = frozenset()) -> Cut:
     silent = {name for name, function in program.functions.items() if function.__module__ == TRACEPOINTS} | {"trace"}
     trees = {name: untraced(tree, silent) for name, tree in program.trees.items()}
     pure = pure_functions(program.trees, program.namespace)
-    made = Cut({}, pure, frozenset(silent), _suspending(trees), [])
+    made = Cut({}, pure, frozenset(silent), _suspending(trees, more) | more, [])
     lines = Lines()
     for name, tree in trees.items():
         function = program.functions[name]
@@ -106,10 +111,17 @@ class Protocol:
     A driver is a function written for one scope: what one thread calls, in order.
     """
 
-    def __init__(self, program: Program, drivers: Mapping[str, ast.FunctionDef], direct: Mapping[str, Any]) -> None:
-        """``direct`` gives the primitives that do not suspend (local_read, this_cpu_ptr, ...)."""
+    def __init__(
+        self,
+        program: Program,
+        drivers: Mapping[str, ast.FunctionDef],
+        direct: Mapping[str, Any],
+        more: frozenset[str] = frozenset(),
+    ) -> None:
+        """``direct`` gives the primitives that do not suspend (local_read, this_cpu_ptr, ...) unless in ``more``."""
         self.program = program
-        known = cut_of(program)
+        self.more = more
+        known = cut_of(program, more)
         self.lines = Lines(known.spans)
         self.namespace: dict[str, Any] = {**program.namespace, **direct, **self.lines.names()}
         trees = {

@@ -46,7 +46,7 @@ class ExactProtocol:
         self.program = program
         self.modules: dict[CodeType, str] = {}
         """Of each function of the program the module."""
-        suspending = {name: _suspending(name) for name in SUSPENDING}
+        suspending = {name: _suspending(name) for name in SUSPENDING | world.suspends}
         self.namespace: dict[str, Any] = {**program.namespace, **direct(world), **suspending}
         for name, function in program.functions.items():
             made = FunctionType(function.__code__, self.namespace, name, function.__defaults__)

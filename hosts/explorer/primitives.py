@@ -36,7 +36,7 @@ _WORD_OF: Final = dict.fromkeys(("xchg", "cmpxchg", "atomic_inc"), 0) | dict.fro
 _VOID: Final = frozenset(
     {
         *("WRITE_ONCE", "smp_store_release", "mark", "set_bit", "clear_bit", "atomic_inc", "smp_mb", "send_IPI"),
-        *("interrupt_point", "say_silent"),
+        *("interrupt_point", "say_silent", "local_write"),
     }
 )
 """Primitives that give nothing."""
@@ -79,6 +79,8 @@ class Primitives(Access):
             "smp_store_release": lambda word, value: self.write(word, value, Kind.STORE),
             "mark": lambda word, value: self.write(word, value, Kind.POKE),
             LATE_STORE: lambda word, value: _late(self.write(word, value, Kind.STORE)),
+            "local_read": self.local_read,
+            "local_write": self.local_write,
             "smp_mb": lambda: Operation(Kind.FENCE),
             "interrupt_point": self._interrupt_point,
             "send_IPI": self._send,

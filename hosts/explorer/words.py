@@ -28,6 +28,10 @@ class Words:
         """Words that some thread has looked at: what is only written decides nothing."""
         self.shared: dict[int, int] = {}
         """Shared words, numbered in the order in which they became so."""
+        self.private: dict[int, bool] = {}
+        """Words that the protocol calls private (``local_read``, ``local_write``): whether others use them, too."""
+        self.owner: dict[int, int] = {}
+        """Of these the one thread that has written them, in no other way; -1: there are more, or it has."""
         self.opened: set[int] = set()
         """Those that are shared because a loop asks for them that nothing else can end: see :meth:`open`."""
 
@@ -51,6 +55,8 @@ class Words:
             after = self.kind(word)
             if after == SHARED and word not in self.shared:
                 self.shared[word] = len(self.shared)
+            if after == SHARED and word in self.private:
+                self.private[word] = True
             if after != before and not fresh:
                 raise Unstable(word)
         return self.kind(word)
@@ -69,6 +75,24 @@ class Words:
         self.read.add(word)
         self.shared.setdefault(word, len(self.shared))
         self.opened.add(word)
+        self.owner[word] = -1
+
+    def used_privately(self, word: int) -> bool:
+        """Note that the protocol calls a word private; tell whether others use it all the same."""
+        self.private[word] = word in self.shared
+        return self.private[word]
+
+    def wrote_privately(self, thread: int, word: int) -> None:
+        """Note who writes a private word; Unstable if others, who use it too, were told of another one."""
+        if self.owner.setdefault(word, thread) not in (thread, -1):
+            self.wrote(word)
+
+    def wrote(self, word: int) -> None:
+        """Note that a private word has more than one writer, or is written otherwise; Unstable if it was leant on."""
+        if self.owner.get(word, -1) != -1:
+            self.owner[word] = -1
+            if self.private.get(word):
+                raise Unstable(word)
 
     def kind(self, word: int) -> int:
         """Give what a word is as far as is known."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NoReturn
 
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
@@ -58,6 +58,10 @@ class World:
     """Numbers of the places that frames can wait at: function, block, call."""
     breathers: set[tuple[str, int]] = field(default_factory=set)
     """Loops, by function and block, at each turn of which others may act (see hosts.explorer.endless)."""
+    guides: dict[int, int] = field(default_factory=dict)
+    """Private words of pCPUs that the explorer itself goes by, with their threads: no other thread may write them."""
+    suspends: frozenset[str] = frozenset()
+    """Primitives for private words that are operations like others here, as others use such words too."""
     rule: frozenset[str] = frozenset()
     """The functions of the user's own rule."""
     suspects: list[tuple[str, int, int, frozenset[int]]] = field(default_factory=list)
@@ -78,6 +82,9 @@ class World:
         for v in range(vcpus):  # C7 looks at them, but so seldom that a search would begin anew late
             words.read.update(int(machine.vcpus[v].untold[i]) for i in range(pcpus))
         made = cls(machine, pcpus, vcpus, words, folds, mutation)
+        for i in range(pcpus):
+            irq = machine.pcpus[i].irq
+            made.guides |= {int(irq.enabled): i, int(irq.inside_depth): i}
         made.slots = [{} for _ in range(pcpus)]
         made.renewers = [set() for _ in range(vcpus)]
         return made
@@ -99,6 +106,11 @@ class World:
         for word in used:
             self.words.use(thread, word, write=True)
         return [word for word in used if word not in self.words.shared]
+
+    def suspend(self, primitive: str) -> NoReturn:
+        """Have the protocol cut at a primitive for private words, too; Unstable."""
+        self.suspends |= {primitive}
+        raise Unstable(primitive)
 
     def number_of(self, vector: int, is_harmless: Callable[[int], bool]) -> int:
         """Give the number of a vector that is sent; Unstable if nobody has sent it before."""

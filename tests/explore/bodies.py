@@ -65,7 +65,7 @@ class Tiny:
             functions = ExactProtocol(self.program, drivers, world)
             threads = [ExactThread(i, functions, f"thread_{i}", world) for i in range(2)]
         else:
-            protocol = Protocol(self.program, drivers, direct(world))
+            protocol = Protocol(self.program, drivers, direct(world), world.suspends)
             threads = [Automaton(i, protocol, f"thread_{i}", world) for i in range(2)]
         shared = list(world.words.shared)
         return Model(
