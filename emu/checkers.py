@@ -32,7 +32,7 @@ from emu.instruments import count, counted
 from emu.kvm_main import KICKED_REQUESTS, TASK_RUNNING
 from emu.machine import MAX_PCPUS, Vcpu, config, machine, this_pcpu
 from emu.pir_sync import any_pir, vmx_sync_pir_to_irr
-from emu.policies import ALWAYS_2021, ELIDE_SELF_2022
+from emu.policies import ALWAYS_2021, ELIDE_SELF_2022, USER, USER_UNPROMISED
 from emu.posted_intr import POSTED_INTR_ON, POSTED_INTR_SN
 from emu.tracepoints import trace_sighting
 from emu.vectors import SLOTS, vector_of
@@ -67,6 +67,11 @@ def sighting(vcpu: Vcpu, check: int, vector: int) -> None:
     local_write(cpu.records[base], seen + 1)
     local_write(cpu.sightings, local_read(cpu.sightings) + 1)
     trace_sighting(check, vector)
+
+
+def promised(check: int) -> int:
+    """Tell whether the protocol under test promises what a check asks for: all do, but a user's own may do without."""
+    return 0 if local_read(config().policy) == USER and USER_UNPROMISED & BIT(check) != 0 else 1
 
 
 def highest_pir(vcpu: Vcpu) -> int:
@@ -110,7 +115,7 @@ def still(before: int) -> int:
 
 def check_vm_entry(vcpu: Vcpu) -> None:
     """C3: RVI is the highest vIRR at VM-entry. C7: nobody's untold ON is still set."""
-    if local_read(vcpu.vmcs.rvi) != max(apic_find_highest_irr(vcpu), 0):
+    if local_read(vcpu.vmcs.rvi) != max(apic_find_highest_irr(vcpu), 0) and promised(C3) != 0:
         sighting(vcpu, C3, apic_find_highest_irr(vcpu))
         put_rvi_right(vcpu)
     if peek(vcpu.pi_desc.control) & BIT(POSTED_INTR_ON) != 0:
@@ -123,7 +128,7 @@ def check_promise(vcpu: Vcpu) -> None:
     if before < 0:
         return
     broken = promise_is_open(vcpu)
-    if broken != 0 and still(before) != 0:
+    if broken != 0 and still(before) != 0 and promised(C7) != 0:
         sighting(vcpu, C7, highest_pir(vcpu))
 
 
@@ -160,20 +165,22 @@ def check_snapshot(vcpu: Vcpu, thorough: bool) -> None:
     lost = lost_slot(vcpu) if thorough else -1
     if stamp() != before:
         return
+    unannounced = unannounced and promised(C4) != 0
+    told = promised(C1) != 0
     if quiet and ipis_in_flight() == 0:
-        if posted:
+        if posted and told:
             sighting(vcpu, C1, highest_pir(vcpu))
-        elif local_read(vcpu.vmcs.rvi) != max(apic_find_highest_irr(vcpu), 0):
+        elif not posted and told and local_read(vcpu.vmcs.rvi) != max(apic_find_highest_irr(vcpu), 0):
             sighting(vcpu, C1, apic_find_highest_irr(vcpu))
-        if requested:
+        if requested and promised(C9) != 0:
             sighting(vcpu, C9, -1)
             drop_requests(vcpu)
-    if lost >= 0:
+    if lost >= 0 and promised(C5) != 0:
         sighting(vcpu, C5, vector_of(lost))
         balance(vcpu, lost)
     if unannounced:
         sighting(vcpu, C4, highest_pir(vcpu))
-    if posted and (unannounced or quiet):
+    if posted and (unannounced or (quiet and told)):
         put_right(vcpu)
 
 
@@ -232,9 +239,18 @@ def unread_mail(vcpu: Vcpu, slot: int) -> int:
     if waiting(vcpu, vector_of(slot)) != 0:
         return 0
     for i in range(local_read(config().pcpus)):
-        if peek(vcpu.mail[slot * MAX_PCPUS + i]) != peek(vcpu.acknowledged[slot * MAX_PCPUS + i]):
+        box = slot * MAX_PCPUS + i
+        newest = peek(vcpu.mail[box])
+        if newest != peek(vcpu.acknowledged[box]) and is_demanded(vcpu, box, newest) != 0:
             return 1
     return 0
+
+
+def is_demanded(vcpu: Vcpu, box: int, newest: int) -> int:
+    """Tell whether a number that was not read came with an interrupt that the APIC accepted."""
+    if newest != peek(vcpu.refused[box]):
+        return 1
+    return 1 if peek(vcpu.acknowledged[box]) < peek(vcpu.accepted_before[box]) else 0
 
 
 def balance(vcpu: Vcpu, slot: int) -> None:
@@ -253,11 +269,13 @@ def check_sleep(vcpu: Vcpu) -> int:
     broken = promise_is_open(vcpu)
     if still(before) == 0:
         return 0
-    if lost < 0 and broken == 0:
+    overlooked = lost >= 0 and promised(C2) != 0
+    untold = broken != 0 and promised(C7) != 0
+    if not overlooked and not untold:
         return 1
-    if lost >= 0:
+    if overlooked:
         sighting(vcpu, C2, lost)
-    if broken != 0:
+    if untold:
         sighting(vcpu, C7, highest_pir(vcpu))
     wake_the_overlooked(vcpu)
     return 0
@@ -275,10 +293,10 @@ def check_the_end(vcpu: Vcpu) -> None:
     """All are silent and all that was sent has arrived: the books balance, every mailbox is read, C8 adds up."""
     check_snapshot(vcpu, True)
     for slot in range(SLOTS):
-        if unread_mail(vcpu, slot) != 0:
+        if unread_mail(vcpu, slot) != 0 and promised(C10) != 0:
             sighting(vcpu, C10, vector_of(slot))
             balance(vcpu, slot)
-    if counted(SELF_POSTS_ON_IN_GUEST) != counted(SELF_IPIS_SENT) + counted(IPIS_ELIDED):
+    if counted(SELF_POSTS_ON_IN_GUEST) != counted(SELF_IPIS_SENT) + counted(IPIS_ELIDED) and promised(C8) != 0:
         sighting(vcpu, C8, -1)
     policy = local_read(config().policy)
     if policy == ALWAYS_2021 and counted(IPIS_ELIDED) != 0:

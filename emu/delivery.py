@@ -83,12 +83,22 @@ def put_mail(vcpu: Vcpu, slot: int) -> None:
     mark(box, peek(box) + 1)
 
 
+def note_refused(vcpu: Vcpu, slot: int) -> None:
+    """Note that the APIC refused the interrupt: who comes past reads the mail, but nobody has to (see lost_slot)."""
+    box = slot * MAX_PCPUS + smp_processor_id()
+    newest = peek(vcpu.mail[box])
+    if peek(vcpu.refused[box]) != newest - 1:
+        mark(vcpu.accepted_before[box], newest - 1)
+    mark(vcpu.refused[box], newest)
+
+
 def post(vcpu: Vcpu, slot: int) -> None:
     """Do what a sender outside KVM's run loop does: something to say, then the doorbell."""
     begin_effects()
     put_mail(vcpu, slot)
     count(POSTS)
-    kvm_apic_set_irq(vcpu, vector_of(slot))
+    if kvm_apic_set_irq(vcpu, vector_of(slot)) == 0:
+        note_refused(vcpu, slot)
     end_effects()
 
 

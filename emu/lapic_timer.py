@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from emu.accounting import POSTS
 from emu.cpu import preempt_disable, preempt_enable
-from emu.delivery import __apic_accept_irq, put_mail
+from emu.delivery import __apic_accept_irq, note_refused, put_mail
 from emu.instruments import begin_effects, count, end_effects
 from emu.kvm_main import KVM_REQ_UNBLOCK, kvm_make_request, kvm_vcpu_kick
 from emu.machine import Vcpu, config
@@ -24,7 +24,8 @@ def kvm_apic_inject_pending_timer_irqs(vcpu: Vcpu) -> None:
     begin_effects()
     put_mail(vcpu, SLOT_TIMER)
     count(POSTS)
-    kvm_apic_local_deliver(vcpu)
+    if kvm_apic_local_deliver(vcpu) == 0:
+        note_refused(vcpu, SLOT_TIMER)
     local_write(vcpu.apic.tscdeadline, 0)
     end_effects()
 

@@ -105,6 +105,10 @@ class Vcpu(Struct, line=True):
     """One mailbox per (vector, sender): the sender writes a number, then posts."""
     acknowledged = words(SLOTS * MAX_PCPUS)
     """The number that the guest's handler last read from each mailbox."""
+    refused = words(SLOTS * MAX_PCPUS)
+    """The newest number whose interrupt the APIC refused, if that was the newest of all: nobody has to read it."""
+    accepted_before = words(SLOTS * MAX_PCPUS)
+    """The newest number before such ones whose interrupt was accepted."""
 
 
 class Marks(Struct, line=True):

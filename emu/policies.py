@@ -59,6 +59,9 @@ SKIP_RUNNING_2020: Final = 1
 ALWAYS_2021: Final = 2
 ELIDE_SELF_2022: Final = 3
 USER: Final = 4
+USER_UNPROMISED: Final = 0
+"""A bit for each check, by its number, that a user's own rule does not promise to hold: the loader puts here what
+``CHECKS`` of the rule's file leaves out."""
 ORIG_2013: Final = 5
 """a20ed54d6e47 (v3.10): a variant of the caller, see emu.delivery."""
 

@@ -144,6 +144,8 @@ class PolicyInfo:
     number: int
     origin: str
     about: str
+    unpromised: tuple[str, ...] = ()
+    """Checks that a user's own rule does not promise to hold, which are not made of it."""
 
 
 POLICIES: tuple[PolicyInfo, ...] = (

@@ -16,11 +16,17 @@ from pathlib import Path
 from types import FunctionType
 from typing import Final, NewType
 
+from emu.accounting import CHECKS
 from hosts.language import WORD_MAX, WORD_MIN, Origin, PolicyError, check_language, local_names, parameters, walk
 from hosts.scope import PRIMITIVES, Scope
 
 ENTRY: Final = "user_kvm_vcpu_trigger_posted_interrupt"
 """The name by which the protocol calls a user's rule."""
+
+UNPROMISED: Final = "USER_UNPROMISED"
+"""The constant of the protocol that says which checks are not made of a user's rule."""
+PROMISES: Final = "CHECKS"
+"""What a rule's file calls the checks that its protocol promises to hold; without it that is all of them."""
 
 _PREFIX: Final = "user_"
 _PARAMETERS: Final = 2
@@ -41,6 +47,35 @@ class Policy:
     """What a name in an annotation stands for; None if nobody knows."""
 
 
+def unpromised(spec: str) -> tuple[str, ...]:
+    """Name the checks that a rule's file leaves out; nothing of a file that is refused when it is loaded."""
+    path = spec.rpartition(":")[0]
+    try:
+        return _left_out(ast.parse(Path(path).read_bytes(), path), Origin(path, PolicyError))
+    except (OSError, SyntaxError, ValueError, PolicyError):
+        return ()
+
+
+def _left_out(module: ast.Module, origin: Origin) -> tuple[str, ...]:
+    """Give the checks that the one assignment to CHECKS leaves out."""
+    statement = _Bindings(module, origin).get(PROMISES)
+    if statement is None:
+        return ()
+    how = f'{PROMISES} is a tuple of names, or names in one text: {PROMISES} = "{" ".join(CHECKS)}"'
+    try:
+        given = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
+        value = ast.literal_eval(given) if given is not None else None
+    except (ValueError, TypeError):
+        value = None
+    names = value.split() if isinstance(value, str) else value
+    if not isinstance(names, tuple | list) or not names or not all(isinstance(name, str) for name in names):
+        origin.refuse(statement, how)
+    for name in names:
+        if name not in CHECKS:
+            origin.refuse(statement, f"there is no check {name}; {how}")
+    return tuple(check for check in CHECKS if check not in names)
+
+
 def read_policy(spec: str, scope: Scope, packages: Collection[str]) -> Policy:
     """Read and check the rule that ``spec`` (``path/to/file.py:function``) names."""
     path, colon, name = spec.rpartition(":")
@@ -58,6 +93,8 @@ def read_policy(spec: str, scope: Scope, packages: Collection[str]) -> Policy:
         origin.refuse(None, f"is not Python: {error}")
     reader = _Reader(origin, _Bindings(module, origin), scope, packages)
     reader.entry(name)
+    if left_out := _left_out(module, origin):
+        reader.values[UNPROMISED] = sum(1 << CHECKS.index(check) for check in left_out)
     own = {flat: own for own, flat in reader.names.items() if flat in reader.functions or flat in reader.values}
     return Policy(source, origin, reader.functions, reader.values, own, reader.meant)
 

@@ -28,6 +28,7 @@ from hosts.report.environment import environment
 from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record
 from hosts.report.plan import PlanError, chosen_policies, chosen_scenarios, user_policy_of
+from hosts.report.sentences import not_checked
 
 _QUIET: Final = " | guest=cpuid,hlt | timers=0"
 SCOPES: Final = (
@@ -85,6 +86,8 @@ def audit_command(given: Given, make: MakeJudge = Auditor) -> int:
         have_loops()
     judge = make(program, policy.number, Options(seconds=seconds, max_bytes=MEMORY, symmetry=False))
     console = wide_console()
+    if policy.unpromised:
+        console.print(Text(not_checked(policy.unpromised)), soft_wrap=True, highlight=False)
     with json_to(given.json_file) as write:
         if write is not None:
             write.write(environment_record(environment(0, seconds, "unpinned", command())))

@@ -23,6 +23,7 @@ from hosts.explorer.search import Progress, Result
 from hosts.explorer.size import Size
 from hosts.explorer.story import WIDTH, story_lines
 from hosts.report.explored import difference
+from hosts.report.sentences import not_checked
 from hosts.report.tables import verdict_text
 from hosts.report.verdict import Row, Verdict
 
@@ -98,6 +99,7 @@ def row_lines(row: Row, asked: Asked, searched: Searched, options: Options, *, l
         return
     for line in (
         _extent(row, result),
+        not_checked(row.planned.policy.unpromised),
         difference(searched.same_as),
         _effort(result),
         "local states: " + ", ".join(_locals(asked, result)),

@@ -19,6 +19,8 @@ from hosts.replay.program import Cast, cast_of
 from hosts.report.environment import environment
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_EXPECTED, EXIT_FAULT, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record
+from hosts.report.sentences import not_checked
+from hosts.userpolicy import unpromised
 from hosts.vectors import about
 
 
@@ -79,6 +81,9 @@ def heading(witness: Witness, changed: list[str]) -> Iterator[str]:
     memory = f"x86-TSO, store buffers of {witness.buffer}" if witness.buffer else "sequential consistency"
     overtake = ", IPIs may overtake the buffer" if witness.overtake else ""
     yield f"scope {witness.scope}; {memory}{overtake}"
+    left_out = not_checked(unpromised(witness.policy)) if ":" in witness.policy else ""
+    if left_out:
+        yield left_out
     processes = len(witness.threads)
     yield f"on {processes} process{'es' * (processes > 1)}; {_delayed(witness.delayed_stores)}"
     if witness.check == NO_PROGRESS:

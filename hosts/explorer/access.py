@@ -15,7 +15,9 @@ from hosts.explorer.product import signed
 from hosts.explorer.words import CONSTANT, OWN, SHARED
 from hosts.explorer.world import World
 
-_READS_ZERO: Final = frozenset({Role.COUNTER, Role.WINDOW, Role.RECORD, Role.DEBIT, Role.CREDIT, Role.ACKNOWLEDGED})
+_READS_ZERO: Final = frozenset(
+    {Role.COUNTER, Role.WINDOW, Role.RECORD, Role.DEBIT, Role.CREDIT, Role.ACKNOWLEDGED, Role.REFUSED}
+)
 
 
 class Done:
@@ -107,7 +109,7 @@ class Access:
                 return word, value & 1
             case Role.MAIL:
                 return word, min(value, 1)
-            case Role.ACKNOWLEDGED:
+            case Role.ACKNOWLEDGED | Role.REFUSED:
                 return role.other, 0
             case Role.UNTOLD:
                 return word, 2 if value == 2 else 0  # noqa: PLR2004 - one above the generation, which reads 1

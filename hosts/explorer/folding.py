@@ -42,6 +42,9 @@ class Role(enum.IntEnum):
     GENERATION = 9
     UNTOLD = 10
     """A note of a generation, one higher: 2 if it is about the present one, which reads 1; else 0."""
+    REFUSED = 11
+    """Reads as 0; written, it empties the mailbox of ``other``: mail that waited there before is forgotten with it, for
+    one bit says no more. That its interrupt is not lost, the balance tells all the same."""
 
 
 class Folded(NamedTuple):
@@ -104,6 +107,8 @@ def folding(machine: Machine, pcpus: int, vcpus: int, *, fold: bool) -> Folding:
                 box = slot * MAX_PCPUS + i
                 made.roles[vcpu.mail[box]] = Folded(Role.MAIL)
                 made.roles[vcpu.acknowledged[box]] = Folded(Role.ACKNOWLEDGED, 0, vcpu.mail[box])
+                made.roles[vcpu.refused[box]] = Folded(Role.REFUSED, 0, vcpu.mail[box])
+                made.roles[vcpu.accepted_before[box]] = Folded(Role.COUNTER)
     return made
 
 

@@ -41,6 +41,7 @@ def result_record(row: Row, seed: int) -> dict[str, Any]:
         "canary": planned.canary,
         "verdict": str(row.verdict),
         "reason": row.reason,
+        "unpromised": list(planned.policy.unpromised),
         "crash": row.crash or None,
         "expected": expectation.outcome if expectation is not None else None,
         "expected_checks": list(expectation.checks) if expectation is not None else [],

@@ -11,6 +11,7 @@ from emu.machine import MAX_PCPUS
 from emu.mutations import MUTATIONS, Mutation
 from emu.policies import USER
 from emu.scenarios import POLICIES, SCENARIOS, PolicyInfo, Scenario
+from hosts.userpolicy import unpromised
 
 Controls = Literal["some", "all", "none"]
 
@@ -235,7 +236,7 @@ def chosen_policies(names: Sequence[str]) -> tuple[PolicyInfo, ...]:
     _check("policy", [name for name in names if not is_user_policy(name)], known)
     historic = tuple(policy for name, policy in known.items() if not names or name in names)
     user = user_policy_of(names)
-    return historic if user is None else (*historic, PolicyInfo(user, USER, "yours", "your own rule"))
+    return historic if user is None else (*historic, PolicyInfo(user, USER, "yours", "your own rule", unpromised(user)))
 
 
 def chosen_mutations(names: Sequence[str]) -> tuple[Mutation, ...]:

@@ -32,7 +32,7 @@ def sentences(rows: Sequence[Row]) -> list[str]:
 
 def _sentence(name: str, rows: Sequence[Row]) -> str:
     clean = [row for row in rows if row.planned.policy.name == name and row.planned.mutation is None]
-    clauses = [*_survival(clean), *_difference(clean), *_cost(name, rows), *_reliance(name, rows)]
+    clauses = [*_survival(clean), *_unpromised(clean), *_difference(clean), *_cost(name, rows), *_reliance(name, rows)]
     return f"{name}: " + "; ".join(clauses) + "."
 
 
@@ -51,6 +51,16 @@ def _survival(rows: Sequence[Row]) -> list[str]:
     if open_:
         clauses.append(f"this run proves nothing about it in {_names(open_)}")
     return clauses
+
+
+def not_checked(unpromised: Sequence[str]) -> str:
+    """Name the checks that are not made of a user's rule; nothing if all are."""
+    return f"not checked, as the rule does not promise it: {_list(unpromised)}" if unpromised else ""
+
+
+def _unpromised(rows: Sequence[Row]) -> list[str]:
+    said = not_checked(rows[0].planned.policy.unpromised) if rows else ""
+    return [said] if said else []
 
 
 def _breach(row: Row) -> str:

@@ -82,6 +82,8 @@ class _Books:
         self.mail = self._table([vcpu.mail for vcpu in slots], SLOTS * MAX_PCPUS).reshape(boxes)[:, :, :pcpus]
         """By vCPU, slot, sender."""
         self.read_mail = self._table([vcpu.acknowledged for vcpu in slots], SLOTS * MAX_PCPUS).reshape(boxes)
+        self.refused = self._table([vcpu.refused for vcpu in slots], SLOTS * MAX_PCPUS).reshape(boxes)
+        self.accepted_before = self._table([each.accepted_before for each in slots], SLOTS * MAX_PCPUS).reshape(boxes)
         self.delivered = self._table([vcpu.delivered for vcpu in slots], SLOTS)
         self.merged = self._table([vcpu.merged for vcpu in slots], SLOTS)
         self.self_ipis = self._table([vcpu.self_ipis for vcpu in slots], SLOTS)
@@ -206,7 +208,9 @@ def _mail(books: _Books) -> Iterator[str]:
     sent = books.self_ipis[:, SLOT_SELF_IPI]
     yield from _equal("mail to self", "written", own, "IPIs to self", sent, "vCPU")
     acknowledged = books.read_mail[:, :, : books.pcpus]
-    read = np.where(books.waiting[:, :, np.newaxis] == 0, acknowledged, books.mail)
+    refused, before = (each[:, :, : books.pcpus] for each in (books.refused, books.accepted_before))
+    demanded = (books.mail != refused) | (acknowledged < before)
+    read = np.where((books.waiting[:, :, np.newaxis] == 0) & demanded, acknowledged, books.mail)
     yield from _equal("mail", "written", books.mail, "read or about to be", read, "vCPU, slot, pCPU")
 
 

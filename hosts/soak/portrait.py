@@ -120,7 +120,8 @@ def _unread(saved: Saved, vcpu: Vcpu) -> Iterator[dict[str, int]]:
         for sender in range(saved.pcpus):
             box = slot * MAX_PCPUS + sender
             mail, seen = saved.read(vcpu.mail[box]), saved.read(vcpu.acknowledged[box])
-            if mail != seen:
+            refused = mail == saved.read(vcpu.refused[box]) and seen >= saved.read(vcpu.accepted_before[box])
+            if mail != seen and not refused:
                 yield {"vector": vector_of(slot), "sender": sender, "mail": mail, "acknowledged": seen}
 
 

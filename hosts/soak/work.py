@@ -33,6 +33,7 @@ from hosts.report.plan import (
     planned,
 )
 from hosts.report.runner import Placement, Request
+from hosts.report.sentences import not_checked
 from hosts.report.stress import ENOUGH_SIGHTINGS, PATIENCE, SHORTEST, SOUGHT_AT_LEAST
 from hosts.report.verdict import Circumstances, Row, Verdict, grade
 from hosts.soak.canaries import as_canary
@@ -161,7 +162,7 @@ class Worker:
         known = self._complete.get((task.scenario, task.policy, task.mutation))
         never = self._never if chosen.own_rule and chosen.mutation is None else ()
         row = grade(chosen, measured, replace(what, explored=known, never=never))
-        notes = _notes(outcome, task)
+        notes = (*_notes(outcome, task), *filter(None, [not_checked(chosen.policy.unpromised)]))
         if chosen.mutation is not None:  # some seeded bugs sit where things are counted: that is no news
             notes, disagreements = (*notes, *(f"two accountings differ: {line}" for line in disagreements)), ()
         result = replace(_result(_doubted(row, disagreements), task), notes=notes, disagreements=disagreements)

@@ -22,7 +22,7 @@ from hosts.loader import load_program
 
 HEADER = """
 from emu.kvm_main import IN_GUEST_MODE, kvm_vcpu_wake_up
-from emu.waist import READ_ONCE, cpu_relax, local_read
+from emu.waist import READ_ONCE, cpu_relax
 """
 ONLY_WAKES = "def trigger(vcpu, vec):\n    kvm_vcpu_wake_up(vcpu)\n"
 TELLS_NOBODY = "def trigger(vcpu, vec):\n    return\n"
@@ -86,7 +86,6 @@ def test_a_rule_that_waits_for_what_others_may_do_is_no_error_of_its_own(tmp_pat
     ("loop", "line"),
     [
         ("    while READ_ONCE(vcpu.mode) == IN_GUEST_MODE:\n        cpu_relax()\n", 6),
-        ("    while local_read(vcpu.id) == 0:\n        pass\n", 6),
         ("    while True:\n        pass\n", 6),
         ("    n = 0\n    while n >= 0:\n        n = n + 1\n", 7),
     ],
