@@ -59,8 +59,13 @@ class ForkServer:
         self._wanted = json.dumps({"loader": root.loader, "argument": root.argument, "folder": str(folder)})
 
     def start(self) -> bool:
-        """Start it if it is not running; tell whether it had died. Returns while it still loads."""
-        if self._death is not None and self.is_alive():
+        """Start it if it is not running; tell whether it had died. Returns while it still loads.
+
+        RuntimeError if another one runs: multiprocess has one for each process, and would take that, and its program.
+        """
+        if self.is_alive():
+            if self._death is None:
+                raise RuntimeError("this process has the fork server of another program already")
             return False
         died = self.pid is not None and not self.is_alive()
         self._forget()

@@ -255,7 +255,7 @@ class ReplayHost:
         return 1 if number == self._mutation else 0
 
     def rule_fault(self, where: int, value: int, bound: int) -> None:
-        """Raise it: the witness's rule did no such thing."""
+        """Raise it."""
         raise RuleFault(where, value, bound)
 
     def trace(self, event: int, argument: int) -> None:

@@ -84,7 +84,7 @@ def _live(part: Part) -> None:
     except (EOFError, BrokenPipeError):
         raise
     except RuleFault as fault:
-        part.pipe.send(Report(turns.done, diverged=fault.told(_rule_of(setting))))
+        part.pipe.send(Report(turns.done, error=fault.told(_rule_of(setting))))
     except Exception as error:  # noqa: BLE001 - the user's policy may do anything
         part.pipe.send(Report(turns.done, error=_told(error)))
     part.pipe.recv()  # the end of the pipe

@@ -1,4 +1,4 @@
-"""One fork server with the compiled program for all races of the suite."""
+"""One fork server with the compiled program for all races of a file."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class _Watch:
         pass
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def runner() -> Iterator[Runner]:
-    """Build the program if it is not in the cache, and start the fork server."""
+    """Build the program if it is not in the cache, and start the fork server, of which a process has one at a time."""
     program = built(None, lambda *_: None)
     with native_runner(program) as runner:
         yield runner

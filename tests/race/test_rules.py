@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from emu.scenarios import POLICIES, SCENARIOS
+from hosts.cli.native import built, native_runner
+from hosts.report.runner import Runner
 from tests.race.conftest import LONGEST_SECONDS, Race, two_processors
 
 SECONDS = 1.2
@@ -63,3 +65,10 @@ def test_more_pcpus_than_processors(race: Race) -> None:
     raced = race("all-to-all", "elide-self-2022", seconds=1.0, pcpus=12)
     assert raced.checks == set()
     assert raced.measured.counts["posts"] > 0
+
+
+def test_a_process_races_one_program_at_a_time(runner: Runner) -> None:
+    """A second fork server is refused: multiprocess would take the first, and race another program than is meant."""
+    second = native_runner(built(None, lambda *_: None))
+    with pytest.raises(RuntimeError, match="the fork server of another program"), second:
+        pass

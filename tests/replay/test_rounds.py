@@ -60,7 +60,7 @@ def test_a_cycle_is_gone_round_every_time(endless: Witness) -> None:
     for _ in range(3):
         done = again(endless)
         assert done.shown, done.why
-        assert done.why == f"{ROUNDS} times round with 34 in the PIR of vCPU 0, nobody left out"
+        assert done.why == f"{ROUNDS} times round with 0x34 in the PIR of vCPU 0, nobody left out"
         assert done.steps == endless.stem + ROUNDS * endless.cycle
         assert done.violations == ()
 
