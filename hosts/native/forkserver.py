@@ -55,6 +55,8 @@ class ForkServer:
         self._lost = lost
         self._watch: threading.Thread | None = None
         self._death: int | None = None
+        self._own: int | None = None
+        """The process id of the one started here."""
         self._asked: frozenset[int] = frozenset()
         self._wanted = json.dumps({"loader": root.loader, "argument": root.argument, "folder": str(folder)})
 
@@ -63,9 +65,9 @@ class ForkServer:
 
         RuntimeError if another one runs: multiprocess has one for each process, and would take that, and its program.
         """
-        if self.is_alive():
-            if self._death is None:
-                raise RuntimeError("this process has the fork server of another program already")
+        if self.is_alive() and self._own != self.pid:
+            raise RuntimeError("this process has the fork server of another program already")
+        if self._death is not None and self.is_alive():
             return False
         died = self.pid is not None and not self.is_alive()
         self._forget()
@@ -77,6 +79,7 @@ class ForkServer:
         given = {preload.ENVIRONMENT: self._wanted, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
         with _environment(given), _signals_blocked():
             multiprocess.forkserver.ensure_running()
+            self._own = self.pid
             self._note()
         return died
 
