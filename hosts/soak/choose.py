@@ -1,8 +1,9 @@
 """Chooses what a campaign does next: from its seed and what it has done so far, and from nothing else.
 
 By turns: a canary where none has been caught for a while, then an exploration while explorations have had less than
-their share of the time, then a race. Every other race goes where least time was spent, every other one where most was
-found. A draw depends on the campaign's seed and the number of the task only, so that a campaign can be told again.
+their share of the time, then a race. What is asked for is first raced once in each scenario, and a rule of the user's
+own explored there; from then on every other race goes where least time was spent, every other one where most was found.
+A draw depends on the campaign's seed and the number of the task only, so that a campaign can be told again.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from hosts.report.plan import (
     chosen_mutations,
     chosen_policies,
     chosen_scenarios,
+    is_user_policy,
     planned,
     user_policy_of,
 )
@@ -109,8 +111,20 @@ class Chooser:
         scope = self._due_exploration(tallies)
         if scope is not None and self._budget(tallies.get(scope, NOTHING)) <= at_most:
             return scope
-        race = draw.choice([self._covered_least, self._found_most])(tallies, draw)
+        new = self._never_raced(tallies)
+        race = draw.choice(new) if new else draw.choice([self._covered_least, self._found_most])(tallies, draw)
         return self._due_canary(Spot.of(race), tallies) or race
+
+    def _never_raced(self, tallies: Tallies) -> list[Cell]:
+        """Give the cells of the scenarios, policies and mutations that were not yet raced together.
+
+        Of these the best placed, and those first whose canary has just been caught.
+        """
+        raced = {_asked(cell) for cell in tallies if cell.kind == "race" and not cell.canary and begun(tallies[cell])}
+        new = [cell for cell in self.cells if _asked(cell) not in raced]
+        most = max(map(_turns, new), default=0.0)
+        placed = [cell for cell in new if _turns(cell) == most]
+        return [cell for cell in placed if self._due_canary(Spot.of(cell), tallies) is None] or placed
 
     def _due_canary(self, spot: Spot, tallies: Tallies) -> Cell | None:
         """Give the canary of a scenario and placement, if it has not been caught there for so many runs."""
@@ -128,6 +142,9 @@ class Chooser:
         """Give the next scope that has not been seen whole, while explorations are behind their share."""
         raced = sum(tally.seconds for cell, tally in tallies.items() if cell.kind == "race")
         seen = [tally for cell, tally in tallies.items() if cell.kind == "explore"]
+        unknown = [cell for cell in self.explored if is_user_policy(cell.policy) and cell not in tallies]
+        if unknown:  # nobody knows what the rule does: half of the time, until each of its scopes was begun
+            return unknown[0] if sum(tally.seconds for tally in seen) <= raced else None
         spent = sum(max(tally.seconds, begun(tally) * EXPLORE_AT_LEAST) for tally in seen)
         if spent + EXPLORE_AT_LEAST > (spent + raced) * EXPLORED_SHARE:
             return None
@@ -248,6 +265,11 @@ class Chooser:
             known = dict.fromkeys(place.name for pcpus in sorted(sizes) for place in self._places(pcpus))
             return f"--place {', '.join(self._wanted.places)}: this machine has {', '.join(known)}"
         return "the table of expected verdicts has no such row; name --scenario and --policy to soak it anyway"
+
+
+def _asked(cell: Cell) -> tuple[str, str, str | None]:
+    """Give what the user has asked for of a cell; placement and disturbance are the soak's."""
+    return cell.scenario, cell.policy, cell.mutation
 
 
 def _turns(cell: Cell) -> float:

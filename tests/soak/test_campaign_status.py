@@ -72,6 +72,16 @@ def test_an_empty_campaign_proves_nothing(campaign: Campaign) -> None:
         campaign.interrupt(campaign.begin(TASK), "Ctrl-C")
 
 
+def test_what_has_not_had_its_turn_yet_is_not_as_expected(tmp_path: Path) -> None:
+    """A soak of some seconds says nothing of the scenarios that it did not come to."""
+    campaign = Campaign.create(tmp_path, {"scenarios": [HERE, "kick"], "policies": [TASK.policy], "mutations": []})
+    found = done(campaign, (CANARY, CAUGHT), (TASK, PASSED))
+    assert found.exit_code == 2
+    assert found.alarms == (f"not had its turn yet: kick x {TASK.policy}",)
+    explored = replace(TASK, scenario="kick", kind="explore", place="unpinned")
+    assert done(campaign, (explored, PASSED)).alarms == ()
+
+
 def test_a_canary_that_was_not_caught_comes_first(campaign: Campaign) -> None:
     """The last one counts: an earlier catch says nothing of now."""
     found = done(campaign, (CANARY, CAUGHT), (TASK, PASSED), (CANARY, MISSED))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -56,6 +57,10 @@ class Made:
         self.tasks.append(task)
         return task
 
+    def spent(self, kind: str) -> float:
+        """Give the seconds of all races, or of all explorations."""
+        return sum(tally.seconds for cell, tally in self.tallies.cells.items() if cell.kind == kind)
+
     def steps(self, count: int, outcome: Callable[[Task], Outcome] = fine) -> Iterator[Task]:
         """Take so many."""
         for _ in range(count):
@@ -89,6 +94,34 @@ def test_every_cell_gets_its_turn() -> None:
         if task.kind == "race" and not task.canary:
             races[Cell.of(task)] += 1
     assert set(races) == cells
+
+
+def test_what_is_asked_for_is_raced_in_each_scenario_before_anything_is_weighed() -> None:
+    """Whatever was found meanwhile, with processors of its own if there are any, and behind its canary."""
+
+    def found(task: Task) -> Outcome:
+        return ("VIOLATION", task.canary, task.seconds) if task.policy == "kick-2016" or task.canary else fine(task)
+
+    made = Made(Wanted(policies=("kick-2016", "always-2021"), seed=11))
+    tasks = [task for task in made.steps(60, found) if task.kind == "race"]
+    until = [task.canary for task in tasks[: 3 * len(SCENARIOS)]]
+    assert not any(one and next_one for one, next_one in pairwise(until))  # what a canary speaks for follows at once
+    races = [task for task in tasks if not task.canary]
+    first = races[: 2 * len(SCENARIOS)]
+    assert len({(task.scenario, task.policy) for task in first}) == len(first)
+    assert not any(task.place == "shared" for task in first)
+
+
+def test_a_rule_of_the_users_own_is_explored_in_each_scenario_from_the_first_task_on() -> None:
+    """In half of the time: a broken one is found out before its scenario has had its turn among the races."""
+    made = Made(Wanted(policies=("my_policy.py:trigger",), seed=12))
+    tasks: list[Task] = []
+    while sum(task.kind == "explore" for task in tasks) < len(SCENARIOS):
+        tasks.append(made.step())
+        assert made.spent("explore") <= made.spent("race") + 1.0
+    assert tasks[0].kind == "explore"
+    assert {task.scenario for task in tasks if task.kind == "explore"} == {each.name for each in SCENARIOS}
+    assert sum(task.seconds for task in tasks if task.kind == "race" and not task.canary) <= len(SCENARIOS) + 2.0
 
 
 def test_a_cell_against_the_table_is_raced_more_than_others() -> None:
