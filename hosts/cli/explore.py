@@ -280,7 +280,8 @@ def judged(asked: Asked, searched: Searched, options: Options, *, cancelled: boo
         return grade(planned, seen, Circumstances(ending="no time", why=f"bounded by {bounds}"))
     # All there is was seen: a window not entered is one that no interleaving enters, and is listed with the others.
     planned = replace(planned, scenario=replace(planned.scenario, windows=()))
-    row = replace(grade(planned, seen, Circumstances(processors=planned.pcpus)), planned=asked.planned)
+    everything = Circumstances(processors=planned.pcpus, exhaustive=True)
+    row = replace(grade(planned, seen, everything), planned=asked.planned)
     small = asked.own_scope or not options.buffer
     if small and row.verdict is Verdict.PASS and asked.planned.sought:
         return replace(row, planned=replace(asked.planned, expectation=None), reason="in this scope and memory model")

@@ -98,7 +98,7 @@ def cli() -> None:
     help="Write JSON lines: the environment, then each row as it ends (hosts/report/schema.json).",
 )
 @click.option(
-    "--quiet", is_flag=True, help="Show only rows that are not as expected or not explored, and the last line."
+    "--quiet", is_flag=True, help="Show only rows that are not as expected, unproven or not explored; the last line."
 )
 @debug_option
 def stress(**options: Any) -> int:

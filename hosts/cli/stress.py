@@ -29,7 +29,7 @@ from hosts.report.plan import Controls, Plan, PlanError, Wanted, make_plan, user
 from hosts.report.runner import Placement, Runner
 from hosts.report.stress import Settings, Stress
 from hosts.report.tables import print_report, remark, summary, unexplored_lines
-from hosts.report.verdict import Circumstances, Ending, Row, exit_code, grade
+from hosts.report.verdict import Circumstances, Ending, Row, Verdict, exit_code, grade
 from hosts.sends import windows_never_entered
 
 GRACE_SECONDS = 10.0
@@ -105,8 +105,9 @@ def show_end(console: Console, rows: Sequence[Row], plan: Plan, *, quiet: bool) 
     if not quiet:
         print_report(console, rows, len(plan.rows))
         return
+    plain = (Verdict.PASS, Verdict.CANCELLED)
     for row in rows:
-        if row.as_expected is False:
+        if not row.as_expected and row.verdict not in plain:
             console.print(Text(remark(row)), soft_wrap=True, highlight=False)
     for line in unexplored_lines(rows):
         console.print(Text(line), soft_wrap=True, highlight=False)

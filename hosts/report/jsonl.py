@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 
 from hosts.report.verdict import Row
 
-SCHEMA_VERSION: Final = "1.6"
+SCHEMA_VERSION: Final = "1.7"
 
 
 def schema() -> dict[str, Any]:
@@ -52,6 +52,7 @@ def result_record(row: Row, seed: int) -> dict[str, Any]:
         ],
         "counts": dict(measured.counts),
         "windows": dict(measured.windows),
+        "enough_seconds": row.enough_seconds,
         "not_demanded": list(row.not_demanded),
         "explored": _explored(row),
         "round_trip_ns": [round(nanoseconds, 1) for nanoseconds in row.round_trips],
@@ -80,7 +81,7 @@ def _explored(row: Row) -> dict[str, Any] | None:
 def explorer_record(row: Row, search: dict[str, Any]) -> dict[str, Any]:
     """Give the line of a row of the explorer, which counts and times nothing but knows how much it has seen."""
     record = result_record(row, 0) | {"host": "explorer", "counts": {}, "search": search}
-    return {name: value for name, value in record.items() if name not in ("not_demanded", "explored")}
+    return {name: value for name, value in record.items() if name not in ("not_demanded", "explored", "enough_seconds")}
 
 
 class JsonLines:

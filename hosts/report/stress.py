@@ -12,13 +12,12 @@ from hosts.report.collect import MachineWords, Measured, collect, count_fired, f
 from hosts.report.explored import Explored, Scout
 from hosts.report.plan import AT_THE_END, OVERHEAD_SECONDS, Group, Plan, Planned
 from hosts.report.runner import REGIMES, Ended, Placement, Regime, Request, Runner
+from hosts.report.unseen import PATIENCE
 from hosts.report.verdict import Canary, Circumstances, Ending, Row, Verdict, grade, missing_windows
 
 ENOUGH_SIGHTINGS: Final = 3
 SOUGHT_AT_LEAST: Final = 0.15
 """Seconds that a row whose check fires at once runs all the same."""
-PATIENCE: Final = 5.0
-"""Seconds that one waits for a sighting that must come."""
 EXTENSION: Final = 4.0
 """Seconds that a row is given on top if it has not entered all windows that it exists for."""
 SHORTEST: Final = 0.02
@@ -275,7 +274,6 @@ class Stress:
             placement=self._settings.placement,
             stalled=tuple(sorted(tally.stalled)),
             canary="none" if planned.canary else self._canaries.get(planned.scenario.name, "none"),
-            patient=tally.measured.seconds >= PATIENCE - SHORTEST,
             explored=tally.explored,
             never=self._never(planned),
         )

@@ -12,6 +12,7 @@ from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED,
 from hosts.report.explored import Explored, difference
 from hosts.report.plan import Planned
 from hosts.report.runner import Placement
+from hosts.report.unseen import enough_seconds, unseen
 
 
 class Verdict(enum.StrEnum):
@@ -42,8 +43,8 @@ class Circumstances:
     placement: Placement = "pinned"
     stalled: tuple[int, ...] = ()
     canary: Canary = "none"
-    patient: bool = True
-    """A sighting that must come was waited for as long as one waits."""
+    exhaustive: bool = False
+    """Every interleaving was seen: what did not show cannot show."""
     explored: Explored | None = None
     """What is known of a user's own rule from the explorer; None: nobody has asked it to."""
     never: tuple[str, ...] = ()
@@ -67,6 +68,8 @@ class Row:
     """That it was the user's rule that went wrong, and where: ``file:line: reason``."""
     explored: Explored | None = None
     never: tuple[str, ...] = ()
+    enough_seconds: float | None = None
+    """What this row would likely have to be raced to prove something, if longer is what it takes."""
 
     @property
     def checks(self) -> tuple[str, ...]:
@@ -121,7 +124,14 @@ def grade(planned: Planned, measured: Measured, what: Circumstances) -> Row:
     verdict, reason = _judged(planned, measured, what)
     crash = (what.why or "it crashed") if what.ending in _CRASHED else ""
     fault = crash if what.ending == "fault" else ""
-    return Row(planned, verdict, reason, measured, crash=crash, fault=fault, explored=what.explored, never=what.never)
+    enough = enough_seconds(measured) if verdict is Verdict.INCONCLUSIVE and _takes_longer(planned, what) else None
+    row = Row(planned, verdict, reason, measured, crash=crash, fault=fault, enough_seconds=enough)
+    return replace(row, explored=what.explored, never=what.never)
+
+
+def _takes_longer(planned: Planned, what: Circumstances) -> bool:
+    """Tell whether a race can be expected to show more of a row some day: of a MAY nobody knows."""
+    return what.ending == "ended" and (planned.expectation is None or planned.expectation.outcome != "MAY")
 
 
 def _judged(planned: Planned, measured: Measured, what: Circumstances) -> tuple[Verdict, str]:
@@ -168,9 +178,17 @@ def _gap(planned: Planned, measured: Measured, what: Circumstances) -> str:
         return f"never entered: {', '.join(missing)}"
     if planned.expectation is not None and planned.expectation.outcome == "MAY":
         return "may be seen, was not"
-    if planned.sought and not what.patient:
-        return f"{' or '.join(planned.sought)} not seen in {measured.seconds:.1f} s"
-    return ""
+    return unseen(planned, measured) if may_show(planned, what) else ""
+
+
+def may_show(planned: Planned, what: Circumstances) -> bool:
+    """Tell whether there is, or may be, a bug to be seen that a race without a sighting leaves open.
+
+    The table says that a check fires, or says nothing of a seeded bug. A search that has been everywhere knows.
+    """
+    if what.exhaustive or (what.explored is not None and what.explored.complete):
+        return False
+    return bool(planned.sought) or (planned.mutation is not None and planned.expectation is None)
 
 
 def doubts(planned: Planned, what: Circumstances) -> str:

@@ -34,7 +34,7 @@ from hosts.report.plan import (
 )
 from hosts.report.runner import Placement, Request
 from hosts.report.sentences import not_checked
-from hosts.report.stress import ENOUGH_SIGHTINGS, PATIENCE, SHORTEST, SOUGHT_AT_LEAST
+from hosts.report.stress import ENOUGH_SIGHTINGS, SOUGHT_AT_LEAST
 from hosts.report.verdict import Circumstances, Row, Verdict, grade
 from hosts.soak.canaries import as_canary
 from hosts.soak.explored import explored_of
@@ -158,7 +158,7 @@ class Worker:
         self._check_start(outcome)
         cancelled = outcome.cancelled or self._cancelled
         measured, disagreements = _measured(outcome, chosen, cancelled=cancelled)
-        what = _circumstances(task, outcome, measured, cancelled=cancelled)
+        what = _circumstances(task, outcome, cancelled=cancelled)
         known = self._complete.get((task.scenario, task.policy, task.mutation))
         never = self._never if chosen.own_rule and chosen.mutation is None else ()
         row = grade(chosen, measured, replace(what, explored=known, never=never))
@@ -299,12 +299,11 @@ def _measured(outcome: Outcome, chosen: Planned, *, cancelled: bool) -> tuple[Me
     return measured, compare(outcome.memory, chosen.pcpus)
 
 
-def _circumstances(task: Task, outcome: Outcome, measured: Measured, *, cancelled: bool) -> Circumstances:
+def _circumstances(task: Task, outcome: Outcome, *, cancelled: bool) -> Circumstances:
     what = Circumstances(
         processors=len(set(task.processors)) or processors(),
         placement=_placement(task),
         stalled=outcome.stalled,
-        patient=measured.seconds >= PATIENCE - SHORTEST,
     )
     if outcome.fault is not None:
         return replace(what, ending="fault", why=RuleFault(*outcome.fault).told(task.policy))

@@ -127,7 +127,8 @@ def test_how_errors_end(
 class MadeUp:
     """A host that enters all windows, fires what must fire, and lets no time pass."""
 
-    def __init__(self, before: Callable[[int], None] = lambda _number: None) -> None:
+    def __init__(self, before: Callable[[int], None] = lambda _number: None, crash: str | None = None) -> None:
+        self.crash = crash
         self.requests: list[Request] = []
         self.user_policy: str | None = None
         self.before = before
@@ -146,7 +147,7 @@ class MadeUp:
         cpu = Machine(0).pcpus[0]
         words[cpu.windows.at // WORD_BYTES :][: len(WINDOWS)] = 1
         watch.progress(words, 0.0)
-        return Ended(words, request.seconds)
+        return Ended(words, request.seconds, crash=self.crash)
 
 
 class FakeScout:
@@ -232,14 +233,19 @@ def test_a_run_writes_a_line_for_each_row(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_quiet_says_only_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
-    """One line for a good run; one more for each surprise."""
+    """One line for a good run; one more for each surprise, and for each row that proves nothing."""
     assert stress_command(Options(["kick"], controls="none", quiet=True), MadeUp()) == 0
     assert capsys.readouterr().out == "4 of 4 rows: 4 PASS; none against the table\n"
-    surprise = Options(["device-irq"], ["skip-running-2020"], controls="none", quiet=True, seconds=100)
-    assert stress_command(surprise, MadeUp()) == 1
+    unproven = Options(["device-irq"], ["skip-running-2020"], controls="none", quiet=True, seconds=100)
+    assert stress_command(unproven, MadeUp()) == 2
+    told, last = capsys.readouterr().out.splitlines()
+    assert told.startswith("device-irq x skip-running-2020: INCONCLUSIVE: C2 or C7 not seen in ")
+    assert last == "1 of 1 rows: 1 INCONCLUSIVE; none against the table"
+    surprise = Options(["kick"], ["kick-2016"], controls="none", quiet=True, seconds=1)
+    assert stress_command(surprise, MadeUp(crash="pCPU 1 was killed by SIGKILL")) == 1
     assert capsys.readouterr().out.splitlines() == [
-        "device-irq x skip-running-2020: PASS (expected VIOLATION)",
-        "1 of 1 rows: 1 PASS; 1 not as expected",
+        "kick x kick-2016: CRASH (expected PASS): pCPU 1 was killed by SIGKILL",
+        "1 of 1 rows: 1 CRASH; 1 not as expected",
     ]
 
 

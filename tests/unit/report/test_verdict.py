@@ -43,8 +43,10 @@ GRADES = [
     (None, (), replace(TWO, ending="cancelled"), True, "CANCELLED", "cancelled"),
     (None, ("C1",), replace(TWO, ending="cancelled"), True, "CANCELLED", "cancelled"),
     ("no-entry-sync", ("C1",), TWO, True, "VIOLATION", "C1"),
-    ("no-entry-sync", (), TWO, True, "PASS", "^$"),
-    ("no-entry-sync", (), replace(TWO, patient=False), True, "INCONCLUSIVE", "^C1 or C7 not seen in 1.0 s$"),
+    ("no-entry-sync", (), TWO, True, "INCONCLUSIVE", "^C1 or C7 not seen in 1.0 s and 4 entries of its windo"),
+    ("no-entry-sync", (), replace(TWO, exhaustive=True), True, "PASS", "^$"),
+    ("no-entry-sync", (), replace(TWO, canary="missed"), True, "INCONCLUSIVE", "not seen"),
+    ("irq-instant-before-entry", (), TWO, True, "INCONCLUSIVE", "^no table says what shows; nothing seen in 1.0 s"),
     ("no-entry-sync", (), replace(TWO, processors=1), True, "UNTRUSTWORTHY", "1 processor"),
 ]
 
@@ -90,8 +92,10 @@ def test_what_may_be_seen_and_is_not_is_inconclusive(row: Plan, measured: Make) 
         (("remote-post", "always-2021", None), ("C1",), False),
         (("device-irq", "skip-running-2020", None), ("C2",), True),
         (("device-irq", "skip-running-2020", None), ("C5",), False),
-        (("device-irq", "skip-running-2020", None), (), False),
+        (("device-irq", "skip-running-2020", None), (), None),
         (("remote-post", "always-2021", "no-entry-sync"), ("C7", "C5"), True),
+        (("remote-post", "always-2021", "no-entry-sync"), (), None),
+        (("device-irq", "always-2021", "irq-instant-before-entry"), (), True),
         (("remote-post", "always-2021", "wake-dropped"), ("C2",), False),
         (("self-vs-remote", "always-2021", "on-cleared-plainly"), ("C4",), True),
         (("self-vs-remote", "always-2021", "on-cleared-plainly"), (), True),
@@ -108,6 +112,24 @@ def test_as_expected(
 ) -> None:
     """A violation that must come counts only if one of its checks fired; nothing is held against what has no entry."""
     assert grade(row(*names), measured(*fired), TWO).as_expected is as_expected
+
+
+@pytest.mark.parametrize("seconds", [0.02, 5.0, 3600.0])
+def test_no_race_refutes_a_seeded_bug(row: Plan, measured: Make, seconds: float) -> None:
+    """However long it took without a sighting: it proves nothing, says how long to go on, and the exit code is 2."""
+    seeded = row("remote-post", "always-2021", "early-return-on-empty-pir")
+    graded = grade(seeded, measured(seconds=seconds), TWO)
+    assert (graded.verdict, graded.as_expected, exit_code([graded])) == (Verdict.INCONCLUSIVE, None, 2)
+    assert graded.enough_seconds == max(5.0, 4 * seconds)
+    again = f"--mutation early-return-on-empty-pir --cpus 2 --seconds {max(5, 4 * seconds):.0f}"
+    assert graded.reason.endswith(f": pirace stress --scenario remote-post --policy always-2021 {again}")
+
+
+def test_only_a_search_that_has_been_everywhere_refutes_the_table(row: Plan, measured: Make) -> None:
+    """What no interleaving shows does not show: the seeded bug that had to be found was not."""
+    seeded = row("remote-post", "always-2021", "early-return-on-empty-pir")
+    graded = grade(seeded, measured(), replace(TWO, exhaustive=True))
+    assert (graded.verdict, graded.as_expected, exit_code([graded])) == (Verdict.PASS, False, 1)
 
 
 def test_a_users_policy_stands_by_itself(row: Plan, measured: Make) -> None:

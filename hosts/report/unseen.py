@@ -1,0 +1,42 @@
+"""What a race leaves open that has not shown the bug it was made to show, and how long it would have to go on.
+
+Not seen is not absent: a rare bug on a busy machine may take any time. So such a row proves nothing of the bug, however
+long it was raced; only a search of every interleaving refutes the table.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import Final
+
+from hosts.report.collect import Measured
+from hosts.report.plan import Planned
+
+PATIENCE: Final = 5.0
+"""Seconds that one waits for a sighting that must come."""
+TIMES_AS_LONG: Final = 4
+"""Of a rate that nothing is known of, but that nothing came in so many seconds, this is the rule of succession: within
+the next k times as many seconds something comes with a probability of k / (1 + k). So three in four of those rows that
+were not seen are, when they are raced four times as long."""
+
+
+def enough_seconds(measured: Measured) -> float:
+    """Give how long the row by itself would likely have to be raced."""
+    return max(PATIENCE, round(TIMES_AS_LONG * measured.seconds))
+
+
+def unseen(planned: Planned, measured: Measured) -> str:
+    """Say of a row in which no check fired, and may well be going to, what was seen, and what to do."""
+    entered = sum(measured.windows[window] for window in planned.scenario.windows)
+    what = f"{' or '.join(planned.sought)} not seen" if planned.sought else "no table says what shows; nothing seen"
+    ways = f" and {entered:,} entries of its windows" if planned.scenario.windows else ""
+    return f"{what} in {measured.seconds:.1f} s{ways}; longer: {_command(planned, enough_seconds(measured))}"
+
+
+def _command(planned: Planned, seconds: float) -> str:
+    words = ["pirace", "stress", "--scenario", planned.scenario.name, "--policy", planned.policy.name]
+    if planned.mutation is not None:
+        words += ["--mutation", planned.mutation.name]
+    if planned.scenario.grows:
+        words += ["--cpus", str(planned.pcpus)]
+    return shlex.join([*words, "--seconds", f"{seconds:.0f}"])
