@@ -13,7 +13,6 @@ from rich.text import Text
 
 from hosts.cli.audit_show import Audited, audit_record, line_of, print_audit, scope_line, scope_record
 from hosts.cli.errors import Failure
-from hosts.cli.explore import cancelled_by_ctrl_c
 from hosts.cli.explore_plan import seconds_of
 from hosts.cli.loops import have_loops
 from hosts.cli.stress import command, json_to, wide_console
@@ -24,6 +23,7 @@ from hosts.explorer.search import Progress
 from hosts.explorer.weaken import Site, Way, sites
 from hosts.faults import RuleFault
 from hosts.loader import LoaderError, Program, load_program
+from hosts.native.interrupt import cancelled_by_interrupts
 from hosts.report.environment import environment
 from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record
@@ -139,7 +139,7 @@ class Audit:
         """Explore the scopes as they are, then with each ordering weakened."""
         status = self.console.status("...")
         self._status = status if self.console.is_terminal else None
-        with cancelled_by_ctrl_c(self._cancel):
+        with cancelled_by_interrupts(self._cancel):
             if self._status is not None:
                 with status:
                     self._all(scopes)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final, Literal
 
 from rich.console import Console
@@ -23,6 +20,7 @@ from hosts.explorer.scope import Scope, ScopeError
 from hosts.explorer.search import Result
 from hosts.explorer.size import size_of
 from hosts.explorer.witness import Witness, check_of, save
+from hosts.native.interrupt import cancelled_by_interrupts
 from hosts.report.collect import Measured, Violation
 from hosts.report.environment import environment, processors
 from hosts.report.exits import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_USAGE
@@ -180,7 +178,7 @@ class Run:
     def _one(self, asked: Asked) -> None:
         ticker = Ticker(self.console, str(asked), self.options.seconds)
         try:
-            with ticker.shown(), cancelled_by_ctrl_c(ticker.cancel):
+            with ticker.shown(), cancelled_by_interrupts(ticker.cancel):
                 searched = self.engine.search(asked, self.options, ticker)
                 if not ticker.cancelled:
                     searched = self._sought_too(asked, searched, ticker)
@@ -237,21 +235,6 @@ class Run:
         except OSError as error:
             raise Failure(f"--witness {path}: {error.strerror or error}", EXIT_USAGE) from None
         self.console.print(Text(f"witness saved: {path} (pirace replay {path})"), soft_wrap=True, highlight=False)
-
-
-@contextlib.contextmanager
-def cancelled_by_ctrl_c(cancel: Callable[[], None]) -> Iterator[None]:
-    """Let Ctrl-C end the search with what it has; a second one is not waited for."""
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, before)
-        cancel()
-
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _out_of_time(result: Result) -> Result:

@@ -14,6 +14,7 @@ import click
 from hosts.cli.errors import Failure
 from hosts.cli.options import CONTEXT, LARGEST_SEED, debug_option
 from hosts.cli.soak_commands import repro, soak
+from hosts.native.interrupt import exit_status, interrupted_by, interrupts_raised
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_USAGE
 
 EXIT_PIPE: Final = 141
@@ -51,7 +52,7 @@ def cli() -> None:
     Exit status:
       0   every row is as expected        3   the environment lacks something
       1   a row is not as expected        4   a fault of pirace
-      2   a row proves nothing            64  wrong usage          130  Ctrl-C
+      2   a row proves nothing            64  wrong usage          130  Ctrl-C (143 SIGTERM, 129 SIGHUP)
     """  # noqa: D301 - click's mark for text that is not to be wrapped
 
 
@@ -389,7 +390,13 @@ cli.add_command(repro)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; give the exit status."""
+    """Run a command; give the exit status. SIGTERM and a closed terminal are to every command what Ctrl-C is."""
+    with interrupts_raised():
+        status = _run(arguments)
+        return exit_status() if status == EXIT_INTERRUPTED else status
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     told = {"debug": False}
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads: nothing here has work for them
     try:
@@ -416,7 +423,8 @@ def _explained(error: BaseException, *, debug: bool) -> tuple[str, int]:
         case Failure():
             return f"pirace: {error}", error.exit_code
         case KeyboardInterrupt() | click.Abort():
-            return "pirace: interrupted", EXIT_INTERRUPTED
+            by = interrupted_by()
+            return f"pirace: interrupted{f' by {by}' if by not in ('', 'SIGINT') else ''}", EXIT_INTERRUPTED
         case ModuleNotFoundError() if (error.name or "emu").partition(".")[0] not in ("emu", "hosts"):
             return f"pirace: the package {error.name} is missing (./scripts/stress-run installs it)", EXIT_ENVIRONMENT
     if _is_lack(error):

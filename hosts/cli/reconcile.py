@@ -15,7 +15,7 @@ from rich.text import Text
 
 from emu.accounting import CHECKS, WINDOWS
 from hosts.cli.errors import Failure, tell_faults
-from hosts.cli.explore import BOUNDS, cancelled_by_ctrl_c
+from hosts.cli.explore import BOUNDS
 from hosts.cli.explore_plan import seconds_of
 from hosts.cli.explore_show import Ticker
 from hosts.cli.loops import have_loops
@@ -30,6 +30,7 @@ from hosts.explorer.search import Result
 from hosts.explorer.witness import check_of
 from hosts.faults import RuleFault
 from hosts.loader import LoaderError
+from hosts.native.interrupt import cancelled_by_interrupts
 from hosts.report.environment import environment, processors
 from hosts.report.exits import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.report.jsonl import environment_record
@@ -83,7 +84,7 @@ def reconcile_command(given: Given, host: Host | None = None, explores: Explore 
             if cancelled or not _ran(row):
                 continue
             ticker = Ticker(console, f"exploring {row.planned}", budget)
-            with ticker.shown(), cancelled_by_ctrl_c(ticker.cancel):
+            with ticker.shown(), cancelled_by_interrupts(ticker.cancel):
                 try:
                     allowed = explores(row.planned, ticker, budget)
                 except RuleFault as fault:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, replace
-from types import FrameType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
@@ -20,6 +18,7 @@ from rich.text import Text
 from hosts.cli.errors import Failure
 from hosts.cli.soak_show import check_json, read_row, witness_of, worth
 from hosts.cli.stress import command, json_to, wide_console
+from hosts.native.interrupt import interrupts_told
 from hosts.native.rundir import RunFolder
 from hosts.report.environment import environment
 from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNPROVEN
@@ -67,7 +66,8 @@ def repro_command(
     task = task_here(row, console)
     _say(console, f"{row.id}: {row.task}: {worth(row)}")
     again: list[Again] = []
-    with json_to(json_file) as write, executor_of() as executor, _Stop() as stop:
+    stop = _Stop()
+    with json_to(json_file) as write, executor_of() as executor, interrupts_told(stop.ask):
         if write is not None:
             write.write(environment_record(_environment(task)))
         for done in repeated(task, row, times, executor, stop):
@@ -212,15 +212,8 @@ class _Stop:
     def __init__(self) -> None:
         self.asked = 0
 
-    def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+    def ask(self) -> None:
+        """Count one more (in a signal handler)."""
         self.asked += 1
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 from rich.console import Console
@@ -20,6 +18,7 @@ from hosts.cli.native import check_machine
 from hosts.cli.soak_show import check_json
 from hosts.cli.stress import command, drawn_seed, json_to, wide_console
 from hosts.native.fingerprint import sources_key
+from hosts.native.interrupt import interrupts_told
 from hosts.report.environment import environment
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines
@@ -40,8 +39,6 @@ MakeExecutor = Callable[[str | None], Any]
 
 EACH: Final = "2s"
 DAY: Final = 86400
-STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What ends a soak: the run under way is ended, its row kept, and the summary printed."""
 ENDINGS: Final[dict[Ending, str]] = {
     "time": "the time is over",
     "violation": "a violation was found",
@@ -170,7 +167,7 @@ class Soak:
                 write.write(campaign_record(self.campaign))
             panel = self._panel(write)
             conductor = Conductor(self.campaign, chooser, self.executor, panel, limits, here=here, check=check)
-            with panel, stopped_by_signals(conductor):
+            with panel, interrupts_told(conductor.stop):
                 ending = conductor.run()
             status = Status.of(self.campaign, over=True)
             if write is not None:
@@ -221,21 +218,3 @@ class Soak:
 
     def _say(self, line: str) -> None:
         self.console.print(Text(line), soft_wrap=True, highlight=False)
-
-
-@contextlib.contextmanager
-def stopped_by_signals(conductor: Conductor) -> Iterator[None]:
-    """Let Ctrl-C and its like end the soak in an orderly way; what is ignored (nohup) stays ignored."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        conductor.stop()
-
-    before = {number: signal.getsignal(number) for number in STOPPING}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -76,7 +76,7 @@ def soak(context: click.Context, /, **options: Any) -> int | None:
     Exit status:
       0   everything is as expected         3   the environment lacks something
       1   something is not                  4   a fault of pirace
-      2   something proves nothing          64  wrong usage        130 Ctrl-C, SIGTERM
+      2   something proves nothing          64  wrong usage        130 Ctrl-C (143 SIGTERM, 129 SIGHUP)
     """  # noqa: D301
     if context.invoked_subcommand is not None:
         _refuse_before_subcommand(context)

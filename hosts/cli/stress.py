@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import IO, Any, Protocol
 
 from rich.console import Console
@@ -19,6 +17,7 @@ from rich.text import Text
 from hosts.cli.compiling import Compiling
 from hosts.cli.errors import Failure, tell_faults
 from hosts.loader import PolicyError, load_program
+from hosts.native.interrupt import cancelled_by_interrupts
 from hosts.report.collect import Measured
 from hosts.report.environment import environment, processors
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
@@ -217,7 +216,7 @@ def run(
             if scout is not None:
                 scout.wait()
             stress = Stress(plan, runner, settings, display, scout=scout)
-            with display, cancelled_by_ctrl_c(stress):
+            with display, cancelled_by_interrupts(stress.cancel):
                 for row in stress.rows():
                     note(row)
     except KeyboardInterrupt:
@@ -226,21 +225,6 @@ def run(
         note_rest("skipped", str(error).partition("\n")[0])
         raise
     return rows
-
-
-@contextlib.contextmanager
-def cancelled_by_ctrl_c(stress: Stress) -> Iterator[None]:
-    """Let Ctrl-C between two runs do what it does within one: cancel the rest. A second one is not waited for."""
-
-    def cancel(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, before)
-        stress.cancel()
-
-    before = signal.signal(signal.SIGINT, cancel)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _scouting(user_policy: str, *, quiet: bool) -> AbstractContextManager[Scout]:

@@ -26,6 +26,7 @@ import multiprocess.process
 
 import hosts
 from hosts.native import preload
+from hosts.native.interrupt import STOPPING
 
 Lost = Callable[[int, int], None]
 """Told the process id of a fork server that died unasked, and how: an exit code, or a signal's number, negative."""
@@ -197,7 +198,7 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 @contextlib.contextmanager
 def _signals_blocked() -> Iterator[None]:
     # The child inherits the blocked signals: a Ctrl-C cannot end it before its preload ignores them.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         yield
     finally:

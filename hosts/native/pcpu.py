@@ -23,6 +23,7 @@ import multiprocess.resource_tracker
 from emu.machine import MAX_PCPUS
 from hosts.native import preload, region, wire
 from hosts.native.fabric import Fabric
+from hosts.native.interrupt import STOPPING
 from hosts.native.layout import (
     BOUND,
     CLOSE,
@@ -107,8 +108,8 @@ def tie_to_parents() -> None:
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != preload.FORK_SERVER:  # it died before the line above
         os._exit(EXIT_ORPHAN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in STOPPING:  # to the whole group: the supervisor hears them, and ends this
+        signal.signal(number, signal.SIG_IGN)
     supervisor = multiprocess.process.parent_process()
     threading.Thread(target=_end_with, args=(supervisor.sentinel,), daemon=True).start()
     # Held by every child, this pipe would keep the fork server alive without a supervisor.

@@ -17,6 +17,8 @@ import traceback
 from pathlib import Path
 from typing import Final
 
+from hosts.native.interrupt import STOPPING
+
 ENVIRONMENT: Final = "PIRACE_PRELOAD"
 ERROR_FILE: Final = "preload-error"
 
@@ -47,10 +49,9 @@ def _load(wanted: dict[str, str]) -> int:
 def _deafen() -> None:
     # The fork server lives exactly as long as somebody holds its alive pipe; a signal to the whole group is not for it.
     # The supervisor has them blocked until they are ignored here.
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in signals:
+    for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
 
 def _prepare() -> int:

@@ -19,6 +19,7 @@ import multiprocess.connection
 
 from hosts.explorer.witness import Witness
 from hosts.explorer.world import BASE
+from hosts.native.interrupt import STOPPING
 from hosts.replay.host import Setting
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Command, Connect, Report
@@ -149,7 +150,7 @@ class Crew:
 
 @contextlib.contextmanager
 def _no_interrupts() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         yield
     finally:

@@ -15,6 +15,7 @@ import zmq
 from emu.waist import set_host
 from hosts.faults import RuleFault
 from hosts.native.fabric import Fabric
+from hosts.native.interrupt import STOPPING
 from hosts.replay.apic import Apic
 from hosts.replay.host import ReplayHost, Setting
 from hosts.replay.memory import Memory
@@ -47,8 +48,9 @@ def main(part: Part, director: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != director:  # it died before the line above
         os._exit(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    for number in STOPPING:  # to the whole group: its director hears them, and ends it
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     for other in part.not_ours:
         other.close()
     try:

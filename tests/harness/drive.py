@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 from hosts.native.forkserver import Root
+from hosts.native.interrupt import interrupts_raised
 from hosts.native.outcome import Configuration, Outcome, Placement
 from hosts.native.region import SharedMemory
 from hosts.native.supervisor import Supervisor
@@ -79,4 +80,5 @@ def main(root: str, role: int, pcpus: int, seconds: float, options: dict[str, st
 
 if __name__ == "__main__":
     file, role, pcpus, seconds, *rest = sys.argv[1:]
-    main(file, int(role), int(pcpus), float(seconds), dict(item.split("=") for item in rest))
+    with interrupts_raised():  # as the command does
+        main(file, int(role), int(pcpus), float(seconds), dict(item.split("=") for item in rest))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from hosts.native.interrupt import STOPPING
 from hosts.native.rundir import PREFIX, sweep
 from tests.harness import roots
 from tests.harness.driven import GONE_SECONDS, UP_SECONDS, Driven, eventually, sockets_of, uses_shm
@@ -40,7 +41,7 @@ def test_the_end_of_a_run_leaves_nothing(root: Path) -> None:
         driven.leaves_nothing(sockets)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV])
 def test_a_killed_worker_is_a_crash_and_the_others_are_stopped(root: Path, number: signal.Signals) -> None:
     """The outcome names the pCPU and the signal, the others' words are kept, and the next run is a good one."""
     with Driven(root, roots.TURNS, 3, LONG / 40, repeats=2) as driven:
@@ -118,11 +119,15 @@ def test_the_sweep_leaves_living_runs_alone(driven: Driven) -> None:
         assert sorted(driven.folder.rglob("*")) == before
 
 
-def test_ctrl_c_ends_a_run_within_a_second_and_keeps_what_there_is(root: Path) -> None:
-    """The whole process group is interrupted, as by a terminal; the outcome has the words of the last moment."""
+@pytest.mark.parametrize("number", STOPPING)
+def test_ctrl_c_ends_a_run_within_a_second_and_keeps_what_there_is(root: Path, number: signal.Signals) -> None:
+    """The whole process group is interrupted, as by a terminal; the outcome has the words of the last moment.
+
+    So it is by ``timeout``, with SIGTERM, and by a terminal that is closed.
+    """
     with Driven(root, roots.TURNS, 2, LONG) as driven:
         sockets = sockets_of(driven.event("up")["pids"])
-        os.killpg(driven.process.pid, signal.SIGINT)
+        os.killpg(driven.process.pid, number)
         begun = time.monotonic()
         outcome = driven.outcome()
         assert time.monotonic() - begun < UP_SECONDS / 4  # a second where the machine is not busy; the run is 60

@@ -18,6 +18,7 @@ import zmq
 from hosts.cli.main import main
 from hosts.explorer.witness import Witness, load, save
 from hosts.native.fabric import Fabric
+from hosts.native.interrupt import STOPPING
 from hosts.replay import director
 from hosts.replay.crew import Crew
 from hosts.replay.messages import Command, Report
@@ -258,15 +259,18 @@ def processes_of(file: Path) -> list[int]:
     return found
 
 
-def test_ctrl_c_tells_what_there_is_and_leaves_nothing(endless: subprocess.Popen[str], file: Path) -> None:
-    """As the terminal sends it: to the whole group."""
+@pytest.mark.parametrize("number", STOPPING)
+def test_ctrl_c_tells_what_there_is_and_leaves_nothing(
+    endless: subprocess.Popen[str], file: Path, number: signal.Signals
+) -> None:
+    """As the terminal sends it, and ``timeout`` its SIGTERM: to the whole group."""
     assert eventually(lambda: len(processes_of(file)) == 3, UP_SECONDS)
-    os.killpg(endless.pid, signal.SIGINT)
+    os.killpg(endless.pid, number)
     out, err = endless.communicate(timeout=GONE_SECONDS)
-    assert endless.returncode == 130
+    assert endless.returncode == 128 + number
     shown, _, tried, *_ = out.splitlines()[-1].split()
     assert shown == tried
-    assert err.split() == ["pirace:", "interrupted"]
+    assert err.strip() == f"pirace: interrupted{'' if number == signal.SIGINT else f' by {number.name}'}"
     assert eventually(lambda: not processes_of(file), GONE_SECONDS)
 
 
