@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +12,7 @@ from hosts.cli.errors import Failure
 from hosts.cli.loops import have_loops
 from hosts.litmus.errors import LitmusError
 from hosts.litmus.outcome import Finals, IncompleteError, MemoryModel, Outcome, run
-from hosts.litmus.read import read_test
+from hosts.litmus.read import read_file
 from hosts.litmus.render import lines, name
 from hosts.litmus.syntax import Address
 from hosts.report.exits import EXIT_FAULT, EXIT_UNEXPECTED, EXIT_USAGE
@@ -36,7 +35,7 @@ def litmus_command(
                 write.write(environment_record(environment(0, 0.0, "unpinned", command())))
         for file in files:
             try:
-                test = read_test(_text(file))
+                test = read_file(file)
                 if finals is None:
                     have_loops()
                 outcome = run(test, memory_model, finals)
@@ -54,16 +53,6 @@ def litmus_command(
             if not outcome.ok:
                 status = max(status, EXIT_UNEXPECTED)
     return status
-
-
-def _text(file: str) -> str:
-    try:
-        return Path(file).read_text(encoding="utf-8")
-    except OSError as error:
-        raise LitmusError(0, error.strerror or str(error)) from None
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise LitmusError(line, "this is no text (UTF-8 is read)") from None
 
 
 def record(file: str, memory_model: MemoryModel, outcome: Outcome) -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Final
 
 from hosts.litmus.assembly import read_threads
@@ -13,22 +14,40 @@ from hosts.litmus.registers import Arch
 from hosts.litmus.syntax import Place, Register, Test
 from hosts.litmus.tokens import Cursor, without_comments
 
-HEADING: Final = re.compile(r"[ \t\r]*(\w+)[ \t\r]+([\w/.+:\[\]-]+)[^\n]*(?:\n|\Z)")
-DOCUMENTATION: Final = re.compile(r'\s*"[^"]*"')
+HEADING: Final = re.compile(r"[ \t\r]*(\w+)(?:[ \t\r]+([\w/.+:\[\]-]+))?", re.ASCII)
+AFTER_NAME: Final = re.compile(r'[ \t\r]*(?:\([^()\n]*\)[ \t\r]*)?(?:\s*"[^"]*"[ \t\r]*)?;?')
+"""A name for printing and the documentation, which may begin in the next line."""
+UNNAMED: Final = "--"
+"""What herd7 takes for no name; it wants one or the other."""
+MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
+"""What some editors put in front of a text."""
 METADATA: Final = re.compile(r"[^{\n]*\n|[ \t]*[A-Za-z][\w/.-]*[ \t]*=[^\n]*\n")
 QUESTION: Final = re.compile(r"\b(?:final|forall|exists|cases|observed|Observed|locations|filter)\b|~[ \t]*exists\b")
 
 
-def read_test(text: str) -> Test:
-    """Read a test; LitmusError says what is not read, and where."""
+def read_file(file: str) -> Test:
+    """Read a file; comments may be in any encoding, the rest of a test is ASCII."""
+    try:
+        content = Path(file).read_bytes()
+    except OSError as error:
+        raise LitmusError(0, error.strerror or str(error)) from None
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    return read_test(text.removeprefix(MARK), Path(file).stem)
+
+
+def read_test(text: str, name: str = "") -> Test:
+    """Read a test, called ``name`` if its heading has none; LitmusError says what is not read, and where."""
     heading = HEADING.match(text)
     if heading is None:
         raise LitmusError(1, "a heading is wanted: X86 NAME or X86_64 NAME")
     arch = _arch(heading.group(1))
-    documentation = DOCUMENTATION.match(text, heading.end())
-    at = documentation.end() if documentation is not None else heading.end()
-    text = _blank(text, 0, at)
-    text = without_comments(text)
+    given = heading.group(2)
+    after = AFTER_NAME.match(text, heading.end())
+    at = after.end() if after is not None else heading.end()
+    text = without_comments(_blank(text, 0, at))
     opening = text.find("{", _metadata(text, at))
     if opening < 0:
         raise LitmusError(_line(text, len(text)), "an initial state in braces is wanted")
@@ -38,7 +57,8 @@ def read_test(text: str) -> Test:
     types, initial = read_initial(_part(text, opening + 1, closing), arch)
     threads = read_threads(_part(text, closing + 1, end), arch)
     question = read_question(_part(text, end, _end(text, end)), arch)
-    test = Test(arch, heading.group(2), types, initial, threads, question, _line(text, opening))
+    name = name if given in (None, UNNAMED) else given
+    test = Test(arch, name, types, initial, threads, question, _line(text, opening))
     _check_threads(test)
     return test
 

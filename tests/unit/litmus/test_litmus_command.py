@@ -145,7 +145,7 @@ def test_a_file_that_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[s
     wrong = write(tmp_path, "{ }\nP0 ;\n movl $1,(x) ;\n jmp away ;\n")
     late = write(tmp_path, "{ 0:rax=5; }\nP0 ;\n movl (%rax),%ebx ;\n", "late")
     binary = tmp_path / "binary.litmus"
-    binary.write_bytes(b"X86 b\n\xff\n")
+    binary.write_bytes(b"\x7fELF\x00\xff\n")
     absent = str(tmp_path / "absent.litmus")
     assert main(["litmus", wrong, absent, late, str(binary), path("SB")]) == 64
     told = capsys.readouterr()
@@ -154,7 +154,7 @@ def test_a_file_that_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[s
         f"{wrong}:5: jumps are not read (jmp)",
         f"{absent}: No such file or directory",
         f"{late}:4: movl (%rax),%ebx: 0x5 is the address of no location",
-        f"{binary}:2: this is no text (UTF-8 is read)",
+        f"{binary}:1: a heading is wanted: X86 NAME or X86_64 NAME",
     ]
 
 

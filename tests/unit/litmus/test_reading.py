@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hosts.litmus.errors import LitmusError
 from hosts.litmus.outcome import run
 from hosts.litmus.question import spelled
-from hosts.litmus.read import read_test
+from hosts.litmus.read import read_file, read_test
 from hosts.litmus.registers import Part
 from hosts.litmus.render import name
 from hosts.litmus.syntax import Address, Immediate, Instruction, Memory, Named, Register, Test, Through, Type
@@ -165,6 +167,36 @@ def test_a_condition_may_be_long() -> None:
     many = " \\/ ".join(f"(x={number} /\\ not (y=1))" for number in range(3000))
     test = read(f"{ONE}exists ({many})")
     assert spelled(test.question.proposition, str).count("/\\") == 3000
+
+
+# --- files -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [b"\xef\xbb\xbfX86 t\n", b"X86 t\n(* Ren\xe9 *)\n", b"X86 t\n(* Ren\xc3\xa9 *)\n"])
+def test_comments_may_be_in_any_encoding(tmp_path: Path, text: bytes) -> None:
+    """UTF-8, Latin-1, and the mark that some editors begin a file with."""
+    file = tmp_path / "file.litmus"
+    file.write_bytes(text + ONE.encode())
+    assert read_file(str(file)).name == "t"
+
+
+@pytest.mark.parametrize(
+    ("heading", "name"),
+    [("X86", "file"), ("X86_64 --", "file"), ("X86 MP+a.b", "MP+a.b"), ('X86 -- "text"', "file")],
+)
+def test_a_test_without_a_name_is_called_as_its_file(tmp_path: Path, heading: str, name: str) -> None:
+    """Without the ending."""
+    file = tmp_path / "file.litmus"
+    file.write_text(f"{heading}\n{ONE}")
+    assert read_file(str(file)).name == name
+
+
+@pytest.mark.parametrize(
+    "rest", ["{ x=1; }", " (printed) { x=1; }", ' "text"; { x=1; }', '\n"text"\n{ x=1; }', "\n{ x=1; }"]
+)
+def test_the_initial_state_may_begin_in_the_heading(rest: str) -> None:
+    """Behind the name, a name for printing, the documentation."""
+    assert read_test(f"X86 t{rest}\nP0 ;\n nop ;\n").initial == {Memory("x"): 1}
 
 
 # --- what is not read --------------------------------------------------------------------------------------------
