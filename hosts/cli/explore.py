@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hosts.cli.errors import Failure, tell_faults
 from hosts.cli.explore_engine import Engine, Explorer, Searched
-from hosts.cli.explore_plan import Asked, asked_for, bytes_of, seconds_of, size_text
+from hosts.cli.explore_plan import Asked, asked_for, size_text
 from hosts.cli.explore_show import Ticker, entered, row_lines, size_line
 from hosts.cli.stress import command, json_to, wide_console
 from hosts.explorer.model import Options
@@ -63,8 +63,8 @@ class Given:
     buffer: int = 4
     overtake: bool = False
     scope: str | None = None
-    budget: str = "60s"
-    memory: str = "4GB"
+    budget: float = 60.0
+    memory: int = 4 * 10**9
     workers: int | None = None
     reduce: bool = True
     symmetry: bool = True
@@ -107,7 +107,7 @@ def explore_command(given: Given, make: MakeEngine | None = None) -> int:
 
 
 def search_options(given: Given) -> Options:
-    """Read the numbers; Failure."""
+    """Put the bounds together."""
     return Options(
         buffer=given.buffer if given.model == "tso" else 0,
         overtake=given.overtake,
@@ -115,16 +115,9 @@ def search_options(given: Given) -> Options:
         reduce=given.reduce,
         symmetry=given.symmetry,
         fuse=given.fuse,
-        max_bytes=_number("--memory", given.memory, bytes_of, "4GB or 500MB"),
-        seconds=_number("--budget", given.budget, seconds_of, "60s, 5m or 1h"),
+        max_bytes=given.memory,
+        seconds=given.budget,
     )
-
-
-def _number(option: str, text: str, read: Callable[[str], Any], like: str) -> Any:
-    try:
-        return read(text)
-    except ValueError:
-        raise Failure(f"{option} {text}: not a number like {like}", EXIT_USAGE) from None
 
 
 def refuse_what_is_too_big(rows: Sequence[Asked], given: Given, options: Options, console: Console) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -17,9 +16,6 @@ DEFAULT_SCENARIO: Final = Scenario(
     "default", f"the default scope: {DEFAULT}, and a guest that halts and arms its timer", "issue 3", ()
 )
 """What is explored if no scenario is named."""
-
-_TIMES: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
-_SIZES: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
 
 
 @dataclass(frozen=True)
@@ -72,25 +68,6 @@ def _of_default(row: Planned) -> Expectation | None:
     if row.mutation is not None or row.policy.name not in {each.name for each in POLICIES}:
         return None
     return Expectation("VIOLATION", ("C2", "C7")) if row.policy.name == "skip-running-2020" else PASSES
-
-
-# --- numbers with units ------------------------------------------------------------------------------------------
-
-
-def seconds_of(text: str) -> float:
-    """Read ``60s``, ``5m``, ``1h`` or a number of seconds; ValueError."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip().lower())
-    if match is None or not float(match[1]):
-        raise ValueError(text)
-    return float(match[1]) * _TIMES[match[2]]
-
-
-def bytes_of(text: str) -> int:
-    """Read ``4GB``, ``500MB``, ``2GiB`` or a number of bytes; ValueError."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*((?:[kmg]i?|t)?)b?", text.strip().lower())
-    if match is None or not float(match[1]):
-        raise ValueError(text)
-    return int(float(match[1]) * _SIZES[match[2]])
 
 
 def size_text(size: float) -> str:

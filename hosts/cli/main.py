@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import click
 
 from hosts.cli.errors import Failure
+from hosts.cli.numbers import PCPUS, SECONDS, SIZE, TIMES
 from hosts.cli.options import CONTEXT, LARGEST_SEED, debug_option
 from hosts.cli.soak_commands import repro, soak
 from hosts.native.interrupt import exit_status, interrupted_by, interrupts_raised
@@ -76,7 +77,8 @@ def cli() -> None:
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=SECONDS,
+    metavar="TIME",
     help="For all rows together; by default what they need, about 60 for a run of everything.",
 )
 @click.option(
@@ -84,7 +86,7 @@ def cli() -> None:
     type=click.IntRange(0, LARGEST_SEED),
     help="Of all choices and disturbances; drawn and shown if not given.",
 )
-@click.option("--cpus", type=int, metavar="N", help="pCPUs in the scenarios that can do with more than they need.")
+@click.option("--cpus", type=PCPUS, metavar="N", help="pCPUs in the scenarios that can do with more than they need.")
 @click.option(
     "--placement",
     type=click.Choice(["pinned", "shared", "unpinned"]),
@@ -150,8 +152,8 @@ def stress(**options: Any) -> int:
     metavar="TEXT",
     help='What the other pCPUs do, as "post:0x34 post:0xf6 | device | kick | guest=cpuid,hlt,timer | timers=1".',
 )
-@click.option("--budget", default="60s", show_default=True, metavar="TIME", help="For each row.")
-@click.option("--memory", default="4GB", show_default=True, metavar="SIZE", help="For the states of a row.")
+@click.option("--budget", type=SECONDS, default="60s", show_default=True, metavar="TIME", help="For each row.")
+@click.option("--memory", type=SIZE, default="4GB", show_default=True, metavar="SIZE", help="For the states of a row.")
 @click.option("--workers", type=click.IntRange(1, 64), metavar="N", help="Processors to search with; all, up to 8.")
 @click.option("--no-reduce", is_flag=True, help="Without the partial-order reduction.")
 @click.option("--no-forget", is_flag=True, help="Locals that are not read again still tell states apart.")
@@ -257,9 +259,7 @@ def litmus(files: tuple[str, ...], model: Literal["tso", "sc"], json_file: str |
 
 @cli.command(context_settings=CONTEXT)
 @click.argument("file", metavar="FILE")
-@click.option(
-    "--repeat", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Take it so many times."
-)
+@click.option("--repeat", type=TIMES, default=1, show_default=True, metavar="N", help="Take it so many times.")
 @click.option("--anyway", is_flag=True, help="Also if the sources are not those that the witness was found with.")
 @click.option("--json", "json_file", metavar="FILE", help="Write JSON lines: one for each time.")
 @debug_option
@@ -293,7 +293,14 @@ def replay(file: str, repeat: int, json_file: str | None, anyway: bool) -> int: 
 )
 @click.option("--scenario", multiple=True, metavar="NAME", help="Within this scenario's scope; may be repeated.")
 @click.option("--scope", multiple=True, metavar="TEXT", help="Within this scope, as explore takes it; may be repeated.")
-@click.option("--budget", default="20s", show_default=True, metavar="TIME", help="For each weakening in each scope.")
+@click.option(
+    "--budget",
+    type=SECONDS,
+    default="20s",
+    show_default=True,
+    metavar="TIME",
+    help="For each weakening in each scope.",
+)
 @click.option("--line", multiple=True, metavar="FILE:LINE", help="Only what stands there; may be repeated.")
 @click.option(
     "--json", "json_file", metavar="FILE", help="Write JSON lines: the scopes, then a line for each ordering."
@@ -328,12 +335,13 @@ def audit(**options: Any) -> int:
 @click.option("--policy", multiple=True, metavar="NAME", help="Only this policy, or file.py:function; may be repeated.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    default=3.0,
+    type=SECONDS,
+    metavar="TIME",
+    default="3s",
     show_default=True,
     help="On real processes, for each row.",
 )
-@click.option("--budget", default="60s", show_default=True, metavar="TIME", help="To explore each row.")
+@click.option("--budget", type=SECONDS, default="60s", show_default=True, metavar="TIME", help="To explore each row.")
 @click.option("--seed", type=click.IntRange(0, LARGEST_SEED), help="Of the runs; drawn and shown if not given.")
 @click.option("--json", "json_file", metavar="FILE", help="Write JSON lines: one for each row.")
 @debug_option

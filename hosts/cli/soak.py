@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.text import Text
 
 from hosts.cli.errors import Failure
-from hosts.cli.explore_plan import seconds_of
 from hosts.cli.native import check_machine
 from hosts.cli.soak_show import check_json
 from hosts.cli.stress import command, drawn_seed, json_to, wide_console
@@ -37,8 +36,7 @@ from hosts.soak.topology import Topology
 MakeExecutor = Callable[[str | None], Any]
 """Gives what does the tasks, here or on the cluster of an address; a context manager."""
 
-EACH: Final = "2s"
-DAY: Final = 86400
+EACH: Final = 2.0
 ENDINGS: Final[dict[Ending, str]] = {
     "time": "the time is over",
     "violation": "a violation was found",
@@ -51,10 +49,10 @@ class Options:
     """What the user gave."""
 
     campaign: str
-    length: str | None = None
+    length: float | None = None
     until_violation: bool = False
     resume: bool = False
-    each: str | None = None
+    each: float | None = None
     seed: int | None = None
     scenario: Sequence[str] = ()
     policy: Sequence[str] = ()
@@ -83,7 +81,7 @@ class Options:
 def soak_command(options: Options, executor_of: MakeExecutor | None = None) -> int:
     """Begin a campaign, or go on with one; give the exit status. ``executor_of`` stands for the real ones."""
     check_machine()
-    seconds = _seconds("--for", options.length) if options.length is not None else math.inf
+    seconds = options.length if options.length is not None else math.inf
     wanted = None if options.resume else checked(wanted_by(options))
     check_json(options.json_file, options.campaign)
     if wanted is None and options.chosen:
@@ -110,17 +108,9 @@ def wanted_by(options: Options) -> Wanted:
         mutations=tuple(options.mutation),
         cpus=options.cpus,
         places=tuple(options.place),
-        each=_seconds("--each", options.each or EACH),
+        each=options.each if options.each is not None else EACH,
         seed=drawn_seed() if options.seed is None else options.seed,
     )
-
-
-def _seconds(option: str, text: str) -> float:
-    try:
-        days = text.removesuffix("d")
-        return seconds_of(text) if days == text else seconds_of(f"{days}s") * DAY
-    except ValueError:
-        raise Failure(f"{option} {text}: not a time like 90s, 30m, 8h or 2d", EXIT_USAGE) from None
 
 
 def _facts(topologies: Sequence[Topology]) -> dict[str, Any]:

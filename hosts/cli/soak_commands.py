@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from hosts.cli.errors import Failure
+from hosts.cli.numbers import PCPUS, RUN, SECONDS, TIMES
 from hosts.cli.options import CONTEXT, LARGEST_SEED, C, debug_option
 from hosts.report.exits import EXIT_USAGE
 from hosts.soak.hints import FOLDER
@@ -23,7 +24,7 @@ def campaign_option(command: C) -> C:
 
 @click.group(context_settings=CONTEXT, invoke_without_command=True)
 @campaign_option
-@click.option("--for", "length", metavar="TIME", help="As 90s, 30m, 8h or 2d; else until Ctrl-C.")
+@click.option("--for", "length", type=SECONDS, metavar="TIME", help="As 90s, 30m, 8h or 2d; else until Ctrl-C.")
 @click.option(
     "--until-violation",
     is_flag=True,
@@ -31,12 +32,12 @@ def campaign_option(command: C) -> C:
     "the first one. Canaries apart.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the campaign of the folder, as it was begun.")
-@click.option("--each", metavar="TIME", help="Of a race; 2s if not given.")
+@click.option("--each", type=SECONDS, metavar="TIME", help="Of a race; 2s if not given.")
 @click.option("--seed", type=click.IntRange(0, LARGEST_SEED), help="Of all choices; drawn and shown if not given.")
 @click.option("--scenario", multiple=True, metavar="NAME", help="Only this scenario; may be repeated.")
 @click.option("--policy", multiple=True, metavar="NAME", help="Only this policy, or file.py:function; may be repeated.")
 @click.option("--mutation", multiple=True, metavar="NAME", help="With this seeded bug; may be repeated.")
-@click.option("--cpus", type=int, metavar="N", help="pCPUs in the scenarios that can do with more than they need.")
+@click.option("--cpus", type=PCPUS, metavar="N", help="pCPUs in the scenarios that can do with more than they need.")
 @click.option(
     "--place", multiple=True, type=click.Choice(PLACES), help="Only this class of placement; may be repeated."
 )
@@ -136,7 +137,7 @@ def status(context: click.Context, campaign: str | None, json_file: str | None) 
 
 
 @soak.command(context_settings=CONTEXT)
-@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@click.argument("number", metavar="ID", type=RUN)
 @campaign_option
 @click.option(
     "--json",
@@ -162,9 +163,9 @@ def show(context: click.Context, number: int, campaign: str | None, json_file: s
 
 
 @click.command(context_settings=CONTEXT)
-@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@click.argument("number", metavar="ID", type=RUN)
 @campaign_option
-@click.option("--times", type=click.IntRange(min=1), metavar="N", help="So often; 20 if not given.")
+@click.option("--times", type=TIMES, metavar="N", help="So often; 20 if not given.")
 @click.option(
     "--json",
     "json_file",

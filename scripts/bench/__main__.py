@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from bench.options import BenchError, MissingError, Options
+from bench.options import BenchError, MissingError, Options, positive, whole
 from bench.report import Report
 from hosts.report.environment import environment
 
@@ -47,9 +47,9 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--json", type=Path, metavar="FILE", help="also write all samples, as JSON lines")
     made.add_argument("--quick", action="store_true", help="a look, not a measurement: short runs, few repeats")
-    made.add_argument("--repeats", type=int, metavar="N", help="how many turns each contender has")
-    made.add_argument("--seed", type=int, default=1, help="first seed (default: 1)")
-    made.add_argument("--minutes", type=float, default=10.0, help="length of falsealarms (default: 10)")
+    made.add_argument("--repeats", type=whole, metavar="N", help="how many turns each contender has")
+    made.add_argument("--seed", type=whole, default=1, help="first seed (default: 1)")
+    made.add_argument("--minutes", type=positive, default=10.0, help="length of falsealarms (default: 10)")
     return made
 
 

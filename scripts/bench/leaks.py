@@ -28,7 +28,7 @@ from hosts.soak.task import Result, Task
 
 ROWS: Final = 2000
 QUICK_ROWS: Final = 200
-EACH: Final = "0.05s"
+EACH: Final = 0.05
 COUNTED: Final = ("fds", "sockets", "threads", "children", "memory_files", "temporary")
 """What must be the same between any two configurations."""
 WARM: Final = 20
@@ -90,7 +90,7 @@ def _target(entry: Path) -> str:
         return ""  # the one that lists the folder
 
 
-def soak(rows: int, seed: int, folder: Path, each: str, scenarios: Sequence[str]) -> int:
+def soak(rows: int, seed: int, folder: Path, each: float, scenarios: Sequence[str]) -> int:
     """Soak so many rows."""
 
     def tell(looked: dict[str, Look]) -> None:
@@ -102,13 +102,13 @@ def soak(rows: int, seed: int, folder: Path, each: str, scenarios: Sequence[str]
     return soak_command(options, lambda _address: Looking(rows, tell))
 
 
-def looks(rows: int, seed: int, each: str = EACH, scenarios: Sequence[str] = ()) -> list[dict[str, Look]]:
+def looks(rows: int, seed: int, each: float = EACH, scenarios: Sequence[str] = ()) -> list[dict[str, Look]]:
     """Have a process of its own soak so many rows; give what was counted before each but the first."""
     with tempfile.TemporaryDirectory(prefix="leaks", dir="/tmp") as top:
         temporary = Path(top) / "tmp"
         temporary.mkdir()
         done = subprocess.run(
-            [sys.executable, "-m", "bench.leaks", str(rows), str(seed), str(Path(top) / "campaign"), each, *scenarios],
+            [sys.executable, "-m", "bench.leaks", *map(str, (rows, seed, Path(top) / "campaign", each)), *scenarios],
             env={
                 **os.environ,
                 "TMPDIR": str(temporary),
@@ -152,7 +152,7 @@ def benchmark(options: Options) -> Report:
     """Soak and count."""
     rows = options.repeats(ROWS, QUICK_ROWS)
     found = looks(rows, options.seed)
-    report = Report("leaks", f"{rows} configurations of {EACH} in one soak: what it holds between each two")
+    report = Report("leaks", f"{rows} configurations of {EACH} s in one soak: what it holds between each two")
     report.head = ("", "after the first", "in the middle", "at the end", "KiB a row")
     for who in ("conductor", "worker"):
         held = [looked[who]["rss_kib"] / 1024 for looked in found]
@@ -172,4 +172,4 @@ def benchmark(options: Options) -> Report:
 
 
 if __name__ == "__main__":
-    sys.exit(soak(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4], sys.argv[5:]))
+    sys.exit(soak(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4]), sys.argv[5:]))

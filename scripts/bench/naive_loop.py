@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import secrets
@@ -183,10 +184,18 @@ def stress(wanted: Wanted) -> dict[str, float]:
     return totals
 
 
+def positive(text: str) -> float:
+    """Read a finite number above zero."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text}: not a finite number above zero")
+    return number
+
+
 def main() -> int:
     """Run and tell."""
     parser = argparse.ArgumentParser(prog="naive-stress", description="The stress loop that one would write today.")
-    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seconds", type=positive, default=60.0)
     parser.add_argument("--notify", choices=["zmq", "word"], default="zmq", help="an IPI is a message, or only a word")
     parser.add_argument("--no-lock", action="store_true", help="plain read-modify-writes: another bug of its own")
     parser.add_argument("--json", action="store_true", help="the totals as one line of JSON")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import math
 from dataclasses import dataclass
 
 
@@ -11,6 +13,22 @@ class BenchError(Exception):
 
 class MissingError(BenchError):
     """A peer that has to be there is not."""
+
+
+def positive(text: str) -> float:
+    """Read a finite number above zero, for argparse."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text}: not a finite number above zero")
+    return number
+
+
+def whole(text: str) -> int:
+    """Read a whole number above zero, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: not a whole number above zero")
+    return number
 
 
 @dataclass(frozen=True)

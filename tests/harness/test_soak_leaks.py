@@ -13,7 +13,7 @@ from bench.soaking import PATIENCE
 @pytest.mark.timeout(10 * PATIENCE)
 def test_two_hundred_configurations_leave_everything_as_it_was() -> None:
     """Descriptors, threads, processes, sockets, memory and files, in conductor and worker."""
-    found = looks(QUICK_ROWS, 1, "0.02s", ["remote-post", "kick"])
+    found = looks(QUICK_ROWS, 1, 0.02, ["remote-post", "kick"])
     assert len(found) >= QUICK_ROWS - 5  # none before there is a worker
     assert {name: values for name, values in counts(found[WARM:]).items() if len(values) > 1} == {}
     for who in ("conductor", "worker"):

@@ -89,9 +89,6 @@ def test_what_was_cut_off_is_named_on_resume(tmp_path: Path, capsys: pytest.Capt
     ("given", "message"),
     [
         ({"resume": True, "seed": 1, "scenario": ("kick",)}, "leave out --seed, --scenario"),
-        ({"length": "soon"}, "--for soon: not a time like 90s, 30m, 8h or 2d"),
-        ({"length": "2hd"}, "--for 2hd: not a time"),
-        ({"each": "0"}, "--each 0: not a time"),
         ({"scenario": ("x",)}, "unknown scenario 'x'"),
         ({"policy": ("nowhere.py:rule",)}, "nowhere.py:1: cannot be read"),
         ({"policy": ("a.py:f", "b.py:g")}, "one policy from a file, not 2"),

@@ -163,7 +163,6 @@ def test_a_line_may_be_given_with_as_much_of_its_path_as_one_likes() -> None:
         (["--policy", "x"], "unknown policy 'x'"),
         (["--scenario", "x"], "unknown scenario 'x'"),
         (["--scope", "x"], "x: an act is"),
-        (["--budget", "soon"], "--budget soon"),
         (["--policy", "/nowhere.py:f"], "/nowhere.py"),
     ],
 )

@@ -61,7 +61,7 @@ USAGE = [
     (["stress", "--seed", "-1"], "--seed"),
     (["stress", "--placement", "anywhere"], "'pinned', 'shared', 'unpinned'"),
     (["stress", "--controls", "most"], "--controls"),
-    (["stress", "--cpus", "65"], "pirace: --cpus 65: a machine has 1 to 64 pCPUs"),
+    (["stress", "--cpus", "65"], "--cpus': 65: a machine has 1 to 64 pCPUs"),
     (["stress", "--scenario", "x"], "pirace: unknown scenario 'x'; known: timer-fastpath, "),
     (["stress", "--policy", "x"], "pirace: unknown policy 'x'; known: kick-2016, "),
     (["stress", "--mutation", "x"], "pirace: unknown mutation 'x'; known: no-fastpath-sync, "),

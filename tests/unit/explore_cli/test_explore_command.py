@@ -17,7 +17,7 @@ from emu.accounting import CHECKS, WINDOWS
 from hosts.cli.errors import Failure
 from hosts.cli.explore import Given, explore_command, search_options
 from hosts.cli.explore_engine import coverage
-from hosts.cli.explore_plan import asked_for, bytes_of, seconds_of, size_text
+from hosts.cli.explore_plan import asked_for, size_text
 from hosts.cli.main import main
 from hosts.explorer.model import Options
 from hosts.explorer.search import Progress
@@ -200,7 +200,7 @@ def number(text: str) -> int:
 
 def test_what_does_not_fit_is_refused_before_it_starts(fake: Any, seen: Any, capsys: Any) -> None:
     """Unless the user wants it anyway."""
-    given = Given(policy=("always-2021",), memory="20MB")
+    given = Given(policy=("always-2021",), memory=20_000_000)
     engine = fake([seen()])
     with pytest.raises(
         Failure, match=r"default: [\d.]+ MB of states at the least do not fit into --memory 20 MB"
@@ -213,7 +213,7 @@ def test_what_does_not_fit_is_refused_before_it_starts(fake: Any, seen: Any, cap
 
 def test_what_may_fit_is_begun(fake: Any, seen: Any, capsys: Any) -> None:
     """Though the most is more than the memory; the search ends where that does."""
-    assert run(Given(policy=("always-2021",), memory="2GB"), fake([seen()]), capsys)[0] == 0
+    assert run(Given(policy=("always-2021",), memory=2_000_000_000), fake([seen()]), capsys)[0] == 0
 
 
 def test_what_was_not_measured_has_no_upper_end(fake: Any, seen: Any, capsys: Any) -> None:
@@ -297,8 +297,6 @@ def test_a_witness_is_printed_and_saved(capsys: pytest.CaptureFixture[str], tmp_
         (["--policy", "nobody"], "unknown policy 'nobody'"),
         (["--mutation", "none"], "unknown mutation 'none'"),
         (["--scope", "post:99"], "the vectors that pCPUs post are"),
-        (["--budget", "soon"], "--budget soon: not a number like 60s"),
-        (["--memory", "all"], "--memory all: not a number like 4GB"),
         (["--policy", "/nowhere/at_all.py:f"], "/nowhere/at_all.py"),
     ],
 )
@@ -359,22 +357,16 @@ def test_a_users_rule_works_unchanged(capsys: pytest.CaptureFixture[str], tmp_pa
 # --- small things ------------------------------------------------------------------------------------------------
 
 
-def test_units() -> None:
-    """As people write them."""
-    assert [seconds_of(text) for text in ("60s", "5m", "1h", "90", "0.5s")] == [60, 300, 3600, 90, 0.5]
-    sizes = {"4GB": 4 * 10**9, "500MB": 5 * 10**8, "2GiB": 2 << 30, "1000": 1000, "1k": 1000}
-    assert {text: bytes_of(text) for text in sizes} == sizes
+def test_sizes_as_people_read_them() -> None:
+    """With their unit."""
     assert [size_text(size) for size in (4e9, 1500, 12)] == ["4 GB", "1.5 kB", "12 bytes"]
-    for text in ("s", "-1s", "0s", "1d"):
-        with pytest.raises(ValueError, match=re.escape(text)):
-            seconds_of(text)
 
 
 def test_options_reach_the_search() -> None:
     """Sequential consistency is a buffer of none."""
     assert search_options(Given(model="sc", buffer=3)).buffer == 0
     given = Given(
-        buffer=3, overtake=True, workers=2, reduce=False, symmetry=False, fuse=False, memory="1GB", budget="2m"
+        buffer=3, overtake=True, workers=2, reduce=False, symmetry=False, fuse=False, memory=10**9, budget=120.0
     )
     assert search_options(given) == Options(
         3, overtake=True, workers=2, reduce=False, symmetry=False, fuse=False, max_bytes=10**9, seconds=120.0
