@@ -25,7 +25,7 @@ from hosts.loader import LoaderError, Program, load_program
 from hosts.native.interrupt import cancelled_by_interrupts
 from hosts.report.environment import environment
 from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
-from hosts.report.jsonl import JsonLines, environment_record
+from hosts.report.jsonl import JsonLines, environment_record, not_done_record
 from hosts.report.plan import PlanError, chosen_policies, chosen_scenarios, user_policy_of
 from hosts.report.sentences import not_checked
 
@@ -88,7 +88,10 @@ def audit_command(given: Given, make: MakeJudge = Auditor) -> int:
         if write is not None:
             write.write(environment_record(environment(0, given.budget, "unpinned", command())))
         audit = Audit(judge, chosen, console, write, policy.name)
-        audit.run(scopes)
+        try:
+            audit.run(scopes)
+        finally:
+            audit.write_rest()
     print_audit(console, audit.rows, len(chosen), list(scopes), policy.name)
     return EXIT_INTERRUPTED if audit.cancelled else EXIT_EXPECTED
 
@@ -151,6 +154,13 @@ class Audit:
                 self._one(number, site)
         except KeyboardInterrupt:
             self.cancelled = True
+
+    def write_rest(self) -> None:
+        """Write a line for each ordering that was not come to."""
+        why = "cancelled" if self.cancelled else "the audit could not be made"
+        for site in self.sites[len(self.rows) :]:
+            if self.write is not None:
+                self.write.write(not_done_record("audit", f"{line_of(site)} {site.text}", why))
 
     def _cancel(self) -> None:
         self.cancelled = True

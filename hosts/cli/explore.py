@@ -96,7 +96,7 @@ def explore_command(given: Given, make: MakeEngine | None = None) -> int:
             write.write(environment_record(environment(0, options.seconds, "unpinned", command())))
         run = Run(rows, engine, options, console, write, given)
         done = run.all()
-    if len(done) > 1:
+    if len(done) > 1 or run.cancelled:
         console.print(Text(summary(done, len(rows))), highlight=False)
     if run.failure is not None:
         raise run.failure

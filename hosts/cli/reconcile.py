@@ -32,7 +32,7 @@ from hosts.loader import LoaderError
 from hosts.native.interrupt import cancelled_by_interrupts
 from hosts.report.environment import environment, processors
 from hosts.report.exits import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
-from hosts.report.jsonl import environment_record
+from hosts.report.jsonl import JsonLines, environment_record, not_done_record
 from hosts.report.live import make_display
 from hosts.report.plan import OVERHEAD_SECONDS, Plan, PlanError, Planned, Wanted, make_plan, user_policy_of
 from hosts.report.reconcile import Allowed, Reconciled, reconciled
@@ -70,31 +70,53 @@ def reconcile_command(given: Given, host: Host | None = None, explores: Explore 
         raise Failure(str(error), EXIT_USAGE) from None
     console = wide_console()
     seed = drawn_seed() if given.seed is None else given.seed
-    rows = stressed(plan, given.seconds, seed, (host or native_host)(user_policy, quiet=False), console)
     with json_to(given.json_file) as write:
         if write is not None:
             write.write(environment_record(environment(seed, given.seconds, "pinned", command())))
         done: list[Reconciled] = []
-        cancelled = any(row.verdict is Verdict.CANCELLED for row in rows)
-        for row in rows:
-            if cancelled or not _ran(row):
-                continue
-            ticker = Ticker(console, f"exploring {row.planned}", given.budget)
-            with ticker.shown(), cancelled_by_interrupts(ticker.cancel):
-                try:
-                    allowed = explores(row.planned, ticker, given.budget)
-                except RuleFault as fault:
-                    raise Failure(fault.told(user_policy), EXIT_USAGE) from None
-            cancelled = ticker.cancelled
-            if cancelled:
-                break
-            done.append(reconciled(row, allowed))
+        rows: list[Row] = []
+        try:
+            rows = stressed(plan, given.seconds, seed, (host or native_host)(user_policy, quiet=False), console)
+            cancelled = any(row.verdict is Verdict.CANCELLED for row in rows)
+            for row in rows:
+                if cancelled or not _ran(row):
+                    continue
+                allowed = _explored(row, explores, console, given.budget, user_policy)
+                if allowed is None:
+                    cancelled = True
+                    break
+                done.append(reconciled(row, allowed))
+                if write is not None:
+                    write.write(reconcile_record(done[-1], scopes[row.planned.scenario.name], seed))
+        finally:
             if write is not None:
-                write.write(reconcile_record(done[-1], scopes[row.planned.scenario.name], seed))
-    print_reconciled(console, done, [row for row in rows if not _ran(row)], len(plan.rows))
+                _write_rest(write, plan, rows, done)
+    print_reconciled(console, done, [row for row in rows if not _ran(row) and row.begun], len(plan.rows))
     if not cancelled:
         tell_faults(rows)
     return _status(rows, done, cancelled=cancelled)
+
+
+def _explored(row: Row, explores: Explore, console: Console, budget: float, user_policy: str | None) -> Allowed | None:
+    """Say what the explorer allows of a row; None if somebody has had enough."""
+    ticker = Ticker(console, f"exploring {row.planned}", budget)
+    try:
+        with ticker.shown(), cancelled_by_interrupts(ticker.cancel):
+            allowed = explores(row.planned, ticker, budget)
+    except RuleFault as fault:
+        raise Failure(fault.told(user_policy), EXIT_USAGE) from None
+    except KeyboardInterrupt:
+        return None
+    return None if ticker.cancelled else allowed
+
+
+def _write_rest(write: JsonLines, plan: Plan, rows: Sequence[Row], done: Sequence[Reconciled]) -> None:
+    """Write a line for each configuration that was not reconciled."""
+    finished = [each.row.planned for each in done]
+    reasons = {row.planned: row.reason for row in rows if not _ran(row)}
+    for planned in plan.rows:
+        if planned not in finished:
+            write.write(not_done_record("reconcile", str(planned), reasons.get(planned) or "not explored"))
 
 
 def _ran(row: Row) -> bool:

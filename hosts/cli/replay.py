@@ -18,7 +18,7 @@ from hosts.replay.director import DEADLOCK, NO_PROGRESS, ROUNDS, Replayed, repla
 from hosts.replay.program import Cast, cast_of
 from hosts.report.environment import environment
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_EXPECTED, EXIT_FAULT, EXIT_USAGE
-from hosts.report.jsonl import JsonLines, environment_record
+from hosts.report.jsonl import JsonLines, environment_record, not_done_record
 from hosts.report.sentences import not_checked
 from hosts.userpolicy import unpromised
 from hosts.vectors import about
@@ -101,16 +101,22 @@ def _delayed(stores: int) -> str:
 def _repeat(file: str, witness: Witness, cast: Cast, repeat: int, write: JsonLines | None) -> int:
     """Replay, and say how often the violation showed and what was seen instead; Ctrl-C gives what there is so far."""
     runs: list[Replayed] = []
+    why = "cancelled"
     try:
         for number in range(1, repeat + 1):
             runs.append(replay(witness, cast))
             if write is not None:
                 write.write(record(file, witness, number, runs[-1]))
     except EnvironmentLacks as error:
-        raise Failure(str(error), EXIT_ENVIRONMENT) from None
+        why = str(error)
+        raise Failure(why, EXIT_ENVIRONMENT) from None
     except KeyboardInterrupt:
         _tell(witness, runs)
         raise
+    finally:
+        left = repeat - len(runs)
+        if left and write is not None:
+            write.write(not_done_record("replay", f"{file}, run {len(runs) + 1} and so on", why, left))
     _tell(witness, runs)
     return EXIT_EXPECTED if all(done.shown for done in runs) else EXIT_FAULT
 

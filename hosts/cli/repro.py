@@ -22,7 +22,7 @@ from hosts.native.interrupt import interrupts_told
 from hosts.native.rundir import RunFolder
 from hosts.report.environment import environment
 from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNPROVEN
-from hosts.report.jsonl import environment_record
+from hosts.report.jsonl import environment_record, not_done_record
 from hosts.report.verdict import Verdict
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.local import LocalExecutor
@@ -75,6 +75,9 @@ def repro_command(
             if write is not None:
                 write.write({"record": "repro", "id": row.id, "time": len(again), "shown": done.shown, **told(done)})
             _say(console, f"[{len(again)}/{times}] {'shows' if done.shown else 'does not show'}: {brief(done.result)}")
+        if write is not None and len(again) < times:
+            planned = f"run {row.id}, time {len(again) + 1} and so on"
+            write.write(not_done_record("repro", planned, "cancelled", times - len(again)))
     for line in summary(row, again):
         _say(console, line)
     if stop.asked:

@@ -84,6 +84,11 @@ def explorer_record(row: Row, search: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in ("not_demanded", "explored", "enough_seconds")}
 
 
+def not_done_record(of: str, planned: str, why: str, count: int = 1) -> dict[str, Any]:
+    """Give the line of what was planned and not done, as the command was ended before; ``of``: the records it lacks."""
+    return {"record": "not-done", "of": of, "planned": planned, "count": count, "why": why}
+
+
 class JsonLines:
     """Writes records to a file, each line at once, so that a run that is killed keeps what it has."""
 

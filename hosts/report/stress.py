@@ -280,7 +280,8 @@ class Stress:
         row = replace(grade(planned, tally.measured, what), round_trips=tuple(tally.round_trips))
         if planned.canary:
             self._canaries[planned.scenario.name] = "caught" if row.verdict is Verdict.VIOLATION else "missed"
-        self._show.finished(row)
+        if row.begun:
+            self._show.finished(row)
         return row
 
 

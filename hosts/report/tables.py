@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -47,14 +48,15 @@ def fired(row: Row) -> str:
 def report(rows: Sequence[Row]) -> Group:
     """Put everything together that is shown at the end."""
     parts: list[RenderableType] = []
-    clean = [row for row in rows if row.planned.mutation is None]
-    mutated = [row for row in rows if row.planned.mutation is not None]
+    begun = [row for row in rows if row.begun]
+    clean = [row for row in begun if row.planned.mutation is None]
+    mutated = [row for row in begun if row.planned.mutation is not None]
     if clean:
         parts += [verdict_matrix(clean), ""]
     if mutated:
         parts += [mutation_table(mutated), ""]
     remarks = list(
-        dict.fromkeys(remark(row) for row in rows if row.verdict is not Verdict.PASS and not row.as_expected)
+        dict.fromkeys(remark(row) for row in begun if row.verdict is not Verdict.PASS and not row.as_expected)
     )
     parts += [Text(line) for line in remarks] + [""] * bool(remarks)
     measured = costs(rows)
@@ -165,14 +167,11 @@ def unexplored_lines(rows: Sequence[Row]) -> list[str]:
 
 def summary(rows: Sequence[Row], planned: int) -> str:
     """Count the rows in one line."""
-    kinds = ", ".join(
-        f"{sum(row.verdict is verdict for row in rows)} {verdict}"
-        for verdict in Verdict
-        if any(row.verdict is verdict for row in rows)
-    )
+    kinds = Counter(str(row.verdict) if row.begun else "not begun" for row in rows)
+    told = ", ".join(f"{kinds[kind]} {kind}" for kind in (*Verdict, "not begun") if kinds[kind])
     surprises = sum(row.as_expected is False for row in rows)
     said = "none against the table" if not surprises else f"{surprises} not as expected"
-    return f"{len(rows)} of {planned} rows: {kinds or 'nothing'}; {said}"
+    return f"{len(rows)} of {planned} rows: {told or 'nothing'}; {said}"
 
 
 def print_report(console: Console, rows: Sequence[Row], planned: int) -> None:

@@ -72,6 +72,11 @@ class Row:
     """What this row would likely have to be raced to prove something, if longer is what it takes."""
 
     @property
+    def begun(self) -> bool:
+        """Tell whether anything was done for it: who ends a run leaves rows that it has not come to."""
+        return self.verdict is not Verdict.CANCELLED or self.measured.seconds > 0
+
+    @property
     def checks(self) -> tuple[str, ...]:
         """Name the checks that fired, in a race or in the explorer."""
         seen = [violation.check for violation in self.measured.violations]

@@ -139,10 +139,11 @@ def test_a_rule_that_fails_by_itself_is_not_audited(audit: Any) -> None:
 
 
 def test_ctrl_c_keeps_what_there_is(audit: Any, capsys: Any) -> None:
-    """The scopes are in the file, the table is printed, the exit status is 130."""
+    """The scopes are in the file, and what was not come to; the table is printed, the exit status is 130."""
     status, records = audit(FakeJudge(interrupt=True), _line(ENTRY, "barrier"))
     assert status == 130
-    assert [record["record"] for record in records] == ["environment", "audit-scope", "audit-scope"]
+    assert [record["record"] for record in records] == ["environment", "audit-scope", "audit-scope", "not-done"]
+    assert (records[-1]["of"], records[-1]["why"]) == ("audit", "cancelled")
     assert "0 of 1 orderings" in capsys.readouterr().out
 
 

@@ -138,16 +138,23 @@ def test_every_check_of_one_look_is_allowed() -> None:
 
 
 def test_a_run_that_crashed_is_not_compared(compare: Any, capsys: Any) -> None:
-    """It has its own line, and exit status 1."""
-    status, records = compare(Fake(SEEN, "C1", crash="a process died"), _allowed(SEEN))
-    assert (status, records) == (1, [])
+    """It has its own line and its own record, and exit status 1."""
+    status, (record,) = compare(Fake(SEEN, "C1", crash="a process died"), _allowed(SEEN))
+    assert (status, record["record"], record["why"]) == (1, "not-done", "C1 x 1; then a process died")
     assert "a process died" in capsys.readouterr().out
 
 
 def test_ctrl_c_is_130(compare: Any) -> None:
-    """Nothing is explored any more."""
-    status, records = compare(Fake(SEEN, cancelled=True), _allowed(SEEN))
-    assert (status, records) == (130, [])
+    """Nothing is explored any more; the row has a record all the same."""
+    status, (record,) = compare(Fake(SEEN, cancelled=True), _allowed(SEEN))
+    assert status == 130
+    assert record == {
+        "record": "not-done",
+        "of": "reconcile",
+        "planned": "tscdeadline-immed x elide-self-2022",
+        "count": 1,
+        "why": "the run was cancelled",
+    }
 
 
 @pytest.mark.parametrize("wrong", [["--scenario", "x"], ["--policy", "x"], ["--budget", "soon"], ["--seconds", "0"]])
