@@ -2,57 +2,196 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Literal
 
 import click
 
 from hosts.cli.errors import Failure
-from hosts.cli.loops import have_loops
+from hosts.cli.litmus_show import Shown
+from hosts.litmus.bounds import Bounds, IncompleteError
 from hosts.litmus.errors import LitmusError
-from hosts.litmus.outcome import Finals, IncompleteError, MemoryModel, Outcome, run
+from hosts.litmus.index import Meant, meant
+from hosts.litmus.outcome import Finals, MemoryModel, Outcome, run
 from hosts.litmus.read import read_file
 from hosts.litmus.render import lines, name
 from hosts.litmus.syntax import Address
-from hosts.report.exits import EXIT_FAULT, EXIT_UNEXPECTED, EXIT_USAGE
+from hosts.native.interrupt import cancelled_by_interrupts
+from hosts.report.exits import EXIT_EXPECTED, EXIT_FAULT, EXIT_UNEXPECTED, EXIT_UNPROVEN, EXIT_USAGE
+from hosts.report.jsonl import not_done_record
+
+Why = Literal["refused", "bounded", "fault"]
+"""Why a file has no answer."""
+
+EXITS: Final[Mapping[Why, int]] = {"refused": EXIT_USAGE, "bounded": EXIT_UNPROVEN, "fault": EXIT_FAULT}
+WORST: Final = (EXIT_FAULT, EXIT_USAGE, EXIT_UNEXPECTED, EXIT_UNPROVEN, EXIT_EXPECTED)
+"""Of several exit codes the first of these is given."""
+BOUNDS: Final = {
+    "seconds": "bounded by its budget of time, no answer: more --budget",
+    "memory": "bounded by its memory, no answer: more --memory",
+}
+AT_ONCE: Final = 1000
+"""Lines that are printed together."""
 
 
-def litmus_command(
-    files: Sequence[str], memory_model: MemoryModel = "tso", json_file: str | None = None, finals: Finals | None = None
-) -> int:
-    """Run each file; print what it comes to, or the one line that says what is wrong with it; give the exit status."""
-    status = 0
+@dataclass(frozen=True)
+class Options:
+    """What the user gave."""
+
+    model: MemoryModel = "tso"
+    json_file: str | None = None
+    reduce: bool = True
+    budget_seconds: float = 60.0
+    memory_bytes: int = 4 * 10**9
+    debug: bool = False
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """A file that has no answer."""
+
+    file: str
+    why: Why
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.reason}"
+
+
+class Cancelled(Exception):  # noqa: N818 - nothing is wrong
+    """Whoever started the command has ended it."""
+
+
+Write = Callable[[dict[str, Any]], None]
+
+
+def litmus_command(files: Sequence[str], options: Options | None = None, finals: Finals | None = None) -> int:
+    """Run each file; print what it comes to, or the one line that says why it has no answer; give the exit status.
+
+    ``finals`` searches instead of what the options say.
+    """
+    given = options or Options()
     with ExitStack() as stack:
-        write = None
-        if json_file is not None:
-            from hosts.cli.stress import command, json_to
-            from hosts.report.environment import environment
-            from hosts.report.jsonl import environment_record
+        command = _Command(given, finals, _writer(given.json_file, stack))
+        with cancelled_by_interrupts(command.cancel):
+            for each in meant(files):
+                command.run(each)
+    if command.cancelled:
+        raise KeyboardInterrupt
+    return next(status for status in WORST if status in command.statuses)
 
-            write = stack.enter_context(json_to(json_file))
-            if write is not None:
-                write.write(environment_record(environment(0, 0.0, "unpinned", command())))
-        for file in files:
-            try:
-                test = read_file(file)
-                if finals is None:
-                    have_loops()
-                outcome = run(test, memory_model, finals)
-            except LitmusError as error:
-                line = f":{error.line}" if error.line else ""
-                click.echo(f"{file}{line}: {error.reason}", err=True)
-                status = EXIT_USAGE
-                continue
-            except IncompleteError as error:
-                raise Failure(f"{file}: the explorer did not get to the end: {error}", EXIT_FAULT) from None
-            for each in lines(outcome):
-                click.echo(each)
-            if write is not None:
-                write.write(dict(record(file, memory_model, outcome)))
-            if not outcome.ok:
-                status = max(status, EXIT_UNEXPECTED)
-    return status
+
+class _Command:
+    """The files of one command."""
+
+    def __init__(self, given: Options, finals: Finals | None, write: Write) -> None:
+        self._given = given
+        self._finals = finals
+        self._write = write
+        self.statuses = {EXIT_EXPECTED}
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """End what is run; of the files that are left only a record is written."""
+        self.cancelled = True
+
+    def run(self, each: Meant) -> None:
+        """Answer for a file, or say why not."""
+        try:
+            outcome = self._outcome(each)
+        except Cancelled:
+            self._write(not_done_record("litmus", each.file, "cancelled"))
+        except (LitmusError, IncompleteError, MemoryError) as error:
+            self._tell(_unanswered(each.file, error))
+        except Failure:
+            raise
+        except Exception as error:  # noqa: BLE001 - the others are to be run
+            if self._given.debug:
+                traceback.print_exc()
+            hint = "" if self._given.debug else " (--debug shows where)"
+            told = f"internal error: {type(error).__name__}: {error}{hint}"
+            self._tell(Unanswered(each.file, "fault", 0, told))
+        else:
+            _print(lines(outcome))
+            self._write(dict(record(each.file, self._given.model, outcome)))
+            self.statuses.add(EXIT_EXPECTED if outcome.ok else EXIT_UNEXPECTED)
+
+    def _tell(self, told: Unanswered) -> None:
+        """Say why a file has no answer."""
+        click.echo(str(told), err=True)
+        self.statuses.add(EXITS[told.why])
+        self._write(unanswered_record(told, self._given.model))
+
+    def _outcome(self, each: Meant) -> Outcome:
+        self._go_on()
+        if each.error is not None:
+            raise each.error
+        test = read_file(each.file)
+        with ExitStack() as stack:
+            shown = Shown(each.file, stack)
+
+            def told(states: int) -> None:
+                self._go_on()
+                shown(states)
+
+            bounds = Bounds(self._given.budget_seconds, self._given.memory_bytes, told)
+            outcome = run(test, self._given.model, self._searching(told), bounds)
+        self._go_on()
+        return outcome
+
+    def _go_on(self) -> None:
+        """End what is run if it has been cancelled."""
+        if self.cancelled:
+            raise Cancelled
+
+    def _searching(self, told: Callable[[int], None]) -> Finals | None:
+        """Give what finds the final states, if it is not the reduced search."""
+        if self._finals is not None or self._given.reduce:
+            return self._finals
+        from hosts.cli.loops import have_loops
+        from hosts.litmus.everything import searched
+
+        have_loops()
+        return partial(searched, told=told, reduce=False)
+
+
+def _unanswered(file: str, error: LitmusError | IncompleteError | MemoryError) -> Unanswered:
+    if isinstance(error, LitmusError):
+        return Unanswered(file, "refused", error.line, error.reason)
+    if isinstance(error, MemoryError):
+        return Unanswered(file, "bounded", 0, "bounded by this machine's memory, or a limit: no answer")
+    return Unanswered(file, "bounded", 0, BOUNDS[str(error)])
+
+
+def _writer(json_file: str | None, stack: ExitStack) -> Write:
+    """Give what writes records, the first of them written; nothing does without a file."""
+    if json_file is not None:
+        from hosts.cli.stress import command, json_to
+        from hosts.report.environment import environment
+        from hosts.report.jsonl import environment_record
+
+        writer = stack.enter_context(json_to(json_file))
+        if writer is not None:
+            writer.write(environment_record(environment(0, 0.0, "unpinned", command())))
+            return writer.write
+    return lambda _: None
+
+
+def _print(told: Iterator[str]) -> None:
+    """Print many lines, some at once."""
+    some: list[str] = []
+    for line in told:
+        some.append(line)
+        if len(some) == AT_ONCE:
+            click.echo("\n".join(some))
+            some.clear()
+    click.echo("\n".join(some))
 
 
 def record(file: str, memory_model: MemoryModel, outcome: Outcome) -> Iterator[tuple[str, Any]]:
@@ -73,3 +212,15 @@ def record(file: str, memory_model: MemoryModel, outcome: Outcome) -> Iterator[t
         for state in outcome.states
     ]
     yield "states", shown
+
+
+def unanswered_record(told: Unanswered, memory_model: MemoryModel) -> dict[str, Any]:
+    """Give why a file has no answer, for programs."""
+    return {
+        "record": "litmus-unanswered",
+        "file": told.file,
+        "model": memory_model,
+        "why": told.why,
+        "line": told.line or None,
+        "reason": told.reason,
+    }

@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import click
 
@@ -226,10 +226,27 @@ def list_() -> int:
     show_default=True,
     help="With x86's store buffers, or sequential consistency.",
 )
-@click.option("--json", "json_file", metavar="FILE", help="Write JSON lines: one for each test.")
+@click.option(
+    "--budget",
+    "budget_seconds",
+    type=SECONDS,
+    default="60s",
+    show_default=True,
+    metavar="TIME",
+    help="For each test.",
+)
+@click.option(
+    "--memory", "memory_bytes", type=SIZE, default="4GB", show_default=True, metavar="SIZE", help="For each test."
+)
+@click.option("--no-reduce", is_flag=True, help="All orders of all accesses, by the compiled search.")
+@click.option("--json", "json_file", metavar="FILE", help="Write JSON lines: one for each file.")
 @debug_option
-def litmus(files: tuple[str, ...], model: Literal["tso", "sc"], json_file: str | None) -> int:
+@click.pass_context
+def litmus(context: click.Context, /, *, files: tuple[str, ...], no_reduce: bool, **given: Any) -> int:
     """Run x86 litmus tests as herd7 reads them, every interleaving, and print what herd7 prints.
+
+    A FILE is a test, an index (@all: the names of tests, or of other indexes, from its own folder) or a folder: all
+    *.litmus below it. Each file is answered, or told in one line; the others are run in any case.
 
     Headings X86 (Intel's order of operands) and X86_64 (AT&T's); mov, the arithmetic and bit instructions, xchg,
     cmpxchg, xadd, lock, mfence; no jumps, no arrays. What is not read is told as file:line: reason.
@@ -245,16 +262,18 @@ def litmus(files: tuple[str, ...], model: Literal["tso", "sc"], json_file: str |
     Examples:
       pirace litmus SB.litmus
       pirace litmus --model sc SB.litmus MP.litmus
-      pirace litmus --json states.jsonl SB.litmus
+      pirace litmus --json states.jsonl @all
+      pirace litmus --no-reduce SB.litmus      to hold the reduction against
 
     \b
-    Exit status:
-      0   each test says Ok               64  a file that is not read (the others are still run)
-      1   a test says No                  4   a fault of pirace
+    Exit status (of several the first of these):
+      4   a fault of pirace               2   a test was bounded by its budget or its memory: no answer
+      64  a file that is not read         0   each test says Ok
+      1   a test says No                  130 Ctrl-C (143 SIGTERM, 129 SIGHUP)
     """  # noqa: D301
-    from hosts.cli.litmus import litmus_command
+    from hosts.cli.litmus import Options, litmus_command
 
-    return litmus_command(files, model, json_file)
+    return litmus_command(files, Options(reduce=not no_reduce, debug=context.find_root().obj["debug"], **given))
 
 
 @cli.command(context_settings=CONTEXT)

@@ -38,6 +38,10 @@ ATOMIC: Final = {
 """Locked instructions that the explorer knows. The others are tried with a compare-and-exchange until it succeeds."""
 
 
+GONE: Final = 1 << 64
+"""In a register, or a location: what it holds has been observed, and nobody will look at it before it is written."""
+
+
 class Local(NamedTuple):
     """A local state."""
 
@@ -63,6 +67,9 @@ class Program:
             if isinstance(each, Register) and each.thread == thread
         )
         self._live = _living(self._instructions, observed)
+        self._needed = _living(self._instructions, frozenset())
+        self._futures = self._looked_ahead()
+        self._parted: dict[int, tuple[int, tuple[tuple[int, int], ...]]] = {}
         self._numbers: dict[Local, int] = {}
         self._locals: list[Local] = []
         values = [locations.number(test.initial.get(Register(thread, number), 0)) for number in range(COUNT)]
@@ -111,6 +118,44 @@ class Program:
     def __len__(self) -> int:
         return len(self._locals)
 
+    # --- what the reduction asks ---------------------------------------------------------------------------------
+
+    def future(self, local: int) -> tuple[int, int]:
+        """Give the words that may be read, and those that may be written, from a local state on, as bit sets."""
+        return self._futures[self._locals[local].at]
+
+    def parted(self, local: int) -> tuple[int, tuple[tuple[int, int], ...]]:
+        """Give a local state without registers that only the condition will look at, and what these hold."""
+        if local not in self._parted:
+            state = self._locals[local]
+            settled = _alive(self._live, state) - _alive(self._needed, state)
+            left = tuple(GONE if number in settled else value for number, value in enumerate(state.registers))
+            held = tuple((each, state.registers[each]) for each in sorted(settled) if state.registers[each] != GONE)
+            self._parted[local] = self._number(state._replace(registers=left)), held
+        return self._parted[local]
+
+    def _looked_ahead(self) -> list[tuple[int, int]]:
+        """Give for each instruction, and for the end, the words that may be read and written from there on."""
+        futures = [(0, 0)]
+        for instruction in reversed(self._instructions):
+            (reads, writes), words = futures[-1], self._words(instruction)
+            operand = _memory(instruction)
+            if operand is not instruction.target or looks_at_target(instruction) or _locked(instruction):
+                reads |= words
+            if operand is instruction.target and instruction.name not in ("cmp", "test", "bt"):
+                writes |= words
+            futures.append((reads, writes))
+        return futures[::-1]
+
+    def _words(self, instruction: Instruction) -> int:
+        """Give the words that an instruction may touch, as a bit set."""
+        operand = _memory(instruction)
+        if operand is None:
+            return 0
+        if isinstance(operand, Named):
+            return 1 << self._locations.named[operand.name].word
+        return semantics.mask(len(self._locations.all))
+
     # --- what the condition asks ---------------------------------------------------------------------------------
 
     def registers(self, local: int) -> Registers:
@@ -125,9 +170,7 @@ class Program:
     # --- states --------------------------------------------------------------------------------------------------
 
     def _number(self, state: Local) -> int:
-        live = self._live[state.at]
-        if state.half:
-            live |= self._live[state.at + 1]
+        live = _alive(self._live, state)
         kept = tuple(value if number in live else 0 for number, value in enumerate(state.registers))
         state = state._replace(registers=kept)
         if state not in self._numbers:
@@ -260,6 +303,11 @@ def _check_bit(instruction: Instruction, location: Location, bit: int) -> None:
 def _locked(instruction: Instruction) -> bool:
     """Tell whether an instruction is one locked operation; an exchange with memory always is."""
     return instruction.locked or (instruction.name == "xchg" and _memory(instruction) is not None)
+
+
+def _alive(living: Sequence[frozenset[int]], state: Local) -> frozenset[int]:
+    """Give the registers that somebody may still look at in a local state."""
+    return living[state.at] | living[state.at + 1] if state.half else living[state.at]
 
 
 def _living(instructions: Sequence[Instruction], observed: frozenset[int]) -> list[frozenset[int]]:

@@ -160,19 +160,25 @@ def observed_places(question: Question) -> set[Place]:
     return {*question.shown, *places(question.proposition), *only}
 
 
-def holds(proposition: Proposition, equal: Callable[[Place, Value | Place], bool]) -> bool:
-    """Decide a proposition, given how to compare a place."""
+def satisfying(proposition: Proposition, states: set[int], equal: Callable[[Equals, set[int]], set[int]]) -> set[int]:
+    """Give the states in which a proposition holds, given how to find those in which a comparison does."""
     match proposition:
-        case Equals(place, value):
-            return equal(place, value)
+        case Equals():
+            return equal(proposition, states)
         case Not(of):
-            return not holds(of, equal)
+            return states - satisfying(of, states, equal)
         case Both(several):
-            return all(holds(each, equal) for each in several)
+            for each in several:
+                states = satisfying(each, states, equal)
+            return states
         case Either(several):
-            return any(holds(each, equal) for each in several)
+            left = states
+            for each in several:
+                left = left - satisfying(each, left, equal)
+            return states - left
         case Implies(one, other):
-            return not holds(one, equal) or holds(other, equal)
+            premise = satisfying(one, states, equal)
+            return states - (premise - satisfying(other, premise, equal))
 
 
 def spelled(proposition: Proposition, name: Callable[[Place], str], above: str = "") -> str:

@@ -29,8 +29,7 @@ def lines(outcome: Outcome) -> Iterator[str]:
     question = test.question
     yield f"Test {test.name} {KINDS[question.quantifier]}"
     yield f"States {len(outcome.states)}"
-    for state in outcome.states:
-        yield " ".join(f"{name(place, test.arch)}={told(value)};" for place, value in state)
+    yield from outcome.states.texts(lambda place, value: f"{name(place, test.arch)}={told(value)};")
     yield "Ok" if outcome.ok else "No"
     condition = spelled(question.proposition, lambda place: name(place, test.arch))
     yield f"Condition {question.quantifier} ({condition})"

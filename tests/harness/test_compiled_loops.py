@@ -30,7 +30,7 @@ print("numba" in sys.modules)
 def start(cache: Path, clone: Path = TOP) -> subprocess.Popen[str]:
     """Run a litmus test with the sources of a clone."""
     environment = os.environ | {"PYTHONPATH": str(clone), "XDG_CACHE_HOME": str(cache)}
-    command = [sys.executable, "-m", "hosts.cli.main", "litmus", str(TEST)]
+    command = [sys.executable, "-m", "hosts.cli.main", "litmus", "--no-reduce", str(TEST)]
     return subprocess.Popen(
         command, env=environment, cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from hosts.cli import explore_engine, litmus
+from hosts.cli import explore_engine, litmus, loops
 from hosts.cli.errors import Failure
+
+SB = str(Path(__file__).parents[1] / "litmus" / "files" / "SB.litmus")
 
 
 class Asked(Exception):  # noqa: N818 - ends what asked
@@ -27,7 +31,19 @@ def test_the_loops_are_there_before_anything_is_explored(monkeypatch: pytest.Mon
 def test_what_is_wrong_is_said_before_anything_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rule or a litmus test that cannot be read."""
     monkeypatch.setattr(explore_engine, "have_loops", refuse)
-    monkeypatch.setattr(litmus, "have_loops", refuse)
+    monkeypatch.setattr(loops, "have_loops", refuse)
     with pytest.raises(Failure, match=r"none\.py"):
         explore_engine.Explorer("none.py:mine")
-    assert litmus.litmus_command(["none.litmus"]) != 0
+    assert litmus.litmus_command(["none.litmus"], litmus.Options(reduce=False)) != 0
+
+
+def test_a_litmus_test_needs_nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But where it is asked for."""
+
+    def fail() -> None:
+        raise Failure("asked for", 3)
+
+    monkeypatch.setattr(loops, "have_loops", fail)
+    assert litmus.litmus_command([SB]) == 0
+    with pytest.raises(Failure, match="asked for"):
+        litmus.litmus_command([SB], litmus.Options(reduce=False))

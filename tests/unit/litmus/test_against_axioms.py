@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from hosts.litmus.outcome import Finals, run, searched
+from hosts.litmus.everything import searched
+from hosts.litmus.outcome import Finals, run
 from hosts.litmus.read import read_test
 from tests.unit.litmus.axiomatic import Action, Program, outcomes
 from tests.unit.litmus.breadth import finals
@@ -22,12 +23,13 @@ EACH = 40
 def test_same_states(model: str, group: int) -> None:
     """Two threads of up to three instructions."""
     for program in programs(EACH, SEED + group):
-        told = run(read_test(text(program)), model, finals)  # type: ignore[arg-type]
-        assert seen(told) == outcomes(program, model), text(program)
+        for by in (finals, None):
+            told = run(read_test(text(program)), model, by)  # type: ignore[arg-type]
+            assert seen(told) == outcomes(program, model), text(program)
 
 
-@pytest.mark.parametrize("by", [finals, searched], ids=["definition", "search"])
-def test_what_is_not_shown_changes_nothing(by: Finals) -> None:
+@pytest.mark.parametrize("by", [finals, searched, None], ids=["definition", "search", "reduced"])
+def test_what_is_not_shown_changes_nothing(by: Finals | None) -> None:
     """A thread forgets what nobody will see, and no more than that."""
     dice = random.Random(SEED)
     for program in programs(2 * EACH, SEED):
@@ -39,8 +41,9 @@ def test_what_is_not_shown_changes_nothing(by: Finals) -> None:
 def test_three_threads() -> None:
     """Of up to two instructions."""
     for program in programs(EACH, SEED, threads=3, longest=2):
-        told = run(read_test(text(program)), "tso", finals)
-        assert seen(told) == outcomes(program, "tso"), text(program)
+        for by in (finals, None):
+            told = run(read_test(text(program)), "tso", by)
+            assert seen(told) == outcomes(program, "tso"), text(program)
 
 
 def test_the_programs_tell_the_models_apart() -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
-from hosts.cli.errors import Failure
-from hosts.cli.litmus import litmus_command
+from hosts.cli.litmus import Options, litmus_command
+from hosts.cli.litmus_show import Shown
 from hosts.cli.main import main
-from hosts.explorer.model import Model, Options
-from hosts.litmus.outcome import IncompleteError
+from hosts.explorer import model
+from hosts.litmus.bounds import IncompleteError
+from hosts.litmus.outcome import Final_, Finals
 from hosts.litmus.render import FOR_HERD7
 from hosts.report.jsonl import schema
 from tests.unit.litmus.breadth import finals
@@ -84,7 +88,7 @@ def test_the_default_is_the_native_search(capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_condition_that_does_not_hold(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 1; the other tests are run too."""
-    assert litmus_command([path("SB"), path("MP")], "sc", finals=finals) == 1
+    assert litmus_command([path("SB"), path("MP")], Options(model="sc"), finals) == 1
     out = capsys.readouterr().out
     assert "States 3" in out
     assert "\nNo\nCondition exists (0:rax=0 /\\ 1:rax=0)\nObservation SB Never\n\nTest MP Forbidden\n" in out
@@ -161,14 +165,14 @@ def test_a_file_that_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_not_read_is_worse_than_no(tmp_path: Path) -> None:
     """64 before 1."""
     wrong = write(tmp_path, "{ }\n")
-    assert litmus_command([path("SB"), wrong, path("SB")], "sc", finals=finals) == 64
+    assert litmus_command([path("SB"), wrong, path("SB")], Options(model="sc"), finals) == 64
 
 
 def test_json(tmp_path: Path) -> None:
-    """Where it was run, and a line for each test that is read, as the schema says."""
-    lines = tmp_path / "out.jsonl"
-    litmus_command([path("SB"), path("pointers"), str(tmp_path / "absent")], "tso", str(lines), finals)
-    _, first, second = records_in(lines)
+    """Where it was run, and a line for each file, refused or not, as the schema says."""
+    lines, absent = tmp_path / "out.jsonl", str(tmp_path / "absent")
+    litmus_command([path("SB"), absent, path("pointers")], Options(json_file=str(lines)))
+    _, first, refused, second = records_in(lines)
     states = [{"0:rax": a, "1:rax": b} for a in (0, 1) for b in (0, 1)]
     assert first == {
         "record": "litmus",
@@ -183,21 +187,133 @@ def test_json(tmp_path: Path) -> None:
         "witnesses": 1,
         "states": states,
     }
+    assert refused == {
+        "record": "litmus-unanswered",
+        "file": absent,
+        "model": "tso",
+        "why": "refused",
+        "line": None,
+        "reason": "No such file or directory",
+    }
     assert second["states"][0]["0:rax"] == "x"
-    for name in first:
-        assert errors({key: part for key, part in first.items() if key != name}, schema())
+    for record in (first, refused):
+        for name in record:
+            assert errors({key: part for key, part in record.items() if key != name}, schema())
     assert errors(first | {"states": [{"0:rax": None}]}, schema())
 
 
-def test_an_incomplete_search_is_our_fault(capsys: pytest.CaptureFixture[str]) -> None:
-    """It is never taken for an answer."""
+@pytest.mark.parametrize(
+    ("error", "status", "why", "told"),
+    [
+        (IncompleteError("seconds"), 2, "bounded", "bounded by its budget of time, no answer: more --budget"),
+        (IncompleteError("memory"), 2, "bounded", "bounded by its memory, no answer: more --memory"),
+        (MemoryError(), 2, "bounded", "bounded by this machine's memory, or a limit: no answer"),
+        (ValueError("odd"), 4, "fault", "internal error: ValueError: odd (--debug shows where)"),
+    ],
+)
+def test_what_has_no_answer_keeps_no_other_from_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], error: Exception, status: int, why: str, told: str
+) -> None:
+    """One line, a record, an exit code, and the next file."""
+    file, lines = write(tmp_path, MARKED), tmp_path / "out.jsonl"
 
-    def broken(model: Model, options: Options) -> list[tuple[list[int], list[int]]]:
-        raise IncompleteError("bounded by memory")
+    def fail() -> None:
+        raise error
 
-    with pytest.raises(Failure, match="bounded by memory") as caught:
-        litmus_command([path("SB")], finals=broken)
-    assert caught.value.exit_code == 4
+    assert litmus_command([file, path("SB")], Options(json_file=str(lines)), where_marked(fail)) == status
+    said = capsys.readouterr()
+    assert said.err == f"{file}: {told}\n"
+    assert said.out == SB
+    _, record, answered = records_in(lines)
+    assert (record["file"], record["why"], record["reason"]) == (file, why, told)
+    assert answered["file"] == path("SB")
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "bound"), [("--budget", "0.01s", "budget of time"), ("--memory", "1", "memory")]
+)
+@pytest.mark.parametrize("more", [[], ["--no-reduce"]], ids=["reduced", "everything"])
+def test_a_test_is_bounded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, given: str, bound: str, more: list[str]
+) -> None:
+    """By what it is given, whichever search; that is no answer, and the exit code says so."""
+    file = write(tmp_path, contended(4, 4))
+    assert main(["litmus", option, given, *more, file]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.splitlines()[-1] == f"{file}: bounded by its {bound}, no answer: more {option}"
+
+
+def test_ctrl_c_leaves_a_record_of_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of those that were not run, too; without a line for each."""
+    file, lines = write(tmp_path, MARKED), tmp_path / "out.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        litmus_command([path("SB"), file, path("MP")], Options(json_file=str(lines)), where_marked(interrupt))
+    assert capsys.readouterr() == (SB, "")
+    _, *records = records_in(lines)
+    assert [(each.get("why"), each.get("file") or each["planned"]) for each in records] == [
+        (None, path("SB")),
+        ("cancelled", file),
+        ("cancelled", path("MP")),
+    ]
+
+
+@pytest.mark.parametrize("more", [[], ["--no-reduce"]], ids=["reduced", "everything"])
+def test_a_search_that_takes_long_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str]
+) -> None:
+    """In the middle of it."""
+    monkeypatch.setattr(Shown, "__call__", lambda _shown, _states: interrupt())
+    assert main(["litmus", *more, write(tmp_path, contended(4, 4))]) == 130
+
+
+def test_without_the_reduction(capsys: pytest.CaptureFixture[str]) -> None:
+    """The compiled search says the same."""
+    assert main(["litmus", "--no-reduce", path("SB")]) == 0
+    assert capsys.readouterr().out == SB
+
+
+def test_any_number_of_stores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The states of the compiled search have room for a dozen; it says so in one line."""
+    stores = "".join(f" movl $1,(x{number}) ;\n" for number in range(20))
+    file = write(tmp_path, f"{{ }}\nP0 ;\n{stores}exists (x19=1)\n")
+    assert main(["litmus", file]) == 0
+    assert main(["litmus", "--no-reduce", file]) == 64
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{file}: ")
+    assert line.endswith("not with --no-reduce")
+
+
+MARKED = "{ }\nP0 ;\n movl $1,(marked) ;\n"
+
+
+def where_marked(act: Callable[[], None]) -> Finals:
+    """Give a search that does something else first where a test has the location ``marked``."""
+
+    def search(asked: model.Model, options: model.Options) -> Iterable[Final_]:
+        if "marked" in asked.words:
+            act()
+        return finals(asked, options)
+
+    return search
+
+
+def interrupt() -> None:
+    """Press Ctrl-C."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def contended(threads: int, accesses: int) -> str:
+    """Give a test with many states: all threads store to one location, and load it."""
+    registers = "abcd"[:accesses]
+    rows = [
+        *([f"movl ${thread * accesses + row},(x)" for thread in range(threads)] for row in range(1, accesses + 1)),
+        *([f"movl (x),%e{register}x"] * threads for register in registers),
+    ]
+    heading = [f"P{thread}" for thread in range(threads)]
+    places = [f"{thread}:r{register}x" for thread in range(threads) for register in registers]
+    table = "".join(f" {' | '.join(row)} ;\n" for row in (heading, *rows))
+    return f"{{ }}\n{table}locations [{'; '.join(places)};]\n"
 
 
 def test_a_file_is_needed(capsys: pytest.CaptureFixture[str]) -> None:

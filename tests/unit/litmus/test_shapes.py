@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hosts.litmus.outcome import Finals, run, searched
+from hosts.litmus.everything import searched
+from hosts.litmus.outcome import Finals, run
 from hosts.litmus.read import read_test
 from tests.unit.litmus.breadth import finals
 
@@ -39,13 +40,13 @@ STATES = {
 }
 """As many as herd7 7.57 shows."""
 
-hosts = pytest.mark.parametrize("by", [finals, searched], ids=["definition", "search"])
+hosts = pytest.mark.parametrize("by", [finals, searched, None], ids=["definition", "search", "reduced"])
 files = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 
 @hosts
 @files
-def test_every_shape_is_as_its_file_says(file: Path, by: Finals) -> None:
+def test_every_shape_is_as_its_file_says(file: Path, by: Finals | None) -> None:
     """Under x86-TSO."""
     outcome = run(read_test(file.read_text()), "tso", by)
     assert outcome.ok
@@ -55,7 +56,7 @@ def test_every_shape_is_as_its_file_says(file: Path, by: Finals) -> None:
 
 @hosts
 @files
-def test_without_buffers_the_weak_ones_are_not_seen(file: Path, by: Finals) -> None:
+def test_without_buffers_the_weak_ones_are_not_seen(file: Path, by: Finals | None) -> None:
     """Under sequential consistency the rest stays as it is."""
     assert run(read_test(file.read_text()), "sc", by).ok == (file.stem not in BUFFERED)
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from emu.accounting import CHECKS
+from hosts.cli.litmus import Why
 from hosts.explorer.audit import COMPILER_ONLY, NEVER_REACHED, Answer, Outcome, Tried, verdict_of
 from hosts.explorer.torn import locked_verdict
 from hosts.explorer.weaken import NEITHER, NO_ATOMICITY, NO_FENCE_BEFORE, NO_FENCE_BEHIND, Kind, Site, sites
@@ -73,14 +74,16 @@ def test_scopes_replays_and_reconciliations_say_nothing_else() -> None:
 
 
 def test_a_litmus_test_says_nothing_else() -> None:
-    """Models, quantifiers, observations."""
+    """Models, quantifiers, observations, and why there is none."""
+    assert enum(rule_of("litmus-unanswered"), "model") == set(get_args(MemoryModel))
+    assert enum(rule_of("litmus-unanswered"), "why") == set(get_args(Why))
     rule = rule_of("litmus")
     assert enum(rule, "model") == set(get_args(MemoryModel))
     assert enum(rule, "quantifier") == set(get_args(Quantifier))
     assert enum(rule, "observation") == set(OBSERVED.values())
 
 
-@pytest.mark.parametrize("kind", ["audit-scope", "audit", "reconcile", "replay", "litmus"])
+@pytest.mark.parametrize("kind", ["audit-scope", "audit", "reconcile", "replay", "litmus", "litmus-unanswered"])
 def test_every_key_is_promised(kind: str) -> None:
     """A record has all its keys, always."""
     (rule,) = [rule for rule in schema()["oneOf"] if rule["properties"]["record"]["const"] == kind]

@@ -1,0 +1,51 @@
+"""What a search may take, and what it says when that is not enough."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+STATM: Final = Path("/proc/self/statm")
+PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+OFTEN: Final = 64
+"""Looks at the clock are so many calls apart."""
+
+
+class IncompleteError(Exception):
+    """A search has not come to its end, so that there is no answer: ``seconds``, ``memory`` or ``buffer``."""
+
+
+class Bounds:
+    """Time from now on, and memory beyond what the process has now; 0: no limit."""
+
+    def __init__(self, seconds: float = 0.0, memory_bytes: int = 0, told: Callable[[int], None] | None = None) -> None:
+        """``told`` is called now and then, with how much there is by now."""
+        self.seconds = seconds
+        self.memory_bytes = memory_bytes
+        self._told = told
+        self._begun = time.monotonic()
+        self._before = resident_bytes()
+        self._calls = 0
+
+    def check(self, much: int) -> None:
+        """IncompleteError if it is too much; a thing to be called again and again."""
+        self._calls += 1
+        if self._calls % OFTEN == 0:
+            self.check_now(much)
+
+    def check_now(self, much: int) -> None:
+        """As :meth:`check`, of what takes long."""
+        if self.seconds and time.monotonic() - self._begun >= self.seconds:
+            raise IncompleteError("seconds")
+        if self.memory_bytes and resident_bytes() - self._before >= self.memory_bytes:
+            raise IncompleteError("memory")
+        if self._told is not None:
+            self._told(much)
+
+
+def resident_bytes() -> int:
+    """Tell how much memory the process has."""
+    return int(STATM.read_text("ascii").split()[1]) * PAGE_BYTES

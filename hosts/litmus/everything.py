@@ -1,0 +1,35 @@
+"""The search that leaves out nothing a test could ask for: the explorer's compiled one (``pirace litmus --no-reduce``).
+
+What the reduced search (:mod:`hosts.litmus.search`) says of a test can be held against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from hosts.explorer.model import Model, Options
+from hosts.explorer.packing import TooWide
+from hosts.explorer.search import Progress, Search
+from hosts.litmus.bounds import IncompleteError
+from hosts.litmus.errors import LitmusError
+from hosts.litmus.outcome import Final_
+
+
+def searched(
+    model: Model, options: Options, told: Callable[[int], None] | None = None, *, reduce: bool = True
+) -> Iterable[Final_]:
+    """Give all final states; IncompleteError. ``reduce``: with the explorer's own reductions."""
+
+    def progress(now: Progress) -> bool:
+        if told is not None:
+            told(now.states)
+        return True
+
+    try:
+        result = Search(model, replace(options, reduce=reduce)).run(progress)
+    except TooWide as error:
+        raise LitmusError(0, f"{error}: not with --no-reduce") from None
+    if not result.complete:
+        raise IncompleteError(*result.bounded_by)
+    return result.finals

@@ -1,0 +1,179 @@
+"""The search of a litmus test: moves by their definition, each order that makes a difference, what is observed aside.
+
+Moves are those of :class:`hosts.explorer.product.Product`, from which every witness is told and to which the compiled
+search is held. In a state only some agents move (:mod:`hosts.litmus.stubborn`).
+
+A state is what the rest of a run depends on. A register that only the condition still asks for, and a location that
+nobody will read again, are taken out of it and written on the way to it (*observed*). So states that differ in nothing
+else are one, and the search has two parts: first the graph of states, then the sets of observations that reach each
+(dynamic programming over the graph). Where all orders of some moves are possible the number of outcomes grows
+exponentially; the first part does not, and the second works on sets of numbers (:mod:`hosts.litmus.columns`).
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from hosts.explorer.model import Model, Options
+from hosts.explorer.product import Product, State
+from hosts.litmus.automaton import GONE, Program
+from hosts.litmus.bounds import Bounds, IncompleteError
+from hosts.litmus.columns import Columns
+from hosts.litmus.locations import Location
+from hosts.litmus.stubborn import Stubborn
+from hosts.litmus.syntax import Memory, Place, Register
+
+Observed = tuple[tuple[Place, int], ...]
+"""What has come to be seen, the later of two for the same place last."""
+
+IN_A_ROW: Final = 64
+"""States with one way on that are passed without keeping them; limited, so that what goes round is seen to."""
+
+
+class Edge(NamedTuple):
+    """A way from one state to another."""
+
+    to: int
+    observed: Observed
+
+
+class Graph:
+    """All states that a test needs, by number, and the ways between them; the first is number 0."""
+
+    def __init__(
+        self, model: Model, programs: Sequence[Program], asked: Mapping[int, Location], options: Options
+    ) -> None:
+        """``asked``: by word, the locations that the test asks for."""
+        self._programs = programs
+        self._asked = asked
+        self._product = Product(model, options)
+        words = sum(1 << word for word in asked)
+        self._stubborn = Stubborn(programs, words, buffered=bool(options.buffer))
+        self.first: Observed = ()
+        self.edges: list[list[Edge]] = []
+        """By state; a state without any is an end."""
+
+    def explore(self, bounds: Bounds) -> None:
+        """Find them all; IncompleteError."""
+        state, self.first = self._parted(self._product.initial())
+        numbers = {state: 0}
+        waiting = [state]
+        for state in waiting:
+            found: list[Edge] = []
+            for after, observed in self._moves(state):
+                kept, seen = self._along(after, observed, numbers)
+                number = numbers.setdefault(kept, len(waiting))
+                if number == len(waiting):
+                    waiting.append(kept)
+                found.append(Edge(number, seen))
+            self.edges.append(found)
+            bounds.check(len(waiting))
+        if self._product.waited:
+            raise IncompleteError("buffer")
+
+    def held(self) -> dict[Place, set[int]]:
+        """Give all values that come to be seen, by place, as the machine has them."""
+        found: dict[Place, set[int]] = {}
+        ways = (edge.observed for edges in self.edges for edge in edges)
+        for place, value in itertools.chain(self.first, itertools.chain.from_iterable(ways)):
+            found.setdefault(place, set()).add(value)
+        return found
+
+    def outcomes(self, columns: Columns, bounds: Bounds) -> set[int]:
+        """Give what is seen at the ends; IncompleteError.
+
+        Worked off in an order in which a state comes before those behind it, but for ways back; then each state is left
+        once, with all that reaches it. On a way back comes only what the state has not had yet.
+        """
+        order = self._order()
+        changes: dict[Observed, tuple[int, int]] = {}
+        goes_back = any(order[edge.to] <= order[at] for at, edges in enumerate(self.edges) for edge in edges)
+        had: dict[int, set[int]] = {}
+        reached = {0: {columns.change(self.first)[1]}}
+        due = [(order[0], 0)]
+        ends: set[int] = set()
+        while due:
+            _, at = heapq.heappop(due)
+            new = reached.pop(at)
+            if goes_back:
+                new -= had.setdefault(at, set())
+                had[at] |= new
+            if not self.edges[at]:
+                ends |= new
+            for to, observed in self.edges[at] if new else ():
+                if observed not in changes:
+                    changes[observed] = columns.change(observed)
+                kept, bits = changes[observed]
+                if to not in reached:
+                    reached[to] = set()
+                    heapq.heappush(due, (order[to], to))
+                reached[to].update(new if not observed else {state & kept | bits for state in new})
+                bounds.check_now(len(self.edges))
+        return ends
+
+    def _order(self) -> list[int]:
+        """Number the states so that each comes before those behind it, as far as there is no cycle."""
+        order = [-1] * len(self.edges)
+        last = len(self.edges)
+        entered = {0}
+        ways = [(0, iter(self.edges[0]))]
+        while ways:
+            at, rest = ways[-1]
+            for edge in rest:
+                if edge.to not in entered:
+                    entered.add(edge.to)
+                    ways.append((edge.to, iter(self.edges[edge.to])))
+                    break
+            else:
+                ways.pop()
+                last -= 1
+                order[at] = last
+        return order
+
+    # --- moves ---------------------------------------------------------------------------------------------------
+
+    def _along(self, state: State, observed: Observed, known: Collection[State]) -> tuple[State, Observed]:
+        """Go on while there is one way only; give where that ends, and all that is seen on the way."""
+        for _ in range(IN_A_ROW):
+            if state in known:
+                break
+            agents = self._stubborn.agents(state)
+            if len(agents) != 1:
+                break
+            ((state, seen),) = self._made(state, agents)
+            observed += seen
+        return state, observed
+
+    def _moves(self, state: State) -> Iterator[tuple[State, Observed]]:
+        yield from self._made(state, self._stubborn.agents(state))
+
+    def _made(self, state: State, agents: Sequence[int]) -> Iterator[tuple[State, Observed]]:
+        """Give what moves lead to."""
+        threads = len(state.locals)
+        buffers = [threads + thread for thread, buffer in enumerate(state.buffers) if buffer]
+        able = [*range(threads), *buffers]
+        for agent, outcomes in zip(able, self._product.agents(state), strict=True):
+            if agent in agents:
+                for outcome in outcomes:
+                    yield self._parted(outcome.state)
+
+    def _parted(self, state: State) -> tuple[State, Observed]:
+        """Part what the rest of the run depends on from what is only observed."""
+        seen: list[tuple[Place, int]] = []
+        locals_ = []
+        read = 0
+        for thread, (program, local) in enumerate(zip(self._programs, state.locals, strict=True)):
+            bare, settled = program.parted(local)
+            seen += [(Register(thread, number), value) for number, value in settled]
+            locals_.append(bare)
+            read |= self._stubborn.next(thread, bare).reads
+        memory = list(state.memory)
+        for word, value in enumerate(memory):
+            if value != GONE and not read >> word & 1:
+                memory[word] = GONE
+                if word in self._asked:
+                    seen.append((Memory(self._asked[word].name), self._asked[word].unpacked(value)))
+        return state._replace(locals=tuple(locals_), memory=tuple(memory)), tuple(seen)
