@@ -30,6 +30,7 @@ from hosts.report.verdict import Row, Verdict
 QUIET_SECONDS: Final = 15.0
 """Where there is no terminal, a line so often."""
 FUNCTIONS_SHOWN: Final = 8
+WRITTEN_OUT: Final = 1e15
 INDENT: Final = "    "
 
 
@@ -71,6 +72,8 @@ class Ticker:
 
     def line(self, progress: Progress, now: float) -> str:
         """Say how far it is; the speed is that since the last line."""
+        if not progress.states:
+            return f"{self._name}: {now - self._begun:.0f} s, walking about to see what the threads share"
         before, done = self._last if self._last is not None else (now - max(progress.seconds, 0.001), 0)
         speed = max(progress.transitions - done, 0) / max(now - before, 0.001)
         self._last = (now, progress.transitions)
@@ -88,7 +91,7 @@ def size_line(asked: Asked, size: Size) -> str:
 
 def _rounded(number: float) -> str:
     """Write a number with two figures."""
-    return f"{float(f'{number:.2g}'):,.0f}"
+    return f"{float(f'{number:.2g}'):,.0f}" if number < WRITTEN_OUT else f"10^{math.log10(number):.0f}"
 
 
 def row_lines(row: Row, asked: Asked, searched: Searched, options: Options, *, lines: bool) -> Iterator[Text]:

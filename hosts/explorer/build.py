@@ -148,7 +148,8 @@ def explore(
     builder.world.eager = options.reduce
     known = learning.find(builder, options) if learning is not None else None
     if not builder.warm and not builder.exact:
-        warm_up(builder, options, begun + options.seconds if options.seconds else math.inf)
+        until = begun + WALKING_AT_MOST * options.seconds if options.seconds else math.inf
+        warm_up(builder, options, lambda: time.monotonic() < until and _goes_on(progress, begun))
         builder.warm = True
     while True:
         try:
@@ -183,16 +184,23 @@ def open_debts(builder: Builder, model: Model) -> bool:
     return not words.shared.keys().isdisjoint(alone)
 
 
+def _goes_on(progress: Callable[[Progress], bool] | None, begun: float) -> bool:
+    """Show that something is being done, though no state has been searched yet; tell whether to go on."""
+    return progress is None or progress(Progress(0, 0, 0, 0, time.monotonic() - begun, 0))
+
+
+WALKING_AT_MOST: Final = 0.5
+"""Share of the time that walking about may take: what it does not find out, the search does, and begins anew."""
 WALKS: Final = 150
 WALK_STEPS: Final = 200
 NEAR_STATES: Final = 600
 
 
-def warm_up(builder: Builder, options: Options, until: float = math.inf) -> None:
+def warm_up(builder: Builder, options: Options, goes_on: Callable[[], bool] = lambda: True) -> None:
     """Walk about at random and look at the nearest states, so that what is shared is known before the search begins."""
     draw = random.Random(1)
     product, left = None, WALKS
-    while left >= 0 and time.monotonic() < until:
+    while left >= 0 and goes_on():
         try:
             product = product or Product(builder.model(), options)
             if left:

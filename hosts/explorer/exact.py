@@ -23,7 +23,7 @@ from greenlet import getcurrent, greenlet
 
 from hosts.anf import normalise
 from hosts.explorer.automaton import LONGEST
-from hosts.explorer.code import SUSPENDING
+from hosts.explorer.code import SUSPENDING, cut_of
 from hosts.explorer.flow import Endless
 from hosts.explorer.model import Edge, NotTerminating, Place
 from hosts.explorer.ops import Kind, Operation
@@ -31,7 +31,7 @@ from hosts.explorer.primitives import ASKED_TWICE, Primitives, direct, now, runn
 from hosts.explorer.world import World
 from hosts.language import walk
 from hosts.loader import Program
-from hosts.scope import PRIMITIVES, pure_functions
+from hosts.scope import PRIMITIVES
 
 LIVE: Final = 4000
 """Threads that are kept waiting in the middle of their code, to go on from there; others are run again."""
@@ -53,7 +53,7 @@ class ExactProtocol:
             self.namespace[name] = made
             self.modules[function.__code__] = function.__module__
         trees = dict(program.trees)
-        pure = pure_functions(trees, program.namespace).__contains__
+        pure = cut_of(program).pure.__contains__
         for name, tree in drivers.items():
             normal = normalise(tree, pure)
             exec(compile(ast.Module([normal], []), "<scope>", "exec"), self.namespace)  # noqa: S102 - the scope's acts

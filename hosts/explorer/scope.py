@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emu.guest import GUEST_ARM_LATER, GUEST_ARM_NOW, GUEST_CPUID, GUEST_HLT, GUEST_ICR, GUEST_NOTHING, GUEST_SELF_IPI
+from emu.machine import MAX_PCPUS
 from emu.scenarios import Scenario
 from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST, slot_of, vector_of
 from hosts.vectors import vector_text
@@ -43,6 +44,10 @@ _ITEMS: Final = {
 }
 _ACT: Final = re.compile(r"(post):(?:0x)?([0-9a-f]{2})(?:@([01]))?|(device|kick)(?:@([01]))?")
 _POSTED: Final = tuple(vector_of(slot) for slot in range(SLOT_POST, SLOT_POST + POST_SLOTS))
+
+
+MOST: Final = 99
+"""Acts of a pCPU, and timers of a guest: far beyond what a search comes to the end of."""
 
 
 class ScopeError(Exception):
@@ -102,12 +107,16 @@ def scope_of(scenario: Scenario | None, text: str | None = None) -> Scope:
     handlers = settings.pop("handlers", "prompt")
     if settings or not timers.isdecimal() or handlers not in ("prompt", "slow"):
         raise ScopeError(f"{wanted}: what is set is guest=ITEM,..., timers=NUMBER or handlers=prompt|slow")
+    if len(timers) > len(str(MOST)) or int(timers) > MOST or max(map(len, acts)) > MOST:
+        raise ScopeError(f"too big: a guest has up to {MOST} timers, a pCPU up to {MOST} acts")
     menu = _menu(guest) if guest else _scenario_menu(scenario)
     both = scenario is not None and scenario.every_pcpu_runs_a_vcpu
     slow = scenario is not None and scenario.slow_timer
-    return Scope(
-        tuple(column for column in acts if column), menu, int(timers), handlers == "slow", 2 if both else 1, slow
-    )
+    acts = tuple(column for column in acts if column)
+    found = Scope(acts, menu, int(timers), handlers == "slow", 2 if both else 1, slow)
+    if found.pcpus > MAX_PCPUS:
+        raise ScopeError(f"too big: a machine has up to {MAX_PCPUS} pCPUs, and this scope has {found.pcpus}")
+    return found
 
 
 def _act(act: str) -> str:
@@ -124,7 +133,7 @@ def _menu(text: str) -> tuple[int, ...]:
     unknown = [name for name in text.split(",") if name not in _ITEMS]
     if unknown:
         raise ScopeError(f"guest={text}: {unknown[0]} is none of {', '.join(_ITEMS)}")
-    return tuple(_ITEMS[name] for name in text.split(","))
+    return tuple(dict.fromkeys(_ITEMS[name] for name in text.split(",")))
 
 
 def _scenario_menu(scenario: Scenario | None) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from emu.guest import GUEST_ARM_LATER, GUEST_ARM_NOW, GUEST_HLT, GUEST_ICR
@@ -16,6 +17,8 @@ from hosts.explorer.model import Options
 from hosts.explorer.scope import Scope
 
 MARGIN: Final = 8.0
+LARGEST_EXPONENT: Final = 600.0
+"""Of e: as many states as any computer has, and still a float when it is multiplied on."""
 BYTES: Final = 24
 """That a state takes at least, where there are many: a packed word, and its share of the table."""
 GUEST: Final = 4.0
@@ -47,12 +50,11 @@ class Size(NamedTuple):
 
 
 def size_of(scope: Scope, options: Options, *, usual: bool = True) -> Size:
-    """Give the range. ``usual``: local states are told apart as they are unless one says otherwise."""
-    about = _guest(scope) ** scope.vcpus
-    if scope.vcpus > 1:
-        about *= ANOTHER_GUEST * (ITS_IPIS if GUEST_ICR in scope.guest else 1.0)
-    about *= OTHERS if scope.acts else 1.0
-    about *= math.prod(_acts(acts) for acts in scope.acts)
+    """Give the range.
+
+    ``usual``: a historic rule, no seeded bug, and local states are told apart as they are unless one says otherwise.
+    """
+    about = _product(_factors(scope))
     least = about / MARGIN / math.prod(math.factorial(number) for number in Counter(scope.acts).values())
     if not options.buffer:
         least /= SC_LESS ** len(scope.acts)
@@ -60,13 +62,27 @@ def size_of(scope: Scope, options: Options, *, usual: bool = True) -> Size:
     return Size(about, max(least, 1.0), about * MARGIN if measured else math.inf)
 
 
-def _guest(scope: Scope) -> float:
-    factor = GUEST * (HALTS if GUEST_HLT in scope.guest else 1.0)
+def _product(factors: Iterable[float]) -> float:
+    """Multiply; what is beyond all floats is the largest of them, nearly."""
+    return math.exp(min(sum(map(math.log, factors)), LARGEST_EXPONENT))
+
+
+def _factors(scope: Scope) -> Iterator[float]:
+    for _ in range(scope.vcpus):
+        yield from _guest(scope)
+    if scope.vcpus > 1:
+        yield ANOTHER_GUEST * (ITS_IPIS if GUEST_ICR in scope.guest else 1.0)
+    if scope.acts:
+        yield OTHERS
+    for acts in scope.acts:
+        first, *further = (act.partition(":")[0].partition("@")[0] for act in acts)
+        yield FIRST[first]
+        yield from (FURTHER[each] for each in further)
+
+
+def _guest(scope: Scope) -> Iterator[float]:
+    yield GUEST * (HALTS if GUEST_HLT in scope.guest else 1.0)
     if {GUEST_ARM_NOW, GUEST_ARM_LATER, GUEST_ICR} & set(scope.guest):
-        factor *= TIMER**scope.timers
-    return factor * (SLOW_HANDLERS if scope.slow_handlers else 1.0)
-
-
-def _acts(acts: tuple[str, ...]) -> float:
-    first, *further = (act.partition(":")[0].partition("@")[0] for act in acts)
-    return FIRST[first] * math.prod(FURTHER[each] for each in further)
+        yield from [TIMER] * scope.timers
+    if scope.slow_handlers:
+        yield SLOW_HANDLERS

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from emu.expected import policy_by_name
-from hosts.explorer import build
+from hosts.explorer import build, search
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.model import Options
 from hosts.explorer.scope import scope_of
+from hosts.explorer.search import Progress
 from hosts.loader import load_program
 
 
@@ -27,3 +28,37 @@ def test_the_walks_before_the_search_are_in_the_budget(monkeypatch: pytest.Monke
     result, _, _ = explore(builder, Options(seconds=3 * 3600.0))
     assert len(walked) <= 3
     assert result.bounded_by == ("seconds",)
+
+
+def walks_of(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Note the walks."""
+    walked: list[Any] = []
+    walk = build._walk
+    monkeypatch.setattr(build, "_walk", lambda *arguments: (walked.append(arguments), walk(*arguments)))
+    return walked
+
+
+def test_the_walks_take_half_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other half is the search's, which finds out by itself what they have not seen; the states are the same."""
+    walked, clock = walks_of(monkeypatch), SimpleNamespace(now=0.0)
+    monkeypatch.setattr(build, "time", SimpleNamespace(monotonic=lambda: clock.now + len(walked)))
+    monkeypatch.setattr(search, "time", SimpleNamespace(monotonic=lambda: clock.now + len(walked)))
+    builder = Builder(load_program(), scope_of(None, "device"), policy_by_name("elide-self-2022").number)
+    result, _, _ = explore(builder, Options(seconds=16.0))
+    assert len(walked) == 8
+    assert (result.complete, result.states) == (True, 409)
+
+
+def test_walks_are_shown_and_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever watches is asked before each; after a no the search ends, too, as one that was cancelled."""
+    walked, shown = walks_of(monkeypatch), list[int]()
+
+    def watch(progress: Progress) -> bool:
+        shown.append(progress.states)
+        return len(walked) < 3
+
+    monkeypatch.setattr(search, "REPORT_SECONDS", 0.0)
+    builder = Builder(load_program(), scope_of(None, "post:34"), policy_by_name("elide-self-2022").number)
+    result, _, _ = explore(builder, Options(seconds=3600.0), watch)
+    assert (len(walked), set(shown[:4])) == (3, {0})
+    assert result.bounded_by == ("cancelled",)

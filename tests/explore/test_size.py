@@ -104,6 +104,13 @@ def test_what_was_not_measured_has_no_upper_end() -> None:
     assert size_of(scope, Options(buffer=0)).least < usual.least
 
 
+def test_an_item_of_the_menu_counts_once() -> None:
+    """However often it is written."""
+    assert scope_of(None, f"post:34 | guest={','.join(['hlt', 'cpuid'] * 200)}").guest == scope_of(
+        None, "post:34 | guest=hlt,cpuid"
+    ).guest  # fmt: skip
+
+
 def test_equal_senders_are_fewer_at_the_least() -> None:
     """One state stands for all orders of them."""
     two = Scope((("post:34",), ("post:34",)), (1,))

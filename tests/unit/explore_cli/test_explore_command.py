@@ -202,8 +202,12 @@ def test_what_does_not_fit_is_refused_before_it_starts(fake: Any, seen: Any, cap
     """Unless the user wants it anyway."""
     given = Given(policy=("always-2021",), memory=20_000_000)
     engine = fake([seen()])
+    made: list[Any] = []
+    with pytest.raises(Failure, match="too big"):
+        explore_command(given, made.append)
+    assert made == []  # not even the explorer
     with pytest.raises(
-        Failure, match=r"default: [\d.]+ MB of states at the least do not fit into --memory 20 MB"
+        Failure, match=r"default: too big for --memory 20 MB: [\d.]+ MB of states at the least; a smaller --scope"
     ) as failed:
         run(given, engine, capsys)
     assert failed.value.exit_code == 64
@@ -217,9 +221,36 @@ def test_what_may_fit_is_begun(fake: Any, seen: Any, capsys: Any) -> None:
 
 
 def test_what_was_not_measured_has_no_upper_end(fake: Any, seen: Any, capsys: Any) -> None:
-    """Without a reduction there may be any number of states."""
-    out = run(Given(policy=("always-2021",), reduce=False), fake([seen()]), capsys)[1]
-    assert re.search(r"default: .*: [\d,]+ states or more", out)
+    """Without a reduction there may be any number of states, and with a seeded bug: which is not refused either."""
+    seeded = Given(policy=("always-2021",), mutation=("no-entry-sync",), memory=20_000_000)
+    for given in (Given(policy=("always-2021",), reduce=False), seeded):
+        out = run(given, fake([seen()]), capsys)[1]
+        assert re.search(r"default: .*: [\d,]+ states or more", out)
+
+
+@pytest.mark.parametrize(
+    ("scope", "said"),
+    [
+        (" | ".join(["post:34"] * 64), "too big: a machine has up to 64 pCPUs, and this scope has 65"),
+        (" | ".join(["post:34"] * 10_000), "too big: a machine has up to 64 pCPUs, and this scope has 10001"),
+        (" ".join(["post:34"] * 100), "too big: a guest has up to 99 timers, a pCPU up to 99 acts"),
+        ("post:34 | timers=100", "too big: a guest has up to 99 timers"),
+        (f"post:34 | timers={'9' * 5000}", "too big: a guest has up to 99 timers"),
+    ],
+)
+def test_a_scope_beyond_the_machine_is_refused_at_once(capsys: Any, scope: str, said: str) -> None:
+    """No explorer is made for it."""
+    made: list[Any] = []
+    with pytest.raises(Failure, match=said) as failed:
+        explore_command(Given(scope=scope), made.append)
+    assert (failed.value.exit_code, made, capsys.readouterr().out) == (64, [], "")
+
+
+def test_the_biggest_scope_has_a_size_that_can_be_read(fake: Any, seen: Any, capsys: Any) -> None:
+    """As a power of ten."""
+    scope = " | ".join([" ".join(["post:34"] * 99)] * 63)
+    given = Given(policy=("always-2021",), scope=scope, anyway=True)
+    assert re.search(r": 10\^\d+ to 10\^\d+ states", run(given, fake([seen()]), capsys)[1])
 
 
 # --- Ctrl-C ------------------------------------------------------------------------------------------------------
