@@ -14,7 +14,8 @@ from rich.text import Text
 from hosts.cli.audit_show import Audited, audit_record, line_of, print_audit, scope_line, scope_record
 from hosts.cli.errors import Failure
 from hosts.cli.loops import have_loops
-from hosts.cli.stress import command, json_to, wide_console
+from hosts.cli.outputs import json_to, rule_files
+from hosts.cli.stress import command, wide_console
 from hosts.explorer.audit import Auditor, Ground, Tried, Watch, verdict_of
 from hosts.explorer.model import Options
 from hosts.explorer.scope import Scope, ScopeError, scope_of
@@ -74,17 +75,18 @@ def audit_command(given: Given, make: MakeJudge = Auditor) -> int:
     try:
         policy = chosen_policies([given.policy])[0]
         scopes = scopes_of(given.scenario, given.scope)
-        program = load_program(user_policy_of([given.policy]), mutations=())
+        user_policy = user_policy_of([given.policy])
+        program = load_program(user_policy, mutations=())
     except (PlanError, ScopeError, LoaderError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     chosen = chosen_sites(sites(program), given.line)
-    if make is Auditor:
-        have_loops()
-    judge = make(program, policy.number, Options(seconds=given.budget, max_bytes=MEMORY, symmetry=False))
-    console = wide_console()
-    if policy.unpromised:
-        console.print(Text(not_checked(policy.unpromised)), soft_wrap=True, highlight=False)
-    with json_to(given.json_file) as write:
+    with json_to(given.json_file, rule_files(user_policy)) as write:
+        console = wide_console()
+        if make is Auditor:
+            have_loops()
+        judge = make(program, policy.number, Options(seconds=given.budget, max_bytes=MEMORY, symmetry=False))
+        if policy.unpromised:
+            console.print(Text(not_checked(policy.unpromised)), soft_wrap=True, highlight=False)
         if write is not None:
             write.write(environment_record(environment(0, given.budget, "unpinned", command())))
         audit = Audit(judge, chosen, console, write, policy.name)
@@ -92,7 +94,7 @@ def audit_command(given: Given, make: MakeJudge = Auditor) -> int:
             audit.run(scopes)
         finally:
             audit.write_rest()
-    print_audit(console, audit.rows, len(chosen), list(scopes), policy.name)
+        print_audit(console, audit.rows, len(chosen), list(scopes), policy.name)
     return EXIT_INTERRUPTED if audit.cancelled else EXIT_EXPECTED
 
 

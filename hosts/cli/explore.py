@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,12 +15,13 @@ from hosts.cli.errors import Failure, tell_faults
 from hosts.cli.explore_engine import Engine, Explorer, Searched
 from hosts.cli.explore_plan import Asked, asked_for, size_text
 from hosts.cli.explore_show import Ticker, entered, row_lines, size_line
-from hosts.cli.stress import command, json_to, wide_console
+from hosts.cli.outputs import Output, json_to, opened, rule_files, write_now
+from hosts.cli.stress import command, wide_console
 from hosts.explorer.model import Options
 from hosts.explorer.scope import Scope, ScopeError
 from hosts.explorer.search import Result
 from hosts.explorer.size import size_of
-from hosts.explorer.witness import Witness, check_of, save
+from hosts.explorer.witness import Witness, check_of, text
 from hosts.native.interrupt import cancelled_by_interrupts
 from hosts.report.collect import Measured, Violation
 from hosts.report.environment import environment, processors
@@ -85,24 +87,31 @@ def explore_command(given: Given, make: MakeEngine | None = None) -> int:
         user_policy = user_policy_of(given.policy)
     except (PlanError, ScopeError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
-    options, console = search_options(given), wide_console()
-    refuse_what_is_too_big(rows, given, options, console)
-    engine = (
-        make(user_policy) if make else Explorer(user_policy, fold=given.fold, forget=given.forget, exact=given.exact)
-    )
-    with json_to(given.json_file) as write:
+    options = search_options(given)
+    with contextlib.ExitStack() as files:
+        write = files.enter_context(json_to(given.json_file, rule_files(user_policy)))
+        witness = None
+        if given.witness_file is not None:
+            witness = files.enter_context(opened("--witness", given.witness_file, rule_files(user_policy)))
+        console = wide_console()
+        refuse_what_is_too_big(rows, given, options, console)
+        engine = (make or _explorer(given))(user_policy)
         if write is not None:
             write.write(environment_record(environment(0, options.seconds, "unpinned", command())))
-        run = Run(rows, engine, options, console, write, given)
+        run = Run(rows, engine, options, console, write, given, witness)
         done = run.all()
-    if len(done) > 1 or run.cancelled:
-        console.print(Text(summary(done, len(rows))), highlight=False)
+        if len(done) > 1 or run.cancelled:
+            console.print(Text(summary(done, len(rows))), highlight=False)
     if run.failure is not None:
         raise run.failure
     status = exit_code(done)
     if status != EXIT_INTERRUPTED:
         tell_faults(done)
     return status
+
+
+def _explorer(given: Given) -> MakeEngine:
+    return lambda user_policy: Explorer(user_policy, fold=given.fold, forget=given.forget, exact=given.exact)
 
 
 def search_options(given: Given) -> Options:
@@ -150,9 +159,11 @@ class Run:
         console: Console,
         write: JsonLines | None,
         given: Given,
+        witness: Output | None = None,
     ) -> None:
         self.asked, self.engine, self.options = asked, engine, options
         self.console, self.write, self.given = console, write, given
+        self._witness = witness
         self.rows: list[Row] = []
         self.witnesses = 0
         self.cancelled = False
@@ -219,18 +230,20 @@ class Run:
                 self.console.print(line, soft_wrap=True, highlight=False)
         if self.write is not None:
             self.write.write(explorer_record(row, search_facts(asked, searched, self.options)))
-        if searched.witness is not None and self.given.witness_file is not None:
-            self._save(searched.witness, Path(self.given.witness_file))
+        if searched.witness is not None and self._witness is not None and self.given.witness_file is not None:
+            self._save(searched.witness, self._witness, Path(self.given.witness_file))
 
-    def _save(self, witness: Witness, path: Path) -> None:
+    def _save(self, witness: Witness, first: Output, path: Path) -> None:
         """Save the first witness as the user said, further ones with a number behind the name."""
         self.witnesses += 1
-        if self.witnesses > 1:
+        if self.witnesses == 1:
+            first.write(text(witness))
+            if first.failed or not first.is_file:
+                return
+        else:
             path = path.with_name(f"{path.stem}-{self.witnesses}{path.suffix}")
-        try:
-            save(witness, path)
-        except OSError as error:
-            raise Failure(f"--witness {path}: {error.strerror or error}", EXIT_USAGE) from None
+            if not write_now("--witness", str(path), text(witness)):
+                return
         self.console.print(Text(f"witness saved: {path} (pirace replay {path})"), soft_wrap=True, highlight=False)
 
 

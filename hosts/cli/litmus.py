@@ -78,7 +78,7 @@ def litmus_command(files: Sequence[str], options: Options | None = None, finals:
     """
     given = options or Options()
     with ExitStack() as stack:
-        command = _Command(given, finals, _writer(given.json_file, stack))
+        command = _Command(given, finals, _writer(given.json_file, files, stack))
         with cancelled_by_interrupts(command.cancel):
             for each in meant(files):
                 command.run(each)
@@ -169,14 +169,15 @@ def _unanswered(file: str, error: LitmusError | IncompleteError | MemoryError) -
     return Unanswered(file, "bounded", 0, BOUNDS[str(error)])
 
 
-def _writer(json_file: str | None, stack: ExitStack) -> Write:
+def _writer(json_file: str | None, files: Sequence[str], stack: ExitStack) -> Write:
     """Give what writes records, the first of them written; nothing does without a file."""
     if json_file is not None:
-        from hosts.cli.stress import command, json_to
+        from hosts.cli.outputs import json_to
+        from hosts.cli.stress import command
         from hosts.report.environment import environment
         from hosts.report.jsonl import environment_record
 
-        writer = stack.enter_context(json_to(json_file))
+        writer = stack.enter_context(json_to(json_file, files))
         if writer is not None:
             writer.write(environment_record(environment(0, 0.0, "unpinned", command())))
             return writer.write

@@ -15,6 +15,7 @@ from hosts.cli.errors import Failure
 from hosts.cli.numbers import PCPUS, SECONDS, SIZE, TIMES
 from hosts.cli.options import CONTEXT, LARGEST_SEED, debug_option
 from hosts.cli.soak_commands import repro, soak
+from hosts.cli.streams import streams_that_may_fail, told_at_the_end
 from hosts.native.interrupt import exit_status, interrupted_by, interrupts_raised
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_USAGE
 
@@ -418,8 +419,8 @@ cli.add_command(repro)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; give the exit status. SIGTERM and a closed terminal are to every command what Ctrl-C is."""
-    with interrupts_raised():
-        status = _run(arguments)
+    with interrupts_raised(), streams_that_may_fail():
+        status = told_at_the_end(_run(arguments))
         return exit_status() if status == EXIT_INTERRUPTED else status
 
 

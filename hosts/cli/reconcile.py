@@ -18,8 +18,9 @@ from hosts.cli.errors import Failure, tell_faults
 from hosts.cli.explore import BOUNDS
 from hosts.cli.explore_show import Ticker
 from hosts.cli.loops import have_loops
+from hosts.cli.outputs import json_to, rule_files
 from hosts.cli.reconcile_show import print_reconciled, reconcile_record
-from hosts.cli.stress import Host, command, drawn_seed, json_to, native_host, run, wide_console
+from hosts.cli.stress import Host, command, drawn_seed, native_host, run, wide_console
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.learning import Learning
 from hosts.explorer.model import Options
@@ -64,13 +65,13 @@ def reconcile_command(given: Given, host: Host | None = None, explores: Explore 
     try:
         plan = make_plan(Wanted(given.scenario, given.policy, (), "none"), processors())
         user_policy = user_policy_of(given.policy)
-        explores = explores or explorer(user_policy)
         scopes = {planned.scenario.name: str(scope_of(planned.scenario)) for planned in plan.rows}
     except (PlanError, LoaderError, ScopeError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
-    console = wide_console()
     seed = drawn_seed() if given.seed is None else given.seed
-    with json_to(given.json_file) as write:
+    with json_to(given.json_file, rule_files(user_policy)) as write:
+        console = wide_console()
+        explores = explores or _explorer(user_policy)
         if write is not None:
             write.write(environment_record(environment(seed, given.seconds, "pinned", command())))
         done: list[Reconciled] = []
@@ -91,10 +92,17 @@ def reconcile_command(given: Given, host: Host | None = None, explores: Explore 
         finally:
             if write is not None:
                 _write_rest(write, plan, rows, done)
-    print_reconciled(console, done, [row for row in rows if not _ran(row) and row.begun], len(plan.rows))
+        print_reconciled(console, done, [row for row in rows if not _ran(row) and row.begun], len(plan.rows))
     if not cancelled:
         tell_faults(rows)
     return _status(rows, done, cancelled=cancelled)
+
+
+def _explorer(user_policy: str | None) -> Explore:
+    try:
+        return explorer(user_policy)
+    except LoaderError as error:
+        raise Failure(str(error), EXIT_USAGE) from None
 
 
 def _explored(row: Row, explores: Explore, console: Console, budget: float, user_policy: str | None) -> Allowed | None:

@@ -13,6 +13,7 @@ import click
 from hosts.cli.errors import Failure
 from hosts.explorer.witness import Witness, WitnessError, changed_sources, load
 from hosts.loader import LoaderError
+from hosts.native.interrupt import interrupts_raised
 from hosts.replay.crew import EnvironmentLacks
 from hosts.replay.director import DEADLOCK, NO_PROGRESS, ROUNDS, Replayed, replay
 from hosts.replay.program import Cast, cast_of
@@ -38,18 +39,19 @@ def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, 
     with ExitStack() as stack:
         write = None
         if json_file is not None:
-            write = stack.enter_context(_json_to(json_file))
+            write = stack.enter_context(_json_to(json_file, file))
         for line in heading(witness, changed):
             click.echo(line)
         return _repeat(file, witness, cast, repeat, write)
 
 
 @contextmanager
-def _json_to(path: str) -> Iterator[JsonLines | None]:
+def _json_to(path: str, witness: str) -> Iterator[JsonLines | None]:
     """Open the file for records; the first says where they were made."""
-    from hosts.cli.stress import command, json_to
+    from hosts.cli.outputs import json_to
+    from hosts.cli.stress import command
 
-    with json_to(path) as write:
+    with json_to(path, [witness]) as write:
         if write is not None:
             write.write(environment_record(environment(0, 0.0, "unpinned", command())))
         yield write
@@ -103,10 +105,12 @@ def _repeat(file: str, witness: Witness, cast: Cast, repeat: int, write: JsonLin
     runs: list[Replayed] = []
     why = "cancelled"
     try:
-        for number in range(1, repeat + 1):
-            runs.append(replay(witness, cast))
-            if write is not None:
-                write.write(record(file, witness, number, runs[-1]))
+        with interrupts_raised() as interrupt:
+            for number in range(1, repeat + 1):
+                runs.append(replay(witness, cast))
+                if write is not None:
+                    write.write(record(file, witness, number, runs[-1]))
+                interrupt.heed()
     except EnvironmentLacks as error:
         why = str(error)
         raise Failure(why, EXIT_ENVIRONMENT) from None

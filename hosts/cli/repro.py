@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.text import Text
 
 from hosts.cli.errors import Failure
+from hosts.cli.outputs import json_to
 from hosts.cli.soak_show import check_json, read_row, witness_of, worth
-from hosts.cli.stress import command, json_to, wide_console
+from hosts.cli.stress import command, wide_console
 from hosts.native.interrupt import interrupts_told
 from hosts.native.rundir import RunFolder
 from hosts.report.environment import environment
@@ -62,24 +63,26 @@ def repro_command(
 
         return replay_command(str(witness), times or TIMES, json_file)
     times = times or (TIMES if row.task.kind == "race" else 1)
-    console = wide_console()
-    task = task_here(row, console)
-    _say(console, f"{row.id}: {row.task}: {worth(row)}")
     again: list[Again] = []
     stop = _Stop()
-    with json_to(json_file) as write, executor_of() as executor, interrupts_told(stop.ask):
+    with json_to(json_file) as write:
+        console = wide_console()
+        task = task_here(row, console)
+        _say(console, f"{row.id}: {row.task}: {worth(row)}")
         if write is not None:
             write.write(environment_record(_environment(task)))
-        for done in repeated(task, row, times, executor, stop):
-            again.append(done)
-            if write is not None:
-                write.write({"record": "repro", "id": row.id, "time": len(again), "shown": done.shown, **told(done)})
-            _say(console, f"[{len(again)}/{times}] {'shows' if done.shown else 'does not show'}: {brief(done.result)}")
+        with executor_of() as executor, interrupts_told(stop.ask):
+            for done in repeated(task, row, times, executor, stop):
+                again.append(done)
+                if write is not None:
+                    write.write(record(row, len(again), done))
+                said = "shows" if done.shown else "does not show"
+                _say(console, f"[{len(again)}/{times}] {said}: {brief(done.result)}")
         if write is not None and len(again) < times:
             planned = f"run {row.id}, time {len(again) + 1} and so on"
             write.write(not_done_record("repro", planned, "cancelled", times - len(again)))
-    for line in summary(row, again):
-        _say(console, line)
+        for line in summary(row, again):
+            _say(console, line)
     if stop.asked:
         return EXIT_INTERRUPTED
     return EXIT_EXPECTED if any(done.shown for done in again) else EXIT_UNPROVEN
@@ -176,10 +179,14 @@ def _environment(task: Task) -> dict[str, Any]:
     return environment(task.seed, task.seconds, placement, command())
 
 
-def told(done: Again) -> dict[str, Any]:
+def record(row: Row, time: int, done: Again) -> dict[str, Any]:
     """Give what a program wants to know of one time."""
     result = done.result
     return {
+        "record": "repro",
+        "id": row.id,
+        "time": time,
+        "shown": done.shown,
         "verdict": result.verdict,
         "reason": result.reason,
         "violations": result.record.get("violations", []),

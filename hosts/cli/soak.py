@@ -14,8 +14,9 @@ from rich.text import Text
 
 from hosts.cli.errors import Failure
 from hosts.cli.native import check_machine
+from hosts.cli.outputs import json_to, rule_files
 from hosts.cli.soak_show import check_json
-from hosts.cli.stress import command, drawn_seed, json_to, wide_console
+from hosts.cli.stress import command, drawn_seed, wide_console
 from hosts.native.fingerprint import sources_key
 from hosts.native.interrupt import interrupts_told
 from hosts.report.environment import environment
@@ -87,7 +88,8 @@ def soak_command(options: Options, executor_of: MakeExecutor | None = None) -> i
     if wanted is None and options.chosen:
         said = f"--resume goes on with what the campaign is about: leave out {', '.join(options.chosen)}"
         raise Failure(said, EXIT_USAGE)
-    with (executor_of or open_executor)(options.dask) as executor:
+    reads = rule_files(wanted.user_policy if wanted is not None else None)
+    with json_to(options.json_file, reads) as write, (executor_of or open_executor)(options.dask) as executor:
         here = options.dask is None
         topologies = (Topology.read(),) if here else executor.topologies()
         if not topologies:
@@ -97,7 +99,7 @@ def soak_command(options: Options, executor_of: MakeExecutor | None = None) -> i
             soak = Soak(options, campaign, executor, wide_console())
             soak.tell_begin(wanted, chooser, topologies, seconds)
             limits = Limits(seconds, options.until_violation, bool(wanted.policies or wanted.mutations))
-            return soak.run(chooser, limits, raced_check(wanted, campaign.settings), here=here)
+            return soak.run(chooser, limits, raced_check(wanted, campaign.settings), write, here=here)
 
 
 def wanted_by(options: Options) -> Wanted:
@@ -150,18 +152,19 @@ class Soak:
     def __init__(self, options: Options, campaign: Campaign, executor: Any, console: Console) -> None:
         self.options, self.campaign, self.executor, self.console = options, campaign, executor, console
 
-    def run(self, chooser: Chooser, limits: Limits, check: Callable[[], None], *, here: bool) -> int:
+    def run(
+        self, chooser: Chooser, limits: Limits, check: Callable[[], None], write: JsonLines | None, *, here: bool
+    ) -> int:
         """Soak, and say what came of it; ``check``: see :class:`Conductor`."""
-        with json_to(self.options.json_file) as write:
-            if write is not None:
-                write.write(campaign_record(self.campaign))
-            panel = self._panel(write)
-            conductor = Conductor(self.campaign, chooser, self.executor, panel, limits, here=here, check=check)
-            with panel, interrupts_told(conductor.stop):
-                ending = conductor.run()
-            status = Status.of(self.campaign, over=True)
-            if write is not None:
-                write.write(status.to_json())
+        if write is not None:
+            write.write(campaign_record(self.campaign))
+        panel = self._panel(write)
+        conductor = Conductor(self.campaign, chooser, self.executor, panel, limits, here=here, check=check)
+        with panel, interrupts_told(conductor.stop):
+            ending = conductor.run()
+        status = Status.of(self.campaign, over=True)
+        if write is not None:
+            write.write(status.to_json())
         return self._tell_end(ending, status)
 
     def _panel(self, write: JsonLines | None) -> Panel:

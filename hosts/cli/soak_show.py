@@ -9,7 +9,8 @@ from typing import Final
 from rich.text import Text
 
 from hosts.cli.errors import Failure
-from hosts.cli.stress import json_to, wide_console
+from hosts.cli.outputs import json_to
+from hosts.cli.stress import wide_console
 from hosts.report.exits import EXIT_USAGE
 from hosts.report.plan import is_user_policy
 from hosts.soak.campaign import Campaign
@@ -31,23 +32,19 @@ SHOWN_COUNTS: Final = ("rounds", "vm_entries", "deliveries", "ipis_sent", "ipis_
 
 
 def check_json(path: str | None, folder: str) -> None:
-    """Refuse a file that cannot be written, or is the campaign's own; what is in it stays until there are lines."""
+    """Refuse a file that is the campaign's own."""
     if path is None:
         return
     file = Path(path).resolve()
     if file.parent == Path(folder).resolve() and file.name.startswith(DATABASE):
         raise Failure(f"--json {path}: is the campaign itself; choose another file", EXIT_USAGE)
-    try:
-        Path(path).open("a", encoding="utf-8").close()
-    except OSError as error:
-        raise Failure(f"--json {path}: {error.strerror or error}", EXIT_USAGE) from None
 
 
 def status_command(folder: str, json_file: str | None) -> int:
     """Say what a campaign has come to; give the exit status that its soak would end with."""
     check_json(json_file, folder)
-    with Campaign.read(Path(folder)) as campaign:
-        with json_to(json_file) as write, campaign.snapshot():  # the soak goes on: the runs are those of the status
+    with Campaign.read(Path(folder)) as campaign, json_to(json_file) as write:
+        with campaign.snapshot():  # the soak goes on: the runs are those of the status
             status = Status.of(campaign)
             if write is not None:
                 for line in export_lines(campaign):
@@ -60,13 +57,12 @@ def status_command(folder: str, json_file: str | None) -> int:
 def show_command(folder: str, number: int, json_file: str | None) -> int:
     """Show one run whole."""
     check_json(json_file, folder)
-    with Campaign.read(Path(folder)) as campaign:
+    with Campaign.read(Path(folder)) as campaign, json_to(json_file) as write:
         row = campaign.row(number)
         saved, why_not = saved_machine(row, campaign)
-        with json_to(json_file) as write:
-            if write is not None:
-                write.write(campaign_record(campaign))
-                write.write({**run_record(row), MACHINE: saved.to_json() if saved is not None else None})
+        if write is not None:
+            write.write(campaign_record(campaign))
+            write.write({**run_record(row), MACHINE: saved.to_json() if saved is not None else None})
         console = wide_console()
         for line in lines_of(campaign, row):
             console.print(Text(line), soft_wrap=True, highlight=False)

@@ -8,19 +8,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.text import Text
 
 from hosts.cli.compiling import Compiling
 from hosts.cli.errors import Failure, tell_faults
+from hosts.cli.outputs import json_to, rule_files
 from hosts.loader import PolicyError, load_program
 from hosts.native.interrupt import cancelled_by_interrupts
 from hosts.report.collect import Measured
 from hosts.report.environment import environment, processors
-from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
+from hosts.report.exits import EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.report.explored import Scout
 from hosts.report.jsonl import JsonLines, environment_record, result_record
 from hosts.report.live import Display, make_display
@@ -81,8 +81,8 @@ def stress_command(options: Options, host: Host | None = None, scouting: Scoutin
     seconds, limit = times(plan, options.seconds)
     seed = drawn_seed() if options.seed is None else options.seed
     settings = Settings(seconds, limit, seed, options.placement, processors(), never)
-    console = wide_console()
-    with json_to(options.json_file) as write:
+    with json_to(options.json_file, rule_files(user_policy)) as write:
+        console = wide_console()
         if write is not None:
             write.write(environment_record(environment(seed, seconds, options.placement, command())))
         if not options.quiet:
@@ -92,7 +92,7 @@ def stress_command(options: Options, host: Host | None = None, scouting: Scoutin
         if user_policy is not None and any(planned.explorable for planned in plan.rows):
             scout = scouting(user_policy, quiet=options.quiet)
         rows = run(plan, settings, host(user_policy, quiet=options.quiet), display, write, scout)
-    show_end(console, rows, plan, quiet=options.quiet)
+        show_end(console, rows, plan, quiet=options.quiet)
     status = exit_code(rows)
     if status != EXIT_INTERRUPTED:
         tell_faults(rows)
@@ -152,38 +152,6 @@ def header(plan: Plan, settings: Settings) -> str:
             "A violation seen so is real, a pass proves little and is called UNTRUSTWORTHY."
         )
     return line
-
-
-@contextlib.contextmanager
-def json_to(path: str | None) -> Iterator[JsonLines | None]:
-    """Open the file for JSON lines, if one is wanted. What else fails meanwhile is not put down to it."""
-    if path is None:
-        yield None
-        return
-    try:
-        file = Path(path).open("w", encoding="utf-8")  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise Failure(f"--json {path}: {error.strerror or error}", EXIT_USAGE) from None
-    try:
-        yield _Told(file, path)
-    finally:
-        with contextlib.suppress(OSError):  # each line has been written, or was told of
-            file.close()
-
-
-class _Told(JsonLines):
-    """Says which file takes nothing more."""
-
-    def __init__(self, file: IO[str], path: str) -> None:
-        super().__init__(file)
-        self._path = path
-
-    def write(self, record: dict[str, Any]) -> None:
-        """Write one record; Failure."""
-        try:
-            super().write(record)
-        except OSError as error:
-            raise Failure(f"--json {self._path}: {error.strerror or error}", EXIT_ENVIRONMENT) from None
 
 
 # --- the run -----------------------------------------------------------------------------------------------------

@@ -8,9 +8,7 @@ somebody asks to be told instead, and so loses nothing between two statements. W
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
-import stat
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -29,6 +27,11 @@ class Interrupt:
 
     noted = False
 
+    def heed(self) -> None:
+        """Raise KeyboardInterrupt if so."""
+        if self.noted:
+            raise KeyboardInterrupt
+
 
 def exit_status() -> int:
     """Give the exit status of a command that was interrupted: 128 and the number of the first signal, as a shell's."""
@@ -41,14 +44,19 @@ def interrupted_by() -> str:
 
 
 @contextlib.contextmanager
-def interrupts_raised() -> Iterator[None]:
-    """Have each of the signals raise KeyboardInterrupt, as Ctrl-C does by itself."""
+def interrupts_raised() -> Iterator[Interrupt]:
+    """Have each of the signals raise KeyboardInterrupt, as Ctrl-C does by itself, and note it.
 
-    def interrupt() -> None:
+    Python passes over what is raised while it does away with an object: who repeats something asks in between.
+    """
+    interrupt = Interrupt()
+
+    def stop() -> None:
+        interrupt.noted = True
         raise KeyboardInterrupt
 
-    with interrupts_told(interrupt):
-        yield
+    with interrupts_told(stop):
+        yield interrupt
 
 
 @contextlib.contextmanager
@@ -118,18 +126,6 @@ def _is_news(number: int) -> bool:
     Only Ctrl-C does so each time. ``timeout`` sends its signal to the command and then to its group, and a shell passes
     on the SIGHUP that the terminal has sent already: that is nobody's impatience.
     """
-    if number == signal.SIGHUP:
-        _let_go_of_terminal()
     news = number == signal.SIGINT or number not in _heard
     _heard.append(number)
     return news
-
-
-def _let_go_of_terminal() -> None:
-    """Have what is still printed go nowhere if the terminal is gone: each write would fail, and end the command."""
-    for fd in (1, 2):
-        with contextlib.suppress(OSError):
-            if stat.S_ISCHR(os.fstat(fd).st_mode) and not os.isatty(fd):
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, fd)
-                os.close(nowhere)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from importlib import resources
-from typing import IO, Any, Final
+from typing import Any, Final, Protocol
 
 from hosts.report.verdict import Row
 
@@ -89,10 +89,20 @@ def not_done_record(of: str, planned: str, why: str, count: int = 1) -> dict[str
     return {"record": "not-done", "of": of, "planned": planned, "count": count, "why": why}
 
 
+class Sink(Protocol):
+    """Something that text is written to."""
+
+    def write(self, text: str, /) -> Any:
+        """Take it."""
+
+    def flush(self) -> Any:
+        """Pass it on."""
+
+
 class JsonLines:
     """Writes records to a file, each line at once, so that a run that is killed keeps what it has."""
 
-    def __init__(self, file: IO[str]) -> None:
+    def __init__(self, file: Sink) -> None:
         self._file = file
 
     def write(self, record: dict[str, Any]) -> None:

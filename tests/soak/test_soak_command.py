@@ -14,6 +14,7 @@ from hosts.cli.main import main
 from hosts.cli.repro import repro_command
 from hosts.cli.soak import Options, soak_command
 from hosts.cli.soak_commands import PLACES
+from hosts.cli.streams import told_at_the_end
 from hosts.report.verdict import Verdict
 from hosts.soak.campaign import Campaign
 from hosts.soak.export import export_lines
@@ -343,11 +344,11 @@ def test_lines_are_not_written_over_the_campaign(tmp_path: Path, arguments: list
     assert (folder / "campaign.sqlite").read_bytes() == before
 
 
-def test_a_json_file_is_blamed_for_its_own_faults_only(tmp_path: Path) -> None:
-    """A disk that is full is no wrong usage; whatever else the system refuses is told as it is."""
-    with pytest.raises(Failure, match="--json /dev/full: No space left on device") as told:
-        soak(tmp_path, json_file="/dev/full")
-    assert told.value.exit_code == 3
+def test_a_json_file_is_blamed_for_its_own_faults_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A disk that is full ends no soak, and is told at its end; whatever else the system refuses is told as it is."""
+    assert soak(tmp_path, ending_after(3), json_file="/dev/full") == 130
+    assert told_at_the_end(130) == 130
+    assert "--json /dev/full: No space left on device" in capsys.readouterr().err
 
     def refused(_task: Task, _attempt: int) -> Result | BaseException:
         return OSError(5, "Input/output error")

@@ -41,6 +41,21 @@ def test_each_raises_keyboard_interrupt_and_has_its_status(number: signal.Signal
     assert exit_status() == 128 + number
 
 
+def test_what_is_passed_over_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception in a destructor is lost: it is told, and no more."""
+    monkeypatch.setattr(sys, "unraisablehook", lambda _told: None)
+
+    class Dying:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    with interrupts_raised() as interrupt:
+        dying: Dying | None = Dying()
+        assert dying is not None
+        dying = None
+    assert interrupt.noted
+
+
 def test_sigterm_sent_twice_is_one_and_ctrl_c_again_is_not() -> None:
     """The command ``timeout`` sends its signal to its child and to its group; who presses Ctrl-C again is in haste."""
     told: list[int] = []
@@ -125,9 +140,10 @@ def test_stress_ended_by_timeout_has_a_record_for_every_row(
 HANGING_UP = """
 import fcntl, sys, termios, time
 fcntl.ioctl(1, termios.TIOCSCTTY, 0)
+from hosts.cli.streams import streams_that_may_fail
 from hosts.native.interrupt import interrupts_told
 told = []
-with interrupts_told(lambda: told.append(1)):
+with streams_that_may_fail(), interrupts_told(lambda: told.append(1)):
     print("up", flush=True)
     while not told:
         time.sleep(0.01)

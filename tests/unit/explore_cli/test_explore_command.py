@@ -19,6 +19,7 @@ from hosts.cli.explore import Given, explore_command, search_options
 from hosts.cli.explore_engine import coverage
 from hosts.cli.explore_plan import asked_for, size_text
 from hosts.cli.main import main
+from hosts.cli.streams import told_at_the_end
 from hosts.explorer.model import Options
 from hosts.explorer.search import Progress
 from hosts.explorer.witness import load
@@ -306,6 +307,41 @@ def test_records_are_as_the_schema_says(
     assert records[3]["search"]["bounded_by"] == ["memory"]
     assert errors(records[1] | {"search": {}}, schema())
     assert errors(records[1] | {"host": "processes"}, schema())
+
+
+def test_a_witness_that_cannot_be_written_hides_no_verdict(
+    fake: Any, caught: Any, seen: Any, witness_of: Any, capsys: Any, tmp_path: Path
+) -> None:
+    """Of two the first goes to a full disk and the second into a folder that is not there any more; both are told."""
+    witness = witness_of("remote-post", "always-2021", "no-entry-barrier", "post:0x34")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    def gone(_watch: Any) -> Any:
+        (folder / "w.json").unlink()
+        folder.rmdir()
+        return replace(caught(C1_34), witness=witness)
+
+    given = Given(("remote-post",), ("always-2021", "kick-2016"), witness_file=str(folder / "w.json"))
+    status, out = run(given, fake([replace(caught(C1_34), witness=witness), gone]), capsys)
+    assert status == 1
+    assert "witness saved" in out
+    assert out.splitlines()[-1].startswith("2 of 2 rows: 2 VIOLATION")
+    assert told_at_the_end(1) == 1
+    assert "w-2.json: No such file or directory" in capsys.readouterr().err
+    status, out = run(
+        replace(given, witness_file="/dev/full"), fake([replace(caught(C1_34), witness=witness), seen()]), capsys
+    )
+    assert (status, told_at_the_end(0)) == (1, 3)
+    assert "witness saved" not in out
+
+
+def test_a_witness_file_is_opened_before_the_search(fake: Any, tmp_path: Path, capsys: Any) -> None:
+    """A folder is refused at once."""
+    engine = fake()
+    with pytest.raises(Failure, match="Is a directory"):
+        run(Given(("remote-post",), witness_file=str(tmp_path)), engine, capsys)
+    assert not engine.searched
 
 
 def test_a_witness_is_printed_and_saved(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -1,0 +1,194 @@
+"""The files that a command writes.
+
+Each is opened before the work begins, and what is in it stays until there is something to be written. A failure to
+write later ends no work and hides no verdict: it is told at the end, and only an exit status of 0 becomes another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Final
+
+from hosts.cli.errors import Failure
+from hosts.cli.streams import note_unwritten
+from hosts.report.exits import EXIT_USAGE
+from hosts.report.jsonl import JsonLines
+
+STDOUT: Final = "-"
+
+
+@contextlib.contextmanager
+def json_to(path: str | None, reads: Sequence[str] = ()) -> Iterator[JsonLines | None]:
+    """Open the file for JSON lines, if one is wanted; ``reads``: files that the command reads."""
+    if path is None:
+        yield None
+        return
+    with opened("--json", path, reads) as output:
+        yield JsonLines(output)
+
+
+@contextlib.contextmanager
+def opened(option: str, path: str, reads: Sequence[str] = ()) -> Iterator[Output]:
+    """Open a file that is to be written; Failure. While ``-`` is, what people read goes to the standard error."""
+    if path == STDOUT or _is_stream(path, 1):
+        if sys.stdout is sys.stderr:
+            raise Failure(f"{option} {path}: the standard output is taken by another option", EXIT_USAGE)
+        output = Output(f"{option} {path}", sys.stdout)
+        with contextlib.redirect_stdout(sys.stderr):
+            yield output
+        return
+    output = Output(f"{option} {path}", *_file(option, path, reads))
+    try:
+        yield output
+    finally:
+        output.close(path)
+
+
+def rule_files(user_policy: str | None) -> list[str]:
+    """Name the file of a user's own rule, which is read."""
+    return [user_policy.rpartition(":")[0]] if user_policy is not None else []
+
+
+def write_now(option: str, path: str, text: str) -> bool:
+    """Write a file of which nobody knew before; tell whether it is written."""
+    try:
+        with opened(option, path) as output:
+            output.write(text)
+            return not output.failed
+    except Failure as failure:
+        note_unwritten(str(failure))
+        return False
+
+
+class Output:
+    """A file, or a stream, that takes what is written as long as it can."""
+
+    def __init__(self, name: str, to: int | IO[str], made: bool = False) -> None:  # noqa: FBT001, FBT002
+        """``to``: a file descriptor, or a stream that somebody else has opened; ``made``: there was no such file."""
+        self._name, self._to, self._made = name, to, made
+        self._plain = isinstance(to, int) and stat.S_ISREG(os.fstat(to).st_mode)
+        self._before = os.fstat(to).st_size if isinstance(to, int) else 0
+        self._size = 0
+        """Bytes of what has been written whole."""
+        self.failed = False
+
+    @property
+    def is_file(self) -> bool:
+        """Tell whether it can be read again."""
+        return self._plain
+
+    def write(self, text: str) -> None:
+        """Write more; the first time, in place of what was there."""
+        if self.failed:
+            return
+        if not isinstance(self._to, int):
+            self._to.write(text)
+            self._to.flush()
+            return
+        data = text.encode()
+        try:
+            self._put(self._to, data)
+            self._size += len(data)
+        except OSError as error:
+            self._fail(error)
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._to, self._size or self._before)
+
+    def flush(self) -> None:
+        """Do nothing: all is written at once."""
+
+    def close(self, path: str) -> None:
+        """Close it; a file that was made and not used is taken away again."""
+        if not isinstance(self._to, int):
+            return
+        with contextlib.suppress(OSError):
+            if self._made and not self._size and os.path.samestat(Path(path).stat(), os.fstat(self._to)):
+                Path(path).unlink()
+        try:
+            os.close(self._to)
+        except OSError as error:
+            self._fail(error)
+
+    def _put(self, fd: int, data: bytes) -> None:
+        if not self._plain:
+            while data:
+                data = data[os.write(fd, data) :]
+            return
+        if not self._size:
+            _reserve(fd, len(data))
+        done = 0
+        while done < len(data):
+            done += os.pwrite(fd, data[done:], self._size + done)
+        if not self._size:
+            os.ftruncate(fd, len(data))
+
+    def _fail(self, error: OSError) -> None:
+        self.failed = True
+        note_unwritten(f"{self._name}: {error.strerror or error}: what it has is not all")
+
+
+def _reserve(fd: int, size: int) -> None:
+    """Have room in a file: what is there is lost only when what takes its place will fit."""
+    try:
+        os.posix_fallocate(fd, 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+
+
+def _file(option: str, path: str, reads: Sequence[str]) -> tuple[int, bool]:
+    """Open a file, and see to it that nobody else writes or reads it; tell whether it was made."""
+    for read in reads:
+        with contextlib.suppress(OSError):
+            if Path(path).samefile(read):
+                raise Failure(f"{option} {path}: this command reads it; choose another file", EXIT_USAGE)
+    try:
+        if _is_stream(path, 2):
+            return os.dup(2), False
+        fd, made = _open(path)
+    except OSError as error:
+        raise Failure(f"{option} {path}: {error.strerror or error}", EXIT_USAGE) from None
+    why = _refused(fd)
+    if why:
+        os.close(fd)
+        raise Failure(f"{option} {path}: {why}", EXIT_USAGE)
+    return fd, made
+
+
+def _open(path: str) -> tuple[int, bool]:
+    flags = os.O_WRONLY | os.O_CLOEXEC
+    try:
+        return os.open(path, flags), False
+    except FileNotFoundError:
+        return os.open(path, flags | os.O_CREAT, 0o666), True
+
+
+def _refused(fd: int) -> str:
+    """Say why a file is not written."""
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISBLK(mode):
+        return "this is a disk"
+    if stat.S_ISREG(mode):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return "another run writes it, or it is given twice"
+        except OSError:  # no locks on this file system
+            return ""
+    return ""
+
+
+def _is_stream(path: str, fd: int) -> bool:
+    """Tell whether a path is what the standard output or error goes to: it is not to be opened a second time."""
+    try:
+        there, here = Path(path).stat(), os.fstat(fd)
+    except OSError:
+        return False
+    return os.path.samestat(there, here) and (not stat.S_ISCHR(here.st_mode) or os.isatty(fd))

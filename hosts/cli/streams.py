@@ -1,0 +1,88 @@
+"""The standard output and error of a command, which may fail as files do; and what could not be written.
+
+A full disk or a terminal that is gone ends no work and hides no verdict: it is told at the end, and only an exit status
+of 0 becomes another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
+
+import click
+
+from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_EXPECTED
+
+_unwritten: Final[list[str]] = []
+"""What could not be written in this command."""
+
+
+def note_unwritten(line: str) -> None:
+    """Keep what is to be told at the end of a file that takes nothing more."""
+    _unwritten.append(line)
+
+
+def told_at_the_end(status: int) -> int:
+    """Say on the standard error what could not be written; give the command's exit status."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    lines = list(dict.fromkeys(_unwritten))
+    _unwritten.clear()
+    for line in lines:
+        with contextlib.suppress(OSError, ValueError):
+            click.echo(f"pirace: {line}", err=True)
+    return EXIT_ENVIRONMENT if lines and status == EXIT_EXPECTED else status
+
+
+@contextlib.contextmanager
+def streams_that_may_fail() -> Iterator[None]:
+    """Have what is printed go nowhere, meanwhile, once it cannot be printed: a full disk, a terminal that is gone."""
+    before = sys.stdout, sys.stderr
+    _unwritten.clear()
+    sys.stdout, sys.stderr = (_forgiving(stream) for stream in before)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        sys.stdout, sys.stderr = before
+
+
+class _Forgiving(io.FileIO):
+    """A standard stream. A pipe that nobody reads any more is another matter: it ends the command."""
+
+    def write(self, data: Any) -> int:
+        """Write, or note that it was not possible."""
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            name = "the standard output" if self.fileno() == 1 else "the standard error"
+            note_unwritten(f"{name}: {error.strerror or error}")
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            return len(data)
+
+
+def _forgiving(stream: Any) -> Any:
+    """Give a stream that forgives, for one of the process's own; one that takes all for one that was closed."""
+    if stream is None:
+        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - as long as the command
+    buffer = getattr(stream, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)
+    if type(raw) is not io.FileIO or raw.fileno() not in (1, 2):
+        return stream
+    patient: Any = _Forgiving(raw.fileno(), "wb", closefd=False)
+    return io.TextIOWrapper(
+        patient if raw is buffer else io.BufferedWriter(patient),  # by PYTHONUNBUFFERED
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
