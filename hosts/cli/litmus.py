@@ -22,7 +22,6 @@ from hosts.litmus.render import lines, name
 from hosts.litmus.syntax import Address
 from hosts.native.interrupt import cancelled_by_interrupts
 from hosts.report.exits import EXIT_EXPECTED, EXIT_FAULT, EXIT_UNEXPECTED, EXIT_UNPROVEN, EXIT_USAGE
-from hosts.report.jsonl import not_done_record
 
 Why = Literal["refused", "bounded", "fault"]
 """Why a file has no answer."""
@@ -106,6 +105,8 @@ class _Command:
         try:
             outcome = self._outcome(each)
         except Cancelled:
+            from hosts.report.jsonl import not_done_record
+
             self._write(not_done_record("litmus", each.file, "cancelled"))
         except (LitmusError, IncompleteError, MemoryError) as error:
             self._tell(_unanswered(each.file, error))

@@ -15,6 +15,8 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Final, NamedTuple
 
 from hosts.explorer.model import Model, Options
@@ -40,6 +42,22 @@ class Edge(NamedTuple):
     observed: Observed
 
 
+class _Known:
+    """A program, each of whose local states is asked once."""
+
+    def __init__(self, program: Program) -> None:
+        self.operation = cache(program.operation)
+        self.step = cache(program.step)
+        self.place = program.place
+        self.may_wait = program.may_wait
+        self.give_way = program.give_way
+        self.handled = program.handled
+        self._program = program
+
+    def __len__(self) -> int:
+        return len(self._program)
+
+
 class Graph:
     """All states that a test needs, by number, and the ways between them; the first is number 0."""
 
@@ -49,7 +67,8 @@ class Graph:
         """``asked``: by word, the locations that the test asks for."""
         self._programs = programs
         self._asked = asked
-        self._product = Product(model, options)
+        known = [_Known(program) for program in programs]
+        self._product = Product(replace(model, threads=known), options)
         words = sum(1 << word for word in asked)
         self._stubborn = Stubborn(programs, words, buffered=bool(options.buffer))
         self.first: Observed = ()
@@ -154,11 +173,10 @@ class Graph:
         """Give what moves lead to."""
         threads = len(state.locals)
         buffers = [threads + thread for thread, buffer in enumerate(state.buffers) if buffer]
-        able = [*range(threads), *buffers]
-        for agent, outcomes in zip(able, self._product.agents(state), strict=True):
-            if agent in agents:
-                for outcome in outcomes:
-                    yield self._parted(outcome.state)
+        moving = dict(zip([*range(threads), *buffers], self._product.agents(state), strict=True))
+        for agent in agents:
+            for outcome in moving[agent]:
+                yield self._parted(outcome.state)
 
     def _parted(self, state: State) -> tuple[State, Observed]:
         """Part what the rest of the run depends on from what is only observed."""

@@ -31,15 +31,12 @@ of them to be seen. Of all sets found this way, from each agent that can move, t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from hosts.explorer.ops import LOCKED, Kind
+from hosts.explorer.ops import Kind
 from hosts.explorer.product import State
 from hosts.litmus.automaton import Program
-
-WRITES: Final = LOCKED | {Kind.STORE}
-READS: Final = LOCKED | {Kind.LOAD}
 
 
 class Next(NamedTuple):
@@ -77,18 +74,18 @@ class Stubborn:
     def agents(self, state: State) -> list[int]:
         """Give the agents that are to move, all of which can; none if all has ended."""
         now = _Now(self, state, self._asked, buffered=self._buffered)
-        best: list[int] = []
-        for first in now.able:
-            found = now.closed(first)
-            if not best or len(found) < len(best):
+        best = 0
+        left = now.able
+        while left and best.bit_count() != 1:
+            found = now.closed(left & -left)
+            left &= left - 1
+            if not best or found.bit_count() < best.bit_count():
                 best = found
-            if len(best) == 1:
-                break
-        return best
+        return list(numbers(best))
 
 
 class _Now:
-    """The agents of one state."""
+    """The agents of one state; sets of them are bits."""
 
     def __init__(self, stubborn: Stubborn, state: State, asked: int, *, buffered: bool) -> None:
         self._threads = threads = len(state.locals)
@@ -96,56 +93,61 @@ class _Now:
         self._next = [stubborn.next(thread, local) for thread, local in enumerate(state.locals)]
         self._waiting = [_words(buffer) for buffer in state.buffers]
         self._oldest = [1 << buffer[0][0] if buffer else 0 for buffer in state.buffers]
-        for each in self._next:
-            asked |= each.reads
+        self.able = 0
+        for thread, (due, waiting) in enumerate(zip(self._next, self._waiting, strict=True)):
+            asked |= due.reads
+            if waiting:
+                self.able |= 1 << threads + thread
+            if due.kind != Kind.END and not (due.drains and waiting):
+                self.able |= 1 << thread
         self._matters = asked
         """Words in which one value is not as good as another."""
-        self.able = [threads + thread for thread, words in enumerate(self._waiting) if words]
-        self.able += [
-            thread
-            for thread, each in enumerate(self._next)
-            if each.kind != Kind.END and not (each.drains and self._waiting[thread])
-        ]
-        self._needs: dict[int, list[int]] = {}
+        self._needs: dict[int, int] = {}
 
-    def closed(self, first: int) -> list[int]:
+    def closed(self, first: int) -> int:
         """Give those that can move of the least stubborn set with an agent in it."""
-        members, todo = {first}, [first]
+        members = todo = first
         while todo:
-            agent = todo.pop()
+            agent = todo & -todo
             if agent not in self._needs:
-                self._needs[agent] = self._needed(agent)
-            fresh = [each for each in self._needs[agent] if each not in members]
-            members.update(fresh)
-            todo += fresh
-        return [each for each in self.able if each in members]
+                self._needs[agent] = self._needed(agent.bit_length() - 1)
+            todo = (todo ^ agent) | self._needs[agent] & ~members
+            members |= todo
+        return members & self.able
 
-    def _needed(self, agent: int) -> list[int]:
+    def _needed(self, agent: int) -> int:
         """Give whom a set with an agent in it needs besides."""
         thread = agent % self._threads
         if agent >= self._threads:
-            return self._others(thread, self._oldest[thread], reads=False, writes=True)
+            return self._others(thread, self._oldest[thread], writes=True)
         due = self._next[thread]
         if due.drains and self._waiting[thread]:
-            return [self._threads + thread]
+            return 1 << self._threads + thread
         if due.kind == Kind.STORE and self._buffered:
-            return []
-        return self._others(thread, due.word, reads=due.kind in READS, writes=due.kind in WRITES)
+            return 0
+        return self._others(thread, due.word, writes=due.kind != Kind.LOAD)
 
-    def _others(self, thread: int, word: int, *, reads: bool, writes: bool) -> list[int]:
+    def _others(self, thread: int, word: int, *, writes: bool) -> int:
         """Give who has to move before another thread can do what does not commute with an access to a word."""
-        found = []
-        told_apart = reads or word & self._matters
+        found = 0
+        told_apart = word & self._matters  # all words that are read are among these
         for other, due in enumerate(self._next):
             if other == thread:
                 continue
             if told_apart and word & self._waiting[other]:
-                found.append(self._threads + other)
+                found |= 1 << self._threads + other
             elif told_apart and word & due.writes:
-                found.append(other)
+                found |= 1 << other
             if writes and word & due.reads:
-                found.append(other)
+                found |= 1 << other
         return found
+
+
+def numbers(bits: int) -> Iterator[int]:
+    """Give the numbers in a set of bits."""
+    while bits:
+        yield (bits & -bits).bit_length() - 1
+        bits &= bits - 1
 
 
 def _words(buffer: Sequence[tuple[int, int]]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -265,6 +266,14 @@ def test_a_search_that_takes_long_is_interrupted(
     """In the middle of it."""
     monkeypatch.setattr(Shown, "__call__", lambda _shown, _states: interrupt())
     assert main(["litmus", *more, write(tmp_path, contended(4, 4))]) == 130
+
+
+def test_nothing_slow_is_loaded() -> None:
+    """A small test takes no longer than Python's own start."""
+    program = f"import sys; from hosts.cli.main import main; main(['litmus', {path('SB')!r}]); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(SB)
+    assert not {"numpy", "numba", "rich", "zmq"} & set(done.stdout.split())
 
 
 def test_without_the_reduction(capsys: pytest.CaptureFixture[str]) -> None:
