@@ -121,6 +121,9 @@ class Outcome:
     """pCPUs that did not end after the stop and were killed."""
     stalled: tuple[int, ...] = ()
     """pCPUs whose heartbeat stood still for longer than a second at some time of the run."""
+    halted: tuple[int, ...] = ()
+    """Of these the pCPUs that a signal had stopped, so that the run could not come to its end: no crash, and what only
+    an end tells is not known."""
     undelivered: tuple[Undelivered, ...] = field(default=())
     hung: tuple[int, ...] = ()
     """pCPUs that were let run and made no progress."""

@@ -62,6 +62,14 @@ class HangError(CrashError):
         self.cpus = tuple(hung)
 
 
+class StoppedError(CrashError):
+    """pCPUs that a signal has stopped keep the run from its end."""
+
+    def __init__(self, cpus: tuple[int, ...]) -> None:
+        super().__init__(f"stopped by a signal: pCPU {', '.join(map(str, cpus))}")
+        self.cpus = cpus
+
+
 class RuleError(CrashError):
     """A user's rule did what no machine can."""
 
@@ -166,6 +174,7 @@ class _Run:
         self.killed: set[int] = set()
         self.replaced = False
         """The fork server had died since the run before."""
+        self.halted: tuple[int, ...] = ()
         self.evidence: dict[str, str] = {}
         self.strayed: dict[int, str] = {}
 
@@ -188,6 +197,11 @@ class _Run:
             stuck = self._wind_down()
             if stuck:
                 self.evidence = gather(self.stacks, self._pids(), stuck)
+        except StoppedError as error:
+            self.halted = error.cpus
+            stopped = stopped or time.monotonic()
+            went = went or stopped
+            self._write(self.memory.host.run.stop, 1)
         except CrashError as error:
             crash, lacking = str(error), isinstance(error, LackError)
             rule_fault = error.fault if isinstance(error, RuleError) else None
@@ -214,7 +228,8 @@ class _Run:
             cancelled=self.interrupt.noted,
             stuck=stuck,
             stalled=tuple(sorted(self.watchdog.stalled)),
-            undelivered=undelivered(self.memory, self.wanted.pcpus),
+            halted=self.halted,
+            undelivered=() if self.halted else undelivered(self.memory, self.wanted.pcpus),
             hung=hung,
             lacking=lacking,
             labels=(*self._labels(), *self.strayed.values(), *self.watchdog.labels(stopped - went)),
@@ -385,6 +400,8 @@ class _Run:
                 looked = now
                 self._look_at(now, behind)
             if now > until:
+                if halted := self.watchdog.stopped({cpu: self.processes[cpu].pid for cpu in behind}):
+                    raise StoppedError(halted)
                 kept = self.watchdog.kept({cpu: self.processes[cpu].pid for cpu in behind}) if longest else {}
                 until = begun + min(seconds + max((kept[cpu] - kept_before[cpu] for cpu in kept), default=0.0), longest)
                 if now > until:

@@ -31,6 +31,8 @@ STILL: Final = 2
 """How many times as long nothing may move although every pCPU could have run: whom it is up to is not known."""
 WAITED_SHARE: Final = 0.25
 """Share of a run that a pCPU waited for a processor, from which on the run is labelled with it."""
+STOPPED: Final = "Tt"
+"""By a signal, or a debugger."""
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _STEAL: Final = 8
 """Column of ``/proc/stat``."""
@@ -146,7 +148,7 @@ class Watchdog:
     def _account(self, watched: _Watched, before: Standing, seen: Standing, step: float, *, moved: bool) -> None:
         """Say what the time since the look before was spent with."""
         ran, waited = seen.ran - before.ran, seen.waited - before.waited
-        if seen.state in "Tt":
+        if seen.state in STOPPED:
             watched.stopped += step
             return
         stolen_meanwhile = self._stolen_since(seen.processor)
@@ -188,6 +190,11 @@ class Watchdog:
         if least < STILL * self._hang_seconds:
             return {}
         return dict.fromkeys(watched, f"nothing in the machine has moved for {least:.1f} s in which it could run")
+
+    def stopped(self, pids: Mapping[int, int]) -> tuple[int, ...]:
+        """Give those of these pCPUs that a signal has stopped, and that have been silent for it."""
+        found = {cpu: standing(pid) for cpu, pid in pids.items() if cpu in self.stalled}
+        return tuple(cpu for cpu, seen in found.items() if seen is not None and seen.state in STOPPED)
 
     def note_times(self, pids: Mapping[int, int]) -> None:
         """Note how long each of these pCPUs has run and waited so far."""

@@ -235,7 +235,7 @@ class Stress:
         clean = ended.crash is None and not ended.cancelled
         if clean:
             now = replace(now, violations=merged(now.violations + fabric_violation(ended.undelivered)))
-        if now.counts["self_posts"] and clean:
+        if now.counts["self_posts"] and clean and not ended.stalled:
             tally.round_trips.append(ended.seconds * 1e9 / now.counts["self_posts"])
         tally.measured += now
         tally.stints += 1

@@ -290,7 +290,7 @@ def _measured(outcome: Outcome, chosen: Planned, *, cancelled: bool) -> tuple[Me
     from hosts.soak.books import compare
 
     measured = collect(outcome.words, chosen.pcpus, outcome.seconds)
-    if outcome.crash is not None or cancelled:
+    if outcome.crash is not None or outcome.halted or cancelled:
         return measured, ()
     left = tuple(
         Undelivered(each.sender, each.target, each.vector, each.sent, each.taken) for each in outcome.undelivered

@@ -164,6 +164,19 @@ def test_a_pcpu_stopped_for_seconds_is_a_label_and_no_alarm(executor: LocalExecu
     assert any(note.startswith(f"pCPU {cpu} was stopped for") for note in result.notes)
 
 
+def test_a_pcpu_stopped_for_good_is_no_crash(executor: LocalExecutor, tmp_path: Path) -> None:
+    """Nobody lets it go on, so the run cannot come to its end: nothing is proved, and nothing is held against it."""
+    file = tmp_path / "machine"
+    future = executor.submit(do_task, task(seconds=1.0), file)
+    assert eventually(lambda: executor.stage == "running" and pcpu_pid(file, 0), UP_SECONDS)
+    pid = pcpu_pid(file, 0)
+    assert eventually(lambda: counted_rounds(file) > 0, UP_SECONDS)
+    os.kill(pid, signal.SIGSTOP)
+    result = future.result(2 * UP_SECONDS)
+    assert (result.verdict, result.disagreements) == (Verdict.UNTRUSTWORTHY, ())
+    assert (result.reason, result.record["crash"]) == ("stalled by the machine: pCPU 0", None)
+
+
 def counted_rounds(machine: Path) -> int:
     """Read how many rounds the vCPU has made."""
     at = Machine(0).pcpus[0].counters[ROUNDS]
