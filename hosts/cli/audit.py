@@ -15,7 +15,7 @@ from hosts.cli.audit_show import Audited, audit_record, line_of, print_audit, sc
 from hosts.cli.errors import Failure
 from hosts.cli.loops import have_loops
 from hosts.cli.outputs import json_to, rule_files
-from hosts.cli.stress import command, wide_console
+from hosts.cli.stress import command
 from hosts.explorer.audit import Auditor, Ground, Tried, Watch, verdict_of
 from hosts.explorer.model import Options
 from hosts.explorer.scope import Scope, ScopeError, scope_of
@@ -29,6 +29,7 @@ from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED,
 from hosts.report.jsonl import JsonLines, environment_record, not_done_record
 from hosts.report.plan import PlanError, chosen_policies, chosen_scenarios, user_policy_of
 from hosts.report.sentences import not_checked
+from hosts.report.width import say, wide_console
 
 _QUIET: Final = " | guest=cpuid,hlt | timers=0"
 SCOPES: Final = (
@@ -86,7 +87,7 @@ def audit_command(given: Given, make: MakeJudge = Auditor) -> int:
             have_loops()
         judge = make(program, policy.number, Options(seconds=given.budget, max_bytes=MEMORY, symmetry=False))
         if policy.unpromised:
-            console.print(Text(not_checked(policy.unpromised)), soft_wrap=True, highlight=False)
+            say(console, not_checked(policy.unpromised))
         if write is not None:
             write.write(environment_record(environment(0, given.budget, "unpinned", command())))
         audit = Audit(judge, chosen, console, write, policy.name)
@@ -139,7 +140,7 @@ class Audit:
     def run(self, scopes: dict[str, Scope]) -> None:
         """Explore the scopes as they are, then with each ordering weakened."""
         status = self.console.status("...")
-        self._status = status if self.console.is_terminal else None
+        self._status = status if self.console.is_interactive else None
         with cancelled_by_interrupts(self._cancel):
             if self._status is not None:
                 with status:
@@ -189,7 +190,7 @@ class Audit:
             if self.cancelled:
                 return
             sound += ground.sound
-            self.console.print(Text(scope_line(number, name, ground.result)), soft_wrap=True, highlight=False)
+            say(self.console, scope_line(number, name, ground.result))
             if self.write is not None:
                 self.write.write(scope_record(name, scope, self.policy, ground.result))
         if not sound:
@@ -210,7 +211,7 @@ class Audit:
             self.write.write(audit_record(row, self.policy))
         if self._status is None:
             said = f"{number}/{len(self.sites)} {line_of(site)} {site.text}: {row.verdict}"
-            self.console.print(Text(said), soft_wrap=True, highlight=False)
+            say(self.console, said)
 
 
 def neighbours(site: Site, others: Sequence[Site]) -> tuple[int, ...]:

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from hosts.explorer.audit import COMPILER_ONLY, NEVER_REACHED, Tried, answer_of
@@ -19,6 +17,8 @@ from hosts.explorer.search import Result
 from hosts.explorer.torn import halves
 from hosts.explorer.weaken import Site
 from hosts.explorer.witness import check_of
+from hosts.report.sheet import READABLE, Column, Content, Sheet
+from hosts.report.width import say
 from hosts.vectors import about
 
 STYLES: Final = {
@@ -68,34 +68,35 @@ def print_audit(console: Console, rows: Sequence[Audited], planned: int, scopes:
     """Show the end of an audit."""
     reached = [row for row in rows if row.verdict != NEVER_REACHED]
     missed = [row for row in rows if row.verdict == NEVER_REACHED]
-    console.print()
+    say(console, "")
     if reached:
-        console.print(audit_table(reached, scopes, policy), highlight=False)
+        audit_table(reached, scopes, policy).print_to(console)
     if missed:
         names = ", ".join(dict.fromkeys(f"{line_of(row.site)} {row.site.function}" for row in missed))
-        console.print(Text(f"never reached in these scopes: {names}"), highlight=False)
-    console.print(Text(summary(rows, planned, policy)), highlight=False)
+        say(console, f"never reached in these scopes: {names}")
+    say(console, summary(rows, planned, policy))
 
 
-def audit_table(rows: Sequence[Audited], scopes: Sequence[str], policy: str) -> Table:
+def audit_table(rows: Sequence[Audited], scopes: Sequence[str], policy: str) -> Sheet:
     """Show what each ordering is needed for, and what shows it."""
-    table = Table(
+    shown: list[list[Content]] = []
+    for row in rows:
+        verdict = Text(row.verdict, style=STYLES.get(row.verdict, "green"))
+        shown.append([line_of(row.site), row.site.function, ordering(row.site), verdict, shown_by(row, scopes)])
+    return Sheet(
+        [
+            Column("line"),
+            Column("function"),
+            Column("ordering", prose=READABLE),
+            Column("verdict", prose=READABLE),
+            Column("shown by", prose=READABLE),
+        ],
+        shown,
         title=f"orderings that {policy} relies on, each weakened by itself",
         caption="not needed: by itself, within the scopes named, under x86-TSO, every interleaving seen. Of two that "
         "do the same each is not needed as long as the other is there.",
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        expand=True,
+        above=3,
     )
-    for header, ratio in (("line", 18), ("function", 27), ("ordering", 32), ("verdict", 16), ("shown by", 39)):
-        table.add_column(header, overflow="fold", ratio=ratio)
-    for row in rows:
-        verdict = Text(row.verdict, style=STYLES.get(row.verdict, "green"))
-        cells = (line_of(row.site), row.site.function, ordering(row.site))
-        table.add_row(*map(Text, cells), verdict, Text(shown_by(row, scopes)))
-    return table
 
 
 def ordering(site: Site) -> str:

@@ -35,7 +35,7 @@ class Compiling:
         said = f"compiling {self._what}, which takes some seconds; the next start finds it done" if steps else what
         if steps and not self._begun:
             self._begun = time.monotonic()
-        if said not in self._said and not self._console.is_terminal:
+        if said not in self._said and not self._console.is_interactive:
             self._console.print(said)
         self._said.add(said)
         self._status.update(f"compiling {step}/{steps} {what}" if steps else what)

@@ -16,7 +16,7 @@ from hosts.cli.explore_engine import Engine, Explorer, Searched
 from hosts.cli.explore_plan import Asked, asked_for, size_text
 from hosts.cli.explore_show import Ticker, entered, row_lines, size_line
 from hosts.cli.outputs import Output, json_to, opened, rule_files, write_now
-from hosts.cli.stress import command, wide_console
+from hosts.cli.stress import command
 from hosts.explorer.model import Options
 from hosts.explorer.scope import Scope, ScopeError
 from hosts.explorer.search import Result
@@ -30,6 +30,7 @@ from hosts.report.jsonl import JsonLines, environment_record, explorer_record
 from hosts.report.plan import PlanError, user_policy_of
 from hosts.report.tables import summary
 from hosts.report.verdict import Circumstances, Row, Verdict, exit_code, grade
+from hosts.report.width import put, room, say, wide_console
 from hosts.vectors import about
 
 BOUNDS: Final = {
@@ -101,7 +102,7 @@ def explore_command(given: Given, make: MakeEngine | None = None) -> int:
         run = Run(rows, engine, options, console, write, given, witness)
         done = run.all()
         if len(done) > 1 or run.cancelled:
-            console.print(Text(summary(done, len(rows))), highlight=False)
+            say(console, summary(done, len(rows)))
     if run.failure is not None:
         raise run.failure
     status = exit_code(done)
@@ -141,7 +142,7 @@ def refuse_what_is_too_big(rows: Sequence[Asked], given: Given, options: Options
         historic = not any(row.planned.own_rule or row.planned.mutation for row in (asked, *others))
         size = size_of(scope, options, usual=told_apart_as_usual and historic)
         if size.about > WORTH_SAYING:
-            console.print(Text(size_line(asked, size)), soft_wrap=True, highlight=False)
+            say(console, size_line(asked, size))
         if historic and size.least_bytes > options.max_bytes and not given.anyway:
             least, memory = size_text(size.least_bytes), size_text(options.max_bytes)
             said = f"{asked.planned.scenario.name}: too big for --memory {memory}: {least} of states at the least"
@@ -226,8 +227,9 @@ class Run:
     def _tell(self, row: Row, asked: Asked, searched: Searched, *, shown: bool = True) -> None:
         self.rows.append(row)
         if shown:
-            for line in row_lines(row, asked, searched, self.options, lines=self.given.lines):
-                self.console.print(line, soft_wrap=True, highlight=False)
+            width = room(self.console)
+            for line in row_lines(row, asked, searched, self.options, lines=self.given.lines, width=width):
+                put(self.console, line)
         if self.write is not None:
             self.write.write(explorer_record(row, search_facts(asked, searched, self.options)))
         if searched.witness is not None and self._witness is not None and self.given.witness_file is not None:
@@ -244,7 +246,7 @@ class Run:
             path = path.with_name(f"{path.stem}-{self.witnesses}{path.suffix}")
             if not write_now("--witness", str(path), text(witness)):
                 return
-        self.console.print(Text(f"witness saved: {path} (pirace replay {path})"), soft_wrap=True, highlight=False)
+        put(self.console, Text(f"witness saved: {path} (pirace replay {path})"))
 
 
 def _out_of_time(result: Result) -> Result:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -21,11 +20,12 @@ from hosts.cli.explore_plan import Asked, size_text
 from hosts.explorer.model import Options
 from hosts.explorer.search import Progress, Result
 from hosts.explorer.size import Size
-from hosts.explorer.story import WIDTH, story_lines
+from hosts.explorer.story import story_lines
 from hosts.report.explored import difference
 from hosts.report.sentences import not_checked
 from hosts.report.tables import verdict_text
 from hosts.report.verdict import Row, Verdict
+from hosts.report.width import say, wrapped
 
 QUIET_SECONDS: Final = 15.0
 """Where there is no terminal, a line so often."""
@@ -50,7 +50,7 @@ class Ticker:
 
     def shown(self) -> AbstractContextManager[Any]:
         """Give the context in which it shows."""
-        if not self._console.is_terminal:
+        if not self._console.is_interactive:
             return nullcontext()
         status = self._status = self._console.status(f"{self._name} ...")
         return status
@@ -66,7 +66,7 @@ class Ticker:
             self._status.update(Text(self.line(progress, now)))
         elif now - self._told >= QUIET_SECONDS:
             self._told = now
-            self._console.print(Text(self.line(progress, now)), soft_wrap=True, highlight=False)
+            say(self._console, self.line(progress, now))
         self.out_of_time = bool(self._budget) and now - self._begun >= self._budget
         return not self.cancelled and not self.out_of_time
 
@@ -94,10 +94,13 @@ def _rounded(number: float) -> str:
     return f"{float(f'{number:.2g}'):,.0f}" if number < WRITTEN_OUT else f"10^{math.log10(number):.0f}"
 
 
-def row_lines(row: Row, asked: Asked, searched: Searched, options: Options, *, lines: bool) -> Iterator[Text]:
-    """Tell what a search has come to."""
+def row_lines(
+    row: Row, asked: Asked, searched: Searched, options: Options, *, lines: bool, width: int | None = None
+) -> Iterator[Text]:
+    """Tell what a search has come to; with a width nothing is wider."""
     result = searched.result
-    yield Text(f"{asked}: ").append_text(verdict_text(row)).append(f" ({row.reason})" if row.reason else "")
+    told = Text(f"{asked}: ").append_text(verdict_text(row)).append(f" ({row.reason})" if row.reason else "")
+    yield from [told] if width is None or len(told) <= width else map(Text, wrapped(told.plain, width))
     if row.verdict is Verdict.CRASH:
         return
     for line in (
@@ -110,11 +113,12 @@ def row_lines(row: Row, asked: Asked, searched: Searched, options: Options, *, l
         _stores(result, options),
         *coverage_lines(searched.coverage, everything=lines, short=result.violation is not None),
     ):
+        style = "dim" if line.startswith("emu/") else ""
         if line:
-            yield Text(INDENT + line, style="dim" if line.startswith("emu/") else "")
+            yield from (Text(part, style=style) for part in wrapped(INDENT + line, width, "  "))
     if searched.witness is not None:
         yield Text()
-        yield from (Text(line) for line in story_lines(searched.witness))
+        yield from (Text(line) for line in story_lines(searched.witness, width))
         yield Text()
 
 
@@ -180,13 +184,8 @@ def coverage_lines(seen: Coverage, *, everything: bool, short: bool) -> Iterator
     called = ", ".join(texts[:FUNCTIONS_SHOWN])
     more = f", and in {len(texts) - FUNCTIONS_SHOWN} more functions (--lines)" if len(texts) > FUNCTIONS_SHOWN else ""
     if texts:
-        yield from textwrap.wrap(called + more, WIDTH - 12, initial_indent="emu/   ", subsequent_indent="emu/   ")
+        yield f"emu/   {called}{more}"
     if seen.uncalled:
         names = sorted(name for _file, name in seen.uncalled)
         more = f" and {len(names) - FUNCTIONS_SHOWN} more" if len(names) > FUNCTIONS_SHOWN else ""
-        yield from textwrap.wrap(
-            f"never called: {', '.join(names[:FUNCTIONS_SHOWN])}{more}",
-            WIDTH - 12,
-            initial_indent="emu/   ",
-            subsequent_indent="emu/   ",
-        )
+        yield f"emu/   never called: {', '.join(names[:FUNCTIONS_SHOWN])}{more}"

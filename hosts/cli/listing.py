@@ -7,6 +7,7 @@ from typing import Final
 
 from emu.mutations import MUTATIONS
 from emu.scenarios import CHECK_ABOUT, POLICIES, SCENARIOS
+from hosts.report.width import wrapped
 
 CHECK_ORIGIN: Final = {
     "C1": "b95234c84004, fact 2.4",
@@ -22,21 +23,27 @@ CHECK_ORIGIN: Final = {
 """Where a rule that a checker holds the machine to is argued."""
 
 
-def listing() -> Iterator[str]:
-    """Give the lines."""
+def listing(width: int | None = None) -> Iterator[str]:
+    """Give the lines; with a width, one that is longer goes on below what it says."""
+    for line, hanging in _lines():
+        yield from wrapped(line, width, " " * hanging)
+
+
+def _lines() -> Iterator[tuple[str, int]]:
+    """Give each line, and how far in it goes on."""
     yield from _section("scenarios", ((each.name, each.origin, each.about) for each in SCENARIOS))
-    yield ""
+    yield "", 0
     yield from _section("policies", ((each.name, each.origin, each.about) for each in POLICIES))
-    yield "  or your own: --policy path/to/file.py:function"
-    yield ""
+    yield "  or your own: --policy path/to/file.py:function", 0
+    yield "", 0
     yield from _section("mutations", ((each.name, each.origin, each.about) for each in MUTATIONS))
-    yield ""
+    yield "", 0
     yield from _section("checkers", ((name, CHECK_ORIGIN.get(name, ""), about) for name, about in CHECK_ABOUT.items()))
 
 
-def _section(title: str, rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+def _section(title: str, rows: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, int]]:
     rows = list(rows)
     width = max(len(name) for name, _, _ in rows)
-    yield f"{title}:"
+    yield f"{title}:", 0
     for name, origin, about in rows:
-        yield f"  {name:{width}}  {about}" + (f" [{origin}]" if origin else "")
+        yield f"  {name:{width}}  {about}" + (f" [{origin}]" if origin else ""), width + 2

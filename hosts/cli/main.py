@@ -212,8 +212,9 @@ def list_() -> int:
       pirace list
     """  # noqa: D301
     from hosts.cli.listing import listing
+    from hosts.report.width import room, wide_console
 
-    for line in listing():
+    for line in listing(room(wide_console())):
         click.echo(line)
     return 0
 
@@ -407,8 +408,9 @@ def trace(scenario: str, policy: str, mutation: str | None, everything: bool) ->
       pirace trace timer-fastpath --mutation no-fastpath-sync
     """  # noqa: D301
     from hosts.cli.trace import trace_lines
+    from hosts.report.width import room, wide_console
 
-    for line in trace_lines(scenario, policy, mutation, everything=everything):
+    for line in trace_lines(scenario, policy, mutation, everything=everything, width=room(wide_console())):
         click.echo(line)
     return 0
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rich.console import Console
-from rich.text import Text
 
 from emu.accounting import CHECKS, WINDOWS
 from hosts.cli.errors import Failure, tell_faults
@@ -20,7 +19,7 @@ from hosts.cli.explore_show import Ticker
 from hosts.cli.loops import have_loops
 from hosts.cli.outputs import json_to, rule_files
 from hosts.cli.reconcile_show import print_reconciled, reconcile_record
-from hosts.cli.stress import Host, command, drawn_seed, native_host, run, wide_console
+from hosts.cli.stress import Host, command, drawn_seed, native_host, run
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.learning import Learning
 from hosts.explorer.model import Options
@@ -39,6 +38,7 @@ from hosts.report.plan import OVERHEAD_SECONDS, Plan, PlanError, Planned, Wanted
 from hosts.report.reconcile import Allowed, Reconciled, reconciled
 from hosts.report.stress import Settings
 from hosts.report.verdict import Row, Verdict
+from hosts.report.width import say, wide_console
 
 MEMORY: Final = 3_000_000_000
 GRACE_SECONDS: Final = 10.0
@@ -147,8 +147,8 @@ def stressed(plan: Plan, each: float, seed: int, host: Any, console: Console) ->
     seconds = sum(each + planned.stints * OVERHEAD_SECONDS for planned in plan.rows)
     settings = Settings(seconds, max(seconds * 1.25, seconds + GRACE_SECONDS), seed, "pinned", processors())
     said = f"{len(plan.rows)} rows, {each:g} s each on real processes (seed {seed}), then every interleaving of each"
-    console.print(Text(said), soft_wrap=True, highlight=False)
-    display = make_display(console, len(plan.rows), seconds, quiet=False)
+    say(console, said)
+    display = make_display(console, plan.rows, seconds, quiet=False)
     return run(plan, settings, host, display, None)
 
 

@@ -5,50 +5,46 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from hosts.report.plan import short_name
 from hosts.report.reconcile import LEFT_OUT, Reconciled
+from hosts.report.sheet import READABLE, Column, Content, Sheet
 from hosts.report.tables import remark
 from hosts.report.verdict import Row
+from hosts.report.width import say
 
 
 def print_reconciled(console: Console, done: Sequence[Reconciled], others: Sequence[Row], planned: int) -> None:
     """Show the end of a reconciliation."""
-    console.print()
+    say(console, "")
     if done:
-        console.print(table_of(done), highlight=False)
+        table_of(done).print_to(console)
     for line in (*remarks(done), *(remark(row) for row in others), summary(done, planned)):
-        console.print(Text(line), soft_wrap=True, highlight=False)
+        say(console, line)
 
 
-def table_of(done: Sequence[Reconciled]) -> Table:
+def table_of(done: Sequence[Reconciled]) -> Sheet:
     """Show each configuration."""
-    table = Table(
-        title="real processes against every interleaving: windows entered and checks fired",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        expand=True,
-    )
-    for header, ratio in (
-        ("scenario", 17),
-        ("policy", 17),
-        ("explored", 22),
-        ("verdict", 16),
-        ("never seen (gap)", 60),
-    ):
-        table.add_column(header, overflow="fold", ratio=ratio)
-    before = ""
+    rows: list[list[Content]] = []
     for each in done:
-        scenario = each.row.planned.scenario.name
-        shown = scenario if scenario != before else ""
-        before = scenario
+        planned = each.row.planned
         gap = ", ".join(each.gap) or "-"
-        table.add_row(shown, each.row.planned.policy.name, extent(each), verdict(each), gap)
-    return table
+        rows.append([planned.scenario.name, short_name(planned.policy.name), extent(each), verdict(each), gap])
+    return Sheet(
+        [
+            Column("scenario"),
+            Column("policy"),
+            Column("explored", prose=READABLE),
+            Column("verdict", prose=READABLE),
+            Column("never seen (gap)", prose=READABLE),
+        ],
+        rows,
+        title="real processes against every interleaving: windows entered and checks fired",
+        above=2,
+        grouped=True,
+    )
 
 
 def extent(each: Reconciled) -> str:

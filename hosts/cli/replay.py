@@ -8,8 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import click
-
 from hosts.cli.errors import Failure
 from hosts.explorer.witness import Witness, WitnessError, changed_sources, load
 from hosts.loader import LoaderError
@@ -21,6 +19,7 @@ from hosts.report.environment import environment
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_EXPECTED, EXIT_FAULT, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record, not_done_record
 from hosts.report.sentences import not_checked
+from hosts.report.width import say, wide_console
 from hosts.userpolicy import unpromised
 from hosts.vectors import about
 
@@ -41,7 +40,7 @@ def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, 
         if json_file is not None:
             write = stack.enter_context(_json_to(json_file, file))
         for line in heading(witness, changed):
-            click.echo(line)
+            _say(line)
         return _repeat(file, witness, cast, repeat, write)
 
 
@@ -94,6 +93,10 @@ def heading(witness: Witness, changed: list[str]) -> Iterator[str]:
         yield f"not the sources it was found with: {', '.join(changed)}"
 
 
+def _say(line: str) -> None:
+    say(wide_console(), line)
+
+
 def _delayed(stores: int) -> str:
     if stores == 0:
         return "needs no store buffer"
@@ -127,10 +130,10 @@ def _repeat(file: str, witness: Witness, cast: Cast, repeat: int, write: JsonLin
 
 def _tell(witness: Witness, runs: list[Replayed]) -> None:
     for why, count in Counter(done.why for done in runs if not done.shown).items():
-        click.echo(f"{why}{f' ({count} times)' if count > 1 else ''}")
+        _say(f"{why}{f' ({count} times)' if count > 1 else ''}")
     shown = sum(done.shown for done in runs)
     named = {DEADLOCK: "the deadlock", NO_PROGRESS: "the cycle"}
-    click.echo(f"{shown} of {len(runs)} showed {named.get(witness.check, witness.check)}")
+    _say(f"{shown} of {len(runs)} showed {named.get(witness.check, witness.check)}")
 
 
 def record(file: str, witness: Witness, number: int, done: Replayed) -> dict[str, Any]:

@@ -13,18 +13,18 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rich.console import Console
-from rich.text import Text
 
 from hosts.cli.errors import Failure
 from hosts.cli.outputs import json_to
 from hosts.cli.soak_show import check_json, read_row, witness_of, worth
-from hosts.cli.stress import command, wide_console
+from hosts.cli.stress import command
 from hosts.native.interrupt import interrupts_told
 from hosts.native.rundir import RunFolder
 from hosts.report.environment import environment
 from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNPROVEN
 from hosts.report.jsonl import environment_record, not_done_record
 from hosts.report.verdict import Verdict
+from hosts.report.width import say, wide_console
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.local import LocalExecutor
 from hosts.soak.placement import Place, classify, place_for
@@ -228,4 +228,4 @@ class _Stop:
 
 
 def _say(console: Console, line: str) -> None:
-    console.print(Text(line), soft_wrap=True, highlight=False)
+    say(console, line)

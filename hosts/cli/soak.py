@@ -16,12 +16,13 @@ from hosts.cli.errors import Failure
 from hosts.cli.native import check_machine
 from hosts.cli.outputs import json_to, rule_files
 from hosts.cli.soak_show import check_json
-from hosts.cli.stress import command, drawn_seed, wide_console
+from hosts.cli.stress import command, drawn_seed
 from hosts.native.fingerprint import sources_key
 from hosts.native.interrupt import interrupts_told
 from hosts.report.environment import environment
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines
+from hosts.report.width import put, wide_console
 from hosts.soak.assessment import spent
 from hosts.soak.campaign import Campaign
 from hosts.soak.choose import Chooser, Wanted
@@ -210,4 +211,4 @@ class Soak:
         return hint(self.campaign.folder, command)
 
     def _say(self, line: str) -> None:
-        self.console.print(Text(line), soft_wrap=True, highlight=False)
+        put(self.console, Text(line))

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from hosts.cli.errors import Failure
 from hosts.cli.outputs import json_to
-from hosts.cli.stress import wide_console
 from hosts.report.exits import EXIT_USAGE
 from hosts.report.plan import is_user_policy
+from hosts.report.width import put, say, wide_console
 from hosts.soak.campaign import Campaign
 from hosts.soak.database import DATABASE
 from hosts.soak.export import campaign_record, export_lines, run_record
@@ -65,9 +65,10 @@ def show_command(folder: str, number: int, json_file: str | None) -> int:
             write.write({**run_record(row), MACHINE: saved.to_json() if saved is not None else None})
         console = wide_console()
         for line in lines_of(campaign, row):
-            console.print(Text(line), soft_wrap=True, highlight=False)
+            put(console, Text(line))
         if saved is not None or why_not:
-            console.print(Text(saved.text() if saved is not None else why_not), soft_wrap=True, highlight=False)
+            for line in (saved.text() if saved is not None else why_not).splitlines():
+                say(console, line)
     return 0
 
 

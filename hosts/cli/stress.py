@@ -29,11 +29,10 @@ from hosts.report.runner import Placement, Runner
 from hosts.report.stress import Settings, Stress
 from hosts.report.tables import print_report, remark, summary, unexplored_lines
 from hosts.report.verdict import Circumstances, Ending, Row, Verdict, exit_code, grade
+from hosts.report.width import put, say, wide_console
 from hosts.sends import windows_never_entered
 
 GRACE_SECONDS = 10.0
-WIDE = 132
-"""Columns of a table that goes into a file."""
 
 
 class Host(Protocol):
@@ -86,8 +85,9 @@ def stress_command(options: Options, host: Host | None = None, scouting: Scoutin
         if write is not None:
             write.write(environment_record(environment(seed, seconds, options.placement, command())))
         if not options.quiet:
-            console.print(Text(header(plan, settings)), soft_wrap=True, highlight=False)
-        display = make_display(console, len(plan.rows), seconds, quiet=options.quiet)
+            for line in header(plan, settings).splitlines():
+                say(console, line)
+        display = make_display(console, plan.rows, seconds, quiet=options.quiet)
         scout: AbstractContextManager[Scout | None] = contextlib.nullcontext()
         if user_policy is not None and any(planned.explorable for planned in plan.rows):
             scout = scouting(user_policy, quiet=options.quiet)
@@ -107,10 +107,10 @@ def show_end(console: Console, rows: Sequence[Row], plan: Plan, *, quiet: bool) 
     plain = (Verdict.PASS, Verdict.CANCELLED)
     for row in rows:
         if not row.as_expected and row.verdict not in plain:
-            console.print(Text(remark(row)), soft_wrap=True, highlight=False)
+            say(console, remark(row))
     for line in unexplored_lines(rows):
-        console.print(Text(line), soft_wrap=True, highlight=False)
-    console.print(Text(summary(rows, len(plan.rows))), soft_wrap=True, highlight=False)
+        put(console, Text(line))
+    say(console, summary(rows, len(plan.rows)))
 
 
 def command() -> list[str]:
@@ -129,14 +129,6 @@ def times(plan: Plan, asked: float | None) -> tuple[float, float]:
 def drawn_seed() -> int:
     """Draw a seed."""
     return int.from_bytes(os.urandom(4), "little")
-
-
-def wide_console() -> Console:
-    """Give the console; a file is wide enough for the tables."""
-    console = Console()
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console = Console(width=WIDE)
-    return console
 
 
 def header(plan: Plan, settings: Settings) -> str:

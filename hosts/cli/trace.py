@@ -17,8 +17,10 @@ from hosts.trace.render import lines
 from hosts.trace.story import NoStoryError, story_of, tell
 
 
-def trace_lines(scenario: str, policy: str, mutation: str | None, *, everything: bool = False) -> Iterator[str]:
-    """Give the lines of a trace; Failure if there is none."""
+def trace_lines(
+    scenario: str, policy: str, mutation: str | None, *, everything: bool = False, width: int | None = None
+) -> Iterator[str]:
+    """Give the lines of a trace, no wider than that; Failure if there is none."""
     try:
         chosen_scenarios([scenario])
         chosen_policies([policy])
@@ -29,7 +31,7 @@ def trace_lines(scenario: str, policy: str, mutation: str | None, *, everything:
         raise Failure(str(error), EXIT_USAGE) from None
     mutated = f" + {mutation}" if mutation is not None else ""
     yield f"{scenario} x {policy}{mutated}"
-    yield from lines(steps)
+    yield from lines(steps, width)
 
 
 def _steps(scenario: str, policy: str, mutation: Mutation | None, *, everything: bool) -> list[Step]:

@@ -10,16 +10,16 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from hosts.explorer.story_acts import Act, View
 from hosts.explorer.story_reads import is_read, reads_text
-from hosts.explorer.story_words import operation_text, state_text
+from hosts.explorer.story_rows import Line, doing, place, rows_of
+from hosts.explorer.story_steps import step_lines
+from hosts.explorer.story_words import state_text
 from hosts.explorer.witness import Witness
+from hosts.report.width import WIDE, wrapped
 from hosts.vectors import about
 
-WIDTH: Final = 132
 _NUMBER: Final = 5
 _STATE: Final = (20, 38)
 _WHERE: Final = (20, 40)
@@ -29,46 +29,17 @@ _ENDS: Final = (26, 30)
 _GAP: Final = "  "
 
 
-@dataclass(frozen=True)
-class Line:
-    """One row of the table, before it is drawn."""
-
-    step: int
-    number: str
-    act: Act
-    view: View
-    """What is seen after it."""
-    before: View
-
-
-def rows_of(witness: Witness) -> list[Line]:
-    """Give the rows of a witness."""
-    found = []
-    before: View = witness.states[0]["view"]
-    for number, state in enumerate(witness.states[1:], 1):
-        for told in state["acts"]:
-            data = dict(told)
-            part, view = data.pop("part"), data.pop("view")
-            found.append(Line(number, label(number, part), Act(**data), view, before))
-            before = view
-        before = state["view"]
-    return found
-
-
-def label(step: int, part: int) -> str:
-    """Number a row."""
-    return f"{step}.{part}" if part else str(step)
-
-
-def story_lines(witness: Witness, width: int = WIDTH) -> Iterator[str]:
-    """Print a witness: what it is, the table, and who owed what to whom."""
+def story_lines(witness: Witness, width: int | None = None) -> Iterator[str]:
+    """Print a witness: what it is, its steps, and who owed what to whom; without a width only the table is broken."""
     rows = rows_of(witness)
-    yield from _heading(witness)
+    for line in _heading(witness):
+        yield from wrapped(line, width)
     yield ""
-    yield from _Table(witness, rows, width).lines()
+    table = _Table(witness, rows, width or WIDE)
+    yield from table.lines() if table.fits else step_lines(witness, rows, width or WIDE)
     yield ""
     kept = re.sub(r"(step|vCPU|pCPU|->) (?=\w)", "\\1\N{NO-BREAK SPACE}", witness.story)
-    for line in textwrap.wrap(kept, min(width, 110), break_long_words=False, break_on_hyphens=False):
+    for line in wrapped(kept, width, ""):
         yield line.replace("\N{NO-BREAK SPACE}", " ")
 
 
@@ -85,12 +56,12 @@ class _Table:
     """Draws the rows. Only threads that do something have a column."""
 
     def __init__(self, witness: Witness, rows: Sequence[Line], width: int) -> None:
-        self.witness, self.rows = witness, rows
+        self.witness, self.rows, self.width = witness, rows, width
         self.vcpus = len(witness.states[0]["view"]["vcpus"])
         acting = {row.act.thread for row in rows}
         self.threads = [i for i in range(len(witness.threads)) if i in acting]
         self.idle = [name for i, name in enumerate(witness.threads) if i not in acting]
-        self.where = _longest((_place(row.act) for row in rows), *_WHERE)
+        self.where = _longest((place(row.act) for row in rows), *_WHERE)
         self.state = _longest((state_text(row.view, witness.threads) for row in rows), *_STATE)
         self.about = next((row.act.thread for row in reversed(rows) if row.act.kind == "sighting"), 0)
         self.reads = _longest(map(self._read, rows), *_READS) if is_read(witness.check) else 0
@@ -99,7 +70,7 @@ class _Table:
 
     def _wanted(self, thread: int) -> int:
         """Give the width of what a thread does, unbroken."""
-        texts = [_doing(row, self.vcpus) for row in self.rows if row.act.thread == thread]
+        texts = [doing(row, self.vcpus) for row in self.rows if row.act.thread == thread]
         return max(map(len, [self._title(thread), *texts]))
 
     def _fit(self, width: int) -> None:
@@ -111,6 +82,23 @@ class _Table:
             self.state -= min(excess, max(self.state - state, 0))
             excess = max(self._total() - width, 0)
             self.where -= min(excess, max(self.where - where, 0))
+
+    @property
+    def fits(self) -> bool:
+        """Tell whether it is as wide as it may be, and no word in it broken."""
+        return self._total() <= self.width and all(
+            len(word) <= size for text, size in self._texts() for word in text.split()
+        )
+
+    def _texts(self) -> Iterator[tuple[str, int]]:
+        """Give what has to be written, and how much room there is for it."""
+        for thread, size in self.columns.items():
+            yield self._title(thread), size
+        for row in self.rows:
+            yield doing(row, self.vcpus), self.columns[row.act.thread]
+            yield place(row.act), self.where
+            yield state_text(row.view, self.witness.threads), self.state
+            yield self._read(row) if self.reads else "", self.reads
 
     @property
     def _sizes(self) -> list[int]:
@@ -138,9 +126,9 @@ class _Table:
                 yield f"(from here round and round: {self.witness.round})"
                 around = len(self.witness.steps)
             state, reads = state_text(row.view, self.witness.threads), self._read(row)
-            does = {row.act.thread: _doing(row, self.vcpus)}
+            does = {row.act.thread: doing(row, self.vcpus)}
             news = (state if state != shown else "", reads if reads != read else "")
-            yield from self._cells(row.number, _place(row.act), does, *news)
+            yield from self._cells(row.number, place(row.act), does, *news)
             shown, read = state, reads
         if self.idle:
             yield f"(does nothing here: {', '.join(self.idle)})"
@@ -168,26 +156,3 @@ def _longest(texts: Iterable[str], least: int, most: int) -> int:
 
 def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, break_on_hyphens=False) or [""]
-
-
-def _place(act: Act) -> str:
-    return f"{act.function} {act.file}:{act.line}" if act.function else ""
-
-
-def _doing(row: Line, vcpus: int) -> str:
-    return operation_text(row.act, vcpus) + _forwarded(row) + _buffered(row)
-
-
-def _forwarded(row: Line) -> str:
-    """Say of a load that the thread's own buffer answered it."""
-    if row.act.kind != "LOAD" or row.act.own:
-        return ""
-    waiting = [word for word, _value in row.before["buffers"][row.act.thread]]
-    return " (own buffer)" if row.act.word in waiting else ""
-
-
-def _buffered(row: Line) -> str:
-    """Say of a store that it waits."""
-    if row.act.kind != "STORE" or row.act.own:
-        return ""
-    return " (buffered)" if row.view["buffers"][row.act.thread] else ""

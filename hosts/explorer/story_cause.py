@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hosts.explorer.story import Line
 from hosts.explorer.story_looks import Looks
 from hosts.explorer.story_overwrite import overwritten, overwritten_text
+from hosts.explorer.story_rows import Line
 from hosts.explorer.story_words import field_of, name_of
 from hosts.vectors import vector_text
 

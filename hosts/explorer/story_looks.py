@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from emu.kvm_main import KICKED_REQUESTS, TASK_RUNNING
 from emu.vectors import POSTED_INTR_VECTOR
-from hosts.explorer.story import Line
 from hosts.explorer.story_acts import Act, View
+from hosts.explorer.story_rows import Line
 from hosts.explorer.story_track import CONTROL, Track
 from hosts.explorer.story_words import field_of
 from hosts.vectors import vector_text

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from hosts.explorer.story import Line
+from hosts.explorer.story_rows import Line
 from hosts.explorer.story_track import Track
 from hosts.explorer.story_words import field_of, stored, value_text
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from emu.kvm_main import TASK_ASLEEP
-from hosts.explorer.story import Line, rows_of
+from hosts.explorer.story_rows import Line, rows_of
 from hosts.explorer.story_words import field_of, operation_text, value_text
 from hosts.explorer.witness import Witness
 from hosts.vectors import vector_text

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Final, Protocol, Self
 
-from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from hosts.report.collect import Measured
-from hosts.report.plan import Planned
+from hosts.report.plan import Planned, short_name
+from hosts.report.sheet import Column, Content, Sheet, short_number
 from hosts.report.stress import Show
 from hosts.report.tables import fired, verdict_text
 from hosts.report.verdict import Row
+from hosts.report.width import say
 
-COLUMNS: Final = ("scenario", "policy", "mutation", "rounds", "deliveries", "sent", "elided", "windows", "violations")
+COUNTS: Final = ("rounds", "deliveries", "sent", "elided", "windows", "violations")
+SPARE: Final = {"elided": 7, "sent": 6, "deliveries": 5, "rounds": 4, "violations": 3, "fired": 2, "windows": 1}
+"""What a narrow terminal does without, the largest first."""
+_NUMBER: Final = 6
+_VERDICT: Final = 13
+_FIRED: Final = 8
+"""Columns of a short number, a verdict, some checks: the table keeps its place while they change."""
 _ROOM: Final = 8
 """Lines of a terminal that the table leaves for what is around it."""
 
@@ -30,11 +37,11 @@ class Display(Show, Protocol):
     def __exit__(self, *details: object) -> None: ...
 
 
-def make_display(console: Console, planned: int, seconds: float, *, quiet: bool) -> Display:
-    """Choose how to show the run."""
+def make_display(console: Console, planned: Sequence[Planned], seconds: float, *, quiet: bool) -> Display:
+    """Choose how to show the run; what cannot be drawn over (a dumb terminal) is told in lines."""
     if quiet:
         return Silent()
-    return LiveTable(console, planned, seconds) if console.is_terminal else PlainLines(console, planned)
+    return LiveTable(console, planned, seconds) if console.is_interactive else PlainLines(console, len(planned))
 
 
 class Silent:
@@ -66,7 +73,7 @@ class PlainLines(Silent):
     def finished(self, row: Row) -> None:
         """Print the row."""
         self._finished += 1
-        self._console.print(Text(plain_line(row, self._finished, self._planned)), soft_wrap=True, highlight=False)
+        say(self._console, plain_line(row, self._finished, self._planned))
 
 
 def plain_line(row: Row, number: int, of: int) -> str:
@@ -95,9 +102,10 @@ def windows(planned: Planned, measured: Measured) -> str:
 class LiveTable(Silent):
     """Keeps a table on the terminal: the rows that finished last, and the one that runs."""
 
-    def __init__(self, console: Console, planned: int, seconds: float) -> None:
+    def __init__(self, console: Console, planned: Sequence[Planned], seconds: float) -> None:
         self._console = console
-        self._planned = planned
+        self._all = planned
+        self._planned = len(planned)
         self._seconds = seconds
         self._rows: list[Row] = []
         self._now: tuple[Planned, Measured, str] | None = None
@@ -127,26 +135,49 @@ class LiveTable(Silent):
         self._now = None
         self._live.update(self.table(), refresh=True)
 
-    def table(self) -> Table:
-        """Draw it."""
+    def table(self) -> Group:
+        """Draw it, no wider and no higher than the terminal."""
         gone = time.monotonic() - self._begun
         title = f"{len(self._rows)} of {self._planned} rows, {gone:.0f} of about {self._seconds:.0f} s"
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for header in (*COLUMNS, "verdict"):
-            table.add_column(header, justify="left" if header in (*COLUMNS[:3], "verdict") else "right", no_wrap=True)
-        for row in self._rows[-max(1, self._console.height - _ROOM) :]:
-            verdict = verdict_text(row)
-            table.add_row(*cells(row.planned, row.measured), verdict.append(f" {fired(row)}"))
+        shown = [(row.planned, row.measured, verdict_text(row), fired(row)) for row in self._rows]
         if self._now is not None:
             planned, measured, doing = self._now
-            table.add_row(*cells(planned, measured), Text(doing, style="dim"))
-        return table
+            shown.append((planned, measured, Text(doing, style="dim"), ""))
+        wide = self._sheet(shown, title, apart=True)
+        form = wide.form(self._console.width)
+        whole = form is not None and len(form.shown) == len(wide.columns)
+        return Group(*(wide if whole else self._sheet(shown, title, apart=False)).lines(self._console.width))
+
+    def _sheet(self, shown: Sequence[tuple[Planned, Measured, Text, str]], title: str, *, apart: bool) -> Sheet:
+        """Give the last rows, scenario, policy and mutation in columns of their own or in one."""
+        named = names if apart else named_in_one
+        lines = max(1, self._console.height - _ROOM)
+        rows: list[list[Content]] = [
+            [*named(planned), *counted(planned, measured), verdict, checks]
+            for planned, measured, verdict, checks in shown[-lines:]
+        ]
+        titles = ("scenario", "policy", "mutation") if apart else ("scenario x policy",)
+        widest = [max(map(len, column)) for column in zip(*map(named, self._all), strict=True)]
+        first = [Column(title, least=width) for title, width in zip(titles, widest, strict=True)]
+        counts = [Column(title, right=True, spare=SPARE[title], least=_NUMBER) for title in COUNTS]
+        last = [Column("verdict", least=_VERDICT), Column("fired", spare=SPARE["fired"], least=_FIRED)]
+        return Sheet([*first, *counts, *last], rows, title=title)
 
 
-def cells(planned: Planned, measured: Measured) -> list[str]:
-    """Give the cells of a row, apart from its verdict."""
-    counts = measured.counts
-    numbers = [f"{counts[name]:,}" for name in ("rounds", "deliveries", "ipis_sent", "ipis_elided")]
+def names(planned: Planned) -> list[str]:
+    """Name a row in three columns."""
     mutation = planned.mutation.name if planned.mutation is not None else ""
-    last = [windows(planned, measured), f"{measured.sightings:,}"]
-    return [planned.scenario.name, planned.policy.name, mutation, *numbers, *last]
+    return [planned.scenario.name, short_name(planned.policy.name), mutation]
+
+
+def named_in_one(planned: Planned) -> list[str]:
+    """Name a row in one."""
+    scenario, policy, mutation = names(planned)
+    return [f"{scenario} x {policy}{f' + {mutation}' if mutation else ''}"]
+
+
+def counted(planned: Planned, measured: Measured) -> list[str]:
+    """Give the counts of a row."""
+    counts = measured.counts
+    numbers = [short_number(counts[name]) for name in ("rounds", "deliveries", "ipis_sent", "ipis_elided")]
+    return [*numbers, windows(planned, measured), short_number(measured.sightings)]

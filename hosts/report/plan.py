@@ -215,6 +215,11 @@ def is_user_policy(name: str) -> bool:
     return ":" in name
 
 
+def short_name(policy: str) -> str:
+    """Give a policy's name for a table: of a rule of the user's own without its folders."""
+    return policy.rpartition("/")[2] if is_user_policy(policy) else policy
+
+
 def user_policy_of(names: Sequence[str]) -> str | None:
     """Give the one user's policy among the names, if any."""
     users = list(dict.fromkeys(name for name in names if is_user_policy(name)))

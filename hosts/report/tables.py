@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from rich import box
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from hosts.report.cost import PER_SELF_POST, Cost, costs
-from hosts.report.plan import REPEATS
+from hosts.report.plan import REPEATS, short_name
 from hosts.report.sentences import sentences
+from hosts.report.sheet import Column, Content, Sheet
 from hosts.report.verdict import Row, Verdict, policy_names
+from hosts.report.width import put, say
 from hosts.vectors import seen_text
 
 STYLES: Final = {
@@ -45,48 +44,16 @@ def fired(row: Row) -> str:
     return " ".join(row.checks)
 
 
-def report(rows: Sequence[Row]) -> Group:
-    """Put everything together that is shown at the end."""
-    parts: list[RenderableType] = []
-    begun = [row for row in rows if row.begun]
-    clean = [row for row in begun if row.planned.mutation is None]
-    mutated = [row for row in begun if row.planned.mutation is not None]
-    if clean:
-        parts += [verdict_matrix(clean), ""]
-    if mutated:
-        parts += [mutation_table(mutated), ""]
-    remarks = list(
-        dict.fromkeys(remark(row) for row in begun if row.verdict is not Verdict.PASS and not row.as_expected)
-    )
-    parts += [Text(line) for line in remarks] + [""] * bool(remarks)
-    measured = costs(rows)
-    if measured:
-        parts += [cost_table(measured), ""]
-    parts += [Text(line) for sentence in sentences(rows) for line in wrapped(sentence)]
-    return Group(*parts)
-
-
-def _is_remarkable(row: Row) -> bool:
-    plain = (Verdict.PASS, Verdict.CANCELLED)
-    return row.as_expected is False or (row.verdict not in plain and not row.as_expected)
-
-
-def wrapped(sentence: str) -> list[str]:
-    """Break a long line, so that it reads well on paper too."""
-    return textwrap.wrap(sentence, 110, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
-
-
-def verdict_matrix(rows: Sequence[Row]) -> Table:
+def verdict_matrix(rows: Sequence[Row]) -> Sheet:
     """Show scenario x policy, nothing mutated."""
     policies = policy_names(rows)
-    table = Table(title="verdicts: scenario x policy", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for header in ("scenario", *policies):
-        table.add_column(header, overflow="fold")
     cells = {(row.planned.scenario.name, row.planned.policy.name): row for row in rows}
+    shown: list[list[Content]] = []
     for scenario in dict.fromkeys(row.planned.scenario.name for row in rows):
-        shown = [cells.get((scenario, policy)) for policy in policies]
-        table.add_row(scenario, *(_cell(row) if row is not None else "" for row in shown))
-    return table
+        found = [cells.get((scenario, policy)) for policy in policies]
+        shown.append([scenario, *(_cell(row) if row is not None else "" for row in found)])
+    columns = [Column("scenario"), *(Column(short_name(policy)) for policy in policies)]
+    return Sheet(columns, shown, title="verdicts: scenario x policy")
 
 
 def _cell(row: Row) -> Text:
@@ -94,17 +61,17 @@ def _cell(row: Row) -> Text:
     return text.append(f" {fired(row)}") if row.checks else text
 
 
-def mutation_table(rows: Sequence[Row]) -> Table:
+def mutation_table(rows: Sequence[Row]) -> Sheet:
     """Show what became of the seeded bugs: caught or, where that is right, not convicted."""
-    table = Table(title="seeded bugs", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for header in ("mutation", "scenario", "policy", "expected", "verdict", "fired"):
-        table.add_column(header, overflow="fold")
+    shown: list[list[Content]] = []
     for row in sorted(rows, key=lambda row: row.planned.mutation.number if row.planned.mutation else 0):
         planned, wanted = row.planned, row.planned.expectation
-        expected = f"{wanted.outcome} {' '.join(wanted.checks)}" if wanted is not None else "-"
+        expected = f"{wanted.outcome} {' '.join(wanted.checks)}".strip() if wanted is not None else "-"
         name = planned.mutation.name if planned.mutation is not None else ""
-        table.add_row(name, planned.scenario.name, planned.policy.name, expected, verdict_text(row), fired(row))
-    return table
+        policy = short_name(planned.policy.name)
+        shown.append([name, planned.scenario.name, policy, expected, verdict_text(row), fired(row)])
+    columns = [Column(title) for title in ("mutation", "scenario", "policy", "expected", "verdict", "fired")]
+    return Sheet(columns, shown, title="seeded bugs")
 
 
 def remark(row: Row) -> str:
@@ -120,30 +87,26 @@ def remark(row: Row) -> str:
     return line.rstrip(": ")
 
 
-def cost_table(measured: Sequence[Cost]) -> Table:
+def cost_table(measured: Sequence[Cost]) -> Sheet:
     """Show exact counts per self-post, and the time of a round trip."""
     repeats = max((len(cost.round_trips) for cost in measured), default=0) or REPEATS
-    table = Table(
+    rows: list[list[Content]] = []
+    for cost in measured:
+        ratios = [f"{cost.per_self_post(counter):.4f}" for counter in PER_SELF_POST]
+        spread: list[Content] = [round(nanoseconds) for nanoseconds in cost.spread] if cost.spread else ["", "", ""]
+        rows.append([cost.scenario, short_name(cost.policy), cost.self_posts, *ratios, *spread])
+    # What a narrow table does without: VM-entries and syncs are the same for all rules that are right.
+    spare = {"VM-entries": 3, "syncs": 4, "max": 2, "ns min": 1}
+    titles = ("self-posts", "IPIs", "spurious", "VM-entries", "syncs", "ns min", "median", "max")
+    numbers = [Column(title, right=True, spare=spare.get(title, 0)) for title in titles]
+    return Sheet(
+        [Column("scenario"), Column("policy"), *numbers],
+        rows,
         title="cost per self-post of the timer",
         caption=f"ns: this emulator's own time for one round trip, min median max of {repeats} short runs; "
         "it says nothing about hardware. The counts are exact; IPIs that wait together are taken as one.",
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
+        grouped=True,
     )
-    for header in ("scenario", "policy"):
-        table.add_column(header, overflow="fold")
-    for header in ("self-posts", "IPIs", "spurious", "VM-entries", "syncs", "ns min", "median", "max"):
-        table.add_column(header, justify="right")
-    before = ""
-    for cost in measured:
-        ratios = [f"{cost.per_self_post(counter):.4f}" for counter in PER_SELF_POST]
-        times = [f"{nanoseconds:,.0f}" for nanoseconds in cost.spread or ()]
-        shown = cost.scenario if cost.scenario != before else ""
-        table.add_row(shown, cost.policy, f"{cost.self_posts:,}", *ratios, *times, end_section=False)
-        before = cost.scenario
-    return table
 
 
 def explored_lines(rows: Sequence[Row]) -> list[str]:
@@ -176,7 +139,23 @@ def summary(rows: Sequence[Row], planned: int) -> str:
 
 def print_report(console: Console, rows: Sequence[Row], planned: int) -> None:
     """Show the end of a run."""
-    console.print(report(rows), highlight=False)
-    for line in explored_lines(rows):  # with commands in them: not to be broken
-        console.print(Text(line), soft_wrap=True, highlight=False)
-    console.print(Text(summary(rows, planned)), highlight=False)
+    begun = [row for row in rows if row.begun]
+    clean = [row for row in begun if row.planned.mutation is None]
+    mutated = [row for row in begun if row.planned.mutation is not None]
+    measured = costs(rows)
+    if clean:
+        verdict_matrix(clean).print_to(console)
+    if mutated:
+        mutation_table(mutated).print_to(console)
+    remarks = dict.fromkeys(remark(row) for row in begun if row.verdict is not Verdict.PASS and not row.as_expected)
+    for line in remarks:
+        say(console, line)
+    if remarks:
+        say(console, "")
+    if measured:
+        cost_table(measured).print_to(console)
+    for sentence in sentences(rows):
+        say(console, sentence)
+    for line in explored_lines(rows):
+        put(console, Text(line))
+    say(console, summary(rows, planned))

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol, Self
 
-from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
+from emu.scenarios import SCENARIOS
+from hosts.report.plan import short_name
+from hosts.report.sheet import Column, Sheet
 from hosts.report.verdict import Verdict
+from hosts.report.width import put, wrapped
 from hosts.soak.assessment import Assessment
 from hosts.soak.campaign import Campaign
 from hosts.soak.conduct import Show
@@ -27,6 +29,9 @@ from hosts.soak.task import Task
 LINE_SECONDS: Final = 15.0
 PANEL_SECONDS: Final = 0.5
 _LEAST_ROWS: Final = 4
+_COUNTS: Final = 18
+"""Columns that the counts of a policy in a scenario are not given less of."""
+_SCENARIO: Final = max(len(each.name) for each in SCENARIOS)
 _ROOM: Final = 8
 """Lines of a terminal that the table leaves for what is around it."""
 STAGES: Final = {"compiling": "compiling the machine, which takes some seconds; the next start finds it done"}
@@ -46,7 +51,7 @@ def make_panel(campaign: Campaign, console: Console, stage: Callable[[], str], *
         return Quiet(
             campaign, Console(stderr=True)
         )  # standard output is for the end, which begins with what it is worth
-    return LivePanel(campaign, console, stage) if console.is_terminal else Lines(campaign, console, stage)
+    return LivePanel(campaign, console, stage) if console.is_interactive else Lines(campaign, console, stage)
 
 
 class Quiet:
@@ -77,7 +82,7 @@ class Quiet:
 
     def say(self, line: str) -> None:
         """Print a line, whatever its length."""
-        self.console.print(Text(line), soft_wrap=True, highlight=False)
+        put(self.console, Text(line))
 
 
 class Lines(Quiet):
@@ -152,6 +157,8 @@ class LivePanel(Lines):
         super().__init__(campaign, console, stage)
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._shown = 0.0
+        self._high = 0
+        """Lines above the table: it does not move up again."""
 
     def __enter__(self) -> Self:
         self._live.__enter__()
@@ -171,32 +178,38 @@ class LivePanel(Lines):
         """Draw it."""
         assessment = Assessment.of(self._campaign)
         style = "bold red" if assessment.alarms else "bold"
-        parts: list[RenderableType] = [
-            Text(assessment.headline, style=style),
+        width = self.console.width
+        above = [
+            *(Text(line, style=style) for line in wrapped(assessment.headline, width)),
             Text(f"{self._campaign.folder}, {spelt(self._clock() - self._begun)}", style="dim"),
             *(Text(f"{number}: {task}", no_wrap=True) for number, task in [*self._under_way.items()][:_LEAST_ROWS]),
         ]
         if (stage := STAGES.get(self._stage())) is not None:
-            parts.append(Text(stage, style="yellow"))
-        room = self.console.height - _ROOM - len(parts)
-        return Group(*parts, matrix(self._campaign, max(_LEAST_ROWS, room)))
+            above.append(Text(stage, style="yellow"))
+        self._high = max(self._high, len(above))
+        above += [Text()] * (self._high - len(above))
+        room = max(_LEAST_ROWS, self.console.height - _ROOM - len(above))
+        return Group(*above, *matrix(self._campaign, room).lines(width))
 
 
-def matrix(campaign: Campaign, room: int) -> Table:
-    """Show how often each policy was raced in each scenario, and what came of it; canaries apart."""
+def matrix(campaign: Campaign, room: int) -> Sheet:
+    """Show how often each policy was raced in each scenario, and what came of it; canaries apart.
+
+    What is new is put behind what is there, in columns that have room for most of what is to come.
+    """
     counts: dict[tuple[str, str], dict[str, int]] = {}
     for cell, tally in campaign.tallies().items():
         if cell.mutation is None:
             of = counts.setdefault((cell.scenario, cell.policy), {})
             for verdict, count in tally.verdicts.items():
                 of[verdict] = of.get(verdict, 0) + count
-    policies = sorted({policy for _, policy in counts})
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for header in ("scenario", *policies):
-        table.add_column(header, overflow="fold")
-    for scenario in [*dict.fromkeys(scenario for scenario, _ in counts)][:room]:
-        table.add_row(scenario, *(_counted(counts.get((scenario, policy), {})) for policy in policies))
-    return table
+    policies = [*dict.fromkeys(policy for _, policy in counts)]
+    rows = [
+        [scenario, *(_counted(counts.get((scenario, policy), {})) for policy in policies)]
+        for scenario in [*dict.fromkeys(scenario for scenario, _ in counts)][:room]
+    ]
+    policy_columns = [Column(short_name(policy), prose=_COUNTS, least=_COUNTS) for policy in policies]
+    return Sheet([Column("scenario", least=_SCENARIO), *policy_columns], rows)
 
 
 def _counted(verdicts: dict[str, int]) -> str:

@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from rich import box
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from hosts.report.exits import EXIT_EXPECTED
+from hosts.report.plan import short_name
+from hosts.report.sheet import READABLE, Column, Content, Sheet
+from hosts.report.width import put, say
 from hosts.soak.archive import Archive
 from hosts.soak.assessment import Assessment, counted, spent
 from hosts.soak.company import TITLES
@@ -78,26 +79,26 @@ class Status:
     # --- for a person
 
     def print_to(self, console: Console) -> None:
-        """Show it; the first line says what it is worth, and is one line however long."""
+        """Show it; the first line says what it is worth."""
         style = "bold" if self.assessment.exit_code == EXIT_EXPECTED else "bold red"
-        console.print(Text(self.assessment.headline, style=style), soft_wrap=True, highlight=False)
-        console.print(self.report(), highlight=False)
+        say(console, self.assessment.headline, style)
+        say(console, self._history())
+        for line in self._remarks():
+            put(console, Text(line))
+        for table in self._sheets():
+            say(console, "")
+            table.print_to(console)
 
-    def report(self) -> Group:
-        """Give what is shown below the first line."""
-        parts: list[RenderableType] = [Text(self._history())]
-        parts += [Text(line) for line in self._remarks()]
+    def _sheets(self) -> Iterator[Sheet]:
+        """Give the tables."""
         for title, lines in _by_company(rate for rate in self.rates if rate.key.mutation is None):
-            parts += ["", rate_table(title, lines)]
+            yield rate_table(title, lines)
         seeded = [rate for rate in self.rates if rate.key.mutation is not None]
         if seeded:
-            parts += ["", rate_table("seeded bugs; a canary ends once it is caught", seeded)]
-        if self.rates:
-            parts.append(Text(_CAPTION, style="italic"))
+            yield rate_table("seeded bugs; a canary ends once it is caught", seeded)
         explored = [(cell, tally) for cell, tally in self.tallies.cells.items() if cell.kind == "explore"]
         if explored:
-            parts += ["", explored_table(explored)]
-        return Group(*parts)
+            yield explored_table(explored)
 
     def _history(self) -> str:
         sessions = self.sessions
@@ -188,30 +189,27 @@ def _by_company(found: Iterable[Rate]) -> Iterator[tuple[str, list[Rate]]]:
 # --- tables ------------------------------------------------------------------------------------------------------
 
 
-def rate_table(title: str, lines: Sequence[Rate]) -> Table:
+def rate_table(title: str, lines: Sequence[Rate]) -> Sheet:
     """Show rates: least, median and most of the runs of a line."""
     hosts = len({rate.key.host for rate in lines}) > 1
     timed = any(rate.round_trip_ns is not None for rate in lines)
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for header in ("scenario", "policy", "place"):
-        table.add_column(header, overflow="fold")
-    table.add_column("processors", overflow="fold")
-    for header in ("runs", "s", "seen", "seen/s", "posts/s", *["ns/self-post"] * timed):
-        table.add_column(header, justify="right", overflow="fold")
-    before = ""
+    rows: list[list[Content]] = []
     for rate in lines:
         key = rate.key
-        policy = f"{key.policy}{f' + {key.mutation}' if key.mutation is not None else ''}{' (canary)' * key.canary}"
+        mutated = f" + {key.mutation}" if key.mutation is not None else ""
+        policy = f"{short_name(key.policy)}{mutated}{' (canary)' * key.canary}"
         place = f"{key.pcpus} {key.place}{f' on {key.host}' if hosts else ''}"
-        table.add_row(
-            key.scenario if key.scenario != before else "",
-            *(policy, place, rate.processors_named),
-            *(f"{rate.runs:,}", _seconds(rate.seconds), f"{rate.sightings:,}"),
-            *(_shown(rate.sightings_per_second), _shown(rate.posts_per_second)),
+        counts: list[Content] = [rate.runs, _seconds(rate.seconds), rate.sightings]
+        rates = [
+            _shown(rate.sightings_per_second),
+            _shown(rate.posts_per_second),
             *[_shown(rate.round_trip_ns)] * timed,
-        )
-        before = key.scenario
-    return table
+        ]
+        rows.append([key.scenario, policy, place, rate.processors_named, *counts, *rates])
+    numbers = [Column("runs", right=True), Column("s", right=True, spare=2), Column("seen", right=True, spare=1)]
+    rated = [Column(name, right=True) for name in ("seen/s", "posts/s", *["ns/self-post"] * timed)]
+    columns = [Column("scenario"), Column("policy"), Column("place"), Column("processors", spare=3, prose=READABLE)]
+    return Sheet([*columns, *numbers, *rated], rows, title=title, caption=_CAPTION, above=2, grouped=True)
 
 
 def _shown(spread: Spread | None) -> str:
@@ -233,17 +231,17 @@ def _figure(value: float) -> str:
     return f"{value:,.2f}" if value < _SMALL else f"{value:,.0f}" if value < _LARGE else f"{value / 1000:,.0f}k"
 
 
-def explored_table(found: Sequence[tuple[Cell, Tally]]) -> Table:
+def explored_table(found: Sequence[tuple[Cell, Tally]]) -> Sheet:
     """Show what was explored: every interleaving of a scope, on no processor in particular."""
-    table = Table(title="explored", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for header in ("scenario", "policy", "scope", "verdicts"):
-        table.add_column(header, overflow="fold")
-    table.add_column("s", justify="right")
+    rows: list[list[Content]] = []
     for cell, tally in sorted(found, key=lambda each: (each[0].scenario, each[0].policy, each[0].mutation or "")):
-        policy = f"{cell.policy} + {cell.mutation}" if cell.mutation is not None else cell.policy
+        mutated = f" + {cell.mutation}" if cell.mutation is not None else ""
         verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(tally.verdicts.items()))
-        table.add_row(cell.scenario, policy, cell.scope or "its own", verdicts or "-", f"{tally.seconds:,.0f}")
-    return table
+        seconds = f"{tally.seconds:,.0f}"
+        policy = f"{short_name(cell.policy)}{mutated}"
+        rows.append([cell.scenario, policy, cell.scope or "its own", verdicts or "-", seconds])
+    columns = [Column("scenario"), Column("policy"), Column("scope", spare=1), Column("verdicts", prose=READABLE)]
+    return Sheet([*columns, Column("s", right=True, spare=2)], rows, title="explored", grouped=True)
 
 
 # --- records -----------------------------------------------------------------------------------------------------

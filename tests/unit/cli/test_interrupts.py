@@ -111,7 +111,7 @@ def test_every_command_hears_them(
     number: signal.Signals, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """From its beginning; one line, and the status that the shell expects."""
-    monkeypatch.setattr("hosts.cli.listing.listing", lambda: signal.raise_signal(number))
+    monkeypatch.setattr("hosts.cli.listing.listing", lambda *_: signal.raise_signal(number))
     assert main(["list"]) == status
     by = "" if number == signal.SIGINT else f" by {number.name}"
     assert capsys.readouterr().err.strip() == f"pirace: interrupted{by}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+import pytest
 
 from emu.accounting import CHECKS
 from emu.mutations import MUTATIONS
@@ -32,3 +35,13 @@ def test_each_checker_has_one_line() -> None:
 def test_sections() -> None:
     """Four of them."""
     assert [line for line in listing() if line.endswith(":")] == ["scenarios:", "policies:", "mutations:", "checkers:"]
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_on_a_terminal_a_line_goes_on_below_what_it_says(width: int) -> None:
+    """Between words, and the names stand out."""
+    lines = list(listing(width))
+    assert max(map(len, lines)) <= width
+    names = {each.name for each in (*SCENARIOS, *POLICIES, *MUTATIONS)}
+    assert names <= {line.split()[0] for line in lines if re.match(r"  \S", line)}
+    assert " ".join(" ".join(lines).split()) == " ".join(" ".join(listing()).split())

@@ -86,7 +86,7 @@ def test_an_internal_error_is_one_line_and_exits_4(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The traceback is for --debug."""
-    monkeypatch.setattr("hosts.cli.listing.listing", lambda: 1 // 0)
+    monkeypatch.setattr("hosts.cli.listing.listing", lambda *_: 1 // 0)
     assert main(["list"]) == 4
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["list", "--debug"]) == 4
@@ -113,7 +113,7 @@ def test_how_errors_end(
 ) -> None:
     """Each kind has its exit status."""
 
-    def fail() -> None:
+    def fail(*_: object) -> None:
         raise error
 
     monkeypatch.setattr("hosts.cli.listing.listing", fail)

@@ -246,3 +246,23 @@ def test_a_users_fault_is_one_line(rules: Path, rule: str, message: str) -> None
     with pytest.raises(Failure, match=message) as caught:
         list(trace_lines("timer-fastpath", f"{rules}:{rule}", None))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_narrow_trace_tells_the_same(told: Callable[..., list[Step]], width: int) -> None:
+    """Whole names, each step in its turn, and behind it what has changed."""
+    steps = told("device-irq", "skip-running-2020")
+    page = list(lines(steps, width))
+    assert max(map(len, page)) <= width
+    labels = iter([step.label for step in steps])
+    label = next(labels)
+    for line in " ".join(page).split(" -> "):
+        if line.startswith(label) or line.endswith(label):
+            label = next(labels, "")
+    assert label == ""
+    assert page[0] == "vcpu_run()   [IF 1, preempt 0, mode OUTSIDE, running vcpu0, PIR -, ON 0, RVI -]"
+    assert [line.split("-> ")[-1] for line in page if "[mode IN]" in line] == [
+        "vcpu->mode = IN_GUEST_MODE   [mode IN]"
+    ] * 2
+    assert any("[PIR 0x61]" in line for line in page)
+    assert list(lines(steps, 200)) == list(lines(steps))

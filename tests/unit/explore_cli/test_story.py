@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from hosts.explorer.story import WIDTH, rows_of, story_lines
+from hosts.explorer.story import story_lines
+from hosts.explorer.story_rows import doing, place, rows_of
 from hosts.explorer.story_words import state_text, value_text, vectors_in
 from hosts.explorer.witness import Witness, load, save
+from hosts.report.width import WIDE
 
 LOST_WAKE_UP = ("device-irq", "skip-running-2020", None, "device")
 NO_SYNC = ("tscdeadline-immed", "elide-self-2022", "no-fastpath-sync", "")
@@ -94,11 +96,16 @@ def test_a_mode_read_too_early(witness_of: Any) -> None:
 
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case[0])
 def test_it_fits(witness_of: Any, case: Any) -> None:
-    """In 132 columns, in plain ASCII; in a narrower page too, as far as words can be broken."""
-    witness, lines, _story = told(witness_of, case)
-    assert max(map(len, lines)) <= WIDTH
-    assert all(line.isascii() for line in lines)
-    assert max(map(len, story_lines(witness, 110))) <= 110
+    """Any page from 80 columns on, in plain ASCII; no word is broken of what is done, where, and why."""
+    witness, lines, story = told(witness_of, case)
+    words = {word for row in rows_of(witness) for word in [*doing(row, 1).split(), *place(row.act).split()]}
+    words |= {*story.split()}
+    for width in (80, 100, 110, WIDE):
+        page = list(story_lines(witness, width))
+        assert max(map(len, page)) <= width
+        assert all(line.isascii() and line == line.rstrip() for line in page)
+        assert words <= {word for line in page for word in line.split()}
+    assert lines[-1] == story
 
 
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case[0])

@@ -22,9 +22,10 @@ from hosts.explorer.ops import FENCELESS, Kind, Operation
 from hosts.explorer.product import Product, State
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Violation
-from hosts.explorer.story import rows_of, story_lines
+from hosts.explorer.story import story_lines
 from hosts.explorer.story_facts import story_of
 from hosts.explorer.story_make import tell_witness
+from hosts.explorer.story_rows import rows_of
 from hosts.explorer.witness import Witness
 from hosts.loader import Program, load_program
 

@@ -13,9 +13,10 @@ from emu.kvm_main import KICKED_REQUESTS
 from emu.posted_intr import POSTED_INTR_SN, pi_control
 from emu.setup import power_on
 from emu.vectors import POSTED_INTR_VECTOR, POSTED_INTR_WAKEUP_VECTOR
-from hosts.explorer.story import rows_of, story_lines
+from hosts.explorer.story import story_lines
 from hosts.explorer.story_acts import Act
 from hosts.explorer.story_reads import reads_text
+from hosts.explorer.story_rows import rows_of
 from hosts.explorer.story_words import operation_text, state_text
 from hosts.explorer.witness import Witness
 from hosts.loader import load_program

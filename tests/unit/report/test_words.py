@@ -179,11 +179,12 @@ def test_who_sees_what(graded: Callable[..., Row], row: Callable[..., Planned], 
     """A terminal gets a moving table, a file plain lines, --quiet nothing."""
     terminal = Console(file=io.StringIO(), force_terminal=True, width=160, height=20)
     plain = Console(file=io.StringIO(), width=160)
-    assert isinstance(make_display(terminal, 3, 60, quiet=False), LiveTable)
-    assert isinstance(make_display(plain, 3, 60, quiet=False), PlainLines)
-    assert type(make_display(terminal, 3, 60, quiet=True)) is Silent
+    rows = [row("kick", "kick-2016")] * 3
+    assert isinstance(make_display(terminal, rows, 60, quiet=False), LiveTable)
+    assert isinstance(make_display(plain, rows, 60, quiet=False), PlainLines)
+    assert type(make_display(terminal, rows, 60, quiet=True)) is Silent
     for console in (terminal, plain):
-        with make_display(console, 3, 60, quiet=False) as display:
+        with make_display(console, rows, 60, quiet=False) as display:
             display.running(row("kick", "kick-2016"), measured(rounds=1234))
             display.finished(graded("kick", "always-2021", None, rounds=77))
         text = console.file.getvalue()  # type: ignore[attr-defined]

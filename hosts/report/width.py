@@ -1,0 +1,60 @@
+"""How wide what is printed may be: the one place that knows whether somebody reads it on a terminal.
+
+On a terminal, text is broken once, between words, at the terminal's width, and tables are laid out to fit it
+(:mod:`hosts.report.sheet`). In a pipe or a file text is not broken at all: a line there is what ``grep`` finds it by.
+Tables are laid out for ``WIDE`` columns there. No line ends in blanks. ``COLUMNS`` gives either a width.
+"""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+WIDE: Final = 132
+"""Columns of a table that goes into a file."""
+
+
+def wide_console() -> Console:
+    """Give the console of the standard output; a file is wide enough for the tables."""
+    console = Console()
+    return console if is_read(console) else Console(width=WIDE)
+
+
+def is_read(console: Console) -> bool:
+    """Tell whether lines are to be broken: on a terminal, or if somebody has said how wide it is."""
+    return console.is_terminal or "COLUMNS" in os.environ
+
+
+def room(console: Console) -> int | None:
+    """Give the columns of a line of text; None: as many as it likes."""
+    return console.width if is_read(console) else None
+
+
+def wrapped(text: str, width: int | None, hanging: str = "    ") -> list[str]:
+    """Break a line between words; what follows begins below its first word, or further in if ``hanging`` says so."""
+    indent = text[: len(text) - len(text.lstrip())]
+    if width is None or len(text) <= width:
+        return [text.rstrip()]
+    return textwrap.wrap(
+        text.strip(),
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent + hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [""]
+
+
+def say(console: Console, text: str, style: str = "", hanging: str = "    ") -> None:
+    """Print a line, broken between words if need be."""
+    for line in wrapped(text, room(console), hanging):
+        put(console, Text(line, style=style))
+
+
+def put(console: Console, line: Text) -> None:
+    """Print a line as it is: one that fits, or has a command in it, which is copied whole only if nothing breaks it."""
+    console.print(line, soft_wrap=True, highlight=False)
