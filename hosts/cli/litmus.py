@@ -89,10 +89,11 @@ def litmus_command(files: Sequence[str], options: Options | None = None, finals:
 class _Command:
     """The files of one command."""
 
-    def __init__(self, given: Options, finals: Finals | None, write: Write) -> None:
+    def __init__(self, given: Options, finals: Finals | None, write: Write | None) -> None:
         self._given = given
         self._finals = finals
-        self._write = write
+        self._writes = write is not None
+        self._write: Write = write if write is not None else lambda _: None
         self.statuses = {EXIT_EXPECTED}
         self.cancelled = False
 
@@ -120,7 +121,8 @@ class _Command:
             self._tell(Unanswered(each.file, "fault", 0, told))
         else:
             _print(lines(outcome))
-            self._write(dict(record(each.file, self._given.model, outcome)))
+            if self._writes:  # a million states are some seconds' work
+                self._write(dict(record(each.file, self._given.model, outcome)))
             self.statuses.add(EXIT_EXPECTED if outcome.ok else EXIT_UNEXPECTED)
 
     def _tell(self, told: Unanswered) -> None:
@@ -170,7 +172,7 @@ def _unanswered(file: str, error: LitmusError | IncompleteError | MemoryError) -
     return Unanswered(file, "bounded", 0, BOUNDS[str(error)])
 
 
-def _writer(json_file: str | None, files: Sequence[str], stack: ExitStack) -> Write:
+def _writer(json_file: str | None, files: Sequence[str], stack: ExitStack) -> Write | None:
     """Give what writes records, the first of them written; nothing does without a file."""
     if json_file is not None:
         from hosts.cli.outputs import json_to
@@ -182,7 +184,7 @@ def _writer(json_file: str | None, files: Sequence[str], stack: ExitStack) -> Wr
         if writer is not None:
             writer.write(environment_record(environment(0, 0.0, "unpinned", command())))
             return writer.write
-    return lambda _: None
+    return None
 
 
 def _print(told: Iterator[str]) -> None:

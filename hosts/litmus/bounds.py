@@ -36,11 +36,11 @@ class Bounds:
         if self._calls % OFTEN == 0:
             self.check_now(much)
 
-    def check_now(self, much: int) -> None:
-        """As :meth:`check`, of what takes long."""
+    def check_now(self, much: int, coming_bytes: int = 0) -> None:
+        """As :meth:`check`, before something that takes long, or much memory."""
         if self.seconds and time.monotonic() - self._begun >= self.seconds:
             raise IncompleteError("seconds")
-        if self.memory_bytes and resident_bytes() - self._before >= self.memory_bytes:
+        if self.memory_bytes and resident_bytes() - self._before + coming_bytes >= self.memory_bytes:
             raise IncompleteError("memory")
         if self._told is not None:
             self._told(much)

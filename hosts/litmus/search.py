@@ -31,6 +31,8 @@ from hosts.litmus.syntax import Memory, Place, Register
 Observed = tuple[tuple[Place, int], ...]
 """What has come to be seen, the later of two for the same place last."""
 
+EACH_BYTES: Final = 100
+"""Of a number in a set that grows."""
 IN_A_ROW: Final = 64
 """States with one way on that are passed without keeping them; limited, so that what goes round is seen to."""
 
@@ -129,8 +131,8 @@ class Graph:
                 if to not in reached:
                     reached[to] = set()
                     heapq.heappush(due, (order[to], to))
+                bounds.check_now(len(new), len(new) * EACH_BYTES)
                 reached[to].update(new if not observed else {state & kept | bits for state in new})
-                bounds.check_now(len(self.edges))
         return ends
 
     def _order(self) -> list[int]:
