@@ -2,49 +2,82 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, NoReturn
 
-from hosts.litmus import registers
+from hosts.litmus.conditions import CONDITIONS, Condition
 from hosts.litmus.errors import LitmusError
-from hosts.litmus.registers import Arch, Part
-from hosts.litmus.syntax import Immediate, Instruction, Named, Operand, Through
-from hosts.litmus.tokens import Cursor, Token, number
+from hosts.litmus.mnemonics import (
+    ALONE,
+    CONDITIONAL_MOVES,
+    EITHER_ORDER,
+    EXTENDING,
+    EXTENSIONS,
+    FLUSHES,
+    HINTS,
+    JUMPS,
+    LOCKABLE,
+    NON_TEMPORAL,
+    NOTHING,
+    ONE,
+    SAME,
+    SETS,
+    SHIFTS,
+    SUFFIXES,
+    TWO,
+)
+from hosts.litmus.operands import Operands
+from hosts.litmus.registers import COUNT_REGISTER, Arch, Part, width
+from hosts.litmus.syntax import Immediate, Instruction, Named, Operand, Target, Through
+from hosts.litmus.tokens import Cursor, Token, check_fits
 
-SUFFIXES: Final = {"b": 8, "w": 16, "l": 32, "q": 64}
-ALONE: Final = frozenset({"mfence", "sfence", "lfence", "nop", "endbr64"})
-ONE: Final = frozenset({"inc", "dec", "not", "neg"})
-BITS: Final = frozenset({"bt", "bts", "btr", "btc"})
-TWO: Final = frozenset({"mov", "add", "sub", "and", "or", "xor", "cmp", "test"}) | BITS
-EITHER_ORDER: Final = frozenset({"xchg", "cmpxchg", "xadd"})
-"""herd7 wants cmpxchg's memory first, the assembler wants it last; it is known for what it is in either place."""
-CONDITIONS: Final = {
-    name: condition
-    for condition, names in {
-        "zf": ("sete", "setz"),
-        "not zf": ("setne", "setnz"),
-        "cf": ("setb", "setc", "setnae"),
-        "not cf": ("setnb", "setnc", "setae"),
-        "sf": ("sets",),
-        "not sf": ("setns",),
-    }.items()
-    for name in names
-}
-LOCKABLE: Final = frozenset({"add", "sub", "and", "or", "xor", "xchg", "cmpxchg", "xadd", "bts", "btr", "btc"}) | ONE
-JUMPS: Final = frozenset({"ret", "retq", "call", "loop"})
+UNSCALED: str = "bt"
+"""What the names of instructions on bits begin with; their number counts bits."""
+
+
+@dataclass
+class Column:
+    """A thread as it is read."""
+
+    instructions: list[Instruction] = field(default_factory=list)
+    labels: dict[str, int] = field(default_factory=dict)
+
+    def add(self, cell: Cell) -> None:
+        """Add what one cell holds."""
+        for label in cell.labels:
+            if label.text in self.labels:
+                raise LitmusError(label.line, f"the label {label.text} stands here for the second time")
+            self.labels[label.text] = len(self.instructions)
+        self.instructions += [cell.instruction] if cell.instruction is not None else []
+
+    def linked(self) -> list[Instruction]:
+        """Give the instructions, each jump with where it goes."""
+        return [self._linked(each) if each.name in JUMPS else each for each in self.instructions]
+
+    def _linked(self, jump: Instruction) -> Instruction:
+        if jump.label and jump.label not in self.labels:
+            raise LitmusError(jump.line, f"{jump.text}: there is no label {jump.label} in this thread")
+        return replace(jump, goes=self.labels[jump.label] if jump.label else len(self.instructions))
+
+
+class Cell(NamedTuple):
+    """What stands between two bars."""
+
+    labels: list[Token]
+    instruction: Instruction | None
 
 
 def read_threads(cursor: Cursor, arch: Arch) -> list[list[Instruction]]:
     """Read the heading and all rows."""
     cursor.accept(";")
-    count = _heading(cursor)
-    threads: list[list[Instruction]] = [[] for _ in range(count)]
+    columns = [Column() for _ in range(_heading(cursor))]
     while not cursor.ended:
         line, cells = cursor.line, _row(cursor, arch)
-        if len(cells) > count:
-            raise LitmusError(line, f"{len(cells)} columns where the heading has {count}")
-        for thread, cell in zip(threads, cells, strict=False):
-            thread.extend([cell] if cell is not None else [])
-    return threads
+        if len(cells) > len(columns):
+            raise LitmusError(line, f"{len(cells)} columns where the heading has {len(columns)}")
+        for column, cell in zip(columns, cells, strict=False):
+            column.add(cell)
+    return [column.linked() for column in columns]
 
 
 def _heading(cursor: Cursor) -> int:
@@ -59,11 +92,15 @@ def _heading(cursor: Cursor) -> int:
         cursor.expect("|")
 
 
-def _row(cursor: Cursor, arch: Arch) -> list[Instruction | None]:
-    cells: list[Instruction | None] = []
+def _row(cursor: Cursor, arch: Arch) -> list[Cell]:
+    cells: list[Cell] = []
     while True:
-        empty = cursor.peek().text in ("|", ";")
-        cells.append(None if empty else _Reader(cursor, arch).instruction())
+        labels = []
+        while cursor.peek().kind == "name" and cursor.peek(1).text == ":":
+            labels.append(cursor.take())
+            cursor.take()
+        empty = cursor.peek().text in ("|", ";") or cursor.ended
+        cells.append(Cell(labels, None if empty else _Reader(cursor, arch).instruction()))
         if cursor.accept(";"):
             return cells
         if not cursor.accept("|"):
@@ -84,114 +121,141 @@ class _Reader:
         if locked:
             self._taken.append(f"{self._cursor.take().text} ")
             self._cursor.accept(";")
-        name, bits = self._name()
-        operands = self._operands()
-        found = self._made(name, bits, operands, locked=locked)
-        if locked and (name not in LOCKABLE or not isinstance(found.target, (Named, Through))):
-            raise LitmusError(self._line, f"{found.text}: no lock can be put there")
+        found = self._after_lock(locked=locked)
+        if locked and (found.name not in LOCKABLE or not isinstance(found.target, (Named, Through))):
+            self._refuse("no lock can be put there")
         return found
 
-    def _name(self) -> tuple[str, int]:
+    def _after_lock(self, *, locked: bool) -> Instruction:
         token = self._cursor.expect_kind("name", "an instruction")
-        if self._cursor.peek().text == ":":
-            raise LitmusError(token.line, f"labels are not read ({token.text}:)")
         self._taken.append(token.text)
-        name = token.text.lower()
-        if name in JUMPS or name.startswith("j"):
-            raise LitmusError(token.line, f"jumps are not read ({token.text})")
-        known = ALONE | ONE | TWO | EITHER_ORDER
-        if name in known:
-            return name, 0
-        if name in CONDITIONS:
-            return name, 8
-        if name[:-1] in known - ALONE and name[-1] in SUFFIXES:
-            return name[:-1], SUFFIXES[name[-1]]
-        raise LitmusError(token.line, f"the instruction {token.text} is not read")
+        name, bits, source_bits = self._known(token)
+        if name in JUMPS:
+            return self._jump(name)
+        if name in HINTS - ALONE:
+            self._skip()
+            return Instruction(name, self._line, self._text())
+        operands = Operands(self._cursor, self._arch, self._taken).all()
+        return self._made(name, bits, source_bits, operands, locked=locked)
 
-    def _operands(self) -> list[Operand]:
-        operands: list[Operand] = []
-        if self._cursor.peek().text not in ("|", ";") and not self._cursor.ended:
-            operands.append(self._operand(" "))
-            while self._cursor.accept(","):
-                operands.append(self._operand(","))
-        return operands
+    def _known(self, token: Token) -> tuple[str, int, int]:
+        """Give an instruction's name, its width and that of what it reads; 0: not said."""
+        written = token.text.lower()
+        if written in EXTENDING:
+            name, source_bits, bits = EXTENDING[written]
+            return name, bits, source_bits
+        narrow = written[:-1] if written[-1] in SUFFIXES else ""
+        for spelt, bits in ((written, 0), (narrow, SUFFIXES.get(written[-1], 0))):
+            name = SAME.get(spelt, spelt)
+            if name in SETS and not bits:
+                return name, 8, 0
+            unsized = name in ALONE | JUMPS | SETS or (name in EXTENSIONS and spelt == name)
+            if name in ALONE | ONE | TWO | EITHER_ORDER | NOTHING | JUMPS | EXTENSIONS and not (bits and unsized):
+                return name, bits, 0
+        raise LitmusError(token.line, _unread(token.text))
 
-    def _made(self, name: str, bits: int, operands: list[Operand], *, locked: bool) -> Instruction:
-        text = "".join(self._taken)
-        wanted = 0 if name in ALONE else 1 if name in ONE or name in CONDITIONS else 2
+    def _jump(self, name: str) -> Instruction:
+        label = ""
+        if name != "ret":
+            label = self._cursor.expect_kind("name", "a label").text
+            self._taken.append(f" {label}")
+        return Instruction(name, self._line, self._text(), condition=_condition(name), label=label)
+
+    def _skip(self) -> None:
+        """Take the operands of what does nothing with them."""
+        self._taken.append(" ")
+        while self._cursor.peek().text not in ("|", ";") and not self._cursor.ended:
+            self._taken.append(self._cursor.take().text)
+
+    # --- operands in their places --------------------------------------------------------------------------------
+
+    def _made(self, name: str, bits: int, source_bits: int, operands: list[Operand], *, locked: bool) -> Instruction:
+        if name in SHIFTS and len(operands) == 1:
+            operands = [Immediate(1), *operands] if self._arch == "X86_64" else [*operands, Immediate(1)]
+        wanted = 0 if name in ALONE else 1 if name in ONE | SETS | NOTHING else 2
         if len(operands) != wanted:
-            raise LitmusError(self._line, f"{text}: {name} takes {wanted} operands")
+            self._refuse(f"{name} takes {wanted} operand{'' if wanted == 1 else 's'}")
         ordered = operands[::-1] if self._arch == "X86_64" else operands
         target, source = (*ordered, None, None)[:2]
-        if name in EITHER_ORDER:
+        if name in EITHER_ORDER or (name in CONDITIONAL_MOVES and not isinstance(target, Part)):
             target, source = self._sorted(name, target, source)
-        if isinstance(target, Immediate):
-            raise LitmusError(self._line, f"{text}: a number cannot be written to")
-        if isinstance(target, (Named, Through)) and isinstance(source, (Named, Through)):
-            raise LitmusError(self._line, f"{text}: no x86 instruction has two memory operands")
-        width = self._width(text, bits, [each for each in operands if isinstance(each, Part)])
-        return Instruction(name, self._line, text, target, source, width, locked)
+        checked = self._checked(name, target, source)
+        bits = self._width(name, bits, target, source)
+        source_bits = self._source_width(name, source_bits, source)
+        self._check_number(name, bits, source)
+        condition = _condition(name)
+        return Instruction(
+            name, self._line, self._text(), checked, source, bits, source_bits, locked, condition=condition
+        )
 
     def _sorted(
         self, name: str, target: Operand | None, source: Operand | None
     ) -> tuple[Operand | None, Operand | None]:
-        """Put the memory where it is written, whichever comes first in the text."""
-        if isinstance(source, (Named, Through)):
+        """Put the memory where it is written (by cmovcc: read), whichever comes first in the text."""
+        if name in CONDITIONAL_MOVES or isinstance(source, (Named, Through)):
             target, source = source, target
-        text = "".join(self._taken)
+        if name in CONDITIONAL_MOVES:
+            return target, source
         if not isinstance(source, Part):
-            raise LitmusError(self._line, f"{text}: {name} takes a register")
+            self._refuse(f"{name} takes a register")
         if name != "xchg" and isinstance(target, Part):
-            raise LitmusError(self._line, f"{text}: {name} is read with a memory operand only")
+            self._refuse(f"{name} is read with a memory operand only")
         return target, source
 
-    def _width(self, text: str, bits: int, parts: list[Part]) -> int:
+    def _checked(self, name: str, target: Operand | None, source: Operand | None) -> Target | None:
+        """Give what is written, which is no number; only one operand is in memory."""
+        if isinstance(target, Immediate):
+            self._refuse("a number cannot be written to")
+        in_memory = [isinstance(each, (Named, Through)) for each in (target, source)]
+        if all(in_memory):
+            self._refuse("no x86 instruction has two memory operands")
+        if name == "lea" and in_memory != [False, True]:
+            self._refuse("lea takes an address and a register")
+        if name in CONDITIONAL_MOVES | EXTENSIONS and (in_memory[0] or isinstance(source, Immediate)):
+            self._refuse(f"{name} takes a register, or memory, and a register to write to")
+        if name in FLUSHES and not in_memory[0]:
+            self._refuse(f"{name} takes an address")
+        if name in SHIFTS and not (isinstance(source, Immediate) or source == COUNT_REGISTER):
+            self._refuse("a shift is by a number or by cl")
+        return target
+
+    def _width(self, name: str, bits: int, target: Operand | None, source: Operand | None) -> int:
         """Give the width of an operation, 0 if it is the location's."""
-        widths = {each.bits for each in parts} | ({bits} if bits else set())
+        alike = (target,) if name in SHIFTS | EXTENSIONS else (target, source)
+        widths = {each.bits for each in alike if isinstance(each, Part)} | ({bits} if bits else set())
         if len(widths) > 1:
-            raise LitmusError(self._line, f"{text}: widths differ ({' and '.join(map(str, sorted(widths)))} bits)")
+            self._refuse(f"widths differ ({' and '.join(map(str, sorted(widths)))} bits)")
         return widths.pop() if widths else 0
 
-    # --- operands ------------------------------------------------------------------------------------------------
+    def _source_width(self, name: str, bits: int, source: Operand | None) -> int:
+        """Give the width of what a widening move reads."""
+        if name not in EXTENSIONS:
+            return 0
+        widths = ({source.bits} if isinstance(source, Part) else set()) | ({bits} if bits else set())
+        if len(widths) != 1:
+            self._refuse("how much it reads is not said, or twice")
+        return widths.pop()
 
-    def _operand(self, before: str) -> Operand:
-        token = self._cursor.take()
-        self._taken.append(before + token.text)
-        if token.kind == "immediate":
-            return Immediate(number(token.text))
-        if token.text in ("(", "["):
-            return self._memory(token)
-        if token.kind == "number":
-            if self._cursor.peek().text not in ("(", "["):
-                return Immediate(number(token.text))
-            if number(token.text) != 0:
-                raise LitmusError(token.line, f"only the start of a location is read, no displacement ({token.text})")
-            return self._memory(self._taking())
-        return self._part(token)
+    def _check_number(self, name: str, bits: int, source: Operand | None) -> None:
+        if isinstance(source, Immediate):
+            counts = name in SHIFTS or name.startswith(UNSCALED)
+            check_fits(self._line, source.value, 8 if counts else bits or width(self._arch))
 
-    def _memory(self, opening: Token) -> Named | Through:
-        inner = self._taking()
-        if self._cursor.peek().text != (")" if opening.text == "(" else "]"):
-            reason = "a memory operand is (x), [x], (%rax) or [rax]; scaled and segmented addresses are not read"
-            raise LitmusError(opening.line, reason)
-        self._taking()
-        if inner.kind == "name" and registers.part(self._arch, inner.text) is None:
-            if self._arch == "X86" and opening.text == "(":
-                raise LitmusError(opening.line, f"under X86 a location is written [{inner.text}]")
-            return Named(inner.text)
-        part = self._part(inner)
-        if part.bits != registers.width(self._arch):
-            raise LitmusError(opening.line, f"{inner.text} is too narrow for an address")
-        return Through(part)
+    def _text(self) -> str:
+        return "".join(self._taken).rstrip()
 
-    def _part(self, token: Token) -> Part:
-        name = token.text.removeprefix("%")
-        found = registers.part(self._arch, name) if token.kind in ("name", "register") else None
-        if found is None or (self._arch == "X86" and token.kind == "register"):
-            raise LitmusError(token.line, f"{token} is no register of {self._arch}, no number and no memory operand")
-        return found
+    def _refuse(self, reason: str) -> NoReturn:
+        raise LitmusError(self._line, f"{self._text()}: {reason}")
 
-    def _taking(self) -> Token:
-        token = self._cursor.take()
-        self._taken.append(token.text)
-        return token
+
+def _condition(name: str) -> Condition | None:
+    for begin in ("cmov", "set", "j"):
+        if name.startswith(begin):
+            return CONDITIONS.get(name.removeprefix(begin))
+    return None
+
+
+def _unread(name: str) -> str:
+    if name.lower().startswith(NON_TEMPORAL):
+        return f"{name} is not read: x86-TSO does not speak of non-temporal accesses"
+    return f"the instruction {name} is not read"

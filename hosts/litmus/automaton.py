@@ -12,16 +12,18 @@ from typing import Final, NamedTuple, NoReturn
 from hosts.explorer import model
 from hosts.explorer.ops import SCHEDULED, Kind, Operation
 from hosts.litmus import semantics
-from hosts.litmus.assembly import BITS, CONDITIONS
+from hosts.litmus.conditions import FLAG_NAMES, UNDEFINED
 from hosts.litmus.errors import LitmusError
+from hosts.litmus.flags import Registers, mask
+from hosts.litmus.living import ahead, living, memory_operand
 from hosts.litmus.locations import Location, Locations
+from hosts.litmus.mnemonics import BITS, FLUSHES, JUMPS, NOTHING, ONLY_COMPARE
 from hosts.litmus.question import observed_places
-from hosts.litmus.registers import ACCUMULATOR, CF, COUNT, SF, ZF, Part, width
-from hosts.litmus.semantics import NARROWEST_CLEARING, Registers, looks_at_target
+from hosts.litmus.registers import ACCUMULATOR, COUNT, Part, width
+from hosts.litmus.semantics import condition_holds, looks_at_target
 from hosts.litmus.syntax import Immediate, Instruction, Named, Register, Test, Through
+from hosts.litmus.waiting import is_locked, most_waiting
 
-NOTHING: Final = frozenset({"nop", "endbr64", "sfence", "lfence"})
-"""Under x86-TSO a store fence and a load fence order nothing that is not ordered already."""
 ATOMIC: Final = {
     "xchg": Kind.XCHG,
     "cmpxchg": Kind.CMPXCHG,
@@ -36,6 +38,8 @@ ATOMIC: Final = {
     "btr": Kind.AND,
 }
 """Locked instructions that the explorer knows. The others are tried with a compare-and-exchange until it succeeds."""
+ROUNDS: Final = 10_000
+"""Times that a thread may go back without an access to memory before it is given up."""
 
 
 GONE: Final = 1 << 64
@@ -52,6 +56,8 @@ class Local(NamedTuple):
     held: int
     """What the second one needs: the value to be stored, or the value found."""
     registers: Registers
+    endless: bool = False
+    """It goes round for ever and touches no memory."""
 
 
 class Program:
@@ -59,6 +65,7 @@ class Program:
 
     def __init__(self, test: Test, thread: int, locations: Locations) -> None:
         self._thread = thread
+        self._line = test.question.line
         self._instructions = test.threads[thread]
         self._locations = locations
         observed = frozenset(
@@ -66,14 +73,17 @@ class Program:
             for each in observed_places(test.question)
             if isinstance(each, Register) and each.thread == thread
         )
-        self._live = _living(self._instructions, observed)
-        self._needed = _living(self._instructions, frozenset())
-        self._futures = self._looked_ahead()
+        self._address_mask = mask(width(test.arch))
+        self._live = living(self._instructions, observed)
+        self._needed = living(self._instructions, frozenset())
+        self._futures = ahead(self._instructions, [self._accessed(each) for each in self._instructions])
         self._parted: dict[int, tuple[int, tuple[tuple[int, int], ...]]] = {}
+        self.stores = most_waiting(self._instructions)
+        """How many stores can wait in the buffer at once."""
         self._numbers: dict[Local, int] = {}
         self._locals: list[Local] = []
         values = [locations.number(test.initial.get(Register(thread, number), 0)) for number in range(COUNT)]
-        self._number(self._settled(0, tuple(value & semantics.mask(width(test.arch)) for value in values)))
+        self._number(self._settled(0, tuple(value & mask(width(test.arch)) for value in values)))
 
     # --- what the explorer asks ----------------------------------------------------------------------------------
 
@@ -82,6 +92,8 @@ class Program:
         state = self._locals[local]
         if state.at == len(self._instructions):
             return Operation(Kind.END)
+        if state.endless:
+            return Operation(Kind.PAUSE, flags=SCHEDULED, where=state.at)
         instruction = self._instructions[state.at]
         if instruction.name == "mfence":
             return Operation(Kind.FENCE, flags=SCHEDULED, where=state.at)
@@ -93,6 +105,8 @@ class Program:
         """Give where an answer leads."""
         state = self._locals[local]
         instruction = self._instructions[state.at]
+        if state.endless:
+            return model.Edge(local)
         if self.operation(local).kind in (Kind.STORE, Kind.FENCE):
             return model.Edge(self._number(self._settled(state.at + 1, state.registers)))
         return model.Edge(self._number(self._answered(state, instruction, answer)))
@@ -107,7 +121,7 @@ class Program:
         return False
 
     def give_way(self, local: int) -> NoReturn:
-        """Never be asked: each instruction of these programs is an operation, and none of them goes back."""
+        """Never be asked: whatever goes round comes to an operation that is scheduled."""
         raise model.NotTerminating(self.place(self.operation(local).where))
 
     @property
@@ -134,27 +148,17 @@ class Program:
             self._parted[local] = self._number(state._replace(registers=left)), held
         return self._parted[local]
 
-    def _looked_ahead(self) -> list[tuple[int, int]]:
-        """Give for each instruction, and for the end, the words that may be read and written from there on."""
-        futures = [(0, 0)]
-        for instruction in reversed(self._instructions):
-            (reads, writes), words = futures[-1], self._words(instruction)
-            operand = _memory(instruction)
-            if operand is not instruction.target or looks_at_target(instruction) or _locked(instruction):
-                reads |= words
-            if operand is instruction.target and instruction.name not in ("cmp", "test", "bt"):
-                writes |= words
-            futures.append((reads, writes))
-        return futures[::-1]
-
-    def _words(self, instruction: Instruction) -> int:
-        """Give the words that an instruction may touch, as a bit set."""
-        operand = _memory(instruction)
+    def _accessed(self, instruction: Instruction) -> tuple[int, int]:
+        """Give the words that an instruction may read, and those that it may write, as bit sets."""
+        operand = memory_operand(instruction)
         if operand is None:
-            return 0
+            return 0, 0
+        words = mask(len(self._locations.all))
         if isinstance(operand, Named):
-            return 1 << self._locations.named[operand.name].word
-        return semantics.mask(len(self._locations.all))
+            words = 1 << self._find(instruction, operand, ()).word
+        writes = operand is instruction.target and instruction.name not in ONLY_COMPARE
+        reads = operand is not instruction.target or looks_at_target(instruction) or is_locked(instruction)
+        return words if reads else 0, words if writes else 0
 
     # --- what the condition asks ---------------------------------------------------------------------------------
 
@@ -162,35 +166,59 @@ class Program:
         """Give what the registers hold; those that nobody observes are 0."""
         return self._locals[local].registers
 
-    @property
-    def stores(self) -> int:
-        """Count the stores that can wait in the buffer at once."""
-        return sum(isinstance(each.target, (Named, Through)) and not _locked(each) for each in self._instructions)
-
     # --- states --------------------------------------------------------------------------------------------------
 
     def _number(self, state: Local) -> int:
-        live = _alive(self._live, state)
-        kept = tuple(value if number in live else 0 for number, value in enumerate(state.registers))
-        state = state._replace(registers=kept)
+        state = state._replace(registers=self._kept(state.registers, _alive(self._live, state)))
         if state not in self._numbers:
+            if state.at == len(self._instructions):
+                self._check_flags(state.registers)
             self._numbers[state] = len(self._locals)
             self._locals.append(state)
         return self._numbers[state]
 
     def _settled(self, at: int, registers: Registers) -> Local:
         """Go on to the next instruction that others can notice."""
+        rounds: set[tuple[int, Registers]] = set()
         while at < len(self._instructions):
             instruction = self._instructions[at]
-            if instruction.name == "mfence" or _memory(instruction) is not None:
+            if instruction.name == "mfence" or memory_operand(instruction) is not None:
                 break
-            if instruction.name not in NOTHING:
+            before = at
+            if instruction.name in JUMPS:
+                at = self._next(instruction, at, registers)
+            else:
                 registers = self._done(instruction, registers)
-            at += 1
+                at += 1
+            if at <= before:
+                registers = self._kept(registers, self._live[at])
+                if (at, registers) in rounds:
+                    return Local(at, half=False, held=0, registers=(0,) * COUNT, endless=True)
+                rounds.add((at, registers))
+                _check_rounds(instruction, len(rounds))
         return Local(at, half=False, held=0, registers=registers)
+
+    def _next(self, instruction: Instruction, at: int, registers: Registers) -> int:
+        """Give where a jump leads."""
+        taken = instruction.goes if instruction.goes is not None else len(self._instructions)
+        return taken if condition_holds(instruction, registers) else at + 1
+
+    def _check_flags(self, registers: Registers) -> None:
+        """Nothing is asked that the manual leaves open."""
+        for flag, name in FLAG_NAMES.items():
+            if registers[flag] == UNDEFINED:
+                raise LitmusError(self._line, f"{self._thread}:{name} is asked for and undefined at the end")
+
+    def _kept(self, registers: Registers, live: frozenset[int]) -> Registers:
+        """Forget what nobody will look at."""
+        return tuple(value if number in live else 0 for number, value in enumerate(registers))
 
     def _done(self, instruction: Instruction, registers: Registers) -> Registers:
         """Do an instruction between registers."""
+        if instruction.name in NOTHING:
+            if instruction.name in FLUSHES and isinstance(instruction.target, (Named, Through)):
+                self._find(instruction, instruction.target, registers)
+            return registers
         if not isinstance(instruction.target, Part):
             raise TypeError(instruction.target)
         target = semantics.read(registers, instruction.target)
@@ -210,24 +238,37 @@ class Program:
                 return semantics.read(registers, instruction.source)
             case Immediate():
                 return semantics.immediate(instruction.source, bits)
+            case Named() | Through() if instruction.name == "lea":
+                return self._address(instruction.source, registers) & mask(bits)
         return loaded
 
     # --- memory --------------------------------------------------------------------------------------------------
 
+    def _address(self, operand: Named | Through, registers: Registers) -> int:
+        """Compute an address, which is cut to the width of a register."""
+        address = operand.offset + (self._locations.start(operand.name) if operand.name else 0)
+        if isinstance(operand, Through):
+            address += semantics.read(registers, operand.register) if operand.register is not None else 0
+            address += semantics.read(registers, operand.scaled) * operand.scale if operand.scaled is not None else 0
+        return address & self._address_mask
+
+    def _find(self, instruction: Instruction, operand: Named | Through, registers: Registers) -> Location:
+        """Find the location at an address."""
+        address = self._address(operand, registers)
+        if address not in self._locations.at:
+            found = self._locations.told(address)
+            told = f"{found} is the start of no location" if found else f"{address:#x} is the address of no location"
+            raise LitmusError(instruction.line, f"{instruction.text}: {told}")
+        return self._locations.at[address]
+
     def _location(self, instruction: Instruction, registers: Registers) -> Location:
         """Find the location that an instruction touches, and see that it may touch it so."""
-        operand = _memory(instruction)
-        if isinstance(operand, Named):
-            location = self._locations.named[operand.name]
-        elif isinstance(operand, Through):
-            address = semantics.read(registers, operand.register)
-            if address not in self._locations.at:
-                raise LitmusError(instruction.line, f"{instruction.text}: {address:#x} is the address of no location")
-            location = self._locations.at[address]
-        else:
+        operand = memory_operand(instruction)
+        if operand is None:
             raise TypeError(instruction)
+        location = self._find(instruction, operand, registers)
         bits = _bits(instruction, location)
-        writes = operand is instruction.target and instruction.name not in ("cmp", "test", "bt")
+        writes = operand is instruction.target and instruction.name not in ONLY_COMPARE
         location.check_access(instruction, bits, writes=writes)
         if instruction.name in BITS and isinstance(instruction.source, Part):
             _check_bit(instruction, location, semantics.read(registers, instruction.source))
@@ -236,11 +277,11 @@ class Program:
     def _access(self, instruction: Instruction, location: Location, state: Local) -> tuple[Kind, int, int]:
         """Give the operation that an access is."""
         bits = _bits(instruction, location)
-        if _locked(instruction):
+        if is_locked(instruction):
             return self._atomic(instruction, location, state, bits)
         if state.half:
             return Kind.STORE, location.packed(state.held), 0
-        if instruction.target == _memory(instruction) and not looks_at_target(instruction):
+        if instruction.target == memory_operand(instruction) and not looks_at_target(instruction):
             written = self._computed(instruction, bits, state.registers, 0).written
             return Kind.STORE, location.packed(written or 0), 0
         return Kind.LOAD, 0, 0
@@ -266,32 +307,25 @@ class Program:
         """Go on from a load or a locked operation."""
         location = self._location(instruction, state.registers)
         bits = _bits(instruction, location)
-        found = location.unpacked(answer) & semantics.mask(bits)
-        if isinstance(instruction.target, Part) and instruction.source == _memory(instruction):
+        found = location.unpacked(answer) & mask(bits)
+        if isinstance(instruction.target, Part) and instruction.source == memory_operand(instruction):
             target = semantics.read(state.registers, instruction.target)
-            written, registers = self._computed(instruction, bits, state.registers, target, found)
+            written, registers = self._computed(instruction, instruction.target.bits, state.registers, target, found)
             if written is not None:
                 registers = semantics.write(registers, instruction.target, written)
             return self._settled(state.at + 1, registers)
-        tried = _locked(instruction) and instruction.name not in ATOMIC
+        tried = is_locked(instruction) and instruction.name not in ATOMIC
         if tried and not (state.half and found == state.held):
             return state._replace(half=True, held=found)
         written, registers = self._computed(instruction, bits, state.registers, found)
-        if written is None or _locked(instruction):
+        if written is None or is_locked(instruction):
             return self._settled(state.at + 1, registers)
         return Local(state.at, half=True, held=written, registers=registers)
 
 
-def _memory(instruction: Instruction) -> Named | Through | None:
-    for operand in (instruction.target, instruction.source):
-        if isinstance(operand, (Named, Through)):
-            return operand
-    return None
-
-
 def _bits(instruction: Instruction, location: Location) -> int:
     """Give the width of an access; without a word about it, the location's."""
-    return instruction.bits or location.bits
+    return instruction.access_bits or location.bits
 
 
 def _check_bit(instruction: Instruction, location: Location, bit: int) -> None:
@@ -300,44 +334,12 @@ def _check_bit(instruction: Instruction, location: Location, bit: int) -> None:
         raise LitmusError(instruction.line, f"{instruction.text}: bit {bit} lies outside {location.name}")
 
 
-def _locked(instruction: Instruction) -> bool:
-    """Tell whether an instruction is one locked operation; an exchange with memory always is."""
-    return instruction.locked or (instruction.name == "xchg" and _memory(instruction) is not None)
-
-
 def _alive(living: Sequence[frozenset[int]], state: Local) -> frozenset[int]:
     """Give the registers that somebody may still look at in a local state."""
     return living[state.at] | living[state.at + 1] if state.half else living[state.at]
 
 
-def _living(instructions: Sequence[Instruction], observed: frozenset[int]) -> list[frozenset[int]]:
-    """Give for each instruction, and for the end, the registers that somebody may still look at."""
-    living = [observed]
-    for instruction in reversed(instructions):
-        living.append(living[-1] - _overwritten(instruction) | _looked_at(instruction))
-    return living[::-1]
-
-
-def _overwritten(instruction: Instruction) -> frozenset[int]:
-    target = instruction.target
-    whole = isinstance(target, Part) and target.bits >= NARROWEST_CLEARING and instruction.name == "mov"
-    return frozenset({target.number}) if whole and isinstance(target, Part) else frozenset()
-
-
-def _looked_at(instruction: Instruction) -> frozenset[int]:
-    looked = {each.number for each in (instruction.target, instruction.source) if isinstance(each, Part)}
-    looked |= {each.register.number for each in (instruction.target, instruction.source) if isinstance(each, Through)}
-    if isinstance(instruction.target, Part) and _overwritten(instruction):
-        looked -= {instruction.target.number} - _sources(instruction)
-    if instruction.name == "cmpxchg":
-        looked.add(ACCUMULATOR)
-    if instruction.name in CONDITIONS:
-        looked |= {ZF, SF, CF}
-    return frozenset(looked)
-
-
-def _sources(instruction: Instruction) -> frozenset[int]:
-    source = instruction.source
-    if isinstance(source, Through):
-        return frozenset({source.register.number})
-    return frozenset({source.number}) if isinstance(source, Part) else frozenset()
+def _check_rounds(instruction: Instruction, rounds: int) -> None:
+    if rounds > ROUNDS:
+        reason = f"{instruction.text} goes back more than {ROUNDS:,} times without an access to memory"
+        raise LitmusError(instruction.line, f"{reason}: not followed any further")

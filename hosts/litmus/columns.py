@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, overload
 
+from hosts.litmus.flags import mask
 from hosts.litmus.locations import Locations
 from hosts.litmus.question import observed_places, places
 from hosts.litmus.registers import width
-from hosts.litmus.semantics import mask
-from hosts.litmus.syntax import Address, Equals, Memory, Place, Register, Test, Type, Value
+from hosts.litmus.syntax import Address, Equals, Memory, Place, Register, Test, Type, Value, parted, plain
 
 Assignments = Iterable[tuple[Place, int]]
 """Places and what they hold, as the machine has it."""
@@ -28,7 +28,7 @@ class Columns:
     """Where each place lies in a state's number, and what its values there mean."""
 
     def __init__(self, test: Test, locations: Locations, held: Mapping[Place, Collection[int]]) -> None:
-        """``held``: what each place that is asked for can hold at an end, if there is one."""
+        """``held``: what each plain place that is asked for can hold at an end, if there is one."""
         self._test = test
         self._locations = locations
         asked = test.question
@@ -37,11 +37,14 @@ class Columns:
         self.values: dict[Place, list[Value]] = {}
         """What a place's numbers mean, in the declared type."""
         self._numbers: dict[Place, dict[int, int]] = {}
+        self._alike: dict[Place, list[Place]] = {}
+        """An element may be asked for alone and as part of its array."""
         self._shifts: dict[Place, int] = {}
         self._masks: dict[Place, int] = {}
         self.hidden = at = 0
         for place in reversed([*self.shown, *hidden]):
-            self._number(place, held.get(place, ()))
+            self._number(place, held.get(plain(place), ()))
+            self._alike.setdefault(plain(place), []).append(place)
             bits = max(len(self.values[place]) - 1, 0).bit_length()
             self._shifts[place], self._masks[place] = at, mask(bits) << at
             at += bits
@@ -62,7 +65,7 @@ class Columns:
     def change(self, assignments: Assignments) -> tuple[int, int]:
         """Give what assignments do to a state's number, as bits to be kept and bits to be set."""
         taken = bits = 0
-        for place, raw in assignments:
+        for place, raw in ((each, raw) for of, raw in assignments for each in self._alike[of]):
             taken |= self._masks[place]
             bits = bits & ~self._masks[place] | self._numbers[place][raw] << self._shifts[place]
         return ~taken, bits
@@ -99,14 +102,13 @@ class Columns:
 
     def _typed(self, raw: int, kind: Type) -> Value:
         """Give a value as its type shows it; an address is shown whatever the type, as herd7 does."""
-        if raw in self._locations.at:
-            return Address(self._locations.at[raw].name)
-        return cast(raw, kind)
+        return self._locations.told(raw) or cast(raw, kind)
 
     def _sorting(self, raw: int, place: Place) -> tuple[int, object]:
         """Give the key that herd7 sorts by: whole registers, locations by their type; numbers before addresses."""
-        if raw in self._locations.at:
-            return 1, self._locations.at[raw].name
+        address = self._locations.told(raw)
+        if address is not None:
+            return 1, address
         bits = width(self._test.arch) if isinstance(place, Register) else self._test.type_of(place).bits
         return 0, cast(raw, Type(bits, signed=True))
 
@@ -132,22 +134,24 @@ class States(Sequence[Shown]):
         return tuple((place, self._columns.value(place, state)) for place in self._columns.shown)
 
     def texts(self, text: Callable[[Place, Value], str]) -> Iterator[str]:
-        """Give each state as one line, what is shown of it parted by spaces."""
+        """Give each state as one line; a text ends with what parts it from the next."""
         runs = [(some, shift, taken, dict[int, str]()) for some, shift, taken in self._columns.runs()]
         for state in self._states:
             parts = []
             for some, shift, taken, known in runs:
                 part = state >> shift & taken
                 if part not in known:
-                    known[part] = " ".join(text(place, self._columns.value(place, state)) for place in some)
+                    known[part] = "".join(text(place, self._columns.value(place, state)) for place in some)
                 parts.append(known[part])
-            yield " ".join(parts)
+            yield "".join(parts).rstrip()
 
 
-def _order(place: Place) -> tuple[int, int, int, str]:
+def _order(place: Place) -> tuple[int, str, int, int]:
+    """Give the key that herd7 sorts places by: elements that are asked for alone come last."""
     if isinstance(place, Register):
-        return 0, place.thread, place.number, ""
-    return 1, 0, 0, place.name
+        return 0, "", place.thread, place.number
+    array, index = parted(place.name)
+    return 1 if index is None or place.whole else 2, array, index or 0, 0
 
 
 def cast(value: int, kind: Type) -> int:

@@ -13,15 +13,12 @@ from hosts.litmus.columns import Columns, States
 from hosts.litmus.locations import Locations
 from hosts.litmus.question import observed_places, satisfying
 from hosts.litmus.search import Graph
-from hosts.litmus.syntax import Memory, Place, Register, Test
+from hosts.litmus.syntax import Memory, Place, Register, Test, plain
 
 MemoryModel = Literal["tso", "sc"]
 Final_ = tuple[Sequence[int], Sequence[int]]
 """Local states of the threads, and the memory."""
 Finals = Callable[[Model, Options], Iterable[Final_]]
-
-UNLIMITED: Final = 1 << 30
-"""Stores in a buffer."""
 
 OBSERVED: Final = {(True, True): "Sometimes", (True, False): "Always", (False, True): "Never", (False, False): "Never"}
 
@@ -61,17 +58,18 @@ def run(
     programs = [Program(test, number, locations) for number in range(len(test.threads))]
     names = [f"P{number}" for number in range(len(programs))]
     model = Model(programs, names, [each.name for each in locations.all], locations.initial())
+    depth = max((program.stores for program in programs), default=0) if memory_model == "tso" else 0
     bounds = bounds or Bounds()
-    asked = observed_places(test.question)
+    asked = {plain(place) for place in observed_places(test.question)}
     if finals is None:
         named = [locations.named[each.name] for each in asked if isinstance(each, Memory)]
         words = {each.word: each for each in named}
-        graph = Graph(model, programs, words, Options(buffer=UNLIMITED if memory_model == "tso" else 0))
+        graph = Graph(model, programs, words, Options(buffer=depth))
         graph.explore(bounds)
         columns = Columns(test, locations, graph.held())
         return _judged(test, columns, graph.outcomes(columns, bounds), len(graph.edges))
     options = Options(
-        buffer=max((program.stores for program in programs), default=0) if memory_model == "tso" else 0,
+        buffer=depth,
         progress_check=False,
         keep_finals=True,
         seconds=bounds.seconds,

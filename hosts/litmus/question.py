@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from hosts.litmus.errors import LitmusError
-from hosts.litmus.initial import read_place, read_value
+from hosts.litmus.initial import Initial, read_place, read_value, read_values, small
 from hosts.litmus.registers import Arch, width
 from hosts.litmus.syntax import (
     Address,
@@ -23,8 +23,9 @@ from hosts.litmus.syntax import (
     Question,
     Register,
     Value,
+    element,
 )
-from hosts.litmus.tokens import Cursor
+from hosts.litmus.tokens import Cursor, Token, check_fits
 
 TRUE: Final = Both(())
 FALSE: Final = Either(())
@@ -32,20 +33,26 @@ DEEPEST: Final = 50
 """Parentheses, negations and implications in one another; a limit, so that no text can exhaust the stack."""
 
 
-def read_question(cursor: Cursor, arch: Arch) -> Question:
-    """Read ``locations [x;]``, ``filter P`` and ``exists P``, each of which may be missing."""
-    reader = _Reader(cursor, arch)
+def read_question(cursor: Cursor, arch: Arch, known: Initial) -> Question:
+    """Read ``locations [x;]``, ``filter P`` and ``exists P``, each of which may be missing.
+
+    Behind ``with`` stands what each of several models is expected to say; it is left to the reader of the file.
+    """
+    line = cursor.line
+    reader = _Reader(cursor, arch, known)
     shown = tuple(reader.locations()) if cursor.accept("locations") else ()
     only = reader.proposition() if cursor.accept("filter") else None
     quantifier: Quantifier = "forall"
     proposition: Proposition = TRUE
-    if not cursor.ended and not cursor.accept(";"):
+    if cursor.accept("observed", "Observed"):
+        quantifier, proposition = "exists", reader.observations()
+    elif not cursor.ended and cursor.peek().text not in (";", "with"):
         quantifier = _quantifier(cursor)
         proposition = reader.proposition()
-        cursor.accept(";")
-    if not cursor.ended:
+    cursor.accept(";")
+    if not cursor.ended and not cursor.accept("with"):
         raise LitmusError(cursor.line, f"nothing is read after the condition, but {cursor.peek()} stands there")
-    return Question(quantifier, proposition, shown, only)
+    return Question(quantifier, proposition, shown, only, line)
 
 
 def _quantifier(cursor: Cursor) -> Quantifier:
@@ -56,26 +63,42 @@ def _quantifier(cursor: Cursor) -> Quantifier:
         return "~exists"
     if cursor.peek().text == "(" or cursor.accept("exists", "final"):
         return "exists"
-    return cursor.refuse("exists, ~exists or forall")
+    return cursor.refuse("exists, ~exists, forall or observed")
 
 
 class _Reader:
     r"""Reads propositions. ``=>`` binds closer than ``/\``, and that than ``\/``, as in herd7's grammar."""
 
-    def __init__(self, cursor: Cursor, arch: Arch) -> None:
+    def __init__(self, cursor: Cursor, arch: Arch, known: Initial) -> None:
         self._cursor = cursor
         self._arch = arch
+        self._known = known
         self._depth = 0
 
     def locations(self) -> Iterator[Place]:
         self._cursor.expect("[")
         while not self._cursor.accept("]"):
-            yield read_place(self._cursor, self._arch)
-            if self._cursor.peek().kind == "name":  # a type, which changes nothing that herd7 prints
+            yield from self._places()
+            while self._cursor.peek().kind == "name":  # a type, which changes nothing that herd7 prints
                 self._cursor.take()
             self._cursor.accept("*")
             if self._cursor.peek().text != "]":
                 self._cursor.expect(";")
+
+    def observations(self) -> Proposition:
+        """Read ``x=1; 0:EAX=2; and x=2;``: states that have been seen."""
+        several = [self._observation()]
+        while self._cursor.accept("and"):
+            several.append(self._observation())
+        return Either(tuple(several)) if len(several) > 1 else several[0]
+
+    def _observation(self) -> Proposition:
+        equal: list[Proposition] = []
+        while not self._cursor.ended and self._cursor.peek().text not in ("and", "with"):
+            equal.append(self._equality())
+            if not self._cursor.ended:
+                self._cursor.expect(";")
+        return Both(tuple(equal)) if len(equal) != 1 else equal[0]
 
     def proposition(self) -> Proposition:
         several = [self._conjunction()]
@@ -117,18 +140,59 @@ class _Reader:
         self._depth -= 1
 
     def _equality(self) -> Proposition:
-        place = read_place(self._cursor, self._arch)
+        first = self._cursor.peek()
+        places = self._places()
         sign = self._cursor.accept("=", "==", "!=", "<>") or self._cursor.refuse("'='")
-        found = Equals(place, self._right())
+        found: Proposition
+        if isinstance(places[0], Memory) and places[0].whole:
+            found = self._equal_arrays(first, places)
+        else:
+            found = Equals(places[0], self._right(places[0]))
         return found if sign.text in ("=", "==") else Not(found)
 
-    def _right(self) -> Value | Place:
+    def _equal_arrays(self, array: Token, places: Sequence[Place]) -> Proposition:
+        """Read ``{5,6}``."""
+        values = read_values(self._cursor, self._arch, self._known, self._known.types[Memory(element(array.text, 0))])
+        if len(values) != len(places):
+            raise LitmusError(array.line, f"{array.text} has {len(places)} elements, not {len(values)}")
+        equal = tuple(Equals(place, self._signed(value)) for place, value in zip(places, values, strict=True))
+        return Both(equal, array.text)
+
+    def _places(self) -> list[Place]:
+        """Read a place, or an array, whose elements are given."""
+        cursor, known = self._cursor, self._known
+        token = cursor.peek()
+        place = read_place(cursor, self._arch)
+        if not isinstance(place, Memory):
+            return [place]
+        if token.kind == "name" and cursor.peek().text == "[":
+            cursor.take()
+            found = known.element(token, small(cursor.take()))
+            cursor.expect("]")
+            return [found]
+        count = known.arrays.get(place.name)
+        if count is None:
+            return [place]
+        return [Memory(element(place.name, index), place.name) for index in range(count)]
+
+    def _right(self, place: Place) -> Value | Place:
         cursor = self._cursor
-        if cursor.accept("*"):
-            return read_place(cursor, self._arch)
-        if cursor.peek().text == "[" or cursor.peek(1).text == ":":
-            return read_place(cursor, self._arch)
-        return read_value(cursor, width(self._arch))
+        deref = cursor.accept("*") is not None
+        if deref or cursor.peek().text == "[" or cursor.peek(1).text == ":":
+            (found,) = self._places()
+            return found
+        line = cursor.line
+        value = read_value(cursor, self._arch, self._known)
+        if isinstance(value, int) and isinstance(place, Memory) and place in self._known.types:
+            check_fits(line, value, self._known.types[place].bits)
+        return self._signed(value)
+
+    def _signed(self, value: Value) -> Value:
+        """Give a number as one of a register's width is printed."""
+        if isinstance(value, Address):
+            return value
+        bits = width(self._arch)
+        return value - (1 << bits) if value >> (bits - 1) > 0 else value
 
 
 def comparisons(proposition: Proposition) -> Iterator[Equals]:
@@ -138,7 +202,7 @@ def comparisons(proposition: Proposition) -> Iterator[Equals]:
             yield proposition
         case Not(of):
             yield from comparisons(of)
-        case Both(several) | Either(several):
+        case Both(of=several) | Either(of=several):
             for each in several:
                 yield from comparisons(each)
         case Implies(one, other):
@@ -188,6 +252,8 @@ def spelled(proposition: Proposition, name: Callable[[Place], str], above: str =
             return f"{name(place)}={_value(value, name)}"
         case Not(of):
             return f"not ({spelled(of, name)})"
+        case Both(several, array) if array:
+            return f"{array}={{{','.join(_value(each.value, name) for each in several if isinstance(each, Equals))}}}"
         case Both(several):
             text = " /\\ ".join(spelled(each, name, "and") for each in several) or "true"
             return f"({text})" if above == "implies" and several else text
@@ -202,4 +268,4 @@ def spelled(proposition: Proposition, name: Callable[[Place], str], above: str =
 def _value(value: Value | Place, name: Callable[[Place], str]) -> str:
     if isinstance(value, int):
         return str(value)
-    return value.name if isinstance(value, Address) else name(value)
+    return str(value) if isinstance(value, Address) else name(value)

@@ -54,11 +54,20 @@ def read_test(text: str, name: str = "") -> Test:
     closing = _closing(text, opening)
     asked = QUESTION.search(text, closing + 1)
     end = asked.start() if asked is not None else len(text)
-    types, initial = read_initial(_part(text, opening + 1, closing), arch)
+    initial = read_initial(_part(text, opening + 1, closing), arch)
     threads = read_threads(_part(text, closing + 1, end), arch)
-    question = read_question(_part(text, end, _end(text, end)), arch)
-    name = name if given in (None, UNNAMED) else given
-    test = Test(arch, name, types, initial, threads, question, _line(text, opening))
+    question = read_question(_part(text, end, _end(text, end)), arch, initial)
+    test = Test(
+        arch,
+        name if given in (None, UNNAMED) else given,
+        initial.types,
+        initial.values,
+        threads,
+        question,
+        _line(text, opening),
+        initial.arrays,
+        initial.lines,
+    )
     _check_threads(test)
     return test
 

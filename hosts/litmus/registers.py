@@ -13,8 +13,8 @@ Arch = Literal["X86", "X86_64"]
 ORDER: Final = ("ax", "bx", "cx", "dx", "si", "di", "bp", "sp", *(f"r{n}" for n in range(8, 16)))
 """Registers by number, as herd7 sorts them."""
 ACCUMULATOR: Final = 0
-ZF, SF, CF = range(len(ORDER), len(ORDER) + 3)
-COUNT: Final = CF + 1
+ZF, SF, CF, OF, PF = FLAGS = range(len(ORDER), len(ORDER) + 5)
+COUNT: Final = FLAGS.stop
 """Registers and flags that a thread has."""
 
 
@@ -25,6 +25,10 @@ class Part(NamedTuple):
     bits: int
     shift: int = 0
     """8 for ah, bh, ch and dh, which is why a part is not told by its width alone."""
+
+
+COUNT_REGISTER: Final = Part(2, 8)
+"""cl, by which a shift counts."""
 
 
 def _parts_64() -> dict[str, Part]:

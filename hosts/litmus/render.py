@@ -16,7 +16,7 @@ from hosts.litmus import registers
 from hosts.litmus.outcome import Outcome
 from hosts.litmus.question import spelled
 from hosts.litmus.registers import Arch
-from hosts.litmus.syntax import Address, Memory, Place, Value
+from hosts.litmus.syntax import Memory, Place, Test, Value, parted
 
 KINDS: Final = {"exists": "Allowed", "~exists": "Forbidden", "forall": "Required"}
 FOR_HERD7: Final = "sed -E '/^(Witnesses|Positive:|Time |Hash=)/d; /^Observation/s/ [0-9]+ [0-9]+$//'"
@@ -29,7 +29,7 @@ def lines(outcome: Outcome) -> Iterator[str]:
     question = test.question
     yield f"Test {test.name} {KINDS[question.quantifier]}"
     yield f"States {len(outcome.states)}"
-    yield from outcome.states.texts(lambda place, value: f"{name(place, test.arch)}={told(value)};")
+    yield from outcome.states.texts(lambda place, value: text(place, value, test))
     yield "Ok" if outcome.ok else "No"
     condition = spelled(question.proposition, lambda place: name(place, test.arch))
     yield f"Condition {question.quantifier} ({condition})"
@@ -37,13 +37,22 @@ def lines(outcome: Outcome) -> Iterator[str]:
     yield ""
 
 
+def text(place: Place, value: Value, test: Test) -> str:
+    """Give what a place holds; of an array that is asked for whole, this element."""
+    if not isinstance(place, Memory) or not place.whole:
+        return f"{name(place, test.arch)}={told(value)}; "
+    _, index = parted(place.name)
+    begin = "," if index else f"{place.whole}={{"
+    return begin + told(value) + ("}; " if index == test.arrays[place.whole] - 1 else "")
+
+
 def name(place: Place, arch: Arch) -> str:
     """Give a place's name."""
     if isinstance(place, Memory):
-        return f"[{place.name}]"
+        return place.name if place.name.endswith("]") else f"[{place.name}]"
     return f"{place.thread}:{registers.spelling(arch, place.number)}"
 
 
 def told(value: Value) -> str:
     """Give a value as it is printed."""
-    return value.name if isinstance(value, Address) else str(value)
+    return str(value)

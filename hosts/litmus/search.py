@@ -92,8 +92,6 @@ class Graph:
                 found.append(Edge(number, seen))
             self.edges.append(found)
             bounds.check(len(waiting))
-        if self._product.waited:
-            raise IncompleteError("buffer")
 
     def held(self) -> dict[Place, set[int]]:
         """Give all values that come to be seen, by place, as the machine has them."""
@@ -179,6 +177,8 @@ class Graph:
         for agent in agents:
             for outcome in moving[agent]:
                 yield self._parted(outcome.state)
+        if self._product.waited:
+            raise IncompleteError("buffer")
 
     def _parted(self, state: State) -> tuple[State, Observed]:
         """Part what the rest of the run depends on from what is only observed."""

@@ -1,22 +1,23 @@
 """What an instruction computes from the values it finds, for registers and memory alike.
 
-A value is an unsigned number of the operation's width; registers hold unsigned 64-bit numbers, flags 0 or 1.
+A value is an unsigned number of the operation's width; registers hold unsigned 64-bit numbers, flags 0 or 1, or
+:data:`hosts.litmus.conditions.UNDEFINED`.
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from hosts.litmus.assembly import BITS, CONDITIONS
-from hosts.litmus.registers import ACCUMULATOR, CF, COUNT, SF, ZF, Part
+from hosts.litmus.conditions import FLAG_NAMES, UNDEFINED, UndefinedFlagError, fulfilled
+from hosts.litmus.errors import LitmusError
+from hosts.litmus.flags import Registers, added, bit_taken, combined, flagged, mask, shifted, subtracted
+from hosts.litmus.mnemonics import BITS, EXTENSIONS, ONLY_COMPARE, SETS, SHIFTS, UNREAD, WITH_CARRY
+from hosts.litmus.registers import ACCUMULATOR, CF, Part
 from hosts.litmus.syntax import Immediate, Instruction
-
-Registers = tuple[int, ...]
 
 NARROWEST_CLEARING: Final = 32
 """Writes of this width clear the upper half of a register; narrower ones keep what they do not write."""
-UNREAD: Final = frozenset({"mov", *CONDITIONS})
-"""Instructions that do not look at what they overwrite."""
+MOVES: Final = EXTENSIONS | {"mov", "lea", "not"}
 
 
 class Computed(NamedTuple):
@@ -25,11 +26,6 @@ class Computed(NamedTuple):
     written: int | None
     """What goes to the target; None if nothing does."""
     registers: Registers
-
-
-def mask(bits: int) -> int:
-    """Give a number of that many set bits."""
-    return (1 << bits) - 1
 
 
 def read(registers: Registers, part: Part) -> int:
@@ -48,26 +44,66 @@ def write(registers: Registers, part: Part, value: int) -> Registers:
 def compute(instruction: Instruction, bits: int, registers: Registers, target: int, source: int) -> Computed:
     """Compute, given what target and source hold (0 where the instruction does not look, or has none)."""
     name = instruction.name
-    if name == "mov":
-        return Computed(source, registers)
-    if name in CONDITIONS:
-        flag, wanted = CONDITIONS[name][-2:], int(not CONDITIONS[name].startswith("not"))
-        return Computed(int(registers[{"zf": ZF, "cf": CF, "sf": SF}[flag]] == wanted), registers)
+    if name in MOVES or instruction.condition is not None:
+        return Computed(_moved(instruction, bits, registers, target, source), registers)
     if name in ("xchg", "xadd"):
         return _exchanged(instruction, bits, registers, target, source)
     if name == "cmpxchg":
         return _compared(bits, registers, target, source)
     if name in BITS:
         return _bit(name, bits, registers, target, source)
-    return _arithmetic(name, bits, registers, target, source)
+    return _calculated(instruction, bits, registers, target, source)
+
+
+def _moved(instruction: Instruction, bits: int, registers: Registers, target: int, source: int) -> int:
+    """Give what an instruction writes that sets no flags."""
+    name = instruction.name
+    if instruction.condition is not None:
+        holds = condition_holds(instruction, registers)
+        return int(holds) if name in SETS else source if holds else target
+    if name == "movs":
+        sign = source >> (instruction.source_bits - 1)
+        return (source - (sign << instruction.source_bits)) & mask(bits)
+    return ~target & mask(bits) if name == "not" else source
+
+
+def condition_holds(instruction: Instruction, registers: Registers) -> bool:
+    """Tell whether an instruction's condition holds."""
+    if instruction.condition is None:
+        return True
+    try:
+        return fulfilled(instruction.condition, registers)
+    except UndefinedFlagError as error:
+        raise _undefined(instruction, str(error)) from None
+
+
+def _carry(instruction: Instruction, registers: Registers) -> int:
+    if instruction.name not in WITH_CARRY:
+        return 0
+    if registers[CF] == UNDEFINED:
+        raise _undefined(instruction, FLAG_NAMES[CF])
+    return registers[CF]
+
+
+def _undefined(instruction: Instruction, flag: str) -> LitmusError:
+    return LitmusError(instruction.line, f"{instruction.text} looks at {flag}, which is undefined here")
+
+
+def _calculated(instruction: Instruction, bits: int, registers: Registers, target: int, source: int) -> Computed:
+    name = instruction.name
+    written, changed = _arithmetic(name, bits, target, source, _carry(instruction, registers))
+    if name in ("inc", "dec"):
+        del changed[CF]
+    return Computed(None if name in ONLY_COMPARE else written, flagged(registers, changed))
 
 
 def _exchanged(instruction: Instruction, bits: int, registers: Registers, target: int, source: int) -> Computed:
     if not isinstance(instruction.source, Part):
         raise TypeError(instruction.source)
-    written: int | None = source
+    written = source
     if instruction.name == "xadd":
-        written, registers = _arithmetic("add", bits, registers, target, source)
+        written, changed = added(target, source, 0, bits)
+        registers = flagged(registers, changed)
     return Computed(written, write(registers, instruction.source, target))
 
 
@@ -75,48 +111,29 @@ def _compared(bits: int, registers: Registers, target: int, source: int) -> Comp
     """Compare with rax of the same width; what was found goes there if it differs."""
     accumulator = Part(ACCUMULATOR, bits)
     expected = read(registers, accumulator)
-    _, registers = _arithmetic("cmp", bits, registers, expected, target)
+    registers = flagged(registers, subtracted(expected, target, 0, bits)[1])
     if expected == target:
         return Computed(source, registers)
     return Computed(None, write(registers, accumulator, target))
 
 
 def _bit(name: str, bits: int, registers: Registers, target: int, source: int) -> Computed:
-    """Only CF tells anything after these; the manual leaves SF undefined and ZF alone."""
     bit = 1 << source % bits
-    flags = _flagged(registers, cf=int(target & bit != 0))
+    flags = flagged(registers, bit_taken(int(target & bit != 0)))
     written = {"bt": None, "bts": target | bit, "btr": target & ~bit, "btc": target ^ bit}[name]
     return Computed(written, flags)
 
 
-def _arithmetic(name: str, bits: int, registers: Registers, target: int, source: int) -> Computed:
-    if name in ("inc", "dec"):
-        source = 1
-    if name == "not":
-        return Computed(~target & mask(bits), registers)
+def _arithmetic(name: str, bits: int, target: int, source: int, carry: int) -> tuple[int, dict[int, int]]:
+    if name in SHIFTS:
+        return shifted(name, target, source, bits)
+    if name in ("add", "adc", "inc"):
+        return added(target, 1 if name == "inc" else source, carry, bits)
+    if name in ("sub", "sbb", "cmp", "dec"):
+        return subtracted(target, 1 if name == "dec" else source, carry, bits)
     if name == "neg":
-        target, source = 0, target
-    result = {
-        "add": target + source,
-        "inc": target + source,
-        "sub": target - source,
-        "dec": target - source,
-        "neg": target - source,
-        "cmp": target - source,
-        "and": target & source,
-        "test": target & source,
-        "or": target | source,
-        "xor": target ^ source,
-    }[name]
-    written = result & mask(bits)
-    carry = registers[CF] if name in ("inc", "dec") else int(result != written)
-    flags = _flagged(registers, zf=int(written == 0), sf=written >> (bits - 1), cf=carry)
-    return Computed(None if name in ("cmp", "test") else written, flags)
-
-
-def _flagged(registers: Registers, *, cf: int, zf: int | None = None, sf: int | None = None) -> Registers:
-    flags = (registers[ZF] if zf is None else zf, registers[SF] if sf is None else sf, cf)
-    return (*registers[:ZF], *flags, *registers[CF + 1 : COUNT])
+        return subtracted(0, target, 0, bits)
+    return combined("and" if name == "test" else name, target, source, bits)
 
 
 def looks_at_target(instruction: Instruction) -> bool:

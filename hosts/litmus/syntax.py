@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
+from hosts.litmus.conditions import Condition
 from hosts.litmus.registers import Arch, Part
 
 # --- where values live -----------------------------------------------------------------------------------------------
@@ -31,18 +32,40 @@ class Register(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """A location in memory."""
+    """A location in memory; one of an array is called ``a[1]``."""
 
     name: str
+    whole: str = ""
+    """The array as part of which it is asked for, if it is asked for whole."""
 
 
 Place = Register | Memory
 
 
+def element(array: str, index: int) -> str:
+    """Name a location of an array."""
+    return f"{array}[{index}]"
+
+
+def plain(place: Place) -> Place:
+    """Give a place as itself, not as part of an array that is asked for whole."""
+    return Memory(place.name) if isinstance(place, Memory) else place
+
+
+def parted(name: str) -> tuple[str, int | None]:
+    """Give the array and the number that a location's name tells, or the name alone."""
+    array, _, index = name.removesuffix("]").partition("[")
+    return array, int(index) if index else None
+
+
 class Address(NamedTuple):
-    """A value: the address of a location."""
+    """A value: the address of a location, or so many bytes behind it."""
 
     name: str
+    offset: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.offset:+}" if self.offset else self.name
 
 
 Value = int | Address
@@ -57,15 +80,26 @@ class Immediate(NamedTuple):
 
 
 class Named(NamedTuple):
-    """The memory operand ``(x)``."""
+    """The memory operand ``(x)``, ``[x+4]`` or ``x+4(%rip)``."""
 
     name: str
+    offset: int = 0
 
 
 class Through(NamedTuple):
-    """The memory operand ``(%rax)``."""
+    """The memory operand ``(%rax)``, ``4(%rax)``, ``(%rax,%rbx,8)`` or ``x(,%rbx,8)``."""
 
-    register: Part
+    register: Part | None
+    offset: int = 0
+    scaled: Part | None = None
+    scale: int = 1
+    name: str = ""
+    """A location whose address is added."""
+
+    @property
+    def registers(self) -> tuple[Part, ...]:
+        """Give those that the address depends on."""
+        return tuple(each for each in (self.register, self.scaled) if each is not None)
 
 
 Operand = Immediate | Part | Named | Through
@@ -85,7 +119,20 @@ class Instruction:
     source: Operand | None = None
     bits: int = 0
     """The width of the operation."""
+    source_bits: int = 0
+    """The width of what it reads, where that is another (movzx, movsx)."""
     locked: bool = False
+    condition: Condition | None = None
+    """Of a conditional jump, setcc or cmovcc."""
+    label: str = ""
+    """Where a jump goes; without one it ends the thread."""
+    goes: int | None = None
+    """For a jump: which instruction of the thread comes next if it is taken."""
+
+    @property
+    def access_bits(self) -> int:
+        """Give the width of its access to memory, 0 if it is the location's."""
+        return self.source_bits or self.bits
 
 
 # --- what is asked ---------------------------------------------------------------------------------------------------
@@ -111,6 +158,8 @@ class Both:
     """Every one of some; of none: true."""
 
     of: tuple[Proposition, ...]
+    array: str = ""
+    """Whose elements are compared, if it is one comparison of a whole array."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +190,7 @@ class Question:
     shown: Sequence[Place] = ()
     """Places that are shown though nothing is asked of them."""
     filter: Proposition | None = None
+    line: int = 0
 
 
 @dataclass(frozen=True)
@@ -158,7 +208,11 @@ class Test:
     question: Question
     line: int = 1
     """Of the initial state."""
+    arrays: Mapping[str, int] = field(default_factory=dict)
+    """How many locations each array has."""
+    lines: Mapping[Place, int] = field(default_factory=dict)
+    """Where the initial state speaks of each place."""
 
     def type_of(self, place: Place) -> Type:
         """Give the declared type, or int."""
-        return self.types.get(place, INT)
+        return self.types.get(plain(place), INT)

@@ -15,8 +15,11 @@ PATTERN: Final = re.compile(
       | (?P<register>%[A-Za-z_][A-Za-z0-9_]*)
       | (?P<name>[A-Za-z_.](?:[A-Za-z0-9_.-]|/(?!\\))*)
       | (?P<sign>/\\|\\/|=>|==|!=|<>|.)""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
+
+LONGEST: Final = 40
+"""Letters of a word that are told; no number that fits has more."""
 
 
 class Token(NamedTuple):
@@ -27,7 +30,7 @@ class Token(NamedTuple):
     line: int
 
     def __str__(self) -> str:
-        return f"'{self.text}'" if self.kind != "end" else "the end of this part"
+        return f"'{shortened(self.text)}'" if self.kind != "end" else "the end of this part"
 
 
 def without_comments(text: str) -> str:
@@ -52,10 +55,30 @@ def without_comments(text: str) -> str:
     return "".join(kept)
 
 
-def number(text: str, bits: int = 64) -> int:
-    """Give the signed number of ``bits`` bits that a literal means."""
-    value = int(text.lstrip("$"), 16 if "x" in text.lower() else 10) & ((1 << bits) - 1)
-    return value - (1 << bits) if value >> (bits - 1) else value
+def shortened(text: str) -> str:
+    """Give enough of a word to be known by."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def number(token: Token, bits: int = 64) -> int:
+    """Give the number that a literal means, which has to fit so many bits, signed or not."""
+    text = token.text.lstrip("$")
+    if len(text) > LONGEST:
+        raise LitmusError(token.line, f"{shortened(text)} does not fit {bits} bits")
+    value = int(text, 16 if "x" in text.lower() else 10)
+    check_fits(token.line, value, bits)
+    return value
+
+
+def fits(value: int, bits: int) -> bool:
+    """Tell whether a number is one of so many bits, signed or not."""
+    return -(1 << (bits - 1)) <= value < 1 << bits
+
+
+def check_fits(line: int, value: int, bits: int) -> None:
+    """Say so if a number does not fit."""
+    if not fits(value, bits):
+        raise LitmusError(line, f"{value} does not fit {bits} bits")
 
 
 class Cursor:

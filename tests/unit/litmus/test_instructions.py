@@ -81,11 +81,62 @@ def left(init: str, instructions: str, shown: str) -> str:
         ("0:rax=x; x=3; 0:rbx=5", "movl %ebx,%ecx; lock xorl %ecx,(%rax)", "x", "[x]=6"),
         ("x=7", "movl (x),%eax; movb $1,%al; movb %ah,%bl; movl %eax,(y)", "y", "[y]=1"),
         ("x=0x700", "movl (x),%eax; movb $1,%al; movl %eax,(y)", "y", "[y]=1793"),
+        ("0:rax=3", "shl $2,%eax; movl %eax,(x)", "x", "[x]=12"),
+        ("uint64_t 0:rax=-1", "shll $4,%eax", "0:rax", "0:rax=4294967280"),
+        ("uint64_t 0:rax=-1", "shlb $4,%al", "0:rax", "0:rax=18446744073709551600"),
+        ("0:rax=-8", "shrl $1,%eax; setns %bl", "0:rax; 0:rbx", "0:rax=2147483644 0:rbx=1"),
+        ("0:rax=-8", "sarl $1,%eax; sets %bl", "0:rax; 0:rbx", "0:rax=-4 0:rbx=1"),
+        ("0:rax=-7; 0:rcx=2", "sarl %cl,%eax; setc %bl", "0:rax; 0:rbx", "0:rax=-2 0:rbx=0"),
+        ("0:rax=1; 0:rcx=33", "shll %cl,%eax", "0:rax", "0:rax=2"),
+        ("0:rax=1; 0:rcx=33; uint64_t 0:rbx", "shlq %cl,%rax; movq %rax,%rbx", "0:rbx", "0:rbx=8589934592"),
+        ("0:rax=1; 0:rcx=32", "cmpl $1,%eax; shll %cl,%eax; sete %bl", "0:rbx", "0:rbx=1"),
+        ("0:rax=0x40000000", "shll %eax; seto %bl", "0:rbx", "0:rbx=1"),
+        ("0:rax=-1", "shrl %eax; seto %bl", "0:rbx", "0:rbx=1"),
+        ("0:rax=-1", "sarl %eax; seto %bl; setc %dl", "0:rbx; 0:rdx", "0:rbx=0 0:rdx=1"),
+        ("x=3", "sall $3,(x)", "x", "[x]=24"),
+        ("0:rax=1; 0:rbx=2", "cmpl $2,%eax; cmovel %ebx,%eax", "0:rax", "0:rax=1"),
+        ("0:rax=2; 0:rbx=7", "cmpl $2,%eax; cmovel %ebx,%eax", "0:rax", "0:rax=7"),
+        ("uint64_t 0:rax=-1; 0:rbx=7", "cmovel %ebx,%eax", "0:rax", "0:rax=4294967295"),
+        ("x=7; 0:rax=1", "cmpl $2,%eax; cmovb (x),%eax", "0:rax", "0:rax=7"),
+        ("0:rax=-1; 0:rbx=5", "addl $1,%eax; adcl $0,%ebx", "0:rbx", "0:rbx=6"),
+        ("0:rax=0; 0:rbx=5", "subl $1,%eax; sbbl $4,%ebx; sete %cl", "0:rbx; 0:rcx", "0:rbx=0 0:rcx=1"),
+        ("x=5; 0:rax=-1", "addl $1,%eax; lock adcl $2,(x)", "x", "[x]=8"),
+        ("0:rax=-1; uint64_t 0:rbx", "movzbl %al,%ebx", "0:rbx", "0:rbx=255"),
+        ("0:rax=-1; uint64_t 0:rbx", "movsbl %al,%ebx", "0:rbx", "0:rbx=4294967295"),
+        ("uint8_t x=-2; uint64_t 0:rbx", "movsbq (x),%rbx", "0:rbx", "0:rbx=18446744073709551614"),
+        ("x=-2; uint64_t 0:rbx", "movslq (x),%rbx", "0:rbx", "0:rbx=18446744073709551614"),
+        ("uint16_t x=-2; uint64_t 0:rbx=-1", "movzwl (x),%ebx", "0:rbx", "0:rbx=65534"),
+        ("0:rax=5", "leaq 3(%rax,%rax,4),%rbx", "0:rbx", "0:rbx=28"),
+        ("x=9", "leaq (x),%rax; movl (%rax),%ebx", "0:rax; 0:rbx", "0:rax=x 0:rbx=9"),
+        ("x=9", "movl x(%rip),%ebx", "0:rbx", "0:rbx=9"),
+        ("x=9; 0:rax=5", "clflush (x); clflushopt (x); nopw %cs:0(%rax,%rax,1); pause", "x", "[x]=9"),
+        ("uint64_t 0:rax=-1; 0:rbx=3", "movabsq $-1,%rax; xorl %eax,%eax", "0:rax", "0:rax=0"),
     ],
 )
 def test_values(init: str, instructions: str, shown: str, expected: str) -> None:
     """As the manual says; what is printed is cast to the declared type, int without one."""
     assert left(init, instructions, shown) == expected
+
+
+@pytest.mark.parametrize("one", [0, 1, 127, 128, 254, 255])
+@pytest.mark.parametrize("other", [0, 1, 127, 128, 255])
+def test_conditions(one: int, other: int) -> None:
+    """Those of a comparison are what they are called, for numbers with a sign and without."""
+    a, b = (each - 256 if each > 127 else each for each in (one, other))
+    low = (one - other) & 255
+    true = {"e": a == b, "l": a < b, "le": a <= b, "s": low > 127, "b": one < other, "be": one <= other}
+    true |= {"o": not -128 <= a - b <= 127, "p": low.bit_count() % 2 == 0}
+    opposite = {"e": "ne", "l": "ge", "le": "g", "s": "ns", "b": "ae", "be": "a", "o": "no", "p": "np"}
+    true |= {opposite[each]: not holds for each, holds in list(true.items())}
+    names = ("rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rbx", "rbp")
+    parts = ("cl", "dl", "sil", "dil", *(f"r{each}b" for each in range(8, 16)), "bl", "bpl")
+    asked = list(true)[:14]
+    sets = "; ".join(f"set{each} %{part}" for each, part in zip(asked, parts, strict=True))
+    shown = "; ".join(f"0:{name}" for name in names)
+    found = left(f"0:rax={one}; 0:rbx={other}", f"cmpb %bl,%al; {sets}", shown)
+    assert dict(each.split("=") for each in found.split()) == {
+        f"0:{name}": str(int(true[each])) for name, each in zip(names, asked, strict=True)
+    }
 
 
 def kinds(instruction: str) -> list[str]:
@@ -132,6 +183,12 @@ def kinds(instruction: str) -> list[str]:
         ("nop", []),
         ("movl $1,%eax", []),
         ("xchgl %eax,%ebx", []),
+        ("shll $1,(x)", ["LOAD", "STORE"]),
+        ("sete (x)", ["STORE"]),
+        ("cmovel (x),%eax", ["LOAD"]),
+        ("lock adcl $1,(x)", ["LOAD", "CMPXCHG"]),
+        ("leaq (x),%rax", []),
+        ("clflush (x)", []),
     ],
 )
 def test_what_others_can_notice(instruction: str, expected: list[str]) -> None:

@@ -156,7 +156,7 @@ def test_a_file_that_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[s
     told = capsys.readouterr()
     assert told.out == SB
     assert told.err.splitlines() == [
-        f"{wrong}:5: jumps are not read (jmp)",
+        f"{wrong}:5: jmp away: there is no label away in this thread",
         f"{absent}: No such file or directory",
         f"{late}:4: movl (%rax),%ebx: 0x5 is the address of no location",
         f"{binary}:1: a heading is wanted: X86 NAME or X86_64 NAME",

@@ -1,4 +1,4 @@
-"""Reading: what herd7 reads, and one line for everything else."""
+"""Reading: what herd7 reads."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from hosts.litmus.errors import LitmusError
-from hosts.litmus.outcome import run
 from hosts.litmus.question import spelled
 from hosts.litmus.read import read_file, read_test
 from hosts.litmus.registers import Part
 from hosts.litmus.render import name
 from hosts.litmus.syntax import Address, Immediate, Instruction, Memory, Named, Register, Test, Through, Type
-from tests.unit.litmus.breadth import finals
 
 RAX, RBX, RCX = range(3)
 ONE = "{ }\nP0 ;\n nop ;\n"
@@ -26,7 +23,7 @@ def read(body: str, arch: str = "X86_64") -> Test:
 
 def only(instruction: str, arch: str = "X86_64") -> Instruction:
     """Read one instruction."""
-    ((found,),) = read(f"{{ }}\nP0 ;\n {instruction} ;\n", arch).threads
+    ((found,),) = read(f"{{ }}\nP0 ;\n {instruction} ;\n end: ;\n", arch).threads
     return found
 
 
@@ -80,6 +77,24 @@ def test_initial_state() -> None:
     }
 
 
+def test_types() -> None:
+    """Those of C, and those of stdint.h; long is as wide as what is done to it."""
+    test = read(
+        "{ unsigned a; signed char b=-1; unsigned long long c; volatile int d; long e; const unsigned short f=65535;\n"
+        "short int g; long int h=2; _Atomic uint8_t i; atomic_t j; }\nP0 ;\n movq $1,(e) ;\n"
+    )
+    assert {place.name: tuple(kind) for place, kind in test.types.items() if isinstance(place, Memory)} == {
+        "a": (32, False, False),
+        "b": (8, True, False),
+        "c": (64, False, False),
+        "d": (32, True, False),
+        "f": (16, False, False),
+        "g": (16, True, False),
+        "i": (8, False, False),
+        "j": (32, True, False),
+    }
+
+
 EAX, AL, AH = Part(RAX, 32), Part(RAX, 8), Part(RAX, 8, 8)
 
 
@@ -108,6 +123,28 @@ EAX, AL, AH = Part(RAX, 32), Part(RAX, 8), Part(RAX, 8, 8)
         ("subl %eax,%eax", "sub", EAX, EAX, 32),
         ("setne %al", "setne", AL, None, 8),
         ("mfence", "mfence", None, None, 0),
+        ("movl $1,-4(%rax)", "mov", Through(Part(RAX, 64), -4), Immediate(1), 32),
+        ("movl $1,[rax-4]", "mov", Through(Part(RAX, 64), -4), Immediate(1), 32),
+        ("movl $1,[rax+rbx*4+8]", "mov", Through(Part(RAX, 64), 8, Part(RBX, 64), 4), Immediate(1), 32),
+        ("movl $1,8(%rax,%rbx,4)", "mov", Through(Part(RAX, 64), 8, Part(RBX, 64), 4), Immediate(1), 32),
+        ("movl $1,(%rax,%rbx)", "mov", Through(Part(RAX, 64), 0, Part(RBX, 64)), Immediate(1), 32),
+        ("movl $1,a(,%rbx,4)", "mov", Through(None, 0, Part(RBX, 64), 4, "a"), Immediate(1), 32),
+        ("movl $1,a+8(%rip)", "mov", Named("a", 8), Immediate(1), 32),
+        ("movl $1,[a+8]", "mov", Named("a", 8), Immediate(1), 32),
+        ("movl $1,%ds:(x)", "mov", Named("x"), Immediate(1), 32),
+        ("shl $2,%eax", "shl", EAX, Immediate(2), 32),
+        ("sarl (x)", "sar", Named("x"), Immediate(1), 32),
+        ("shrq %cl,%rax", "shr", Part(RAX, 64), Part(RCX, 8), 64),
+        ("sbb %eax,%eax", "sbb", EAX, EAX, 32),
+        ("movzbl (x),%eax", "movz", EAX, Named("x"), 32),
+        ("movsx %al,%eax", "movs", EAX, AL, 32),
+        ("leaq 4(%rax),%rbx", "lea", Part(RBX, 64), Through(Part(RAX, 64), 4), 64),
+        ("cmovc (x),%eax", "cmovc", EAX, Named("x"), 32),
+        ("cmovcl %eax,(x)", "cmovc", EAX, Named("x"), 32),
+        ("clflush (%rax)", "clflush", Through(Part(RAX, 64)), None, 0),
+        ("nopw %cs:0(%rax,%eax,0)", "nop", None, None, 0),
+        ("jlt end", "jl", None, None, 0),
+        ("retq", "ret", None, None, 0),
     ],
 )
 def test_instructions_of_x86_64(text: str, name: str, target: object, source: object, bits: int) -> None:
@@ -130,6 +167,9 @@ def test_instructions_of_x86_64(text: str, name: str, target: object, source: ob
         ("LOCK ADD [x],$3", "add", Named("x"), Immediate(3), 0),
         ("LOCK INC [x]", "inc", Named("x"), None, 0),
         ("MOVB [x],$3", "mov", Named("x"), Immediate(3), 8),
+        ("MOV EAX,[ECX+4]", "mov", EAX, Through(Part(RCX, 32), 4), 32),
+        ("SHL EAX,$2", "shl", EAX, Immediate(2), 32),
+        ("SHR EAX", "shr", EAX, Immediate(1), 32),
     ],
 )
 def test_instructions_of_x86(text: str, name: str, target: object, source: object, bits: int) -> None:
@@ -153,6 +193,11 @@ def test_instructions_of_x86(text: str, name: str, target: object, source: objec
         ("final (x=1);", "exists ([x]=1)"),
         ("locations [x; 0:rax; y int;] forall (x=-1)", "forall ([x]=-1)"),
         ("filter (x=1) exists (y=1)", "exists ([y]=1)"),
+        ("locations [x long; y unsigned long;]", "forall (true)"),
+        ("final (x=1);\nwith\n tso: exists; sc: ~exists;", "exists ([x]=1)"),
+        ("locations [x;] with tso: forall", "forall (true)"),
+        ("observed x=1; 0:rax=2; and x=3;", "exists ([x]=1 /\\ 0:rax=2 \\/ [x]=3)"),
+        ("Observed x=1;", "exists ([x]=1)"),
     ],
 )
 def test_conditions_are_printed_as_herd7_prints_them(condition: str, printed: str) -> None:
@@ -197,97 +242,3 @@ def test_a_test_without_a_name_is_called_as_its_file(tmp_path: Path, heading: st
 def test_the_initial_state_may_begin_in_the_heading(rest: str) -> None:
     """Behind the name, a name for printing, the documentation."""
     assert read_test(f"X86 t{rest}\nP0 ;\n nop ;\n").initial == {Memory("x"): 1}
-
-
-# --- what is not read --------------------------------------------------------------------------------------------
-
-
-def cell(text: str) -> str:
-    """Put an instruction into line 4."""
-    return f"{{ }}\nP0 ;\n {text} ;\n"
-
-
-@pytest.mark.parametrize(
-    ("body", "line", "reason"),
-    [
-        ("P0 ;\n nop ;\n", 4, "initial state"),
-        ("{ x=0;\nP0 ;\n", 2, "never closed"),
-        ("(* { }\nP0 ;\n", 2, "never closed"),
-        ("{ x=0; x=1; }\nP0 ;\n", 2, "x is given twice"),
-        ("{ int64 x; }\nP0 ;\n", 2, "int64 is not known"),
-        ("{ int x[2]; }\nP0 ;\n", 2, "arrays"),
-        ("{ x=1\n y=1 }\nP0 ;\n", 3, "';'"),
-        ("{ 0:eax=1; }\nP0 ;\n", 2, "0:eax is no register of X86_64 .the whole register is rax"),
-        ("{ 1:rax=1; }\nP0 ;\n nop ;\n", 2, "thread 1, the last is 0"),
-        ("{ }\nP1 ;\n nop ;\n", 3, "P0 is wanted"),
-        ("{ }\nP0 | P1 ;\n nop | nop | nop ;\n", 4, "3 columns"),
-        ("{ }\nP0 | P1 ;\n nop | nop \n", 4, "'|' or ';'"),
-        (cell("jmp end"), 4, "jumps are not read"),
-        (cell("jne end"), 4, "jumps are not read"),
-        (cell("end: nop"), 4, "labels are not read"),
-        (cell("vmcall"), 4, "vmcall is not read"),
-        (cell("movl $1"), 4, "takes 2 operands"),
-        (cell("mfence %eax"), 4, "takes 0 operands"),
-        (cell("movl (x),(y)"), 4, "two memory operands"),
-        (cell("movl %eax,$1"), 4, "cannot be written"),
-        (cell("movl %rax,(x)"), 4, "widths differ .32 and 64 bits"),
-        (cell("mov %eax,%bl"), 4, "widths differ"),
-        (cell("movl 4(%rax),%eax"), 4, "displacement"),
-        (cell("movl (%rax,%rbx,4),%eax"), 4, "scaled"),
-        (cell("movl (%eax),%eax"), 4, "too narrow for an address"),
-        (cell("movl %tmp,(x)"), 4, "no register"),
-        (cell("lock movl $1,(x)"), 4, "no lock"),
-        (cell("lock incl %eax"), 4, "no lock"),
-        (cell("cmpxchgl %eax,%ebx"), 4, "memory operand only"),
-        (cell("xaddl $1,(x)"), 4, "takes a register"),
-        (cell("sete %eax"), 4, "no register|widths differ"),
-        (ONE + "exists\n" + 60 * "(", 6, "to a depth of 50"),
-        (ONE + "exists " + 60 * "~" + "x=1", 5, "to a depth of 50"),
-        (ONE + "exists " + 60 * "x=1 => " + "x=1", 5, "to a depth of 50"),
-        (ONE + "exists (x=1", 5, r"'\)' is wanted"),
-        (ONE + "exists (0:xmm0=1)", 5, "xmm0 is no register"),
-        (ONE + "exists (3:rax=1)", 2, "thread 3"),
-        (ONE + "exists (x=1) x=2", 5, "after the condition"),
-        (ONE + "observed x=1", 5, "exists, ~exists or forall"),
-    ],
-)
-def test_what_is_not_read_is_told_with_its_line(body: str, line: int, reason: str) -> None:
-    """Lines are counted from the heading, which is 1."""
-    with pytest.raises(LitmusError, match=reason) as caught:
-        read(body)
-    assert caught.value.line == line
-    assert "\n" not in caught.value.reason
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("AArch64 MP\n{ }\n", "AArch64 is not read"),
-        ("\n{ }\n", "a heading is wanted"),
-        ("", "a heading is wanted"),
-    ],
-)
-def test_other_headings(text: str, reason: str) -> None:
-    """Only x86."""
-    with pytest.raises(LitmusError, match=reason) as caught:
-        read_test(text)
-    assert caught.value.line == 1
-
-
-@pytest.mark.parametrize(
-    ("init", "instruction", "reason"),
-    [
-        ("uint8_t x;", "movl (x),%eax", "takes 32 bits of x, which has 8"),
-        ("int x;", "movb $1,(x)", "writes 8 bits of x, which has 32"),
-        ("int x;", "lock incq (x)", "takes 64 bits of x"),
-        ("0:rax=5;", "movl (%rax),%ebx", "0x5 is the address of no location"),
-        ("0:rax=x; int x;", "movq (%rax),%rbx", "takes 64 bits of x"),
-        ("int x; 0:rax=32;", "btl %eax,(x)", "bit 32 lies outside x"),
-        ("int x; 0:rax=32;", "lock btsl %eax,(x)", "bit 32 lies outside x"),
-    ],
-)
-def test_accesses_that_are_not_modelled(init: str, instruction: str, reason: str) -> None:
-    """They are told when they are done."""
-    with pytest.raises(LitmusError, match=reason) as caught:
-        run(read(f"{{ {init} }}\nP0 ;\n {instruction} ;\n"), "tso", finals)
-    assert caught.value.line == 4

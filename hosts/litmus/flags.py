@@ -1,0 +1,74 @@
+"""What the flags are after an instruction, and the sums they come from."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hosts.litmus.conditions import UNDEFINED
+from hosts.litmus.registers import CF, COUNT, FLAGS, OF, PF, SF, ZF
+
+Registers = tuple[int, ...]
+
+LOW_BYTE: Final = 0xFF
+
+
+def mask(bits: int) -> int:
+    """Give a number of that many set bits."""
+    return (1 << bits) - 1
+
+
+def flagged(registers: Registers, changed: dict[int, int]) -> Registers:
+    """Put flags into registers."""
+    flags = (changed.get(each, registers[each]) for each in FLAGS)
+    return (*registers[: FLAGS.start], *flags, *registers[FLAGS.stop : COUNT])
+
+
+def of_result(result: int, bits: int) -> dict[int, int]:
+    """Give the flags that tell of a result alone."""
+    even = (result & LOW_BYTE).bit_count() % 2 == 0
+    return {ZF: int(result == 0), SF: result >> (bits - 1), PF: int(even)}
+
+
+def added(one: int, other: int, carry: int, bits: int) -> tuple[int, dict[int, int]]:
+    """Add; give the sum and all flags."""
+    total = one + other + carry
+    result = total & mask(bits)
+    overflow = ~(one ^ other) & (one ^ result)
+    return result, of_result(result, bits) | {CF: total >> bits, OF: overflow >> (bits - 1) & 1}
+
+
+def subtracted(one: int, other: int, borrow: int, bits: int) -> tuple[int, dict[int, int]]:
+    """Subtract; give the difference and all flags."""
+    result = (one - other - borrow) & mask(bits)
+    overflow = (one ^ other) & (one ^ result)
+    return result, of_result(result, bits) | {CF: int(one < other + borrow), OF: overflow >> (bits - 1) & 1}
+
+
+def combined(name: str, one: int, other: int, bits: int) -> tuple[int, dict[int, int]]:
+    """Combine bit by bit; give the result and all flags."""
+    result = {"and": one & other, "or": one | other, "xor": one ^ other}[name]
+    return result, of_result(result, bits) | {CF: 0, OF: 0}
+
+
+def shifted(name: str, value: int, count: int, bits: int) -> tuple[int, dict[int, int]]:
+    """Shift; give the result and the flags that change. A count has 5 bits, 6 for a wide operand."""
+    count &= 63 if bits == 64 else 31  # noqa: PLR2004
+    if count == 0:
+        return value, {}
+    sign = value >> (bits - 1)
+    signed = value - (sign << bits)
+    if name == "shl":
+        result, out = value << count & mask(bits), value << count >> bits & 1
+        overflow = result >> (bits - 1) ^ out
+    elif name == "shr":
+        result, out, overflow = value >> count, value >> (count - 1) & 1, sign
+    else:
+        result, out, overflow = signed >> count & mask(bits), signed >> (count - 1) & 1, 0
+    lost = name != "sar" and count >= bits
+    changed = {CF: UNDEFINED if lost else out, OF: overflow if count == 1 else UNDEFINED}
+    return result, of_result(result, bits) | changed
+
+
+def bit_taken(bit: int) -> dict[int, int]:
+    """Give the flags after a bit was looked at: only CF tells anything, and ZF stays as it was."""
+    return {CF: bit, SF: UNDEFINED, OF: UNDEFINED, PF: UNDEFINED}

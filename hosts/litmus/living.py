@@ -1,0 +1,133 @@
+"""Where a thread may go from each of its instructions, and which registers somebody may still look at there.
+
+An instruction that only computes what nobody looks at is no reader either, so that what a loop counts to no purpose
+does not tell its rounds apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from hosts.litmus.conditions import LOOKED_AT
+from hosts.litmus.mnemonics import BITS, FLUSHES, JUMPS, NO_FLAGS, NOTHING, ONLY_COMPARE, SHIFTS, WITH_CARRY
+from hosts.litmus.registers import ACCUMULATOR, CF, FLAGS, ZF, Part
+from hosts.litmus.semantics import NARROWEST_CLEARING, looks_at_target
+from hosts.litmus.syntax import Immediate, Instruction, Named, Operand, Through
+
+Numbers = frozenset[int]
+NONE: Final[Numbers] = frozenset()
+FLAG_NUMBERS: Final = frozenset(FLAGS)
+
+
+def memory_operand(instruction: Instruction) -> Named | Through | None:
+    """Give the operand in memory that an instruction reads or writes."""
+    if instruction.name == "lea" or instruction.name in NOTHING:
+        return None
+    for operand in (instruction.target, instruction.source):
+        if isinstance(operand, (Named, Through)):
+            return operand
+    return None
+
+
+def successors(instructions: Sequence[Instruction], at: int) -> Iterator[int]:
+    """Give the instructions that may come right after one; their number is the end."""
+    instruction = instructions[at]
+    if instruction.goes is not None:
+        yield instruction.goes
+    if instruction.name not in JUMPS or instruction.condition is not None:
+        yield at + 1
+
+
+def ahead(instructions: Sequence[Instruction], accessed: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Give for each instruction, and for the end, the words that may be read and written from there on, as bit sets.
+
+    ``accessed``: those of each instruction alone.
+    """
+    futures = [*accessed, (0, 0)]
+    changed = True
+    while changed:
+        changed = False
+        for at in reversed(range(len(accessed))):
+            reads, writes = futures[at]
+            for to in successors(instructions, at):
+                reads, writes = reads | futures[to][0], writes | futures[to][1]
+            changed |= futures[at] != (reads, writes)
+            futures[at] = reads, writes
+    return futures
+
+
+def living(instructions: Sequence[Instruction], observed: Numbers) -> list[Numbers]:
+    """Give for each instruction, and for the end, the registers that somebody may still look at."""
+    live = [NONE] * len(instructions) + [observed]
+    changed = True
+    while changed:
+        changed = False
+        for at in reversed(range(len(instructions))):
+            after = NONE.union(*(live[each] for each in successors(instructions, at)))
+            before = _before(instructions[at], after)
+            changed |= before != live[at]
+            live[at] = before
+    return live
+
+
+def _before(instruction: Instruction, after: Numbers) -> Numbers:
+    noticed = memory_operand(instruction) is not None or instruction.name in JUMPS or instruction.name in FLUSHES
+    if not noticed and not _written(instruction) & after:
+        return after
+    return after - _overwritten(instruction) | _looked_at(instruction)
+
+
+def _written(instruction: Instruction) -> Numbers:
+    """Give the registers and flags that may be another afterwards."""
+    if instruction.name in NOTHING or instruction.name in JUMPS:
+        return NONE
+    written = _flags(instruction)
+    if isinstance(instruction.target, Part) and instruction.name not in ONLY_COMPARE:
+        written |= {instruction.target.number}
+    if instruction.name in ("xchg", "xadd") and isinstance(instruction.source, Part):
+        written |= {instruction.source.number}
+    return written | ({ACCUMULATOR} if instruction.name == "cmpxchg" else NONE)
+
+
+def _flags(instruction: Instruction) -> Numbers:
+    """Give the flags that are set, cleared or left undefined."""
+    name = instruction.name
+    if name in NO_FLAGS or instruction.condition is not None:
+        return NONE
+    if name in ("inc", "dec"):
+        return FLAG_NUMBERS - {CF}
+    return FLAG_NUMBERS - {ZF} if name in BITS else FLAG_NUMBERS
+
+
+def _overwritten(instruction: Instruction) -> Numbers:
+    """Give what is another afterwards whatever it was before."""
+    if instruction.name in SHIFTS and not _surely_shifts(instruction):
+        return NONE
+    if instruction.name in ("cmpxchg", *NOTHING) or instruction.name.startswith("cmov"):
+        return _flags(instruction)
+    parts: list[Operand | None] = [instruction.target] if instruction.name not in ONLY_COMPARE else []
+    parts += [instruction.source] if instruction.name in ("xchg", "xadd") else []
+    whole = {each.number for each in parts if isinstance(each, Part) and each.bits >= NARROWEST_CLEARING}
+    return _flags(instruction) | whole
+
+
+def _surely_shifts(instruction: Instruction) -> bool:
+    """Tell whether a shift's count is not 0, in which case it leaves the flags as they are."""
+    return isinstance(instruction.source, Immediate) and instruction.source.value % NARROWEST_CLEARING != 0
+
+
+def _looked_at(instruction: Instruction) -> Numbers:
+    """Give what the instruction depends on."""
+    looked = set(LOOKED_AT[instruction.condition.code]) if instruction.condition is not None else set()
+    looked |= {CF} if instruction.name in WITH_CARRY else set()
+    looked |= {ACCUMULATOR} if instruction.name == "cmpxchg" else set()
+    for operand in (instruction.target, instruction.source):
+        if isinstance(operand, Through):
+            looked |= {each.number for each in operand.registers}
+    if isinstance(instruction.source, Part):
+        looked.add(instruction.source.number)
+    target = instruction.target
+    if isinstance(target, Part) and (looks_at_target(instruction) or target.bits < NARROWEST_CLEARING):
+        looked.add(target.number)
+    return frozenset(looked)
