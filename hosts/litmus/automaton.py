@@ -15,7 +15,7 @@ from hosts.litmus import semantics
 from hosts.litmus.conditions import FLAG_NAMES, UNDEFINED
 from hosts.litmus.errors import LitmusError
 from hosts.litmus.flags import Registers, mask
-from hosts.litmus.living import ahead, living, memory_operand
+from hosts.litmus.living import ahead, living, memory_operand, needed
 from hosts.litmus.locations import Location, Locations
 from hosts.litmus.mnemonics import BITS, FLUSHES, JUMPS, NOTHING, ONLY_COMPARE
 from hosts.litmus.question import observed_places
@@ -75,7 +75,7 @@ class Program:
         )
         self._address_mask = mask(width(test.arch))
         self._live = living(self._instructions, observed)
-        self._needed = living(self._instructions, frozenset())
+        self._needed = needed(self._instructions, self._live)
         self._futures = ahead(self._instructions, [self._accessed(each) for each in self._instructions])
         self._parted: dict[int, tuple[int, tuple[tuple[int, int], ...]]] = {}
         self.stores = most_waiting(self._instructions)
@@ -143,6 +143,7 @@ class Program:
         if local not in self._parted:
             state = self._locals[local]
             settled = _alive(self._live, state) - _alive(self._needed, state)
+            settled -= {flag for flag in FLAG_NAMES if state.registers[flag] == UNDEFINED}  # seen to at the end
             left = tuple(GONE if number in settled else value for number, value in enumerate(state.registers))
             held = tuple((each, state.registers[each]) for each in sorted(settled) if state.registers[each] != GONE)
             self._parted[local] = self._number(state._replace(registers=left)), held

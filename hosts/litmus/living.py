@@ -59,21 +59,32 @@ def ahead(instructions: Sequence[Instruction], accessed: Sequence[tuple[int, int
 
 def living(instructions: Sequence[Instruction], observed: Numbers) -> list[Numbers]:
     """Give for each instruction, and for the end, the registers that somebody may still look at."""
-    live = [NONE] * len(instructions) + [observed]
+    return _backwards(instructions, observed, None)
+
+
+def needed(instructions: Sequence[Instruction], live: Sequence[Numbers]) -> list[Numbers]:
+    """As :func:`living`, which has given ``live``, those that an instruction may look at, as what it makes is live."""
+    return _backwards(instructions, NONE, live)
+
+
+def _backwards(instructions: Sequence[Instruction], last: Numbers, live: Sequence[Numbers] | None) -> list[Numbers]:
+    found = [NONE] * len(instructions) + [last]
+    useful = found if live is None else live
     changed = True
     while changed:
         changed = False
         for at in reversed(range(len(instructions))):
-            after = NONE.union(*(live[each] for each in successors(instructions, at)))
-            before = _before(instructions[at], after)
-            changed |= before != live[at]
-            live[at] = before
-    return live
+            after = list(successors(instructions, at))
+            used = NONE.union(*(useful[each] for each in after))
+            before = _before(instructions[at], NONE.union(*(found[each] for each in after)), used)
+            changed |= before != found[at]
+            found[at] = before
+    return found
 
 
-def _before(instruction: Instruction, after: Numbers) -> Numbers:
+def _before(instruction: Instruction, after: Numbers, useful: Numbers) -> Numbers:
     noticed = memory_operand(instruction) is not None or instruction.name in JUMPS or instruction.name in FLUSHES
-    if not noticed and not _written(instruction) & after:
+    if not noticed and not _written(instruction) & useful:
         return after
     return after - _overwritten(instruction) | _looked_at(instruction)
 

@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from hosts.litmus.errors import LitmusError
 from hosts.litmus.everything import searched
 from hosts.litmus.outcome import run
 from hosts.litmus.read import read_test
@@ -26,6 +27,11 @@ INSTRUCTIONS = (
     "xchgl %{r},({x})",
     "lock cmpxchgl %{r},({x})",
     "mfence",
+    *("addl %{r},%{s}", "cmpl ${n},%{r}", "incl %{r}") * 2,
+    "je L{to}",
+    "jc L{to}",
+    "sete %{b}",
+    "cmovel %{s},%{r}",
 )
 SHAPES = ((2, 5), (3, 4), (4, 3))
 EACH = 6
@@ -33,8 +39,11 @@ SEED = 20261130
 
 
 def drawn(dice: random.Random, threads: int, longest: int) -> str:
-    """Draw a test: few locations, any access, and some of its places asked for."""
-    columns = [[_instruction(dice) for _ in range(longest)] for _ in range(threads)]
+    """Draw a test: few locations, any access, jumps forward, and some of its places asked for."""
+    columns = []
+    for _ in range(threads):
+        column = [f"L{row}: {_instruction(dice, row, longest)}" for row in range(longest)]
+        columns.append([*column, f"L{longest}:"])
     pointers = " ".join(f"{number}:rdi={dice.choice('xyz')};" for number in range(threads))
     places = ["x", "y", "z", *(f"{t}:r{r[1:]}" for t in range(threads) for r in REGISTERS)]
     asked = dice.sample(places, dice.choice((1, 3, len(places))))
@@ -42,16 +51,40 @@ def drawn(dice: random.Random, threads: int, longest: int) -> str:
     return f"X86_64 drawn\n{{ char c; {pointers} }}\n{_table(columns)}{end}"
 
 
-def _instruction(dice: random.Random) -> str:
-    register = dice.choice(REGISTERS)
-    given = {"n": dice.randint(1, 2), "x": dice.choice("xyz"), "r": register, "b": f"{register[1]}l"}
-    return dice.choice(INSTRUCTIONS).format(**given)
+def _instruction(dice: random.Random, row: int, longest: int) -> str:
+    register, other = dice.choice(REGISTERS), dice.choice(REGISTERS)
+    given = {"n": dice.randint(1, 2), "x": dice.choice("xyz"), "r": register, "s": other, "b": f"{register[1]}l"}
+    return dice.choice(INSTRUCTIONS).format(**given, to=dice.randint(row + 1, longest))
 
 
 def _table(columns: list[list[str]]) -> str:
     heading = tuple(f"P{number}" for number in range(len(columns)))
     rows = itertools.zip_longest(*columns, fillvalue="")
     return "".join(" " + " | ".join(row) + " ;\n" for row in (heading, *rows))
+
+
+@pytest.mark.parametrize(
+    ("thread", "asked"),
+    [
+        ("movl (x),%eax; movl (y),%ebx; addl $1,%eax", "0:rax=1"),
+        ("movl (x),%eax; movl (y),%ebx; addl %ebx,%eax; movl %eax,(z)", "0:rax=1"),
+        ("movl (x),%eax; movl (y),%eax", "0:rax=0"),
+        ("movl (x),%eax; movl (y),%ebx; movb %bl,%al", "0:rax=1"),
+        ("movl (x),%eax; cmpl $1,%eax; movl (y),%ebx; je Out; incl %eax; Out:", "0:rax=1"),
+    ],
+)
+def test_what_only_the_condition_asks_for(thread: str, asked: str) -> None:
+    """A register that an instruction reads whose result is asked for is none of that."""
+    columns = [thread.split("; "), ["movl $1,(x)"], ["movl $1,(y)"]]
+    test = read_test(f"X86_64 t\n{{ x=7; }}\n{_table(columns)}exists ({asked})\n")
+    assert list(run(test).states) == list(run(test, "tso", searched).states)
+
+
+def test_a_flag_that_is_undefined_at_the_end_is_refused() -> None:
+    """Though what comes behind it does not need it."""
+    test = read_test("X86 t\n{ }\nP0 ;\n BT EAX,$1 ;\n MOV EBX,[x] ;\nexists (0:SF=1)\n")
+    with pytest.raises(LitmusError, match="0:SF is asked for and undefined at the end"):
+        run(test)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
