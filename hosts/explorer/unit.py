@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 
 from hosts.explorer import expand, finding, loops, walks
 from hosts.explorer import lowering as _lowering  # noqa: F401 - registers what the operations mean
 from hosts.native.compilation import Job
 from hosts.native.unit import Unit
 
+LEVEL: Final = 1
+"""What LLVM does beyond that takes as long again, and the loops search no faster for it: they wait for memory."""
+
 
 def job(_key: str) -> Job:
     """Give the loops that Python calls, and all that they call."""
-    return Job(unit=unit(), key=loops.key, sources=frozenset(os.path.realpath(path) for path in loops.sources()))
+    sources = frozenset(os.path.realpath(path) for path in loops.sources())
+    return Job(unit=unit(), key=loops.key, sources=sources, level=LEVEL)
 
 
 def unit() -> Unit:

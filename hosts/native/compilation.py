@@ -15,7 +15,7 @@ import pickle
 import sys
 import traceback
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +29,8 @@ _DEPTH: Final = 10_000
 _LAST_STEPS: Final = 2
 _MOST_WORKERS: Final = 4
 """More would wait for LLVM, which has one processor's work with the whole."""
+_NUMBER_BYTES: Final = 2
+_NO_NUMBER: Final = 0xFFFF
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Job:
     """External symbols that are the same in every process."""
     symbols: Mapping[str, int] = field(default_factory=dict)
     """All that the object file may name."""
+    level: int = 2
+    """How hard LLVM tries."""
     base: str = ""
     """What an earlier build must have been made from for its pieces to be of use."""
     keepable: Mapping[str, str] = field(default_factory=dict)
@@ -83,7 +87,7 @@ def _compile(job: Job, others: Sequence[str], pipe: int) -> tuple[bytes, bytes]:
     unit, count = job.unit, len(job.unit.functions)
     _translate(unit, step, _kept(others, job))
     step(count + 1, count, "optimising")
-    code = unit.object_code(job.addresses, job.symbols)
+    code = unit.object_code(job.addresses, job.symbols, level=job.level)
     step(count + 2, count, "writing")
     _check_sources(job.sources)
     return code, _packed(job)
@@ -133,8 +137,9 @@ def _digest(content: bytes) -> str:
 def _translate(unit: Unit, step: Progress, kept: Mapping[str, Piece]) -> None:
     """Translate with a process for each processor: a call needs no more of the callee than its annotations."""
     workers = min(len(os.sched_getaffinity(0)), _MOST_WORKERS)
-    pipes = [_worker(unit, step, kept, (index, workers)) for index in range(1, workers)]
-    unit.compile(step, kept, (0, workers))
+    turns = _turns(len(unit.functions))
+    pipes = [_worker(unit, step, kept, turns) for _ in range(1, workers)]
+    unit.compile(step, kept, turns)
     for pipe in pipes:
         with open(pipe, "rb") as file:  # noqa: PTH123 - a pipe
             result = pickle.load(file)  # noqa: S301 - from our own child
@@ -143,7 +148,18 @@ def _translate(unit: Unit, step: Progress, kept: Mapping[str, Piece]) -> None:
         unit.pieces |= result
 
 
-def _worker(unit: Unit, step: Progress, kept: Mapping[str, Piece], share: tuple[int, int]) -> int:
+def _turns(count: int) -> Iterator[int]:
+    """Give the numbers from 0 up, each to one of the processes that are forked from here on: to who asks for it first.
+
+    They lie in a pipe, out of which nobody gets half a number.
+    """
+    reading, writing = os.pipe()
+    with open(writing, "wb") as file:  # noqa: PTH123 - a pipe
+        file.write(b"".join(number.to_bytes(_NUMBER_BYTES) for number in range(count)))
+    return iter(lambda: int.from_bytes(os.read(reading, _NUMBER_BYTES) or b"\xff" * _NUMBER_BYTES), _NO_NUMBER)
+
+
+def _worker(unit: Unit, step: Progress, kept: Mapping[str, Piece], turns: Iterable[int]) -> int:
     """Start one; gives the pipe out of which its pieces come. If nobody reads its progress any more, it ends."""
     reading, writing = os.pipe()
     if os.fork() != 0:
@@ -152,7 +168,7 @@ def _worker(unit: Unit, step: Progress, kept: Mapping[str, Piece], share: tuple[
     try:
         result: dict[str, Piece] | CompileError
         try:
-            unit.compile(step, kept, share)
+            unit.compile(step, kept, turns)
             result = unit.pieces
         except CompileError as error:
             result = error

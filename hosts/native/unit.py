@@ -34,6 +34,7 @@ from emu import waist
 from hosts.native.arrays import ArrayDescribed, ArraysDescribed
 from hosts.native.convention import direct
 from hosts.native.image import target_machine
+from hosts.native.pipeline import Pipeline, typing_like
 from hosts.native.signatures import CompileError, annotated, check_words, place, widened, with_names
 
 _COLD: Final = "pirace_cold"
@@ -130,10 +131,10 @@ class Unit:
         """``unrolled``: LLVM may copy the bodies of loops, which pays where they go round often."""
         self._unrolled = unrolled
         self._instead = {plain(key): plain(value) for key, value in (instead or {}).items()}
-        self._typing = cpu_target.typing_context
         self._base = cpu_target.target_context
-        self._typing.refresh()
+        cpu_target.typing_context.refresh()
         self._base.refresh()
+        self._typing = typing_like(cpu_target.typing_context)
         self._target = direct(self._base, self._mangle)
         self._callees: dict[FunctionType, _Callee] = {}
         self._namespaces: dict[int, dict[str, Any]] = {}
@@ -202,19 +203,27 @@ class Unit:
     # --- Numba's part --------------------------------------------------------------------------------------------
 
     def compile(
-        self, progress: Progress | None = None, kept: Mapping[str, Piece] | None = None, share: tuple[int, int] = (0, 1)
+        self,
+        progress: Progress | None = None,
+        kept: Mapping[str, Piece] | None = None,
+        turns: Iterable[int] | None = None,
     ) -> None:
         """Turn every function into LLVM's language, but for those that are ``kept`` from an earlier build.
 
-        ``share`` (i, n): only every n-th of them, from the i-th, because other processes see to the others.
+        ``turns``: the numbers of those that this process is to see to, the largest function having number 0; other
+        processes see to the others.
         """
         self.pieces |= {symbol: piece for symbol, piece in (kept or {}).items() if symbol in self.functions}
-        first, step = share
-        wanted = [callee for callee in self._callees.values() if callee.symbol not in self.pieces][first::step]
+        already = len(self.pieces)
+        wanted = [callee for callee in self._callees.values() if callee.symbol not in self.pieces]
+        wanted.sort(key=lambda callee: -len(callee.function.__code__.co_code))
         with global_compiler_lock:
-            for number, callee in enumerate(wanted):
+            for number in turns if turns is not None else range(len(wanted)):
+                if number >= len(wanted):
+                    break
+                callee = wanted[number]
                 if progress is not None:
-                    progress(len(self.pieces) + (step - 1) * number + 1, len(self._callees), callee.symbol)
+                    progress(already + number + 1, len(self._callees), callee.symbol)
                 if callee.symbol not in self.pieces and callee.signature is not None:
                     self._translate(callee, callee.signature.args)
             for name, callee in self._exports.items():
@@ -231,7 +240,9 @@ class Unit:
         self._translating.append(callee)
         try:
             compiled = compiler.compile_extra(
-                self._typing, self._target, callee.function, args, wanted, _flags(), {}, library=library
+                *(self._typing, self._target, callee.function, args, wanted, _flags(), {}),
+                library=library,
+                pipeline_class=Pipeline,
             )
         except errors.NumbaError as error:
             raise CompileError(f"{place(callee.function)}: {_essence(error)}") from error
@@ -258,8 +269,9 @@ class Unit:
 
     def module(self, addresses: Mapping[str, int] | None = None, *, level: int = 2) -> Any:
         """Give the optimised whole. ``addresses`` fixes those external symbols for good."""
-        texts = [piece.text for piece in self.pieces.values()]
-        texts += dict.fromkeys(helper for piece in self.pieces.values() for helper in piece.helpers)
+        pieces = [self.pieces[name] for name in (*self.functions, *self._exports) if name in self.pieces]
+        texts = [piece.text for piece in pieces]
+        texts += dict.fromkeys(helper for piece in pieces for helper in piece.helpers)
         cold_symbols = self._marked(_COLD)
         inlined_symbols = self._marked(INLINED)
         module = _linked([_sparing(_with_addresses(text, addresses or {}), cold_symbols) for text in texts])
