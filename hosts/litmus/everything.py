@@ -31,5 +31,5 @@ def searched(
     except TooWide as error:
         raise LitmusError(0, f"{error}: not with --no-reduce") from None
     if not result.complete:
-        raise IncompleteError(*result.bounded_by)
+        raise IncompleteError(result.bounded_by[0])
     return result.finals

@@ -245,6 +245,13 @@ def test_a_test_is_bounded(
     assert told.err.splitlines()[-1] == f"{file}: bounded by its {bound}, no answer: more {option}"
 
 
+def test_a_test_is_bounded_by_two_things_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first is told."""
+    file = write(tmp_path, "{ }\nP0 | P1 ;\n L: incl (x) | movl (x),%eax ;\n jmp L | ;\nexists (1:rax=1)\n")
+    assert main(["litmus", "--no-reduce", "--budget", "0.3s", file]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"{file}: bounded by its budget of time")
+
+
 def test_ctrl_c_leaves_a_record_of_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of those that were not run, too; without a line for each."""
     file, lines = write(tmp_path, MARKED), tmp_path / "out.jsonl"
