@@ -1,15 +1,22 @@
-"""Litmus tests as herd7 reads them, run by the explorer, told in herd7's form.
+"""Litmus tests as herd7 reads them, every interleaving, told in herd7's form.
 
-Of the tests in herd7's own repository that this package reads, all come out alike, letter for letter, with these
-differences, each of them herd7's (7.57):
+Where the two differ (tried with 7.57; 7.58's text says the same unless told), herd7 does what no x86 does:
 
-- ``sfence`` orders a store before a later load there; on x86 it does not, nor here;
-- its models leave out the order between an instruction's own load and store, so that they allow another thread's store
-  between the two even with ``lock`` (its test A011, which later versions have right), and an unlocked instruction that
-  reads a value which depends on what it writes;
-- a negative number in an instruction is not cut to the instruction's width there, so that ``movl $-1,%eax`` sets all
-  64 bits.
+- Its models leave out the order between an instruction's own load and store, so that another thread's store may come
+  between the two even with ``lock``, or they in the other order if no ``lock`` is there. Its x86 models of 2026-06-30
+  have that order (``amo`` in x86tso.cat); its sc.cat has not.
+- Under X86_64 results and negative numbers are not cut to the operand's width: ``movl $-1,%eax`` sets all 64 bits,
+  ``decb %al`` gives -1 after 0.
+- There is no carry and no overflow. SF is set if the first operand is the greater, so that ``js`` and ``jns`` go by
+  that; ``jlt`` jumps at equality, too.
+- Under X86_64 ``sfence`` and ``lfence`` keep a store before a later load.
+- Loops are unrolled, by default twice.
+- ``a[1]`` as an address is one byte behind ``a``; refused here, and ``&a[1]`` is one element behind. An access between
+  or behind the elements of an array is refused here, and one of another width than the location's.
+- Labels of different threads have to differ there.
 
-What this package reads besides: ``sub``, ``not``, ``neg``, ``test``, ``bt``, ``bts``, ``btr``, ``btc``, ``xadd``, the
-``setcc`` of single flags, ``lock`` before every instruction that takes it, ``cmpxchg`` in the assembler's order.
+What this package reads besides: ``sub``, ``sbb``, ``adc``, ``not``, ``neg``, ``test``, shifts to the right, ``bt`` and
+its kin, ``xadd``, ``lea``, moves that widen, every condition of ``jcc``, ``setcc`` and ``cmovcc``, ``lock`` before all
+that takes it, ``cmpxchg`` and ``cmovcc`` in the assembler's order, a letter for the width behind all names, ``ret`` as
+the end of a thread, C's names of types. Not read: the registers ``rip`` and ``cs``, symbolic registers (``%t``).
 """

@@ -2,7 +2,8 @@
 
 Test, States and every state, Ok or No, Condition, and the word of Observation are what herd7 prints, letter for letter
 (herd7 7.57). Not given, because herd7 counts candidate executions there and a search that joins equal states has none
-to count: the lines ``Witnesses`` and ``Positive: n Negative: m`` and the two numbers after Observation's word. Nor are
+to count: the lines ``Witnesses`` and ``Positive: n Negative: m`` and the two numbers after Observation's word. Nor is
+``Loop`` before Ok or No, which says that herd7 has not gone round often enough. Nor are
 ``Time``, and ``Hash``, which is of herd7's own inner form of a test. :data:`FOR_HERD7` takes these away from herd7's
 output; what is left is compared with diff.
 """
@@ -19,7 +20,7 @@ from hosts.litmus.registers import Arch
 from hosts.litmus.syntax import Memory, Place, Test, Value, parted
 
 KINDS: Final = {"exists": "Allowed", "~exists": "Forbidden", "forall": "Required"}
-FOR_HERD7: Final = "sed -E '/^(Witnesses|Positive:|Time |Hash=)/d; /^Observation/s/ [0-9]+ [0-9]+$//'"
+FOR_HERD7: Final = "sed -E '/^(Witnesses|Positive:|Time |Hash=)/d; s/^Loop //; /^Observation/s/ [0-9]+ [0-9]+$//'"
 """The filter for herd7's output."""
 
 

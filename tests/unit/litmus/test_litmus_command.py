@@ -43,7 +43,7 @@ States 4
 0:rax=0; 1:rax=1;
 0:rax=1; 1:rax=0;
 0:rax=1; 1:rax=1;
-Ok
+Loop Ok
 Witnesses
 Positive: 1 Negative: 3
 Condition exists (0:rax=0 /\\ 1:rax=0)
@@ -79,6 +79,19 @@ def test_the_help_names_the_filter(capsys: pytest.CaptureFixture[str]) -> None:
     """The one that is tested."""
     assert main(["litmus", "--help"]) == 0
     assert FOR_HERD7 in capsys.readouterr().out
+
+
+def test_the_help_says_where_herd7_differs(capsys: pytest.CaptureFixture[str]) -> None:
+    """By version, so that whoever compares knows which of the two is meant to be right."""
+    assert main(["litmus", "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    for part in (
+        "(7.57, and 7.58 unless told)",
+        "xchg, lock another",
+        "since 2026-06-30",
+        "decb of 0 gives -1, not 255",
+    ):
+        assert part in told
 
 
 def test_the_default_is_the_native_search(capsys: pytest.CaptureFixture[str]) -> None:
