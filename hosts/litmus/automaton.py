@@ -15,7 +15,7 @@ from hosts.litmus import semantics
 from hosts.litmus.conditions import FLAG_NAMES, UNDEFINED
 from hosts.litmus.errors import LitmusError
 from hosts.litmus.flags import Registers, mask
-from hosts.litmus.living import ahead, living, memory_operand, needed
+from hosts.litmus.living import living, memory_operand
 from hosts.litmus.locations import Location, Locations
 from hosts.litmus.mnemonics import BITS, FLUSHES, JUMPS, NOTHING, ONLY_COMPARE
 from hosts.litmus.question import observed_places
@@ -40,10 +40,6 @@ ATOMIC: Final = {
 """Locked instructions that the explorer knows. The others are tried with a compare-and-exchange until it succeeds."""
 ROUNDS: Final = 10_000
 """Times that a thread may go back without an access to memory before it is given up."""
-
-
-GONE: Final = 1 << 64
-"""In a register, or a location: what it holds has been observed, and nobody will look at it before it is written."""
 
 
 class Local(NamedTuple):
@@ -75,9 +71,6 @@ class Program:
         )
         self._address_mask = mask(width(test.arch))
         self._live = living(self._instructions, observed)
-        self._needed = needed(self._instructions, self._live)
-        self._futures = ahead(self._instructions, [self._accessed(each) for each in self._instructions])
-        self._parted: dict[int, tuple[int, tuple[tuple[int, int], ...]]] = {}
         self.stores = most_waiting(self._instructions)
         """How many stores can wait in the buffer at once."""
         self._numbers: dict[Local, int] = {}
@@ -132,35 +125,6 @@ class Program:
     def __len__(self) -> int:
         return len(self._locals)
 
-    # --- what the reduction asks ---------------------------------------------------------------------------------
-
-    def future(self, local: int) -> tuple[int, int]:
-        """Give the words that may be read, and those that may be written, from a local state on, as bit sets."""
-        return self._futures[self._locals[local].at]
-
-    def parted(self, local: int) -> tuple[int, tuple[tuple[int, int], ...]]:
-        """Give a local state without registers that only the condition will look at, and what these hold."""
-        if local not in self._parted:
-            state = self._locals[local]
-            settled = _alive(self._live, state) - _alive(self._needed, state)
-            settled -= {flag for flag in FLAG_NAMES if state.registers[flag] == UNDEFINED}  # seen to at the end
-            left = tuple(GONE if number in settled else value for number, value in enumerate(state.registers))
-            held = tuple((each, state.registers[each]) for each in sorted(settled) if state.registers[each] != GONE)
-            self._parted[local] = self._number(state._replace(registers=left)), held
-        return self._parted[local]
-
-    def _accessed(self, instruction: Instruction) -> tuple[int, int]:
-        """Give the words that an instruction may read, and those that it may write, as bit sets."""
-        operand = memory_operand(instruction)
-        if operand is None:
-            return 0, 0
-        words = mask(len(self._locations.all))
-        if isinstance(operand, Named):
-            words = 1 << self._find(instruction, operand, ()).word
-        writes = operand is instruction.target and instruction.name not in ONLY_COMPARE
-        reads = operand is not instruction.target or looks_at_target(instruction) or is_locked(instruction)
-        return words if reads else 0, words if writes else 0
-
     # --- what the condition asks ---------------------------------------------------------------------------------
 
     def registers(self, local: int) -> Registers:
@@ -170,7 +134,7 @@ class Program:
     # --- states --------------------------------------------------------------------------------------------------
 
     def _number(self, state: Local) -> int:
-        state = state._replace(registers=self._kept(state.registers, _alive(self._live, state)))
+        state = state._replace(registers=self._kept(state.registers, alive(self._live, state)))
         if state not in self._numbers:
             if state.at == len(self._instructions):
                 self._check_flags(state.registers)
@@ -335,7 +299,7 @@ def _check_bit(instruction: Instruction, location: Location, bit: int) -> None:
         raise LitmusError(instruction.line, f"{instruction.text}: bit {bit} lies outside {location.name}")
 
 
-def _alive(living: Sequence[frozenset[int]], state: Local) -> frozenset[int]:
+def alive(living: Sequence[frozenset[int]], state: Local) -> frozenset[int]:
     """Give the registers that somebody may still look at in a local state."""
     return living[state.at] | living[state.at + 1] if state.half else living[state.at]
 

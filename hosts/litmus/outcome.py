@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from hosts.explorer.model import Model, Options
-from hosts.litmus.automaton import Program
 from hosts.litmus.bounds import Bounds
 from hosts.litmus.columns import Columns, States
 from hosts.litmus.locations import Locations
+from hosts.litmus.parted import PartedProgram
 from hosts.litmus.question import observed_places, satisfying
 from hosts.litmus.search import Graph
 from hosts.litmus.syntax import Memory, Place, Register, Test, plain
@@ -55,7 +55,7 @@ def run(
 ) -> Outcome:
     """Run a test; IncompleteError. ``finals`` gives the final states of a model (default: the reduced search)."""
     locations = Locations(test)
-    programs = [Program(test, number, locations) for number in range(len(test.threads))]
+    programs = [PartedProgram(test, number, locations) for number in range(len(test.threads))]
     names = [f"P{number}" for number in range(len(programs))]
     model = Model(programs, names, [each.name for each in locations.all], locations.initial())
     depth = max((program.stores for program in programs), default=0) if memory_model == "tso" else 0
@@ -81,7 +81,7 @@ def run(
 
 
 def _held(
-    place: Place, programs: Sequence[Program], locations: Locations, local: Sequence[int], memory: Sequence[int]
+    place: Place, programs: Sequence[PartedProgram], locations: Locations, local: Sequence[int], memory: Sequence[int]
 ) -> int:
     """Give what a place holds at an end, as the machine has it."""
     if isinstance(place, Register):

@@ -21,10 +21,10 @@ from typing import Final, NamedTuple
 
 from hosts.explorer.model import Model, Options
 from hosts.explorer.product import Product, State
-from hosts.litmus.automaton import GONE, Program
 from hosts.litmus.bounds import Bounds, IncompleteError
 from hosts.litmus.columns import Columns
 from hosts.litmus.locations import Location
+from hosts.litmus.parted import GONE, PartedProgram
 from hosts.litmus.stubborn import Stubborn
 from hosts.litmus.syntax import Memory, Place, Register
 
@@ -47,7 +47,7 @@ class Edge(NamedTuple):
 class _Known:
     """A program, each of whose local states is asked once."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: PartedProgram) -> None:
         self.operation = cache(program.operation)
         self.step = cache(program.step)
         self.place = program.place
@@ -64,7 +64,7 @@ class Graph:
     """All states that a test needs, by number, and the ways between them; the first is number 0."""
 
     def __init__(
-        self, model: Model, programs: Sequence[Program], asked: Mapping[int, Location], options: Options
+        self, model: Model, programs: Sequence[PartedProgram], asked: Mapping[int, Location], options: Options
     ) -> None:
         """``asked``: by word, the locations that the test asks for."""
         self._programs = programs

@@ -25,8 +25,8 @@ What commutes under x86-TSO:
   for it. A load of the word by the same thread finds the same value before and after.
 
 What a thread may still read and write is what stands behind the instruction that comes next
-(:meth:`hosts.litmus.automaton.Program.future`). Writes that wait in a buffer are that buffer's; it has to move for any
-of them to be seen. Of all sets found this way, from each agent that can move, the one with the fewest such is taken.
+(:meth:`hosts.litmus.parted.PartedProgram.future`). Writes that wait in a buffer are that buffer's; it has to move for
+any of them to be seen. Of all sets found this way, from each agent that can move, the one with the fewest such is taken.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from typing import NamedTuple
 
 from hosts.explorer.ops import Kind
 from hosts.explorer.product import State
-from hosts.litmus.automaton import Program
+from hosts.litmus.parted import PartedProgram
 
 
 class Next(NamedTuple):
@@ -53,7 +53,7 @@ class Next(NamedTuple):
 class Stubborn:
     """Chooses the agents that move: a program by its thread's number, a buffer by that and the number of threads."""
 
-    def __init__(self, programs: Sequence[Program], asked: int, *, buffered: bool) -> None:
+    def __init__(self, programs: Sequence[PartedProgram], asked: int, *, buffered: bool) -> None:
         """``asked``: the words whose end the test asks for."""
         self._programs = programs
         self._asked = asked
