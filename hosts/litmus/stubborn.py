@@ -26,7 +26,7 @@ What commutes under x86-TSO:
 
 What a thread may still read and write is what stands behind the instruction that comes next
 (:meth:`hosts.litmus.parted.PartedProgram.future`). Writes that wait in a buffer are that buffer's; it has to move for
-any of them to be seen. Of all sets found this way, from each agent that can move, the one with the fewest such is taken.
+any of them to be seen. Of all sets found this way, from each agent that can move, the one with the fewest is taken.
 """
 
 from __future__ import annotations
