@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import traceback
@@ -17,6 +16,7 @@ from hosts.cli.options import CONTEXT, LARGEST_SEED, debug_option
 from hosts.cli.soak_commands import repro, soak
 from hosts.cli.streams import streams_that_may_fail, told_at_the_end
 from hosts.native.interrupt import exit_status, interrupted_by, interrupts_raised
+from hosts.native.lacks import EXHAUSTED, lack_in
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_USAGE
 
 EXIT_PIPE: Final = 141
@@ -471,16 +471,17 @@ def _explained(error: BaseException, *, debug: bool) -> tuple[str, int]:
         case ModuleNotFoundError() if (error.name or "emu").partition(".")[0] not in ("emu", "hosts"):
             return f"pirace: the package {error.name} is missing (./scripts/stress-run installs it)", EXIT_ENVIRONMENT
     if _is_lack(error):
-        return f"pirace: {error}: a limit of this user or this machine", EXIT_ENVIRONMENT
+        return f"pirace: {str(error) or 'no memory'}: a limit of this user or this machine", EXIT_ENVIRONMENT
     hint = "" if debug else " (--debug shows where)"
     return f"pirace: internal error: {type(error).__name__}: {error}{hint}", EXIT_FAULT
 
 
 def _is_lack(error: BaseException) -> bool:
     """Tell whether the machine, or a limit, did not give a file, a process, a thread or memory."""
-    if isinstance(error, OSError):
-        return error.errno in (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC)
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "start new thread" in str(error))
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in EXHAUSTED or "No usable temporary directory" in str(error)
+    # Without an errno it is a library that could not be loaded, as under a limit of memory.
+    return isinstance(error, MemoryError | OSError) or bool(lack_in(str(error)))
 
 
 def _usage(error: click.ClickException) -> str:

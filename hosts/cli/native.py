@@ -41,6 +41,8 @@ PLACEMENTS: Final[dict[Placement, outcome.Placement]] = {
 }
 
 
+START_TRIES: Final = 3
+"""Machines in a row that do not come up before one believes that none will."""
 HANG_SECONDS: Final = 2.0
 """On a processor, without a heartbeat or a further round; either comes every few microseconds."""
 
@@ -95,16 +97,21 @@ class NativeRunner:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
+        self._failed_starts = 0
 
     def run(self, request: Request, watch: Watch) -> Ended:
-        """Run one."""
-        done = self._supervisor.run(
-            configuration(request),
-            setup=lambda memory: set_up(memory, request),
-            enough=lambda memory: watch.enough(memory.words),
-            progress=lambda memory, seconds: watch.progress(memory.words, seconds),
-            advancing=rounds,
-        )
+        """Run one; Failure if this machine cannot run any."""
+        try:
+            done = self._supervisor.run(
+                configuration(request),
+                setup=lambda memory: set_up(memory, request),
+                enough=lambda memory: watch.enough(memory.words),
+                progress=lambda memory, seconds: watch.progress(memory.words, seconds),
+                advancing=rounds,
+            )
+        except OSError as error:
+            raise Failure(f"no room for a machine: {error.strerror or error}", EXIT_ENVIRONMENT) from error
+        self._check_start(done)
         return Ended(
             words=done.words,
             seconds=done.seconds,
@@ -117,6 +124,13 @@ class NativeRunner:
                 Undelivered(each.sender, each.target, each.vector, each.sent, each.taken) for each in done.undelivered
             ),
         )
+
+    def _check_start(self, done: outcome.Outcome) -> None:
+        """Go on after a machine that did not come up, a few times; Failure if it is for want of something."""
+        self._failed_starts = self._failed_starts + 1 if done.crash is not None and done.seconds == 0 else 0
+        if done.crash is not None and (done.lacking or self._failed_starts >= START_TRIES):
+            why = done.crash.partition("\n")[0]
+            raise Failure(f"cannot start a machine: {why}", EXIT_ENVIRONMENT)
 
 
 def configuration(request: Request) -> outcome.Configuration:

@@ -20,6 +20,7 @@ STACKS: Final = "stacks"
 """Name of the file in the run's folder."""
 SIGNAL: Final = signal.SIGUSR2
 
+STANDARD_ERROR: Final = 2
 _PATIENCE: Final = 0.5
 _NAP: Final = 0.002
 _FACTS: Final = ("status", "stat", "schedstat", "wchan", "syscall", "stack")
@@ -36,6 +37,7 @@ def show_stacks_on_signal(folder: Path) -> None:
     """Have this process, and all that are forked from it, write their stacks on SIGUSR2 and on faults."""
     file = (folder / STACKS).open("ab", buffering=0)
     _file.append(file)  # open for as long as the process lives
+    os.dup2(file.fileno(), STANDARD_ERROR)  # last words of a library go where the stacks do, not to the user
     faulthandler.register(SIGNAL, file, all_threads=True)
     faulthandler.enable(file, all_threads=True)
 
@@ -46,12 +48,15 @@ class Stacks:
     def __init__(self, folder: Path) -> None:
         """Note what is in it already."""
         self._path = folder / STACKS
+        self._file = self._path.open("a+b", buffering=0)  # a fork server that dies removes the folder
         self._begun = self._size()
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
     def _size(self) -> int:
-        with contextlib.suppress(OSError):
-            return self._path.stat().st_size
-        return 0
+        return os.fstat(self._file.fileno()).st_size
 
     def ask(self, pid: int) -> None:
         """Have a process write its stacks, and wait until it has, or a moment."""
@@ -66,14 +71,12 @@ class Stacks:
 
     def note(self, line: str) -> None:
         """Write a line of one's own."""
-        with contextlib.suppress(OSError), self._path.open("ab") as file:
-            file.write(f"\n{line}\n".encode())
+        with contextlib.suppress(OSError):
+            self._file.write(f"\n{line}\n".encode())
 
     def text(self) -> str:
         """Give what has been written since the beginning."""
-        with contextlib.suppress(OSError):
-            return self._path.read_bytes()[self._begun :].decode(errors="replace").strip()
-        return ""
+        return os.pread(self._file.fileno(), self._size(), self._begun).decode(errors="replace").strip()
 
 
 def gather(stacks: Stacks, pids: Mapping[int, int], suspects: tuple[int, ...]) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import errno
 import os
 import secrets
 import signal
@@ -21,6 +20,7 @@ from hosts.native import pcpu
 from hosts.native.evidence import Stacks, gather
 from hosts.native.forkserver import ForkServer, Lost, Root, main_module_hidden
 from hosts.native.interrupt import Interrupt, interrupts_noted
+from hosts.native.lacks import EXHAUSTED, lack_in
 from hosts.native.layout import BOUND, CLOSE, CLOSED, CONNECT, DONE, GO, READY
 from hosts.native.outcome import Configuration, Outcome, Placement, Worker, undelivered
 from hosts.native.region import SharedMemory
@@ -40,8 +40,6 @@ PATIENCE: Final = 6
 """How many times its bound a run may take to wind down if the machine does not let it run."""
 CANCEL_SECONDS: Final = 0.3
 """What a cancelled run may take to wind down before it is killed."""
-EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC)
-"""A limit of the user's or the machine's was met; a fork server that died gives other errors."""
 _LOST: Final = 255
 """What multiprocess gives as the exit code of a process whose fork server is gone."""
 
@@ -143,9 +141,9 @@ class Supervisor:
         """
         with SharedMemory(memory_file) as memory, interrupts_noted() as self._interrupt:
             watchdog = Watchdog(memory, configuration.hang_seconds, advancing)
-            stacks = Stacks(self._folder.path)
-            one = _Run(configuration, memory, self._server, self._interrupt, watchdog, stacks)
-            return one.run(setup, enough, progress)
+            with contextlib.closing(Stacks(self._folder.path)) as stacks:
+                one = _Run(configuration, memory, self._server, self._interrupt, watchdog, stacks)
+                return one.run(setup, enough, progress)
 
     def cancel(self) -> None:
         """End the run that is under way, if any, as Ctrl-C does. For another thread."""
@@ -208,6 +206,8 @@ class _Run:
             if isinstance(error, HangError):
                 hung = error.cpus
                 self.evidence = gather(self.stacks, self._pids(), hung)
+            if not went and (lack := lack_in(f"{self.stacks.text()}\n{self.server.error() or ''}")):
+                crash, lacking = f"{crash.partition(chr(10))[0]} ({lack})", True
             stopped = stopped or time.monotonic()
             went = went or stopped
             self._write(self.memory.host.run.stop, 1)

@@ -62,6 +62,9 @@ class Crew:
         except OSError as error:
             self.close()
             raise EnvironmentLacks(f"cannot start the processes: {error}") from None
+        except Died as error:  # before its first operation: libzmq aborts if it is not given a thread
+            self.close()
+            raise EnvironmentLacks(f"cannot start the processes: {error}") from None
         except BaseException:
             self.close()
             raise

@@ -51,9 +51,6 @@ if TYPE_CHECKING:  # they bring a compiler along, which the conductor has no use
 COMPILING: Final = "compiling"
 RUNNING: Final = "running"
 
-START_TRIES: Final = 3
-"""Machines in a row that do not come up before one believes that none will."""
-
 Stage = Callable[[str, float], None]
 Configured = tuple[str, str, str | None]
 """Scenario, policy, mutation."""
@@ -193,6 +190,8 @@ class Worker:
         if outcome.crash is None or outcome.seconds > 0:
             self._failed_starts = 0
             return
+        from hosts.cli.native import START_TRIES
+
         self._failed_starts += 1
         if outcome.lacking or self._failed_starts >= START_TRIES:
             why = outcome.crash.partition("\n")[0]

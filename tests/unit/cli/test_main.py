@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import signal
 import subprocess
@@ -102,6 +103,12 @@ def test_an_internal_error_is_one_line_and_exits_4(
         (ModuleNotFoundError("No module named 'hosts.nothing'", name="hosts.nothing"), 4, "internal error"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (Failure("cannot start processes: no memory", 3), 3, "cannot start processes"),
+        (MemoryError(), 3, "pirace: no memory: a limit of this user or this machine"),
+        (OSError(errno.EFBIG, "File too large"), 3, "File too large: a limit of this user or this machine"),
+        (OSError("Could not find/load shared object file 'libllvmlite.so'"), 3, "'libllvmlite.so': a limit of"),
+        (ImportError("libzmq.so: failed to map segment from shared object"), 3, "failed to map segment"),
+        (FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"), 3, "No usable temporary"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory"), 4, "internal error"),
     ],
 )
 def test_how_errors_end(

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
 import pytest
 
 from emu.expected import policy_by_name
 from emu.mutations import MUTATIONS
 from emu.scenarios import SCENARIOS
 from hosts.cli.errors import Failure
-from hosts.cli.native import check_machine, configuration, set_up, users_error
+from hosts.cli.native import NativeRunner, check_machine, configuration, set_up, users_error
 from hosts.native import layout
-from hosts.native.outcome import Placement
+from hosts.native.lacks import lack_in
+from hosts.native.outcome import Outcome, Placement
 from hosts.native.region import SharedMemory
 from hosts.report.plan import planned
 from hosts.report.runner import Request
+
+if TYPE_CHECKING:
+    from hosts.native.supervisor import Supervisor
 
 
 def request(scenario: str, policy: str, mutation: str | None, pcpus: int) -> Request:
@@ -43,6 +51,84 @@ def test_what_is_raced_is_written_into_the_machine() -> None:
             3,
             26,
         ]
+
+
+@dataclass
+class FakeSupervisor:
+    """Ends each run as it is told."""
+
+    endings: list[dict[str, Any] | OSError]
+
+    def run(self, *_: object, **__: object) -> Outcome:
+        """Run nothing."""
+        ending = self.endings.pop(0)
+        if isinstance(ending, OSError):
+            raise ending
+        with SharedMemory() as memory:
+            return Outcome(memory.copy(), overhead=0.0, workers=(), **ending)
+
+
+class NotWatched:
+    """Wants nothing."""
+
+    def enough(self, _words: Any) -> bool:
+        """Never."""
+        return False
+
+    def progress(self, _words: Any, _seconds: float) -> None:
+        """Show nothing."""
+
+
+DEAD: dict[str, Any] = {"seconds": 0.0, "crash": "pCPU 1 was killed by SIGABRT\nstack"}
+RAN: dict[str, Any] = {"seconds": 0.5}
+
+
+def runs_until_failure(*endings: dict[str, Any] | OSError) -> tuple[int, Failure]:
+    """Run one after another; give how many were, and what the user is told then."""
+    supervisor = FakeSupervisor([*endings])
+    runner = NativeRunner(cast("Supervisor", supervisor))
+
+    def run_all() -> None:
+        for _ in endings:
+            runner.run(request("remote-post", "always-2021", None, 2), NotWatched())
+
+    with pytest.raises(Failure) as told:
+        run_all()
+    return len(endings) - len(supervisor.endings), told.value
+
+
+@pytest.mark.parametrize(
+    ("endings", "runs", "told"),
+    [
+        ([{**DEAD, "lacking": True}], 1, "cannot start a machine: pCPU 1 was killed by SIGABRT"),
+        ([DEAD, DEAD, RAN, DEAD, DEAD, DEAD, RAN], 6, "cannot start a machine: pCPU 1 was killed by SIGABRT"),
+        ([RAN, OSError(errno.EFBIG, "File too large")], 2, "no room for a machine: File too large"),
+    ],
+)
+def test_a_limit_ends_everything_in_one_line(endings: list[dict[str, Any] | OSError], runs: int, told: str) -> None:
+    """Exit status 3; a machine that did not come up for another reason is a row, and three in a row are enough."""
+    done, failure = runs_until_failure(*endings)
+    assert (done, str(failure), failure.exit_code) == (runs, told, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "Too many open files (src/ipc_listener.cpp:297)\nFatal Python error: Aborted",
+            "Too many open files (src/ipc_l",
+        ),
+        ("Traceback\n  File x\nRuntimeError: can't start new thread\n", "RuntimeError: can't start new thread"),
+        ("MemoryError\n", "MemoryError"),
+        ("BlockingIOError: [Errno 11] Resource temporarily unavailable", "BlockingIOError: [Errno 11]"),
+        ("Fatal Python error: Segmentation fault", ""),
+        ("", ""),
+    ],
+)
+def test_last_words_say_what_was_lacking(text: str, line: str) -> None:
+    """Of libzmq, or the interpreter; a plain fault says nothing of the kind."""
+    assert lack_in(text).startswith(line)
+    assert bool(lack_in(text)) is bool(line)
 
 
 NUMBA = """my.py:26: user_rule: Failed in nopython mode pipeline (step: nopython frontend)
