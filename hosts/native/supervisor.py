@@ -400,11 +400,11 @@ class _Run:
                 looked = now
                 self._look_at(now, behind)
             if now > until:
-                if halted := self.watchdog.stopped({cpu: self.processes[cpu].pid for cpu in behind}):
-                    raise StoppedError(halted)
                 kept = self.watchdog.kept({cpu: self.processes[cpu].pid for cpu in behind}) if longest else {}
                 until = begun + min(seconds + max((kept[cpu] - kept_before[cpu] for cpu in kept), default=0.0), longest)
                 if now > until:
+                    if longest and (halted := self.watchdog.stopped({cpu: self.processes[cpu].pid for cpu in behind})):
+                        raise StoppedError(halted)
                     return False
             if self.interrupt.noted and not interrupted:
                 interrupted, longest, until = True, 0.0, min(until, now + CANCEL_SECONDS)

@@ -33,6 +33,7 @@ def told(outcome: Outcome) -> dict[str, Any]:
         "cancelled": outcome.cancelled,
         "stuck": outcome.stuck,
         "stalled": outcome.stalled,
+        "halted": outcome.halted,
         "hung": outcome.hung,
         "labels": outcome.labels,
         "evidence": dict(outcome.evidence),

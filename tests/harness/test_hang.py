@@ -61,6 +61,15 @@ def test_a_pcpu_that_is_stopped_at_the_end_is_waited_for(root: Path) -> None:
         assert any("pCPU 0 was stopped for" in label for label in outcome["labels"])
 
 
+def test_a_pcpu_that_is_stopped_for_good_is_no_crash(root: Path) -> None:
+    """It is ended when all patience is over; what only an end tells is not told."""
+    with Driven(root, roots.SPIN, 2, 0.3, stop_seconds=0.3, hang_seconds=0.2) as driven:
+        os.kill(driven.event("up")["pids"][0], signal.SIGSTOP)
+        outcome = driven.outcome()
+        assert (outcome["halted"], outcome["stalled"]) == ([0], [0])
+        assert (outcome["stuck"], outcome["crash"], outcome["undelivered"]) == ([], None, [])
+
+
 def test_a_stopped_supervisor_alarms_nobody(root: Path) -> None:
     """What it did not see it does not judge."""
     with Driven(root, roots.SPIN, 2, 3.0, hang_seconds=0.2) as driven:
