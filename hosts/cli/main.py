@@ -265,10 +265,11 @@ def litmus(context: click.Context, /, *, files: tuple[str, ...], no_reduce: bool
     \b
     Where herd7 says what no x86 does (7.57, and 7.58 unless told):
       xchg, lock      another thread's store comes between load and store of one
-                      instruction; not in its x86 models since 2026-06-30, still
-                      in sc.cat
+                      instruction; not in its x86 models since 2026-06-30, but
+                      still in sc.cat
       dec, add, ...   neither results nor negative numbers are cut to the width
                       of the operand: decb of 0 gives -1, not 255
+      add x, inc x    without lock: may read what depends on their own store
       js, jns, jlt    go by "greater"; and there is never a carry
       sfence, lfence  keep a store before a later load, under X86_64
       loops           are gone through twice, and states are missing: "Loop No"

@@ -3,8 +3,8 @@
 Where the two differ (tried with 7.57; 7.58's text says the same unless told), herd7 does what no x86 does:
 
 - Its models leave out the order between an instruction's own load and store, so that another thread's store may come
-  between the two even with ``lock``, or they in the other order if no ``lock`` is there. Its x86 models of 2026-06-30
-  have that order (``amo`` in x86tso.cat); its sc.cat has not.
+  between the two even with ``lock``, and an instruction may read a value that depends on what it writes. Its x86 models
+  of 2026-06-30 have that order where something is locked (``amo`` in x86tso.cat), and not elsewhere; sc.cat has not.
 - Under X86_64 results and negative numbers are not cut to the operand's width: ``movl $-1,%eax`` sets all 64 bits,
   ``decb %al`` gives -1 after 0.
 - There is no carry and no overflow. SF is set if the first operand is the greater, so that ``js`` and ``jns`` go by

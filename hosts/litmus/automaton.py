@@ -12,12 +12,13 @@ from typing import Final, NamedTuple, NoReturn
 from hosts.explorer import model
 from hosts.explorer.ops import SCHEDULED, Kind, Operation
 from hosts.litmus import semantics
+from hosts.litmus.access import Accesses, access_bits
 from hosts.litmus.conditions import FLAG_NAMES, UNDEFINED
 from hosts.litmus.errors import LitmusError
 from hosts.litmus.flags import Registers, mask
 from hosts.litmus.living import living, memory_operand
 from hosts.litmus.locations import Location, Locations
-from hosts.litmus.mnemonics import BITS, FLUSHES, JUMPS, NOTHING, ONLY_COMPARE
+from hosts.litmus.mnemonics import BITS, FLUSHES, JUMPS, NOTHING
 from hosts.litmus.question import observed_places
 from hosts.litmus.registers import ACCUMULATOR, COUNT, Part, width
 from hosts.litmus.semantics import condition_holds, looks_at_target
@@ -63,13 +64,12 @@ class Program:
         self._thread = thread
         self._line = test.question.line
         self._instructions = test.threads[thread]
-        self._locations = locations
+        self._accesses = Accesses(locations, width(test.arch))
         observed = frozenset(
             each.number
             for each in observed_places(test.question)
             if isinstance(each, Register) and each.thread == thread
         )
-        self._address_mask = mask(width(test.arch))
         self._live = living(self._instructions, observed)
         self.stores = most_waiting(self._instructions)
         """How many stores can wait in the buffer at once."""
@@ -90,7 +90,7 @@ class Program:
         instruction = self._instructions[state.at]
         if instruction.name == "mfence":
             return Operation(Kind.FENCE, flags=SCHEDULED, where=state.at)
-        location = self._location(instruction, state.registers)
+        location = self._accesses.location(instruction, state.registers)
         kind, a, b = self._access(instruction, location, state)
         return Operation(kind, location.word, a, b, SCHEDULED, state.at)
 
@@ -182,7 +182,7 @@ class Program:
         """Do an instruction between registers."""
         if instruction.name in NOTHING:
             if instruction.name in FLUSHES and isinstance(instruction.target, (Named, Through)):
-                self._find(instruction, instruction.target, registers)
+                self._accesses.find(instruction, instruction.target, registers)
             return registers
         if not isinstance(instruction.target, Part):
             raise TypeError(instruction.target)
@@ -204,44 +204,14 @@ class Program:
             case Immediate():
                 return semantics.immediate(instruction.source, bits)
             case Named() | Through() if instruction.name == "lea":
-                return self._address(instruction.source, registers) & mask(bits)
+                return self._accesses.address(instruction.source, registers) & mask(bits)
         return loaded
 
     # --- memory --------------------------------------------------------------------------------------------------
 
-    def _address(self, operand: Named | Through, registers: Registers) -> int:
-        """Compute an address, which is cut to the width of a register."""
-        address = operand.offset + (self._locations.start(operand.name) if operand.name else 0)
-        if isinstance(operand, Through):
-            address += semantics.read(registers, operand.register) if operand.register is not None else 0
-            address += semantics.read(registers, operand.scaled) * operand.scale if operand.scaled is not None else 0
-        return address & self._address_mask
-
-    def _find(self, instruction: Instruction, operand: Named | Through, registers: Registers) -> Location:
-        """Find the location at an address."""
-        address = self._address(operand, registers)
-        if address not in self._locations.at:
-            found = self._locations.told(address)
-            told = f"{found} is the start of no location" if found else f"{address:#x} is the address of no location"
-            raise LitmusError(instruction.line, f"{instruction.text}: {told}")
-        return self._locations.at[address]
-
-    def _location(self, instruction: Instruction, registers: Registers) -> Location:
-        """Find the location that an instruction touches, and see that it may touch it so."""
-        operand = memory_operand(instruction)
-        if operand is None:
-            raise TypeError(instruction)
-        location = self._find(instruction, operand, registers)
-        bits = _bits(instruction, location)
-        writes = operand is instruction.target and instruction.name not in ONLY_COMPARE
-        location.check_access(instruction, bits, writes=writes)
-        if instruction.name in BITS and isinstance(instruction.source, Part):
-            _check_bit(instruction, location, semantics.read(registers, instruction.source))
-        return location
-
     def _access(self, instruction: Instruction, location: Location, state: Local) -> tuple[Kind, int, int]:
         """Give the operation that an access is."""
-        bits = _bits(instruction, location)
+        bits = access_bits(instruction, location)
         if is_locked(instruction):
             return self._atomic(instruction, location, state, bits)
         if state.half:
@@ -270,8 +240,8 @@ class Program:
 
     def _answered(self, state: Local, instruction: Instruction, answer: int) -> Local:
         """Go on from a load or a locked operation."""
-        location = self._location(instruction, state.registers)
-        bits = _bits(instruction, location)
+        location = self._accesses.location(instruction, state.registers)
+        bits = access_bits(instruction, location)
         found = location.unpacked(answer) & mask(bits)
         if isinstance(instruction.target, Part) and instruction.source == memory_operand(instruction):
             target = semantics.read(state.registers, instruction.target)
@@ -286,17 +256,6 @@ class Program:
         if written is None or is_locked(instruction):
             return self._settled(state.at + 1, registers)
         return Local(state.at, half=True, held=written, registers=registers)
-
-
-def _bits(instruction: Instruction, location: Location) -> int:
-    """Give the width of an access; without a word about it, the location's."""
-    return instruction.access_bits or location.bits
-
-
-def _check_bit(instruction: Instruction, location: Location, bit: int) -> None:
-    """A bit number in a register reaches beyond the location; one in the instruction never does."""
-    if bit >= location.bits:
-        raise LitmusError(instruction.line, f"{instruction.text}: bit {bit} lies outside {location.name}")
 
 
 def alive(living: Sequence[frozenset[int]], state: Local) -> frozenset[int]:

@@ -47,9 +47,9 @@ class PartedProgram(Program):
         operand = memory_operand(instruction)
         if operand is None:
             return 0, 0
-        words = mask(len(self._locations.all))
+        words = mask(len(self._accesses.locations.all))
         if isinstance(operand, Named):
-            words = 1 << self._find(instruction, operand, ()).word
+            words = 1 << self._accesses.find(instruction, operand, ()).word
         writes = operand is instruction.target and instruction.name not in ONLY_COMPARE
         reads = operand is not instruction.target or looks_at_target(instruction) or is_locked(instruction)
         return words if reads else 0, words if writes else 0

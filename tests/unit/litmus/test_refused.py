@@ -131,6 +131,7 @@ def test_other_headings(text: str, reason: str) -> None:
         ("int a[2]; 0:rax=a;", "movl 2(%rax),%ebx", r"a\+2 is the start of no location"),
         ("int a[2]; 0:rax=a;", "movq (%rax),%rbx", r"takes 64 bits of a\[0\]"),
         ("0:rax=x;", "movl -4(%rax),%ebx", "x-4 is the start of no location"),
+        ("uint8_t x;", "mov $256,(x)", "256 does not fit 8 bits"),
         ("0:rax=5;", "clflush (%rax)", "0x5 is the address of no location"),
         ("", "btl $1,%eax ;\n sets %al ;\n movb %al,(x)", "sets %al looks at SF, which is undefined here"),
         ("", "shll $2,%eax ;\n jo end ;\n movl $1,(x) ;\n end:", "jo end looks at OF, which is undefined here"),
