@@ -158,9 +158,17 @@ def nothing_to_install_with() -> NoReturn:
     )
 
 
+def real_venv() -> Path:
+    """Return where .venv is, or is to be: the venv module refuses a link."""
+    place = Path(os.path.realpath(VENV))
+    if os.path.lexists(place) and not place.is_dir():
+        raise SetUpError(f"{VENV} is {'a file' if place == VENV else f'a link to {place}, no folder'}: remove it")
+    return place
+
+
 def empty() -> None:
-    """Remove what is in .venv, not .venv itself: it may be a link to a larger disk."""
-    VENV.mkdir(exist_ok=True)
+    """Remove what is in .venv, not .venv itself: it may be a link to a larger disk, where there is nothing yet."""
+    real_venv().mkdir(parents=True, exist_ok=True)
     for entry in VENV.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
@@ -182,11 +190,11 @@ def make(lock: int, pip: list[str] | None) -> list[str]:
     """Make .venv from nothing and return the pip that fills it: its own, or the one given."""
     empty()
     if pip is None:
-        if run([base_python(), "-E", "-s", "-m", "venv", VENV], lock).status == 0:
+        if run([base_python(), "-E", "-s", "-m", "venv", real_venv()], lock).status == 0:
             return own_pip()
         pip = system_pip() or nothing_to_install_with()
         empty()  # of what the failed venv left
-    if run([base_python(), "-E", "-s", "-m", "venv", "--without-pip", VENV], lock).status != 0:
+    if run([base_python(), "-E", "-s", "-m", "venv", "--without-pip", real_venv()], lock).status != 0:
         empty()
         lay_out_by_hand()
     return pip
@@ -208,6 +216,19 @@ def install(lock: int, pip: list[str], extras: set[str]) -> None:
             f"wheels for Python {version()} (PIRACE_PYTHON may name another); the next start tries again",
             done.output,
         )
+
+
+def name_root_in_ascii() -> None:
+    """Let any locale find the checkout: Python reads .pth files as the locale writes, and ends over what that has not.
+
+    The path that pip has written becomes an expression with escapes.
+    """
+    if str(ROOT).isascii():
+        return
+    for path in VENV.glob("lib/python*/site-packages/*.pth"):
+        lines = [os.fsdecode(line) for line in path.read_bytes().splitlines()]
+        named = [line if line.isascii() else f"import sys; sys.path.append({line!a})" for line in lines]
+        path.write_text("".join(f"{line}\n" for line in named), encoding="ascii")
 
 
 @contextlib.contextmanager
@@ -233,6 +254,7 @@ def set_up(extras: set[str], lock: int) -> None:
     cause = _stamp.outdated(extras)
     if cause is None:
         return  # another start has done it
+    real_venv()
     refresh = cause in MENDED_BY_PIP_ALONE
     if refresh:
         extras = extras | _stamp.extras_of(_stamp.read())  # `stress-run` does not take the tests' tools away
@@ -245,6 +267,7 @@ def set_up(extras: set[str], lock: int) -> None:
         if not refresh or pip is None:
             pip = make(lock, pip)
         install(lock, pip, extras)
+        name_root_in_ascii()
     _stamp.write(extras)
     confirm(extras)
     say(f".venv is ready ({time.monotonic() - began:.0f} s)")

@@ -66,6 +66,7 @@ if "FAKE_PIP_FAILS" in os.environ:
 (command := venv / "bin" / "pirace").write_text('#!/bin/sh\\necho pirace "$@"\\n')
 command.chmod(0o755)
 packages, = venv.glob("lib/python*/site-packages")
+(packages / "_editable.pth").write_text(project.partition("[")[0] + "\\n", encoding="utf-8")
 for tool in ("ruff", "mypy", "pytest") if "[test]" in project else ():
     says = f"import os, sys; print('{tool}', *sys.argv[1:]); sys.exit('{tool}' in os.environ.get('FAKE_FAILING', ''))"
     (packages / f"{tool}.py").write_text(says)
@@ -185,6 +186,36 @@ def test_a_door_may_be_reached_by_a_link_and_from_anywhere(checkout: Checkout, t
     done = subprocess.run([link, "x"], env=checkout.environment, cwd="/", capture_output=True, text=True, check=False)
     assert done.stdout == "pirace stress x\n"
     assert checkout.stamp.exists()
+
+
+@pytest.mark.timeout(3 * START)
+def test_a_venv_that_is_a_link_stays_one(checkout: Checkout, tmp_path: Path) -> None:
+    """To a folder on a larger disk, which is made if it is not there; to anything else it is refused in a line."""
+    venv, disk = checkout.path / ".venv", tmp_path / "large disk" / "venv"
+    venv.symlink_to(disk)  # dangling
+    for _ in range(2):
+        done = checkout.run("stress-run")
+        assert (done.returncode, done.stdout) == (0, "pirace stress\n"), done.stderr
+    assert checkout.calls() == ["venv", "pip a checkout"]
+    assert venv.is_symlink()
+    assert (disk / "pirace-stamp").exists()
+    shutil.rmtree(disk)
+    disk.touch()
+    done = checkout.run("stress-run")
+    assert (done.returncode, done.stderr) == (3, f"pirace: {venv} is a link to {disk}, no folder: remove it\n")
+
+
+@pytest.mark.timeout(2 * START)
+def test_a_checkout_whose_path_is_not_ascii_starts_in_the_c_locale(checkout: Checkout) -> None:
+    """A path that pip has written in UTF-8 would end Python before its first line."""
+    copy = checkout.copy("ein Verzeichnis für Prüfungen")
+    done = copy.run("stress-run", LC_ALL="C")
+    assert (done.returncode, done.stdout) == (0, "pirace stress\n"), done.stderr
+    python = copy.path / ".venv" / "bin" / "python"
+    said = [python, "-c", "import os, sys; print(os.fsencode(sys.path[-1]) == os.fsencode(sys.argv[1]))", copy.path]
+    for locale in ("C", "C.UTF-8"):
+        found = subprocess.run(said, env={"LC_ALL": locale}, capture_output=True, text=True, check=False)
+        assert (found.stdout, found.stderr) == ("True\n", "")
 
 
 @pytest.mark.timeout(3 * START)
