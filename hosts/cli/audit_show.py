@@ -17,6 +17,7 @@ from hosts.explorer.search import Result
 from hosts.explorer.torn import halves
 from hosts.explorer.weaken import Site
 from hosts.explorer.witness import check_of
+from hosts.report.counted import counted
 from hosts.report.sheet import READABLE, Column, Content, Sheet
 from hosts.report.width import say
 from hosts.vectors import about
@@ -49,7 +50,7 @@ def line_of(site: Site) -> str:
 
 def scope_line(number: int, name: str, result: Result) -> str:
     """Say how big a scope is, and whether it is used."""
-    line = f"scope {number}: {name}: {result.states:,} states in {result.seconds:.1f} s"
+    line = f"scope {number}: {name}: {counted(result.states, 'state')} in {result.seconds:.1f} s"
     if result.violation is not None:
         return f"{line}; the rule itself fails here ({_what(result)}), so it is not used"
     return (
@@ -123,7 +124,7 @@ def _way(row: Audited, way: str, scopes: Sequence[str]) -> str:
     if shown:
         best = next((each for each in shown if each.atomic), shown[0])
         torn = "" if best.atomic else ", where it was not atomic either"
-        where = f"{best.check}{about(best.vector)} in {best.steps} steps{torn} ({_numbers([best], scopes)})"
+        where = f"{best.check}{about(best.vector)} in {counted(best.steps, 'step')}{torn} ({_numbers([best], scopes)})"
         apart = [each for each in shown if each.apart]
         return f"{where}; clean as long as it is ({_numbers(apart, scopes)})" if apart else where
     clean = [each for each in tried if each.outcome == "clean"]
@@ -150,7 +151,7 @@ def summary(rows: Sequence[Audited], planned: int, policy: str) -> str:
     """Count in one line."""
     kinds = Counter(row.verdict for row in rows)
     said = ", ".join(f"{count} {verdict}" for verdict, count in kinds.most_common())
-    return f"{policy}: {len(rows)} of {planned} orderings: {said or 'nothing'}"
+    return f"{policy}: {len(rows)} of {counted(planned, 'ordering')}: {said or 'nothing'}"
 
 
 # --- for programs ------------------------------------------------------------------------------------------------

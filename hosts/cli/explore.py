@@ -24,6 +24,7 @@ from hosts.explorer.size import size_of
 from hosts.explorer.witness import Witness, check_of, text
 from hosts.native.interrupt import cancelled_by_interrupts
 from hosts.report.collect import Measured, Violation
+from hosts.report.counted import counted
 from hosts.report.environment import environment, processors
 from hosts.report.exits import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record, explorer_record
@@ -265,7 +266,7 @@ def judged(asked: Asked, searched: Searched, options: Options, *, cancelled: boo
     if searched.fault:
         return grade(planned, seen, Circumstances(ending="fault", why=searched.fault))
     if cancelled and not seen.violations:
-        why = f"cancelled after {result.states:,} states" if result.states else "not begun"
+        why = f"cancelled after {counted(result.states, 'state')}" if result.states else "not begun"
         return grade(planned, seen, Circumstances(ending="cancelled", why=why))
     if seen.violations:
         row = grade(planned, seen, Circumstances())
@@ -323,7 +324,7 @@ def _found(searched: Searched) -> str:
     untold = f", {UNTOLD}" if searched.pathless else ""
     if witness is not None and witness.without_buffers == "violates":
         return f"{check}{about(vector)}, also without store buffers: {_told_of(witness)}"
-    length = witness.length if witness is not None else f"{found.depth} steps"
+    length = witness.length if witness is not None else f"{counted(found.depth, 'step')}"
     return f"{check}{about(vector)} in {length}{untold}"
 
 

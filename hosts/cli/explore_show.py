@@ -21,6 +21,7 @@ from hosts.explorer.model import Options
 from hosts.explorer.search import Progress, Result
 from hosts.explorer.size import Size
 from hosts.explorer.story import story_lines
+from hosts.report.counted import counted
 from hosts.report.explored import difference
 from hosts.report.sentences import not_checked
 from hosts.report.tables import verdict_text
@@ -78,8 +79,9 @@ class Ticker:
         speed = max(progress.transitions - done, 0) / max(now - before, 0.001)
         self._last = (now, progress.transitions)
         return (
-            f"{self._name}: {now - self._begun:.0f} s, {progress.states:,} states, {speed:,.0f} transitions/s, "
-            f"frontier {progress.frontier:,}, depth {progress.depth}, {size_text(progress.bytes)}"
+            f"{self._name}: {now - self._begun:.0f} s, {counted(progress.states, 'state')}, "
+            f"{speed:,.0f} transitions/s, frontier {progress.frontier:,}, depth {progress.depth}, "
+            f"{size_text(progress.bytes)}"
         )
 
 
@@ -125,7 +127,7 @@ def row_lines(
 def _extent(row: Row, result: Result) -> str:
     """Say whether all was seen; by what a search was bounded stands beside the verdict."""
     if result.violation is not None:
-        return f"stopped at the violation, {result.violation.depth} moves from the start"
+        return f"stopped at the violation, {counted(result.violation.depth, 'move')} from the start"
     if result.complete:
         return f"complete: every interleaving of the scope {row.planned.scenario.name!r} was seen"
     return ""
@@ -133,10 +135,9 @@ def _extent(row: Row, result: Result) -> str:
 
 def _effort(result: Result) -> str:
     rate = result.states / max(result.seconds, 0.001)
-    return (
-        f"{result.states:,} states, {result.transitions:,} transitions, depth {result.depth}, {result.seconds:.1f} s "
-        f"({rate:,.0f} states/s), {size_text(result.bytes)} ({result.bytes_per_state:.0f} bytes a state)"
-    )
+    seen = f"{counted(result.states, 'state')}, {counted(result.transitions, 'transition')}, depth {result.depth}"
+    size = f"{size_text(result.bytes)} ({result.bytes_per_state:.0f} bytes a state)"
+    return f"{seen}, {result.seconds:.1f} s ({rate:,.0f} states/s), {size}"
 
 
 def _locals(asked: Asked, result: Result) -> Iterator[str]:
@@ -169,7 +170,7 @@ def coverage_lines(seen: Coverage, *, everything: bool, short: bool) -> Iterator
     """Name the lines that no run came to, function by function, and the functions that were never called."""
     if not seen.places:
         return
-    yield f"emu/ lines never reached: {len(seen.missed)} of {seen.places} branches"
+    yield f"emu/ lines never reached: {len(seen.missed)} of {counted(seen.places, 'branch', 'branches')}"
     if short and not everything:
         return
     groups = groupby(seen.missed, lambda place: (place[0], place[2]))

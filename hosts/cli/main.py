@@ -24,14 +24,22 @@ EXIT_PIPE: Final = 141
 
 def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001
     if value:
-        from hosts.report.environment import version
+        from hosts.report.environment import commit_here, version
 
-        click.echo(f"pirace {version()}")
+        commit = commit_here()
+        click.echo(f"pirace {version()}{f' ({commit})' if commit else ''}")
         context.exit()
 
 
 @click.group(context_settings=CONTEXT)
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show it.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and the commit.",
+)
 @debug_option
 def cli() -> None:
     """Race KVM's posted-interrupt delivery on real processes.
@@ -41,20 +49,21 @@ def cli() -> None:
 
     \b
     Examples:
-      pirace stress                                     everything, in about a minute
-      pirace stress --scenario device-irq               one race, all rules
-      pirace stress --policy my_policy.py:trigger       your own rule
-      pirace explore --policy elide-self-2022           every interleaving of a small scope
-      pirace trace timer-fastpath --policy always-2021  one timer fastpath, step by step
-      pirace list                                       what there is
-      pirace litmus SB.litmus                           is its x86-TSO yours?
-      pirace soak --for 8h                              all of it over and over, placed every way this machine allows
+      pirace stress                                everything, in about a minute
+      pirace stress --scenario device-irq          one race, all rules
+      pirace stress --policy my_policy.py:trigger  your own rule
+      pirace explore --policy elide-self-2022      every interleaving
+      pirace trace timer-fastpath                  a timer fastpath, step by step
+      pirace list                                  what there is
+      pirace litmus SB.litmus                      is its x86-TSO yours?
+      pirace soak --for 8h                         all of it, over and over
 
     \b
     Exit status:
       0   every row is as expected        3   the environment lacks something
       1   a row is not as expected        4   a fault of pirace
-      2   a row proves nothing            64  wrong usage          130  Ctrl-C (143 SIGTERM, 129 SIGHUP)
+      2   a row proves nothing            64  wrong usage
+      130 Ctrl-C (143 SIGTERM, 129 SIGHUP)
     """  # noqa: D301 - click's mark for text that is not to be wrapped
 
 
@@ -128,7 +137,7 @@ def stress(**options: Any) -> int:
     return stress_command(Options(**options))
 
 
-@cli.command(context_settings=CONTEXT)
+@cli.command(context_settings=CONTEXT, short_help="Run every interleaving of a small scope.")
 @click.option("--scenario", multiple=True, metavar="NAME", help="This scenario's scope; may be repeated.")
 @click.option("--policy", multiple=True, metavar="NAME", help="Only this policy, or file.py:function; may be repeated.")
 @click.option("--mutation", multiple=True, metavar="NAME", help="With this seeded bug; may be repeated.")
@@ -183,10 +192,11 @@ def explore(
     \b
     Examples:
       pirace explore --policy elide-self-2022
-      pirace explore --scenario device-irq --policy skip-running-2020    the lost wake-up of 2021
-      pirace explore --scenario remote-post --mutation no-entry-barrier --witness strand.json
+      pirace explore --scenario device-irq --policy skip-running-2020
+      pirace explore --mutation no-entry-barrier --witness strand.json
       pirace explore --scenario remote-post --mutation no-entry-barrier --model sc
-      pirace explore --policy my_policy.py:trigger --scope "post:0x34 | device" --budget 5m --json rows.jsonl
+      pirace explore --policy my_policy.py:trigger --scope "post:0x34 | device"
+      pirace explore --budget 5m --memory 8GB --json rows.jsonl
     """  # noqa: D301
     from hosts.cli.explore import Given, explore_command
 
@@ -202,7 +212,7 @@ def explore(
     )
 
 
-@cli.command(name="list", context_settings=CONTEXT)
+@cli.command(name="list", context_settings=CONTEXT, short_help="Show scenarios, policies, mutations and checkers.")
 @debug_option
 def list_() -> int:
     """Show scenarios, policies, mutations and checkers, a line each, and the commit each comes from.
@@ -219,7 +229,7 @@ def list_() -> int:
     return 0
 
 
-@cli.command(context_settings=CONTEXT)
+@cli.command(context_settings=CONTEXT, short_help="Run x86 litmus tests, and print what herd7 prints.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option(
     "--model",
@@ -260,7 +270,8 @@ def litmus(context: click.Context, /, *, files: tuple[str, ...], no_reduce: bool
 
     \b
       diff <(pirace litmus SB.litmus) <(herd7 SB.litmus |
-        sed -E '/^(Witnesses|Positive:|Time |Hash=)/d; s/^Loop //; /^Observation/s/ [0-9]+ [0-9]+$//')
+        sed -E '/^(Witnesses|Positive:|Time |Hash=)/d
+                s/^Loop //; /^Observation/s/ [0-9]+ [0-9]+$//')
 
     \b
     Where herd7 says what no x86 does (7.57, and 7.58 unless told):
@@ -283,7 +294,7 @@ def litmus(context: click.Context, /, *, files: tuple[str, ...], no_reduce: bool
 
     \b
     Exit status (of several the first of these):
-      4   a fault of pirace               2   a test was bounded by its budget or its memory: no answer
+      4   a fault of pirace               2   no answer within budget and memory
       64  a file that is not read         0   each test says Ok
       1   a test says No                  130 Ctrl-C (143 SIGTERM, 129 SIGHUP)
     """  # noqa: D301
@@ -292,7 +303,7 @@ def litmus(context: click.Context, /, *, files: tuple[str, ...], no_reduce: bool
     return litmus_command(files, Options(reduce=not no_reduce, debug=context.find_root().obj["debug"], **given))
 
 
-@cli.command(context_settings=CONTEXT)
+@cli.command(context_settings=CONTEXT, short_help="Take a witness again on real processes.")
 @click.argument("file", metavar="FILE")
 @click.option("--repeat", type=TIMES, default=1, show_default=True, metavar="N", help="Take it so many times.")
 @click.option("--anyway", is_flag=True, help="Also if the sources are not those that the witness was found with.")
@@ -310,19 +321,19 @@ def replay(file: str, repeat: int, json_file: str | None, anyway: bool) -> int: 
     Examples:
       pirace replay lost-wakeup.json
       pirace replay lost-wakeup.json --repeat 20
-      pirace replay lost-wakeup.json --anyway           after a change of emu/: is the bug still there?
+      pirace replay lost-wakeup.json --anyway     after a change of emu/
 
     \b
     Exit status:
       0   it showed each time             4   it did not, or a process crashed
-      3   the environment lacks something 64  no witness, or the sources have changed since
+      3   the environment lacks something 64  no witness, or the sources changed
     """  # noqa: D301
     from hosts.cli.replay import replay_command
 
     return replay_command(file, repeat, json_file, anyway=anyway)
 
 
-@cli.command(context_settings=CONTEXT)
+@cli.command(context_settings=CONTEXT, short_help="Weaken each ordering of the protocol: is it needed?")
 @click.option(
     "--policy", default="elide-self-2022", show_default=True, metavar="NAME", help="A policy, or file.py:function."
 )
@@ -353,19 +364,19 @@ def audit(**options: Any) -> int:
       pirace audit
       pirace audit --policy always-2021 --json audit.jsonl
       pirace audit --line x86.py:88 --line posted_intr.py:28
-      pirace audit --policy my_policy.py:trigger --scope "post:0x34 | device" --budget 1m
+      pirace audit --policy my_policy.py:trigger --scope "post:0x34 | device"
 
     \b
     Exit status:
       0   the audit is done               64  wrong usage
-      1   the rule fails as it is         130 Ctrl-C; what was found by then is shown
+      1   the rule fails as it is         130 Ctrl-C, what was found is shown
     """  # noqa: D301
     from hosts.cli.audit import Given, audit_command
 
     return audit_command(Given(**options))
 
 
-@cli.command(context_settings=CONTEXT)
+@cli.command(context_settings=CONTEXT, short_help="Hold what processes show against what the explorer allows.")
 @click.option("--scenario", multiple=True, metavar="NAME", help="Only this scenario; may be repeated.")
 @click.option("--policy", multiple=True, metavar="NAME", help="Only this policy, or file.py:function; may be repeated.")
 @click.option(
@@ -393,15 +404,16 @@ def reconcile(**options: Any) -> int:
 
     \b
     Exit status:
-      0   the hosts agree as far as was explored     4   something seen is not allowed
-      1   a run crashed                              64  wrong usage          130 Ctrl-C
+      0   the hosts agree as far as was explored    64  wrong usage
+      1   a run crashed                             130 Ctrl-C
+      4   something seen is not allowed
     """  # noqa: D301
     from hosts.cli.reconcile import Given, reconcile_command
 
     return reconcile_command(Given(**options))
 
 
-@cli.command(context_settings=CONTEXT)
+@cli.command(context_settings=CONTEXT, short_help="Print one post and its delivery as the kernel's call tree.")
 @click.argument("scenario")
 @click.option(
     "--policy", default="elide-self-2022", show_default=True, metavar="NAME", help="A policy, or file.py:function."
@@ -418,7 +430,7 @@ def trace(scenario: str, policy: str, mutation: str | None, everything: bool) ->
     Examples:
       pirace trace timer-fastpath
       pirace trace tscdeadline-immed --policy always-2021
-      pirace trace device-irq --policy skip-running-2020      the lost wake-up of 2021
+      pirace trace device-irq --policy skip-running-2020
       pirace trace timer-fastpath --mutation no-fastpath-sync
     """  # noqa: D301
     from hosts.cli.trace import trace_lines

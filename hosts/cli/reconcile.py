@@ -30,6 +30,7 @@ from hosts.explorer.witness import check_of
 from hosts.faults import RuleFault
 from hosts.loader import LoaderError
 from hosts.native.interrupt import cancelled_by_interrupts
+from hosts.report.counted import counted
 from hosts.report.environment import environment, processors
 from hosts.report.exits import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record, not_done_record
@@ -146,7 +147,8 @@ def stressed(plan: Plan, each: float, seed: int, host: Any, console: Console) ->
     """Run every configuration for some seconds on real processes."""
     seconds = sum(each + planned.stints * OVERHEAD_SECONDS for planned in plan.rows)
     settings = Settings(seconds, max(seconds * 1.25, seconds + GRACE_SECONDS), seed, "pinned", processors())
-    said = f"{len(plan.rows)} rows, {each:g} s each on real processes (seed {seed}), then every interleaving of each"
+    rows = counted(len(plan.rows), "row")
+    said = f"{rows}, {each:g} s each on real processes (seed {seed}), then every interleaving of each"
     say(console, said)
     display = make_display(console, plan.rows, seconds, quiet=False)
     return run(plan, settings, host, display, None)

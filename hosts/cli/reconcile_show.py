@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from hosts.report.counted import counted
 from hosts.report.plan import short_name
 from hosts.report.reconcile import LEFT_OUT, Reconciled
 from hosts.report.sheet import READABLE, Column, Content, Sheet
@@ -49,7 +50,7 @@ def table_of(done: Sequence[Reconciled]) -> Sheet:
 
 def extent(each: Reconciled) -> str:
     """Say how much was explored."""
-    states = f"{each.allowed.states:,} states"
+    states = f"{counted(each.allowed.states, 'state')}"
     return f"complete, {states}" if each.allowed.complete else f"{states}, bounded"
 
 
@@ -70,7 +71,7 @@ def remarks(done: Sequence[Reconciled]) -> list[str]:
                 f"{what}: seen on processes, in no interleaving: {names(each.not_allowed)} (a fault of pirace)"
             )
         if each.not_explored:
-            bound = f"{each.allowed.states:,} states, bounded by {each.allowed.bound}"
+            bound = f"{counted(each.allowed.states, 'state')}, bounded by {each.allowed.bound}"
             lines.append(f"{what}: seen, but not explored within {bound}: {names(each.not_explored)}")
     why: dict[str, list[str]] = {}
     for each in done:
@@ -87,8 +88,8 @@ def summary(done: Sequence[Reconciled], planned: int) -> str:
     agree = len(done) - sum(bool(each.not_allowed or each.not_explored) for each in done)
     gaps = sum(bool(each.gap) for each in done)
     return (
-        f"{len(done)} of {planned} rows: {agree} agree, {unknown} with something not explored, {wrong} with something "
-        f"that is not allowed; {gaps} with a coverage gap"
+        f"{len(done)} of {counted(planned, 'row')}: {agree} agree, {unknown} with something not explored, "
+        f"{wrong} with something that is not allowed; {gaps} with a coverage gap"
     )
 
 

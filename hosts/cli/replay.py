@@ -15,6 +15,7 @@ from hosts.native.interrupt import interrupts_raised
 from hosts.replay.crew import EnvironmentLacks
 from hosts.replay.director import DEADLOCK, NO_PROGRESS, ROUNDS, Replayed, replay
 from hosts.replay.program import Cast, cast_of
+from hosts.report.counted import counted
 from hosts.report.environment import environment
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_EXPECTED, EXIT_FAULT, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record, not_done_record
@@ -86,7 +87,7 @@ def heading(witness: Witness, changed: list[str]) -> Iterator[str]:
     if left_out:
         yield left_out
     processes = len(witness.threads)
-    yield f"on {processes} process{'es' * (processes > 1)}; {_delayed(witness.delayed_stores)}"
+    yield f"on {counted(processes, 'process', 'processes')}; {_delayed(witness.delayed_stores)}"
     if witness.check == NO_PROGRESS:
         yield f"the way to the cycle, then {ROUNDS} times round: {witness.round}"
     if changed:
@@ -100,7 +101,7 @@ def _say(line: str) -> None:
 def _delayed(stores: int) -> str:
     if stores == 0:
         return "needs no store buffer"
-    return f"needs a store buffer: {stores} store{'s' * (stores > 1)} really delayed by the process"
+    return f"needs a store buffer: {counted(stores, 'store')} really delayed by the process"
 
 
 def _repeat(file: str, witness: Witness, cast: Cast, repeat: int, write: JsonLines | None) -> int:

@@ -20,6 +20,7 @@ from hosts.cli.soak_show import check_json, read_row, witness_of, worth
 from hosts.cli.stress import command
 from hosts.native.interrupt import interrupts_told
 from hosts.native.rundir import RunFolder
+from hosts.report.counted import how_often
 from hosts.report.environment import environment
 from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNPROVEN
 from hosts.report.jsonl import environment_record, not_done_record
@@ -213,7 +214,7 @@ def summary(row: Row, again: Sequence[Again]) -> Iterator[str]:
         median = statistics.median(seen)
         yield f"sightings in each of them: min {seen[0]:,}, median {median:,.10g}, max {seen[-1]:,}{rate}"
     others = Counter(brief(done.result).rpartition(" in ")[0] for done in again if not done.shown)
-    yield from (f"instead: {verdict}, {count} times" for verdict, count in others.most_common())
+    yield from (f"instead: {verdict}, {how_often(count)}" for verdict, count in others.most_common())
 
 
 class _Stop:

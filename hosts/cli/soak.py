@@ -19,6 +19,7 @@ from hosts.cli.soak_show import check_json
 from hosts.cli.stress import command, drawn_seed
 from hosts.native.fingerprint import sources_key
 from hosts.native.interrupt import interrupts_told
+from hosts.report.counted import counted
 from hosts.report.environment import environment
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines
@@ -183,12 +184,13 @@ class Soak:
             return
         long = f"for {spent(seconds)}" if seconds < math.inf else "until Ctrl-C"
         done = sum(tally.runs for tally in self.campaign.tallies().values())
-        before = f"; {done} runs are in it" if done else ""
+        before = f"; {counted(done, 'run')} {'is' if done == 1 else 'are'} in it" if done else ""
         self._say(f"campaign {self.campaign.folder}, seed {wanted.seed}, {long}{before}")
-        self._say(
-            f"{len(chooser.cells)} kinds of races of {wanted.each:g} s, {len(chooser.explored)} scopes to explore, "
-            f"{len(chooser.canaries)} canaries; {'; '.join(dict.fromkeys(each.describe() for each in topologies))}"
-        )
+        kinds = f"{counted(len(chooser.cells), 'kind')} of races of {wanted.each:g} s"
+        scopes = f"{counted(len(chooser.explored), 'scope')} to explore"
+        canaries = counted(len(chooser.canaries), "canary", "canaries")
+        machines = "; ".join(dict.fromkeys(each.describe() for each in topologies))
+        self._say(f"{kinds}, {scopes}, {canaries}; {machines}")
         notes = dict.fromkeys(in_short(note) for topology in topologies for note in topology.notes)
         if notes:
             self._say(f"note: {'; '.join(notes)} (more: {self._hint('soak status')})")

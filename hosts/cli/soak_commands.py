@@ -22,7 +22,11 @@ def campaign_option(command: C) -> C:
     return click.option("--campaign", metavar="DIR", help=text)(command)
 
 
-@click.group(context_settings=CONTEXT, invoke_without_command=True)
+@click.group(
+    context_settings=CONTEXT,
+    invoke_without_command=True,
+    short_help="Race everything for hours, on every placement of this machine.",
+)
 @campaign_option
 @click.option("--for", "length", type=SECONDS, metavar="TIME", help="As 90s, 30m, 8h or 2d; else until Ctrl-C.")
 @click.option(
@@ -70,14 +74,15 @@ def soak(context: click.Context, /, **options: Any) -> int | None:
       pirace soak --policy my_policy.py:trigger --until-violation
       pirace soak --place smt --place numa --json runs.jsonl
       pirace soak --dask tcp://head:8786 --for 8h
-      pirace soak status --campaign weekend        what it has come to, also while it runs
-      pirace soak show 41 --campaign weekend       one run: its seed, its machine, its last events
+      pirace soak status --campaign weekend        also while it runs
+      pirace soak show 41 --campaign weekend       one run, and its machine
 
     \b
     Exit status:
       0   everything is as expected         3   the environment lacks something
       1   something is not                  4   a fault of pirace
-      2   something proves nothing          64  wrong usage        130 Ctrl-C (143 SIGTERM, 129 SIGHUP)
+      2   something proves nothing          64  wrong usage
+      130 Ctrl-C (143 SIGTERM, 129 SIGHUP)
     """  # noqa: D301
     if context.invoked_subcommand is not None:
         _refuse_before_subcommand(context)
@@ -136,7 +141,7 @@ def status(context: click.Context, campaign: str | None, json_file: str | None) 
     return status_command(_folder(context, campaign), json_file)
 
 
-@soak.command(context_settings=CONTEXT)
+@soak.command(context_settings=CONTEXT, short_help="Show one run of a campaign, and its machine.")
 @click.argument("number", metavar="ID", type=RUN)
 @campaign_option
 @click.option(
@@ -162,7 +167,7 @@ def show(context: click.Context, number: int, campaign: str | None, json_file: s
     return show_command(_folder(context, campaign), number, json_file)
 
 
-@click.command(context_settings=CONTEXT)
+@click.command(context_settings=CONTEXT, short_help="Do a run of a campaign again: how often does it show?")
 @click.argument("number", metavar="ID", type=RUN)
 @campaign_option
 @click.option("--times", type=TIMES, metavar="N", help="So often; 20 if not given.")

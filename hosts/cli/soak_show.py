@@ -10,6 +10,7 @@ from rich.text import Text
 
 from hosts.cli.errors import Failure
 from hosts.cli.outputs import json_to
+from hosts.report.counted import counted
 from hosts.report.exits import EXIT_USAGE
 from hosts.report.plan import is_user_policy
 from hosts.report.width import put, say, wide_console
@@ -109,7 +110,7 @@ def _facts(row: Row) -> Iterator[str]:
     processors = (result.processors if result is not None else ()) or task.processors
     place = f"{task.place} ({', '.join(map(str, processors))})" if processors else task.place
     if task.kind == "race":
-        pcpus = f"{task.pcpus} pCPU{'s' * (task.pcpus > 1)}"
+        pcpus = f"{counted(task.pcpus, 'pCPU')}"
         yield f"{pcpus}, {place}; disturbance {task.regime}; {task.seconds:g} s; seed {task.seed}"
     else:
         yield f"explored, scope {task.scope or 'of the scenario'}, up to {task.seconds:g} s"

@@ -19,6 +19,7 @@ from hosts.cli.outputs import json_to, rule_files
 from hosts.loader import PolicyError, load_program
 from hosts.native.interrupt import cancelled_by_interrupts
 from hosts.report.collect import Measured
+from hosts.report.counted import counted
 from hosts.report.environment import environment, processors
 from hosts.report.exits import EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.report.explored import Scout
@@ -135,8 +136,8 @@ def header(plan: Plan, settings: Settings) -> str:
     """Say what is about to run, and if the machine is too small for it, what that means."""
     rows, most = len(plan.rows), max(planned.pcpus for planned in plan.rows)
     line = (
-        f"{rows} row{'s' * (rows != 1)} in about {settings.seconds:.0f} s, seed {settings.seed}, "
-        f"{settings.processors} processor{'s' * (settings.processors != 1)}, {settings.placement}"
+        f"{counted(rows, 'row')} in about {settings.seconds:.0f} s, seed {settings.seed}, "
+        f"{counted(settings.processors, 'processor')}, {settings.placement}"
     )
     if most > settings.processors or (settings.placement == "shared" and most > 1):
         line += (

@@ -15,6 +15,7 @@ from hosts.explorer.ops import Kind
 from hosts.explorer.product import Micro, Move, Product, State
 from hosts.explorer.scope import driver_sources
 from hosts.explorer.world import BASE
+from hosts.report.counted import counted
 
 if TYPE_CHECKING:
     from hosts.explorer.build import Builder  # brings a compiler along; a witness is read without
@@ -125,7 +126,7 @@ class Witness:
     @property
     def length(self) -> str:
         """Say how long it is."""
-        return f"{self.stem} steps" + (f" and a cycle of {self.cycle}" if self.cycle else "")
+        return f"{counted(self.stem, 'step')}" + (f" and a cycle of {self.cycle}" if self.cycle else "")
 
     @property
     def delayed_stores(self) -> int:

@@ -20,7 +20,7 @@ from hosts.litmus.registers import Arch
 from hosts.litmus.syntax import Memory, Place, Test, Value, parted
 
 KINDS: Final = {"exists": "Allowed", "~exists": "Forbidden", "forall": "Required"}
-FOR_HERD7: Final = "sed -E '/^(Witnesses|Positive:|Time |Hash=)/d; s/^Loop //; /^Observation/s/ [0-9]+ [0-9]+$//'"
+FOR_HERD7: Final = "sed -E '/^(Witnesses|Positive:|Time |Hash=)/d\ns/^Loop //; /^Observation/s/ [0-9]+ [0-9]+$//'"
 """The filter for herd7's output."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -9,11 +10,13 @@ import shlex
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 PACKAGES: Final = ("numba", "llvmlite", "numpy", "pyzmq", "msgpack", "multiprocess")
+_TOP: Final = Path(__file__).resolve().parents[2]
 _GIT_SECONDS: Final = 2.0
 
 
@@ -23,7 +26,11 @@ def processors() -> int:
 
 
 def version() -> str:
-    """Give the version of this package."""
+    """Give the version of this package: of the checkout that this is, or as it was installed."""
+    with contextlib.suppress(OSError, KeyError, tomllib.TOMLDecodeError):
+        project = tomllib.loads((_TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        if project["name"] == "pirace":
+            return str(project["version"])
     try:
         return importlib.metadata.version("pirace")
     except importlib.metadata.PackageNotFoundError:
@@ -63,6 +70,11 @@ def commit(folder: Path) -> str | None:
     return head + ("+" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
 
 
+def commit_here() -> str | None:
+    """Give the commit of the checkout that this is."""
+    return commit(_TOP)
+
+
 def _git(folder: Path, *arguments: str) -> str | None:
     command = ["git", "-C", str(folder), *arguments]
     try:
@@ -81,7 +93,7 @@ def environment(seed: int, seconds: float, placement: str, command: Sequence[str
         "processors": processors(),
         "placement": placement,
         "command": shlex.join(sys.argv if command is None else command),
-        "commit": commit(Path(__file__).resolve().parents[2]),
+        "commit": commit_here(),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "seed": seed,
         "budget_seconds": seconds,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from hosts.report.counted import counted
 from hosts.report.plan import Planned
 
 
@@ -47,7 +48,7 @@ class Explored:
         if self.found:
             return f"explored: {self.found}: {self.command}"
         if self.complete:
-            return f"explored: complete, {self.states:,} states"
+            return f"explored: complete, {counted(self.states, 'state')}"
         return f"not explored: {self.command}" + (f" ({self.why})" if self.why else "")
 
 

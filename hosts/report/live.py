@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from hosts.report.collect import Measured
+from hosts.report.counted import counted
 from hosts.report.plan import Planned, short_name
 from hosts.report.sheet import Column, Content, Sheet, short_number
 from hosts.report.stress import Show
@@ -138,7 +139,7 @@ class LiveTable(Silent):
     def table(self) -> Group:
         """Draw it, no wider and no higher than the terminal."""
         gone = time.monotonic() - self._begun
-        title = f"{len(self._rows)} of {self._planned} rows, {gone:.0f} of about {self._seconds:.0f} s"
+        title = f"{len(self._rows)} of {counted(self._planned, 'row')}, {gone:.0f} of about {self._seconds:.0f} s"
         shown = [(row.planned, row.measured, verdict_text(row), fired(row)) for row in self._rows]
         if self._now is not None:
             planned, measured, doing = self._now
@@ -153,7 +154,7 @@ class LiveTable(Silent):
         named = names if apart else named_in_one
         lines = max(1, self._console.height - _ROOM)
         rows: list[list[Content]] = [
-            [*named(planned), *counted(planned, measured), verdict, checks]
+            [*named(planned), *counts_of(planned, measured), verdict, checks]
             for planned, measured, verdict, checks in shown[-lines:]
         ]
         titles = ("scenario", "policy", "mutation") if apart else ("scenario x policy",)
@@ -176,7 +177,7 @@ def named_in_one(planned: Planned) -> list[str]:
     return [f"{scenario} x {policy}{f' + {mutation}' if mutation else ''}"]
 
 
-def counted(planned: Planned, measured: Measured) -> list[str]:
+def counts_of(planned: Planned, measured: Measured) -> list[str]:
     """Give the counts of a row."""
     counts = measured.counts
     numbers = [short_number(counts[name]) for name in ("rounds", "deliveries", "ipis_sent", "ipis_elided")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -36,6 +37,10 @@ OVERHEAD_SECONDS: Final = 0.08
 
 AT_THE_END: Final = frozenset({"C8", "C10"})
 """Checks that are made when a run is over: no use waiting for them."""
+
+
+_TELLING: Final = 3
+"""Letters from which on a part of a name says which is meant."""
 
 
 class PlanError(Exception):
@@ -256,4 +261,13 @@ def _check(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
     for name in names:
         if name not in known:
             own = "; or a rule of your own, as path/to/file.py:function" if kind == "policy" else ""
-            raise PlanError(f"unknown {kind} {name!r}; known: {', '.join(known)}{own}")
+            meant = _meant(name, known)
+            raise PlanError(f"unknown {kind} {name!r}{meant}; known: {', '.join(known)}{own}")
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    """Say what somebody may have meant who has mistyped it, or written a part."""
+    given = name.lower().replace("_", "-")
+    part = len(given) >= _TELLING
+    found = difflib.get_close_matches(given, known, 3) or [each for each in known if part and given in each][:3]
+    return f" (did you mean {' or '.join(found)}?)" if found else ""

@@ -8,6 +8,7 @@ from typing import Final
 from emu.mutations import Mutation
 from emu.scenarios import POLICIES
 from hosts.report.cost import Cost, costs
+from hosts.report.counted import counted, how_often
 from hosts.report.plan import TIMED_SCENARIO
 from hosts.report.verdict import Row, Verdict, policy_names
 
@@ -47,7 +48,7 @@ def _survival(rows: Sequence[Row]) -> list[str]:
     if passed:
         posts = sum(row.measured.counts["posts"] for row in passed)
         where = f"in all {len(rows)} scenarios" if len(passed) == len(rows) > 1 else f"in {_names(passed)}"
-        clauses.append(f"no check fired {where} ({posts:,} posts)")
+        clauses.append(f"no check fired {where} ({counted(posts, 'post')})")
     if open_:
         clauses.append(f"this run proves nothing about it in {_names(open_)}")
     return clauses
@@ -69,7 +70,7 @@ def _breach(row: Row) -> str:
         means = BROKEN.get(found, found)
         return f"it fails in {row.planned.scenario.name}: {means} ({found}, in the explorer; no race showed it)"
     worst = row.measured.violations[0]
-    return f"it fails in {row.planned.scenario.name}: {BROKEN[worst.check]} ({worst.check}, {worst.count:,} times)"
+    return f"it fails in {row.planned.scenario.name}: {BROKEN[worst.check]} ({worst.check}, {how_often(worst.count)})"
 
 
 def _difference(rows: Sequence[Row]) -> list[str]:
@@ -111,7 +112,7 @@ def _use(cost: Cost) -> str:
     taken, useless = cost.counts["ipis_taken"], cost.counts["notifications_spurious"]
     if useless == taken:
         return "not one of these notifications found anything to do"
-    return f"{useless:,} of {taken:,} notifications taken found nothing to do"
+    return f"{useless:,} of {counted(taken, 'notification')} taken found nothing to do"
 
 
 # --- what it relies on -------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hosts.report.cost import PER_SELF_POST, Cost, costs
+from hosts.report.counted import counted
 from hosts.report.plan import REPEATS, short_name
 from hosts.report.sentences import sentences
 from hosts.report.sheet import Column, Content, Sheet
@@ -134,7 +135,7 @@ def summary(rows: Sequence[Row], planned: int) -> str:
     told = ", ".join(f"{kinds[kind]} {kind}" for kind in (*Verdict, "not begun") if kinds[kind])
     surprises = sum(row.as_expected is False for row in rows)
     said = "none against the table" if not surprises else f"{surprises} not as expected"
-    return f"{len(rows)} of {planned} rows: {told or 'nothing'}; {said}"
+    return f"{len(rows)} of {counted(planned, 'row')}: {told or 'nothing'}; {said}"
 
 
 def print_report(console: Console, rows: Sequence[Row], planned: int) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from hosts.report.collect import Measured
+from hosts.report.counted import counted
 from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_UNPROVEN, EXIT_USAGE
 from hosts.report.explored import Explored, difference
 from hosts.report.plan import Planned
@@ -201,7 +202,7 @@ def doubts(planned: Planned, what: Circumstances) -> str:
     if what.stalled:
         return f"stalled by the machine: pCPU {', '.join(map(str, what.stalled))}"
     if planned.pcpus > what.processors:
-        return f"{planned.pcpus} pCPUs on {what.processors} processor{'s' * (what.processors > 1)}"
+        return f"{counted(planned.pcpus, 'pCPU')} on {counted(what.processors, 'processor')}"
     if what.placement == "shared" and planned.pcpus > 1:
         return f"{planned.pcpus} pCPUs share a processor"
     return ""

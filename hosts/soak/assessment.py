@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from emu.scenarios import POLICIES, SCENARIOS
+from hosts.report.counted import counted
 from hosts.report.exits import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
 from hosts.report.verdict import Verdict
 from hosts.soak.archive import Archive
@@ -189,16 +190,12 @@ def facts(tallies: Tallies) -> str:
     parts = [counted(runs, "run"), f"{spent(raced)} raced"]
     canaries = sum(tally.runs for tally in tallies.canaries.values())
     if canaries:
-        parts.append(f"{sum(tally.caught for tally in tallies.canaries.values()):,} of {canaries:,} canaries caught")
+        caught = sum(tally.caught for tally in tallies.canaries.values())
+        parts.append(f"{caught:,} of {counted(canaries, 'canary', 'canaries')} caught")
     interrupted = sum(tally.interrupted for tally in cells.values())
     if interrupted:
         parts.append(f"{interrupted:,} interrupted")
     return ", ".join(parts)
-
-
-def counted(number: int, noun: str) -> str:
-    """Give a number of things."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def spent(seconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from hosts.report.counted import counted
 from hosts.report.explored import Explored
 from hosts.report.verdict import Verdict
 from hosts.soak.task import Result, Task
@@ -16,7 +17,7 @@ def explored_of(task: Task, result: Result, ended: str = "") -> Explored:
     search = record["search"]
     found = result.verdict == Verdict.VIOLATION
     count = search["states"]
-    states = f"{count:,} state{'s' * (count != 1)} seen; " if count else ""
+    states = f"{counted(count, 'state')} seen; " if count else ""
     why = ended if result.verdict == Verdict.CANCELLED and ended else result.reason
     its_own = result.verdict == Verdict.CRASH and result.reason.startswith(task.policy.rpartition(":")[0] + ":")
     return Explored(

@@ -22,6 +22,7 @@ from typing import Final
 import distributed
 
 from hosts.native.fingerprint import sources_key
+from hosts.report.counted import counted
 from hosts.report.exits import EXIT_ENVIRONMENT
 from hosts.soak.faults import CannotRun
 from hosts.soak.local import LocalExecutor
@@ -48,7 +49,9 @@ def on_host(do: Do, task: Task, policy: bytes | None, sources: str) -> Result:
     with _policy_file(task, policy) as local:
         placed = _placed(local)
         if placed is None:
-            return skipped(replace(task, processors=()), f"this host has no {task.place} for {task.pcpus} pCPUs")
+            return skipped(
+                replace(task, processors=()), f"this host has no {task.place} for {counted(task.pcpus, 'pCPU')}"
+            )
         result = _executor().submit(alone, do, placed).result()
     return replace(result, record={**result.record, "policy": task.policy}) if result.record else result
 

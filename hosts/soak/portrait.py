@@ -13,6 +13,7 @@ from emu.posted_intr import NDST_SHIFT, NV_SHIFT, POSTED_INTR_ON, POSTED_INTR_SN
 from emu.vectors import SLOTS, vector_of
 from hosts.native.layout import BOUND, CLOSED, DONE, MEMORY_AT, READY, RUNNING, STARTED
 from hosts.report.collect import MODE_NAMES, readable
+from hosts.report.counted import counted, how_often
 from hosts.soak.events import TASKS, Event, guest_vector, host_vector, request
 from hosts.vectors import vector_text
 
@@ -195,7 +196,8 @@ def _vcpu_lines(vcpu: Mapping[str, Any]) -> Iterator[str]:
     yield f"vcpu {vcpu['vcpu']}: {vcpu['mode']}, on cpu {vcpu['cpu']}, {vcpu['mp_state']}"
     yield (
         f"    descriptor: PIR {_guest_vectors(descriptor['pir'])}; ON {descriptor['on']} SN {descriptor['sn']} "
-        f"NV {vector_text(descriptor['nv'])} NDST {descriptor['ndst']}; ON cleared {descriptor['generation']} times"
+        f"NV {vector_text(descriptor['nv'])} NDST {descriptor['ndst']}; "
+        f"ON cleared {how_often(descriptor['generation'])}"
     )
     yield (
         f"    RVI {guest_vector(vcpu['rvi'])}, SVI {guest_vector(vcpu['svi'])}, PPR {vector_text(vcpu['vppr'])}; "
@@ -206,7 +208,7 @@ def _vcpu_lines(vcpu: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"    timer {'armed' if timer['armed'] else 'off'}, pending {timer['pending']}, "
         f"hv timer {'in use' if timer['hv_timer_in_use'] else 'not in use'}; guest IF {guest['rflags_if']}, "
-        f"{guest['in_service']} handlers in service, turn {guest['turn']}"
+        f"{counted(guest['in_service'], 'handler')} in service, turn {guest['turn']}"
     )
     for slot in vcpu["vectors"]:
         if slot["accepted"] or slot["self_ipis"]:
@@ -235,13 +237,13 @@ def _pcpu_lines(pcpu: Mapping[str, Any]) -> Iterator[str]:
     pending = ", ".join(map(host_vector, reversed(pcpu["pending"]))) or "nothing"
     inside = ["in posted-interrupt processing"] * pcpu["posted_interrupt_processing"]
     inside += ["inside a delivery, wake or kick"] * pcpu["inside_delivery"]
-    under_way = f"{pcpu['frames_under_way']} IPIs under way to it"
+    under_way = f"{counted(pcpu['frames_under_way'], 'IPI')} under way to it"
     yield f"    {'; '.join([f'pending {pending}', under_way, *inside])}"
     if pcpu["trouble"]:
         yield f"    {_counts(pcpu['trouble'])}"
     for seen in pcpu["sightings"]:
         first = ", ".join(f"{name} {value}" for name, value in seen["first"].items())
-        yield f"    {seen['check']} fired {seen['count']} times; first: {first}"
+        yield f"    {seen['check']} fired {how_often(seen['count'])}; first: {first}"
     yield f"    counted: {_counts(pcpu['counters']) or 'nothing'}"
     yield f"    windows: {_counts(pcpu['windows']) or 'none'}"
     if pcpu["events_sighted"]:
@@ -250,7 +252,7 @@ def _pcpu_lines(pcpu: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _event_lines(which: str, events: list[Mapping[str, Any]]) -> Iterator[str]:
-    yield f"    the last {len(events)} events {which} (turn, number, event):" if events else "    no events"
+    yield f"    the last {counted(len(events), 'event')} {which} (turn, number, event):" if events else "    no events"
     for event in events:
         yield f"        {event['turn']:>9} {event['sequence']:>10}  {event['text']}"
 

@@ -11,12 +11,13 @@ from typing import Any, Final, Self
 from rich.console import Console
 from rich.text import Text
 
+from hosts.report.counted import counted
 from hosts.report.exits import EXIT_EXPECTED
 from hosts.report.plan import short_name
 from hosts.report.sheet import READABLE, Column, Content, Sheet
 from hosts.report.width import put, say
 from hosts.soak.archive import Archive
-from hosts.soak.assessment import Assessment, counted, spent
+from hosts.soak.assessment import Assessment, spent
 from hosts.soak.company import TITLES
 from hosts.soak.export import run_record
 from hosts.soak.hints import hint

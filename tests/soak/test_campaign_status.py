@@ -60,7 +60,7 @@ def test_nothing_alarming_is_said_in_numbers(campaign: Campaign) -> None:
     """With a canary caught and each window entered."""
     found = done(campaign, (CANARY, CAUGHT), (TASK, PASSED))
     assert (found.exit_code, found.alarms) == (0, ())
-    assert found.headline == "as expected; 2 runs, 2.5 s raced, 1 of 1 canaries caught"
+    assert found.headline == "as expected; 2 runs, 2.5 s raced, 1 of 1 canary caught"
 
 
 def test_an_empty_campaign_proves_nothing(campaign: Campaign) -> None:

@@ -92,7 +92,7 @@ def test_each_verdict_is_shown_with_what_shows_it(
     assert (records[-1]["function"], records[-1]["verdict"]) == (ENTRY, verdict)
     out = capsys.readouterr().out
     assert shown in out
-    assert f"1 of 1 orderings: 1 {verdict}" in out
+    assert f"1 of 1 ordering: 1 {verdict}" in out
 
 
 def test_a_locked_operation_says_which_half_is_needed(audit: Any) -> None:
@@ -144,7 +144,7 @@ def test_ctrl_c_keeps_what_there_is(audit: Any, capsys: Any) -> None:
     assert status == 130
     assert [record["record"] for record in records] == ["environment", "audit-scope", "audit-scope", "not-done"]
     assert (records[-1]["of"], records[-1]["why"]) == ("audit", "cancelled")
-    assert "0 of 1 orderings" in capsys.readouterr().out
+    assert "0 of 1 ordering" in capsys.readouterr().out
 
 
 def test_a_line_may_be_given_with_as_much_of_its_path_as_one_likes() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import re
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,10 +38,29 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str], arguments: list[s
     assert "  pirace " in out
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    """--version."""
+def test_version_is_that_of_the_checkout(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever is installed; by ``python -m hosts``, too, which is the same command."""
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out.startswith("pirace ")
+    said = capsys.readouterr().out
+    top = Path(__file__).parents[3]
+    project = tomllib.loads((top / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert said.split()[:2] == ["pirace", project["version"]]
+    done = subprocess.run(
+        [sys.executable, "-m", "hosts", "--version"], cwd=top, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == (said, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [(["stres"], "stress"), (["stress", "--polcy", "x"], "--policy"), (["soak", "statsu"], "status")],
+)
+def test_a_mistyped_word_is_answered_by_the_one_meant(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], meant: str
+) -> None:
+    """Of commands and options; names are in the tests of what can be planned."""
+    assert main(arguments) == 64
+    assert re.search(f"[Dd]id you mean.*{meant}", capsys.readouterr().err)
 
 
 def test_help_imports_neither_numba_nor_numpy() -> None:
@@ -247,12 +268,12 @@ def test_quiet_says_only_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> No
     assert stress_command(unproven, MadeUp()) == 2
     told, last = capsys.readouterr().out.splitlines()
     assert told.startswith("device-irq x skip-running-2020: INCONCLUSIVE: C2 or C7 not seen in ")
-    assert last == "1 of 1 rows: 1 INCONCLUSIVE; none against the table"
+    assert last == "1 of 1 row: 1 INCONCLUSIVE; none against the table"
     surprise = Options(["kick"], ["kick-2016"], controls="none", quiet=True, seconds=1)
     assert stress_command(surprise, MadeUp(crash="pCPU 1 was killed by SIGKILL")) == 1
     assert capsys.readouterr().out.splitlines() == [
         "kick x kick-2016: CRASH (expected PASS): pCPU 1 was killed by SIGKILL",
-        "1 of 1 rows: 1 CRASH; 1 not as expected",
+        "1 of 1 row: 1 CRASH; 1 not as expected",
     ]
 
 

@@ -116,7 +116,13 @@ def test_two_users_policies_are_one_too_many() -> None:
     ("wanted", "message"),
     [
         (Wanted(["tiemr"]), "unknown scenario 'tiemr'; known: timer-fastpath, "),
-        (Wanted([], ["always"]), "unknown policy 'always'; known: kick-2016, .* or a rule of your own"),
+        (
+            Wanted([], ["always"]),
+            r"unknown policy 'always' \(did you mean always-2021\?\); known: kick-2016, .* or a rule of your own",
+        ),
+        (Wanted(["device-ira"]), r"unknown scenario 'device-ira' \(did you mean device-irq\?\); known: "),
+        (Wanted([], ["Elide_Self_2022"]), r"unknown policy 'Elide_Self_2022' \(did you mean elide-self-2022\?\); "),
+        (Wanted([], [], ["barrier"]), r"unknown mutation 'barrier' \(did you mean no-.*-barrier"),
         (Wanted([], [], ["none"]), "unknown mutation 'none'; known: no-fastpath-sync, "),
     ],
 )

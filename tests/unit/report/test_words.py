@@ -166,6 +166,13 @@ def test_nothing_at_all() -> None:
     assert summary([], 3) in out.getvalue()
 
 
+def test_the_last_line_of_one_row(graded: Callable[..., Row]) -> None:
+    """As of several."""
+    row = graded("kick", "always-2021", None)
+    assert summary([row], 1).startswith("1 of 1 row: 1 PASS;")
+    assert summary([row], 2).startswith("1 of 2 rows: 1 PASS;")
+
+
 def test_a_plain_line_has_what_the_live_table_has(graded: Callable[..., Row]) -> None:
     """Rounds, deliveries, IPIs sent and elided, windows, violations."""
     row = graded("kick", "always-2021", None, "C9", rounds=1, deliveries=2, ipis_sent=3, ipis_elided=4)
