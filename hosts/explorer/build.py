@@ -66,8 +66,7 @@ class Builder:
     def model(self) -> Model:
         """Give a model with threads of which nothing has been learned yet."""
         world = self.world
-        if world.suspends != self.protocol.more:
-            self.protocol = Protocol(self.program, drivers(self.scope), direct(world), world.suspends)
+        self.cut_at(world.suspends)
         for group in self._alike:
             align(world, group)
         threads: list[Thread] = [self._thread(i) for i in range(self.scope.pcpus)]
@@ -86,6 +85,11 @@ class Builder:
             debt=[numbers[word] for word in self.debts if word in numbers],
             alike=groups(world, self._alike),
         )
+
+    def cut_at(self, more: frozenset[str]) -> None:
+        """Have the protocol cut at primitives for private words, too, and at no others of them."""
+        if more != self.protocol.more:
+            self.protocol = Protocol(self.program, drivers(self.scope), direct(self.world), more)
 
     @property
     def debts(self) -> list[int]:
@@ -155,7 +159,7 @@ def explore(
         try:
             model, learnt = known if known is not None else (builder.model(), None)
             search = Search(model, options, learnt)
-            if learning is not None and known is None and not builder.exact and not builder.world.suspends:
+            if learning is not None and known is None and not builder.exact:
                 search.on_learnt = functools.partial(learning.pack, builder, model, search.learnt)
             result = search.run(progress, begun)
         except Unstable:

@@ -56,6 +56,8 @@ class Learning:
         content = self.files.read(key_of(builder, options)) if not builder.exact else None
         if content is None:
             return None
+        suspends, _, content = content.partition(b"\n")
+        builder.cut_at(frozenset(suspends.decode(errors="replace").split()))
         try:
             kept = read(content, builder.program, builder.protocol)
         except NOT_OURS:
@@ -69,9 +71,13 @@ class Learning:
         return kept.model, kept.learnt
 
     def pack(self, builder: Builder, model: Model, learnt: Learnt) -> bytes:
-        """Write down what is known now; nothing if that cannot be done: no search ends for it."""
+        """Write down what is known now; nothing if that cannot be done: no search ends for it.
+
+        The first line says how the protocol is cut (``World.suspends``), which whoever reads the rest has to know.
+        """
+        cut_at = " ".join(sorted(builder.protocol.more)).encode()
         try:
-            return packed(builder, model, learnt)
+            return cut_at + b"\n" + packed(builder, model, learnt)
         except CANNOT:
             return b""
 

@@ -106,6 +106,32 @@ def test_the_next_search_comes_to_the_same(program: Program, learning: Learning,
     assert told(second, found, options) == cold
 
 
+PRIVATE = {
+    "read": ("READ_ONCE(vcpu.apic.vppr)", {"local_write"}),
+    "written": ("xchg(vcpu.guest.in_service, 0)", {"local_read", "local_write"}),
+}
+
+
+@pytest.mark.parametrize("use", PRIVATE)
+def test_threads_that_share_what_the_protocol_calls_private_are_kept_too(
+    tmp_path: Path, learning: Learning, use: str, ran: list[int]
+) -> None:
+    """They are cut at more places than others; the next search finds that out before it reads them."""
+    file, (operation, cut_at) = tmp_path / "rule.py", PRIVATE[use]
+    file.write_text(
+        "from emu.kvm_main import kvm_vcpu_kick\nfrom emu.waist import READ_ONCE, xchg\n\n\n"
+        f"def trigger(vcpu, vec):\n    if {operation} >= 0:\n        kvm_vcpu_kick(vcpu)\n"
+    )
+    rule, options = load_program(f"{file}:trigger"), Options()
+    first, second = (Builder(rule, scope_of(None, SMALL), USER) for _ in range(2))
+    cold = told(first, explore(first, options, None, learning), options)
+    ran.clear()
+    found = explore(second, options, None, learning)
+    assert ran == [], "a thread was asked for what was known"
+    assert second.world.suspends == cut_at
+    assert told(second, found, options) == cold
+
+
 def test_the_number_of_workers_does_not_matter(program: Program, learning: Learning) -> None:
     """What one has learnt serves two."""
     alone = explore(builder_of(program), Options(), None, learning)[0]
