@@ -17,7 +17,7 @@ from hosts.cli.explore_plan import Asked, asked_for, size_text
 from hosts.cli.explore_show import Ticker, entered, row_lines, size_line
 from hosts.cli.outputs import Output, json_to, opened, rule_files, write_now
 from hosts.cli.stress import command
-from hosts.explorer.model import Options
+from hosts.explorer.model import DEEP, Options
 from hosts.explorer.scope import Scope, ScopeError
 from hosts.explorer.search import Result
 from hosts.explorer.size import size_of
@@ -64,7 +64,7 @@ class Given:
     policy: Sequence[str] = ()
     mutation: Sequence[str] = ()
     model: Literal["tso", "sc"] = "tso"
-    buffer: int = 4
+    buffer: int = DEEP
     overtake: bool = False
     scope: str | None = None
     budget: float = 60.0

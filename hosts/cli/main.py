@@ -151,7 +151,7 @@ def stress(**options: Any) -> int:
 @click.option(
     "--buffer",
     type=click.IntRange(1, 16),
-    default=4,
+    default=16,
     show_default=True,
     metavar="N",
     help="Stores that a buffer holds.",

@@ -84,6 +84,7 @@ class Builder:
             silent=[numbers[SILENT]],
             debt=[numbers[word] for word in self.debts if word in numbers],
             alike=groups(world, self._alike),
+            single={numbers[word]: owner for word, owner in world.words.single.items()},
         )
 
     def cut_at(self, more: frozenset[str]) -> None:

@@ -52,7 +52,7 @@ S_PLACE, S_SHIFT, S_MASK, S_TARGET, S_VECTOR, S_SIZE = range(6)
 R_PLACE, R_SHIFT, R_MASK, R_ID, R_WORD, R_SIZE = range(6)
 """A row of a list: a word's field, one of its values (or, for a guard, where its ghost values start), the word."""
 
-P_PLACE, P_SHIFT, P_MASK, P_ID, P_WORD, P_SIZE = range(6)
+P_PLACE, P_SHIFT, P_MASK, P_ID, P_WORD, P_LOOKS, P_SIZE = range(7)
 """A store that may wait: its word's field, its value, its word."""
 
 # --- what a call reports -------------------------------------------------------------------------------------------
@@ -153,5 +153,7 @@ class Work(NamedTuple):
     """By state of those looked up together: ended threads, NEAR by thread, and by thread (and for a drain) A."""
     records: Ints
     """Steps remembered (:mod:`hosts.explorer.recall`)."""
+    block: Ints
+    """What a buffer holds while a store is put behind it (:mod:`hosts.explorer.waiting`)."""
     back: Ints
     """The successor as it was before the operation that may turn out to be seen by others."""

@@ -56,10 +56,11 @@ from hosts.explorer.codes import (
     Tables,
     Work,
 )
-from hosts.explorer.fields import copy, held, hold, hold_word, look, look_at_word, newest
+from hosts.explorer.fields import copy, fill_in, held, hold, hold_word, look, look_at_word, newest
 from hosts.explorer.intrinsics import Ints, called, get, inlined, put
 from hosts.explorer.lags import looked_for, notice
 from hosts.explorer.noticed import flying, quiet
+from hosts.explorer.waiting import looks_at, put_behind
 
 LONGEST_STEP: Final = 100_000
 
@@ -119,7 +120,7 @@ def do(  # noqa: C901, PLR0911 - a branch for each kind
     if code == PUT:
         hold_word(tables, work, out, at, record, get(operations, record + CONST))
     elif code == STORE:
-        wait(tables, work, at, thread, get(operations, record + CONST), buffer)
+        wait(tables, work, at, thread, record, buffer)
     elif code == RENEW:
         for row in range(get(operations, record + CONST), get(operations, record + EXTRA)):
             hold(work, out, at, tables.rows, row * R_SIZE + R_PLACE, get(tables.rows, row * R_SIZE + R_ID))
@@ -127,16 +128,25 @@ def do(  # noqa: C901, PLR0911 - a branch for each kind
 
 
 @inlined
-def wait(tables: Tables, work: Work, at: int, thread: int, store: int, buffer: int) -> None:
+def wait(tables: Tables, work: Work, at: int, thread: int, record: int, buffer: int) -> None:
     """Let a store wait behind those in the buffer, which has room."""
     row, length = thread * T_SIZE, 0
-    shift = get(tables.threads, row + T_BS)
-    while buffer != 0:
-        length += 1
+    store = get(tables.operations, record + CONST)
+    if buffer != 0 and looks_at(tables, thread, store) != 0:
+        buffer = put_behind(tables, work, thread, buffer, store)
+        fill_in(work.out, at, tables.threads, row + T_BK, buffer)
         buffer >>= get(tables.threads, row + T_EW)
-        shift += get(tables.threads, row + T_EW)
-    place = at + get(tables.threads, row + T_BK)
-    put(work.out, place, get(work.out, place) | (store << shift))
+        while buffer != 0:
+            length += 1
+            buffer >>= get(tables.threads, row + T_EW)
+    else:
+        shift = get(tables.threads, row + T_BS)
+        while buffer != 0:
+            length += 1
+            buffer >>= get(tables.threads, row + T_EW)
+            shift += get(tables.threads, row + T_EW)
+        place = at + get(tables.threads, row + T_BK)
+        put(work.out, place, get(work.out, place) | (store << shift))
     if length >= work.counts[C_LONGEST]:
         work.counts[C_LONGEST] = length + 1
 

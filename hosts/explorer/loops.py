@@ -23,7 +23,7 @@ from hosts.native.objects import Progress, Wanted, obtain, verified
 
 MODULES: Final = (
     *("codes", "deeds", "expand", "fields", "finding", "intrinsics", "kernel", "lags", "loops", "lowering", "noticed"),
-    *("recall", "rests", "sorting", "unit", "walks"),
+    *("recall", "rests", "sorting", "unit", "waiting", "walks"),
 )
 """Of this package: what the loops are made of."""
 COMPILER: Final = (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, NoReturn, Protocol
+from typing import Final, NamedTuple, NoReturn, Protocol
 
 from hosts.explorer.ops import Operation
 
@@ -114,13 +114,22 @@ class Model:
     debt: Sequence[int] = field(default=())
     """Words that hold what is owed to a guest while not zero (the PIR): no fair cycle may keep one so."""
     alike: Sequence[Group] = ()
+    single: Mapping[int, int] = field(default_factory=dict)
+    """Words that one thread alone writes, and by stores alone, with that thread: some of these stores reach memory
+    together, as nobody can tell (:mod:`hosts.explorer.merging`)."""
+    looks: dict[int, int] = field(default_factory=dict)
+    """Of these, how often all others together look at any of its thread's in any run; known as the search goes on."""
+
+
+DEEP: Final = 16
+"""Entries of a store buffer: more than anything here has been seen to need. No room is taken before it is needed."""
 
 
 @dataclass(frozen=True)
 class Options:
     """How to search."""
 
-    buffer: int = 4
+    buffer: int = DEEP
     """Stores that wait at most in a store buffer; 0 is sequential consistency."""
     overtake: bool = False
     """An IPI may leave before the stores that went before it."""

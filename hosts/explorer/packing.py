@@ -37,6 +37,10 @@ class TooWide(Exception):  # noqa: N818 - named like Unstable and NotTerminating
     """A part of the state does not fit into a field."""
 
 
+class Crammed(TooWide):
+    """A store buffer does not fit into a field."""
+
+
 def bits(count: int) -> int:
     """Give the bits that numbers below ``count`` need."""
     return max(count - 1, 0).bit_length()
@@ -49,7 +53,8 @@ class Layout:
         """Lay fields out, the widest first; the bits left over go to those that may grow, one each."""
         if max(widths.values(), default=0) > WIDEST:
             name = max(widths, key=lambda each: widths[each])
-            raise TooWide(f"{name[0]} {name[1]} needs {widths[name]} bits of a state; {WIDEST} is the most")
+            fault = Crammed if name[0] == "buffer" else TooWide
+            raise fault(f"{name[0]} {name[1]} needs {widths[name]} bits of a state; {WIDEST} is the most")
         self.widths = dict(widths)
         rooms = _placed(self.widths)
         self.words = max(len(rooms), 1)

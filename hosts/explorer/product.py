@@ -10,9 +10,11 @@ reaches memory, an IPI arrives.
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterator
 from typing import Any, Final, Literal, NamedTuple
 
+from hosts.explorer.merging import Buffer, left
 from hosts.explorer.model import Model, Options
 from hosts.explorer.ops import LOCKED, Kind, Operation
 
@@ -73,9 +75,15 @@ class Outcome(NamedTuple):
 class Product:
     """A model's states and moves."""
 
-    def __init__(self, model: Model, options: Options) -> None:
+    def __init__(self, model: Model, options: Options, *, merging: bool = False) -> None:
+        """``merging``: stores reach memory together as in the search (:mod:`hosts.explorer.merging`).
+
+        Otherwise each does by itself, and what may be merged there finds room in any buffer here.
+        """
         self.model = model
         self.options = options
+        self._looks = model.looks if merging else {}
+        self._room = options.buffer if merging or not model.single else sys.maxsize
         self.waited = False
         """A store has waited because its buffer was full."""
         self.behind = tuple(model.behind) or (-1,) * len(model.words)
@@ -173,7 +181,7 @@ class Product:
         """Tell whether an operation can be done now."""
         buffer = state.buffers[thread]
         kind = operation.kind
-        if kind == Kind.STORE and 0 < self.options.buffer <= len(buffer):
+        if kind == Kind.STORE and self.options.buffer and len(self._behind(buffer, operation)) > self._room:
             self.waited = True
             return False
         if operation.drains or (kind == Kind.SEND and not self.options.overtake):
@@ -193,7 +201,7 @@ class Product:
         elif kind in (Kind.LOAD, Kind.PEEK):
             yield self._seen(state, thread, word, mark=kind == Kind.PEEK), state
         elif kind == Kind.STORE and self.options.buffer:
-            yield 0, state._replace(buffers=_put(state.buffers, thread, (*state.buffers[thread], (word, a))))
+            yield 0, state._replace(buffers=_put(state.buffers, thread, self._behind(state.buffers[thread], operation)))
         elif kind in (Kind.STORE, Kind.POKE):
             yield 0, state._replace(memory=_put(state.memory, word, a))
         elif kind == Kind.TALLY:
@@ -222,6 +230,11 @@ class Product:
             yield int(silent and not under_way), state
         else:
             yield 0, state
+
+    def _behind(self, buffer: Buffer, operation: Operation) -> Buffer:
+        """Give a buffer with an operation's store behind the others."""
+        longer = (*buffer, (operation.word, operation.a))
+        return tuple(longer[place] for place in left(longer, self._looks)) if self._looks else longer
 
     def _taken(self, state: State, thread: int, operation: Operation) -> int:
         """Give the pending vectors that a point, or the acknowledge behind it, takes."""

@@ -19,7 +19,6 @@ from hosts.explorer.codes import (
     T_FULL,
     T_PK,
     T_SIZE,
-    T_TOP,
     W_BUFFER,
     W_FREE,
     WORD,
@@ -30,6 +29,7 @@ from hosts.explorer.deeds import wish
 from hosts.explorer.fields import look, newest
 from hosts.explorer.intrinsics import get, inlined
 from hosts.explorer.noticed import calm, free_now, owed, unnoticed
+from hosts.explorer.waiting import finds_room
 
 GO_ON, REST, NOWHERE = range(3)
 """What becomes of a step: it does its next operation, it ends in front of it, or there is no such step (yet)."""
@@ -74,7 +74,7 @@ def held_up(tables: Tables, work: Work, t: int, g: int, buffer: int) -> int:
     threads, record = tables.threads, g * 8
     code, flags = get(tables.operations, record) & 31, get(tables.operations, record) >> 5
     if code == STORE:
-        if (buffer >> get(threads, t * T_SIZE + T_TOP)) == 0:
+        if finds_room(tables, work, t, record, buffer):
             return GO_ON
         if get(threads, t * T_SIZE + T_FULL) == 0:
             wish(work, W_BUFFER, t, 0)

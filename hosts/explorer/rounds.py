@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 
-from hosts.explorer import codes, expand, finding, intrinsics, recall
+from hosts.explorer import codes, expand, finding, intrinsics, recall, waiting
 from hosts.explorer.store import Store, reserved
 from hosts.explorer.tables import Learnt
 
@@ -228,5 +228,6 @@ class Rounds:
             views=lines(2 * threads * self.learnt.tables.rest.shape[1] * recall.view_size(words)),
             ahead=lines(codes.AHEAD * recall.ahead_size(words, threads)),
             records=lines(0),
+            block=lines(waiting.SIZE),
             back=lines(words),
         )

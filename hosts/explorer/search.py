@@ -41,6 +41,7 @@ import numpy as np
 from hosts.explorer import codes, finding
 from hosts.explorer.cycles import Cycles
 from hosts.explorer.model import Model, Options
+from hosts.explorer.packing import Crammed
 from hosts.explorer.product import Move
 from hosts.explorer.relayout import moves
 from hosts.explorer.rounds import Rounds
@@ -247,7 +248,10 @@ class Search:
             self.rounds.round(self.store)
             mistaken |= self.rounds.grant() and self.learnt.leant_on_something_false()
             if self.learnt.stale:
-                self._lay_out_anew()
+                try:
+                    self._lay_out_anew()
+                except Crammed:
+                    return "buffer"
             if bound := self._bounds(self.rounds.left):
                 return bound
         if mistaken:
@@ -332,7 +336,7 @@ class Search:
         result = self.result
         result.locals = tuple(len(thread) for thread in self.model.threads)
         stopped = result.violation is not None and self.options.stop_at_first
-        if result.waited_for_buffer:
+        if result.waited_for_buffer and "buffer" not in result.bounded_by:
             result.bounded_by = (*result.bounded_by, "buffer")
         result.complete = not result.bounded_by and not stopped
         if self.options.progress_check and result.complete and not result.violation and self.model.debt:

@@ -17,7 +17,7 @@ from hosts.explorer import codes
 from hosts.explorer.facts import Facts
 from hosts.explorer.model import Model, Options
 from hosts.explorer.ops import LOCKED, Kind, Operation
-from hosts.explorer.packing import Layout, Name, bits
+from hosts.explorer.packing import WIDEST, Layout, Name, bits
 from hosts.explorer.product import State, signed
 from hosts.explorer.relayout import Kept
 from hosts.explorer.twins import Twins
@@ -152,14 +152,23 @@ class Sheets:
             widths["word", word] = 0 if constant and len(values) == 1 else bits(len(values)) + spare
         for thread, places in enumerate(self.places):
             widths["local", thread] = bits(len(places)) + 1 + spare
-            stores = len(self.stores[thread])
-            entry = bits(stores + 1) + (spare if stores else 0)
+            tight = self._tight_entry(thread)
+            entry = tight + spare if tight and (tight + spare) * self.depths[thread] <= WIDEST else tight
             widths["entry", thread] = 0
             widths["buffer", thread] = entry * self.depths[thread]
             widths["pending", thread] = sum(target == thread for target, _ in self.slots)
         for number, (target, vector) in enumerate(self.slots):
             widths["slot", number] = self.counts.get(target * 256 + vector, 1)
         return widths
+
+    def _tight_entry(self, thread: int) -> int:
+        """Give the bits that an entry of a buffer needs."""
+        stores = len(self.stores[thread])
+        return bits(stores + 1) if stores else 0
+
+    def deepest(self, thread: int) -> int:
+        """Give the entries that a buffer may have: as many as asked for, or as find room in a field."""
+        return min(self.options.buffer, WIDEST // max(self._tight_entry(thread), 1))
 
     def state(self, packed: Sequence[int]) -> State:
         """Unpack a state."""
@@ -298,7 +307,7 @@ class Sheets:
             *layout["buffer", thread],
             entry,
             (depth - 1) * entry if depth else 0,
-            depth == self.options.buffer,
+            depth >= self.deepest(thread),
             *layout["pending", thread],
             start,
             start + len(guards),
@@ -320,7 +329,12 @@ class Sheets:
         return sum(1 << bit for bit, vector in enumerate(mine) if every or vector not in self.model.late)
 
     def _pair(self, thread: int, word: int, value: int, number: int) -> None:
-        self.tables.pairs[thread, number] = (*self.layout["word", word], value, word)
+        self.tables.pairs[thread, number] = (
+            *self.layout["word", word],
+            value,
+            word,
+            self.model.looks.get(word, -1) + 1,
+        )
 
     def _place(self, number: int) -> None:
         """Write into an operation's record what depends on the layout."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from hosts.explorer import codes
 from hosts.explorer.futures import Futures, straight
+from hosts.explorer.looks import Looks
 from hosts.explorer.model import Edge, Model, Options
 from hosts.explorer.ops import FENCELESS, LOCKED, OWN_FENCE, Kind, Operation
 from hosts.explorer.packing import TooWide, bits
@@ -50,6 +51,7 @@ class Learnt(Sheets):
     def __init__(self, model: Model, options: Options) -> None:
         super().__init__(model, options)
         self.futures = Futures(model, options)
+        self.looks = Looks(model)
         self.learnt = 0
         """Edges asked for."""
         self.waiting: set[tuple[int, int]] = set()
@@ -94,8 +96,8 @@ class Learnt(Sheets):
             self.counts[target * 256 + vector] = int(self.tables.slots[what, codes.S_MASK]).bit_length() + 1
             self._stale = True
         elif kind == codes.W_BUFFER:
-            depth = min(self.options.buffer, int(self._room(what)) + 1)
-            self._stale |= depth != self.depths[what]
+            depth = max(self.depths[what], min(self.deepest(what), int(self._room(what)) + 1))
+            self._stale = True
             for thread in (what, *self.twins.others(what)):
                 self.depths[thread] = depth
         elif kind == codes.W_LONG:
@@ -107,7 +109,7 @@ class Learnt(Sheets):
     def leant_on_something_false(self) -> bool:
         """Tell whether what has been learnt since the last time shows that the reduction leant on something false."""
         changed = self.facts.changed or (self.options.reduce and self.round != self.leant_round)
-        return self.futures.look(self) or self._cannot_wait() or changed
+        return self.futures.look(self) or self.looks.look(self) or self._cannot_wait() or changed
 
     def _cannot_wait(self) -> bool:
         """Tell whether interrupts have been left to the next point that meet what is done in between after all."""
@@ -369,8 +371,10 @@ class Learnt(Sheets):
         self.facts.settle()
         self.waiting.clear()
         self.futures.settle(self)
+        self.looks.settle(self)
         self.leant_round = self.round
         self.twins.parted = False
+        self.depths = [min(depth, self.deepest(thread)) for thread, depth in enumerate(self.depths)]
         used = self._ops[: len(self.operation), codes.CODE]
         for number in range(len(self.operation)):
             if self._may_be_free(self.operation[number]):

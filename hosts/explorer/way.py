@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hosts.explorer import codes, kernel, walks
+from hosts.explorer.merging import Waiting
 from hosts.explorer.ops import Kind
 from hosts.explorer.product import Move, Outcome, Product, State
 
@@ -32,7 +33,7 @@ class Witness:
         self.search = search
         self.store = search.store
         self.tables = search.learnt.tables
-        self.product = Product(search.model, search.options)
+        self.product = Product(search.model, search.options, merging=True)
         self._urgent = [each for each in range(len(search.model.vectors)) if each not in search.model.late]
         threads = len(search.model.threads)
         self.row_of: npt.NDArray[np.int32] = np.full(self.store.places, -1, np.int32)
@@ -52,7 +53,7 @@ class Witness:
             self._level(last, -1)
         for depth in range(last - 1, -1, -1):
             self._level(depth, 0)
-        return self._read_off(violation)
+        return self._spelled_out(self._read_off(violation))
 
     def _base(self, targets: list[int]) -> None:
         for place in targets:
@@ -111,6 +112,22 @@ class Witness:
             moves += [each.move for each in told]
             state, at, last = told[-1].state, place, thread
             depth += 1
+
+    def _spelled_out(self, moves: list[Move]) -> list[Move]:
+        """Give a drain as often as stores reach memory by it, so that the way is one of the unbounded buffer's."""
+        if not self.search.model.looks:
+            return moves
+        buffers = [Waiting(self.search.model.looks) for _ in self.search.model.threads]
+        state = self.product.initial()
+        told: list[Move] = []
+        for move in moves:
+            outcome = self.product.outcome(state, move)
+            for micro in outcome.micros:
+                if micro.operation.kind == Kind.STORE:
+                    buffers[move.thread].put((micro.operation.word, micro.operation.a))
+            told += [move] * (buffers[move.thread].drain() if move.agent == "drain" else 1)
+            state = outcome.state
+        return told
 
     def _best(self, at: int, last: int, wanted: int) -> tuple[int, int, int, int, list[int]]:
         """Give the best next move from a place: thread, agent, slot, where it leads, the state there."""

@@ -94,6 +94,11 @@ class Words:
             if self.private.get(word):
                 raise Unstable(word)
 
+    @property
+    def single(self) -> dict[int, int]:
+        """Give the private words that others read but one thread alone writes, always by ``local_write``; with it."""
+        return {word: owner for word, owner in self.owner.items() if owner >= 0 and self.private.get(word)}
+
     def kind(self, word: int) -> int:
         """Give what a word is as far as is known."""
         if word not in self.written:

@@ -24,7 +24,6 @@ from hosts.report.plan import PlanError, user_policy_of
 from hosts.report.verdict import Circumstances, Row, Verdict, grade
 from hosts.soak.task import Task
 
-BUFFER: Final = 4
 MOST_BYTES: Final = 4_000_000_000
 SHARE: Final = 4
 """A search may take one part in so many of the machine's memory: others are at work beside it."""
@@ -45,7 +44,7 @@ def explore(task: Task, begin: Callable[[], None], cancelled: Callable[[], bool]
     asked = _asked(task)
     user_policy = user_policy_of([task.policy])
     engine = _engine(user_policy, _content(user_policy))
-    options = Options(buffer=BUFFER, max_bytes=most_bytes(), seconds=task.seconds)
+    options = Options(max_bytes=most_bytes(), seconds=task.seconds)
     begin()
     watch = _Watch(task.seconds, cancelled)
     searched = _sought_too(asked, engine, options, watch, engine.search(asked, options, watch))
@@ -75,7 +74,7 @@ def not_searched(task: Task, what: Circumstances) -> tuple[Row, dict[str, Any]]:
     """Give the row of a task that nothing came of, and its record."""
     asked = _asked(task)
     row = grade(replace(asked.planned, canary=task.canary), Measured(), what)
-    options = Options(buffer=BUFFER, max_bytes=most_bytes(), seconds=task.seconds)
+    options = Options(max_bytes=most_bytes(), seconds=task.seconds)
     return row, explorer_record(row, search_facts(asked, Searched(Result()), options))
 
 

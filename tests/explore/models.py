@@ -176,9 +176,11 @@ class TooBig(Exception):  # noqa: N818 - no error
     """The model is no small one."""
 
 
-def plain_search(model: Model, options: Options, most: int = 3000) -> Plain:  # noqa: C901 - in one piece, to be read
+def plain_search(  # noqa: C901 - in one piece, to be read
+    model: Model, options: Options, most: int = 3000, *, merging: bool = False
+) -> Plain:
     """Search breadth first; like the native search, to the end of the level in which a violation shows."""
-    product = Product(model, options)
+    product = Product(model, options, merging=merging)
     found = Plain()
     seen: dict[State, int] = {product.initial(): 0}
     costs: dict[State, dict[int, int]] = {product.initial(): {-1: 0}}

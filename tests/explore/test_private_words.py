@@ -9,7 +9,7 @@ import pytest
 
 from emu.policies import USER
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.model import Options
+from hosts.explorer.model import DEEP, Options
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Result
 from hosts.explorer.witness import check_of
@@ -29,7 +29,7 @@ def explored(folder: Path, rule: str, scope: str = "post:34 | guest=cpuid,hlt") 
     file = folder / "rule.py"
     file.write_text(HEADER + f"def trigger(vcpu, vec):\n{rule}")
     builder = Builder(load_program(f"{file}:trigger"), scope_of(None, scope), USER)
-    result, _, _ = explore(builder, Options(buffer=8))
+    result, _, _ = explore(builder, Options())
     return builder, result
 
 
@@ -49,6 +49,18 @@ def test_a_rule_may_read_what_a_vcpu_calls_its_own(tmp_path: Path, read: str) ->
     assert result.complete
     assert result.violation is None
     assert [word for word, others in builder.world.words.private.items() if others]
+
+
+def test_a_guest_that_writes_round_and_round_is_seen_to_its_end(tmp_path: Path) -> None:
+    """It sends interrupts to itself and never fences: its PPR may be any number of stores old, and yet it is complete.
+
+    In buffers of any length a store would wait for room; with stores left out, few entries are as good as all.
+    """
+    rule = "    if READ_ONCE(vcpu.apic.vppr) >= 0:\n        kvm_vcpu_kick(vcpu)\n"
+    builder, result = explored(tmp_path, rule, "post:34 | guest=cpuid,self | timers=0")
+    assert (result.complete, result.violation) == (True, None)
+    assert 4 < result.longest_buffer < DEEP
+    assert builder.world.suspends == {"local_write"}
 
 
 def test_a_rule_about_priority_is_judged(tmp_path: Path) -> None:

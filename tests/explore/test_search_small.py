@@ -55,6 +55,14 @@ def test_a_store_that_waits_for_a_full_buffer_bounds_the_search() -> None:
     assert (deep.complete, deep.bounded_by, deep.longest_buffer) == (True, (), 2)
 
 
+def test_a_buffer_that_no_field_has_room_for_bounds_the_search_too() -> None:
+    """Entries of five bits, or of fewer as long as fewer stores are known: sixteen find no room."""
+    storing = straight(*(op(Kind.STORE, 0, number) for number in range(1, 17)))
+    result = Search(model_of(storing, straight(op(Kind.LOAD, 0))), Options(buffer=16, reduce=False)).run()
+    assert (result.complete, result.bounded_by) == (False, ("buffer",))
+    assert 12 <= result.longest_buffer < 16
+
+
 def big_model() -> Model:
     """Give a model of some ten thousand states."""
     threads = [straight(*(op(Kind.ADD, word, 1) for _ in range(24))) for word in (0, 1, 0)]
