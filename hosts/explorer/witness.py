@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +20,7 @@ from hosts.report.counted import counted
 if TYPE_CHECKING:
     from hosts.explorer.build import Builder  # brings a compiler along; a witness is read without
 
-FORMAT: Final = "1.2"
+FORMAT: Final = "1.3"
 
 
 class WitnessError(Exception):
@@ -111,6 +111,9 @@ class Witness:
     """What repairs it the soonest."""
     fuse: bool = True
     """Instruments and branches belong to the step of the operation before."""
+    alone: Mapping[int, int] = field(default_factory=dict)
+    """Of the shared words those that one thread alone writes, always by ``local_write``, with that thread: it knows
+    what they hold, and to put that there once more is no step."""
 
     @property
     def stem(self) -> int:
@@ -167,7 +170,7 @@ def make_witness(
         mutation=builder.mutation.name if builder.mutation is not None else "",
         scope=str(builder.scope),
         model="tso" if options.buffer else "sc",
-        buffer=options.buffer,
+        buffer=max(options.buffer, *(len(buffer) for state in states for buffer in state.buffers)),
         overtake=options.overtake,
         check=check,
         vector=vector,
@@ -182,6 +185,7 @@ def make_witness(
         states=(),
         sources=source_hashes(policy if ":" in policy else None),
         fuse=options.fuse,
+        alone=by_offset(builder.world.words.single),
     )
     return witness, states
 
@@ -268,8 +272,8 @@ def load(path: Path) -> Witness:
             Step(**{**step, "answers": tuple(step["answers"]), "rows": tuple(Row(**row) for row in step["rows"])})
             for step in data["steps"]
         )
-        for name in ("initial", "shared"):
-            data[name] = {int(offset): value for offset, value in data[name].items()}
+        for name in ("initial", "shared", "alone"):
+            data[name] = {int(offset): value for offset, value in data.get(name, {}).items()}
         for name in ("threads", "interrupted", "interrupted_last", "states"):
             data[name] = tuple(data[name])
         return Witness(**data)

@@ -89,6 +89,7 @@ class Crew:
             witness.eager,
             self.cast.last_points,
             self.cast.late,
+            frozenset(BASE + offset for offset, owner in witness.alone.items() if owner == cpu),
         )
         not_ours = [*self.pipes, ours]
         part = Part(setting, self.memory, self.cast.drivers[cpu], self.cast.interrupt, name, token, theirs, not_ours)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, Final
 
@@ -25,7 +24,6 @@ from hosts.replay.host import UNSCHEDULED, Place
 from hosts.scope import Scope, pure_functions, struct_fields
 
 DRIVER_FILE: Final = "<scope>"
-PRIVATE: Final = ("local_read(", "local_write(")
 _UNSCHEDULED: Final = frozenset(kind.name for kind in (*UNSCHEDULED, Kind.TALLY, Kind.RENEW))
 
 
@@ -76,12 +74,6 @@ def _check(witness: Witness) -> None:
         raise WitnessError(
             "found with --no-fuse: its steps are parts of what a process does in one go, not to be replayed; "
             "explore without --no-fuse finds one that is"
-        )
-    private = next((row for step in witness.steps for row in step.rows if row.text.startswith(PRIVATE)), None)
-    if private is not None:
-        raise WitnessError(
-            f"{private.text} ({Path(private.file).name}:{private.line}) is an operation of the witness: processes do "
-            "what is private at once, so it is not to be replayed"
         )
     inside = {machine.pcpus[i].marks.inside for i in range(threads)}
     marks = {name for offset, name in witness.shared.items() if offset + BASE in inside}
