@@ -47,6 +47,8 @@ class Turns:
         self._machinery = machinery
         self._open = False
         """A step is under way."""
+        self._waits = False
+        """The process does what it is told until it is told to run."""
         self._done: list[Did] = []
         self._answers: list[int] = []
         self._calls = 0
@@ -64,8 +66,10 @@ class Turns:
         first = scheduled and not point and not begins and not self._begun
         if self._open and self._ends(scheduled=scheduled and not first, possible=possible):
             self._close(_stands(possible()))
+        self._waits = True
         while not self._open:
             self._serve(possible)
+        self._waits = False
         self._begun = not begins and (self._begun or scheduled)
         if not possible():
             raise Diverged("the operation cannot be done yet: its store buffer has to drain first")
@@ -90,14 +94,15 @@ class Turns:
             raise Diverged("the code goes on and on without letting others act")
 
     def look(self) -> None:
-        """Be called now and then: a step that has called no primitive since the last look is a loop around nothing."""
-        if self._open and self._calls == self._calls_seen:
+        """Be called now and then: code that has called no primitive since the last look is a loop around nothing."""
+        if not self._waits and self._calls == self._calls_seen:
             raise Diverged("the code runs on and on without calling anything")
         self._calls_seen = self._calls
 
     def end(self) -> None:
         """Come to the thread's end; from then on only stores and IPIs move. Never returns."""
         self._close("at its end")
+        self._waits = True
         while True:
             self._serve(None)
 

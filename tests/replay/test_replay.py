@@ -9,6 +9,7 @@ import pytest
 
 from hosts.explorer.model import Options
 from hosts.explorer.witness import Row, Step, Witness
+from hosts.replay import process
 from hosts.replay.director import Replayed, replay
 from hosts.replay.program import cast_of
 from hosts.vectors import vector_text
@@ -83,6 +84,28 @@ def test_a_users_own_rule(tmp_path: Path) -> None:
     file.write_text("def trigger(vcpu, vec):\n    while vec:\n        pass\n")
     done = replay(witness, cast_of(witness))
     assert f"{file}:2: goes round a loop 100,000 times and does nothing" in done.why
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ("cpu_relax()", "the code runs on and on without calling anything"),
+        ("smp_mb()", "the process did FENCE -> 0 in thread"),
+    ],
+)
+def test_what_a_file_has_a_thread_run_may_go_on_and_on(
+    monkeypatch: pytest.MonkeyPatch, store_buffered: Witness, before: str, said: str
+) -> None:
+    """It is source out of a file, in which no loop is counted as in a rule's: the process looks up now and then.
+
+    Ahead of its first operation, too, when no step of its own is under way yet.
+    """
+    monkeypatch.setattr(process, "LOOK_SECONDS", 0.05)
+    name = f"thread_{store_buffered.steps[0].thread}"
+    endless = {name: f"def {name}():\n    {before}\n    more = 1\n    while more:\n        pass\n"}
+    done = again(replace(store_buffered, drivers={**store_buffered.drivers, **endless}))
+    assert done.ending == "diverged"
+    assert said in done.why
 
 
 # --- store buffers -----------------------------------------------------------------------------------------------
