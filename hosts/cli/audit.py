@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from emu.scenarios import PolicyInfo
 from hosts.cli.audit_show import Audited, audit_record, line_of, print_audit, scope_line, scope_record
 from hosts.cli.errors import Failure
 from hosts.cli.loops import have_loops
@@ -90,7 +91,7 @@ def audit_command(given: Given, make: MakeJudge = Auditor) -> int:
             say(console, not_checked(policy.unpromised))
         if write is not None:
             write.write(environment_record(environment(0, given.budget, "unpinned", command())))
-        audit = Audit(judge, chosen, console, write, policy.name)
+        audit = Audit(judge, chosen, console, write, policy)
         try:
             audit.run(scopes)
         finally:
@@ -129,10 +130,10 @@ class Audit:
     """Judges the sites one after another; each that was begun and not cancelled becomes a row."""
 
     def __init__(
-        self, judge: Judge, chosen: Sequence[Site], console: Console, write: JsonLines | None, policy: str
+        self, judge: Judge, chosen: Sequence[Site], console: Console, write: JsonLines | None, policy: PolicyInfo
     ) -> None:
         self.judge, self.sites, self.console, self.write = judge, chosen, console, write
-        self.policy = policy
+        self.policy, self.unpromised = policy.name, policy.unpromised
         self.rows: list[Audited] = []
         self.cancelled = False
         self._status: Status | None = None
@@ -192,7 +193,7 @@ class Audit:
             sound += ground.sound
             say(self.console, scope_line(number, name, ground.result))
             if self.write is not None:
-                self.write.write(scope_record(name, scope, self.policy, ground.result))
+                self.write.write(scope_record(name, scope, self.policy, self.unpromised, ground.result))
         if not sound:
             raise Failure(f"{self.policy} fails in every scope with nothing weakened: explore it", EXIT_UNEXPECTED)
 

@@ -157,11 +157,12 @@ def summary(rows: Sequence[Audited], planned: int, policy: str) -> str:
 # --- for programs ------------------------------------------------------------------------------------------------
 
 
-def scope_record(name: str, scope: Scope, policy: str, result: Result) -> dict[str, Any]:
+def scope_record(name: str, scope: Scope, policy: str, unpromised: Sequence[str], result: Result) -> dict[str, Any]:
     """Give the line of a scope with nothing weakened."""
     return {
         "record": "audit-scope",
         "policy": policy,
+        "unpromised": list(unpromised),
         "name": name,
         "scope": str(scope),
         "complete": result.complete,

@@ -37,6 +37,7 @@ from hosts.report.jsonl import JsonLines, environment_record, not_done_record
 from hosts.report.live import make_display
 from hosts.report.plan import OVERHEAD_SECONDS, Plan, PlanError, Planned, Wanted, make_plan, user_policy_of
 from hosts.report.reconcile import Allowed, Reconciled, reconciled
+from hosts.report.sentences import not_checked
 from hosts.report.stress import Settings
 from hosts.report.verdict import Row, Verdict
 from hosts.report.width import say, wide_console
@@ -150,6 +151,8 @@ def stressed(plan: Plan, each: float, seed: int, host: Any, console: Console) ->
     rows = counted(len(plan.rows), "row")
     said = f"{rows}, {each:g} s each on real processes (seed {seed}), then every interleaving of each"
     say(console, said)
+    for left_out in filter(None, {not_checked(each.policy.unpromised) for each in plan.rows}):
+        say(console, left_out)
     display = make_display(console, plan.rows, seconds, quiet=False)
     return run(plan, settings, host, display, None)
 

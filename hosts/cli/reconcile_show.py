@@ -100,6 +100,7 @@ def reconcile_record(each: Reconciled, scope: str, seed: int) -> dict[str, Any]:
         "record": "reconcile",
         "scenario": each.row.planned.scenario.name,
         "policy": each.row.planned.policy.name,
+        "unpromised": list(each.row.planned.policy.unpromised),
         "pcpus": each.row.planned.pcpus,
         "scope": scope,
         "seconds": round(measured.seconds, 6),

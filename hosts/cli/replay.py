@@ -83,8 +83,7 @@ def heading(witness: Witness, changed: list[str]) -> Iterator[str]:
     memory = f"x86-TSO, store buffers of {witness.buffer}" if witness.buffer else "sequential consistency"
     overtake = ", IPIs may overtake the buffer" if witness.overtake else ""
     yield f"scope {witness.scope}; {memory}{overtake}"
-    left_out = not_checked(unpromised(witness.policy)) if ":" in witness.policy else ""
-    if left_out:
+    if left_out := not_checked(_unpromised(witness)):
         yield left_out
     processes = len(witness.threads)
     yield f"on {counted(processes, 'process', 'processes')}; {_delayed(witness.delayed_stores)}"
@@ -96,6 +95,10 @@ def heading(witness: Witness, changed: list[str]) -> Iterator[str]:
 
 def _say(line: str) -> None:
     say(wide_console(), line)
+
+
+def _unpromised(witness: Witness) -> tuple[str, ...]:
+    return unpromised(witness.policy) if ":" in witness.policy else ()
 
 
 def _delayed(stores: int) -> str:
@@ -146,6 +149,7 @@ def record(file: str, witness: Witness, number: int, done: Replayed) -> dict[str
         "run": number,
         "scenario": witness.scenario,
         "policy": witness.policy,
+        "unpromised": list(_unpromised(witness)),
         "mutation": witness.mutation or None,
         "scope": witness.scope,
         "model": witness.model,

@@ -245,7 +245,8 @@ class Worker:
 
         self.stage(COMPILING, 0.0)
         found = explore(task, lambda: self.stage(RUNNING, task.seconds), lambda: self._cancelled)
-        result = replace(_result(found.row, task, found.record), files=found.files)
+        notes = tuple(filter(None, [not_checked(found.row.planned.policy.unpromised)]))
+        result = replace(_result(found.row, task, found.record), files=found.files, notes=notes)
         if is_user_policy(task.policy) and not task.scope:
             self._note(task, explored_of(task, result))
         return result

@@ -30,6 +30,7 @@ from hosts.soak.work import _measured, do_task, lost, planned_of
 from tests.harness.driven import UP_SECONDS, eventually
 from tests.soak import jobs
 
+UNPROMISED = "not checked, as the rule does not promise it: C7"
 pytestmark = pytest.mark.timeout(6 * UP_SECONDS)  # the first may have to compile
 
 
@@ -92,6 +93,14 @@ def test_an_exploration_is_a_row(executor: LocalExecutor) -> None:
     assert result.record["search"]["complete"] is True
 
 
+def test_an_exploration_names_what_the_rule_does_not_promise(executor: LocalExecutor, tmp_path: Path) -> None:
+    """In its notes, which ``pirace soak show`` tells, and in the explorer's record."""
+    mine = task(kind="explore", scenario="tscdeadline-immed", policy=jobs.endless_rule(tmp_path), seconds=60.0)
+    result = executor.submit(do_task, mine).result()
+    assert UNPROMISED in result.notes
+    assert result.record["unpromised"] == ["C7"]
+
+
 def test_an_exploration_keeps_its_witness(executor: LocalExecutor) -> None:
     """Step by step, to be replayed."""
     found = task(kind="explore", scenario="tscdeadline-immed", policy="elide-self-2022", mutation="no-fastpath-sync")
@@ -102,13 +111,16 @@ def test_an_exploration_keeps_its_witness(executor: LocalExecutor) -> None:
 def test_a_hang_is_a_crash_that_is_kept(executor: LocalExecutor, tmp_path: Path) -> None:
     """A user's rule that waits for ever: found by the watchdog, not waited for.
 
-    The worker and its fork server go on, and the same program does the historic policies.
+    The worker and its fork server go on, and the same program does the historic policies. What it does not promise
+    is named.
     """
     mine = task(policy=jobs.endless_rule(tmp_path), seconds=600.0)
     result = executor.submit(do_task, mine).result(4 * UP_SECONDS)
     assert (result.verdict, result.as_expected) == (Verdict.CRASH, False)
     assert "hung: nothing in the machine has moved" in result.reason
     assert result.record["policy"] == mine.policy
+    assert result.record["unpromised"] == ["C7"]
+    assert UNPROMISED in result.notes
     assert set(result.files) == {"facts.json", "machine", "proc.txt", "stacks.txt"}
     assert "pcpu.py" in result.files["stacks.txt"].decode()
     before = executor.pid

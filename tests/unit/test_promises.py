@@ -15,10 +15,12 @@ from hosts.explorer.build import Builder, explore
 from hosts.explorer.model import Options
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Result
-from hosts.explorer.witness import check_of
+from hosts.explorer.witness import check_of, save
 from hosts.loader import PolicyError, load_program
 from hosts.report.plan import chosen_policies
 from hosts.userpolicy import UNPROMISED, unpromised
+from tests.replay.witnesses import Case
+from tests.validator import records_in
 
 NOTHING = "def trigger(vcpu, vec):\n    return\n"
 CLEARS_ON = """
@@ -106,3 +108,13 @@ def test_the_report_names_what_was_not_checked(tmp_path: Path, capsys: Any) -> N
     assert "not checked, as the rule does not promise it: C7" in capsys.readouterr().out
     record = json.loads(file.read_text().splitlines()[-1])
     assert record["unpromised"] == ["C7"]
+
+
+def test_a_replay_names_what_was_not_checked(tmp_path: Path, capsys: Any) -> None:
+    """Before it begins, and in each time's record: no process has made those checks either."""
+    spec = rule(tmp_path, f'CHECKS = "C1 C2 C3 C4 C5 C8 C9 C10"\n{NOTHING}')
+    save(Case("remote-post", spec, None, "post:34 | guest=cpuid").shortest(), tmp_path / "witness.json")
+    file = tmp_path / "rows.jsonl"
+    assert main(["replay", str(tmp_path / "witness.json"), "--json", str(file)]) == 0
+    assert "\nnot checked, as the rule does not promise it: C7\n" in capsys.readouterr().out
+    assert [record["unpromised"] for record in records_in(file)[1:]] == [["C7"]]

@@ -103,6 +103,17 @@ def test_a_locked_operation_says_which_half_is_needed(audit: Any) -> None:
     assert [way["way"] for way in record["ways"]] == ["no fence before", "no fence behind", "no atomicity", "neither"]
 
 
+def test_what_the_rule_does_not_promise_is_named(tmp_path: Path, capsys: Any) -> None:
+    """Before anything is tried, and in the record of each scope."""
+    rule, file = tmp_path / "rule.py", tmp_path / "out.jsonl"
+    rule.write_text("CHECKS = 'C1 C2 C3 C5 C7 C8 C9 C10'\n\n\ndef trigger(vcpu, vec):\n    return\n")
+    given = Given(f"{rule}:trigger", scope=SCOPES, line=(_line(ENTRY, "barrier"),), json_file=str(file))
+    audit_command(given, FakeJudge())
+    assert capsys.readouterr().out.startswith("not checked, as the rule does not promise it: C4\n")
+    scopes = [record["unpromised"] for record in records_in(file) if record["record"] == "audit-scope"]
+    assert scopes == [["C4"]] * len(SCOPES)
+
+
 @pytest.mark.parametrize("outcome", ["violation", "clean", "bounded", "never reached", "fault"])
 @pytest.mark.parametrize("kind", ["barrier", "locked", "ordered", "pair"])
 def test_records_are_as_the_schema_says(audit: Any, outcome: str, kind: str) -> None:

@@ -101,6 +101,21 @@ def test_what_is_allowed_and_never_seen_is_the_gap(compare: Any, capsys: Any) ->
     assert "1 with a coverage gap" in capsys.readouterr().out
 
 
+def test_what_the_rule_does_not_promise_is_named(tmp_path: Path, capsys: Any) -> None:
+    """Before the runs, and in the record."""
+    rule, file = tmp_path / "rule.py", tmp_path / "out.jsonl"
+    rule.write_text("CHECKS = 'C1 C2 C3 C5 C7 C8 C9 C10'\n\n\ndef trigger(vcpu, vec):\n    return\n")
+
+    @contextlib.contextmanager
+    def host(_policy: str | None, *, quiet: bool) -> Iterator[Fake]:
+        yield Fake(SEEN)
+
+    given = Given(**{**ROW, "policy": (f"{rule}:trigger",)}, json_file=str(file))
+    reconcile_command(given, host, lambda *_: _allowed(SEEN))
+    assert "\nnot checked, as the rule does not promise it: C4\n" in capsys.readouterr().out
+    assert [record["unpromised"] for record in records_in(file)[1:]] == [["C4"]]
+
+
 def test_a_record_with_a_key_less_or_more_is_refused(compare: Any) -> None:
     """Every record of these tests is held against the schema, which is no rubber stamp."""
     _, (record,) = compare(Fake(SEEN, "C1"), _allowed(SEEN, "C2", complete=False))
