@@ -14,8 +14,8 @@ from hosts.report.collect import Measured
 from hosts.report.counted import counted
 from hosts.report.plan import Planned, short_name
 from hosts.report.sheet import Column, Content, Sheet, short_number
-from hosts.report.stress import Show
 from hosts.report.tables import fired, verdict_text
+from hosts.report.tally import Show
 from hosts.report.verdict import Row
 from hosts.report.width import say
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from dataclasses import dataclass, replace
+from typing import Final
 
-from hosts.report.collect import MachineWords, Measured, collect, count_fired, fabric_violation, merged
-from hosts.report.explored import Explored, Scout
-from hosts.report.plan import AT_THE_END, OVERHEAD_SECONDS, Group, Plan, Planned
+from hosts.report.collect import collect, fabric_violation, merged
+from hosts.report.explored import Scout
+from hosts.report.plan import Group, Plan, Planned
 from hosts.report.runner import REGIMES, Ended, Placement, Regime, Request, Runner
+from hosts.report.shares import Shares
+from hosts.report.tally import SOUGHT_AT_LEAST, Show, Tally, Watcher
 from hosts.report.unseen import PATIENCE
-from hosts.report.verdict import Canary, Circumstances, Ending, Row, Verdict, grade, missing_windows
+from hosts.report.verdict import Canary, Circumstances, Row, Verdict, grade, missing_windows
 
-ENOUGH_SIGHTINGS: Final = 3
-SOUGHT_AT_LEAST: Final = 0.15
-"""Seconds that a row whose check fires at once runs all the same."""
 EXTENSION: Final = 4.0
 """Seconds that a row is given on top if it has not entered all windows that it exists for."""
 SHORTEST: Final = 0.02
@@ -28,19 +27,6 @@ AT_ONCE: Final = 2
 """Among how many of the scopes to come the time that is left for exploring is shared out."""
 MOST_SHARES: Final = 3
 """How many times its even share is kept for each scope to come; what others did not need beyond that is the races'."""
-
-
-class Show(Protocol):
-    """Whoever tells the user."""
-
-    def running(self, planned: Planned, measured: Measured) -> None:
-        """Show how the row that runs now is doing; several times a second."""
-
-    def exploring(self, planned: Planned) -> None:
-        """Show that a row's scope is explored before it is raced."""
-
-    def finished(self, row: Row) -> None:
-        """Show a row that is finished."""
 
 
 @dataclass(frozen=True)
@@ -56,56 +42,6 @@ class Settings:
     processors: int
     never: tuple[str, ...] = ()
     """Windows that the user's own rule makes impossible, by what it sends."""
-
-
-@dataclass
-class Tally:
-    """What a configuration has come to so far."""
-
-    planned: Planned
-    budget: float = 0.0
-    limit: float = 0.0
-    """Seconds that it may take if its budget does not suffice to enter all windows."""
-    measured: Measured = field(default_factory=Measured)
-    stints: int = 0
-    ending: Ending = "no time"
-    why: str = ""
-    stalled: set[int] = field(default_factory=set)
-    round_trips: list[float] = field(default_factory=list)
-    explored: Explored | None = None
-    done: bool = False
-
-    def satisfied(self) -> bool:
-        """Tell whether what is sought has been seen often enough; once, if it is looked for once in a run."""
-        sought = self.planned.sought
-        enough = 1 if AT_THE_END.issuperset(sought) else ENOUGH_SIGHTINGS
-        return sum(map(self.measured.fired, sought)) >= enough
-
-
-class Watcher:
-    """Looks at one stint of a configuration."""
-
-    def __init__(self, tally: Tally, show: Show, clock: Callable[[], float]) -> None:
-        self._tally = tally
-        self._show = show
-        self._clock = clock
-        self._begun: float | None = None
-        self._live = tuple(check for check in tally.planned.sought if check not in AT_THE_END)
-        self._before = sum(map(tally.measured.fired, self._live))
-        self._at_least = SOUGHT_AT_LEAST - tally.measured.seconds
-
-    def enough(self, words: MachineWords) -> bool:
-        """Tell whether the check that must fire has fired a few times."""
-        if self._begun is None:  # asked for the first time: now it runs
-            self._begun = self._clock()
-        if not self._live or self._clock() - self._begun < self._at_least:
-            return False
-        return self._before + count_fired(words, self._tally.planned.pcpus, self._live) >= ENOUGH_SIGHTINGS
-
-    def progress(self, words: MachineWords, seconds: float) -> None:
-        """Show the row as it is now."""
-        now = collect(words, self._tally.planned.pcpus, seconds)
-        self._show.running(self._tally.planned, self._tally.measured + now)
 
 
 class Stress:
@@ -131,11 +67,9 @@ class Stress:
         """Seconds that are left for exploring."""
         self._to_explore = sum(planned.explorable for planned in plan.rows)
         self._each = self._exploring / max(self._to_explore, 1)
-        self._aim = clock() + settings.seconds
-        self._end = clock() + settings.limit
-        self._weight = sum(planned.nominal_seconds for planned in plan.rows)
-        self._stints = sum(planned.stints for planned in plan.rows)
-        self._overhead = OVERHEAD_SECONDS
+        self._shares = Shares(plan, clock, settings.seconds, settings.limit)
+        self._waiting: list[Tally] = []
+        """Rows that wait for something when their share is used up, and those that wait for the canary among them."""
         self._canaries: dict[str, Canary] = {}
         self._cancelled = False
 
@@ -146,6 +80,7 @@ class Stress:
             self._explore(tallies)
             self._share_out(group, tallies)
             yield from self._take_turns(tallies)
+        yield from self._wait()
 
     def cancel(self) -> None:
         """Start nothing more: what is not finished becomes a row that says so."""
@@ -165,7 +100,7 @@ class Stress:
             begun = self._clock()
             self._show.exploring(tally.planned)
             share = self._exploring / min(self._to_explore, AT_ONCE)
-            seconds = min(share, max(0.0, self._end - begun))
+            seconds = min(share, self._shares.left)
             tally.explored = self._scout.explore(tally.planned, seconds, lambda: self._cancelled)
             self._to_explore -= 1
             most = MOST_SHARES * self._each * self._to_explore
@@ -174,28 +109,30 @@ class Stress:
     # --- time
 
     def _share_out(self, group: Group, tallies: list[Tally]) -> None:
-        """Give a group its part of the time that is left, by weight; at least half of the usual if the limit allows.
-
-        What must be seen is waited for longer; so is a window that was not entered.
-        """
-        now = self._clock()
-        at_most = max(0.0, self._end - now)
-        left = max(0.0, self._aim - now - self._exploring - self._stints * self._overhead)
-        for planned, tally in zip(group, tallies, strict=True):
-            share = left * planned.nominal_seconds / self._weight
-            tally.budget = max(share, planned.nominal_seconds / 2 * min(1.0, at_most / self._weight))
-            if planned.sought:
-                tally.budget = max(tally.budget, min(PATIENCE, at_most / 4))
-            tally.limit = tally.budget + min(EXTENSION, at_most / 8)
-        self._weight -= sum(planned.nominal_seconds for planned in group)
-        self._stints -= sum(planned.stints for planned in group)
+        """Give a group its part of the time that is left."""
+        in_one_go = self._shares.in_one_go
+        waiting = sum(self._wish(tally) for tally in self._waiting)
+        for tally, seconds in zip(tallies, self._shares.take(group, self._exploring, waiting), strict=True):
+            tally.budget, tally.in_one_go = seconds, in_one_go
 
     def _stint_seconds(self, tally: Tally) -> float:
         """Give the length of a row's next run; what is sought is looked for in ever longer ones."""
         if not tally.planned.sought:
-            return max(SHORTEST, tally.budget / tally.planned.stints)
-        left = tally.budget - tally.measured.seconds
-        return max(SHORTEST, min(left, SOUGHT_AT_LEAST * (2 << tally.stints)))
+            return max(SHORTEST, tally.budget / (1 if tally.in_one_go else tally.planned.stints))
+        left, longer = tally.budget - tally.measured.seconds, _longer(tally)
+        return max(SHORTEST, longer if left >= longer + SOUGHT_AT_LEAST else left)
+
+    def _wish(self, tally: Tally) -> float:
+        """Give the seconds that a row would go on beyond its share: for a sighting that must come, or for a window."""
+        if tally.ending != "ended" or tally.measured.violations:
+            return 0.0
+        if tally.planned.sought:
+            return PATIENCE - tally.measured.seconds
+        lacking = missing_windows(tally.planned, tally.measured, tally.explored, self._never(tally.planned))
+        return tally.budget + EXTENSION - tally.measured.seconds if lacking else 0.0
+
+    def _waits(self, tally: Tally) -> bool:
+        return self._wish(tally) > SHORTEST and not self._cancelled
 
     # --- turns
 
@@ -208,19 +145,35 @@ class Stress:
         while not all(tally.done for tally in tallies):
             for tally in tallies:
                 if not tally.done:
-                    self._stint(tally)
-                    if tally.done:
+                    self._stint(tally, self._stint_seconds(tally))
+                    if tally.done and (self._waits(tally) or self._canary_waits(tally)):
+                        self._waiting.append(tally)
+                    elif tally.done:
                         yield self._finish(tally)
 
-    def _stint(self, tally: Tally) -> None:
+    def _canary_waits(self, tally: Tally) -> bool:
+        return any(each.planned.canary and each.planned.scenario == tally.planned.scenario for each in self._waiting)
+
+    def _wait(self) -> Iterator[Row]:
+        """Let rows without an answer go on in turns, when all have had their share, and finish them."""
+        while going_on := [tally for tally in self._waiting if self._waits(tally)]:
+            if self._shares.left <= SHORTEST:
+                break
+            for tally in going_on:
+                even = self._shares.left / len(going_on)
+                tally.done = False
+                self._stint(tally, max(SHORTEST, min(self._wish(tally), _longer(tally), even)))
+        for tally in sorted(self._waiting, key=lambda tally: not tally.planned.canary):
+            yield self._finish(tally)
+
+    def _stint(self, tally: Tally, seconds: float) -> None:
         """Run a configuration once, unless there is no time for it or the user has had enough."""
         if self._cancelled:
             tally.ending, tally.done = "cancelled", True
             return
-        if self._clock() >= self._end or tally.budget <= 0:
+        if self._shares.left <= 0:
             tally.done = True
             return
-        seconds = self._stint_seconds(tally)
         watcher = Watcher(tally, self._show, self._clock)
         ended = self._runner.run(self._request(tally, seconds), watcher)
         self._account(tally, ended)
@@ -240,7 +193,7 @@ class Stress:
         tally.measured += now
         tally.stints += 1
         tally.stalled.update(ended.stalled)
-        self._overhead += (ended.overhead - self._overhead) / 8
+        self._shares.note_start(ended.overhead)
         if ended.cancelled:
             self._cancelled = True
             tally.ending, tally.done = "cancelled", True
@@ -254,12 +207,7 @@ class Stress:
     def _over(self, tally: Tally) -> bool:
         if tally.planned.sought:
             return tally.satisfied() or tally.measured.seconds >= tally.budget - SHORTEST
-        if tally.stints < tally.planned.stints:
-            return False
-        lacking = not tally.measured.violations and missing_windows(
-            tally.planned, tally.measured, tally.explored, self._never(tally.planned)
-        )
-        return not lacking or tally.measured.seconds >= tally.limit
+        return tally.in_one_go or tally.stints >= tally.planned.stints
 
     def _never(self, planned: Planned) -> tuple[str, ...]:
         """Give the windows that a row cannot enter; a seeded bug may send what the rule does not."""
@@ -269,7 +217,7 @@ class Stress:
         planned = tally.planned
         what = Circumstances(
             ending=tally.ending,
-            why=tally.why,
+            why=tally.why or (self._too_short() if tally.ending == "no time" else ""),
             processors=self._settings.processors,
             placement=self._settings.placement,
             stalled=tuple(sorted(tally.stalled)),
@@ -283,6 +231,17 @@ class Stress:
         if row.begun:
             self._show.finished(row)
         return row
+
+    def _too_short(self) -> str:
+        """Say how long the run would have had to be on this machine, as busy as it is."""
+        exploring = self._plan.exploring_seconds if self._scout is not None else 0.0
+        enough = self._shares.enough(exploring, sum(map(self._wish, self._waiting)))
+        return f"the budget ended first: for all rows about {enough:.0f} s would have been enough"
+
+
+def _longer(tally: Tally) -> float:
+    """Give the length of a run that is longer than those before."""
+    return SOUGHT_AT_LEAST * (2 << tally.stints)
 
 
 def regime_of(planned: Planned, stint: int, seed: int) -> Regime:

@@ -34,7 +34,7 @@ from hosts.report.plan import (
 )
 from hosts.report.runner import Placement, Request
 from hosts.report.sentences import not_checked
-from hosts.report.stress import ENOUGH_SIGHTINGS, SOUGHT_AT_LEAST
+from hosts.report.tally import ENOUGH_SIGHTINGS, SOUGHT_AT_LEAST
 from hosts.report.verdict import Circumstances, Row, Verdict, grade
 from hosts.soak.canaries import as_canary
 from hosts.soak.explored import explored_of
