@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
-from rich.text import Text
 
 from hosts.cli.errors import Failure
 from hosts.cli.native import check_machine
@@ -23,7 +22,7 @@ from hosts.report.counted import counted
 from hosts.report.environment import environment
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines
-from hosts.report.width import put, wide_console
+from hosts.report.width import say, wide_console
 from hosts.soak.assessment import spent
 from hosts.soak.campaign import Campaign
 from hosts.soak.choose import Chooser, Wanted
@@ -213,4 +212,4 @@ class Soak:
         return hint(self.campaign.folder, command)
 
     def _say(self, line: str) -> None:
-        put(self.console, Text(line))
+        say(self.console, line)

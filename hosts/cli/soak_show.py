@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rich.text import Text
-
 from hosts.cli.errors import Failure
 from hosts.cli.outputs import json_to
 from hosts.report.counted import counted
 from hosts.report.exits import EXIT_USAGE
 from hosts.report.plan import is_user_policy
-from hosts.report.width import put, say, wide_console
+from hosts.report.width import say, wide_console
 from hosts.soak.campaign import Campaign
 from hosts.soak.database import DATABASE
 from hosts.soak.export import campaign_record, export_lines, run_record
@@ -66,7 +64,7 @@ def show_command(folder: str, number: int, json_file: str | None) -> int:
             write.write({**run_record(row), MACHINE: saved.to_json() if saved is not None else None})
         console = wide_console()
         for line in lines_of(campaign, row):
-            put(console, Text(line))
+            say(console, line)
         if saved is not None or why_not:
             for line in (saved.text() if saved is not None else why_not).splitlines():
                 say(console, line)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.text import Text
 
 from hosts.cli.compiling import Compiling
 from hosts.cli.errors import Failure, tell_faults
@@ -30,7 +29,7 @@ from hosts.report.runner import Placement, Runner
 from hosts.report.stress import Settings, Stress
 from hosts.report.tables import print_report, remark, summary, unexplored_lines
 from hosts.report.verdict import Circumstances, Ending, Row, Verdict, exit_code, grade
-from hosts.report.width import put, say, wide_console
+from hosts.report.width import say, wide_console
 from hosts.sends import windows_never_entered
 
 GRACE_SECONDS = 10.0
@@ -110,7 +109,7 @@ def show_end(console: Console, rows: Sequence[Row], plan: Plan, *, quiet: bool) 
         if not row.as_expected and row.verdict not in plain:
             say(console, remark(row))
     for line in unexplored_lines(rows):
-        put(console, Text(line))
+        say(console, line)
     say(console, summary(rows, len(plan.rows)))
 
 

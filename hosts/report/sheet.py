@@ -133,7 +133,7 @@ class _Drawn:
     """A table in one form."""
 
     def __init__(self, sheet: Sheet, form: Form, width: int, rule: str) -> None:
-        self.sheet, self.form, self.rule = sheet, form, rule
+        self.sheet, self.form, self.width, self.rule = sheet, form, width, rule
         self.columns = [sheet.columns[i] for i in form.shown]
         self.cells = [[written(row[i], short=form.short) for i in form.shown] for row in sheet.rows]
         self.widths = self._widths(width - 1 - form.indent - form.gaps)
@@ -159,7 +159,7 @@ class _Drawn:
         before: Text | None = None
         for key, rows in groupby(zip(self.sheet.rows, self.cells, strict=True), key=lambda pair: self._key(pair[0])):
             if self.form.above:
-                yield Text(" " + key)
+                yield from map(Text, wrapped(" " + key, self.width))
             for _, cells in rows:
                 shown = list(cells)
                 if self.sheet.grouped and not self.form.above:

@@ -15,7 +15,7 @@ from hosts.report.plan import REPEATS, short_name
 from hosts.report.sentences import sentences
 from hosts.report.sheet import Column, Content, Sheet
 from hosts.report.verdict import Row, Verdict, policy_names
-from hosts.report.width import put, say
+from hosts.report.width import say
 from hosts.vectors import seen_text
 
 STYLES: Final = {
@@ -158,5 +158,5 @@ def print_report(console: Console, rows: Sequence[Row], planned: int) -> None:
     for sentence in sentences(rows):
         say(console, sentence)
     for line in explored_lines(rows):
-        put(console, Text(line))
+        say(console, line)
     say(console, summary(rows, planned))

@@ -8,6 +8,7 @@ Tables are laid out for ``WIDE`` columns there. No line ends in blanks. ``COLUMN
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from typing import Final
 
@@ -16,6 +17,10 @@ from rich.text import Text
 
 WIDE: Final = 132
 """Columns of a table that goes into a file."""
+
+
+_KEPT: Final = "\N{NO-BREAK SPACE}"
+_COMMAND: Final = re.compile(r"pirace (?:stress|explore|replay|soak|repro) [^();]*[^();\s]")
 
 
 def wide_console() -> Console:
@@ -35,18 +40,19 @@ def room(console: Console) -> int | None:
 
 
 def wrapped(text: str, width: int | None, hanging: str = "    ") -> list[str]:
-    """Break a line between words; what follows begins below its first word, or further in if ``hanging`` says so."""
+    """Break a line between words, but not within a command, which is to be copied; what follows is set in further."""
     indent = text[: len(text) - len(text.lstrip())]
     if width is None or len(text) <= width:
         return [text.rstrip()]
-    return textwrap.wrap(
-        text.strip(),
+    lines = textwrap.wrap(
+        _COMMAND.sub(lambda found: found[0].replace(" ", _KEPT), text.strip()),
         width,
         initial_indent=indent,
         subsequent_indent=indent + hanging,
         break_long_words=False,
         break_on_hyphens=False,
-    ) or [""]
+    )
+    return [line.replace(_KEPT, " ") for line in lines] or [""]
 
 
 def say(console: Console, text: str, style: str = "", hanging: str = "    ") -> None:
@@ -56,5 +62,5 @@ def say(console: Console, text: str, style: str = "", hanging: str = "    ") -> 
 
 
 def put(console: Console, line: Text) -> None:
-    """Print a line as it is: one that fits, or has a command in it, which is copied whole only if nothing breaks it."""
+    """Print a line as it is: the terminal breaks what is wider, as a command, so that it can be copied whole."""
     console.print(line, soft_wrap=True, highlight=False)

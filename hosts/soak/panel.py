@@ -18,7 +18,7 @@ from emu.scenarios import SCENARIOS
 from hosts.report.plan import short_name
 from hosts.report.sheet import Column, Sheet
 from hosts.report.verdict import Verdict
-from hosts.report.width import put, wrapped
+from hosts.report.width import say, wrapped
 from hosts.soak.assessment import Assessment
 from hosts.soak.campaign import Campaign
 from hosts.soak.conduct import Show
@@ -82,7 +82,7 @@ class Quiet:
 
     def say(self, line: str) -> None:
         """Print a line, whatever its length."""
-        put(self.console, Text(line))
+        say(self.console, line)
 
 
 class Lines(Quiet):

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from rich.console import Console
-from rich.text import Text
 
 from hosts.report.counted import counted
 from hosts.report.exits import EXIT_EXPECTED
 from hosts.report.plan import short_name
 from hosts.report.sheet import READABLE, Column, Content, Sheet
-from hosts.report.width import put, say
+from hosts.report.width import say
 from hosts.soak.archive import Archive
 from hosts.soak.assessment import Assessment, spent
 from hosts.soak.company import TITLES
@@ -85,9 +84,9 @@ class Status:
         say(console, self.assessment.headline, style)
         say(console, self._history())
         for line in self._remarks():
-            put(console, Text(line))
+            say(console, line)
+        say(console, "")
         for table in self._sheets():
-            say(console, "")
             table.print_to(console)
 
     def _sheets(self) -> Iterator[Sheet]:

@@ -108,7 +108,8 @@ def test_the_end_of_a_run_fits_every_terminal(measured: Make) -> None:
         console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
         print_report(console, rows, len(rows))
         lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-        assert max(map(len, lines)) <= width
+        wide = [line.strip() for line in lines if len(line) > width]
+        assert all(line.startswith("pirace ") for line in wide)  # a command is not broken
         assert [line.rstrip() for line in lines] == lines
         names = {each.scenario.name for each in PLAN} | {each.policy.name for each in PLAN}
         names |= {each.mutation.name for each in PLAN if each.mutation is not None}
@@ -143,6 +144,21 @@ def test_text_is_broken_once_and_between_words() -> None:
         "        four-and-a-half five",
         "        six seven",
     ]
+
+
+def test_a_command_is_not_broken() -> None:
+    """It is copied as it stands, with whatever follows it on a line of its own."""
+    text = "3: kick x mine: VIOLATION: C1 x 3; kept in /tmp/c/kept/3 (pirace soak show 3 --campaign /tmp/c) and more"
+    assert wrapped(text, 50) == [
+        "3: kick x mine: VIOLATION: C1 x 3; kept in",
+        "    /tmp/c/kept/3",
+        "    (pirace soak show 3 --campaign /tmp/c) and",
+        "    more",
+    ]
+    assert (
+        "pirace explore --policy my.py:f --scenario kick"
+        in wrapped("x: pirace explore --policy my.py:f --scenario kick", 30)[-1]
+    )
 
 
 def test_in_a_pipe_text_is_whole_and_tables_have_a_width(monkeypatch: pytest.MonkeyPatch) -> None:
