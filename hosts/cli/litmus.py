@@ -32,6 +32,7 @@ WORST: Final = (EXIT_FAULT, EXIT_USAGE, EXIT_UNEXPECTED, EXIT_UNPROVEN, EXIT_EXP
 BOUNDS: Final = {
     "seconds": "bounded by its budget of time, no answer: more --budget",
     "memory": "bounded by its memory, no answer: more --memory",
+    "room": "bounded, no answer: so long a store buffer does not fit into a state of this search; without --no-reduce",
     "buffer": "bounded, no answer: a loop fills the store buffer without end, as it has neither a fence nor a lock",
 }
 AT_ONCE: Final = 1000

@@ -15,7 +15,7 @@ OFTEN: Final = 64
 
 
 class IncompleteError(Exception):
-    """A search has not come to its end, so that there is no answer: ``seconds``, ``memory`` or ``buffer``."""
+    """A search has not come to its end, so that there is no answer: ``seconds``, ``memory``, ``buffer`` or ``room``."""
 
 
 class Bounds:

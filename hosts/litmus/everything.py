@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from hosts.explorer.model import Model, Options
-from hosts.explorer.packing import TooWide
+from hosts.explorer.packing import Crammed, TooWide
 from hosts.explorer.search import Progress, Search
 from hosts.litmus.bounds import IncompleteError
 from hosts.litmus.errors import LitmusError
@@ -28,8 +28,11 @@ def searched(
 
     try:
         result = Search(model, replace(options, reduce=reduce)).run(progress)
+    except Crammed:
+        raise IncompleteError("room") from None
     except TooWide as error:
         raise LitmusError(0, f"{error}: not with --no-reduce") from None
     if not result.complete:
-        raise IncompleteError(result.bounded_by[0])
+        bound = result.bounded_by[0]
+        raise IncompleteError("room" if bound == "buffer" and not result.waited_for_buffer else bound)
     return result.finals

@@ -7,10 +7,12 @@ import random
 
 import pytest
 
+from hosts.litmus.bounds import Bounds, IncompleteError
 from hosts.litmus.errors import LitmusError
 from hosts.litmus.everything import searched
 from hosts.litmus.outcome import run
 from hosts.litmus.read import read_test
+from hosts.litmus.search import EACH_BYTES
 
 REGISTERS = ("eax", "ebx", "ecx")
 INSTRUCTIONS = (
@@ -125,3 +127,28 @@ def test_each_outcome_of_independent_stores_is_there() -> None:
     outcome = run(read_test(independent(3, 3, asked=3)))
     assert len(set(outcome.states)) == len(outcome.states) == 1 << 9
     assert outcome.witnesses == 1
+
+
+def test_memory_is_bounded_before_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sets of outcomes grow by leaps: the next one is counted in."""
+    coming = []
+
+    def check_now(_bounds: Bounds, much: int, coming_bytes: int = 0) -> None:
+        coming.append((much, coming_bytes))
+
+    monkeypatch.setattr(Bounds, "check_now", check_now)
+    run(read_test(independent(3, 3, asked=3)))
+    assert max(coming) == (1 << 8, EACH_BYTES << 8)
+    monkeypatch.undo()
+    with pytest.raises(IncompleteError, match="memory"):
+        Bounds(memory_bytes=1 << 40).check_now(1, 1 << 40)
+
+
+def test_values_that_look_the_same_are_one() -> None:
+    """In the type that a place is declared in, however many values of the machine there are."""
+    columns = [["movl $257,(x)", "movl $513,(x)"], ["movl (x),%eax"]]
+    test = read_test(f"X86_64 t\n{{ x=2; uint8_t 1:rax; }}\n{_table(columns)}exists (1:rax=1)\n")
+    for by in (None, searched):
+        outcome = run(test, "tso", by)
+        assert [value for ((_, value),) in outcome.states] == [2, 1]
+        assert (outcome.witnesses, outcome.against) == (1, 1)
