@@ -155,6 +155,6 @@ def _base(test: Test, size: int) -> int:
     for thread in test.threads:
         numbers |= {each.value for one in thread for each in _operands(one) if isinstance(each, Immediate)}
     base = BASE
-    while any(base <= number & mask(32) < base + size for number in numbers):
-        base += size
+    while any(base - APART <= number & mask(32) < base + size + APART for number in numbers):
+        base += size + APART
     return base

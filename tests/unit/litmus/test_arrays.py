@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hosts.litmus.locations import BASE
 from hosts.litmus.outcome import run
 from hosts.litmus.read import read_test
 from hosts.litmus.render import lines
@@ -59,6 +60,12 @@ def test_conditions(condition: str, printed: str) -> None:
     """They hold, and are printed as herd7 prints them."""
     _, good, asked = told("int a[2]={5,6}; int b=6; int *p=&a[1]; 0:rdi=a", "nop", condition)
     assert (good, asked) == ("Ok", f"Condition {printed}")
+
+
+@pytest.mark.parametrize("number", range(BASE - 32, BASE + 160, 8))
+def test_no_number_of_a_test_is_taken_for_an_address(number: int) -> None:
+    """Nor for one near a location."""
+    assert told(f"x={number}", "nop", "locations [x; y;]")[0] == f"[x]={number}; [y]=0;"
 
 
 def test_elements_are_locations_of_their_own() -> None:
