@@ -104,7 +104,7 @@ def cost_table(measured: Sequence[Cost]) -> Sheet:
         [Column("scenario"), Column("policy"), *numbers],
         rows,
         title="cost per self-post of the timer",
-        caption=f"ns: this emulator's own time for one round trip, min median max of {repeats} short runs; "
+        caption=f"ns: this emulator's own time for one round trip, min median max of {counted(repeats, 'short run')}; "
         "it says nothing about hardware. The counts are exact; IPIs that wait together are taken as one.",
         grouped=True,
     )
