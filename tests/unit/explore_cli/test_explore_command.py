@@ -6,18 +6,21 @@ import json
 import os
 import re
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from emu.accounting import CHECKS, WINDOWS
 from hosts.cli.errors import Failure
 from hosts.cli.explore import Given, explore_command, search_options
 from hosts.cli.explore_engine import coverage
 from hosts.cli.explore_plan import asked_for, size_text
+from hosts.cli.explore_show import Ticker
 from hosts.cli.main import main
 from hosts.cli.streams import told_at_the_end
 from hosts.explorer.model import Options
@@ -422,6 +425,13 @@ def test_a_users_rule_works_unchanged(capsys: pytest.CaptureFixture[str], tmp_pa
 
 
 # --- small things ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_done_before_the_search_is_shown() -> None:
+    """Until there are states to be counted."""
+    ticker = Ticker(Console(), "row", 60.0)
+    line = ticker.line(Progress(0, 0, 0, 0, 2.0, 0), time.monotonic() + 2.0)
+    assert line == "row: 2 s, walking about to see what the threads share"
 
 
 def test_sizes_as_people_read_them() -> None:
