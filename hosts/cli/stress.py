@@ -184,7 +184,7 @@ def run(
     except Exception as error:
         note_rest("skipped", str(error).partition("\n")[0])
         raise
-    return rows
+    return sorted(rows, key=lambda row: plan.rows.index(row.planned))  # what had to wait ended last
 
 
 def _scouting(user_policy: str, *, quiet: bool) -> AbstractContextManager[Scout]:

@@ -260,6 +260,14 @@ def test_a_run_writes_a_line_for_each_row(tmp_path: Path, capsys: pytest.Capture
     assert out.rstrip().endswith("2 of 2 rows: 2 PASS; none against the table")
 
 
+def test_what_had_to_wait_stands_in_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    """A canary that does not show ends last, and its scenario's rows with it; the table is in the plan's order."""
+    assert stress_command(Options(["halt-wake", "all-to-all"], seconds=5), MadeUp()) == 2
+    rows, table = capsys.readouterr().out.split("verdicts: scenario x policy")
+    assert rows.index("all-to-all x kick-2016") < rows.index("halt-wake x kick-2016")
+    assert table.index("halt-wake") < table.index("all-to-all")
+
+
 def test_quiet_says_only_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     """One line for a good run; one more for each surprise, and for each row that proves nothing."""
     assert stress_command(Options(["kick"], controls="none", quiet=True), MadeUp()) == 0
