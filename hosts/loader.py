@@ -53,6 +53,8 @@ class Program:
     trees: Mapping[str, ast.FunctionDef] = field(repr=False)
     rule: frozenset[str] = frozenset()
     """The names of the functions that come from the user's file."""
+    rule_sha256: str = ""
+    """Of the user's file, as it was read."""
 
     def source(self, function: str) -> str:
         """Give what became of a function, for people."""
@@ -95,9 +97,10 @@ def load_program(
     namespace: dict[str, Any] = {"__name__": f"{modules[0].partition('.')[0]}.program", **values}
     functions = {name: _executed(trees[name], patched[name], namespace) for name in trees}
     digest = _digest(loaded, policy, trees.values())
-    return Program(
-        namespace, functions, sites, digest, trees, frozenset(policy.functions if policy is not None else ())
-    )
+    if policy is None:
+        return Program(namespace, functions, sites, digest, trees)
+    rule_sha256 = hashlib.sha256(policy.source).hexdigest()
+    return Program(namespace, functions, sites, digest, trees, frozenset(policy.functions), rule_sha256)
 
 
 def _mutations(modules: Sequence[str]) -> Sequence[Mutation]:

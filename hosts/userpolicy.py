@@ -12,12 +12,12 @@ import copy
 import importlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FunctionType
 from typing import Final, NewType
 
 from emu.accounting import CHECKS
 from hosts.language import WORD_MAX, WORD_MIN, Origin, PolicyError, check_language, local_names, parameters, walk
+from hosts.reading import read_bytes
 from hosts.scope import PRIMITIVES, Scope
 
 ENTRY: Final = "user_kvm_vcpu_trigger_posted_interrupt"
@@ -27,6 +27,10 @@ UNPROMISED: Final = "USER_UNPROMISED"
 """The constant of the protocol that says which checks are not made of a user's rule."""
 PROMISES: Final = "CHECKS"
 """What a rule's file calls the checks that its protocol promises to hold; without it that is all of them."""
+
+DEEPEST: Final = 120
+"""Levels of a file's syntax: of a rule that people write a dozen or two."""
+TOO_DEEP: Final = "is nested too deeply"
 
 _PREFIX: Final = "user_"
 _PARAMETERS: Final = 2
@@ -51,8 +55,8 @@ def unpromised(spec: str) -> tuple[str, ...]:
     """Name the checks that a rule's file leaves out; nothing of a file that is refused when it is loaded."""
     path = spec.rpartition(":")[0]
     try:
-        return _left_out(ast.parse(Path(path).read_bytes(), path), Origin(path, PolicyError))
-    except (OSError, SyntaxError, ValueError, PolicyError):
+        return _left_out(ast.parse(read_bytes(path), path), Origin(path, PolicyError))
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError, PolicyError):
         return ()
 
 
@@ -83,7 +87,7 @@ def read_policy(spec: str, scope: Scope, packages: Collection[str]) -> Policy:
         raise PolicyError(spec, 1, "a policy is given as path/to/file.py:function")
     origin = Origin(path, PolicyError)
     try:
-        source = Path(path).read_bytes()
+        source = read_bytes(path)
         module = ast.parse(source, path)
     except OSError as error:
         origin.refuse(None, f"cannot be read: {error.strerror or error}")
@@ -91,12 +95,25 @@ def read_policy(spec: str, scope: Scope, packages: Collection[str]) -> Policy:
         raise PolicyError(path, error.lineno or 1, f"is not Python: {error.msg}") from None
     except ValueError as error:
         origin.refuse(None, f"is not Python: {error}")
+    except (RecursionError, MemoryError):  # the parser's own words for it
+        origin.refuse(None, TOO_DEEP)
+    _check_depth(module, origin)
     reader = _Reader(origin, _Bindings(module, origin), scope, packages)
     reader.entry(name)
     if left_out := _left_out(module, origin):
         reader.values[UNPROMISED] = sum(1 << CHECKS.index(check) for check in left_out)
     own = {flat: own for own, flat in reader.names.items() if flat in reader.functions or flat in reader.values}
     return Policy(source, origin, reader.functions, reader.values, own, reader.meant)
+
+
+def _check_depth(module: ast.Module, origin: Origin) -> None:
+    """Refuse what would take all the stack of those who walk through it."""
+    level: list[ast.AST] = [module]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    deep = next((node for node in level if hasattr(node, "lineno")), None)
+    if deep is not None:
+        origin.refuse(deep, TOO_DEEP)
 
 
 class _Bindings:

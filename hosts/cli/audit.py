@@ -90,7 +90,7 @@ def audit_command(given: Given, make: MakeJudge = Auditor) -> int:
         if policy.unpromised:
             say(console, not_checked(policy.unpromised))
         if write is not None:
-            write.write(environment_record(environment(0, given.budget, "unpinned", command())))
+            write.write(environment_record(environment(0, given.budget, "unpinned", command()), program.rule_sha256))
         audit = Audit(judge, chosen, console, write, policy)
         try:
             audit.run(scopes)

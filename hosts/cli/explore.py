@@ -21,7 +21,8 @@ from hosts.explorer.model import DEEP, Options
 from hosts.explorer.scope import Scope, ScopeError
 from hosts.explorer.search import Result
 from hosts.explorer.size import size_of
-from hosts.explorer.witness import Witness, check_of, text
+from hosts.explorer.witness import Witness, check_of
+from hosts.explorer.witness_file import text
 from hosts.native.interrupt import cancelled_by_interrupts
 from hosts.report.collect import Measured, Violation
 from hosts.report.counted import counted
@@ -99,7 +100,8 @@ def explore_command(given: Given, make: MakeEngine | None = None) -> int:
         refuse_what_is_too_big(rows, given, options, console)
         engine = (make or _explorer(given))(user_policy)
         if write is not None:
-            write.write(environment_record(environment(0, options.seconds, "unpinned", command())))
+            facts = environment(0, options.seconds, "unpinned", command())
+            write.write(environment_record(facts, engine.rule_sha256))
         run = Run(rows, engine, options, console, write, given, witness)
         done = run.all()
         if len(done) > 1 or run.cancelled:

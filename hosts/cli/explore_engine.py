@@ -58,6 +58,9 @@ class Searched:
 class Engine(Protocol):
     """Searches."""
 
+    rule_sha256: str
+    """Of the user's own rule, as it was loaded."""
+
     def search(self, asked: Asked, options: Options, watch: Watch) -> Searched:
         """Search it."""
 
@@ -71,6 +74,7 @@ class Explorer:
         self._learning = Learning()
         with _errors(user_policy):
             self._program: Program = ready_program(user_policy)
+        self.rule_sha256 = self._program.rule_sha256
         have_loops()
 
     def search(self, asked: Asked, options: Options, watch: Watch) -> Searched:

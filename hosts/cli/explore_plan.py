@@ -9,11 +9,11 @@ from typing import Final
 from emu.expected import PASSES, Expectation
 from emu.mutations import Mutation
 from emu.scenarios import POLICIES, PolicyInfo, Scenario
-from hosts.explorer.scope import DEFAULT, Scope, scope_of
+from hosts.explorer.scope import DEFAULT, DEFAULT_NAME, Scope, scope_of
 from hosts.report.plan import Planned, chosen_mutations, chosen_policies, chosen_scenarios, planned
 
 DEFAULT_SCENARIO: Final = Scenario(
-    "default", f"the default scope: {DEFAULT}, and a guest that halts and arms its timer", "issue 3", ()
+    DEFAULT_NAME, f"the default scope: {DEFAULT}, and a guest that halts and arms its timer", "issue 3", ()
 )
 """What is explored if no scenario is named."""
 

@@ -19,7 +19,7 @@ from hosts.cli.explore_show import Ticker
 from hosts.cli.loops import have_loops
 from hosts.cli.outputs import json_to, rule_files
 from hosts.cli.reconcile_show import print_reconciled, reconcile_record
-from hosts.cli.stress import Host, command, drawn_seed, native_host, run
+from hosts.cli.stress import Host, command, drawn_seed, native_host, run, same_rule
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.learning import Learning
 from hosts.explorer.model import Options
@@ -28,7 +28,7 @@ from hosts.explorer.scope import ScopeError, scope_of
 from hosts.explorer.search import Result
 from hosts.explorer.witness import check_of
 from hosts.faults import RuleFault
-from hosts.loader import LoaderError
+from hosts.loader import LoaderError, Program
 from hosts.native.interrupt import cancelled_by_interrupts
 from hosts.report.counted import counted
 from hosts.report.environment import environment, processors
@@ -67,19 +67,22 @@ def reconcile_command(given: Given, host: Host | None = None, explores: Explore 
     try:
         plan = make_plan(Wanted(given.scenario, given.policy, (), "none"), processors())
         user_policy = user_policy_of(given.policy)
+        program = ready_program(user_policy)
         scopes = {planned.scenario.name: str(scope_of(planned.scenario)) for planned in plan.rows}
     except (PlanError, LoaderError, ScopeError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     seed = drawn_seed() if given.seed is None else given.seed
     with json_to(given.json_file, rule_files(user_policy)) as write:
         console = wide_console()
-        explores = explores or _explorer(user_policy)
+        explores = explores or explorer(program)
         if write is not None:
-            write.write(environment_record(environment(seed, given.seconds, "pinned", command())))
+            facts = environment(seed, given.seconds, "pinned", command())
+            write.write(environment_record(facts, program.rule_sha256))
         done: list[Reconciled] = []
         rows: list[Row] = []
         try:
-            rows = stressed(plan, given.seconds, seed, (host or native_host)(user_policy, quiet=False), console)
+            raced = same_rule((host or native_host)(user_policy, quiet=False), user_policy, program.rule_sha256)
+            rows = stressed(plan, given.seconds, seed, raced, console)
             cancelled = any(row.verdict is Verdict.CANCELLED for row in rows)
             for row in rows:
                 if cancelled or not _ran(row):
@@ -98,13 +101,6 @@ def reconcile_command(given: Given, host: Host | None = None, explores: Explore 
     if not cancelled:
         tell_faults(rows)
     return _status(rows, done, cancelled=cancelled)
-
-
-def _explorer(user_policy: str | None) -> Explore:
-    try:
-        return explorer(user_policy)
-    except LoaderError as error:
-        raise Failure(str(error), EXIT_USAGE) from None
 
 
 def _explored(row: Row, explores: Explore, console: Console, budget: float, user_policy: str | None) -> Allowed | None:
@@ -157,9 +153,9 @@ def stressed(plan: Plan, each: float, seed: int, host: Any, console: Console) ->
     return run(plan, settings, host, display, None)
 
 
-def explorer(user_policy: str | None) -> Explore:
+def explorer(program: Program) -> Explore:
     """Give the real explorer."""
-    program, learning = ready_program(user_policy), Learning()
+    learning = Learning()
     have_loops()
 
     def explores(planned: Planned, ticker: Ticker, seconds: float) -> Allowed:

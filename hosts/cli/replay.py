@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from hosts.cli.errors import Failure
-from hosts.explorer.witness import Witness, WitnessError, changed_sources, load
-from hosts.loader import LoaderError
+from hosts.explorer.initial import check_labels
+from hosts.explorer.witness import Witness, WitnessError, changed_sources
+from hosts.explorer.witness_file import load
+from hosts.loader import LoaderError, load_program
 from hosts.native.interrupt import interrupts_raised
 from hosts.replay.crew import EnvironmentLacks
 from hosts.replay.director import DEADLOCK, NO_PROGRESS, ROUNDS, Replayed, replay
@@ -28,32 +30,35 @@ from hosts.vectors import about
 def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, anyway: bool = False) -> int:
     """Take a witness so many times; give the exit status: 0 if each showed the violation."""
     witness = _witness(file)
-    changed = _changed(file, witness)
-    if changed and not anyway:
-        said = f"{file}: the sources have changed since: {', '.join(changed)}"
-        raise Failure(f"{said} (--anyway replays it on those of now)", EXIT_USAGE)
     try:
-        cast = cast_of(witness)
+        program = load_program(witness.policy if ":" in witness.policy else None)
+        changed = changed_sources(witness, program.rule_sha256)
+        if changed and not anyway:
+            said = f"{file}: the sources have changed since: {', '.join(changed)}"
+            raise Failure(f"{said} (--anyway replays it on those of now)", EXIT_USAGE)
+        cast = cast_of(witness, program)
+        if not changed:
+            check_labels(witness)
     except (WitnessError, LoaderError) as error:
         raise Failure(f"{file}: {error}", EXIT_USAGE) from None
     with ExitStack() as stack:
         write = None
         if json_file is not None:
-            write = stack.enter_context(_json_to(json_file, file))
+            write = stack.enter_context(_json_to(json_file, file, program.rule_sha256))
         for line in heading(witness, changed):
             _say(line)
         return _repeat(file, witness, cast, repeat, write)
 
 
 @contextmanager
-def _json_to(path: str, witness: str) -> Iterator[JsonLines | None]:
+def _json_to(path: str, witness: str, rule_sha256: str) -> Iterator[JsonLines | None]:
     """Open the file for records; the first says where they were made."""
     from hosts.cli.outputs import json_to
     from hosts.cli.stress import command
 
     with json_to(path, [witness]) as write:
         if write is not None:
-            write.write(environment_record(environment(0, 0.0, "unpinned", command())))
+            write.write(environment_record(environment(0, 0.0, "unpinned", command()), rule_sha256))
         yield write
 
 
@@ -66,13 +71,6 @@ def _witness(file: str) -> Witness:
         said = "no-progress, and its cycle was too big to be walked: there is no way round to be replayed"
         raise Failure(f"{file}: {said}", EXIT_USAGE)
     return witness
-
-
-def _changed(file: str, witness: Witness) -> list[str]:
-    try:
-        return changed_sources(witness)
-    except OSError as error:
-        raise Failure(f"{file}: {error.filename}: {error.strerror}", EXIT_USAGE) from None
 
 
 def heading(witness: Witness, changed: list[str]) -> Iterator[str]:

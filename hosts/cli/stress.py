@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from hosts.cli.errors import Failure, tell_faults
 from hosts.cli.outputs import json_to, rule_files
 from hosts.loader import PolicyError, load_program
 from hosts.native.interrupt import cancelled_by_interrupts
+from hosts.reading import read_bytes
 from hosts.report.collect import Measured
 from hosts.report.counted import counted
 from hosts.report.environment import environment, processors
@@ -74,7 +76,8 @@ def stress_command(options: Options, host: Host | None = None, scouting: Scoutin
         plan = make_plan(wanted, processors())
         user_policy = user_policy_of(options.policy)
         # Loading a user's rule says at once what is wrong with it.
-        never = windows_never_entered(load_program(user_policy)) if user_policy is not None else ()
+        program = load_program(user_policy) if user_policy is not None else None
+        never = windows_never_entered(program) if program is not None else ()
     except (PlanError, PolicyError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     seconds, limit = times(plan, options.seconds)
@@ -83,7 +86,8 @@ def stress_command(options: Options, host: Host | None = None, scouting: Scoutin
     with json_to(options.json_file, rule_files(user_policy)) as write:
         console = wide_console()
         if write is not None:
-            write.write(environment_record(environment(seed, seconds, options.placement, command())))
+            facts = environment(seed, seconds, options.placement, command())
+            write.write(environment_record(facts, program.rule_sha256 if program is not None else ""))
         if not options.quiet:
             for line in header(plan, settings).splitlines():
                 say(console, line)
@@ -91,7 +95,10 @@ def stress_command(options: Options, host: Host | None = None, scouting: Scoutin
         scout: AbstractContextManager[Scout | None] = contextlib.nullcontext()
         if user_policy is not None and any(planned.explorable for planned in plan.rows):
             scout = scouting(user_policy, quiet=options.quiet)
-        rows = run(plan, settings, host(user_policy, quiet=options.quiet), display, write, scout)
+        raced = host(user_policy, quiet=options.quiet)
+        if program is not None:
+            raced = same_rule(raced, user_policy, program.rule_sha256)
+        rows = run(plan, settings, raced, display, write, scout)
         show_end(console, rows, plan, quiet=options.quiet)
     status = exit_code(rows)
     if status != EXIT_INTERRUPTED:
@@ -185,6 +192,16 @@ def run(
         note_rest("skipped", str(error).partition("\n")[0])
         raise
     return sorted(rows, key=lambda row: plan.rows.index(row.planned))  # what had to wait ended last
+
+
+@contextlib.contextmanager
+def same_rule(host: AbstractContextManager[Runner], user_policy: str | None, rule_sha256: str) -> Iterator[Runner]:
+    """Give what a host gives; Failure if the user's rule has become another one since it was read."""
+    with host as runner:
+        for file in rule_files(user_policy):
+            if hashlib.sha256(read_bytes(file)).hexdigest() != rule_sha256:
+                raise Failure(f"{file}: has changed while it was compiled: begin again", EXIT_USAGE)
+        yield runner
 
 
 def _scouting(user_policy: str, *, quiet: bool) -> AbstractContextManager[Scout]:

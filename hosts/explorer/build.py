@@ -10,17 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from emu.machine import Config, Machine
-from emu.memory import Word
 from emu.mutations import Mutation
 from emu.policies import USER
-from emu.setup import power_on
 from hosts.explorer.alike import align, equal_columns, groups
 from hosts.explorer.automaton import Automaton
 from hosts.explorer.code import Protocol, cut_of
 from hosts.explorer.endless import refuse_endless
 from hosts.explorer.exact import ExactProtocol, ExactThread
 from hosts.explorer.harmless import harmless_vectors
+from hosts.explorer.initial import initial_words
 from hosts.explorer.learning import Learning
 from hosts.explorer.model import Model, Options, Thread, Unstable
 from hosts.explorer.names import word_name
@@ -28,7 +26,7 @@ from hosts.explorer.primitives import direct
 from hosts.explorer.product import Product
 from hosts.explorer.scope import Scope, drivers
 from hosts.explorer.search import Progress, Result, Search
-from hosts.explorer.world import BASE, SILENT, VECTORS, World
+from hosts.explorer.world import SILENT, VECTORS, World
 from hosts.loader import Program
 
 
@@ -109,33 +107,6 @@ def harmless_of(program: Program) -> frozenset[int]:
     if cut.harmless is None:
         cut.harmless = harmless_vectors(program, VECTORS)
     return cut.harmless
-
-
-def initial_words(scope: Scope, policy: int, mutation: int) -> dict[int, int]:
-    """Give the words that are not 0 when the machine starts, and what is raced."""
-    words: dict[int, int] = {SILENT: 1 - scope.pcpus}
-
-    def poke(word: Word, value: int) -> None:
-        words[word] = value
-
-    machine = Machine(BASE)
-    power_on(machine, scope.pcpus, scope.vcpus, poke)
-    config: Config = machine.config
-    chosen = {
-        config.policy: policy,
-        config.mutation: mutation,
-        config.slow_timer: int(scope.slow_timer),
-        config.in_turns: 0,
-        config.more_actions: 1,
-        config.patience: 0,
-        config.sampling: 1,
-        config.slow_handlers: 8 if scope.slow_handlers else 0,
-        config.guest_items: len(scope.guest),
-    }
-    chosen |= {machine.vcpus[i].guest.interrupts_left: scope.timers for i in range(scope.vcpus)}
-    chosen |= {config.guest_menu[i]: item for i, item in enumerate(scope.guest)}
-    words |= {int(word): value for word, value in chosen.items()}
-    return {word: value for word, value in words.items() if value != 0}
 
 
 def explore(

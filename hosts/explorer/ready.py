@@ -12,7 +12,6 @@ import contextlib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 from types import FunctionType
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from hosts.explorer.code import Cut, cut_of, known_cut
 from hosts.explorer.files import Files
 from hosts.explorer.writing import CANNOT, NOT_OURS, Reader, explorer_sources, hash_of, sources_have_changed, write
 from hosts.loader import Program, load_program
+from hosts.reading import read_bytes
 
 _APART: Final = frozenset({"namespace", "functions", "trees"})
 """Fields of a program that are not kept as they are."""
@@ -92,7 +92,7 @@ def ready_program(user_policy: str | None = None, files: Files | None = None) ->
 def key_of(user_policy: str | None) -> str:
     """Give the hash of all that a program depends on; nothing if the rule's file cannot be read."""
     try:
-        rule = Path(user_policy.rpartition(":")[0]).read_bytes() if user_policy is not None else b""
+        rule = read_bytes(user_policy.rpartition(":")[0]) if user_policy is not None else b""
     except OSError:
         return ""
     return hash_of([explorer_sources().encode(), sys.version.encode(), (user_policy or "").encode(), rule])

@@ -20,6 +20,8 @@ from hosts.vectors import vector_text
 
 DEFAULT: Final = "post:0x34 post:0x34 | post:0x35 | device | kick"
 """Two remote posts from one pCPU and one from another, one device interrupt on the target's own pCPU, one kick."""
+DEFAULT_NAME: Final = "default"
+"""What stands for the scenario where that is explored."""
 
 ACTS: Final = {
     "timer-fastpath": "",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from emu.accounting import CHECKS
 from hosts.explorer.model import Model, Options
@@ -19,8 +18,6 @@ from hosts.report.counted import counted
 
 if TYPE_CHECKING:
     from hosts.explorer.build import Builder  # brings a compiler along; a witness is read without
-
-FORMAT: Final = "1.3"
 
 
 class WitnessError(Exception):
@@ -183,7 +180,7 @@ def make_witness(
         interrupted_last=builder.world.with_points(last=True),
         steps=steps,
         states=(),
-        sources=source_hashes(policy if ":" in policy else None),
+        sources=source_hashes(policy, builder.program.rule_sha256),
         fuse=options.fuse,
         alone=by_offset(builder.world.words.single),
     )
@@ -231,53 +228,31 @@ def check_of(sighting: int) -> tuple[str, int]:
     return CHECKS[check], -1 if vector == 255 else vector  # noqa: PLR2004 - see hosts.explorer.model.Edge
 
 
-# --- sources and files -------------------------------------------------------------------------------------------
+# --- sources ---------------------------------------------------------------------------------------------------
 
 
-def source_hashes(user_policy: str | None) -> dict[str, str]:
-    """Hash what decides what is run: emu, the loader's files and the user's rule."""
+def source_hashes(policy: str, rule_sha256: str) -> dict[str, str]:
+    """Hash what decides what is run: emu, the loader's files and, as it was when it was loaded, the user's rule."""
     root = Path(__file__).resolve().parent.parent.parent
     files = [*sorted((root / "emu").glob("*.py")), *sorted((root / "hosts").glob("*.py"))]
-    named = {str(path.relative_to(root)): path for path in files}
-    if user_policy is not None:
-        path = Path(user_policy.rpartition(":")[0])
-        named[str(path)] = path
-    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named.items()}
+    hashes = {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return hashes | ({rule_file(policy): rule_sha256} if ":" in policy else {})
 
 
-def changed_sources(witness: Witness) -> list[str]:
+def rule_file(policy: str) -> str:
+    """Name the file of a user's rule, given as ``file.py:function``."""
+    return str(Path(policy.rpartition(":")[0]))
+
+
+def changed_sources(witness: Witness, rule_sha256: str) -> list[str]:
     """Name the source files that are not what they were when the witness was found."""
-    now = source_hashes(witness.policy if ":" in witness.policy else None)
-    return sorted(name for name in {*now, *witness.sources} if now.get(name) != witness.sources.get(name))
+    now, then = source_hashes(witness.policy, rule_sha256), witness.sources
+    changed = sorted(name for name in {*now, *then} if now.get(name) != then.get(name))
+    rule = rule_file(witness.policy) if ":" in witness.policy else ""
+    return [f"{name} ({_another_rule(now, then, name)})" if name == rule else name for name in changed]
 
 
-def text(witness: Witness) -> str:
-    """Give what a witness file says."""
-    return json.dumps({"witness": FORMAT, **asdict(witness)}, indent=1) + "\n"
-
-
-def save(witness: Witness, path: Path) -> None:
-    """Write a witness file."""
-    path.write_text(text(witness), encoding="utf-8")
-
-
-def load(path: Path) -> Witness:
-    """Read a witness file; WitnessError."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        version = data.pop("witness")
-        if str(version).partition(".")[0] != FORMAT.partition(".")[0]:
-            raise WitnessError(f"{path}: a witness of format {version}; this version reads {FORMAT}")
-        data["steps"] = tuple(
-            Step(**{**step, "answers": tuple(step["answers"]), "rows": tuple(Row(**row) for row in step["rows"])})
-            for step in data["steps"]
-        )
-        for name in ("initial", "shared", "alone"):
-            data[name] = {int(offset): value for offset, value in data.get(name, {}).items()}
-        for name in ("threads", "interrupted", "interrupted_last", "states"):
-            data[name] = tuple(data[name])
-        return Witness(**data)
-    except OSError as error:
-        raise WitnessError(f"{path}: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WitnessError(f"{path}: not a witness file ({type(error).__name__}: {error})") from None
+def _another_rule(now: Mapping[str, str], then: Mapping[str, str], name: str) -> str:
+    if name not in then:
+        return "of which the witness tells no sha256"
+    return f"another rule than the witness's: sha256 {now[name][:12]}... now, {then[name][:12]}... then"

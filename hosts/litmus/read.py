@@ -13,6 +13,7 @@ from hosts.litmus.question import observed_places, read_question
 from hosts.litmus.registers import Arch
 from hosts.litmus.syntax import Place, Register, Test
 from hosts.litmus.tokens import Cursor, without_comments
+from hosts.reading import read_bytes
 
 HEADING: Final = re.compile(r"[ \t\r]*(\w+)(?:[ \t\r]+([\w/.+:\[\]-]+))?", re.ASCII)
 AFTER_NAME: Final = re.compile(r'[ \t\r]*(?:\([^()\n]*\)[ \t\r]*)?(?:\s*"[^"]*"[ \t\r]*)?;?')
@@ -28,7 +29,7 @@ QUESTION: Final = re.compile(r"\b(?:final|forall|exists|cases|observed|Observed|
 def read_file(file: str) -> Test:
     """Read a file; comments may be in any encoding, the rest of a test is ASCII."""
     try:
-        content = Path(file).read_bytes()
+        content = read_bytes(file)
     except OSError as error:
         raise LitmusError(0, error.strerror or str(error)) from None
     try:

@@ -21,9 +21,9 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def environment_record(facts: dict[str, Any]) -> dict[str, Any]:
-    """Give the first line."""
-    return {"record": "environment", "schema": SCHEMA_VERSION, **facts}
+def environment_record(facts: dict[str, Any], rule_sha256: str = "") -> dict[str, Any]:
+    """Give the first line; ``rule_sha256``: of the file of the user's own rule, as it was loaded."""
+    return {"record": "environment", "schema": SCHEMA_VERSION, **facts, "policy_sha256": rule_sha256 or None}
 
 
 def result_record(row: Row, seed: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from hosts.reading import read_head
 from hosts.soak.errors import Busy, CampaignError, Damaged, Refused, Unwritable
 from hosts.soak.folders import sync
 
@@ -163,8 +164,7 @@ def check_header(folder: Path) -> None:
     """Refuse a file that is none of ours, before anything is done to it."""
     path = folder / DATABASE
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEADER)
+        head = read_head(path, _HEADER)
     except FileNotFoundError:
         raise Refused(f"{folder}: no campaign there") from None
     except OSError as error:

@@ -17,7 +17,8 @@ from hosts.cli.explore_plan import DEFAULT_SCENARIO, Asked, asked_for
 from hosts.explorer.model import Options
 from hosts.explorer.scope import ScopeError
 from hosts.explorer.search import Progress, Result
-from hosts.explorer.witness import check_of, text
+from hosts.explorer.witness import check_of
+from hosts.explorer.witness_file import text
 from hosts.report.collect import Measured
 from hosts.report.jsonl import explorer_record
 from hosts.report.plan import PlanError, user_policy_of

@@ -11,6 +11,7 @@ from typing import Any, Final
 from hosts.cli.errors import Failure
 from hosts.loader import PolicyError, load_program
 from hosts.native.fingerprint import sources_key
+from hosts.reading import read_bytes
 from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.report.plan import PlanError, is_user_policy
 from hosts.soak.choose import Chooser, Places, Wanted
@@ -89,7 +90,7 @@ def _hash_of_rule(wanted: Wanted) -> str | None:
         return None
     path = Path(wanted.user_policy.rpartition(":")[0])
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_bytes(path)).hexdigest()
     except OSError as error:
         raise Failure(f"{path}: {error.strerror or error}", EXIT_USAGE) from None
 

@@ -10,10 +10,11 @@ from typing import NoReturn, TypeVar
 
 from emu.mutations import Mutation
 from hosts.explorer.automaton import Automaton
-from hosts.explorer.build import Builder, initial_words
+from hosts.explorer.build import Builder
 from hosts.explorer.code import Protocol
 from hosts.explorer.exact import ExactProtocol, ExactThread
 from hosts.explorer.flow import cut
+from hosts.explorer.initial import initial_words
 from hosts.explorer.model import Edge, Model, NotTerminating, Options, Place, Unstable
 from hosts.explorer.ops import Operation
 from hosts.explorer.primitives import direct

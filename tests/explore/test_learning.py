@@ -28,7 +28,8 @@ from hosts.explorer.ready import ready_program
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Result, Search
 from hosts.explorer.story_make import tell_witness
-from hosts.explorer.witness import Witness, text
+from hosts.explorer.witness import Witness
+from hosts.explorer.witness_file import text
 from hosts.explorer.writing import sources_now
 from hosts.loader import Program, load_program
 

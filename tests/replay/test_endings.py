@@ -16,7 +16,8 @@ import pytest
 import zmq
 
 from hosts.cli.main import main
-from hosts.explorer.witness import Witness, load, save
+from hosts.explorer.witness import Witness
+from hosts.explorer.witness_file import load, save
 from hosts.native.fabric import Fabric
 from hosts.native.interrupt import STOPPING
 from hosts.replay import director

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hosts.explorer.model import Options
-from hosts.explorer.witness import Witness, load, save
+from hosts.explorer.witness import Witness
+from hosts.explorer.witness_file import load, save
 from hosts.replay.director import Replayed, replay
 from hosts.replay.program import cast_of
 from tests.replay.witnesses import NONE, Case, program

@@ -15,7 +15,8 @@ from hosts.explorer.build import Builder, explore
 from hosts.explorer.model import Options
 from hosts.explorer.scope import scope_of
 from hosts.explorer.story_make import tell_witness
-from hosts.explorer.witness import Witness, WitnessError, load, save
+from hosts.explorer.witness import Witness, WitnessError
+from hosts.explorer.witness_file import load, save
 from hosts.loader import load_program
 from hosts.replay.director import NO_PROGRESS, ROUNDS, Replayed, replay
 from hosts.replay.program import cast_of

@@ -15,7 +15,8 @@ from hosts.explorer.build import Builder, explore
 from hosts.explorer.model import Options
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Result
-from hosts.explorer.witness import check_of, save
+from hosts.explorer.witness import check_of
+from hosts.explorer.witness_file import save
 from hosts.loader import PolicyError, load_program
 from hosts.report.plan import chosen_policies
 from hosts.userpolicy import UNPROMISED, unpromised

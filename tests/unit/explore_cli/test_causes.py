@@ -18,7 +18,8 @@ from hosts.explorer.model import Options
 from hosts.explorer.scope import scope_of
 from hosts.explorer.story_facts import story_of
 from hosts.explorer.story_full import Found, tell_in_full
-from hosts.explorer.witness import Witness, load, save
+from hosts.explorer.witness import Witness
+from hosts.explorer.witness_file import load, save
 from hosts.loader import Program, load_program
 from tests.unit.explore_cli import faults
 from tests.unit.explore_cli.causes import CAUSES, Cause, S

@@ -17,6 +17,7 @@ from emu.memory import WORD_BYTES
 from emu.scenarios import SCENARIOS
 from hosts.cli.main import main
 from hosts.cli.reconcile import Given, allowed_by, explorer, reconcile_command
+from hosts.explorer.ready import ready_program
 from hosts.explorer.search import Result, Violation
 from hosts.report.jsonl import schema
 from hosts.report.plan import Planned
@@ -192,7 +193,7 @@ def test_the_explorer_is_asked_for_everything(compare: Any) -> None:
     """It does not stop at the first violation, and gives the scenario's windows."""
     scenario = next(each for each in SCENARIOS if each.name == "tscdeadline-immed")
     planned = Planned(scenario, policy_by_name("elide-self-2022"), None, None, 1)
-    allowed = explorer(None)(planned, lambda _progress: True, 60.0)  # type: ignore[arg-type]
+    allowed = explorer(ready_program())(planned, lambda _progress: True, 60.0)  # type: ignore[arg-type]
     assert allowed.complete
     assert set(scenario.windows) <= allowed.windows
     assert not allowed.checks
