@@ -281,13 +281,15 @@ def confirm(extras: set[str]) -> None:
 
 
 def terminated(signum: int, _frame: object) -> NoReturn:
-    """Turn SIGTERM into an exit that takes pip along."""
+    """Turn SIGTERM, or a terminal that is closed, into an exit that takes pip along."""
     sys.exit(128 + signum)
 
 
 def main(extras: str) -> int:
     """Set up and return the exit status: 0, or why not."""
-    signal.signal(signal.SIGTERM, terminated)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, terminated)
     try:
         with locked() as lock:
             set_up(set(extras.split(",")) - {""}, lock)

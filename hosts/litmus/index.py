@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from hosts.litmus.errors import LitmusError
+from hosts.reading import read_bytes
 
 MARK: Final = "@"
 """Begins the name of an index."""
@@ -50,7 +51,7 @@ def _listed(index: Path, within: tuple[Path, ...]) -> Iterator[Meant]:
         if itself in within:
             yield Meant(str(index), LitmusError(0, "this index lists itself"))
             return
-        text = index.read_text("utf-8", errors="surrogateescape")
+        text = read_bytes(index).decode("utf-8", errors="surrogateescape")
     except (OSError, RuntimeError) as error:
         yield Meant(str(index), LitmusError(0, getattr(error, "strerror", None) or str(error)))
         return

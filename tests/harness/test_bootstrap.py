@@ -332,7 +332,7 @@ def test_a_refresh_that_fails_does_not_cost_the_environment(checkout: Checkout) 
     assert checkout.calls() == ["pip a checkout"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.timeout(2 * START)
 def test_an_interrupted_set_up_leaves_neither_stamp_nor_pip(checkout: Checkout, number: signal.Signals) -> None:
     """Ctrl-C ends set-up at once and takes pip along, also when the signal reaches the door alone."""
