@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from hosts.soak.campaign import Campaign
 from hosts.soak.panel import LINE_SECONDS, Lines, LivePanel, make_panel
@@ -104,3 +106,25 @@ def test_on_a_terminal_there_is_a_panel(campaign: Campaign) -> None:
     lines = plain.file.getvalue().splitlines()
     assert lines[0].startswith("NOT PROVEN: the canary was not caught in kick unpinned")
     assert [line.split() for line in lines if line.strip().startswith("kick")] == [["kick", "1", "pass"]]
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_the_panel_keeps_its_place(campaign: Campaign, width: int) -> None:
+    """What is above the table takes no fewer lines later, and what is new comes behind what is there."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, height=24, color_system=None)
+    panel = make_panel(campaign, console, lambda: "", quiet=False)
+    assert isinstance(panel, LivePanel)
+    before: list[str] = []
+    tops: list[int] = []
+    for policy in ("kick-2016", "skip-running-2020", "always-2021", "elide-self-2022"):
+        for verdict in ("PASS", "INCONCLUSIVE", "VIOLATION"):
+            task = replace(TASK, policy=policy)
+            finished(campaign, task, result_of(task, verdict))
+            lines = [text.plain for text in panel.panel().renderables if isinstance(text, Text)]
+            assert max(map(len, lines)) <= width
+            assert len(lines) <= console.height
+            top = next(i for i, line in enumerate(lines) if line.startswith(" ─")) - 1
+            names = [name for name in lines[top].split() if name != "scenario"]
+            assert names[: len(before)] == before
+            before, tops = names, [*tops, top]
+    assert tops == sorted(tops)
