@@ -18,7 +18,9 @@ def explored_of(task: Task, result: Result, ended: str = "") -> Explored:
     found = result.verdict == Verdict.VIOLATION
     count = search["states"]
     states = f"{counted(count, 'state')} seen; " if count else ""
-    why = ended if result.verdict == Verdict.CANCELLED and ended else result.reason
+    # Whoever looked at the clock first, the worker or who waits for it: the time was over.
+    over = f"its {task.seconds:.1f} s were over" if search["bounded_by"] == ["seconds"] else result.reason
+    why = ended if result.verdict == Verdict.CANCELLED and ended else over
     its_own = result.verdict == Verdict.CRASH and result.reason.startswith(task.policy.rpartition(":")[0] + ":")
     return Explored(
         command_for(task),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,8 +12,10 @@ import pytest
 
 from hosts.cli.by_the_way import Explorer, scout
 from hosts.report.plan import Planned, Wanted, make_plan
+from hosts.soak.explored import explored_of
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.local import LocalExecutor
+from hosts.soak.task import Result, Task
 from tests.harness.driven import UP_SECONDS
 
 pytestmark = pytest.mark.timeout(6 * UP_SECONDS)  # the first may have to compile
@@ -86,6 +89,17 @@ def test_what_does_not_come_to_its_end_in_time_is_ended(executor: LocalExecutor,
     assert found.told().startswith(f"not explored: pirace explore --policy '{rules}:kicks' --scenario all-to-all (")
     small = planned(rules, "kicks", "timer-fastpath")
     assert Explorer(executor, row.policy.name, quiet=True).explore(small, UP_SECONDS, never).complete
+
+
+def test_the_time_is_over_whoever_saw_it_first() -> None:
+    """On a busy machine the worker looks at its clock before it is told."""
+    task = Task(kind="explore", scenario="kick", policy="a.py:f", seconds=0.3)
+    search = {"states": 1, "complete": False, "bounded_by": ["seconds"]}
+    record = {"search": search, "violations": [], "windows": {}}
+    by_itself = Result(verdict="INCONCLUSIVE", seconds=0.31, reason="bounded by its budget of time", record=record)
+    told = replace(by_itself, verdict="CANCELLED", reason="cancelled")
+    for result in (by_itself, told):
+        assert explored_of(task, result, "its 0.3 s were over").why == "1 state seen; its 0.3 s were over"
 
 
 def test_too_little_time_is_not_spent(executor: LocalExecutor, rules: Path) -> None:
