@@ -16,8 +16,9 @@ _NOT_PLAIN: Final = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
 
 def read_bytes(path: str | Path, most: int = MOST_BYTES) -> bytes:
     """Read a file. OSError, also of what is no plain file: a pipe may say nothing for ever, a device never end."""
-    content = read_head(path, most + 1)
-    if len(content) > most:
+    size = os.stat(path).st_size  # noqa: PTH116 - a path, or text
+    content = read_head(path, 0 if size > most else most + 1)
+    if max(size, len(content)) > most:
         raise OSError(errno.EFBIG, f"larger than {most >> 20} MB: not what is meant here")
     return content
 
