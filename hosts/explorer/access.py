@@ -49,6 +49,10 @@ class Access:
         self.read_own: set[int] = set()
         self.wrote_own: set[int] = set()
         """Own words that have been read and written since the last answer."""
+        self.found_own: dict[int, int] = {}
+        """What those of them held, by slot, that have been read before they were written."""
+        self.general = True
+        """What has been done since the last answer goes by nothing but the stack, the answer and own words."""
         self.met: set[int] = set()
         """Words that operations would be due on if anybody else had to do with them."""
         self.done = Done()
@@ -130,6 +134,7 @@ class Access:
         return Operation(Kind.TALLY, self.world.words.shared[word], change)
 
     def _renew(self, family: int) -> Operation | None:
+        self.general = False  # more words of the family may become known
         for own in self.world.renew(self.number, family):
             self.set_own(own, 0)
         shared = any(word in self.world.words.shared for word in self.world.folds.families[family])
@@ -157,7 +162,10 @@ class Access:
         if slot is None or slot >= len(self.own):
             slot = self._slot(word)
         self.read_own.add(word)
-        return self.own[slot]
+        value = self.own[slot]
+        if word not in self.wrote_own:
+            self.found_own[slot] = value
+        return value
 
     def set_own(self, word: int, value: int) -> None:
         """Write a word of this thread's own; one that is never read is not kept."""

@@ -9,7 +9,7 @@ call's result a name, and flows keep the rest.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, ClassVar, Final, NamedTuple, NoReturn
 
 from emu.memory import Array, Struct
 from hosts.explorer.access import Unexplorable
@@ -20,6 +20,7 @@ from hosts.explorer.liveness import ANSWER, RETURN
 from hosts.explorer.model import Edge, NotTerminating, Place
 from hosts.explorer.ops import SCHEDULED, Kind, Operation
 from hosts.explorer.primitives import ASKED_TWICE, Primitives, now
+from hosts.explorer.runs import Run, Runs, Start
 from hosts.explorer.world import World
 from hosts.language import LoaderError
 
@@ -81,6 +82,9 @@ def _top(frames: Frames) -> Frame:
 class Automaton(Primitives):
     """One thread. See :class:`hosts.explorer.model.Thread`."""
 
+    ALWAYS_RUNS: ClassVar = False
+    """Somebody looks on while the code runs: it is run from each local state, whatever is known from others."""
+
     def __init__(self, number: int, protocol: Protocol, driver: str, world: World) -> None:
         super().__init__(number, protocol.program, world)
         self.protocol = protocol
@@ -104,8 +108,15 @@ class Automaton(Primitives):
         """By point with another one right behind it: what is done to own words between the two."""
         self.handlers = Touched(set(), set())
         """What handlers of interrupts do to own words, as far as is known."""
+        self.runs: Runs[Kept] = Runs()
+        self.untouched = 0
+        """Of the frames that waited when the run began: how many wait still, and have not been looked at."""
         flow = protocol.flows[driver]
         self._settle([Frame(flow, 0, [None] * flow.size)], begin=True)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what is known; what only helps to learn more is learnt again."""
+        return {**super().__getstate__(), "runs": Runs()}
 
     def __len__(self) -> int:
         """Count the local states."""
@@ -119,28 +130,60 @@ class Automaton(Primitives):
         """Give where an answer leads."""
         edge = self.edges.get((local, answer))
         if edge is None:
-            frames, own = self.states[local]
-            self.own = list(own)
-            self.windows, self.sighting, self.vector = 0, -1, -1
-            self.round = False
-            kind = self.operations[local].kind
-            self.pointed, self.paused = kind == Kind.POINT and not answer, kind == Kind.PAUSE
-            self.every = self.operations[local].a if kind == Kind.POINT and answer else 1
-            self.read_own, self.wrote_own = set(), set()
-            self.met.clear()
-            self.crossed.clear()
-            after = self._settle([*frames[:-1], frames[-1].thawed()], answer)
-            if self.crossed or self.met:
-                self.passed[local, answer] = self._passed()
-            edge = self.edges[local, answer] = Edge(after, self.windows, self.sighting, self.round)
-            interrupted = kind == Kind.POINT and answer
-            if interrupted or any(frame.flow.name == HANDLER for frame in frames):
-                self.handlers.reads.update(self.read_own)
-                self.handlers.writes.update(self.wrote_own)
-            pauses = self.operations[after].kind == Kind.PAUSE and not self.operations[after].scheduled
-            if self.pointed and pauses and edge.sighting < 0:
-                self.between[local] = Touched(self.read_own, self.wrote_own)
+            edge = self.edges[local, answer] = self._learnt(local, answer)
         return edge
+
+    def _learnt(self, local: int, answer: int) -> Edge:
+        frames, own = self.states[local]
+        operation = self.operations[local]
+        kind = operation.kind
+        start = (frames[-1].number, kind, operation.a, answer)
+        known = self.runs.find(start, frames, own, self.first) if not self.ALWAYS_RUNS else None
+        if known is not None:
+            run, waiting = known, (*frames[: len(frames) - known.ran], *known.frames)
+            after = self._numbered(waiting, self._trimmed(run.written(own, self.first)), run.operation)
+        else:
+            after, run = self._ran(local, answer, start)
+        if run.passed is not None:
+            self.passed[local, answer] = run.passed
+        interrupted = kind == Kind.POINT and answer
+        if interrupted or any(frame.flow.name == HANDLER for frame in frames):
+            self.handlers.reads.update(run.reads)
+            self.handlers.writes.update(run.writes)
+        pauses = self.operations[after].kind == Kind.PAUSE and not self.operations[after].scheduled
+        if kind == Kind.POINT and not answer and pauses and run.sighting < 0:
+            self.between[local] = Touched(run.reads, run.writes)
+        return Edge(after, run.windows, run.sighting, run.round)
+
+    def _ran(self, local: int, answer: int, start: Start) -> tuple[int, Run]:
+        """Run; give the local state that this leads to, and what may be said of it from other states, too."""
+        frames, own = self.states[local]
+        kind = self.operations[local].kind
+        self.own = list(own)
+        self.windows, self.sighting, self.vector = 0, -1, -1
+        self.round, self.general = False, True
+        self.pointed, self.paused = kind == Kind.POINT and not answer, kind == Kind.PAUSE
+        self.every = self.operations[local].a if kind == Kind.POINT and answer else 1
+        self.read_own, self.wrote_own, self.found_own = set(), set(), {}
+        self.met.clear()
+        self.crossed.clear()
+        self.untouched = len(frames) - 1
+        after = self._settle([*frames[:-1], frames[-1].thawed()], answer)
+        run = Run(
+            ran=len(frames) - self.untouched,
+            frames=self.states[after][0][self.untouched :],
+            operation=self.operations[after],
+            put={self.slots[word]: self.own[self.slots[word]] for word in self.wrote_own},
+            passed=self._passed() if self.crossed or self.met else None,
+            reads=self.read_own,
+            writes=self.wrote_own,
+            windows=self.windows,
+            sighting=self.sighting,
+            round=self.round,
+        )
+        if self.general and run.operation.kind != Kind.END:
+            self.runs.add(start, frames, self.found_own, run)
+        return after, run
 
     def may_wait(self, local: int) -> bool:
         """Tell whether an interrupt might as well be taken at the next point: what is between does not meet a handler.
@@ -250,6 +293,7 @@ class Automaton(Primitives):
                 frames.pop()
                 if not frames:
                     return Operation(Kind.END)
+                self.untouched = min(self.untouched, len(frames) - 1)
                 frame = _top(frames)
                 if frame.call >= 0:
                     call = frame.flow.calls[frame.call]
@@ -339,7 +383,9 @@ class Automaton(Primitives):
         if frames:
             frames[-1] = self._keep(frames[-1], pending=True)
         waiting = tuple([frame if isinstance(frame, Kept) else self._keep(frame, pending=False) for frame in frames])
-        own = () if operation.kind == Kind.END else self._kept_words()
+        return self._numbered(waiting, () if operation.kind == Kind.END else self._kept_words(), operation)
+
+    def _numbered(self, waiting: tuple[Kept, ...], own: tuple[int, ...], operation: Operation) -> int:
         found = (*tuple(operation), own, *[frame.number for frame in waiting])
         number = self.ids.get(found)
         if number is None:
@@ -349,17 +395,21 @@ class Automaton(Primitives):
         return number
 
     def _kept_words(self) -> tuple[int, ...]:
-        """Give the own words, without those at the end that are as they were at the start.
+        """Give the own words as they are kept."""
+        if len(self.own) > len(self.first):
+            initial = self.world.words.initial
+            self.first += [initial.get(word, 0) for word in list(self.slots)[len(self.first) :]]
+        return self._trimmed(self.own)
+
+    def _trimmed(self, own: Sequence[int]) -> tuple[int, ...]:
+        """Give own words without those at the end that are as they were at the start.
 
         So a state looks the same before and after further words have become known.
         """
-        size = len(self.own)
-        if size > len(self.first):
-            initial = self.world.words.initial
-            self.first += [initial.get(word, 0) for word in list(self.slots)[len(self.first) :]]
-        while size and self.own[size - 1] == self.first[size - 1]:
+        size = len(own)
+        while size and own[size - 1] == self.first[size - 1]:
             size -= 1
-        return tuple(self.own[:size])
+        return tuple(own[:size])
 
 
 def _typed(value: Any) -> Any:

@@ -87,6 +87,8 @@ class Told:
 class Recorder(Automaton):
     """A thread that writes down what it does."""
 
+    ALWAYS_RUNS = True
+
     def __init__(self, number: int, protocol: Protocol, driver: str, world: World) -> None:
         self.held: dict[int, int] = {}
         """What words of its own hold, by address."""

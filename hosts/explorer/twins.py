@@ -28,6 +28,8 @@ class Twins:
 
     def others(self, thread: int) -> tuple[int, ...]:
         """Give the threads that are like one."""
+        if not self.groups:
+            return ()
         found = next((group.threads for group in self.groups if thread in group.threads), ())
         return tuple(each for each in found if each != thread)
 

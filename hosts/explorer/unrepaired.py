@@ -28,6 +28,8 @@ class Event(NamedTuple):
 class Unrepaired(Automaton):
     """The thread. Its edges tell what it does by itself."""
 
+    ALWAYS_RUNS = True
+
     def __init__(self, number: int, protocol: Protocol, driver: str, world: World) -> None:
         self.events: list[Event] = []
         self.along: dict[tuple[int, int], tuple[Event, ...]] = {}

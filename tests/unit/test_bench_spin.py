@@ -42,6 +42,14 @@ def test_the_checkers_figures_are_read() -> None:
     assert round(read.rate) == round(2984269 / 3.14)
 
 
+def test_cold_is_with_making_the_checker() -> None:
+    """Generated and compiled anew for each scope; the search is the same."""
+    read = pan.parse(FINISHED, building=6.0)
+    assert (read.seconds, read.cold.seconds) == (3.14, 9.14)
+    assert round(read.cold.rate) == round(2984269 / 9.14)
+    assert read.cold.states == read.states
+
+
 def test_counts_with_an_exponent_are_read() -> None:
     """From a hundred million on SPIN prints no plain number: its last digits are not the count."""
     many = FINISHED.replace("  2984269 states", "1.1987654e+08 states").replace(
