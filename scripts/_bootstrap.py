@@ -162,7 +162,8 @@ def real_venv() -> Path:
     """Return where .venv is, or is to be: the venv module refuses a link."""
     place = Path(os.path.realpath(VENV))
     if os.path.lexists(place) and not place.is_dir():
-        raise SetUpError(f"{VENV} is {'a file' if place == VENV else f'a link to {place}, no folder'}: remove it")
+        what = "a file" if place == VENV else f"a link to {place}, no folder"
+        raise SetUpError(f"cannot set up .venv: {VENV} is {what}: remove it")
     return place
 
 

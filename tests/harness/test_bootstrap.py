@@ -202,7 +202,10 @@ def test_a_venv_that_is_a_link_stays_one(checkout: Checkout, tmp_path: Path) -> 
     shutil.rmtree(disk)
     disk.touch()
     done = checkout.run("stress-run")
-    assert (done.returncode, done.stderr) == (3, f"pirace: {venv} is a link to {disk}, no folder: remove it\n")
+    assert (done.returncode, done.stderr) == (
+        3,
+        f"pirace: cannot set up .venv: {venv} is a link to {disk}, no folder: remove it\n",
+    )
 
 
 @pytest.mark.timeout(2 * START)
