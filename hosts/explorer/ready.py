@@ -12,9 +12,11 @@ import contextlib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from types import FunctionType
 from typing import Any, Final
 
+import emu
 from hosts.explorer.build import harmless_of
 from hosts.explorer.code import Cut, cut_of, known_cut
 from hosts.explorer.files import Files
@@ -90,12 +92,21 @@ def ready_program(user_policy: str | None = None, files: Files | None = None) ->
 
 
 def key_of(user_policy: str | None) -> str:
-    """Give the hash of all that a program depends on; nothing if the rule's file cannot be read."""
-    try:
-        rule = read_bytes(user_policy.rpartition(":")[0]) if user_policy is not None else b""
-    except OSError:
-        return ""
-    return hash_of([explorer_sources().encode(), sys.version.encode(), (user_policy or "").encode(), rule])
+    """Give the hash of all that a program depends on; nothing if the rule's file cannot be read.
+
+    Where the sources lie is part of it: a function knows its file, from which a witness's lines are shown.
+    """
+    where = [next(iter(emu.__path__))]
+    rule = b""
+    if user_policy is not None:
+        file = user_policy.rpartition(":")[0]
+        try:
+            rule = read_bytes(file)
+            where.append(str(Path(file).resolve()))
+        except OSError:
+            return ""
+    named = [explorer_sources(), sys.version, user_policy or "", *where]
+    return hash_of([*(each.encode("utf-8", "surrogateescape") for each in named), rule])
 
 
 def written(program: Program) -> bytes:

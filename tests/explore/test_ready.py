@@ -155,6 +155,21 @@ def test_other_sources_have_another_key(rule: str, monkeypatch: pytest.MonkeyPat
     assert len(set(keys)) == len(keys)
 
 
+def test_another_place_of_the_same_sources_has_another_key(
+    rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that is kept names files of its own checkout and rule, which may be gone when another one is asked."""
+    keys = {key_of(None), key_of(rule)}
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.py").write_text(RULE)
+        monkeypatch.chdir(tmp_path / name)
+        keys.add(key_of("mine.py:trigger"))
+    monkeypatch.setattr("emu.__path__", [str(tmp_path / "emu")])
+    keys.add(key_of(None))
+    assert len(keys) == 5
+
+
 def test_a_folder_that_cannot_be_written_to_is_done_without(tmp_path: Path) -> None:
     """The protocol is loaded each time."""
     (tmp_path / "taken").write_text("")
