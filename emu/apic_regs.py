@@ -36,6 +36,8 @@ def highest_of(word0: int, word1: int, word2: int, word3: int) -> int:
     """Give the highest vector in four words, or -1."""
     if word3 != 0:
         return 191 + fls64(word3)
+    if word2 | word1 | word0 == 0:
+        return -1
     if word2 != 0:
         return 127 + fls64(word2)
     if word1 != 0:
@@ -55,9 +57,7 @@ def apic_find_highest_isr(vcpu: Vcpu) -> int:
 
 def apic_ppr(vcpu: Vcpu) -> int:
     """Work out the processor priority from TPR and the highest vector in service."""
-    tpr = local_read(vcpu.apic.vtpr)
-    isr = max(apic_find_highest_isr(vcpu), 0)
-    return tpr if tpr & 0xF0 >= isr & 0xF0 else isr & 0xF0
+    return max(local_read(vcpu.apic.vtpr), max(apic_find_highest_isr(vcpu), 0) & 0xF0)
 
 
 def apic_update_ppr(vcpu: Vcpu) -> int:
@@ -65,6 +65,11 @@ def apic_update_ppr(vcpu: Vcpu) -> int:
     ppr = apic_ppr(vcpu)
     local_write(vcpu.apic.vppr, ppr)
     return ppr
+
+
+def ppr_virtualization(vcpu: Vcpu) -> None:
+    """Write the processor priority as the processor works it out: from TPR and SVI, without a look at the vISR."""
+    local_write(vcpu.apic.vppr, max(local_read(vcpu.apic.vtpr), local_read(vcpu.vmcs.svi) & 0xF0))
 
 
 def vmx_set_rvi(vcpu: Vcpu, vector: int) -> None:

@@ -99,10 +99,11 @@ def next_turn_or_end(vcpu: Vcpu) -> int:
         if patience != 0:
             local_write(guest.patience, patience if one_in(16) != 0 else 0)
         item = draw_action()
-        if local_read(config().in_turns) != 0 and item <= GUEST_HLT and one_in(64) == 0:
-            local_write(guest.turn_wanted, 1)
-        else:
-            begin_turn(vcpu)
+        if local_read(config().in_turns) != 0:
+            if item <= GUEST_HLT and one_in(64) == 0:
+                local_write(guest.turn_wanted, 1)
+            else:
+                begin_turn(vcpu)
         return guest_action(vcpu, item)
     if local_read(guest.silent) == 0:
         local_write(guest.silent, 1)
@@ -136,10 +137,9 @@ def turn_over(turn: int) -> int:
 
 
 def begin_turn(vcpu: Vcpu) -> None:
-    """Open the environment's next turn; a guest without company has none."""
+    """Open the environment's next turn."""
     local_write(vcpu.guest.turn_wanted, 0)
-    if local_read(config().in_turns) != 0:
-        local_write(vcpu.guest.turn, open_turn())
+    local_write(vcpu.guest.turn, open_turn())
 
 
 def draw_action() -> int:

@@ -17,8 +17,8 @@ from emu.apic_regs import (
     apic_find_highest_irr,
     apic_find_highest_isr,
     apic_set_vector,
-    apic_update_ppr,
     highest_of,
+    ppr_virtualization,
 )
 from emu.checkers import check_vm_entry
 from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT, EXIT_REASON_PREEMPTION_TIMER
@@ -64,7 +64,7 @@ def vm_entry(vcpu: Vcpu) -> None:
     note_late_notification()
     check_vm_entry(vcpu)
     forget_exit(vcpu)
-    apic_update_ppr(vcpu)
+    ppr_virtualization(vcpu)
     local_write(cpu.irq.non_root, 1)
 
 
@@ -83,8 +83,8 @@ def vm_exit(vcpu: Vcpu, reason: int) -> None:
 
 
 def pending_virtual_interrupt(vcpu: Vcpu) -> int:
-    """Evaluate: tell whether the interrupt that RVI names may be delivered now."""
-    if local_read(vcpu.vmcs.rvi) & 0xF0 > local_read(vcpu.apic.vppr) & 0xF0:
+    """Evaluate: tell whether the interrupt that RVI names may be delivered now, its class being above that of PPR."""
+    if local_read(vcpu.vmcs.rvi) > local_read(vcpu.apic.vppr) | 0x0F:
         return local_read(vcpu.guest.rflags_if)
     return 0
 
@@ -105,7 +105,7 @@ def eoi_virtualization(vcpu: Vcpu) -> None:
     """Retire the vector in service that SVI names (SDM, EOI virtualization)."""
     apic_clear_vector(local_read(vcpu.vmcs.svi), vcpu.apic.visr)
     local_write(vcpu.vmcs.svi, max(apic_find_highest_isr(vcpu), 0))
-    apic_update_ppr(vcpu)
+    ppr_virtualization(vcpu)
 
 
 def preemption_timer_expired(vcpu: Vcpu) -> int:

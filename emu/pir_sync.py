@@ -47,14 +47,15 @@ def kvm_apic_update_irr(vcpu: Vcpu) -> int:
     if word0 | word1 | word2 | word3 == 0:
         window(SYNC_FINDS_ON_ONLY)
         return apic_find_highest_irr(vcpu)
-    if word3 & BIT(vector_of(SLOT_TIMER) & 63) != 0 and word0 | word1 | word2 != 0:
-        window(SELF_AND_REMOTE_SYNC)
-    if word0 != 0:
-        harvest(vcpu, 0)
-    if word1 != 0:
-        harvest(vcpu, 1)
-    if word2 != 0:
-        harvest(vcpu, 2)
+    if word0 | word1 | word2 != 0:
+        if word3 & BIT(vector_of(SLOT_TIMER) & 63) != 0:
+            window(SELF_AND_REMOTE_SYNC)
+        if word0 != 0:
+            harvest(vcpu, 0)
+        if word1 != 0:
+            harvest(vcpu, 1)
+        if word2 != 0:
+            harvest(vcpu, 2)
     if word3 != 0:
         harvest(vcpu, 3)
     return apic_find_highest_irr(vcpu)

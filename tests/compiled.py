@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from emu.machine import Machine
 from hosts.native import lowering as _lowering  # noqa: F401 - registers what the waist means
 from hosts.native.image import Image
 from hosts.native.unit import Unit
+from hosts.native.variants import SELECTED
 
 
 def unit_of(functions: Mapping[str, Callable[..., Any]], instead: Mapping[Any, Any] | None = None) -> Unit:
@@ -36,7 +38,8 @@ class Compiled:
         self.words = self.words[skip : skip + words]  # from the start of a cache line
         self.local: npt.NDArray[np.int64] = np.zeros(local_words, np.int64)
         self.base = int(self.words.ctypes.data)
-        addresses = {"pirace_memory": self.base, "pirace_local": int(self.local.ctypes.data)}
+        selected = self.base + int(Machine(0).config.mutation)
+        addresses = {"pirace_memory": self.base, "pirace_local": int(self.local.ctypes.data), SELECTED: selected}
         self.unit = unit_of(functions, instead)
         self._image = Image(self.unit.object_code(addresses))
         self._parameters = {name: function.__code__.co_argcount for name, function in functions.items()}

@@ -28,7 +28,7 @@ MODULES: Final = (
 """Of this package: what the loops are made of."""
 COMPILER: Final = (
     *("arrays", "cache", "compilation", "convention", "described", "emit", "fingerprint", "image", "objects", "rundir"),
-    *("pipeline", "signatures", "structs", "unit"),
+    *("pipeline", "signatures", "structs", "unit", "variants"),
 )
 """Of the native host: what makes machine code of them. A process that compiles refuses to use a module of ours that is
 not named here."""

@@ -17,6 +17,7 @@ from hosts.native.ops import (
     shift_right_unsigned,
     store,
     store_private,
+    upper_half,
 )
 
 LOST: Final = 500_000
@@ -61,9 +62,7 @@ def bump(word: int) -> None:
 
 def beat(local: Local) -> None:
     """Show that this pCPU is alive."""
-    number = load_private(local.heartbeat) + 1
-    store_private(local.heartbeat, number)
-    store(own_words(local).heartbeat, number)
+    bump(own_words(local).heartbeat)
 
 
 def step_aside(local: Local) -> None:
@@ -83,19 +82,24 @@ def step_aside(local: Local) -> None:
         store_private(local.keep_until, now + lost + min(lost, KEPT))
 
 
-def draw(local: Local) -> int:
-    """Give 32 random bits: the upper half of a 64-bit linear congruential generator (Knuth's MMIX constants).
+def step(local: Local) -> int:
+    """Take the next number of a 64-bit linear congruential generator (Knuth's MMIX constants): its upper bits are good.
 
     Drawn several times in each step of the guest, so one multiplication is what it may cost.
     """
     x = load_private(local.random) * _MULTIPLIER + _INCREMENT
     store_private(local.random, x)
-    return shift_right_unsigned(x, 32)
+    return x
+
+
+def draw(local: Local) -> int:
+    """Give 32 random bits."""
+    return shift_right_unsigned(step(local), 32)
 
 
 def choose(n: int) -> int:
-    """Pick a number below ``n`` (below 2^31), without a division."""
-    return (draw(this_process()) * n) >> 32
+    """Pick a number below ``n``, without a division."""
+    return upper_half(step(this_process()), n)
 
 
 def one_in(n: int) -> int:

@@ -267,7 +267,6 @@ class Local(Struct, line=True):
     fault = word()
     fault_one_in = word()
     silent = word()
-    heartbeat = word()
 
     crowded = word(line=True)
     keep_until = word()

@@ -19,9 +19,9 @@ from llvmlite import ir
 from numba import types
 
 from emu import waist
-from emu.machine import Machine
 from hosts.native import emit as code
 from hosts.native.emit import I8, I64, Emit, give_meaning
+from hosts.native.variants import SELECTED
 
 _FLAGS = "~{memory},~{dirflag},~{fpsr},~{flags}"
 
@@ -76,10 +76,7 @@ def _fls64(builder: Any, word: Any) -> Any:
 
 
 def _mutated(builder: Any, number: Any) -> Any:
-    config = Machine(0).config
-    selected = code.constant_load(
-        builder, builder.add(code.symbol_address("pirace_memory")(builder), I64(config.mutation))
-    )
+    selected = code.constant_load(builder, code.symbol_address(SELECTED)(builder))
     told = builder.zext(builder.icmp_signed("==", selected, number), I64)
     # What is mutated is put out of the way of what is not.
     return builder.call(code.declared(builder, "llvm.expect.i64", I64, I64, I64), [told, I64(0)])

@@ -14,7 +14,7 @@ from numba import types
 
 from hosts.native import emit as code
 from hosts.native import lowering as _lowering  # noqa: F401 - the host calls primitives of the waist, too
-from hosts.native.emit import I8, I16, I32, I64, POINTER, Emit, give_meaning
+from hosts.native.emit import I8, I16, I32, I64, I128, POINTER, Emit, give_meaning
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -113,6 +113,17 @@ def byteswap(value: int) -> int:
 @_means(lambda builder, value, by: builder.lshr(value, builder.and_(by, I64(63))))
 def shift_right_unsigned(value: int, by: int) -> int:
     """Shift right by 0..63, zeros coming in."""
+    _only_compiled()
+
+
+def _upper_half(builder: Any, left: Any, right: Any) -> Any:
+    product = builder.mul(builder.zext(left, I128), builder.zext(right, I128))
+    return builder.trunc(builder.lshr(product, I128(64)), I64)
+
+
+@_means(_upper_half)
+def upper_half(left: int, right: int) -> int:
+    """Give the upper half of a product of two words without signs."""
     _only_compiled()
 
 

@@ -11,6 +11,7 @@ from types import FunctionType
 from typing import Any, Final
 
 from emu import waist
+from emu.waist import mutated
 from hosts.loader import Program
 from hosts.native import ring, runtime
 from hosts.native.arrivals import due, look_closer
@@ -18,19 +19,26 @@ from hosts.native.build import LIVE, PROVE, ROOT, TAKE_INTERRUPT
 from hosts.native.layout import Local
 from hosts.native.ops import load_constant, local_address
 from hosts.native.unit import Unit, cold, inlined
+from hosts.native.variants import SELECTED, one_for_all, unmutated
 
-FIXED: Final = ("pirace_memory", "pirace_local", "pirace_doorbell")
+FIXED: Final = ("pirace_memory", "pirace_local", "pirace_doorbell", SELECTED)
 """Symbols whose addresses are the same in every process, so the compiler may know them."""
 
 SELDOM: Final = ("sighting", "put_right", "balance", "drop_requests", "check_promise", "check_snapshot", "note_merged")
 """What the protocol does only where a check fires, is due, or something is out of the ordinary."""
 
 ON_THE_WAY: Final = (
-    *("vmx_sync_pir_to_irr", "kvm_apic_update_irr", "harvest"),
+    *("kvm_x86_sync_pir_to_irr", "vmx_sync_pir_to_irr", "kvm_apic_update_irr", "harvest"),
     *("__apic_accept_irq", "vmx_deliver_posted_interrupt", "kvm_apic_inject_pending_timer_irqs"),
     *("guest_action", "begin_turn"),
 )
 """What a self-post passes through: put into its callers, whatever LLVM thinks of its size."""
+
+NO_HASTE: Final = (
+    *("actor_thread", "vcpu_block", "guest_halt", "check_the_end"),
+    *("external_interrupt", "kvm_x86_handle_exit_irqoff"),
+)
+"""What waits for another, or comes with an IPI: it need not be there a second time without seeded bugs."""
 
 NUMBER: Final = 0
 """What this program answers when it is asked which one it is; each build has its own."""
@@ -52,13 +60,27 @@ def interrupt_point(site: int) -> None:
         _attention(site)
 
 
+def live() -> None:
+    """Live the life of a pCPU in a run: the variant that asks nowhere for seeded bugs, or the one that does."""
+    if mutated(0) != 0:
+        live_unmutated()
+    else:
+        pcpu_thread()  # type: ignore[name-defined]  # noqa: F821 - the program's
+
+
+@unmutated
+def live_unmutated() -> None:
+    """Live it where no seeded bug is selected."""
+    pcpu_thread()  # type: ignore[name-defined]  # noqa: F821
+
+
 def pcpu_main(role: int, argument: int) -> int:
     """Do what the role says; -1 for a role that does not exist."""
     if role == TAKE_INTERRUPT:
         common_interrupt()  # type: ignore[name-defined]  # noqa: F821 - the program's
         return 0
     if role == LIVE:
-        pcpu_thread()  # type: ignore[name-defined]  # noqa: F821
+        live()
         return 0
     return NUMBER ^ argument if role == PROVE else -1
 
@@ -74,16 +96,19 @@ def unit_of(program: Program, number: int = NUMBER, roots: Mapping[str, Callable
 
     A root's names lead into the program's namespace.
     """
-    for marked, place in ((SELDOM, cold), (ON_THE_WAY, inlined)):
+    for marked, place in ((SELDOM, cold), (ON_THE_WAY, inlined), (NO_HASTE, one_for_all)):
         for name in program.functions.keys() & set(marked):
             place(program.functions[name])
     names = {**program.namespace, "NUMBER": number}
+    for own in (live_unmutated, live):
+        names[own.__name__] = _in(names, own)
     exports = {name: _in(names, root) for name, root in {ROOT: pcpu_main, **(roots or {})}.items()}
-    return Unit(exports, host_functions())
+    return Unit(exports, host_functions(), unrolled=False)
 
 
 def _in(names: Mapping[str, Any], function: Callable[..., Any]) -> FunctionType:
     assert isinstance(function, FunctionType)  # noqa: S101
     moved = FunctionType(function.__code__, {**function.__globals__, **names}, function.__name__, function.__defaults__)
     moved.__module__, moved.__annotations__ = function.__module__, function.__annotations__
+    moved.__dict__.update(function.__dict__)
     return moved

@@ -11,7 +11,9 @@ from typing import Final
 
 import zmq.backend.cython._zmq as bundled  # type: ignore[import-untyped,unused-ignore]
 
+from emu.machine import Machine
 from hosts.native.layout import DOORBELL_AT, LOCAL_AT, MEMORY_AT
+from hosts.native.variants import SELECTED
 
 _PREFIX: Final = "pirace_"
 _LIBZMQ: Final = ("zmq_send", "zmq_recv", "zmq_poll", "zmq_errno")
@@ -25,7 +27,8 @@ def symbols() -> dict[str, int]:
     functions = [getattr(libzmq, name) for name in _LIBZMQ] + [getattr(libc, name) for name in _LIBC]
     named = {_PREFIX + function.__name__: _address(function) for function in functions}
     places = {"memory": MEMORY_AT, "local": LOCAL_AT, "doorbell": DOORBELL_AT}
-    return {**named, **{_PREFIX + name: at for name, at in places.items()}}
+    selected = int(Machine(MEMORY_AT).config.mutation)
+    return {**named, **{_PREFIX + name: at for name, at in places.items()}, SELECTED: selected}
 
 
 def _address(function: object) -> int:

@@ -36,6 +36,7 @@ from hosts.native.convention import direct
 from hosts.native.image import target_machine
 from hosts.native.pipeline import Pipeline, typing_like
 from hosts.native.signatures import CompileError, annotated, check_words, place, widened, with_names
+from hosts.native.variants import TWIN, with_twins
 
 _COLD: Final = "pirace_cold"
 INLINED: Final = "pirace_inlined"
@@ -269,11 +270,11 @@ class Unit:
 
     def module(self, addresses: Mapping[str, int] | None = None, *, level: int = 2) -> Any:
         """Give the optimised whole. ``addresses`` fixes those external symbols for good."""
-        pieces = [self.pieces[name] for name in (*self.functions, *self._exports) if name in self.pieces]
-        texts = [piece.text for piece in pieces]
-        texts += dict.fromkeys(helper for piece in pieces for helper in piece.helpers)
+        names = [name for name in (*self.functions, *self._exports) if name in self.pieces]
         cold_symbols = self._marked(_COLD)
         inlined_symbols = self._marked(INLINED)
+        texts = with_twins({name: self.pieces[name].text for name in names}, self.functions, cold_symbols)
+        texts += dict.fromkeys(helper for name in names for helper in self.pieces[name].helpers)
         module = _linked([_sparing(_with_addresses(text, addresses or {}), cold_symbols) for text in texts])
         for value in (*module.functions, *module.global_variables):
             if not value.is_declaration and value.name not in self._exports:
@@ -281,7 +282,7 @@ class Unit:
             if value.name in cold_symbols:
                 value.add_function_attribute("noinline")
                 value.add_function_attribute("cold")
-            if value.name in inlined_symbols:
+            if value.name.removesuffix(TWIN) in inlined_symbols:
                 value.add_function_attribute("alwaysinline")
         options = llvm.create_pipeline_tuning_options(speed_level=level)
         if not self._unrolled:

@@ -31,7 +31,8 @@ housekeeping_tick
 """
 _READS = """
 kvm_get_running_vcpu kvm_request_pending find_highest_vector apic_find_highest_irr apic_find_highest_isr
-apic_test_vector apic_set_vector apic_clear_vector apic_ppr apic_update_ppr kvm_cpu_has_pending_timer
+apic_test_vector apic_set_vector apic_clear_vector apic_ppr apic_update_ppr ppr_virtualization
+kvm_cpu_has_pending_timer
 """
 OURS: Final = frozenset(f"{_FORMS} {_INSTRUMENTS} {_HELPERS} {_READS}".split())
 """Functions of those modules that are not shown."""

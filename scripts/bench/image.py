@@ -47,7 +47,7 @@ def bench_main(role: int, argument: int) -> int:
     if role == TAKE_INTERRUPT:
         common_interrupt()  # type: ignore[name-defined]  # noqa: F821 - the program's
     elif role == LIVE:
-        pcpu_thread()  # type: ignore[name-defined]  # noqa: F821
+        live()  # type: ignore[name-defined]  # noqa: F821
     elif role == ROLE_NOTIFIED:
         result = notified_deliveries(argument)  # type: ignore[name-defined]  # noqa: F821
     elif role == ROLE_SELF_POSTS:

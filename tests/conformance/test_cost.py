@@ -13,6 +13,7 @@ from hosts.native import program, symbols
 from hosts.native.layout import DOORBELL_AT, LOCAL_AT, LOCAL_BYTES, MEMORY_AT, PAGE_BYTES, SHARED_BYTES, Local
 from hosts.native.ops import load_constant, local_address
 from hosts.native.unit import Unit, cold
+from hosts.native.variants import unmutated
 from tests.compiled import instructions
 
 pytestmark = pytest.mark.timeout(60)
@@ -65,10 +66,19 @@ def has_a_seeded_bug(at: Word) -> int:
     return READ_ONCE(at)
 
 
+@unmutated
+def has_none(at: Word) -> int:
+    """Do it where no mutation is selected."""
+    return has_a_seeded_bug(at)
+
+
 @pytest.fixture(scope="module")
 def assembly() -> str:
     """Compile for the addresses that the machine has in a pCPU process."""
-    functions = (calls_in_passing, gives_a_result_on, reads_between_points, asks_twice_where_it_is, has_a_seeded_bug)
+    functions = (
+        *(calls_in_passing, gives_a_result_on, reads_between_points, asks_twice_where_it_is),
+        *(has_a_seeded_bug, has_none),
+    )
     unit = Unit({function.__name__: function for function in functions}, {interrupt_point: program.interrupt_point})
     unit.compile()
     named = symbols.symbols()
@@ -97,7 +107,7 @@ def test_a_result_is_given_in_a_register(assembly: str) -> None:
 
 def test_what_is_laid_out_of_the_way_or_put_into_its_callers_exists() -> None:
     """A function that is called something else by now would go unnoticed."""
-    assert {*program.SELDOM, *program.ON_THE_WAY} <= load_program().functions.keys()
+    assert {*program.SELDOM, *program.ON_THE_WAY, *program.NO_HASTE} <= load_program().functions.keys()
 
 
 def test_an_interrupt_point_is_one_load_and_one_compare(assembly: str) -> None:
@@ -122,3 +132,8 @@ def test_a_seeded_bug_that_is_not_selected_is_passed_straight(assembly: str) -> 
     assert re.fullmatch(rf"cmpq \$3, ({ADDRESS})", code[0]), code
     assert code[1].startswith("je "), code
     assert "$2" in code[2], code
+
+
+def test_what_runs_without_a_seeded_bug_does_not_ask_for_one(assembly: str) -> None:
+    """The same function as before, for a caller that knows: no comparison and no branch."""
+    assert instructions(assembly, "has_none") == ["movq $2, (%rdi)", "movq (%rdi), %rax", "retq"]

@@ -23,11 +23,12 @@ from emu.memory import WORD_BYTES, Struct, word, words
 from emu.mutations import MUTATIONS, Mutation
 from emu.scenarios import SCENARIOS, Scenario
 from emu.setup import choose_race, power_on
-from emu.waist import BIT, fls64, memory
+from emu.waist import BIT, fls64, memory, mutated
 from hosts.loader import Program, load_program
-from hosts.native.ops import load_private, local_address, shift_right_unsigned, store_private
+from hosts.native.ops import fetch_or, load_private, local_address, shift_right_unsigned, store_private
+from hosts.native.variants import unmutated
 from hosts.sequential import BASE, TICKS, SequentialHost, signed
-from tests.compiled import Compiled
+from tests.compiled import Compiled, unit_of
 
 # Translating the protocol takes 10 s of processor time, optimising it 4 s; other tests may want the same processors.
 pytestmark = pytest.mark.timeout(240)
@@ -176,9 +177,18 @@ def trace(event: int, argument: int) -> None:
 
 
 def live() -> int:
-    """Live the life of pCPU 0."""
-    pcpu_thread()  # noqa: F821 - the program's
+    """Live the life of pCPU 0, in the variant that the native host lives it in."""
+    if mutated(0) != 0:
+        live_unmutated()
+    else:
+        pcpu_thread()  # noqa: F821 - the program's
     return 0
+
+
+@unmutated
+def live_unmutated() -> None:
+    """Live it where no seeded bug is selected."""
+    pcpu_thread()  # noqa: F821 - the program's
 
 
 class Stuck(Exception):  # noqa: N818 - an outcome
@@ -250,6 +260,7 @@ def compiled(program: Program) -> Compiled:
     own = {name: value for name, value in globals().items() if isinstance(value, FunctionType)}
     instead = {getattr(waist, name): moved(value, names) for name, value in own.items() if hasattr(waist, name)}
     names |= {function.__name__: function for function in instead.values()}
+    names["live_unmutated"] = moved(live_unmutated, names)
     return Compiled({"live": moved(live, names)}, Machine.nbytes // WORD_BYTES, instead)
 
 
@@ -259,6 +270,7 @@ def moved(function: Any, names: dict[str, Any]) -> Callable[..., Any]:
         return function
     copy = FunctionType(function.__code__, names, function.__name__)
     copy.__module__, copy.__annotations__ = __name__, function.__annotations__
+    copy.__dict__.update(function.__dict__)
     return copy
 
 
@@ -328,19 +340,40 @@ def test_compiled_machine_is_the_plain_machine(
         assert plain.steps > TURNS
 
 
+def lines_of(assembly: str) -> list[str]:
+    """Give the lines of an assembler text, blanks normalised, without comments."""
+    return [" ".join(line.partition("#")[0].split()) for line in assembly.splitlines()]
+
+
+def repeated(code: list[str]) -> list[str]:
+    """Give the jumps back from a compare-and-exchange to the beginning of its block: LLVM's loop for an operation."""
+    found, label = [], ""
+    for before, line in pairwise(line for line in code if line and not line.startswith(".cfi")):
+        if line.endswith(":"):
+            label = line[:-1]
+        if before.startswith("lock cmpxchg") and line.startswith("j") and line.split()[-1] == label:
+            found.append(line)
+    return found
+
+
 def test_the_protocol_has_no_hidden_fence_and_no_loop_for_an_operation(compiled: Compiled) -> None:
     """In the whole program's machine code each locked instruction is one that the source asks for, and stands alone.
 
     LLVM would write a read-modify-write whose old value is used as ``cmpxchg`` and a jump back.
     """
-    code = [" ".join(line.partition("#")[0].split()) for line in compiled.unit.assembly().splitlines()]
+    code = lines_of(compiled.unit.assembly())
     assert not [line for line in code if line.startswith(("mfence", "lfence", "sfence", "cpuid"))]
     locked = {re.sub(r"[^a-z ]", "", line.partition(" (")[0]).split()[1] for line in code if line.startswith("lock")}
     assert locked <= {"cmpxchgq", "btsq", "btrq", "orq", "andq", "orl", "incq", "decq", "addq", "xaddq"}
-    seen: set[str] = set()
-    for before, line in pairwise(line for line in code if line and not line.startswith(".cfi")):
-        if line.endswith(":"):
-            seen.add(line[:-1])
-        target = line.split()[-1]
-        assert not (before.startswith("lock cmpxchg") and line.startswith("j") and target in seen), line
+    assert repeated(code) == []
     assert "btsq" in locked
+
+
+def test_a_loop_for_an_operation_would_be_seen() -> None:
+    """What LLVM makes of a fetch-and-or whose old value is used is such a loop."""
+    assert len(repeated(lines_of(unit_of({"takes_bits": takes_bits}).assembly()))) == 1
+
+
+def takes_bits(at: int, bits: int) -> int:
+    """Set bits and use what was there."""
+    return fetch_or(at, bits)

@@ -43,7 +43,7 @@ STALE_PPR: Final = _fault(
     3,
     "stale-ppr",
     "neither EOI nor the block check works PPR out anew",
-    Edit("eoi_virtualization", "apic_update_ppr(vcpu)"),
+    Edit("eoi_virtualization", "ppr_virtualization(vcpu)"),
     Edit("kvm_apic_has_interrupt", "ppr = apic_update_ppr(vcpu)", "ppr = local_read(vcpu.apic.vppr)"),
 )
 ON_ALONE: Final = _fault(

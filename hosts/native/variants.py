@@ -1,0 +1,71 @@
+"""The same functions once more, for a machine without a seeded bug.
+
+Where a seeded bug has its place, compiled code asks which one is selected. Two instructions each time: the run loop of
+an unmutated machine spends a twelfth of its instructions on them. So its functions are put into the program a second
+time, with the question answered. They are the same pieces of LLVM's language, so nothing is translated twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any, Final
+
+SELECTED: Final = "pirace_selected"
+"""The symbol of the word that holds the number of the seeded bug that is selected; 0: none is."""
+
+TWIN: Final = ".unmutated"
+"""What the symbol of a twin has behind the other's."""
+
+_ROOT: Final = "pirace_unmutated"
+_ONE_FOR_ALL: Final = "pirace_one_for_all"
+_NONE: Final = "pirace_none_selected"
+_ANSWER: Final = f"@{_NONE} = constant i64 0\n"
+_NAMES: Final = re.compile(r'@("[^"]+"|[\w.$]+)')
+
+
+def unmutated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Have the function call twins, in which no seeded bug is selected: it is called where none is."""
+    setattr(function, _ROOT, True)
+    return function
+
+
+def one_for_all(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make no twin of the function: it asks, whoever calls it."""
+    setattr(function, _ONE_FOR_ALL, True)
+    return function
+
+
+def with_twins(texts: Mapping[str, str], functions: Mapping[str, FunctionType], cold: set[str]) -> list[str]:
+    """Give the texts, which come by symbol, and those of twins, in one order always. What is ``cold`` has no twin."""
+    single = {symbol for symbol, function in functions.items() if hasattr(function, _ONE_FOR_ALL)} | cold
+    roots = [symbol for symbol, function in functions.items() if hasattr(function, _ROOT)]
+    whole = dict(texts)
+    for root in roots:
+        doubled = _reached(root, texts, single)
+        twin = _renaming(doubled)
+        whole |= {symbol + TWIN: _NAMES.sub(twin, text) for symbol, text in texts.items() if symbol in doubled}
+        whole |= {root: _NAMES.sub(twin, texts[root]), _NONE: _ANSWER}
+    return [*whole.values()]
+
+
+def _reached(root: str, texts: Mapping[str, str], single: set[str]) -> set[str]:
+    """Give what the root calls, and what that calls, but for what there is one of."""
+    reached: set[str] = set()
+    ahead = {root}
+    while ahead:
+        named = {name.strip('"') for symbol in ahead for name in _NAMES.findall(texts[symbol])}
+        ahead = (named & texts.keys()) - single - reached - {root}
+        reached |= ahead
+    return reached
+
+
+def _renaming(doubled: set[str]) -> Callable[[re.Match[str]], str]:
+    def twin(match: re.Match[str]) -> str:
+        name = match[1].strip('"')
+        if name == SELECTED:
+            return f"@{_NONE}"
+        return f'@"{name}{TWIN}"' if name in doubled else match[0]
+
+    return twin
