@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-# A shell script's background jobs ignore Ctrl-C, and so would whatever the tests start and interrupt.
+# A shell script's background jobs ignore Ctrl-C, and nohup's SIGHUP; so would whatever the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+for each in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(each, signal.SIG_DFL)
 
 
 @pytest.fixture
