@@ -163,11 +163,13 @@ class LocalExecutor(Executor):
     def _answer(self, worker: _Process) -> Any:
         """Wait for what comes of the job; WorkerDied if nothing will."""
         until = time.monotonic() + PREPARE_SECONDS
+        held = False
         while True:
             message = worker.receive(until - time.monotonic())
             if message is None:
-                if worker.stopped():  # somebody holds it: that is no fault of its own
-                    until = time.monotonic() + 1.0
+                was_held, held = held, worker.stopped()
+                if held or was_held:  # somebody holds it: that is no fault of its own, nor what it missed meanwhile
+                    until = time.monotonic() + (1.0 if held else self._grace)
                     continue
                 self._worker = None
                 seconds = f"{self._grace:g} s longer than its task takes" if self.stage == "running" else "too long"
