@@ -16,8 +16,8 @@ PATIENCE: Final = 5.0
 """Seconds that one waits for a sighting that must come."""
 TIMES_AS_LONG: Final = 4
 """Of a rate that nothing is known of, but that nothing came in so many seconds, this is the rule of succession: within
-the next k times as many seconds something comes with a probability of k / (1 + k). So three in four of those rows that
-were not seen are, when they are raced four times as long."""
+the next k times as many seconds something comes with a probability of k / (1 + k). So four in five of those rows that
+were not seen are, when they are raced anew for four times as long."""
 
 
 def enough_seconds(measured: Measured) -> float:
