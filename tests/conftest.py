@@ -1,4 +1,4 @@
-"""What tests of several folders need."""
+"""What tests of several folders need, and the choice between the fast tests and all of them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,65 @@ import pytest
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for each in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(each, signal.SIG_DFL)
+
+TESTS = Path(__file__).parent
+ALONE = {"harness", "race", "replay", "soak"}
+"""The folders whose tests start processes that need both processors: nothing else may run beside them."""
+LEFT_OUT = pytest.StashKey[int]()
+"""How many slow tests were not selected."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that selects the slow tests, too."""
+    parser.addoption("--all", action="store_true", dest="all_tests", help="run the slow tests, too")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark a test as one that needs the machine to itself, by its folder."""
+    if item.path.relative_to(TESTS).parts[0] in ALONE:
+        item.add_marker("alone")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the slow tests out, unless all are asked for, -m speaks of them, or they are named by their ids."""
+    if config.getoption("all_tests") or "slow" in config.getoption("markexpr"):
+        return
+    named = [_named(config, argument) for argument in config.args if "::" in argument]
+    slow = [item for item in items if item.get_closest_marker("slow") and not item.nodeid.startswith(tuple(named))]
+    if slow:
+        left_out = set(slow)
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=slow)
+        config.stash[LEFT_OUT] = len(slow)
+
+
+def _named(config: pytest.Config, argument: str) -> str:
+    """Return how the node ids begin that an argument names, which is relative to where pytest was started."""
+    path, _, name = argument.partition("::")
+    return f"{(config.invocation_params.dir / path).relative_to(config.rootpath)}::{name}"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let a worker of pytest-xdist report to its controller, which collects nothing itself."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["left_out"] = session.config.stash.get(LEFT_OUT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """Note what a worker of pytest-xdist has left out: each of them collects all tests."""
+    config: pytest.Config = node.config  # type: ignore[attr-defined]
+    config.stash[LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", 0)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Print in the last line what was left out."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    left_out = config.stash.get(LEFT_OUT, 0)
+    if left_out and reporter is not None:
+        reporter.write_line(f"{left_out} slow tests left out: --all runs them, too (everything: ./scripts/test --all)")
 
 
 @pytest.fixture

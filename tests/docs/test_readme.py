@@ -50,7 +50,7 @@ def weekend(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def words_of(command: str, folder: Path, weekend: Path) -> list[str]:
     """Give the command as it is run here: files in a folder of the test, the tests without the tests."""
     words = shlex.split(command)
-    if words[0] == "./scripts/test":
+    if words[0] in ("./scripts/test", "./scripts/check"):
         words.append("--version")  # the whole would run this test again
     if words[0] == ".venv/bin/pirace":
         words[:1] = [sys.executable, "-m", "hosts.cli.main"]
