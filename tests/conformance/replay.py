@@ -1,0 +1,173 @@
+"""The replay host under the conformance suite. Nothing is a matter of luck: no store reaches memory before it must."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from emu.machine import Machine
+from emu.waist import set_host
+from hosts.explorer.witness import Witness
+from hosts.explorer.world import BASE
+from hosts.replay.crew import Crew
+from hosts.replay.host import ReplayHost, Setting
+from hosts.replay.memory import Memory
+from hosts.replay.messages import Did, Drain, Run
+from hosts.replay.program import cast_of
+from tests.conformance.primitives import FUNCTIONS
+from tests.replay.witnesses import program
+
+# --- what a primitive means --------------------------------------------------------------------------------------
+
+
+class AtOnce:
+    """A schedule for one: an operation that has to wait lets the buffer drain by itself."""
+
+    def __init__(self, host: ReplayHost) -> None:
+        """Stand in for the director of ``host``."""
+        self.host = host
+        self.kinds: set[str] = set()
+
+    def before(self, *, possible: Callable[[], bool], **_: bool) -> None:
+        """Make the operation possible."""
+        while not possible():
+            self.host.drain()
+
+    def did(self, operation: Did) -> None:
+        """Note it."""
+        self.kinds.add(operation.kind)
+
+    def answer(self, below: int) -> int:  # noqa: ARG002
+        """Choose the first."""
+        return 0
+
+    def called(self) -> None:
+        """Count nothing."""
+
+
+class NoIpis:
+    """A local APIC to which nothing comes."""
+
+    def send(self, target: int, vector: int) -> None:
+        """Drop it."""
+
+    def in_flight(self, kind: int | None = None) -> int:  # noqa: ARG002
+        """Say none."""
+        return 0
+
+    def arrive(self, vector: int) -> bool:  # noqa: ARG002
+        """Say no."""
+        return False
+
+    def pending(self) -> bool:
+        """Say no."""
+        return False
+
+    def acknowledge(self) -> int:
+        """Say none."""
+        return 0
+
+
+def host_of(memory: Memory, pcpus: int, shared: dict[int, str]) -> ReplayHost:
+    """Make the host of pCPU 0."""
+    setting = Setting(0, pcpus, buffer=4, overtake=False, shared=shared, interrupted=False, places={})
+    host = ReplayHost(setting, memory, NoIpis(), lambda: None)
+    host.turns = AtOnce(host)
+    return host
+
+
+def host_with(memory: Memory, *, shared: bool) -> ReplayHost:
+    """Make a host for which four words of a PIR are shared, or none."""
+    at = memory.machine.vcpus[1].pi_desc.pir
+    return host_of(memory, 1, {at[i]: f"pir[{i}]" for i in range(4)} if shared else {})
+
+
+class Words:
+    """Calls one of the suite's functions; a store in the buffer reaches memory before the words are read."""
+
+    every = 40
+
+    def __init__(self, name: str, *, shared: bool) -> None:
+        """Take one of the functions, on words that others share or nobody does."""
+        self.memory = Memory()
+        self.host = host_with(self.memory, shared=shared)
+        self.at = self.memory.machine.vcpus[1].pi_desc.pir
+        self.function = FUNCTIONS[name]
+
+    def call(self, words: Sequence[int], a: int, b: int) -> tuple[int, dict[int, int]]:
+        """Return the result, and the four words."""
+        for i, word in enumerate(words):
+            self.memory.write(self.at[i], word)
+        before = set_host(self.host)
+        try:
+            result = self.function(self.at[0], a, b)
+        finally:
+            set_host(before)
+        while len(self.host.buffer):
+            self.host.drain()
+        return result, {i: self.memory.read(self.at[i]) for i in range(len(words))}
+
+    def end(self) -> None:
+        """Give the memory back."""
+        self.memory.close()
+
+
+# --- which ones drain the store buffer ---------------------------------------------------------------------------
+
+PIR = Machine(0).vcpus[0].pi_desc.pir
+X, Y, SCRATCH = PIR[0], PIR[1], (PIR[2], PIR[3])
+SEEN = (Machine(0).vcpus[0].requests, Machine(0).vcpus[1].requests)
+
+SIDE = """
+def thread_{side}():
+    scratch = {scratch}
+    WRITE_ONCE({mine}, 1)
+    {operation}
+    seen = READ_ONCE({other})
+    mark({note}, 1 + seen)
+"""
+
+
+def shape(operation: str) -> Witness:
+    """Make store buffering around an operation: no steps yet, but all that two processes need."""
+    config = Machine(0).config
+    words = ((X, Y), (Y, X))
+    drivers = {
+        f"thread_{side}": SIDE.format(
+            side=side,
+            scratch=BASE + SCRATCH[side],
+            mine=BASE + words[side][0],
+            other=BASE + words[side][1],
+            note=BASE + SEEN[side],
+            operation=operation,
+        )
+        for side in (0, 1)
+    }
+    shared = {X: "x", Y: "y", SCRATCH[0]: "scratch0", SCRATCH[1]: "scratch1"}
+    return Witness(
+        scenario="", policy="", mutation="", scope="", model="tso", buffer=4, overtake=False, check="", vector=-1,
+        threads=("0", "1"), drivers=drivers, initial={config.pcpus: 2, config.vcpus: 2}, shared=shared, interrupted=(),
+        interrupted_last=(), eager=False,
+        steps=(), states=(), sources={},
+    )  # fmt: skip
+
+
+def seen_by_both(operation: str) -> tuple[int, int]:
+    """Let two processes run side by side, draining a store only where one cannot go on; give what each saw."""
+    witness = shape(operation)
+    with Crew(witness, cast_of(witness, program())) as crew:
+        stands = {0: "before an operation", 1: "before an operation"}
+        while set(stands.values()) != {"at its end"}:
+            for side in (0, 1):
+                if stands[side] == "before an operation":
+                    stands[side] = crew.tell(side, Run(())).stands
+                elif stands[side] == "before an operation that has to wait":
+                    stands[side] = crew.tell(side, Drain()).stands
+        first, second = (crew.memory.read(BASE + word) - 1 for word in SEEN)
+        return first, second
+
+
+def both_missed(operation: str) -> bool:
+    """Return whether neither has seen the other's write; one alone cannot have missed it."""
+    seen = seen_by_both(operation)
+    assert seen in ((0, 0), (1, 1))
+    return seen == (0, 0)
