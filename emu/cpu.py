@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from emu.accounting import IPIS_SENT, SELF_IPIS_SENT
-from emu.instruments import TOLD_OTHER, TOLD_SELF, count, note_told
 from emu.machine import Vcpu, smp_processor_id, this_pcpu
-from emu.tracepoints import trace_ipi_send_cpu
+from emu.observe.accounting import IPIS_SENT, SELF_IPIS_SENT
+from emu.observe.ghost import TOLD_OTHER, TOLD_SELF, count, note_told
+from emu.observe.tracepoints import trace_ipi_send_cpu
 from emu.vectors import POSTED_INTR_VECTOR
 from emu.waist import local_read, local_write, send_IPI
 

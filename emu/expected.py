@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emu.mutations import MUTATIONS, Mutation, Outcome, Row
-from emu.scenarios import POLICIES, PolicyInfo
+from emu.workload.scenarios import POLICIES, PolicyInfo
 
 SHORT = {"always": "always-2021", "elide": "elide-self-2022", "kick": "kick-2016", "skip": "skip-running-2020"}
 

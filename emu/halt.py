@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from emu.apic_regs import apic_update_ppr
-from emu.checkers import check_sleep
 from emu.cpu import (
     kvm_clear_running_vcpu,
     kvm_get_running_vcpu,
@@ -15,7 +13,6 @@ from emu.cpu import (
     preempt_disable,
     preempt_enable,
 )
-from emu.guest import turn_over
 from emu.kvm_main import (
     KVM_REQ_UNBLOCK,
     TASK_ASLEEP,
@@ -23,16 +20,18 @@ from emu.kvm_main import (
     TASK_RUNNING,
     kvm_check_request,
 )
-from emu.lapic_timer import (
+from emu.lapic import (
     apic_timer_expired,
     apic_timer_fn,
     kvm_cpu_has_pending_timer,
     kvm_lapic_switch_to_hv_timer,
     kvm_lapic_switch_to_sw_timer,
 )
+from emu.lapic_irr import vmx_sync_pir_to_irr
+from emu.lapic_regs import apic_update_ppr
 from emu.machine import Vcpu, this_pcpu
-from emu.pir_sync import vmx_sync_pir_to_irr
-from emu.tracepoints import trace_kvm_vcpu_wakeup, trace_sched_switch
+from emu.observe.checkers import check_sleep
+from emu.observe.tracepoints import trace_kvm_vcpu_wakeup, trace_sched_switch
 from emu.waist import (
     READ_ONCE,
     WRITE_ONCE,
@@ -45,6 +44,7 @@ from emu.waist import (
     smp_mb,
     wait_for_interrupt,
 )
+from emu.workload.guest import turn_over
 
 KVM_MP_STATE_RUNNABLE: Final = 0
 KVM_MP_STATE_HALTED: Final = 3

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from emu.accounting import KICK_LOSES, KICKS, REQUESTS, WAKE_BEFORE_SLEEP, WAKE_FINDS_WAITER, WAKES
 from emu.cpu import apic_send_IPI, kvm_get_running_vcpu, preempt_disable, preempt_enable
-from emu.instruments import TOLD_OTHER, count, note_told, window
 from emu.machine import Vcpu, smp_processor_id
-from emu.tracepoints import trace_kvm_make_request, trace_sched_waking
+from emu.observe.accounting import KICK_LOSES, KICKS, REQUESTS, WAKE_BEFORE_SLEEP, WAKE_FINDS_WAITER, WAKES
+from emu.observe.ghost import TOLD_OTHER, count, note_told, window
+from emu.observe.tracepoints import trace_kvm_make_request, trace_sched_waking
 from emu.vectors import RESCHEDULE_VECTOR
 from emu.waist import BIT, READ_ONCE, WRITE_ONCE, cmpxchg, set_bit, smp_mb, smp_wmb, test_and_clear_bit, xchg
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from emu.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.memory import Struct, array, struct, word, words
+from emu.observe.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.vectors import SLOTS
 from emu.waist import local_read, memory, this_cpu_ptr
 
@@ -96,8 +96,8 @@ class Vcpu(Struct, line=True):
     mp_state = word()
     apicv_active = word()
     untold = words(MAX_PCPUS)
-    """Per sender: 1 + the generation of ON that it turned on without telling anybody (see emu.checkers.check_promise);
-    0 if it told somebody, or does not know the generation."""
+    """Per sender: 1 + the generation of ON that it turned on without telling anybody
+    (see emu.observe.checkers.check_promise); 0 if it told somebody, or does not know the generation."""
     delivered = words(SLOTS)
     merged = words(SLOTS)
     self_ipis = words(SLOTS)
@@ -143,7 +143,7 @@ class Pcpu(Struct, line=True):
     sightings = word()
     """Violations recorded by this pCPU, all checks together."""
     told = word()
-    """What the rule under test has done so far: see emu.delivery.begin_trigger."""
+    """What the rule under test has done so far: see emu.vmx_intr.begin_trigger."""
     between_check_and_sleep = word()
     counters = words(len(COUNTERS))
     windows = words(len(WINDOWS))
@@ -161,15 +161,15 @@ class Config(Struct, line=True):
     mutation = word()
     guest_items = word()
     guest_menu = words(MENU_ITEMS)
-    """What the guest draws its actions from (see emu.guest); an item listed twice is drawn twice as often."""
+    """What the guest draws its actions from (see emu.workload.guest); an item listed twice is drawn twice as often."""
     actor_items = word()
     actor_menu = words(MENU_ITEMS)
-    """What the other pCPUs draw from in a turn (see emu.actors)."""
+    """What the other pCPUs draw from in a turn (see emu.workload.actors)."""
     acts_per_turn = word()
     slow_timer = word()
     """1: timers expire as before v5.8, through ``pending`` and the slow loop."""
     in_turns = word()
-    """1: the guest and the other pCPUs act in turns (see emu.guest); 0: each when it likes."""
+    """1: the guest and the other pCPUs act in turns (see emu.workload.guest); 0: each when it likes."""
     more_actions = word()
     """The guest takes up to this many actions in a turn."""
     patience = word()

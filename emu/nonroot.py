@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from emu.accounting import (
+from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT, EXIT_REASON_PREEMPTION_TIMER
+from emu.kvm_main import EXITING_GUEST_MODE
+from emu.lapic_irr import harvest, note_generation
+from emu.lapic_regs import (
+    apic_clear_vector,
+    apic_find_highest_irr,
+    apic_find_highest_isr,
+    apic_set_vector,
+    highest_of,
+    ppr_virtualization,
+)
+from emu.machine import Vcpu, this_pcpu
+from emu.observe.accounting import (
     DELIVERIES,
     IPIS_TAKEN,
     KICK_BEFORE_ENTRY,
@@ -12,25 +24,13 @@ from emu.accounting import (
     VM_ENTRIES,
     VM_EXITS,
 )
-from emu.apic_regs import (
-    apic_clear_vector,
-    apic_find_highest_irr,
-    apic_find_highest_isr,
-    apic_set_vector,
-    highest_of,
-    ppr_virtualization,
-)
-from emu.checkers import check_vm_entry
-from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT, EXIT_REASON_PREEMPTION_TIMER
-from emu.guest import guest_eoi_due, guest_interrupt_handler, guest_step
-from emu.instruments import count, note_late_notification, window
-from emu.kvm_main import EXITING_GUEST_MODE
-from emu.machine import Vcpu, this_pcpu
-from emu.pir_sync import harvest, note_generation
+from emu.observe.checkers import check_vm_entry
+from emu.observe.ghost import count, note_late_notification, window
+from emu.observe.tracepoints import trace_posted_interrupt_processing
 from emu.posted_intr import POSTED_INTR_ON
-from emu.tracepoints import trace_posted_interrupt_processing
 from emu.vectors import POSTED_INTR_VECTOR
 from emu.waist import apic_ack, apic_pending, clear_bit, deadline_passed, local_read, local_write, mark, peek
+from emu.workload.guest import guest_eoi_due, guest_interrupt_handler, guest_step
 
 
 def __vmx_vcpu_run(vcpu: Vcpu) -> None:

@@ -63,7 +63,7 @@ USER_UNPROMISED: Final = 0
 """A bit for each check, by its number, that a user's own rule does not promise to hold: the loader puts here what
 ``CHECKS`` of the rule's file leaves out."""
 ORIG_2013: Final = 5
-"""a20ed54d6e47 (v3.10): a variant of the caller, see emu.delivery."""
+"""a20ed54d6e47 (v3.10): a variant of the caller, see emu.vmx_intr."""
 
 
 def kvm_vcpu_trigger_posted_interrupt(vcpu: Vcpu, vec: int) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from emu.observe import is_instrument
+
 INSTRUMENT: Final = "an instrument's"
 WORKLOAD: Final = "the workload's"
 PROCESSOR: Final = "the processor's"
@@ -44,11 +46,28 @@ BELOW: Final = {"Vcpu.mode": 3, "Wait.state": 3, "Vmcs.rvi": 256, "Vmcs.svi": 25
 """Words that hold a number below this one."""
 
 MODULES: Final = {
-    **dict.fromkeys(("emu.instruments", "emu.checkers", "emu.tracepoints", "emu.rulechecks"), INSTRUMENT),
-    **dict.fromkeys(("emu.guest", "emu.actors"), WORKLOAD),
+    "emu.rulechecks": INSTRUMENT,
     "emu.nonroot": PROCESSOR,
 }
-"""Modules none of whose functions a rule calls."""
+"""Modules none of whose functions a rule calls, besides those of the packages for instruments and workload."""
+
+FORMERLY: Final[dict[str, tuple[str, ...]]] = {
+    "emu.accounting": ("emu.observe.accounting",),
+    "emu.actors": ("emu.workload.actors",),
+    "emu.apic_regs": ("emu.lapic_regs",),
+    "emu.checkers": ("emu.observe.checkers",),
+    "emu.delivery": ("emu.vmx_intr",),
+    "emu.fastpath": ("emu.vmx",),
+    "emu.guest": ("emu.workload.guest",),
+    "emu.handlers": ("emu.irq",),
+    "emu.instruments": ("emu.observe.ghost",),
+    "emu.lapic_timer": ("emu.lapic",),
+    "emu.pir_sync": ("emu.lapic_irr",),
+    "emu.scenarios": ("emu.workload.scenarios",),
+    "emu.setup": ("emu.workload.setup",),
+    "emu.tracepoints": ("emu.observe.tracepoints",),
+}
+"""Where to find what a rule imports from a module that no longer has it: rules written for earlier versions load."""
 
 FUNCTIONS: Final = {
     **dict.fromkeys(
@@ -61,6 +80,16 @@ FUNCTIONS: Final = {
     "config": WORKLOAD,
 }
 """Functions of other modules that it does not call either."""
+
+
+def owner(function: str, module: str) -> str:
+    """Return whose a protocol function is that a rule does not call; an empty string for one that it may call."""
+    if is_instrument(module):
+        return INSTRUMENT
+    if module.startswith("emu.workload."):
+        return WORKLOAD
+    return FUNCTIONS.get(function) or MODULES.get(module, "")
+
 
 PRIMITIVES: Final = frozenset(
     {

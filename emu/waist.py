@@ -226,7 +226,7 @@ def mark(word: Word, value: int) -> None:
 
 
 def trace(event: int, argument: int) -> None:
-    """Note an event (0..255; ``argument`` has 24 bits) for people: see :mod:`emu.tracepoints`.
+    """Note an event (0..255; ``argument`` has 24 bits) for people: see :mod:`emu.observe.tracepoints`.
 
     Never a scheduling point, a fence or a part of any state; a host may do nothing.
     """

@@ -19,10 +19,8 @@ from emu.exits import (
     EXIT_REASON_PREEMPTION_TIMER,
     MSR_TSC_DEADLINE,
 )
-from emu.fastpath import handle_fastpath_set_x2apic_icr, vmx_vcpu_run
-from emu.guest import begin_turn
 from emu.halt import KVM_MP_STATE_RUNNABLE, kvm_emulate_halt, vcpu_block
-from emu.handlers import kvm_x86_handle_exit_irqoff
+from emu.irq import kvm_x86_handle_exit_irqoff
 from emu.kvm_main import (
     EXITING_GUEST_MODE,
     IN_GUEST_MODE,
@@ -33,15 +31,16 @@ from emu.kvm_main import (
     kvm_check_request,
     kvm_request_pending,
 )
-from emu.lapic_timer import (
+from emu.lapic import (
     kvm_cpu_has_pending_timer,
     kvm_inject_pending_timer_irqs,
     kvm_lapic_expired_hv_timer,
     kvm_set_lapic_tscdeadline_msr,
 )
+from emu.lapic_irr import kvm_x86_sync_pir_to_irr
 from emu.machine import Vcpu
 from emu.nonroot import forget_exit
-from emu.pir_sync import kvm_x86_sync_pir_to_irr
+from emu.vmx import handle_fastpath_set_x2apic_icr, vmx_vcpu_run
 from emu.waist import (
     READ_ONCE,
     WRITE_ONCE,
@@ -50,6 +49,7 @@ from emu.waist import (
     smp_store_release,
     smp_wmb,
 )
+from emu.workload.guest import begin_turn
 
 
 def kvm_vcpu_exit_request(vcpu: Vcpu) -> int:

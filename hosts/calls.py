@@ -119,11 +119,11 @@ class Calls(Expressions):
 
     def check_reach(self, node: ast.Call, name: str) -> None:
         """Refuse what is not a rule's to call."""
-        whose = reach.FUNCTIONS.get(name) or reach.MODULES.get(self.around.modules.get(name, ""))
+        whose = reach.owner(name, self.around.modules.get(name, ""))
         if name in PRIMITIVES and name not in reach.PRIMITIVES:
             instead = f": {_INSTEAD[name]} is" if name in _INSTEAD else ""
             self.refuse(node, f"{name}() is not a rule's to call{instead}")
-        elif whose is not None and name not in PRIMITIVES:
+        elif whose and name not in PRIMITIVES:
             self.refuse(node, f"{name}() is {whose}: a rule does not call it")
         if isinstance(self.around.scope.values.get(name), type | NewType):
             said = "a rule makes no address; it has its vcpu, machine() and kvm_get_running_vcpu()"

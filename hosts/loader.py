@@ -19,6 +19,7 @@ from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from emu import PROTOCOL
+from emu.observe import is_instrument
 from hosts.anf import normalise
 from hosts.known import Around
 from hosts.language import LoaderError, Origin, PolicyError, check_language
@@ -29,9 +30,6 @@ from hosts.userpolicy import Policy, read_policy
 from hosts.values import with_values
 
 __all__ = ["LoaderError", "PolicyError", "Program", "Site", "load_program"]
-
-_NO_POINTS: Final = frozenset({"accounting", "checkers"})
-"""Modules that only look: the machine must not notice them."""
 
 CHECKED: Final = "emu.machine"
 CHECKS: Final = "emu.rulechecks"
@@ -233,7 +231,7 @@ def _transformed(
     points = Points()
     for name, definition in definitions.items():
         trees[name] = normalise(definition.tree, pure)
-        if definition.module.rpartition(".")[2] not in _NO_POINTS:
+        if not is_instrument(definition.module):
             trees[name] = points.insert(trees[name], definition.origin.file)
     return trees, points.sites
 
@@ -251,8 +249,7 @@ def _executed(tree: ast.FunctionDef, definition: _Definition, namespace: dict[st
 def _digest(modules: Iterable[ModuleType], policy: Policy | None, trees: Iterable[ast.FunctionDef]) -> str:
     """Hash what the program was made of: the modules' packages, the user's file, the functions as they became."""
     digest = hashlib.sha256()
-    folders = sorted({Path(_file(module)).parent for module in modules})
-    sources = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
+    sources = sorted({path for module in modules for path in Path(_file(module)).parent.rglob("*.py")})
     parts = [part for path in sources for part in (path.name.encode(), path.read_bytes())]
     parts += [policy.source if policy is not None else b""]
     parts += [ast.unparse(tree).encode() for tree in trees]

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Final, NewType
 
-from emu.accounting import CHECKS
+from emu import reach
+from emu.observe.accounting import CHECKS
 from hosts.language import WORD_MAX, WORD_MIN, Origin, PolicyError, check_language, local_names, parameters, walk
 from hosts.reading import read_bytes
 from hosts.scope import PRIMITIVES, Scope
@@ -255,8 +256,8 @@ class _Reader:
         statement = self.file.plain.get(name)
         if isinstance(statement, ast.ImportFrom) and (statement.module or "").partition(".")[0] in self.packages:
             alias = next(alias for alias in statement.names if (alias.asname or alias.name) == name)
-            with contextlib.suppress(ImportError):
-                return getattr(importlib.import_module(str(statement.module)), alias.name, None)
+            with contextlib.suppress(ImportError, AttributeError):
+                return _looked_up(str(statement.module), alias.name)
         return None
 
     def imported(self, statement: ast.ImportFrom, name: str, own: str) -> str:
@@ -265,7 +266,7 @@ class _Reader:
         if statement.level or module.partition(".")[0] not in self.packages:
             self.origin.refuse(statement, f"{own} is imported from {module or 'here'}: a policy imports from emu only")
         try:
-            value = getattr(importlib.import_module(module), name)
+            value = _looked_up(module, name)
         except (ImportError, AttributeError):
             self.origin.refuse(statement, f"{module} has no {name}")
         if isinstance(value, FunctionType):
@@ -278,6 +279,15 @@ class _Reader:
             self.values[flat] = value
             return flat
         return name
+
+
+def _looked_up(module: str, name: str) -> object:
+    """Import a name from a module, or from where its contents have gone since; ImportError or AttributeError."""
+    *others, last = (module, *reach.FORMERLY.get(module, ()))
+    for home in others:
+        with contextlib.suppress(ImportError, AttributeError):
+            return getattr(importlib.import_module(home), name)
+    return getattr(importlib.import_module(last), name)
 
 
 _IN_CONSTANTS: Final = (ast.Constant, ast.UnaryOp, ast.BinOp, ast.Tuple, ast.operator, ast.unaryop, ast.expr_context)

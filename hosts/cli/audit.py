@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from emu.scenarios import PolicyInfo
+from emu.workload.scenarios import PolicyInfo
 from hosts.cli.audit_show import Audited, audit_record, line_of, print_audit, scope_line, scope_record
 from hosts.cli.errors import Failure
 from hosts.cli.loops import have_loops

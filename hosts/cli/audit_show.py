@@ -181,7 +181,7 @@ def audit_record(row: Audited, policy: str) -> dict[str, Any]:
         "policy": policy,
         "model": "tso",
         "kind": site.kind,
-        "file": f"{Path(site.file).parent.name}/{Path(site.file).name}",
+        "file": _short(site.file),
         "line": site.line,
         "function": site.function,
         "text": site.text,
@@ -194,6 +194,12 @@ def audit_record(row: Audited, policy: str) -> dict[str, Any]:
         answers = {way.name: answer_of([each for each in row.tried if each.way == way.name]) for way in site.ways}
         record["fence"], record["atomicity"] = halves(answers, row.tried)
     return record
+
+
+def _short(file: str) -> str:
+    """Return a file's name as people write it, from its package on: ``emu/halt.py``."""
+    parts = Path(file).parts
+    return "/".join(parts[len(parts) - 1 - parts[::-1].index("emu") :] if "emu" in parts else parts[-2:])
 
 
 def _way_record(row: Audited, way: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from emu.scenarios import POLICIES
+from emu.workload.scenarios import POLICIES
 from hosts.cli.errors import Failure
 from hosts.cli.explore_plan import Asked
 from hosts.cli.loops import have_loops

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from emu.accounting import WINDOWS
+from emu.observe.accounting import WINDOWS
 from hosts.cli.explore_engine import Coverage, Searched
 from hosts.cli.explore_plan import Asked, size_text
 from hosts.explorer.model import Options

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from emu.mutations import MUTATIONS
-from emu.scenarios import CHECK_ABOUT, POLICIES, SCENARIOS
+from emu.workload.scenarios import CHECK_ABOUT, POLICIES, SCENARIOS
 from hosts.report.width import wrapped
 
 CHECK_ORIGIN: Final = {

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from emu.accounting import ROUNDS
-from emu.setup import choose_race, power_on
+from emu.observe.accounting import ROUNDS
+from emu.workload.setup import choose_race, power_on
 from hosts.cli.errors import Failure
 from hosts.faults import RuleFault
 from hosts.report.collect import Undelivered

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from emu.accounting import CHECKS, WINDOWS
+from emu.observe.accounting import CHECKS, WINDOWS
 from hosts.cli.errors import Failure, tell_faults
 from hosts.cli.explore import BOUNDS
 from hosts.cli.explore_show import Ticker

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from emu.accounting import WINDOWS
+from emu.observe.accounting import WINDOWS
 from hosts.explorer.folding import Folded, Role
 from hosts.explorer.names import word_name
 from hosts.explorer.ops import BEGINS, FENCELESS, OWN_FENCE, SCHEDULED, Kind, Operation

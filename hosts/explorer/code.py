@@ -30,11 +30,8 @@ SUSPENDING: Final = frozenset(
 """Primitives that others may notice, or that branch. The rest a thread does by itself. The last two lines are no
 primitives of the waist: the audit puts them in (hosts.explorer.weaken)."""
 
-TRACEPOINTS: Final = "emu.tracepoints"
+TRACEPOINTS: Final = "emu.observe.tracepoints"
 """The module whose functions do nothing here: calls of them are left out, or they would keep locals alive."""
-
-INSTRUMENTS: Final = frozenset({"emu.checkers", "emu.instruments", "emu.accounting", TRACEPOINTS})
-"""Modules that only look: what they do belongs to the step around it."""
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from emu.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.machine import MAX_PCPUS, Machine
 from emu.memory import WORD_BYTES, Word
+from emu.observe.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.vectors import SLOTS
 
 

@@ -6,8 +6,8 @@ from emu.expected import by_name, policy_by_name
 from emu.machine import MENU_ITEMS, Config, Machine
 from emu.memory import Word
 from emu.policies import USER
-from emu.scenarios import SCENARIOS
-from emu.setup import power_on
+from emu.workload.scenarios import SCENARIOS
+from emu.workload.setup import power_on
 from hosts.explorer.scope import DEFAULT_NAME, Scope, ScopeError, driver_sources, scope_of
 from hosts.explorer.witness import Witness, WitnessError, by_offset
 from hosts.explorer.world import BASE, SILENT

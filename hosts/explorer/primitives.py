@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from emu.observe import is_instrument
 from emu.waist import BIT, LONG_PAST
 from hosts.explorer.access import Access
-from hosts.explorer.code import INSTRUMENTS
 from hosts.explorer.harmless import harmless_vectors
 from hosts.explorer.ops import FENCELESS, OWN_FENCE, SCHEDULED, Kind, Operation
 from hosts.explorer.words import OWN
@@ -176,7 +176,7 @@ class Primitives(Access):
         late = operation.kind == Kind.STORE and operation.flags & FENCELESS != 0
         alone = operation.kind == Kind.FENCE and operation.a == OWN_FENCE
         free = operation.kind in _UNSCHEDULED or eager or late or alone
-        scheduled = not free and module not in INSTRUMENTS  # what begins says so itself
+        scheduled = not free and not is_instrument(module)  # what begins says so itself
         flags = operation.flags | (SCHEDULED if scheduled else 0)
         return Operation(operation.kind, operation.word, operation.a, operation.b, flags, where)
 

@@ -12,10 +12,18 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from emu.guest import GUEST_ARM_LATER, GUEST_ARM_NOW, GUEST_CPUID, GUEST_HLT, GUEST_ICR, GUEST_NOTHING, GUEST_SELF_IPI
 from emu.machine import MAX_PCPUS
-from emu.scenarios import Scenario
 from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST, slot_of, vector_of
+from emu.workload.guest import (
+    GUEST_ARM_LATER,
+    GUEST_ARM_NOW,
+    GUEST_CPUID,
+    GUEST_HLT,
+    GUEST_ICR,
+    GUEST_NOTHING,
+    GUEST_SELF_IPI,
+)
+from emu.workload.scenarios import Scenario
 from hosts.vectors import vector_text
 
 DEFAULT: Final = "post:0x34 post:0x34 | post:0x35 | device | kick"

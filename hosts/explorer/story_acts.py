@@ -15,10 +15,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from emu.accounting import CHECKS, VM_ENTRIES, VM_EXITS
+from emu.observe import is_instrument
+from emu.observe.accounting import CHECKS, VM_ENTRIES, VM_EXITS
 from hosts.explorer.automaton import Automaton, Frame, Frames
 from hosts.explorer.build import Builder
-from hosts.explorer.code import INSTRUMENTS, Protocol
+from hosts.explorer.code import Protocol
 from hosts.explorer.model import Model, Options
 from hosts.explorer.names import word_name
 from hosts.explorer.ops import Kind, Operation
@@ -97,6 +98,12 @@ class Recorder(Automaton):
         self.frames: Frames = []
         counters = world.machine.pcpus[number].counters
         self.counted: dict[int, str] = {counters[VM_ENTRIES]: "entry", counters[VM_EXITS]: "exit"}
+        self.seen_counting = {
+            function.__code__.co_filename
+            for function in protocol.program.functions.values()
+            if function.__module__.startswith("emu.") and not is_instrument(function.__module__)
+        }
+        """The files of the machine without its instruments."""
         self.telling = {world.machine.vcpus[i].wait.task for i in range(world.vcpus)}
         """Words that a reader wants to see read though nobody writes them: a wake that finds no waiter."""
         super().__init__(number, protocol, driver, world)
@@ -124,7 +131,7 @@ class Recorder(Automaton):
             flow, call = self.frames[-1].flow, self.frames[-1].call
             word = arguments[1] if name in _BITS else arguments[0]
             known = self.world.words.kind(word) == CONSTANT and word not in self.telling
-            if operation is None and flow.module not in INSTRUMENTS and not known:
+            if operation is None and not is_instrument(flow.module) and not known:
                 act = Act(self.number, PRIMITIVES[name].name, word_name(self.world.machine, word), own=True)
                 was = before.get(word, self.world.words.initial.get(word, 0))
                 numbers = _numbers(name, arguments, was)
@@ -150,13 +157,22 @@ class Recorder(Automaton):
         kind = self.counted.get(word)
         if kind is not None:
             reason = self._exit_reason() if kind == "exit" else 0
-            self._note(Act(self.number, kind, a=reason, **_caller()))
+            self._note(Act(self.number, kind, a=reason, **self._caller()))
         super().private_write(word, value)
 
     def set_own(self, word: int, value: int) -> None:
         """Write a word of its own, and keep what it holds though nobody may ever read it."""
         self.held[word] = value
         super().set_own(word, value)
+
+    def _caller(self) -> dict[str, Any]:
+        """Find the line of the protocol on whose behalf an instrument counts."""
+        frame: FrameType | None = inspect.currentframe()
+        while frame is not None and frame.f_code.co_filename not in self.seen_counting:
+            frame = frame.f_back
+        if frame is None:
+            return _at("", "", 0)
+        return _at(re.sub(r"_\d+$", "", frame.f_code.co_name), frame.f_code.co_filename, frame.f_lineno)
 
     def _exit_reason(self) -> int:
         if self.number >= self.world.vcpus:
@@ -179,21 +195,6 @@ def _numbers(name: str, arguments: Sequence[int], was: int) -> dict[str, Any]:
 
 def _at(function: str, file: str, line: int) -> dict[str, Any]:
     return {"function": function, "file": Path(file).name, "line": line}
-
-
-def _caller() -> dict[str, Any]:
-    """Find the line of the protocol that counts."""
-    frame: FrameType | None = inspect.currentframe()
-    while frame is not None and not _is_protocol(frame.f_code.co_filename):
-        frame = frame.f_back
-    if frame is None:
-        return _at("", "", 0)
-    return _at(re.sub(r"_\d+$", "", frame.f_code.co_name), frame.f_code.co_filename, frame.f_lineno)
-
-
-def _is_protocol(file: str) -> bool:
-    path = Path(file)
-    return path.parent.name == "emu" and path.stem != "instruments"
 
 
 # --- from moves to what is told ----------------------------------------------------------------------------------

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import emu
 from hosts.explorer.flow import Lines
 
+_MACHINE: Final = Path(next(iter(emu.__path__)))
 _RULES: Final = "policies.py"
 _DISPATCH: Final = "kvm_vcpu_trigger_posted_interrupt"
 """Only calls the rule that was chosen."""
@@ -48,7 +50,7 @@ class Branches:
 def _is_rule(file: str) -> bool:
     """Tell whether a file holds rules: emu's, or a user's own."""
     path = Path(file)
-    return not file.startswith("<") and (path.parent.name != "emu" or path.name == _RULES)
+    return not file.startswith("<") and (_MACHINE not in path.parents or path.name == _RULES)
 
 
 def _header(file: str, line: int) -> str:

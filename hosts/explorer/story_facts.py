@@ -10,7 +10,7 @@ from typing import Final
 
 from emu.kvm_main import IN_GUEST_MODE, KICKED_REQUESTS, TASK_ASLEEP
 from emu.mutations import Mutation
-from emu.scenarios import POLICIES
+from emu.workload.scenarios import POLICIES
 from hosts.explorer.story_cause import Cause
 from hosts.explorer.story_fate import fate_text
 from hosts.explorer.story_track import CONTROL

@@ -1,4 +1,4 @@
-"""What the check that fired reads (:mod:`emu.checkers`) and the state does not show, or not where it is zero."""
+"""What the check that fired (:mod:`emu.observe.checkers`) reads and the state does not show, or not where it is 0."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from hosts.explorer.world import World
 Value = Callable[[int], int]
 """Gives what the word at an address holds."""
 WHOM: Final = ("not asked", "nobody", "another", "itself")
-"""Whom a rule at work has told (see emu.instruments)."""
+"""Whom a rule at work has told (see emu.observe.ghost)."""
 
 
 def view_of(world: World, model: Model, state: State, own: Mapping[int, int]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from emu.exits import (
     EXIT_REASON_MSR_WRITE,
     EXIT_REASON_PREEMPTION_TIMER,
 )
-from emu.guest import GUEST_ARM_LATER, GUEST_ARM_NOW, GUEST_CPUID, GUEST_HLT, GUEST_ICR, GUEST_SELF_IPI
 from emu.kvm_main import (
     EXITING_GUEST_MODE,
     IN_GUEST_MODE,
@@ -25,6 +24,7 @@ from emu.kvm_main import (
     TASK_INTERRUPTIBLE,
     TASK_RUNNING,
 )
+from emu.workload.guest import GUEST_ARM_LATER, GUEST_ARM_NOW, GUEST_CPUID, GUEST_HLT, GUEST_ICR, GUEST_SELF_IPI
 from hosts.explorer.story_control import CONTROL, changed_text, control_text, odd_text
 from hosts.vectors import vector_text, vectors_text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from emu.accounting import VM_EXITS
+from emu.observe.accounting import VM_EXITS
 from hosts.explorer.automaton import Automaton, Frames
 from hosts.explorer.code import Protocol
 from hosts.explorer.model import Edge
@@ -13,7 +13,7 @@ from hosts.explorer.ops import Operation
 from hosts.explorer.world import World
 
 _REPAIRS: Final = ("sighting", "put_right", "drop_requests", "balance", "wake_the_overlooked")
-"""Functions of emu.checkers that record what was seen and put it right."""
+"""Functions of emu.observe.checkers that record what was seen and put it right."""
 
 
 class Event(NamedTuple):

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from hosts.explorer.code import INSTRUMENTS
+from emu.observe import is_instrument
 from hosts.explorer.pairs import Pairs
 from hosts.language import TEMPORARY, bodies, without_docstring
 from hosts.loader import Program
@@ -105,7 +105,7 @@ def weakened(program: Program, way: Way) -> Program:
 def sites(program: Program) -> list[Site]:
     """List every ordering of the protocol, by file and line; instruments rely on none."""
     audited = {
-        name: tree for name, tree in program.trees.items() if program.functions[name].__module__ not in INSTRUMENTS
+        name: tree for name, tree in program.trees.items() if not is_instrument(program.functions[name].__module__)
     }
     barriers = {BARRIER, *(name for name, tree in audited.items() if is_barrier(tree))}
     pairs = Pairs(audited)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emu.accounting import CHECKS
+from emu.observe.accounting import CHECKS
 from hosts.explorer.model import Model, Options
 from hosts.explorer.ops import Kind
 from hosts.explorer.product import Micro, Move, Product, State
@@ -234,7 +234,7 @@ def check_of(sighting: int) -> tuple[str, int]:
 def source_hashes(policy: str, rule_sha256: str) -> dict[str, str]:
     """Hash what decides what is run: emu, the loader's files and, as it was when it was loaded, the user's rule."""
     root = Path(__file__).resolve().parent.parent.parent
-    files = [*sorted((root / "emu").glob("*.py")), *sorted((root / "hosts").glob("*.py"))]
+    files = [*sorted((root / "emu").rglob("*.py")), *sorted((root / "hosts").glob("*.py"))]
     hashes = {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     return hashes | ({rule_file(policy): rule_sha256} if ":" in policy else {})
 

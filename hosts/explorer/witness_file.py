@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from emu.accounting import CHECKS
+from emu.observe.accounting import CHECKS
 from hosts.explorer.conform import Misfit, conform
 from hosts.explorer.ops import Kind
 from hosts.explorer.witness import Witness, WitnessError

@@ -7,12 +7,12 @@ import hashlib
 from collections.abc import Iterator
 from typing import Final
 
-from emu.accounting import CHECKS, COUNTERS, RECORD, WINDOWS
 from emu.machine import Machine
 from emu.memory import Struct, Word, Words
 from emu.mutations import MUTATIONS
-from emu.scenarios import POLICIES
-from emu.tracepoints import TRACE_EVENTS
+from emu.observe.accounting import CHECKS, COUNTERS, RECORD, WINDOWS
+from emu.observe.tracepoints import TRACE_EVENTS
+from emu.workload.scenarios import POLICIES
 from hosts.native.layout import ARGUMENT_SHIFT, HOST_OFFSET, MEMORY_AT, TURN_SHIFT, VECTOR_OF_KIND, HostWords
 
 MAGIC: Final = int.from_bytes(b"pirace01", "big")

@@ -1,4 +1,4 @@
-"""The events of this pCPU (:mod:`emu.tracepoints`): a ring of its own in the shared words, for whoever comes later.
+"""The events of this pCPU (:mod:`emu.observe.tracepoints`): a ring of its own in the shared words.
 
 An event is one word, stored before the count that covers it: a reader believes the count, and of a ring that has gone
 round all but the oldest event, which may be half-way to being overwritten. Two plain stores, and loads of lines that
@@ -7,7 +7,7 @@ this pCPU alone uses: a trace point must not change the races that it tells of.
 
 from __future__ import annotations
 
-from emu.tracepoints import SIGHTING
+from emu.observe.tracepoints import SIGHTING
 from hosts.native.here import this_process
 from hosts.native.layout import (
     ARGUMENT_MASK,

@@ -14,8 +14,8 @@ from types import CodeType
 from typing import Final, Protocol
 
 from emu.machine import Machine
+from emu.observe import is_instrument
 from emu.waist import LONG_PAST, local_read, local_write
-from hosts.explorer.code import INSTRUMENTS
 from hosts.explorer.ops import LOCKED, OWN_FENCE, Kind
 from hosts.explorer.primitives import DEADLINE
 from hosts.explorer.world import BASE
@@ -134,7 +134,7 @@ class ReplayHost:
         eager = kind == Kind.SEND and self.setting.eager and self.shared.read(self._pcpu.irq.inside_depth) != 0
         alone = kind == Kind.FENCE and a == OWN_FENCE
         begins = kind == Kind.POKE and word in self._owner and a & 1 != 0
-        free = kind in UNSCHEDULED or eager or alone or place.module in INSTRUMENTS
+        free = kind in UNSCHEDULED or eager or alone or is_instrument(place.module)
         may = lambda: self._possible(kind, wait=wait)  # noqa: E731 - asked as often as the turn wants to know
         self.turns.before(scheduled=begins or not free, point=kind == Kind.POINT, begins=begins, possible=may)
         answer = do()

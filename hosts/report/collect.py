@@ -10,10 +10,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from emu.accounting import CHECKS, COUNTERS, RECORD, RECORD_WORDS, WINDOWS
 from emu.kvm_main import EXITING_GUEST_MODE, IN_GUEST_MODE, OUTSIDE_GUEST_MODE
 from emu.machine import Machine, Pcpu
 from emu.memory import WORD_BYTES
+from emu.observe.accounting import CHECKS, COUNTERS, RECORD, RECORD_WORDS, WINDOWS
 from emu.posted_intr import NDST_SHIFT, NV_SHIFT, POSTED_INTR_ON, POSTED_INTR_SN
 
 MachineWords = npt.NDArray[np.int64]

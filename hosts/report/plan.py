@@ -11,7 +11,7 @@ from emu.expected import Expectation, expected, policies_of, policy_by_name
 from emu.machine import MAX_PCPUS
 from emu.mutations import MUTATIONS, Mutation
 from emu.policies import USER
-from emu.scenarios import POLICIES, SCENARIOS, PolicyInfo, Scenario
+from emu.workload.scenarios import POLICIES, SCENARIOS, PolicyInfo, Scenario
 from hosts.userpolicy import unpromised
 
 Controls = Literal["some", "all", "none"]

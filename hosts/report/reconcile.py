@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from emu.accounting import CHECKS, WINDOWS
+from emu.observe.accounting import CHECKS, WINDOWS
 from hosts.report.verdict import Row
 
 _UNPARTED: Final = "in the explorer nothing that others notice lies between the last look and VM-entry there"

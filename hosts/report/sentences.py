@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from emu.mutations import Mutation
-from emu.scenarios import POLICIES
+from emu.workload.scenarios import POLICIES
 from hosts.report.cost import Cost, costs
 from hosts.report.counted import counted, how_often
 from hosts.report.plan import TIMED_SCENARIO

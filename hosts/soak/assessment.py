@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from emu.scenarios import POLICIES, SCENARIOS
+from emu.workload.scenarios import POLICIES, SCENARIOS
 from hosts.report.counted import counted
 from hosts.report.exits import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
 from hosts.report.verdict import Verdict

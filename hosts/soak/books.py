@@ -17,9 +17,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from emu.accounting import C5, C10, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.machine import MAX_PCPUS
 from emu.memory import Words
+from emu.observe.accounting import C5, C10, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.policies import ORIG_2013, USER
 from emu.vectors import SLOT_SELF_IPI, SLOTS, vector_of
 from hosts.native.layout import FAULT_BEFORE_COUNT, KIND_OTHER, KIND_SILENT, KINDS, VECTOR_OF_KIND

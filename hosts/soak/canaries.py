@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from emu.expected import Expectation, by_name, policy_by_name
-from emu.scenarios import SCENARIOS
+from emu.workload.scenarios import SCENARIOS
 from hosts.report.plan import Planned, chosen_scenarios, control_rows, planned
 from hosts.soak.company import races_apart
 

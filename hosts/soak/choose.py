@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emu.machine import MAX_PCPUS
-from emu.scenarios import Scenario
+from emu.workload.scenarios import Scenario
 from hosts.report.plan import (
     DEFAULT_PCPUS,
     PlanError,

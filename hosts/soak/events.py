@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from emu.accounting import CHECKS
 from emu.kvm_main import (
     KVM_REQ_EVENT,
     KVM_REQ_TLB_FLUSH,
@@ -15,7 +14,8 @@ from emu.kvm_main import (
     TASK_INTERRUPTIBLE,
     TASK_RUNNING,
 )
-from emu.tracepoints import TRACE_EVENTS
+from emu.observe.accounting import CHECKS
+from emu.observe.tracepoints import TRACE_EVENTS
 from emu.vectors import (
     DEVICE_VECTOR,
     POST_SLOTS,

@@ -14,7 +14,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from emu.scenarios import SCENARIOS
+from emu.workload.scenarios import SCENARIOS
 from hosts.report.plan import short_name
 from hosts.report.sheet import Column, Sheet
 from hosts.report.verdict import Verdict

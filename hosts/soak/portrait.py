@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from emu.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.halt import KVM_MP_STATE_HALTED, KVM_MP_STATE_RUNNABLE
 from emu.machine import MAX_PCPUS, Machine, Pcpu, PiDesc, Vcpu
 from emu.memory import Words
+from emu.observe.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.posted_intr import NDST_SHIFT, NV_SHIFT, POSTED_INTR_ON, POSTED_INTR_SN
 from emu.vectors import SLOTS, vector_of
 from hosts.native.layout import BOUND, CLOSED, DONE, MEMORY_AT, READY, RUNNING, STARTED

@@ -18,7 +18,7 @@ from emu.machine import MAX_PCPUS, Machine
 from emu.memory import WORD_BYTES
 from emu.mutations import MUTATIONS
 from emu.policies import USER
-from emu.scenarios import POLICIES
+from emu.workload.scenarios import POLICIES
 from hosts.native.label import MAGIC, layout_number
 from hosts.native.layout import (
     HOST_OFFSET,

@@ -15,7 +15,7 @@ from emu.exits import (
 from hosts.vectors import vector_text
 
 _MODULES: Final = """
-cpu posted_intr kvm_main policies delivery apic_regs pir_sync lapic_timer nonroot fastpath handlers halt x86
+cpu posted_intr kvm_main policies vmx_intr lapic_regs lapic_irr lapic nonroot vmx irq halt x86
 """
 KERNEL_MODULES: Final = frozenset(f"emu.{name}" for name in _MODULES.split())
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from emu.accounting import CHECKS, IPIS_ELIDED, NOTIFICATIONS_SPURIOUS, RECORD_WORDS
-from emu.instruments import TOLD_NOBODY
 from emu.kvm_main import EXITING_GUEST_MODE, IN_GUEST_MODE, OUTSIDE_GUEST_MODE
 from emu.memory import WORD_BYTES
+from emu.observe.accounting import CHECKS, IPIS_ELIDED, NOTIFICATIONS_SPURIOUS, RECORD_WORDS
+from emu.observe.ghost import TOLD_NOBODY
 from emu.posted_intr import POSTED_INTR_ON
 from hosts.loader import Program
 from hosts.sequential import BASE, SequentialHost, signed

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from emu.apic_regs import apic_clear_vector
 from emu.cpu import kvm_set_running_vcpu, local_irq_enable
-from emu.delivery import post
 from emu.kvm_main import IN_GUEST_MODE
+from emu.lapic_irr import kvm_x86_sync_pir_to_irr
+from emu.lapic_regs import apic_clear_vector
 from emu.machine import Vcpu, machine, smp_processor_id, this_pcpu
 from emu.nonroot import external_interrupt
-from emu.pir_sync import kvm_x86_sync_pir_to_irr
 from emu.vectors import SLOT_POST, SLOT_TIMER, vector_of
+from emu.vmx_intr import post
 from emu.waist import (
     WRITE_ONCE,
     apic_pending,

@@ -17,7 +17,7 @@ from bench.report import Report
 from bench.series import Target, number
 from emu.expected import expected, policies_of
 from emu.mutations import MUTATIONS
-from emu.scenarios import POLICIES, SCENARIOS
+from emu.workload.scenarios import POLICIES, SCENARIOS
 from hosts.native.layout import REGIME_DELAYS, REGIME_NONE, REGIME_STARVATION
 from hosts.report.plan import Planned
 

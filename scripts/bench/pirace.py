@@ -10,8 +10,8 @@ from typing import Final
 
 from bench.options import BenchError
 from emu.expected import by_name, policy_by_name
-from emu.scenarios import SCENARIOS, Scenario
-from emu.setup import choose_race, power_on
+from emu.workload.scenarios import SCENARIOS, Scenario
+from emu.workload.setup import choose_race, power_on
 from hosts.native.build import LOADER, build
 from hosts.native.forkserver import Root
 from hosts.native.layout import REGIME_NONE

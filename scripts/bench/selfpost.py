@@ -13,8 +13,8 @@ from bench.pirace import configuration, prepare, run
 from bench.probe import Probe
 from bench.report import Report
 from bench.series import compare, interleave
-from emu.accounting import COUNTERS
 from emu.machine import Machine
+from emu.observe.accounting import COUNTERS
 from hosts.native.layout import MEMORY_AT
 from hosts.native.region import SharedMemory
 from hosts.native.supervisor import Supervisor

@@ -21,9 +21,9 @@ from emu.expected import policy_by_name
 from emu.machine import Machine
 from emu.memory import WORD_BYTES, Struct, word, words
 from emu.mutations import MUTATIONS, Mutation
-from emu.scenarios import SCENARIOS, Scenario
-from emu.setup import choose_race, power_on
 from emu.waist import BIT, fls64, memory, mutated
+from emu.workload.scenarios import SCENARIOS, Scenario
+from emu.workload.setup import choose_race, power_on
 from hosts.loader import Program, load_program
 from hosts.native.ops import fetch_or, load_private, local_address, shift_right_unsigned, store_private
 from hosts.native.variants import unmutated

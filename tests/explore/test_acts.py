@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
-from emu.accounting import CHECKS
 from emu.expected import policy_by_name
 from emu.mutations import Edit, Mutation
+from emu.observe.accounting import CHECKS
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.model import Edge, Model, Options
 from hosts.explorer.ops import BEGINS, SCHEDULED, Kind, Operation

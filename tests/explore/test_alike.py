@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from emu.accounting import CHECKS, WINDOWS
 from emu.expected import policies_of, policy_by_name
 from emu.machine import MAX_PCPUS
 from emu.mutations import MUTATIONS, Mutation
+from emu.observe.accounting import CHECKS, WINDOWS
 from emu.policies import USER
 from hosts.explorer import finding
 from hosts.explorer.alike import align, equal_columns, groups

@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from emu.policies import USER
-from emu.scenarios import SCENARIOS
+from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.endless import cycle
 from hosts.explorer.flow import Endless

@@ -13,7 +13,7 @@ import pytest
 
 from emu.expected import policy_by_name
 from emu.mutations import MUTATIONS
-from emu.scenarios import SCENARIOS, Scenario
+from emu.workload.scenarios import SCENARIOS, Scenario
 from hosts.explorer.build import Builder
 from hosts.explorer.model import Options
 from hosts.explorer.product import Product, State

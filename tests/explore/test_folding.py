@@ -8,7 +8,7 @@ import pytest
 
 from emu.expected import by_name, policies_of, policy_by_name
 from emu.mutations import MUTATIONS, Mutation
-from emu.scenarios import SCENARIOS
+from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.model import Options
 from hosts.explorer.scope import scope_of

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from emu.accounting import CHECKS, WINDOWS
 from emu.expected import by_name, policy_by_name
 from emu.mutations import MUTATIONS, Edit, Mutation
+from emu.observe.accounting import CHECKS, WINDOWS
 from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR
 from hosts.explorer.build import Builder, warm_up
 from hosts.explorer.harmless import harmless_vectors

@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from emu.guest import GUEST_CPUID
+from emu.workload.guest import GUEST_CPUID
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.code import Protocol
 from hosts.explorer.model import Options

@@ -9,7 +9,7 @@ import pytest
 from emu.machine import MAX_PCPUS
 from emu.mutations import Edit, Mutation
 from emu.policies import USER
-from emu.setup import power_on
+from emu.workload.setup import power_on
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.model import Options
 from hosts.explorer.scope import scope_of

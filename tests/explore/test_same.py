@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emu.policies import USER
-from emu.scenarios import POLICIES, SCENARIOS
+from emu.workload.scenarios import POLICIES, SCENARIOS
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.model import Options
 from hosts.explorer.same import same_as

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from emu.scenarios import SCENARIOS, Scenario
+from emu.workload.scenarios import SCENARIOS, Scenario
 from hosts.explorer.model import Options
 from hosts.explorer.scope import Scope, scope_of
 from hosts.explorer.size import size_of

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from emu.accounting import CHECKS
 from emu.expected import by_name, expected, policies_of, policy_by_name
 from emu.mutations import MUTATIONS
-from emu.scenarios import SCENARIOS
+from emu.observe.accounting import CHECKS
+from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.files import Files
 from hosts.explorer.learning import Learning

@@ -27,7 +27,10 @@ TOP = Path(__file__).resolve().parents[2]
 # A build here takes 6 s of processor time; a test makes at most five, other tests may run on the same two processors.
 pytestmark = pytest.mark.timeout(180)
 
-KEPT_MODULES = ("memory", "waist", "machine", "accounting", "vectors", "tracepoints", "reach", "rulechecks")
+KEPT_MODULES = (
+    *("memory", "waist", "machine", "vectors", "reach", "rulechecks"),
+    *("observe/__init__", "observe/accounting", "observe/tracepoints", "workload/__init__"),
+)
 
 PROTOCOL = """
 PROTOCOL = ("emu.vectors", "emu.machine", "emu.tiny")
@@ -124,8 +127,10 @@ class Tree:
         shutil.copytree(TOP / "hosts", self.folder / "hosts", ignore=ignored)
         self.emu.mkdir()
         for name in KEPT_MODULES:
-            shutil.copy(TOP / "emu" / f"{name}.py", self.emu)
-        texts = {"__init__": PROTOCOL, "numbers": NUMBERS, "tiny": TINY, "mutations": MUTATIONS, "scenarios": SCENARIOS}
+            (self.emu / name).parent.mkdir(exist_ok=True)
+            shutil.copy(TOP / "emu" / f"{name}.py", self.emu / f"{name}.py")
+        texts = {"__init__": PROTOCOL, "numbers": NUMBERS, "tiny": TINY, "mutations": MUTATIONS}
+        texts |= {"workload/scenarios": SCENARIOS}
         for name, text in texts.items():
             (self.emu / f"{name}.py").write_text(text)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from emu.expected import by_name, expected, policy_by_name
-from emu.scenarios import SCENARIOS
+from emu.workload.scenarios import SCENARIOS
 from hosts.cli.native import built, native_runner
 from hosts.report.collect import MachineWords, Measured, collect, count_fired, fabric_violation
 from hosts.report.plan import AT_THE_END, Planned

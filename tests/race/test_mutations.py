@@ -6,7 +6,7 @@ import pytest
 
 from emu.expected import controls, expected
 from emu.mutations import MUTATIONS
-from emu.scenarios import CHECK_ABOUT
+from emu.workload.scenarios import CHECK_ABOUT
 from tests.race.conftest import LONGEST_SECONDS, Race, two_processors
 
 CLEAN_SECONDS = 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emu.scenarios import POLICIES, SCENARIOS
+from emu.workload.scenarios import POLICIES, SCENARIOS
 from hosts.cli.native import built, native_runner
 from hosts.report.runner import Runner
 from tests.race.conftest import LONGEST_SECONDS, Race, two_processors

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from emu.policies import USER
-from emu.scenarios import SCENARIOS
+from emu.workload.scenarios import SCENARIOS
 from hosts.cli.main import main
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.model import Options

@@ -7,7 +7,7 @@ from functools import cache
 
 from emu.expected import by_name, policy_by_name
 from emu.policies import USER
-from emu.scenarios import SCENARIOS
+from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
 from hosts.explorer.model import Model, Options, Unstable
 from hosts.explorer.product import Move, Product

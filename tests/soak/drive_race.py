@@ -10,10 +10,10 @@ import json
 import sys
 from pathlib import Path
 
-from emu.accounting import ROUNDS
 from emu.expected import by_name, policy_by_name
-from emu.scenarios import SCENARIOS
-from emu.setup import choose_race, power_on
+from emu.observe.accounting import ROUNDS
+from emu.workload.scenarios import SCENARIOS
+from emu.workload.setup import choose_race, power_on
 from hosts.cli.native import built
 from hosts.native.build import LIVE, LOADER
 from hosts.native.forkserver import Root

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Self
 
-from emu.accounting import COUNTERS, WINDOWS
+from emu.observe.accounting import COUNTERS, WINDOWS
 from hosts.report.verdict import Verdict
 from hosts.soak.task import Result, Task
 from hosts.soak.topology import Topology

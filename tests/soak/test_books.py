@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from emu.accounting import COUNTERS, WINDOWS
 from emu.machine import MAX_PCPUS
 from emu.memory import Word
+from emu.observe.accounting import COUNTERS, WINDOWS
 from emu.vectors import SLOT_POST, SLOTS
 from hosts.cli.native import built, configuration, set_up
 from hosts.native.build import LOADER

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from emu.accounting import CHECKS
 from emu.machine import MAX_PCPUS
-from emu.setup import power_on
-from emu.tracepoints import KVM_EXIT, SIGHTING, TRACE_EVENTS
+from emu.observe.accounting import CHECKS
+from emu.observe.tracepoints import KVM_EXIT, SIGHTING, TRACE_EVENTS
 from emu.vectors import RESCHEDULE_VECTOR, SLOT_TIMER, vector_of
+from emu.workload.setup import power_on
 from hosts.native import label
 from hosts.native.here import this_process
 from hosts.native.layout import (

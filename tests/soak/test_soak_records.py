@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 import pytest
 
-from emu.accounting import CHECKS
+from emu.observe.accounting import CHECKS
 from hosts.cli.main import main
 from hosts.report.exits import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
 from hosts.report.jsonl import JsonLines, schema

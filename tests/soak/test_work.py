@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from emu.accounting import COUNTERS, ROUNDS
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
+from emu.observe.accounting import COUNTERS, ROUNDS
 from hosts.cli.native import HANG_SECONDS
 from hosts.native.layout import HOST_OFFSET, HostWords
 from hosts.native.outcome import Outcome

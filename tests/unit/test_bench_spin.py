@@ -11,7 +11,7 @@ from bench import pan
 from bench.__main__ import main
 from bench.options import BenchError
 
-from emu.accounting import CHECKS
+from emu.observe.accounting import CHECKS
 from hosts.explorer.scope import DEFAULT, scope_of
 
 FINISHED = """

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from emu.accounting import CHECKS, COUNTERS, RECORD_WORDS
 from emu.expected import by_name, policy_by_name
 from emu.mutations import MUTATIONS
-from emu.scenarios import SCENARIOS
-from emu.setup import choose_race, power_on
+from emu.observe.accounting import CHECKS, COUNTERS, RECORD_WORDS
+from emu.workload.scenarios import SCENARIOS
+from emu.workload.setup import choose_race, power_on
 from hosts.loader import Program, load_program
 from hosts.sequential import SequentialHost
 

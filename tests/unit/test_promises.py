@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from emu.accounting import CHECKS
+from emu.observe.accounting import CHECKS
 from emu.policies import USER
 from hosts.cli.main import main
 from hosts.explorer.build import Builder, explore

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from emu.accounting import STRAY_INTERRUPTS
 from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT
-from emu.handlers import common_interrupt, vmx_handle_exit_irqoff
+from emu.irq import common_interrupt, vmx_handle_exit_irqoff
 from emu.nonroot import external_interrupt
-from emu.setup import power_on
+from emu.observe.accounting import STRAY_INTERRUPTS
 from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR
+from emu.workload.setup import power_on
 from hosts.sequential import SequentialHost
 
 HANDLED = (POSTED_INTR_VECTOR, DEVICE_VECTOR, RESCHEDULE_VECTOR)

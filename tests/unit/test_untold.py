@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from emu.instruments import TOLD_NOBODY, TOLD_OTHER
-from emu.setup import power_on
+from emu.observe.ghost import TOLD_NOBODY, TOLD_OTHER
+from emu.workload.setup import power_on
 from hosts.loader import Program, load_program
 from hosts.sequential import SequentialHost
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from emu import waist
-from hosts.explorer.code import INSTRUMENTS
+from emu.observe import is_instrument
 from hosts.explorer.pairs import Pairs
 from hosts.explorer.weaken import LOCKED, Site, edited, is_barrier, sites, weakened
 from hosts.language import walk
@@ -43,7 +43,7 @@ def test_every_barrier_and_locked_operation_is_listed_once(program: Program, fou
     """None is forgotten but those of instruments, and of functions that are a barrier and nothing else."""
     wanted = 0
     for name, tree in program.trees.items():
-        if program.functions[name].__module__ in INSTRUMENTS or is_barrier(tree):
+        if is_instrument(program.functions[name].__module__) or is_barrier(tree):
             continue
         wanted += sum(each in LOCKED or each == "smp_mb" for each in _calls(tree))
         wanted += sum(each in program.trees and is_barrier(program.trees[each]) for each in _calls(tree))
@@ -60,7 +60,7 @@ def test_a_call_of_a_function_that_is_a_barrier_is_a_barrier(found: list[Site]) 
 
 def test_instruments_rely_on_nothing(program: Program, found: list[Site]) -> None:
     """Checkers and counters have no orderings to audit."""
-    assert not {program.functions[site.function].__module__ for site in found} & INSTRUMENTS
+    assert not any(is_instrument(program.functions[site.function].__module__) for site in found)
 
 
 def test_a_release_is_told_and_not_weakened(found: list[Site]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from emu.scenarios import SCENARIOS
+from emu.workload.scenarios import SCENARIOS
 from hosts.cli.errors import Failure
 from hosts.cli.main import main
 from hosts.cli.stress import Options, stress_command

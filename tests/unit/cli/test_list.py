@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from emu.accounting import CHECKS
 from emu.mutations import MUTATIONS
-from emu.scenarios import POLICIES, SCENARIOS
+from emu.observe.accounting import CHECKS
+from emu.workload.scenarios import POLICIES, SCENARIOS
 from hosts.cli.listing import CHECK_ORIGIN, listing
 
 

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emu.accounting import WINDOWS
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
+from emu.observe.accounting import WINDOWS
 from hosts.cli.errors import Failure
 from hosts.cli.main import main
 from hosts.cli.stress import Options, stress_command

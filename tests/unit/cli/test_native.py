@@ -10,7 +10,7 @@ import pytest
 
 from emu.expected import policy_by_name
 from emu.mutations import MUTATIONS
-from emu.scenarios import SCENARIOS
+from emu.workload.scenarios import SCENARIOS
 from hosts.cli.errors import Failure
 from hosts.cli.native import NativeRunner, check_machine, configuration, set_up, users_error
 from hosts.native import layout

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from emu.expected import by_name
-from emu.scenarios import POLICIES, SCENARIOS
 from emu.vectors import SLOT_TIMER, vector_of
+from emu.workload.scenarios import POLICIES, SCENARIOS
 from hosts.cli.errors import Failure
 from hosts.cli.trace import trace_lines
 from hosts.loader import Program, load_program

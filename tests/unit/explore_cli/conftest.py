@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from emu.expected import by_name, policy_by_name
-from emu.scenarios import SCENARIOS
+from emu.workload.scenarios import SCENARIOS
 from hosts.cli.explore_engine import Searched, Watch
 from hosts.cli.explore_plan import Asked
 from hosts.explorer.build import Builder

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from emu.accounting import CHECKS, WINDOWS
+from emu.observe.accounting import CHECKS, WINDOWS
 from hosts.cli.errors import Failure
 from hosts.cli.explore import Given, explore_command, search_options
 from hosts.cli.explore_engine import coverage

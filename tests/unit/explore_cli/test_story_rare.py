@@ -14,7 +14,7 @@ import pytest
 from emu.expected import by_name, policy_by_name
 from emu.mutations import Edit, Mutation
 from emu.policies import USER
-from emu.scenarios import SCENARIOS
+from emu.workload.scenarios import SCENARIOS
 from hosts.explorer import lasso
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.model import Model, Options

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from emu.accounting import CHECKS, RECORD_WORDS
 from emu.kvm_main import KICKED_REQUESTS
+from emu.observe.accounting import CHECKS, RECORD_WORDS
 from emu.posted_intr import POSTED_INTR_SN, pi_control
-from emu.setup import power_on
 from emu.vectors import POSTED_INTR_VECTOR, POSTED_INTR_WAKEUP_VECTOR
+from emu.workload.setup import power_on
 from hosts.explorer.story import story_lines
 from hosts.explorer.story_acts import Act
 from hosts.explorer.story_reads import reads_text

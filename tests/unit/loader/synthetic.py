@@ -72,7 +72,9 @@ def write(folder: Path, **modules: str) -> tuple[str, ...]:
     (folder / package / "__init__.py").touch()
     for name, text in modules.items():
         source = HEADER + textwrap.dedent(text).replace("PACKAGE", package)
-        (folder / package / f"{name}.py").write_text(source)
+        path = folder.joinpath(package, *name.split(".")).with_suffix(".py")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(source)
     return tuple(f"{package}.{name}" for name in modules if name != "mutations")
 
 

@@ -51,7 +51,7 @@ def test_disabling_interrupts_is_preceded_by_a_point(load: Load) -> None:
 
 
 def test_instruments_have_no_points(load: Load) -> None:
-    """Functions of the checkers and the accounting are never interrupted by what they look at."""
+    """Functions of the package for instruments are never interrupted by what they look at."""
     text = "def NAME():\n    return READ_ONCE(1)\n"
-    modules = {name: text.replace("NAME", f"f_{name}") for name in ("accounting", "checkers", "vmx")}
+    modules = {name: text.replace("NAME", f"f_{name[-3:]}") for name in ("observe.checkers", "observe.ghost", "vmx")}
     assert [site.function for site in load(**modules).sites.values()] == ["f_vmx"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emu.rulechecks import MOST_TURNS
-from emu.setup import power_on
+from emu.workload.setup import power_on
 from hosts.faults import RuleFault
 from hosts.loader import Program, load_program
 from hosts.sequential import SequentialHost

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emu.accounting import CHECKS, RECORD_WORDS, WINDOWS
 from emu.expected import policy_by_name
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
-from emu.scenarios import SCENARIOS
+from emu.observe.accounting import CHECKS, RECORD_WORDS, WINDOWS
+from emu.workload.scenarios import SCENARIOS
 from hosts.cli.main import main
 from hosts.cli.reconcile import Given, allowed_by, explorer, reconcile_command
 from hosts.explorer.ready import ready_program

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from emu.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.expected import policy_by_name
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
 from emu.mutations import MUTATIONS
-from emu.scenarios import SCENARIOS
+from emu.observe.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
+from emu.workload.scenarios import SCENARIOS
 from hosts.report.collect import MachineWords, Measured, Violation
 from hosts.report.plan import Planned, planned
 from hosts.report.runner import Ended, Request, Watch

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from emu.accounting import WINDOWS
+from emu.observe.accounting import WINDOWS
 from hosts.report.collect import Measured
 from hosts.report.explored import Explored, difference
 from hosts.report.jsonl import result_record, schema

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emu.accounting import CHECKS, COUNTERS, WINDOWS
+from emu.observe.accounting import CHECKS, COUNTERS, WINDOWS
 from hosts.report.collect import Measured, Undelivered, Violation, collect, fabric_violation
 from hosts.report.environment import environment
 from hosts.report.jsonl import SCHEMA_VERSION, JsonLines, environment_record, result_record, schema

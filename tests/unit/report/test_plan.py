@@ -6,7 +6,7 @@ import pytest
 
 from emu.expected import controls
 from emu.policies import USER
-from emu.scenarios import POLICIES, SCENARIOS
+from emu.workload.scenarios import POLICIES, SCENARIOS
 from hosts.report.plan import REPEATS, Plan, PlanError, Planned, Wanted, make_plan
 
 

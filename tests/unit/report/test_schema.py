@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from emu.accounting import CHECKS
+from emu.observe.accounting import CHECKS
 from hosts.cli.litmus import Why
 from hosts.explorer.audit import COMPILER_ONLY, NEVER_REACHED, Answer, Outcome, Tried, verdict_of
 from hosts.explorer.torn import locked_verdict

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from emu.accounting import WINDOWS
+from emu.observe.accounting import WINDOWS
 from hosts.report.collect import Measured, Undelivered
 from hosts.report.plan import Plan, Planned, Wanted, make_plan
 from hosts.report.runner import Request

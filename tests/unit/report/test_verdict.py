@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from emu.scenarios import PolicyInfo
+from emu.workload.scenarios import PolicyInfo
 from hosts.report.collect import Measured
 from hosts.report.plan import Planned
 from hosts.report.verdict import Circumstances, Row, Verdict, exit_code, grade

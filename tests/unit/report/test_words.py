@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from emu.accounting import CHECKS
-from emu.scenarios import PolicyInfo
+from emu.observe.accounting import CHECKS
+from emu.workload.scenarios import PolicyInfo
 from hosts.report.cost import costs
 from hosts.report.live import LiveTable, PlainLines, Silent, make_display, plain_line
 from hosts.report.plan import Planned

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from emu.accounting import DWELLS, HALTS, ROUNDS
-from emu.apic_regs import apic_set_vector, apic_test_vector
-from emu.checkers import check_stay, check_the_end
 from emu.exits import EXIT_REASON_CPUID, EXIT_REASON_HLT, EXIT_REASON_MSR_WRITE, MSR_TSC_DEADLINE
-from emu.instruments import count
+from emu.lapic_regs import apic_set_vector, apic_test_vector
 from emu.machine import MAX_PCPUS, Vcpu, config, machine, smp_processor_id
+from emu.observe.accounting import DWELLS, HALTS, ROUNDS
+from emu.observe.checkers import check_stay, check_the_end
+from emu.observe.ghost import count
 from emu.vectors import SLOT_SELF_IPI, slot_of, vector_of
 from emu.waist import (
     LONG_PAST,

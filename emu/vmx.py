@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from emu.delivery import post
 from emu.exits import (
     EXIT_FASTPATH_NONE,
     EXIT_FASTPATH_REENTER_GUEST,
@@ -10,11 +9,12 @@ from emu.exits import (
     EXIT_REASON_PREEMPTION_TIMER,
     MSR_TSC_DEADLINE,
 )
-from emu.lapic_timer import kvm_lapic_expired_hv_timer, kvm_set_lapic_tscdeadline_msr
+from emu.lapic import kvm_lapic_expired_hv_timer, kvm_set_lapic_tscdeadline_msr
 from emu.machine import Vcpu, config, machine
 from emu.nonroot import __vmx_vcpu_run
-from emu.tracepoints import trace_kvm_entry, trace_kvm_exit
+from emu.observe.tracepoints import trace_kvm_entry, trace_kvm_exit
 from emu.vectors import SLOT_GUEST_IPI
+from emu.vmx_intr import post
 from emu.waist import local_read
 
 

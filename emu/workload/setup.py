@@ -8,8 +8,8 @@ from emu.machine import Machine
 from emu.memory import Word
 from emu.mutations import Mutation
 from emu.posted_intr import pi_control
-from emu.scenarios import Scenario
 from emu.vectors import POSTED_INTR_VECTOR
+from emu.workload.scenarios import Scenario
 
 MORE_ACTIONS: Final = 2
 PATIENCE: Final = 400

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from emu.accounting import (
+from emu.cpu import kvm_get_running_vcpu
+from emu.kvm_main import IN_GUEST_MODE, KVM_REQ_EVENT, OUTSIDE_GUEST_MODE, kvm_make_request, kvm_vcpu_kick
+from emu.machine import MAX_PCPUS, Vcpu, config, smp_processor_id, this_pcpu
+from emu.observe.accounting import (
     ACCEPTED,
     C8,
     IPIS_ELIDED,
@@ -18,14 +21,11 @@ from emu.accounting import (
     SELF_SEES_IN,
     SELF_SEES_OUTSIDE,
 )
-from emu.checkers import sighting
-from emu.cpu import kvm_get_running_vcpu
-from emu.instruments import TOLD_NOBODY, TOLD_SELF, begin_effects, count, end_effects, window
-from emu.kvm_main import IN_GUEST_MODE, KVM_REQ_EVENT, OUTSIDE_GUEST_MODE, kvm_make_request, kvm_vcpu_kick
-from emu.machine import MAX_PCPUS, Vcpu, config, smp_processor_id, this_pcpu
+from emu.observe.checkers import sighting
+from emu.observe.ghost import TOLD_NOBODY, TOLD_SELF, begin_effects, count, end_effects, window
+from emu.observe.tracepoints import trace_kvm_apicv_accept_irq
 from emu.policies import ALWAYS_2021, ELIDE_SELF_2022, ORIG_2013, kick_2016, kvm_vcpu_trigger_posted_interrupt
 from emu.posted_intr import pi_test_and_set_on, pi_test_and_set_pir
-from emu.tracepoints import trace_kvm_apicv_accept_irq
 from emu.vectors import POSTED_INTR_VECTOR, SLOTS, slot_of, vector_of
 from emu.waist import local_read, local_write, mark, peek
 

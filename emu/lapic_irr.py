@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from emu.accounting import MERGED, SELF_AND_REMOTE_SYNC, SYNC_FINDS_ON, SYNC_FINDS_ON_ONLY, SYNCS
-from emu.apic_regs import apic_find_highest_irr, vmx_set_rvi
-from emu.instruments import count, window
+from emu.lapic_regs import apic_find_highest_irr, vmx_set_rvi
 from emu.machine import Vcpu
 from emu.memory import Words
+from emu.observe.accounting import MERGED, SELF_AND_REMOTE_SYNC, SYNC_FINDS_ON, SYNC_FINDS_ON_ONLY, SYNCS
+from emu.observe.ghost import count, window
 from emu.posted_intr import pi_clear_on, pi_test_on
 from emu.vectors import SLOT_TIMER, SLOTS, vector_of
 from emu.waist import BIT, READ_ONCE, local_read, local_write, mark, peek, xchg

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from emu.accounting import (
+from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT
+from emu.machine import Vcpu, machine, smp_processor_id, this_pcpu
+from emu.observe.accounting import (
     DEVICE_IRQS,
     IPIS_TAKEN,
     IRQ_BEFORE_SLEEP,
@@ -11,12 +13,10 @@ from emu.accounting import (
     NOTIFIED_IN_ROOT,
     STRAY_INTERRUPTS,
 )
-from emu.delivery import post
-from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT
-from emu.instruments import count, window
-from emu.machine import Vcpu, machine, smp_processor_id, this_pcpu
-from emu.tracepoints import trace_irq_vector_entry
+from emu.observe.ghost import count, window
+from emu.observe.tracepoints import trace_irq_vector_entry
 from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR, SLOT_DEVICE
+from emu.vmx_intr import post
 from emu.waist import apic_ack, local_read, local_write
 
 

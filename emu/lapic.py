@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from emu.accounting import POSTS
 from emu.cpu import preempt_disable, preempt_enable
-from emu.delivery import __apic_accept_irq, note_refused, put_mail
-from emu.instruments import begin_effects, count, end_effects
 from emu.kvm_main import KVM_REQ_UNBLOCK, kvm_make_request, kvm_vcpu_kick
 from emu.machine import Vcpu, config
+from emu.observe.accounting import POSTS
+from emu.observe.ghost import begin_effects, count, end_effects
 from emu.vectors import SLOT_TIMER, vector_of
+from emu.vmx_intr import __apic_accept_irq, note_refused, put_mail
 from emu.waist import deadline_passed, local_read, local_write
 
 

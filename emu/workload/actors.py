@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from emu.cpu import apic_send_IPI, local_irq_enable
-from emu.delivery import post
-from emu.instruments import begin_effects, end_effects
 from emu.kvm_main import KVM_REQ_TLB_FLUSH, kvm_make_request, kvm_vcpu_kick
 from emu.machine import Vcpu, config, machine, smp_processor_id, this_pcpu
+from emu.observe.ghost import begin_effects, end_effects
 from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST
+from emu.vmx_intr import post
 from emu.waist import all_silent, choose, cpu_relax, local_read, mark, next_turn, one_in, peek, say_silent
 from emu.x86 import kvm_arch_vcpu_ioctl_run
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from emu.accounting import NOTIFIED_AFTER_SYNC
 from emu.machine import this_pcpu
+from emu.observe.accounting import NOTIFIED_AFTER_SYNC
 from emu.waist import apic_pending, ipis_in_flight, local_read, local_write, mark, peek
 
 
 def count(counter: int) -> None:
-    """Add one to a counter of this pCPU (see emu.accounting.COUNTERS)."""
+    """Add one to a counter of this pCPU (see emu.observe.accounting.COUNTERS)."""
     word = this_pcpu().counters[counter]
     local_write(word, local_read(word) + 1)
 
@@ -21,7 +21,7 @@ def counted(counter: int) -> int:
 
 
 def window(number: int) -> None:
-    """Note that a race window was entered (see emu.accounting.WINDOWS)."""
+    """Note that a race window was entered (see emu.observe.accounting.WINDOWS)."""
     word = this_pcpu().windows[number]
     local_write(word, local_read(word) + 1)
 

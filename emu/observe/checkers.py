@@ -10,7 +10,11 @@ A sighting is recorded, then put right, so that the run goes on and sightings ha
 
 from __future__ import annotations
 
-from emu.accounting import (
+from emu.kvm_main import KICKED_REQUESTS, TASK_RUNNING
+from emu.lapic_irr import any_pir, vmx_sync_pir_to_irr
+from emu.lapic_regs import apic_find_highest_irr, apic_ppr, apic_test_vector, find_highest_vector, highest_of
+from emu.machine import MAX_PCPUS, Vcpu, config, machine, this_pcpu
+from emu.observe.accounting import (
     C1,
     C2,
     C3,
@@ -27,14 +31,10 @@ from emu.accounting import (
     SNAPSHOTS,
     VM_ENTRIES,
 )
-from emu.apic_regs import apic_find_highest_irr, apic_ppr, apic_test_vector, find_highest_vector, highest_of
-from emu.instruments import count, counted
-from emu.kvm_main import KICKED_REQUESTS, TASK_RUNNING
-from emu.machine import MAX_PCPUS, Vcpu, config, machine, this_pcpu
-from emu.pir_sync import any_pir, vmx_sync_pir_to_irr
+from emu.observe.ghost import count, counted
+from emu.observe.tracepoints import trace_sighting
 from emu.policies import ALWAYS_2021, ELIDE_SELF_2022, USER, USER_UNPROMISED
 from emu.posted_intr import POSTED_INTR_ON, POSTED_INTR_SN
-from emu.tracepoints import trace_sighting
 from emu.vectors import SLOTS, vector_of
 from emu.waist import (
     BIT,
@@ -153,7 +153,7 @@ def check_stay(vcpu: Vcpu) -> None:
 
 
 def check_snapshot(vcpu: Vcpu, thorough: bool) -> None:
-    """Take one snapshot and judge it, in the order of :data:`emu.accounting.CHECKS`."""
+    """Take one snapshot and judge it, in the order of :data:`emu.observe.accounting.CHECKS`."""
     before = stamp()
     if before < 0:
         return

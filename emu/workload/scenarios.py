@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emu.actors import ACT_DEVICE, ACT_KICK, ACT_POST
-from emu.guest import (
+from emu.workload.actors import ACT_DEVICE, ACT_KICK, ACT_POST
+from emu.workload.guest import (
     GUEST_ARM_LATER,
     GUEST_ARM_NOW,
     GUEST_CPUID,
