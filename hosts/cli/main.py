@@ -315,7 +315,8 @@ def replay(file: str, repeat: int, json_file: str | None, anyway: bool) -> int: 
     A witness is what pirace explore --witness wrote. Each pCPU is a process, each IPI a ZeroMQ message, the machine
     lies in shared memory; each operation waits for its turn, and the checkers of emu/ decide. Every step is compared
     with the witness: one that differs is told as "diverged at step 12: ..." and counts as not shown. If the witness
-    needs a store buffer, stores are really delayed.
+    needs a store buffer, stores are really delayed. One whose steps do not show what it says (another check, say)
+    is refused before that.
 
     \b
     Examples:
@@ -326,7 +327,7 @@ def replay(file: str, repeat: int, json_file: str | None, anyway: bool) -> int: 
     \b
     Exit status:
       0   it showed each time             4   it did not, or a process crashed
-      3   the environment lacks something 64  no witness, or the sources changed
+      3   the environment lacks something 64  refused, or the sources changed
     """  # noqa: D301
     from hosts.cli.replay import replay_command
 

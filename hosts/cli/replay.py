@@ -10,6 +10,7 @@ from typing import Any
 
 from hosts.cli.errors import Failure
 from hosts.explorer.initial import check_labels
+from hosts.explorer.validate import check_violation
 from hosts.explorer.witness import Witness, WitnessError, changed_sources
 from hosts.explorer.witness_file import load
 from hosts.loader import LoaderError, load_program
@@ -39,6 +40,7 @@ def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, 
         cast = cast_of(witness, program)
         if not changed:
             check_labels(witness)
+            check_violation(witness, program)
     except (WitnessError, LoaderError) as error:
         raise Failure(f"{file}: {error}", EXIT_USAGE) from None
     with ExitStack() as stack:
@@ -78,9 +80,7 @@ def heading(witness: Witness, changed: list[str]) -> Iterator[str]:
     mutated = f" + {witness.mutation}" if witness.mutation else ""
     what = witness.check + about(witness.vector)
     yield f"{witness.scenario} x {witness.policy}{mutated}: {what} in {witness.length}"
-    memory = f"x86-TSO, store buffers of {witness.buffer}" if witness.buffer else "sequential consistency"
-    overtake = ", IPIs may overtake the buffer" if witness.overtake else ""
-    yield f"scope {witness.scope}; {memory}{overtake}"
+    yield f"scope {witness.scope}; {witness.memory}"
     if left_out := not_checked(_unpromised(witness)):
         yield left_out
     processes = len(witness.threads)

@@ -7,7 +7,7 @@ and each IPI in flight, or past a state in which that one cannot move; and back 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from hosts.explorer.model import Model, Options
@@ -148,6 +148,15 @@ class _Walk:
 
     def _unable(self, state: State) -> set[Agent]:
         return {agent for agent in self.owed if not _able(self.product, state, agent)}
+
+
+def left_out(product: Product, moves: Sequence[Move], states: Sequence[State]) -> list[Agent]:
+    """Return who could move in every state of a cycle, and makes none of its moves."""
+    threads = range(len(states[0].locals))
+    agents: set[Agent] = {(what, thread, -1) for thread in threads for what in ("run", "drain")}
+    agents |= {("arrive", *each) for state in states for each in state.flight}
+    agents -= {agent_of(move) for move in moves}
+    return sorted(agent for agent in agents if all(_able(product, state, agent) for state in states))
 
 
 def agent_of(move: Move) -> Agent:

@@ -129,6 +129,12 @@ class Witness:
         return f"{counted(self.stem, 'step')}" + (f" and a cycle of {self.cycle}" if self.cycle else "")
 
     @property
+    def memory(self) -> str:
+        """Return the memory model that the steps were found in, in words."""
+        memory = f"x86-TSO, store buffers of {self.buffer}" if self.buffer else "sequential consistency"
+        return f"{memory}{', IPIs may overtake the buffer' if self.overtake else ''}"
+
+    @property
     def delayed_stores(self) -> int:
         """Count the stores that stay in their buffer while anything but draining happens."""
         waiting: dict[int, list[int]] = {}
@@ -194,12 +200,13 @@ def steps_of(model: Model, options: Options, moves: Sequence[Move]) -> tuple[tup
     steps = []
     for move in moves:
         outcome = product.outcome(states[-1], move)
-        steps.append(_step(model, states[-1], move, outcome.micros))
+        steps.append(step_of(model, states[-1], move, outcome.micros))
         states.append(outcome.state)
     return tuple(steps), states
 
 
-def _step(model: Model, before: State, move: Move, micros: Sequence[Micro]) -> Step:
+def step_of(model: Model, before: State, move: Move, micros: Sequence[Micro]) -> Step:
+    """Return a move from a state in full; ``micros``: the operations of its outcome."""
     rows = tuple(_row(model, move.thread, micro) for micro in micros)
     if move.agent == "drain":
         word, value = before.buffers[move.thread][0]
