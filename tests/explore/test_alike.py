@@ -15,6 +15,7 @@ from emu.machine import MAX_PCPUS
 from emu.mutations import MUTATIONS, Mutation
 from emu.observe.accounting import CHECKS, WINDOWS
 from emu.policies import USER
+from emu.scenarios import POLICIES
 from hosts.explorer import finding
 from hosts.explorer.alike import align, equal_columns, groups
 from hosts.explorer.build import Builder, explore, warm_up
@@ -24,6 +25,7 @@ from hosts.explorer.product import Product, State
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Result, Search
 from hosts.loader import Program, load_program
+from tests.choice import first_of_each, slow_but
 from tests.explore.models import Table, TooBig, op, plain_search, random_thread, straight
 
 pytestmark = pytest.mark.timeout(300)
@@ -37,6 +39,7 @@ TWICE = {
 }
 """Two of the same for what a scenario is about."""
 EDITED = [each for each in MUTATIONS if each.edits]
+FAST = first_of_each(EDITED, lambda each: each.rows[0].scenario)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +62,7 @@ def told(result: Result) -> tuple[object, ...]:
     return fired, windows, result.bounded_by, result.waited_for_buffer
 
 
-@pytest.mark.parametrize("mutation", EDITED, ids=lambda each: each.name)
+@pytest.mark.parametrize("mutation", slow_but(FAST, EDITED), ids=lambda each: each.name)
 def test_every_seeded_bug_gives_the_same(program: Program, mutation: Mutation) -> None:
     """The same checks fire, and the same windows are entered, in no more states."""
     row = mutation.rows[0]
@@ -69,7 +72,7 @@ def test_every_seeded_bug_gives_the_same(program: Program, mutation: Mutation) -
     assert together.states <= alone.states
 
 
-@pytest.mark.parametrize("policy", ["kick-2016", "skip-running-2020", "always-2021", "elide-self-2022"])
+@pytest.mark.parametrize("policy", slow_but(["elide-self-2022"], [each.name for each in POLICIES]))
 @pytest.mark.parametrize("text", TWICE.values(), ids=TWICE)
 def test_every_rule_gives_the_same_in_fewer_states(program: Program, text: str, policy: str) -> None:
     """Without a seeded bug; what violates is searched again without it, and told from there."""

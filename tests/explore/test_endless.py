@@ -54,7 +54,7 @@ def explored(folder: Path, rule: str, scenario: str, scope: str | None = None) -
         (ONLY_WAKES, "halt-wake"),
         (TELLS_NOBODY, "halt-wake"),
         (TELLS_NOBODY, "device-irq"),
-        (TELLS_NOBODY, "all-to-all"),
+        pytest.param(TELLS_NOBODY, "all-to-all", marks=pytest.mark.slow),
     ],
 )
 def test_a_rule_that_tells_too_little_is_violated_and_never_an_error(tmp_path: Path, rule: str, scenario: str) -> None:

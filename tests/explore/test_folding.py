@@ -12,6 +12,7 @@ from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.model import Options
 from hosts.explorer.scope import scope_of
+from tests.choice import first_of_each, slow_but
 from tests.explore.exactly import builder_of
 from tests.explore.test_exact import ACTS
 
@@ -21,6 +22,7 @@ OPTIONS = Options(buffer=2, reduce=False, progress_check=False, max_states=8_000
 """Breadth first without reduction: the first violation is at the least depth."""
 NAMED = {scenario.name: scenario for scenario in SCENARIOS}
 EDITED = [mutation.name for mutation in MUTATIONS if mutation.edits]
+FAST = first_of_each(EDITED, lambda name: by_name(name).rows[0].checks)
 
 
 def builder_for(mutation: Mutation, *, fold: bool) -> Builder:
@@ -37,7 +39,7 @@ def first(builder: Builder, options: Options) -> tuple[int, int | None]:
     return (found.depth, found.sighting >> 8) if found is not None else (result.depth, None)
 
 
-@pytest.mark.parametrize("name", EDITED)
+@pytest.mark.parametrize("name", slow_but(FAST, EDITED))
 def test_the_first_violation_is_the_same(name: str) -> None:
     """Raw counters and folded ones: the same check fires at the same depth, or none does as deep as both went."""
     folded = first(builder_for(by_name(name), fold=True), OPTIONS)

@@ -25,6 +25,7 @@ from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Search
 from hosts.explorer.world import VECTORS
 from hosts.loader import Program, load_program
+from tests.choice import first_of_each, slow_but
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -43,6 +44,8 @@ CASES = [(None, scenario) for scenario in SCOPES] + [
     for name in TOUCHED
     for row in by_name(name).rows[:1]
 ]
+FAST = first_of_each(CASES, lambda case: (case[0] is None, case[1]))
+"""In each scope the machine as it is, and one seeded bug."""
 ELIDE, SKIP = "elide-self-2022", "skip-running-2020"
 
 
@@ -102,7 +105,7 @@ def world_of(builder: Builder, **switches: Any) -> Iterator[None]:
             setattr(builder.world, name, value)
 
 
-@pytest.mark.parametrize(("mutation", "scenario"), CASES)
+@pytest.mark.parametrize(("mutation", "scenario"), slow_but(FAST, CASES, several=True))
 def test_what_can_be_seen_is_the_same(program: Program, scenario: str, mutation: str | None) -> None:
     """The checks that fire, the windows that are entered, the ends that are come to; in no more states."""
     builder = builder_of(program, SCOPES[scenario], ELIDE, mutation)

@@ -15,6 +15,7 @@ from hosts.explorer.search import Result
 from hosts.explorer.witness import check_of
 from hosts.language import LoaderError
 from hosts.loader import load_program
+from tests.choice import slow_but
 from tests.explore.bodies import Tiny
 
 HEADER = """
@@ -42,7 +43,7 @@ READS = [
 ]
 
 
-@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("read", slow_but(READS[:2], READS))
 def test_a_rule_may_read_what_a_vcpu_calls_its_own(tmp_path: Path, read: str) -> None:
     """What it finds changes nothing here, so that it is as clean as the kick that it does in any case."""
     builder, result = explored(tmp_path, f"    if {read} >= 0 or {read} < 0:\n        kvm_vcpu_kick(vcpu)\n")

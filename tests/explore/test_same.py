@@ -83,6 +83,7 @@ def test_a_rule_is_the_same_as_those_that_do_the_same(
     assert searched(tmp_path, function, scenario, scope)[1] == same
 
 
+@pytest.mark.slow
 def test_the_searches_of_two_that_do_the_same_are_the_same(tmp_path: Path) -> None:
     """State by state: what was said of the one without searching it is so."""
     mine, same = searched(tmp_path, "kicks_from_afar", "device-irq", "device")
