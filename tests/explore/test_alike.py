@@ -15,7 +15,7 @@ from emu.machine import MAX_PCPUS
 from emu.mutations import MUTATIONS, Mutation
 from emu.observe.accounting import CHECKS, WINDOWS
 from emu.policies import USER
-from emu.scenarios import POLICIES
+from emu.workload.scenarios import POLICIES
 from hosts.explorer import finding
 from hosts.explorer.alike import align, equal_columns, groups
 from hosts.explorer.build import Builder, explore, warm_up

@@ -9,7 +9,7 @@ import pytest
 from emu.machine import MAX_PCPUS
 from emu.memory import Word
 from emu.observe.accounting import COUNTERS, WINDOWS
-from emu.vectors import SLOT_POST, SLOTS
+from emu.vectors import SLOT_POST, SLOTS, vector_of
 from hosts.cli.native import built, configuration, set_up
 from hosts.native.build import LOADER
 from hosts.native.forkserver import Root
@@ -48,6 +48,30 @@ def test_the_books_of_a_real_run_agree(outcome: Outcome) -> None:
     read, pcpus = outcome.memory.read, outcome.memory.machine.pcpus
     for name in ("posts", "accepted", "deliveries", "ipis_sent", "ipis_taken", "self_posts", "vm_entries"):
         assert sum(read(pcpus[cpu].counters[COUNTERS.index(name)]) for cpu in range(PCPUS)) > 0, name
+
+
+def settled(outcome: Outcome) -> SharedMemory:
+    """Let the guest take what waited when the run ended, and read its mailboxes.
+
+    A mailbox is not compared while its vector waits, nor if its last post was merged: both are a matter of luck.
+    """
+    memory = outcome.memory.copy()
+    vcpu = memory.machine.vcpus[0]
+
+    def add(word: Word, more: int) -> None:
+        memory.write(word, memory.read(word) + more)
+
+    for slot in range(SLOTS):
+        vector = vector_of(slot)
+        for word in (vcpu.pi_desc.pir[vector >> 6], vcpu.apic.virr[vector >> 6]):
+            if memory.read(word) >> (vector & 63) & 1:
+                memory.write(word, memory.read(word) & ~(1 << (vector & 63)))
+                add(vcpu.delivered[slot], 1)
+                add(counter("deliveries")(memory), 1)
+        for box in range(slot * MAX_PCPUS, slot * MAX_PCPUS + PCPUS):
+            memory.write(vcpu.refused[box], 0)
+            memory.write(vcpu.acknowledged[box], memory.read(vcpu.mail[box]))
+    return memory
 
 
 def counter(name: str) -> Callable[[SharedMemory], Word]:
@@ -89,7 +113,8 @@ TOUCHED: dict[str, Callable[[SharedMemory], Word]] = {
 @pytest.mark.parametrize("what", TOUCHED)
 def test_one_too_many_anywhere_is_found(outcome: Outcome, what: str) -> None:
     """Whichever of the two accountings has it."""
-    memory = outcome.memory.copy()
+    memory = settled(outcome)
+    assert compare(memory, PCPUS) == ()
     word = TOUCHED[what](memory)
     memory.write(word, memory.read(word) + 1)
     lines = compare(memory, PCPUS)
