@@ -16,7 +16,7 @@ from hosts.explorer.ops import Kind, Operation
 from hosts.explorer.product import Micro, Move, Outcome, State
 from hosts.explorer.unrepaired import Event
 from tests.unit.explore_cli.causes import Cause
-from tests.unit.explore_cli.test_causes import by, told
+from tests.unit.explore_cli.test_causes import by, told, told_once
 
 LOST: Final = "Lost: nothing that is still to come in this scope repairs it."
 EXIT: Final = r"the next VM-exit of vCPU 0 \(CPUID\)"
@@ -68,7 +68,7 @@ def of(mutation: str, scenario: str, policy: str, scope: str) -> Cause:
 )
 def test_the_last_sentence_says_what_repairs_it(cause: Cause, fate: str, last: str) -> None:
     """Nothing, or the next exit, post or kick; checks that put right what they see play no part in it."""
-    witness = told(cause)
+    witness = told_once(cause)
     assert witness.fate == fate
     assert re.search(f" {last}$", witness.story), witness.story
 
