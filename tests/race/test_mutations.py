@@ -7,17 +7,20 @@ import pytest
 from emu.expected import controls, expected
 from emu.mutations import MUTATIONS
 from emu.workload.scenarios import CHECK_ABOUT
+from tests.choice import first_of_each, slow_but
 from tests.race.conftest import LONGEST_SECONDS, Race, two_processors
 
 CLEAN_SECONDS = 1.0
 ROWS = [(row, expected(*row)) for row in controls()]
 CAUGHT = [(*row, what.checks) for row, what in ROWS if what is not None and what.outcome == "VIOLATION"]
 CLEAN = [row for row, what in ROWS if what is not None and what.outcome == "PASS"]
+FAST_CAUGHT, FAST_CLEAN = first_of_each(CAUGHT, lambda row: row[2]), first_of_each(CLEAN, lambda row: row[2])
+"""One row of each mutation."""
 
 
 @pytest.mark.timeout(60 + 2 * LONGEST_SECONDS)
 @pytest.mark.skipif(not two_processors(), reason="these races need two processors")
-@pytest.mark.parametrize(("scenario", "policy", "mutation", "checks"), CAUGHT)
+@pytest.mark.parametrize(("scenario", "policy", "mutation", "checks"), slow_but(FAST_CAUGHT, CAUGHT, several=True))
 def test_a_seeded_bug_is_caught(race: Race, scenario: str, policy: str, mutation: str, checks: tuple[str, ...]) -> None:
     """At least one of the checks that the table names fires."""
     live = LONGEST_SECONDS if not set(checks) & {"C8", "C10"} else 1.5
@@ -26,7 +29,7 @@ def test_a_seeded_bug_is_caught(race: Race, scenario: str, policy: str, mutation
 
 
 @pytest.mark.timeout(60 + CLEAN_SECONDS)
-@pytest.mark.parametrize(("scenario", "policy", "mutation"), CLEAN)
+@pytest.mark.parametrize(("scenario", "policy", "mutation"), slow_but(FAST_CLEAN, CLEAN, several=True))
 def test_a_harmless_mutation_is_not_convicted(race: Race, scenario: str, policy: str, mutation: str) -> None:
     """A tool that convicts these is wrong."""
     assert race(scenario, policy, mutation, seconds=CLEAN_SECONDS).checks == set()
