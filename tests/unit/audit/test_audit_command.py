@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,13 @@ ENTRY = "vcpu_enter_guest"
 SCOPES = ("device", "post:34")
 
 
+@cache
+def _sites() -> tuple[Site, ...]:
+    return tuple(sites(load_program(mutations=())))
+
+
 def _line(function: str, kind: str) -> str:
-    (site,) = [each for each in sites(load_program(mutations=())) if (each.function, each.kind) == (function, kind)]
+    (site,) = [each for each in _sites() if (each.function, each.kind) == (function, kind)]
     return f"{Path(site.file).name}:{site.line}"
 
 
@@ -118,7 +124,7 @@ def test_what_the_rule_does_not_promise_is_named(tmp_path: Path, capsys: Any) ->
 @pytest.mark.parametrize("kind", ["barrier", "locked", "ordered", "pair"])
 def test_records_are_as_the_schema_says(audit: Any, outcome: str, kind: str) -> None:
     """Of every kind of ordering, whatever comes of it; a key less or more is refused."""
-    found = next(site for site in sites(load_program(mutations=())) if site.kind == kind)
+    found = next(site for site in _sites() if site.kind == kind)
     _, records = audit(FakeJudge(outcome), f"{Path(found.file).name}:{found.line}")
     for record in records[1:]:
         for name in record:
@@ -160,7 +166,7 @@ def test_ctrl_c_keeps_what_there_is(audit: Any, capsys: Any) -> None:
 
 def test_a_line_may_be_given_with_as_much_of_its_path_as_one_likes() -> None:
     """A name, or with folders; several sites of one line are all taken."""
-    found = sites(load_program(mutations=()))
+    found = list(_sites())
     line = _line(ENTRY, "barrier")
     assert chosen_sites(found, [line]) == chosen_sites(found, [f"emu/{line}"])
     assert len(chosen_sites(found, [line])) == 1
