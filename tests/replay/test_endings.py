@@ -48,8 +48,7 @@ def run(*arguments: object) -> int:
 def sockets_and_children() -> tuple[list[str], list[str]]:
     """Give the abstract sockets of replays and this process's children, as the kernel tells them."""
     lines = Path("/proc/net/unix").read_text().splitlines()
-    mine = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return [line for line in lines if "@pirace-" in line], mine
+    return [line for line in lines if "@pirace-" in line], children_of(os.getpid())
 
 
 def test_a_saved_witness_is_the_witness(file: Path, store_buffered: Witness) -> None:
@@ -245,6 +244,11 @@ def ignores_ctrl_c(pid: int) -> bool:
     return int(status_of(pid)["SigIgn"], 16) >> signal.SIGINT - 1 & 1 == 1
 
 
+def children_of(pid: int) -> list[str]:
+    """Give a process's children, at one moment: a search of all processes takes longer than a replay."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
 def processes_of(file: Path) -> list[int]:
     """Give the processes that carry a test's mark."""
     wanted = f"{MARK}={file}".encode()
@@ -265,7 +269,7 @@ def test_ctrl_c_tells_what_there_is_and_leaves_nothing(
     endless: subprocess.Popen[str], file: Path, number: signal.Signals
 ) -> None:
     """As the terminal sends it, and ``timeout`` its SIGTERM: to the whole group."""
-    assert eventually(lambda: len(processes_of(file)) == 3, UP_SECONDS)
+    assert eventually(lambda: children_of(endless.pid), UP_SECONDS)
     os.killpg(endless.pid, number)
     out, err = endless.communicate(timeout=GONE_SECONDS)
     assert endless.returncode == 128 + number
