@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -47,7 +48,8 @@ def interrupted_by() -> str:
 def interrupts_raised() -> Iterator[Interrupt]:
     """Have each of the signals raise KeyboardInterrupt, as Ctrl-C does by itself, and note it.
 
-    Python passes over what is raised while it does away with an object: who repeats something asks in between.
+    Python passes over what is raised while it does away with an object: who repeats something asks in between, and
+    nothing is printed of it.
     """
     interrupt = Interrupt()
 
@@ -55,8 +57,24 @@ def interrupts_raised() -> Iterator[Interrupt]:
         interrupt.noted = True
         raise KeyboardInterrupt
 
-    with interrupts_told(stop):
+    with _passed_over_quietly(), interrupts_told(stop):
         yield interrupt
+
+
+@contextlib.contextmanager
+def _passed_over_quietly() -> Iterator[None]:
+    """Print no traceback of a KeyboardInterrupt that Python passes over."""
+    before = sys.unraisablehook
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 @contextlib.contextmanager
