@@ -8,6 +8,7 @@ from emu.expected import controls, expected
 from emu.mutations import MUTATIONS
 from emu.workload.scenarios import CHECK_ABOUT
 from tests.choice import first_of_each, slow_but
+from tests.explore.test_table import SEEN as EXPLORED
 from tests.race.conftest import LONGEST_SECONDS, Race, two_processors
 
 CLEAN_SECONDS = 1.0
@@ -39,3 +40,10 @@ def test_every_check_has_a_mutation_that_it_must_catch() -> None:
     """No checker goes without an alarm test."""
     sought = {check for mutation in MUTATIONS for row in mutation.rows for check in row.checks}
     assert sought == set(CHECK_ABOUT)
+
+
+def test_every_check_and_every_mutation_has_a_fast_test() -> None:
+    """It is raced, or, where no processor need show it, explored."""
+    assert {check for row in FAST_CAUGHT for check in row[3]} == set(CHECK_ABOUT)
+    fast = {row[2] for row in (*FAST_CAUGHT, *FAST_CLEAN, *EXPLORED)}
+    assert fast == {mutation.name for mutation in MUTATIONS}

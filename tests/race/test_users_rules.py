@@ -61,13 +61,14 @@ def test_the_kernels_rule_letter_for_letter_is_right(tmp_path: Path) -> None:
     assert measured["remote-post"].counts["ipis_sent"] > 0
 
 
+@pytest.mark.slow
 def test_a_rule_that_uses_everything_is_compiled_and_runs(tmp_path: Path) -> None:
     """Words, structs and results handed to and fro, with annotations and without, loops, tables, a match."""
     measured = raced(everything(tmp_path), "tscdeadline-immed")["tscdeadline-immed"]
     assert measured.counts["self_posts"] > 0
 
 
-@pytest.mark.parametrize("function", ["nowhere", "endless"])
+@pytest.mark.parametrize("function", ["nowhere", pytest.param("endless", marks=pytest.mark.slow)])
 def test_a_wrong_rule_ends_its_rows_and_no_others(
     capfd: pytest.CaptureFixture[str], tmp_path: Path, function: str
 ) -> None:
