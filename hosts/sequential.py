@@ -8,7 +8,7 @@ from typing import Self
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
 from emu.waist import set_host
-from hosts.faults import RuleFault
+from hosts.loader.rule.faults import RuleFault
 
 BASE = 4096
 """Where the machine lies: not 0, which is the null pointer."""

@@ -13,24 +13,24 @@ from rich.text import Text
 
 from emu.workload.scenarios import PolicyInfo
 from hosts.cli.audit_show import Audited, audit_record, line_of, print_audit, scope_line, scope_record
-from hosts.cli.errors import Failure
 from hosts.cli.loops import have_loops
 from hosts.cli.outputs import json_to, rule_files
 from hosts.cli.stress import command
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.explorer.audit import Auditor, Ground, Tried, Watch, verdict_of
 from hosts.explorer.model import Options
 from hosts.explorer.scope import Scope, ScopeError, scope_of
 from hosts.explorer.search import Progress
 from hosts.explorer.weaken import Site, Way, sites
-from hosts.faults import RuleFault
-from hosts.loader import LoaderError, Program, load_program
-from hosts.native.interrupt import cancelled_by_interrupts
+from hosts.loader.program import LoaderError, Program, load_program
+from hosts.loader.rule.faults import RuleFault
 from hosts.report.environment import environment
-from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record, not_done_record
 from hosts.report.plan import PlanError, chosen_policies, chosen_scenarios, user_policy_of
 from hosts.report.sentences import not_checked
-from hosts.report.width import say, wide_console
+from hosts.signals import cancelled_by_interrupts
+from hosts.terminal import say, wide_console
 
 _QUIET: Final = " | guest=cpuid,hlt | timers=0"
 SCOPES: Final = (

@@ -17,9 +17,9 @@ from hosts.explorer.search import Result
 from hosts.explorer.torn import halves
 from hosts.explorer.weaken import Site
 from hosts.explorer.witness import check_of
-from hosts.report.counted import counted
+from hosts.plural import counted
 from hosts.report.sheet import READABLE, Column, Content, Sheet
-from hosts.report.width import say
+from hosts.terminal import say
 from hosts.vectors import about
 
 STYLES: Final = {

@@ -11,28 +11,28 @@ from typing import Any, Final, Literal
 from rich.console import Console
 from rich.text import Text
 
-from hosts.cli.errors import Failure, tell_faults
 from hosts.cli.explore_engine import Engine, Explorer, Searched
 from hosts.cli.explore_plan import Asked, asked_for, size_text
 from hosts.cli.explore_show import Ticker, entered, row_lines, size_line
 from hosts.cli.outputs import Output, json_to, opened, rule_files, write_now
 from hosts.cli.stress import command
+from hosts.errors import Failure, tell_faults
+from hosts.exit_codes import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.explorer.model import DEEP, Options
 from hosts.explorer.scope import Scope, ScopeError
 from hosts.explorer.search import Result
 from hosts.explorer.size import size_of
 from hosts.explorer.witness import Witness, check_of
 from hosts.explorer.witness_file import text
-from hosts.native.interrupt import cancelled_by_interrupts
+from hosts.plural import counted
 from hosts.report.collect import Measured, Violation
-from hosts.report.counted import counted
 from hosts.report.environment import environment, processors
-from hosts.report.exits import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record, explorer_record
 from hosts.report.plan import PlanError, user_policy_of
 from hosts.report.tables import summary
 from hosts.report.verdict import Circumstances, Row, Verdict, exit_code, grade
-from hosts.report.width import put, room, say, wide_console
+from hosts.signals import cancelled_by_interrupts
+from hosts.terminal import put, room, say, wide_console
 from hosts.vectors import about
 
 BOUNDS: Final = {

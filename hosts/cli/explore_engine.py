@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from emu.workload.scenarios import POLICIES
-from hosts.cli.errors import Failure
+from hosts.errors import Failure
 from hosts.cli.explore_plan import Asked
 from hosts.cli.loops import have_loops
 from hosts.explorer.build import Builder, explore
@@ -21,9 +21,9 @@ from hosts.explorer.ready import ready_program
 from hosts.explorer.scope import ScopeError
 from hosts.explorer.search import Progress, Result, Search
 from hosts.explorer.witness import Witness
-from hosts.faults import RuleFault
-from hosts.loader import LoaderError, PolicyError, Program
-from hosts.report.exits import EXIT_USAGE
+from hosts.loader.rule.faults import RuleFault
+from hosts.loader.program import LoaderError, PolicyError, Program
+from hosts.exit_codes import EXIT_USAGE
 
 Watch = Callable[[Progress], bool]
 Spans = Sequence[tuple[str, int, str]]

@@ -21,12 +21,12 @@ from hosts.explorer.model import Options
 from hosts.explorer.search import Progress, Result
 from hosts.explorer.size import Size
 from hosts.explorer.story import story_lines
-from hosts.report.counted import counted
+from hosts.plural import counted
 from hosts.report.explored import difference
 from hosts.report.sentences import not_checked
 from hosts.report.tables import verdict_text
 from hosts.report.verdict import Row, Verdict
-from hosts.report.width import say, wrapped
+from hosts.terminal import say, wrapped
 
 QUIET_SECONDS: Final = 15.0
 """Where there is no terminal, a line so often."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from emu.mutations import MUTATIONS
 from emu.workload.scenarios import CHECK_ABOUT, POLICIES, SCENARIOS
-from hosts.report.width import wrapped
+from hosts.terminal import wrapped
 
 CHECK_ORIGIN: Final = {
     "C1": "b95234c84004, fact 2.4",

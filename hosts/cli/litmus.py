@@ -11,8 +11,9 @@ from typing import Any, Final, Literal
 
 import click
 
-from hosts.cli.errors import Failure
 from hosts.cli.litmus_show import Shown
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_EXPECTED, EXIT_FAULT, EXIT_UNEXPECTED, EXIT_UNPROVEN, EXIT_USAGE
 from hosts.litmus.bounds import Bounds, IncompleteError
 from hosts.litmus.errors import LitmusError
 from hosts.litmus.index import Meant, meant
@@ -20,8 +21,7 @@ from hosts.litmus.outcome import Finals, MemoryModel, Outcome, run
 from hosts.litmus.read import read_file
 from hosts.litmus.render import lines, name
 from hosts.litmus.syntax import Address
-from hosts.native.interrupt import cancelled_by_interrupts
-from hosts.report.exits import EXIT_EXPECTED, EXIT_FAULT, EXIT_UNEXPECTED, EXIT_UNPROVEN, EXIT_USAGE
+from hosts.signals import cancelled_by_interrupts
 
 Why = Literal["refused", "bounded", "fault"]
 """Why a file has no answer."""

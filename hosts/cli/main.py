@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import click
 
-from hosts.cli.errors import Failure
 from hosts.cli.numbers import PCPUS, SECONDS, SIZE, TIMES
 from hosts.cli.options import CONTEXT, LARGEST_SEED, debug_option
 from hosts.cli.soak_commands import repro, soak
 from hosts.cli.streams import streams_that_may_fail, told_at_the_end
-from hosts.native.interrupt import exit_status, interrupted_by, interrupts_raised
-from hosts.native.lacks import EXHAUSTED, lack_in
-from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_USAGE
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_USAGE
+from hosts.resource_limits import EXHAUSTED, lack_in
+from hosts.signals import exit_status, interrupted_by, interrupts_raised
 
 EXIT_PIPE: Final = 141
 
@@ -222,7 +222,7 @@ def list_() -> int:
       pirace list
     """  # noqa: D301
     from hosts.cli.listing import listing
-    from hosts.report.width import room, wide_console
+    from hosts.terminal import room, wide_console
 
     for line in listing(room(wide_console())):
         click.echo(line)
@@ -435,7 +435,7 @@ def trace(scenario: str, policy: str, mutation: str | None, everything: bool) ->
       pirace trace timer-fastpath --mutation no-fastpath-sync
     """  # noqa: D301
     from hosts.cli.trace import trace_lines
-    from hosts.report.width import room, wide_console
+    from hosts.terminal import room, wide_console
 
     for line in trace_lines(scenario, policy, mutation, everything=everything, width=room(wide_console())):
         click.echo(line)

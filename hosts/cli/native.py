@@ -11,10 +11,10 @@ from typing import Final
 
 from emu.observe.accounting import ROUNDS
 from emu.workload.setup import choose_race, power_on
-from hosts.cli.errors import Failure
-from hosts.faults import RuleFault
+from hosts.errors import Failure
+from hosts.loader.rule.faults import RuleFault
 from hosts.report.collect import Undelivered
-from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_USAGE
+from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_USAGE
 from hosts.report.runner import Ended, Placement, Regime, Request, Runner, Watch
 
 try:
@@ -27,7 +27,7 @@ try:
 except ImportError as missing:
     raise Failure(f"something to run on is missing: {missing}", EXIT_ENVIRONMENT) from missing
 
-from hosts.loader import LoaderError, PolicyError
+from hosts.loader.program import LoaderError, PolicyError
 
 REGIMES: Final[dict[Regime, int]] = {
     "calm": layout.REGIME_NONE,

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final
 
-from hosts.cli.errors import Failure
 from hosts.cli.streams import note_unwritten
-from hosts.report.exits import EXIT_USAGE
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_USAGE
 from hosts.report.jsonl import JsonLines
 
 STDOUT: Final = "-"

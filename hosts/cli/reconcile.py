@@ -13,7 +13,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from emu.observe.accounting import CHECKS, WINDOWS
-from hosts.cli.errors import Failure, tell_faults
+from hosts.errors import Failure, tell_faults
 from hosts.cli.explore import BOUNDS
 from hosts.cli.explore_show import Ticker
 from hosts.cli.loops import have_loops
@@ -27,12 +27,12 @@ from hosts.explorer.ready import ready_program
 from hosts.explorer.scope import ScopeError, scope_of
 from hosts.explorer.search import Result
 from hosts.explorer.witness import check_of
-from hosts.faults import RuleFault
-from hosts.loader import LoaderError, Program
-from hosts.native.interrupt import cancelled_by_interrupts
-from hosts.report.counted import counted
+from hosts.loader.rule.faults import RuleFault
+from hosts.loader.program import LoaderError, Program
+from hosts.signals import cancelled_by_interrupts
+from hosts.plural import counted
 from hosts.report.environment import environment, processors
-from hosts.report.exits import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
+from hosts.exit_codes import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record, not_done_record
 from hosts.report.live import make_display
 from hosts.report.plan import OVERHEAD_SECONDS, Plan, PlanError, Planned, Wanted, make_plan, user_policy_of
@@ -40,7 +40,7 @@ from hosts.report.reconcile import Allowed, Reconciled, reconciled
 from hosts.report.sentences import not_checked
 from hosts.report.stress import Settings
 from hosts.report.verdict import Row, Verdict
-from hosts.report.width import say, wide_console
+from hosts.terminal import say, wide_console
 
 MEMORY: Final = 3_000_000_000
 GRACE_SECONDS: Final = 10.0

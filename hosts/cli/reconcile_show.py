@@ -8,13 +8,13 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from hosts.report.counted import counted
+from hosts.plural import counted
 from hosts.report.plan import short_name
 from hosts.report.reconcile import LEFT_OUT, Reconciled
 from hosts.report.sheet import READABLE, Column, Content, Sheet
 from hosts.report.tables import remark
 from hosts.report.verdict import Row
-from hosts.report.width import say
+from hosts.terminal import say
 
 
 def print_reconciled(console: Console, done: Sequence[Reconciled], others: Sequence[Row], planned: int) -> None:

@@ -8,23 +8,23 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from hosts.cli.errors import Failure
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_EXPECTED, EXIT_FAULT, EXIT_USAGE
 from hosts.explorer.initial import check_labels
 from hosts.explorer.validate import check_violation
 from hosts.explorer.witness import Witness, WitnessError, changed_sources
 from hosts.explorer.witness_file import load
-from hosts.loader import LoaderError, load_program
-from hosts.native.interrupt import interrupts_raised
+from hosts.loader.program import LoaderError, load_program
+from hosts.loader.rule.userpolicy import unpromised
+from hosts.plural import counted
 from hosts.replay.crew import EnvironmentLacks
 from hosts.replay.director import DEADLOCK, NO_PROGRESS, ROUNDS, Replayed, replay
 from hosts.replay.program import Cast, cast_of
-from hosts.report.counted import counted
 from hosts.report.environment import environment
-from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_EXPECTED, EXIT_FAULT, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record, not_done_record
 from hosts.report.sentences import not_checked
-from hosts.report.width import say, wide_console
-from hosts.userpolicy import unpromised
+from hosts.signals import interrupts_raised
+from hosts.terminal import say, wide_console
 from hosts.vectors import about
 
 

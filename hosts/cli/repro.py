@@ -14,18 +14,17 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from hosts.cli.errors import Failure
 from hosts.cli.outputs import json_to
 from hosts.cli.soak_show import check_json, read_row, witness_of, worth
 from hosts.cli.stress import command
-from hosts.native.interrupt import interrupts_told
-from hosts.native.rundir import RunFolder
-from hosts.report.counted import how_often
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNPROVEN
+from hosts.plural import how_often
 from hosts.report.environment import environment
-from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNPROVEN
 from hosts.report.jsonl import environment_record, not_done_record
 from hosts.report.verdict import Verdict
-from hosts.report.width import say, wide_console
+from hosts.rundir import RunFolder
+from hosts.signals import interrupts_told
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.local import LocalExecutor
 from hosts.soak.placement import Place, classify, place_for
@@ -34,6 +33,7 @@ from hosts.soak.rows import Row
 from hosts.soak.task import Result, Task
 from hosts.soak.topology import Topology
 from hosts.soak.work import do_task, lost
+from hosts.terminal import say, wide_console
 
 TICK: Final = 0.1
 TIMES: Final = 20

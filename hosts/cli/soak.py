@@ -11,18 +11,17 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from hosts.cli.errors import Failure
 from hosts.cli.native import check_machine
 from hosts.cli.outputs import json_to, rule_files
 from hosts.cli.soak_show import check_json
 from hosts.cli.stress import command, drawn_seed
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.native.fingerprint import sources_key
-from hosts.native.interrupt import interrupts_told
-from hosts.report.counted import counted
+from hosts.plural import counted
 from hosts.report.environment import environment
-from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines
-from hosts.report.width import say, wide_console
+from hosts.signals import interrupts_told
 from hosts.soak.assessment import spent
 from hosts.soak.campaign import Campaign
 from hosts.soak.choose import Chooser, Wanted
@@ -34,6 +33,7 @@ from hosts.soak.panel import Panel, Recorded, make_panel, remarkable
 from hosts.soak.settings import absolute, checked, chooser_of, from_settings, raced_check, to_settings
 from hosts.soak.status import NOTES, SOURCES, Status
 from hosts.soak.topology import Topology
+from hosts.terminal import say, wide_console
 
 MakeExecutor = Callable[[str | None], Any]
 """Gives what does the tasks, here or on the cluster of an address; a context manager."""

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import click
 
-from hosts.cli.errors import Failure
 from hosts.cli.numbers import PCPUS, RUN, SECONDS, TIMES
 from hosts.cli.options import CONTEXT, LARGEST_SEED, C, debug_option
-from hosts.report.exits import EXIT_USAGE
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_USAGE
 from hosts.soak.hints import FOLDER
 
 PLACES: Final = ("alone", "smt", "core-complex", "package", "numa", "other-package", "shared", "unpinned")

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from hosts.cli.errors import Failure
 from hosts.cli.outputs import json_to
-from hosts.report.counted import counted
-from hosts.report.exits import EXIT_USAGE
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_USAGE
+from hosts.plural import counted
 from hosts.report.plan import is_user_policy
-from hosts.report.width import say, wide_console
 from hosts.soak.campaign import Campaign
 from hosts.soak.database import DATABASE
 from hosts.soak.export import campaign_record, export_lines, run_record
@@ -21,6 +20,7 @@ from hosts.soak.rows import Row
 from hosts.soak.settings import from_settings
 from hosts.soak.status import Status
 from hosts.soak.task import Result
+from hosts.terminal import say, wide_console
 from hosts.vectors import seen_text
 
 MACHINE: Final = "machine"

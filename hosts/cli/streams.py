@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import click
 
-from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_EXPECTED
+from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_EXPECTED
 
 _unwritten: Final[list[str]] = []
 """What could not be written in this command."""

@@ -14,15 +14,15 @@ from typing import Any, Protocol
 from rich.console import Console
 
 from hosts.cli.compiling import Compiling
-from hosts.cli.errors import Failure, tell_faults
 from hosts.cli.outputs import json_to, rule_files
-from hosts.loader import PolicyError, load_program
-from hosts.native.interrupt import cancelled_by_interrupts
+from hosts.errors import Failure, tell_faults
+from hosts.exit_codes import EXIT_INTERRUPTED, EXIT_USAGE
+from hosts.loader.program import PolicyError, load_program
+from hosts.loader.sent_vectors import windows_never_entered
+from hosts.plural import counted
 from hosts.reading import read_bytes
 from hosts.report.collect import Measured
-from hosts.report.counted import counted
 from hosts.report.environment import environment, processors
-from hosts.report.exits import EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.report.explored import Scout
 from hosts.report.jsonl import JsonLines, environment_record, result_record
 from hosts.report.live import Display, make_display
@@ -31,8 +31,8 @@ from hosts.report.runner import Placement, Runner
 from hosts.report.stress import Settings, Stress
 from hosts.report.tables import print_report, remark, summary, unexplored_lines
 from hosts.report.verdict import Circumstances, Ending, Row, Verdict, exit_code, grade
-from hosts.report.width import say, wide_console
-from hosts.sends import windows_never_entered
+from hosts.signals import cancelled_by_interrupts
+from hosts.terminal import say, wide_console
 
 GRACE_SECONDS = 10.0
 

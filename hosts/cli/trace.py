@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from emu.mutations import Mutation
-from hosts.cli.errors import Failure
-from hosts.faults import RuleFault
-from hosts.loader import PolicyError, load_program
-from hosts.report.exits import EXIT_USAGE
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_USAGE
+from hosts.loader.program import PolicyError, load_program
+from hosts.loader.rule.faults import RuleFault
 from hosts.report.plan import PlanError, chosen_mutations, chosen_policies, chosen_scenarios, user_policy_of
 from hosts.trace.record import EndlessStoryError, Step
 from hosts.trace.render import lines

@@ -24,9 +24,9 @@ from hosts.explorer.weaken import NO_FENCE_BEHIND, Site, Way, weakened
 from hosts.explorer.witness import check_of, steps_of
 from hosts.explorer.words import Words
 from hosts.explorer.world import World
-from hosts.faults import RuleFault
-from hosts.loader import Program
-from hosts.userpolicy import ENTRY
+from hosts.loader.program import Program
+from hosts.loader.rule.faults import RuleFault
+from hosts.loader.rule.userpolicy import ENTRY
 
 Outcome = Literal["violation", "clean", "bounded", "never reached", "fault"]
 Answer = Literal["needed", "not needed", "unknown"]

@@ -22,7 +22,7 @@ from hosts.explorer.ops import SCHEDULED, Kind, Operation
 from hosts.explorer.primitives import ASKED_TWICE, Primitives, now
 from hosts.explorer.runs import Run, Runs, Start
 from hosts.explorer.world import World
-from hosts.language import LoaderError
+from hosts.loader.syntax.language import LoaderError
 
 HANDLER: Final = "common_interrupt"
 REFUSED: Final = "decides when its own pCPU takes interrupts: that another one writes it cannot be explored"

@@ -27,7 +27,7 @@ from hosts.explorer.product import Product
 from hosts.explorer.scope import Scope, drivers
 from hosts.explorer.search import Progress, Result, Search
 from hosts.explorer.world import SILENT, VECTORS, World
-from hosts.loader import Program
+from hosts.loader.program import Program
 
 
 @dataclass

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any, Final
 
-from hosts.anf import normalise
 from hosts.explorer.flow import Flow, Lines, bound, cut_up
-from hosts.loader import Program
-from hosts.points import called
-from hosts.scope import calls, pure_functions
+from hosts.loader.program import Program
+from hosts.loader.syntax.anf import normalise
+from hosts.loader.syntax.interrupt_points import called
+from hosts.loader.syntax.names import calls, pure_functions
 
 SUSPENDING: Final = frozenset(
     {

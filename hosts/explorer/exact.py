@@ -21,7 +21,6 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from greenlet import getcurrent, greenlet
 
-from hosts.anf import normalise
 from hosts.explorer.automaton import LONGEST
 from hosts.explorer.code import SUSPENDING, cut_of
 from hosts.explorer.flow import Endless
@@ -29,9 +28,10 @@ from hosts.explorer.model import Edge, NotTerminating, Place
 from hosts.explorer.ops import Kind, Operation
 from hosts.explorer.primitives import ASKED_TWICE, Primitives, direct, now, running
 from hosts.explorer.world import World
-from hosts.language import walk
-from hosts.loader import Program
-from hosts.scope import PRIMITIVES
+from hosts.loader.program import Program
+from hosts.loader.syntax.anf import normalise
+from hosts.loader.syntax.language import walk
+from hosts.loader.syntax.names import PRIMITIVES
 
 LIVE: Final = 4000
 """Threads that are kept waiting in the middle of their code, to go on from there; others are run again."""

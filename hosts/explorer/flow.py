@@ -17,9 +17,9 @@ from types import CodeType
 from typing import Any, Final
 
 from hosts.explorer.liveness import ANSWER, RETURN, Call, live_slots
-from hosts.language import LoaderError, bodies, parameters, walk, without_docstring
-from hosts.points import called
-from hosts.scope import PRIMITIVES
+from hosts.loader.syntax.interrupt_points import called
+from hosts.loader.syntax.language import LoaderError, bodies, parameters, walk, without_docstring
+from hosts.loader.syntax.names import PRIMITIVES
 
 _FRAME: Final = "_pirace_frame"
 _HIT: Final = "_pirace_hit"
@@ -238,7 +238,7 @@ class _Cutter:
             self.end(block, self.goto(start))
             block = start
         value = node.value if isinstance(node, ast.Assign | ast.AnnAssign | ast.Expr) else None
-        assert isinstance(value, ast.Call)  # noqa: S101 - hosts.points.called says so
+        assert isinstance(value, ast.Call)  # noqa: S101 - hosts.loader.syntax.interrupt_points.called says so
         target = ANSWER
         several = isinstance(node, ast.Assign) and (len(node.targets) > 1 or isinstance(node.targets[0], ast.Tuple))
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and not several:
@@ -289,7 +289,7 @@ class _Cutter:
 
     def counted(self, node: ast.For, block: int) -> int:
         """Cut a loop over a range: the rest of the range becomes locals of its own."""
-        assert isinstance(node.iter, ast.Call)  # noqa: S101 - hosts.language says so
+        assert isinstance(node.iter, ast.Call)  # noqa: S101 - hosts.loader.syntax.language says so
         assert isinstance(node.target, ast.Name)  # noqa: S101
         self.bounds += 1
         at, stop, by = (self.made_up(f"_range{self.bounds}_{part}") for part in ("at", "stop", "by"))

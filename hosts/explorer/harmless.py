@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from hosts.explorer.code import TRACEPOINTS
-from hosts.loader import Program
+from hosts.loader.program import Program
 
 DISPATCH: Final = "handle_vector"
 COUNTS: Final = frozenset({"count", "window", "trace"})

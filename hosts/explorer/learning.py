@@ -25,7 +25,7 @@ from hosts.explorer.model import Model, Options
 from hosts.explorer.tables import Learnt
 from hosts.explorer.world import World
 from hosts.explorer.writing import CANNOT, NOT_OURS, Reader, explorer_sources, hash_of, sources_have_changed, write
-from hosts.loader import Program
+from hosts.loader.program import Program
 
 if TYPE_CHECKING:
     from hosts.explorer.build import Builder

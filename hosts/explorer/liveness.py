@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from hosts.language import walk
+from hosts.loader.syntax.language import walk
 
 ANSWER: Final = 0
 """Where in a frame's locals arguments leave and a returned value waits; the function's own locals begin at 1."""

@@ -13,13 +13,12 @@ from typing import Any, Final
 
 import numpy as np
 
-import emu
-import hosts
 from hosts.native.cache import Cache, default_folder
 from hosts.native.described import described
 from hosts.native.fingerprint import environment, hash_of
 from hosts.native.image import Image
 from hosts.native.objects import Progress, Wanted, obtain, verified
+from hosts.sources import source_files
 
 MODULES: Final = (
     *("codes", "deeds", "expand", "fields", "finding", "intrinsics", "kernel", "lags", "loops", "lowering", "noticed"),
@@ -27,13 +26,21 @@ MODULES: Final = (
 )
 """Of this package: what the loops are made of."""
 COMPILER: Final = (
-    *("arrays", "cache", "compilation", "convention", "described", "emit", "fingerprint", "image", "objects", "rundir"),
+    *("arrays", "cache", "compilation", "convention", "described", "emit", "fingerprint", "image", "objects"),
     *("pipeline", "signatures", "structs", "unit", "variants"),
 )
 """Of the native host: what makes machine code of them. A process that compiles refuses to use a module of ours that is
 not named here."""
-BELOW: Final = ("memory", "waist")
-"""Of the machine: what these two need to be imported."""
+BELOW: Final = (
+    *("emu/__init__.py", "emu/memory.py", "emu/waist.py", "hosts/__init__.py", "hosts/sources.py"),
+    *(
+        "hosts/loader/__init__.py",
+        "hosts/loader/syntax/__init__.py",
+        "hosts/loader/syntax/language.py",
+        "hosts/rundir.py",
+    ),
+)
+"""What these two need to be imported."""
 
 FOLDER: Final = ".explorer"
 """In the user's cache, beside the machine's programs."""
@@ -90,11 +97,7 @@ def key() -> str:
 
 def sources() -> list[Path]:
     """Give the files of ours that the key covers."""
-    here, native, machine = Path(__file__).resolve().parent, _folder(hosts) / "native", _folder(emu)
-    packages = [each / "__init__.py" for each in (here, native, machine, _folder(hosts))]
-    named = [here / f"{name}.py" for name in MODULES] + [native / f"{name}.py" for name in COMPILER]
-    return [*packages, _folder(hosts) / "language.py", *named, *(machine / f"{name}.py" for name in BELOW)]
-
-
-def _folder(package: Any) -> Path:
-    return Path(next(iter(package.__path__))).resolve()
+    files = source_files("emu", "hosts", "hosts/loader", "hosts/native", "hosts/explorer")
+    own = [f"hosts/explorer/{name}.py" for name in ("__init__", *MODULES)]
+    compiler = [f"hosts/native/{name}.py" for name in ("__init__", *COMPILER)]
+    return [files[name] for name in (*own, *compiler, *BELOW)]

@@ -12,9 +12,9 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from hosts.language import walk
-from hosts.points import called
-from hosts.scope import calls
+from hosts.loader.syntax.interrupt_points import called
+from hosts.loader.syntax.language import walk
+from hosts.loader.syntax.names import calls
 
 ACCESSES: Final = frozenset(
     {
@@ -96,6 +96,6 @@ def _names(statement: ast.stmt, context: type[ast.expr_context]) -> set[str]:
 def _word(statement: ast.stmt) -> str:
     """Give the word of an access as it is written."""
     value = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr) else None
-    assert isinstance(value, ast.Call)  # noqa: S101 - hosts.points.called says so
+    assert isinstance(value, ast.Call)  # noqa: S101 - hosts.loader.syntax.interrupt_points.called says so
     bits = called(statement) in ("test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit")
     return ast.unparse(value.args[1 if bits else 0]) if len(value.args) > bits else ""

@@ -15,8 +15,8 @@ from hosts.explorer.harmless import harmless_vectors
 from hosts.explorer.ops import FENCELESS, OWN_FENCE, SCHEDULED, Kind, Operation
 from hosts.explorer.words import OWN
 from hosts.explorer.world import SILENT, World, over_word
-from hosts.faults import RuleFault
-from hosts.loader import Program
+from hosts.loader.program import Program
+from hosts.loader.rule.faults import RuleFault
 
 DEADLINE: Final = 2
 """What every deadline ahead looks like: any time may be the one at which it passes."""

@@ -21,7 +21,7 @@ from hosts.explorer.build import harmless_of
 from hosts.explorer.code import Cut, cut_of, known_cut
 from hosts.explorer.files import Files
 from hosts.explorer.writing import CANNOT, NOT_OURS, Reader, explorer_sources, hash_of, sources_have_changed, write
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 from hosts.reading import read_bytes
 
 _APART: Final = frozenset({"namespace", "functions", "trees"})
@@ -76,7 +76,7 @@ class Trees(Mapping[str, ast.FunctionDef]):
 
 
 def ready_program(user_policy: str | None = None, files: Files | None = None) -> Program:
-    """Give what :func:`hosts.loader.load_program` gives, and know how it is cut; PolicyError, LoaderError."""
+    """Give what :func:`hosts.loader.program.load_program` gives, and know how it is cut; PolicyError, LoaderError."""
     files = files if files is not None else Files.of_user("protocol")
     key = key_of(user_policy)
     content = files.read(key) if key else None

@@ -22,7 +22,7 @@ from hosts.explorer.model import Model, Options, Unstable
 from hosts.explorer.product import Move, Outcome, Product, State
 from hosts.explorer.unrepaired import Unrepaired
 from hosts.explorer.witness import Witness
-from hosts.faults import RuleFault
+from hosts.loader.rule.faults import RuleFault
 
 MOST_STATES: Final = 4_000
 """States without repair that are looked at; of more, it is not told whether every way on repairs it."""

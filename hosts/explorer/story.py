@@ -17,7 +17,7 @@ from hosts.explorer.story_rows import Line, doing, place, rows_of
 from hosts.explorer.story_steps import step_lines
 from hosts.explorer.story_words import state_text
 from hosts.explorer.witness import Witness
-from hosts.report.width import WIDE, wrapped
+from hosts.terminal import WIDE, wrapped
 from hosts.vectors import about
 
 _NUMBER: Final = 5

@@ -24,10 +24,10 @@ from typing import Final, Literal
 
 from emu.observe import is_instrument
 from hosts.explorer.pairs import Pairs
-from hosts.language import TEMPORARY, bodies, without_docstring
-from hosts.loader import Program
-from hosts.points import called
-from hosts.scope import PRIMITIVES
+from hosts.loader.program import Program
+from hosts.loader.syntax.interrupt_points import called
+from hosts.loader.syntax.language import TEMPORARY, bodies, without_docstring
+from hosts.loader.syntax.names import PRIMITIVES
 
 Kind = Literal["barrier", "locked", "ordered", "pair"]
 Statements = list[ast.stmt]
@@ -247,7 +247,7 @@ def _located(text: str, like: ast.stmt) -> ast.stmt:
 def _call(statement: ast.stmt) -> ast.Call:
     """Give the call that is all a statement does."""
     value = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr) else None
-    assert isinstance(value, ast.Call)  # noqa: S101 - hosts.points.called says so
+    assert isinstance(value, ast.Call)  # noqa: S101 - hosts.loader.syntax.interrupt_points.called says so
     return value
 
 
@@ -260,6 +260,6 @@ def _target(statement: ast.stmt) -> str:
 
 def _arguments(call: ast.Call) -> dict[str, ast.expr]:
     """Give a primitive's arguments by the names they have in the waist."""
-    assert isinstance(call.func, ast.Name)  # noqa: S101 - see hosts.points.called
+    assert isinstance(call.func, ast.Name)  # noqa: S101 - see hosts.loader.syntax.interrupt_points.called
     keywords = {each.arg: each.value for each in call.keywords if each.arg is not None}
     return dict(inspect.signature(PRIMITIVES[call.func.id]).bind(*call.args, **keywords).arguments)

@@ -14,7 +14,8 @@ from hosts.explorer.ops import Kind
 from hosts.explorer.product import Micro, Move, Product, State
 from hosts.explorer.scope import driver_sources
 from hosts.explorer.world import BASE
-from hosts.report.counted import counted
+from hosts.plural import counted
+from hosts.sources import source_files
 
 if TYPE_CHECKING:
     from hosts.explorer.build import Builder  # brings a compiler along; a witness is read without
@@ -240,9 +241,8 @@ def check_of(sighting: int) -> tuple[str, int]:
 
 def source_hashes(policy: str, rule_sha256: str) -> dict[str, str]:
     """Hash what decides what is run: emu, the loader's files and, as it was when it was loaded, the user's rule."""
-    root = Path(__file__).resolve().parent.parent.parent
-    files = [*sorted((root / "emu").rglob("*.py")), *sorted((root / "hosts").glob("*.py"))]
-    hashes = {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    files = source_files("emu", "hosts", "hosts/loader")
+    hashes = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     return hashes | ({rule_file(policy): rule_sha256} if ":" in policy else {})
 
 

@@ -15,12 +15,10 @@ import io
 import marshal
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from types import CodeType
 from typing import Any, Final
 
-import emu
-import hosts
+from hosts.sources import source_files
 
 NOT_OURS: Final = (
     *(pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, KeyError, TypeError, ValueError),
@@ -99,9 +97,8 @@ def _no_collection() -> Iterator[None]:
 
 def sources_now() -> str:
     """Give the hash of the protocol's sources, the explorer's own, and the loader's, as they are on disk."""
-    folders = [Path(next(iter(package.__path__))) for package in (emu, hosts)]
-    sources = [*folders[0].rglob("*.py"), *folders[1].glob("*.py"), *(folders[1] / "explorer").rglob("*.py")]
-    return hash_of(part for path in sorted(sources) for part in (path.name.encode(), path.read_bytes()))
+    sources = source_files("emu", "hosts", "hosts/loader", "hosts/explorer")
+    return hash_of(part for name, path in sources.items() for part in (name.encode(), path.read_bytes()))
 
 
 @functools.cache

@@ -58,7 +58,7 @@ def _key(user_policy: str | None) -> str:
     try:
         return key_of(user_policy)[1]
     except OSError:
-        from hosts.loader import load_program
+        from hosts.loader.program import load_program
 
         load_program(user_policy)  # knows how to say what is wrong with the rule
         raise

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from hosts.language import LoaderError, PolicyError
+from hosts.loader.syntax.language import LoaderError, PolicyError
 from hosts.native.objects import MANIFEST, OBJECT, PIECES
 from hosts.native.unit import CompileError, Piece, Progress, Unit
 

@@ -13,9 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-import emu
-import hosts
 from hosts.native.image import processor
+from hosts.sources import source_files
 
 _TOOLS: Final = ("numba", "llvmlite")
 
@@ -35,23 +34,17 @@ def sources_key() -> str:
 
 def own_files() -> frozenset[str]:
     """Give the source files that the first hash covers."""
-    return frozenset(str(path) for path in _files())
-
-
-def _folders() -> list[Path]:
-    return [Path(next(iter(package.__path__))).resolve() for package in (emu, hosts)]
+    return frozenset(str(path) for path in _files().values())
 
 
 def _sources() -> Iterable[bytes]:
-    for path, name in sorted(_files().items(), key=lambda item: item[1]):
+    for name, path in _files().items():
         yield name.encode()
         yield path.read_bytes()
 
 
-def _files() -> dict[Path, str]:
-    machine, house = _folders()
-    files = [*machine.rglob("*.py"), *house.glob("*.py"), *(house / "native").rglob("*.py")]
-    return {path: f"{path.parent.name}/{path.name}" for path in files}
+def _files() -> dict[str, Path]:
+    return source_files("emu", "hosts", "hosts/loader", "hosts/native")
 
 
 def environment() -> Iterable[bytes]:

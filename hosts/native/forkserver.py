@@ -26,7 +26,7 @@ import multiprocess.process
 
 import hosts
 from hosts.native import preload
-from hosts.native.interrupt import STOPPING
+from hosts.signals import STOPPING
 
 Lost = Callable[[int, int], None]
 """Told the process id of a fork server that died unasked, and how: an exit code, or a signal's number, negative."""

@@ -25,9 +25,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
-from hosts.language import LoaderError, PolicyError
+from hosts.loader.syntax.language import LoaderError, PolicyError
 from hosts.native.cache import Cache, CacheError, Entry
-from hosts.native.rundir import RunFolder, base_folder
+from hosts.rundir import RunFolder, base_folder
 
 OBJECT: Final = "root.o"
 MANIFEST: Final = "manifest.json"

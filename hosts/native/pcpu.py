@@ -23,7 +23,6 @@ import multiprocess.resource_tracker
 from emu.machine import MAX_PCPUS
 from hosts.native import preload, region, wire
 from hosts.native.fabric import Fabric
-from hosts.native.interrupt import STOPPING
 from hosts.native.layout import (
     BOUND,
     CLOSE,
@@ -40,6 +39,7 @@ from hosts.native.layout import (
     Run,
     kind_of_vector,
 )
+from hosts.signals import STOPPING
 
 EXIT_NO_ROOT: Final = 70
 EXIT_ORPHAN: Final = 71

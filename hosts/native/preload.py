@@ -17,7 +17,7 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from hosts.native.interrupt import STOPPING
+from hosts.signals import STOPPING
 
 ENVIRONMENT: Final = "PIRACE_PRELOAD"
 ERROR_FILE: Final = "preload-error"

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from emu import waist
 from emu.waist import mutated
-from hosts.loader import Program
+from hosts.loader.program import Program
 from hosts.native import ring, runtime
 from hosts.native.arrivals import due, look_closer
 from hosts.native.build import LIVE, PROVE, ROOT, TAKE_INTERRUPT

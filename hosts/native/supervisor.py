@@ -15,18 +15,18 @@ from typing import Any, Final, Self
 import multiprocess
 import multiprocess.connection
 
-from hosts.faults import RuleFault
+from hosts.loader.rule.faults import RuleFault
 from hosts.native import pcpu
 from hosts.native.evidence import Stacks, gather
 from hosts.native.forkserver import ForkServer, Lost, Root, main_module_hidden
-from hosts.native.interrupt import Interrupt, interrupts_noted
-from hosts.native.lacks import EXHAUSTED, lack_in
 from hosts.native.layout import BOUND, CLOSE, CLOSED, CONNECT, DONE, GO, READY
 from hosts.native.outcome import Configuration, Outcome, Placement, Worker, undelivered
 from hosts.native.region import SharedMemory
-from hosts.native.rundir import RunFolder
 from hosts.native.strays import strays
 from hosts.native.watchdog import Advancing, Watchdog
+from hosts.resource_limits import EXHAUSTED, lack_in
+from hosts.rundir import RunFolder
+from hosts.signals import Interrupt, interrupts_noted
 
 Setup = Callable[[SharedMemory], None]
 Enough = Callable[[SharedMemory], bool]

@@ -7,7 +7,7 @@ import hashlib
 import os
 from types import FunctionType
 
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 from hosts.native import fingerprint, program, symbols
 from hosts.native.build import number_of
 from hosts.native.compilation import Job

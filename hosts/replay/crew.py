@@ -19,12 +19,12 @@ import multiprocess.connection
 
 from hosts.explorer.witness import Witness
 from hosts.explorer.world import BASE
-from hosts.native.interrupt import STOPPING
 from hosts.replay.host import Setting
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Command, Connect, Report
 from hosts.replay.process import Part, main
 from hosts.replay.program import Cast
+from hosts.signals import STOPPING
 
 
 class EnvironmentLacks(Exception):  # noqa: N818 - not an error of the program

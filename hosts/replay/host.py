@@ -19,7 +19,7 @@ from emu.waist import LONG_PAST, local_read, local_write
 from hosts.explorer.ops import LOCKED, OWN_FENCE, Kind
 from hosts.explorer.primitives import DEADLINE
 from hosts.explorer.world import BASE
-from hosts.faults import RuleFault
+from hosts.loader.rule.faults import RuleFault
 from hosts.replay.buffer import StoreBuffer
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Did

@@ -13,15 +13,15 @@ from typing import Any, Final
 import zmq
 
 from emu.waist import set_host
-from hosts.faults import RuleFault
+from hosts.loader.rule.faults import RuleFault
+from hosts.loader.rule.userpolicy import ENTRY
 from hosts.native.fabric import Fabric
-from hosts.native.interrupt import STOPPING
 from hosts.replay.apic import Apic
 from hosts.replay.host import ReplayHost, Setting
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Report
 from hosts.replay.turns import Diverged, Turns
-from hosts.userpolicy import ENTRY
+from hosts.signals import STOPPING
 
 HELLO_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 1.0

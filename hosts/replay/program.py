@@ -13,15 +13,15 @@ from typing import Any, Final
 
 from emu.machine import MAX_PCPUS, Machine
 from emu.memory import WORD_BYTES
-from hosts.anf import normalise
 from hosts.explorer.harmless import harmless_vectors
 from hosts.explorer.ops import Kind
 from hosts.explorer.witness import Witness, WitnessError
 from hosts.explorer.world import BASE, VECTORS
-from hosts.language import LoaderError, Origin, check_language
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
+from hosts.loader.syntax.anf import normalise
+from hosts.loader.syntax.language import LoaderError, Origin, check_language
+from hosts.loader.syntax.names import Scope, pure_functions, struct_fields
 from hosts.replay.host import UNSCHEDULED, Place
-from hosts.scope import Scope, pure_functions, struct_fields
 
 DRIVER_FILE: Final = "<scope>"
 _UNSCHEDULED: Final = frozenset(kind.name for kind in (*UNSCHEDULED, Kind.TALLY, Kind.RENEW))

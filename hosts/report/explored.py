@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from hosts.report.counted import counted
+from hosts.plural import counted
 from hosts.report.plan import Planned
 
 

@@ -10,14 +10,14 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from hosts.plural import counted
 from hosts.report.collect import Measured
-from hosts.report.counted import counted
 from hosts.report.plan import Planned, short_name
 from hosts.report.sheet import Column, Content, Sheet, short_number
 from hosts.report.tables import fired, verdict_text
 from hosts.report.tally import Show
 from hosts.report.verdict import Row
-from hosts.report.width import say
+from hosts.terminal import say
 
 COUNTS: Final = ("rounds", "deliveries", "sent", "elided", "windows", "violations")
 SPARE: Final = {"elided": 7, "sent": 6, "deliveries": 5, "rounds": 4, "violations": 3, "fired": 2, "windows": 1}

@@ -12,7 +12,7 @@ from emu.machine import MAX_PCPUS
 from emu.mutations import MUTATIONS, Mutation
 from emu.policies import USER
 from emu.workload.scenarios import POLICIES, SCENARIOS, PolicyInfo, Scenario
-from hosts.userpolicy import unpromised
+from hosts.loader.rule.userpolicy import unpromised
 
 Controls = Literal["some", "all", "none"]
 

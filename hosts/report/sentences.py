@@ -8,7 +8,7 @@ from typing import Final
 from emu.mutations import Mutation
 from emu.workload.scenarios import POLICIES
 from hosts.report.cost import Cost, costs
-from hosts.report.counted import counted, how_often
+from hosts.plural import counted, how_often
 from hosts.report.plan import TIMED_SCENARIO
 from hosts.report.verdict import Row, Verdict, policy_names
 

@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from hosts.report.width import put, wrapped
+from hosts.terminal import put, wrapped
 
 Content = str | int | Text
 """A whole number is written in full or in short."""

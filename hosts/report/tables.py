@@ -9,13 +9,13 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from hosts.plural import counted
 from hosts.report.cost import PER_SELF_POST, Cost, costs
-from hosts.report.counted import counted
 from hosts.report.plan import REPEATS, short_name
 from hosts.report.sentences import sentences
 from hosts.report.sheet import Column, Content, Sheet
 from hosts.report.verdict import Row, Verdict, policy_names
-from hosts.report.width import say
+from hosts.terminal import say
 from hosts.vectors import seen_text
 
 STYLES: Final = {

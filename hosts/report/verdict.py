@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+from hosts.exit_codes import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_UNPROVEN, EXIT_USAGE
+from hosts.plural import counted
 from hosts.report.collect import Measured
-from hosts.report.counted import counted
-from hosts.report.exits import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_UNPROVEN, EXIT_USAGE
 from hosts.report.explored import Explored, difference
 from hosts.report.plan import Planned
 from hosts.report.runner import Placement

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from emu.workload.scenarios import POLICIES, SCENARIOS
-from hosts.report.counted import counted
-from hosts.report.exits import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
+from hosts.plural import counted
+from hosts.exit_codes import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
 from hosts.report.verdict import Verdict
 from hosts.soak.archive import Archive
 from hosts.soak.canaries import may_have_canary

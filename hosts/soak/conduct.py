@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
-from hosts.cli.errors import Failure
+from hosts.errors import Failure
 from hosts.report.verdict import Verdict
 from hosts.soak.campaign import Campaign
 from hosts.soak.choose import Chooser

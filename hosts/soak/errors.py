@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hosts.cli.errors import Failure
-from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_USAGE
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 
 
 class CampaignError(Failure):

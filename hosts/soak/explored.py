@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from hosts.report.counted import counted
+from hosts.plural import counted
 from hosts.report.explored import Explored
 from hosts.report.verdict import Verdict
 from hosts.soak.task import Result, Task

@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import hosts
-from hosts.cli.errors import Failure
-from hosts.native.rundir import base_folder, sweep
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_ENVIRONMENT
 from hosts.native.watchdog import standing
-from hosts.report.exits import EXIT_ENVIRONMENT
+from hosts.rundir import base_folder, sweep
 from hosts.soak.faults import CannotRun, WorkerDied, WorkerOverdue
 from hosts.soak.topology import Topology
 

@@ -21,9 +21,9 @@ from typing import Final
 
 import distributed
 
+from hosts.exit_codes import EXIT_ENVIRONMENT
 from hosts.native.fingerprint import sources_key
-from hosts.report.counted import counted
-from hosts.report.exits import EXIT_ENVIRONMENT
+from hosts.plural import counted
 from hosts.soak.faults import CannotRun
 from hosts.soak.local import LocalExecutor
 from hosts.soak.placement import classify, place_for

@@ -18,13 +18,13 @@ from emu.workload.scenarios import SCENARIOS
 from hosts.report.plan import short_name
 from hosts.report.sheet import Column, Sheet
 from hosts.report.verdict import Verdict
-from hosts.report.width import say, wrapped
 from hosts.soak.assessment import Assessment
 from hosts.soak.campaign import Campaign
 from hosts.soak.conduct import Show
 from hosts.soak.hints import hint
 from hosts.soak.rows import Row
 from hosts.soak.task import Task
+from hosts.terminal import say, wrapped
 
 LINE_SECONDS: Final = 15.0
 PANEL_SECONDS: Final = 0.5

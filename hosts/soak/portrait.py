@@ -12,8 +12,8 @@ from emu.observe.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.posted_intr import NDST_SHIFT, NV_SHIFT, POSTED_INTR_ON, POSTED_INTR_SN
 from emu.vectors import SLOTS, vector_of
 from hosts.native.layout import BOUND, CLOSED, DONE, MEMORY_AT, READY, RUNNING, STARTED
+from hosts.plural import counted, how_often
 from hosts.report.collect import MODE_NAMES, readable
-from hosts.report.counted import counted, how_often
 from hosts.soak.events import TASKS, Event, guest_vector, host_vector, request
 from hosts.vectors import vector_text
 

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from hosts.cli.errors import Failure
-from hosts.loader import PolicyError, load_program
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
+from hosts.loader.program import PolicyError, load_program
 from hosts.native.fingerprint import sources_key
 from hosts.reading import read_bytes
-from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.report.plan import PlanError, is_user_policy
 from hosts.soak.choose import Chooser, Places, Wanted
 from hosts.soak.placement import Place, placements

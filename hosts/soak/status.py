@@ -10,11 +10,10 @@ from typing import Any, Final, Self
 
 from rich.console import Console
 
-from hosts.report.counted import counted
-from hosts.report.exits import EXIT_EXPECTED
+from hosts.exit_codes import EXIT_EXPECTED
+from hosts.plural import counted
 from hosts.report.plan import short_name
 from hosts.report.sheet import READABLE, Column, Content, Sheet
-from hosts.report.width import say
 from hosts.soak.archive import Archive
 from hosts.soak.assessment import Assessment, spent
 from hosts.soak.company import TITLES
@@ -23,6 +22,7 @@ from hosts.soak.hints import hint
 from hosts.soak.rates import Rate, Spread, rates, strayed
 from hosts.soak.rows import Row, Session
 from hosts.soak.tallies import Cell, Tallies, Tally
+from hosts.terminal import say
 
 NOTES: Final = "topology_notes"
 """Under which name a session's environment has what its machine's topology is to be taken with."""

@@ -15,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from hosts.cli.errors import Failure
-from hosts.faults import RuleFault
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
+from hosts.loader.rule.faults import RuleFault
 from hosts.report.collect import MachineWords, Measured, Undelivered, collect, count_fired, fabric_violation, merged
 from hosts.report.environment import processors
-from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.report.explored import Explored
 from hosts.report.jsonl import result_record
 from hosts.report.plan import (
@@ -217,11 +217,11 @@ class Worker:
     def _ready(self, policy: str) -> Supervisor:
         """Have the program with this policy, and something to run it."""
         from hosts.cli import native
-        from hosts.loader import load_program
+        from hosts.loader.program import load_program
+        from hosts.loader.sent_vectors import windows_never_entered
         from hosts.native.build import LOADER
         from hosts.native.forkserver import Root
         from hosts.native.supervisor import Supervisor
-        from hosts.sends import windows_never_entered
 
         user = policy if is_user_policy(policy) else None
         if self._supervisor is not None and user in (None, self._policy):

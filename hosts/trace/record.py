@@ -14,7 +14,7 @@ from emu.memory import WORD_BYTES
 from emu.observe.accounting import CHECKS, IPIS_ELIDED, NOTIFICATIONS_SPURIOUS, RECORD_WORDS
 from emu.observe.ghost import TOLD_NOBODY
 from emu.posted_intr import POSTED_INTR_ON
-from hosts.loader import Program
+from hosts.loader.program import Program
 from hosts.sequential import BASE, SequentialHost, signed
 from hosts.trace.names import is_shown, label
 from hosts.vectors import vector_text

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from hosts.report.width import wrapped
+from hosts.terminal import wrapped
 from hosts.trace.record import State, Step
 from hosts.vectors import vector_text
 

@@ -14,7 +14,7 @@ from emu.vectors import DEVICE_VECTOR
 from emu.workload.guest import GUEST_ARM_NOW, GUEST_HLT, TIMER_DELTA
 from emu.workload.scenarios import SCENARIOS, Scenario
 from emu.workload.setup import choose_race, power_on
-from hosts.loader import Program
+from hosts.loader.program import Program
 from hosts.trace.record import Recorder, Step, TracedHost
 
 

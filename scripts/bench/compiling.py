@@ -10,7 +10,7 @@ from bench.options import Options
 from bench.report import Report
 from bench.series import Series, Target
 from bench.stress_command import Timed, stress
-from hosts.loader import load_program
+from hosts.loader.program import load_program
 
 MANY_FUNCTIONS: Final = 80
 COLD_VERDICT, COLD_VERDICT_OF_MANY, COLD_WHOLE = 20.0, 30.0, 180.0

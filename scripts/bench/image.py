@@ -17,7 +17,7 @@ from bench import bare, emulated
 from bench.bare import TICKS, bare_main
 from bench.options import BenchError
 from emu import PROTOCOL
-from hosts.loader import load_program
+from hosts.loader.program import load_program
 from hosts.native import program, symbols
 from hosts.native.build import LIVE, TAKE_INTERRUPT
 from hosts.native.cache import default_folder

@@ -13,7 +13,7 @@ from hosts.explorer.build import Builder, explore
 from hosts.explorer.model import Options as Bounds
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Result
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 
 POLICY: Final = "elide-self-2022"
 SENDERS: Final = ("post:0x34", "post:0x35", "post:0xf6", "post:0x34")

@@ -26,7 +26,7 @@ from hosts.explorer.learning import Learning
 from hosts.explorer.model import Options as Bounds
 from hosts.explorer.scope import DEFAULT, Scope, scope_of
 from hosts.explorer.search import Result
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 
 POLICY: Final = "elide-self-2022"
 SMALL: Final = "post:0x34 post:0x34 | device"

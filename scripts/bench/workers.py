@@ -17,7 +17,7 @@ from hosts.explorer.learning import Learning
 from hosts.explorer.model import Options as Bounds
 from hosts.explorer.scope import DEFAULT, scope_of
 from hosts.explorer.search import Result
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 from hosts.report.environment import processors
 
 POLICY: Final = "elide-self-2022"

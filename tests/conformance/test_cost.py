@@ -8,7 +8,7 @@ import pytest
 
 from emu.memory import Word
 from emu.waist import READ_ONCE, WRITE_ONCE, interrupt_point, mutated, smp_mb
-from hosts.loader import load_program
+from hosts.loader.program import load_program
 from hosts.native import program, symbols
 from hosts.native.layout import DOORBELL_AT, LOCAL_AT, LOCAL_BYTES, MEMORY_AT, PAGE_BYTES, SHARED_BYTES, Local
 from hosts.native.ops import load_constant, local_address

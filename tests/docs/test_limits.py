@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 WRITES = frozenset(

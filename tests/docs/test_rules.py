@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from emu import reach
-from hosts.language import LoaderError, Origin, check_language
-from hosts.scope import PURE_BUILTINS
+from hosts.loader.syntax.language import LoaderError, Origin, check_language
+from hosts.loader.syntax.names import PURE_BUILTINS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 WRITTEN_WITH = """

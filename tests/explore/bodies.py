@@ -16,7 +16,7 @@ from hosts.explorer.primitives import direct
 from hosts.explorer.product import Product
 from hosts.explorer.search import Result, Search
 from hosts.explorer.world import SILENT, VECTORS, World
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 from tests.explore.brute import Schedules
 from tests.explore.exactly import until_stable
 from tests.unit.loader.synthetic import write

@@ -21,7 +21,7 @@ from hosts.explorer.primitives import direct
 from hosts.explorer.product import Outcome, Product, State
 from hosts.explorer.scope import Scope, drivers
 from hosts.explorer.world import World
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from hosts.explorer.model import Edge, Model, Options
 from hosts.explorer.ops import BEGINS, SCHEDULED, Kind, Operation
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Search
-from hosts.loader import load_program
+from hosts.loader.program import load_program
 from tests.explore.models import Table, op, plain_search, straight
 
 MANY = 10_000

@@ -24,7 +24,7 @@ from hosts.explorer.ops import Kind, Operation
 from hosts.explorer.product import Product, State
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Result, Search
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 from tests.choice import first_of_each, slow_but
 from tests.explore.models import Table, TooBig, op, plain_search, random_thread, straight
 

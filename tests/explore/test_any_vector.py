@@ -13,7 +13,7 @@ from hosts.explorer.scope import scope_of
 from hosts.explorer.story_make import tell_witness
 from hosts.explorer.witness import check_of
 from hosts.explorer.world import VECTORS
-from hosts.loader import load_program
+from hosts.loader.program import load_program
 
 RULE = """
 from emu.cpu import apic_send_IPI

@@ -9,7 +9,7 @@ import pytest
 
 from hosts.explorer.flow import Endless
 from hosts.explorer.ops import Kind
-from hosts.language import LoaderError
+from hosts.loader.syntax.language import LoaderError
 from tests.explore.bodies import Tiny
 
 BODIES = {

@@ -14,7 +14,7 @@ from hosts.explorer.build import Builder, explore
 from hosts.explorer.model import Options
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Progress
-from hosts.loader import load_program
+from hosts.loader.program import load_program
 
 
 def test_the_walks_before_the_search_are_in_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,8 @@ from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Result
 from hosts.explorer.story_make import tell_witness
 from hosts.explorer.witness import check_of
-from hosts.faults import RuleFault
-from hosts.loader import load_program
+from hosts.loader.program import load_program
+from hosts.loader.rule.faults import RuleFault
 
 HEADER = """
 from emu.kvm_main import IN_GUEST_MODE, kvm_vcpu_wake_up

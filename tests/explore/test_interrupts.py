@@ -24,7 +24,7 @@ from hosts.explorer.model import Options, Unstable
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Search
 from hosts.explorer.world import VECTORS
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 from tests.choice import first_of_each, slow_but
 
 pytestmark = pytest.mark.timeout(300)

@@ -31,7 +31,7 @@ from hosts.explorer.story_make import tell_witness
 from hosts.explorer.witness import Witness
 from hosts.explorer.witness_file import text
 from hosts.explorer.writing import sources_now
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 
 pytestmark = pytest.mark.timeout(300)
 

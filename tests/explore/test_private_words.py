@@ -13,8 +13,8 @@ from hosts.explorer.model import DEEP, Options
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Result
 from hosts.explorer.witness import check_of
-from hosts.language import LoaderError
-from hosts.loader import load_program
+from hosts.loader.syntax.language import LoaderError
+from hosts.loader.program import load_program
 from tests.choice import slow_but
 from tests.explore.bodies import Tiny
 

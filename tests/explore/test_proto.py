@@ -20,7 +20,7 @@ from hosts.explorer.code import Protocol
 from hosts.explorer.model import Options
 from hosts.explorer.primitives import direct
 from hosts.explorer.scope import Scope
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 from tests.explore.interpreter import PROGRAMS, SHAPE, Outcome, Shape, executions, interpreted, wrong
 
 PIR, ON, MODE, IPI = (-8 * place for place in range(1001, 1005))

@@ -20,8 +20,8 @@ from hosts.explorer.files import Files
 from hosts.explorer.model import Options
 from hosts.explorer.ready import key_of, ready_program
 from hosts.explorer.scope import scope_of
-from hosts.language import PolicyError
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
+from hosts.loader.syntax.language import PolicyError
 
 pytestmark = pytest.mark.timeout(300)
 

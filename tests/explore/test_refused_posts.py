@@ -14,7 +14,7 @@ from hosts.explorer.build import Builder, explore
 from hosts.explorer.model import Options
 from hosts.explorer.scope import scope_of
 from hosts.explorer.witness import check_of
-from hosts.loader import load_program
+from hosts.loader.program import load_program
 from hosts.sequential import SequentialHost
 
 DISABLES = """

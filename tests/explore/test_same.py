@@ -13,7 +13,7 @@ from hosts.explorer.model import Options
 from hosts.explorer.same import same_as
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Result
-from hosts.loader import load_program
+from hosts.loader.program import load_program
 
 NUMBERS = [(policy.name, policy.number) for policy in POLICIES]
 

@@ -18,7 +18,7 @@ from hosts.explorer.model import Options
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Result
 from hosts.explorer.size import size_of
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 from tests.choice import first_of_each, slow_but
 
 pytestmark = pytest.mark.timeout(300)

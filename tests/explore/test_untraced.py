@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from hosts.explorer.code import TRACEPOINTS, untraced
-from hosts.scope import calls
+from hosts.loader.syntax.names import calls
 from tests.explore.exactly import _protocol, program
 
 SILENT = {"trace", "trace_it"}

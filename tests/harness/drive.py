@@ -12,10 +12,10 @@ import sys
 from typing import Any
 
 from hosts.native.forkserver import Root
-from hosts.native.interrupt import interrupts_raised
 from hosts.native.outcome import Configuration, Outcome, Placement
 from hosts.native.region import SharedMemory
 from hosts.native.supervisor import Supervisor
+from hosts.signals import interrupts_raised
 
 
 def say(event: str, **what: Any) -> None:

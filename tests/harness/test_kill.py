@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from hosts.native.interrupt import STOPPING
-from hosts.native.rundir import PREFIX, sweep
+from hosts.rundir import PREFIX, sweep
+from hosts.signals import STOPPING
 from tests.harness import roots
 from tests.harness.driven import GONE_SECONDS, UP_SECONDS, Driven, eventually, sockets_of, uses_shm
 

@@ -19,12 +19,12 @@ from hosts.cli.main import main
 from hosts.explorer.witness import Witness
 from hosts.explorer.witness_file import load, save
 from hosts.native.fabric import Fabric
-from hosts.native.interrupt import STOPPING
 from hosts.replay import director
 from hosts.replay.crew import Crew
 from hosts.replay.messages import Command, Report
 from hosts.replay.program import cast_of
 from hosts.report.jsonl import schema
+from hosts.signals import STOPPING
 from tests.harness.driven import GONE_SECONDS, MARK, TOP, UP_SECONDS, eventually
 from tests.replay.witnesses import program
 from tests.validator import errors, records_in

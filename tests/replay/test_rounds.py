@@ -17,7 +17,7 @@ from hosts.explorer.scope import scope_of
 from hosts.explorer.story_make import tell_witness
 from hosts.explorer.witness import Witness, WitnessError
 from hosts.explorer.witness_file import load, save
-from hosts.loader import load_program
+from hosts.loader.program import load_program
 from hosts.replay.director import NO_PROGRESS, ROUNDS, Replayed, replay
 from hosts.replay.program import cast_of
 from tests.replay.witnesses import Case, program

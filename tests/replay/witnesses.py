@@ -13,7 +13,7 @@ from hosts.explorer.model import Model, Options, Unstable
 from hosts.explorer.product import Move, Product
 from hosts.explorer.scope import scope_of
 from hosts.explorer.witness import Witness, make_witness
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 
 MOST_STATES = 200_000
 NONE = "none"

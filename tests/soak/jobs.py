@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from hosts.cli.errors import Failure
+from hosts.errors import Failure
 from hosts.soak.faults import CannotRun
 from hosts.soak.work import RUNNING, WORKER
 

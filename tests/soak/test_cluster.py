@@ -12,8 +12,8 @@ from typing import Any
 import distributed
 import pytest
 
-from hosts.cli.errors import Failure
-from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_USAGE
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.report.verdict import Verdict
 from hosts.soak import cluster as cluster_module
 from hosts.soak.cluster import ClusterExecutor

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hosts.cli.errors import Failure
+from hosts.errors import Failure
 from hosts.report.verdict import Verdict
 from hosts.soak.campaign import Campaign
 from hosts.soak.choose import Chooser, Wanted

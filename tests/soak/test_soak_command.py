@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from hosts.cli.errors import Failure
 from hosts.cli.main import main
 from hosts.cli.repro import repro_command
 from hosts.cli.soak import Options, soak_command
 from hosts.cli.soak_commands import PLACES
 from hosts.cli.streams import told_at_the_end
+from hosts.errors import Failure
 from hosts.report.verdict import Verdict
 from hosts.soak.campaign import Campaign
 from hosts.soak.export import export_lines

@@ -16,7 +16,7 @@ import pytest
 
 from emu.observe.accounting import CHECKS
 from hosts.cli.main import main
-from hosts.report.exits import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
+from hosts.exit_codes import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
 from hosts.report.jsonl import JsonLines, schema
 from hosts.report.runner import REGIMES
 from hosts.report.verdict import Verdict

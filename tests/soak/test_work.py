@@ -18,10 +18,10 @@ from emu.machine import Machine
 from emu.memory import WORD_BYTES
 from emu.observe.accounting import COUNTERS, ROUNDS
 from hosts.cli.native import HANG_SECONDS
+from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.native.layout import HOST_OFFSET, HostWords
 from hosts.native.outcome import Outcome
 from hosts.native.region import SharedMemory
-from hosts.report.exits import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.report.verdict import Verdict
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.local import LocalExecutor

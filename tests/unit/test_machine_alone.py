@@ -12,7 +12,7 @@ from emu.mutations import MUTATIONS
 from emu.observe.accounting import CHECKS, COUNTERS, RECORD_WORDS
 from emu.workload.scenarios import SCENARIOS
 from emu.workload.setup import choose_race, power_on
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 from hosts.sequential import SequentialHost
 
 POLICIES = ["kick-2016", "skip-running-2020", "always-2021", "elide-self-2022"]

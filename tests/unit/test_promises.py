@@ -17,9 +17,9 @@ from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Result
 from hosts.explorer.witness import check_of
 from hosts.explorer.witness_file import save
-from hosts.loader import PolicyError, load_program
+from hosts.loader.program import PolicyError, load_program
+from hosts.loader.rule.userpolicy import UNPROMISED, unpromised
 from hosts.report.plan import chosen_policies
-from hosts.userpolicy import UNPROMISED, unpromised
 from tests.replay.witnesses import Case
 from tests.validator import records_in
 

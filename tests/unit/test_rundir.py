@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hosts.native import rundir
-from hosts.native.rundir import PREFIX, RunFolder, sweep
+from hosts import rundir
+from hosts.rundir import PREFIX, RunFolder, sweep
 from hosts.soak.hints import FOLDER
 from hosts.soak.lock import LOCK
 

@@ -8,7 +8,7 @@ import pytest
 
 from emu.observe.ghost import TOLD_NOBODY, TOLD_OTHER
 from emu.workload.setup import power_on
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 from hosts.sequential import SequentialHost
 
 

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from hosts.cli.audit import Given, audit_command, chosen_sites
-from hosts.cli.errors import Failure
 from hosts.cli.main import main
+from hosts.errors import Failure
 from hosts.explorer.audit import Ground, Tried, Watch
 from hosts.explorer.model import Options
 from hosts.explorer.scope import Scope
 from hosts.explorer.search import Progress, Result, Violation
 from hosts.explorer.weaken import Site, Way, sites
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 from hosts.report.jsonl import schema
 from tests.validator import errors, records_in, rule_of
 

@@ -14,7 +14,7 @@ from hosts.explorer.product import Product
 from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Progress
 from hosts.explorer.weaken import Site, sites, weakened
-from hosts.loader import load_program
+from hosts.loader.program import load_program
 
 POSTS = "post:34 | guest=cpuid,hlt | timers=0"
 ELIDE = policy_by_name("elide-self-2022").number

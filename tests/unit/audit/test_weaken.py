@@ -14,9 +14,9 @@ from emu import waist
 from emu.observe import is_instrument
 from hosts.explorer.pairs import Pairs
 from hosts.explorer.weaken import LOCKED, Site, edited, is_barrier, sites, weakened
-from hosts.language import walk
-from hosts.loader import Program, load_program
-from hosts.points import SHARED_OPERATIONS, called
+from hosts.loader.program import Program, load_program
+from hosts.loader.syntax.interrupt_points import SHARED_OPERATIONS, called
+from hosts.loader.syntax.language import walk
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hosts.cli.main import main
-from hosts.native.interrupt import (
+from hosts.signals import (
     STOPPING,
     cancelled_by_interrupts,
     exit_status,
@@ -144,7 +144,7 @@ HANGING_UP = """
 import fcntl, sys, termios, time
 fcntl.ioctl(1, termios.TIOCSCTTY, 0)
 from hosts.cli.streams import streams_that_may_fail
-from hosts.native.interrupt import interrupts_told
+from hosts.signals import interrupts_told
 told = []
 with streams_that_may_fail(), interrupts_told(lambda: told.append(1)):
     print("up", flush=True)

@@ -20,7 +20,7 @@ import pytest
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
 from emu.observe.accounting import WINDOWS
-from hosts.cli.errors import Failure
+from hosts.errors import Failure
 from hosts.cli.main import main
 from hosts.cli.stress import Options, stress_command
 from hosts.report.environment import processors

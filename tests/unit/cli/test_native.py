@@ -11,10 +11,10 @@ import pytest
 from emu.expected import policy_by_name
 from emu.mutations import MUTATIONS
 from emu.workload.scenarios import SCENARIOS
-from hosts.cli.errors import Failure
+from hosts.errors import Failure
 from hosts.cli.native import NativeRunner, check_machine, configuration, set_up, users_error
 from hosts.native import layout
-from hosts.native.lacks import lack_in
+from hosts.resource_limits import lack_in
 from hosts.native.outcome import Outcome, Placement
 from hosts.native.region import SharedMemory
 from hosts.report.plan import planned

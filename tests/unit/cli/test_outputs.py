@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from hosts.cli.errors import Failure
 from hosts.cli.main import main
 from hosts.cli.outputs import json_to, opened
+from hosts.errors import Failure
 from tests.unit.cli.test_main import MadeUp
 
 STRESS = ["stress", "--scenario", "kick", "--controls", "none"]

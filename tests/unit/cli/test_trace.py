@@ -11,9 +11,9 @@ import pytest
 from emu.expected import by_name
 from emu.vectors import SLOT_TIMER, vector_of
 from emu.workload.scenarios import POLICIES, SCENARIOS
-from hosts.cli.errors import Failure
+from hosts.errors import Failure
 from hosts.cli.trace import trace_lines
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 from hosts.trace.record import Step
 from hosts.trace.render import lines, tree
 from hosts.trace.story import STORIES, tell

@@ -20,7 +20,7 @@ from hosts.explorer.scope import scope_of
 from hosts.explorer.search import Result, Violation
 from hosts.explorer.story_make import tell_witness
 from hosts.explorer.witness import Witness
-from hosts.loader import load_program
+from hosts.loader.program import load_program
 from tests import validator
 
 

@@ -20,7 +20,7 @@ from hosts.explorer.story_facts import story_of
 from hosts.explorer.story_full import Found, tell_in_full
 from hosts.explorer.witness import Witness
 from hosts.explorer.witness_file import load, save
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 from tests.choice import slow_but
 from tests.unit.explore_cli import faults
 from tests.unit.explore_cli.causes import CAUSES, Cause, S

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from emu.observe.accounting import CHECKS, WINDOWS
-from hosts.cli.errors import Failure
+from hosts.errors import Failure
 from hosts.cli.explore import Given, explore_command, search_options
 from hosts.cli.explore_engine import coverage
 from hosts.cli.explore_plan import asked_for, size_text

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hosts.cli import explore_engine, litmus, loops
-from hosts.cli.errors import Failure
+from hosts.errors import Failure
 
 SB = str(Path(__file__).parents[1] / "litmus" / "files" / "SB.litmus")
 

@@ -13,7 +13,7 @@ from hosts.explorer.story_rows import doing, place, rows_of
 from hosts.explorer.story_words import state_text, value_text, vectors_in
 from hosts.explorer.witness import Witness
 from hosts.explorer.witness_file import load, save
-from hosts.report.width import WIDE
+from hosts.terminal import WIDE
 
 LOST_WAKE_UP = ("device-irq", "skip-running-2020", None, "device")
 NO_SYNC = ("tscdeadline-immed", "elide-self-2022", "no-fastpath-sync", "")

@@ -27,7 +27,7 @@ from hosts.explorer.story_facts import story_of
 from hosts.explorer.story_make import tell_witness
 from hosts.explorer.story_rows import rows_of
 from hosts.explorer.witness import Witness
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 
 SILENT = Mutation(
     1,

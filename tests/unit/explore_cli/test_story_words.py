@@ -19,7 +19,7 @@ from hosts.explorer.story_reads import reads_text
 from hosts.explorer.story_rows import rows_of
 from hosts.explorer.story_words import operation_text, state_text
 from hosts.explorer.witness import Witness
-from hosts.loader import load_program
+from hosts.loader.program import load_program
 from hosts.report.collect import Violation, merged
 from hosts.sequential import SequentialHost
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from hosts.cli.errors import Failure
 from hosts.cli.main import main
 from hosts.cli.trace import trace_lines
+from hosts.errors import Failure
 from tests import validator
 from tests.users_rules import TOLD, letter_for_letter, wrong
 

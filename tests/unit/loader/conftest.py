@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hosts.loader import Program, load_program
-from hosts.patch import Mutation
+from hosts.loader.program import Program, load_program
+from hosts.loader.syntax.mutate import Mutation
 from tests.unit.loader.synthetic import Load, write
 
 

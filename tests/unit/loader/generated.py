@@ -8,7 +8,7 @@ from types import FunctionType
 
 from hypothesis import strategies as st
 
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 from tests.unit.loader.synthetic import indent, write
 
 names = st.sampled_from(["a", "b", "x", "3", "0"])

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from hosts.loader import Program, load_program
+from hosts.loader.program import Program, load_program
 
 NAMES = {
     "emu.cpu": "apic_send_IPI, kvm_get_running_vcpu, local_irq_enable",

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from emu.waist import set_host
-from hosts.loader import Program
-from hosts.scope import PRIMITIVES
+from hosts.loader.program import Program
+from hosts.loader.syntax.names import PRIMITIVES
 
 Load = Callable[..., Program]
 

@@ -13,7 +13,7 @@ import numba
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from hosts.points import called
+from hosts.loader.syntax.interrupt_points import called
 from tests.unit.loader.generated import answers, functions, make_program
 from tests.unit.loader.synthetic import Load, body, run, same
 

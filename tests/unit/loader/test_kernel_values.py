@@ -11,13 +11,13 @@ import pytest
 
 from emu import PROTOCOL, reach
 from emu.mutations import MUTATIONS
-from hosts.kinds import UNKNOWN
-from hosts.known import Around
-from hosts.language import LoaderError, Origin
-from hosts.loader import load_program
-from hosts.patch import Patch
-from hosts.scope import PRIMITIVES, Scope, struct_fields
-from hosts.values import with_values
+from hosts.loader.program import load_program
+from hosts.loader.rule.context import Around
+from hosts.loader.rule.inference import with_values
+from hosts.loader.rule.types import UNKNOWN
+from hosts.loader.syntax.language import LoaderError, Origin
+from hosts.loader.syntax.mutate import Patch
+from hosts.loader.syntax.names import PRIMITIVES, Scope, struct_fields
 
 MAKES_ADDRESSES = frozenset({"machine", "config", "this_pcpu", "smp_processor_id", "kvm_get_running_vcpu"})
 """The functions that turn numbers into structs, as no rule does."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hosts.loader import LoaderError
+from hosts.loader.program import LoaderError
 from tests.unit.loader.synthetic import Load, indent
 
 REFUSED = {

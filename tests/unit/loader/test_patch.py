@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hosts.loader import LoaderError, load_program
+from hosts.loader.program import LoaderError, load_program
 from tests.unit.loader.synthetic import Load, Program, run, write
 
 

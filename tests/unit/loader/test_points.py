@@ -7,8 +7,8 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 
-from hosts.points import SHARED_OPERATIONS
-from hosts.scope import PRIMITIVES
+from hosts.loader.syntax.interrupt_points import SHARED_OPERATIONS
+from hosts.loader.syntax.names import PRIMITIVES
 from tests.unit.loader.generated import answers, functions, make_program
 from tests.unit.loader.synthetic import Load, body, run, same
 

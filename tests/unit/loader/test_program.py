@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from emu.waist import set_host
-from hosts.loader import LoaderError, load_program
-from hosts.scope import PRIMITIVES
+from hosts.loader.program import LoaderError, load_program
+from hosts.loader.syntax.names import PRIMITIVES
 from tests.unit.loader.synthetic import Load, run, write
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from emu.vectors import POSTED_INTR_WAKEUP_VECTOR, RESCHEDULE_VECTOR
-from hosts.loader import load_program
-from hosts.sends import NOTIFIED, vectors_sent, windows_never_entered
-from hosts.userpolicy import ENTRY
+from hosts.loader.program import load_program
+from hosts.loader.rule.userpolicy import ENTRY
+from hosts.loader.sent_vectors import NOTIFIED, vectors_sent, windows_never_entered
 
 RULES = """
 from emu.cpu import apic_send_IPI

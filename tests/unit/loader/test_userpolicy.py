@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hosts.loader import LoaderError, PolicyError, Program, load_program
+from hosts.loader.program import LoaderError, PolicyError, Program, load_program
 from tests.unit.loader.synthetic import run, write
 
 KERNEL = """
@@ -135,7 +135,10 @@ REFUSED = {
         1,
         "getpid is imported from os: a policy imports from emu",
     ),
-    "from hosts.anf import normalise\ndef rule(vcpu, vec): normalise()": (1, "a policy imports from emu only"),
+    "from hosts.loader.syntax.anf import normalise\ndef rule(vcpu, vec): normalise()": (
+        1,
+        "a policy imports from emu only",
+    ),
     "from . import kick\ndef rule(vcpu, vec): kick()": (1, "a policy imports from emu only"),
     "from emu.waist import READ\ndef rule(vcpu, vec): READ(vcpu)": (1, "emu.waist has no READ"),
     "from emu.waste import READ\ndef rule(vcpu, vec): READ(vcpu)": (1, "emu.waste has no READ"),

@@ -13,10 +13,10 @@ from emu import reach
 from emu.machine import Machine
 from emu.memory import Struct
 from emu.rulechecks import FAULT_INDEX
-from hosts.guards import UNCHECKED, Guards, fixed
-from hosts.language import PolicyError
-from hosts.loader import Program, load_program
-from hosts.scope import PRIMITIVES, calls
+from hosts.loader.program import Program, load_program
+from hosts.loader.rule.guards import UNCHECKED, Guards, fixed
+from hosts.loader.syntax.language import PolicyError
+from hosts.loader.syntax.names import PRIMITIVES, calls
 from tests.unit.loader.rules import FIRST, helpers, loaded
 from tests.unit.loader.synthetic import same
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hosts.report.counted import counted, how_often
+from hosts.plural import counted, how_often
 
 
 def test_one_is_one() -> None:

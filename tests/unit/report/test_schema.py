@@ -14,7 +14,7 @@ from hosts.explorer.torn import locked_verdict
 from hosts.explorer.weaken import NEITHER, NO_ATOMICITY, NO_FENCE_BEFORE, NO_FENCE_BEHIND, Kind, Site, sites
 from hosts.litmus.outcome import OBSERVED, MemoryModel
 from hosts.litmus.syntax import Quantifier
-from hosts.loader import load_program
+from hosts.loader.program import load_program
 from hosts.replay.director import Ending
 from hosts.report.jsonl import SCHEMA_VERSION, schema
 from tests.validator import rule_of

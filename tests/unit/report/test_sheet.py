@@ -19,7 +19,7 @@ from hosts.report.plan import Planned, Wanted, make_plan
 from hosts.report.sheet import Column, Sheet, short_number
 from hosts.report.tables import print_report
 from hosts.report.verdict import Circumstances, Row, grade
-from hosts.report.width import WIDE, put, room, say, wide_console, wrapped
+from hosts.terminal import WIDE, put, room, say, wide_console, wrapped
 
 PLAN = make_plan(Wanted(), 2).rows
 Make = Callable[..., Any]

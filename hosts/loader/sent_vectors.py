@@ -6,9 +6,9 @@ import ast
 from typing import Final
 
 from emu.vectors import POSTED_INTR_VECTOR
-from hosts.language import local_names, walk
-from hosts.loader import Program
-from hosts.userpolicy import ENTRY
+from hosts.loader.program import Program
+from hosts.loader.rule.userpolicy import ENTRY
+from hosts.loader.syntax.language import local_names, walk
 
 _VECTOR_OF: Final = {"apic_send_IPI": 1, "send_IPI": 1}
 """The functions that send: which of their arguments is the vector."""

@@ -23,8 +23,8 @@ from emu.rulechecks import (
     LINE_SHIFT,
 )
 from emu.vectors import SLOTS
-from hosts.kinds import Kind
-from hosts.language import TEMPORARY
+from hosts.loader.rule.types import Kind
+from hosts.loader.syntax.language import TEMPORARY
 
 N = TypeVar("N", bound=ast.AST)
 

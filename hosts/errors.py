@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from hosts.report.exits import EXIT_USAGE
+from hosts.exit_codes import EXIT_USAGE
 
 
 class HasFault(Protocol):

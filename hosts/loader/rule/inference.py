@@ -14,12 +14,12 @@ from dataclasses import replace
 from typing import Final
 
 from emu.rulechecks import MOST_TURNS
-from hosts.calls import Calls
-from hosts.guards import at, fixed
-from hosts.kinds import NOTHING, NUMBER, UNKNOWN, Kind, What, joined, named_kind, of_annotation
-from hosts.known import Around, Known, Local
-from hosts.language import assigned, local_names, without_docstring
-from hosts.scope import PRIMITIVES, calls
+from hosts.loader.rule.calls import Calls
+from hosts.loader.rule.context import Around, Known, Local
+from hosts.loader.rule.guards import at, fixed
+from hosts.loader.rule.types import NOTHING, NUMBER, UNKNOWN, Kind, What, joined, named_kind, of_annotation
+from hosts.loader.syntax.language import assigned, local_names, without_docstring
+from hosts.loader.syntax.names import PRIMITIVES, calls
 
 Functions = Mapping[str, ast.FunctionDef]
 Meant = Callable[[str], object]

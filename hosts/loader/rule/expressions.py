@@ -12,9 +12,9 @@ import re
 from dataclasses import replace
 
 from emu import reach
-from hosts.guards import Guards, at, call
-from hosts.kinds import NOTHING, NUMBER, UNKNOWN, UNSEEN, Kind, What, as_number, joined, of_field, of_value
-from hosts.known import Around, Known, Local
+from hosts.loader.rule.context import Around, Known, Local
+from hosts.loader.rule.guards import Guards, at, call
+from hosts.loader.rule.types import NOTHING, NUMBER, UNKNOWN, UNSEEN, Kind, What, as_number, joined, of_field, of_value
 
 Typed = tuple[ast.expr, Kind]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from emu.memory import Word, Words
-from hosts.kinds import Kind, What, of_annotation
-from hosts.language import Origin
-from hosts.scope import PRIMITIVES, Scope
+from hosts.loader.rule.types import Kind, What, of_annotation
+from hosts.loader.syntax.language import Origin
+from hosts.loader.syntax.names import PRIMITIVES, Scope
 
 Local = tuple[str, str]
 """A function and one of its locals."""

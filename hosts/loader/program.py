@@ -2,8 +2,9 @@
 
 Like one kernel image, the program has one name for each thing. Classes and constants are those of the imported
 modules; every function is made anew from its source by one pass, which puts in what would be wrong to write by hand:
-the mutations (:mod:`hosts.patch`), a name for every call result (:mod:`hosts.anf`) and the interrupt points
-(:mod:`hosts.points`). File and line stay those of the source. Every host runs this program.
+the mutations (:mod:`hosts.loader.syntax.mutate`), a name for every call result (:mod:`hosts.loader.syntax.anf`) and
+the interrupt points (:mod:`hosts.loader.syntax.interrupt_points`). File and line stay those of the source. Every host
+runs this program.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from typing import Any, Final
 
 from emu import PROTOCOL
 from emu.observe import is_instrument
-from hosts.anf import normalise
-from hosts.known import Around
-from hosts.language import LoaderError, Origin, PolicyError, check_language
-from hosts.patch import Mutation, Patch, check_mutations
-from hosts.points import Points, Site
-from hosts.scope import PRIMITIVES, PURE_BUILTINS, Scope, calls, check_recursion, pure_functions, struct_fields
-from hosts.userpolicy import Policy, read_policy
-from hosts.values import with_values
+from hosts.loader.syntax.anf import normalise
+from hosts.loader.rule.context import Around
+from hosts.loader.syntax.language import LoaderError, Origin, PolicyError, check_language
+from hosts.loader.syntax.mutate import Mutation, Patch, check_mutations
+from hosts.loader.syntax.interrupt_points import Points, Site
+from hosts.loader.syntax.names import PRIMITIVES, PURE_BUILTINS, Scope, calls, check_recursion, pure_functions, struct_fields
+from hosts.loader.rule.userpolicy import Policy, read_policy
+from hosts.loader.rule.inference import with_values
 
 __all__ = ["LoaderError", "PolicyError", "Program", "Site", "load_program"]
 

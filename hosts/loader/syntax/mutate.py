@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from hosts.language import Origin, bodies
+from hosts.loader.syntax.language import Origin, bodies
 
 Statements = list[ast.stmt]
 

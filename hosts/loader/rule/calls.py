@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Final, NewType
 
 from emu import reach
-from hosts.expressions import Expressions, Typed
-from hosts.guards import CHANGING, STORED, at
-from hosts.kinds import NOTHING, NUMBER, UNKNOWN, UNSEEN, Kind, What, as_number, joined
-from hosts.known import Local
-from hosts.language import parameters
-from hosts.scope import PRIMITIVES, PURE_BUILTINS
+from hosts.loader.rule.context import Local
+from hosts.loader.rule.expressions import Expressions, Typed
+from hosts.loader.rule.guards import CHANGING, STORED, at
+from hosts.loader.rule.types import NOTHING, NUMBER, UNKNOWN, UNSEEN, Kind, What, as_number, joined
+from hosts.loader.syntax.language import parameters
+from hosts.loader.syntax.names import PRIMITIVES, PURE_BUILTINS
 
 Given = Mapping[str, tuple[ast.expr, Kind, ast.expr]]
 """For each parameter that is given the new expression, what it is, and the old one."""

@@ -15,7 +15,7 @@ from typing import Final, NewType
 
 from emu import waist
 from emu.memory import Struct
-from hosts.language import Origin, local_names, parameters, walk
+from hosts.loader.syntax.language import Origin, local_names, parameters, walk
 
 PURE_BUILTINS: Final = frozenset({"abs", "bool", "int", "len", "max", "min", "range"})
 _INSERTED: Final = frozenset({"interrupt_point", "mutated"})

@@ -16,7 +16,7 @@ import copy
 from collections.abc import Callable
 from typing import TypeVar
 
-from hosts.language import TEMPORARY, assigned, walk
+from hosts.loader.syntax.language import TEMPORARY, assigned, walk
 
 Pure = Callable[[str], bool]
 """Tells whether the function of a name neither reads nor changes anything: its calls may stay where they are."""

@@ -1,0 +1,1 @@
+"""A user's own rule: read, type-checked, guarded."""
