@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from emu.machine import Machine
-from hosts.native import lowering as _lowering  # noqa: F401 - registers what the waist means
-from hosts.native.image import Image
-from hosts.native.unit import Unit
-from hosts.native.variants import SELECTED
+from hosts.compiler.object_file import Image
+from hosts.compiler.unit import Unit
+from hosts.compiler.variants import SELECTED
+from hosts.native.program import lowering as _lowering  # noqa: F401 - registers what the waist means
 
 
 def unit_of(functions: Mapping[str, Callable[..., Any]], instead: Mapping[Any, Any] | None = None) -> Unit:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from hosts.cli.compiling import Compiling
+from hosts.compiler.cache import CacheError
+from hosts.compiler.objects import BuildError
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_FAULT
 from hosts.explorer import loops
-from hosts.native.cache import CacheError
-from hosts.native.objects import BuildError
 
 
 def have_loops() -> None:

@@ -18,12 +18,13 @@ from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_USAGE
 from hosts.report.runner import Ended, Placement, Regime, Request, Runner, Watch
 
 try:
-    from hosts.native import layout, outcome
-    from hosts.native.build import LIVE, LOADER, BuildError, Built, Progress, build
-    from hosts.native.cache import CacheError
-    from hosts.native.forkserver import Root
-    from hosts.native.region import SharedMemory
-    from hosts.native.supervisor import Supervisor
+    from hosts.compiler.cache import CacheError
+    from hosts.native.memory import layout
+    from hosts.native.memory.region import SharedMemory
+    from hosts.native.process import outcome
+    from hosts.native.process.forkserver import Root
+    from hosts.native.process.supervisor import Supervisor
+    from hosts.native.program.build import LIVE, LOADER, BuildError, Built, Progress, build
 except ImportError as missing:
     raise Failure(f"something to run on is missing: {missing}", EXIT_ENVIRONMENT) from missing
 

@@ -15,9 +15,9 @@ from hosts.cli.native import check_machine
 from hosts.cli.outputs import json_to, rule_files
 from hosts.cli.soak_show import check_json
 from hosts.cli.stress import command, drawn_seed
+from hosts.compiler.fingerprint import sources_key
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
-from hosts.native.fingerprint import sources_key
 from hosts.plural import counted
 from hosts.report.environment import environment
 from hosts.report.jsonl import JsonLines

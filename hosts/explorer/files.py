@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from hosts.native.cache import default_folder
+from hosts.compiler.cache import default_folder
 
 MOST_BYTES: Final = 256 << 20
 """Of all files together."""

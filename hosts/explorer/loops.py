@@ -1,4 +1,4 @@
-"""The compiled loops of the search: one object file, from the cache or made now (:mod:`hosts.native.objects`).
+"""The compiled loops of the search: one object file, from the cache or made now (:mod:`hosts.compiler.objects`).
 
 Loaded without Numba, and when the first of them is called, unless :func:`ready` has been asked for them.
 """
@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from hosts.native.cache import Cache, default_folder
-from hosts.native.described import described
-from hosts.native.fingerprint import environment, hash_of
-from hosts.native.image import Image
-from hosts.native.objects import Progress, Wanted, obtain, verified
+from hosts.compiler.array_descriptors import described
+from hosts.compiler.cache import Cache, default_folder
+from hosts.compiler.fingerprint import environment, hash_of
+from hosts.compiler.object_file import Image
+from hosts.compiler.objects import Progress, Wanted, obtain, verified
 from hosts.sources import source_files
 
 MODULES: Final = (
@@ -25,12 +25,6 @@ MODULES: Final = (
     *("recall", "rests", "sorting", "unit", "waiting", "walks"),
 )
 """Of this package: what the loops are made of."""
-COMPILER: Final = (
-    *("arrays", "cache", "compilation", "convention", "described", "emit", "fingerprint", "image", "objects"),
-    *("pipeline", "signatures", "structs", "unit", "variants"),
-)
-"""Of the native host: what makes machine code of them. A process that compiles refuses to use a module of ours that is
-not named here."""
 BELOW: Final = (
     *("emu/__init__.py", "emu/memory.py", "emu/waist.py", "hosts/__init__.py", "hosts/sources.py"),
     *(
@@ -40,7 +34,7 @@ BELOW: Final = (
         "hosts/rundir.py",
     ),
 )
-"""What these two need to be imported."""
+"""What these and the compiler need to be imported."""
 
 FOLDER: Final = ".explorer"
 """In the user's cache, beside the machine's programs."""
@@ -96,8 +90,7 @@ def key() -> str:
 
 
 def sources() -> list[Path]:
-    """Give the files of ours that the key covers."""
-    files = source_files("emu", "hosts", "hosts/loader", "hosts/native", "hosts/explorer")
+    """Return the files of ours that the key covers."""
+    files = source_files("emu", "hosts", "hosts/loader", "hosts/explorer")
     own = [f"hosts/explorer/{name}.py" for name in ("__init__", *MODULES)]
-    compiler = [f"hosts/native/{name}.py" for name in ("__init__", *COMPILER)]
-    return [files[name] for name in (*own, *compiler, *BELOW)]
+    return [*source_files("hosts/compiler").values(), *(files[name] for name in (*own, *BELOW))]

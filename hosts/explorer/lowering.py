@@ -12,9 +12,9 @@ from numba import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
+from hosts.compiler.arrays import ArrayDescribed, element, load_element, store_element
+from hosts.compiler.emit import I32, I64, POINTER, VOID, declared
 from hosts.explorer import intrinsics
-from hosts.native.arrays import ArrayDescribed, element, load_element, store_element
-from hosts.native.emit import I32, I64, POINTER, VOID, declared
 
 
 def _give_meaning(function: Callable[..., Any], numbers: int, emit: Callable[..., Any], result: Any) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from hosts.compiler.process import Job
+from hosts.compiler.unit import Unit
 from hosts.explorer import expand, finding, loops, walks
 from hosts.explorer import lowering as _lowering  # noqa: F401 - registers what the operations mean
-from hosts.native.compilation import Job
-from hosts.native.unit import Unit
 
 LEVEL: Final = 1
 """What LLVM does beyond that takes as long again, and the loops search no faster for it: they wait for memory."""

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from emu.machine import MAX_PCPUS
 from hosts.explorer.witness import Step, Witness
-from hosts.native.layout import KINDS
+from hosts.native.memory.layout import KINDS
 from hosts.replay.compare import Comparison
 from hosts.replay.crew import Crew, Died
 from hosts.replay.fairness import Fairness

@@ -15,7 +15,7 @@ import zmq
 from emu.waist import set_host
 from hosts.loader.rule.faults import RuleFault
 from hosts.loader.rule.userpolicy import ENTRY
-from hosts.native.fabric import Fabric
+from hosts.native.fabric.sockets import Fabric
 from hosts.replay.apic import Apic
 from hosts.replay.host import ReplayHost, Setting
 from hosts.replay.memory import Memory

@@ -22,8 +22,8 @@ from emu.memory import Words
 from emu.observe.accounting import C5, C10, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.policies import ORIG_2013, USER
 from emu.vectors import SLOT_SELF_IPI, SLOTS, vector_of
-from hosts.native.layout import FAULT_BEFORE_COUNT, KIND_OTHER, KIND_SILENT, KINDS, VECTOR_OF_KIND
-from hosts.native.region import SharedMemory
+from hosts.native.memory.layout import FAULT_BEFORE_COUNT, KIND_OTHER, KIND_SILENT, KINDS, VECTOR_OF_KIND
+from hosts.native.memory.region import SharedMemory
 from hosts.vectors import vector_text
 
 Numbers = npt.NDArray[np.int64]

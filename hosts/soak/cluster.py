@@ -20,9 +20,9 @@ import distributed
 from distributed.comm.addressing import get_address_host_port
 from distributed.scheduler import KilledWorker
 
+from hosts.compiler.fingerprint import sources_key
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
-from hosts.native.fingerprint import sources_key
 from hosts.report.plan import is_user_policy
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.onhost import Do, cancel_here, close_here, on_host

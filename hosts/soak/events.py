@@ -30,7 +30,7 @@ from emu.vectors import (
     SLOT_TIMER,
     vector_of,
 )
-from hosts.native.layout import ARGUMENT_MASK, ARGUMENT_SHIFT, TURN_SHIFT
+from hosts.native.memory.layout import ARGUMENT_MASK, ARGUMENT_SHIFT, TURN_SHIFT
 from hosts.trace.names import REASONS
 from hosts.vectors import vector_text
 

@@ -13,7 +13,7 @@ from hosts.report.verdict import Verdict
 from hosts.soak.task import Result, Task
 
 if TYPE_CHECKING:
-    from hosts.native.outcome import Outcome
+    from hosts.native.process.outcome import Outcome
 
 FACTS: Final = "facts.json"
 MACHINE: Final = "machine"

@@ -26,7 +26,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 import hosts
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT
-from hosts.native.watchdog import standing
+from hosts.native.process.watchdog import standing
 from hosts.rundir import base_folder, sweep
 from hosts.soak.faults import CannotRun, WorkerDied, WorkerOverdue
 from hosts.soak.topology import Topology

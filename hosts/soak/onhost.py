@@ -21,8 +21,8 @@ from typing import Final
 
 import distributed
 
+from hosts.compiler.fingerprint import sources_key
 from hosts.exit_codes import EXIT_ENVIRONMENT
-from hosts.native.fingerprint import sources_key
 from hosts.plural import counted
 from hosts.soak.faults import CannotRun
 from hosts.soak.local import LocalExecutor

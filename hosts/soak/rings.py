@@ -19,8 +19,8 @@ from emu.memory import WORD_BYTES
 from emu.mutations import MUTATIONS
 from emu.policies import USER
 from emu.workload.scenarios import POLICIES
-from hosts.native.label import MAGIC, layout_number
-from hosts.native.layout import (
+from hosts.native.memory.image_header import MAGIC, layout_number
+from hosts.native.memory.layout import (
     HOST_OFFSET,
     LABEL_OFFSET,
     PAGE_BYTES,
@@ -31,7 +31,7 @@ from hosts.native.layout import (
     Label,
     Ring,
 )
-from hosts.native.region import SharedMemory
+from hosts.native.memory.region import SharedMemory
 from hosts.soak import portrait
 from hosts.soak.events import Event
 

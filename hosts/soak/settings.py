@@ -8,10 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from hosts.compiler.fingerprint import sources_key
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.loader.program import PolicyError, load_program
-from hosts.native.fingerprint import sources_key
 from hosts.reading import read_bytes
 from hosts.report.plan import PlanError, is_user_policy
 from hosts.soak.choose import Chooser, Places, Wanted

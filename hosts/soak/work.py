@@ -43,10 +43,10 @@ from hosts.soak.kept import MACHINE, evidence_of
 from hosts.soak.task import Result, Task
 
 if TYPE_CHECKING:  # they bring a compiler along, which the conductor has no use for
-    from hosts.native.build import Built
-    from hosts.native.forkserver import Lost
-    from hosts.native.outcome import Configuration, Outcome
-    from hosts.native.supervisor import Supervisor
+    from hosts.native.process.forkserver import Lost
+    from hosts.native.process.outcome import Configuration, Outcome
+    from hosts.native.process.supervisor import Supervisor
+    from hosts.native.program.build import Built
 
 COMPILING: Final = "compiling"
 RUNNING: Final = "running"
@@ -219,9 +219,9 @@ class Worker:
         from hosts.cli import native
         from hosts.loader.program import load_program
         from hosts.loader.sent_vectors import windows_never_entered
-        from hosts.native.build import LOADER
-        from hosts.native.forkserver import Root
-        from hosts.native.supervisor import Supervisor
+        from hosts.native.process.forkserver import Root
+        from hosts.native.process.supervisor import Supervisor
+        from hosts.native.program.build import LOADER
 
         user = policy if is_user_policy(policy) else None
         if self._supervisor is not None and user in (None, self._policy):

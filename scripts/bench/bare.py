@@ -9,11 +9,10 @@ from typing import Final
 
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
-from hosts.native.arrivals import AGAIN, EMPTIES_TO_YIELD, POLL_GAP, RECEIVE_BYTES
-from hosts.native.here import doorbell_of, this_process
-from hosts.native.layout import HOST_OFFSET, HostCpu, HostWords
-from hosts.native.ops import exchange as xchg
-from hosts.native.ops import (
+from hosts.native.fabric.wire import FRAME_BYTES
+from hosts.native.memory.layout import HOST_OFFSET, HostCpu, HostWords
+from hosts.native.program.operations import exchange as xchg
+from hosts.native.program.operations import (
     fetch_add,
     fetch_and,
     fetch_or,
@@ -29,8 +28,9 @@ from hosts.native.ops import (
     zmq_recv,
     zmq_send,
 )
-from hosts.native.waits import SPIN
-from hosts.native.wire import FRAME_BYTES
+from hosts.native.runtime.process_locals import doorbell_of, this_process
+from hosts.native.runtime.receive import AGAIN, EMPTIES_TO_YIELD, POLL_GAP, RECEIVE_BYTES
+from hosts.native.runtime.waiting import SPIN
 
 TARGET: Final = 0
 SENDER: Final = 1

@@ -18,7 +18,7 @@ from bench.series import Target, number
 from emu.expected import expected, policies_of
 from emu.mutations import MUTATIONS
 from emu.workload.scenarios import POLICIES, SCENARIOS
-from hosts.native.layout import REGIME_DELAYS, REGIME_NONE, REGIME_STARVATION
+from hosts.native.memory.layout import REGIME_DELAYS, REGIME_NONE, REGIME_STARVATION
 from hosts.report.plan import Planned
 
 STINT: Final = 1.0

@@ -17,17 +17,18 @@ from bench import bare, emulated
 from bench.bare import TICKS, bare_main
 from bench.options import BenchError
 from emu import PROTOCOL
+from hosts.compiler.cache import default_folder
+from hosts.compiler.fingerprint import key_of
+from hosts.compiler.object_file import Image
 from hosts.loader.program import load_program
-from hosts.native import program, symbols
-from hosts.native.build import LIVE, TAKE_INTERRUPT
-from hosts.native.cache import default_folder
-from hosts.native.fingerprint import key_of
-from hosts.native.forkserver import Root
-from hosts.native.image import Image
-from hosts.native.layout import DONE
-from hosts.native.outcome import Configuration
-from hosts.native.region import SharedMemory
-from hosts.native.supervisor import Setup, Supervisor
+from hosts.native.memory.layout import DONE
+from hosts.native.memory.region import SharedMemory
+from hosts.native.process.forkserver import Root
+from hosts.native.process.outcome import Configuration
+from hosts.native.process.supervisor import Setup, Supervisor
+from hosts.native.program import root as program
+from hosts.native.program import symbols
+from hosts.native.program.build import LIVE, TAKE_INTERRUPT
 
 ROLE_NOTIFIED: Final = 16
 ROLE_SELF_POSTS: Final = 17

@@ -9,9 +9,9 @@ from bench.options import BenchError, Options
 from bench.pirace import configuration, prepare, supervisor
 from bench.report import Report
 from bench.series import Target, number, spread
-from hosts.native.outcome import Configuration
-from hosts.native.region import SharedMemory
-from hosts.native.supervisor import Supervisor
+from hosts.native.memory.region import SharedMemory
+from hosts.native.process.outcome import Configuration
+from hosts.native.process.supervisor import Supervisor
 
 SIZES: Final = (1, 2, 4, 8, 16, 32)
 AT_MOST: Final = 10.0

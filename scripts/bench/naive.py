@@ -14,7 +14,7 @@ from bench.pirace import configuration, run, supervisor
 from bench.probe import Probe
 from bench.report import Report
 from bench.series import Series, Target, interleave
-from hosts.native.supervisor import Supervisor
+from hosts.native.process.supervisor import Supervisor
 
 LOOP: Final = Path(__file__).with_name("naive_loop.py")
 POLICY: Final = "elide-self-2022"

@@ -12,12 +12,12 @@ from bench.options import BenchError
 from emu.expected import by_name, policy_by_name
 from emu.workload.scenarios import SCENARIOS, Scenario
 from emu.workload.setup import choose_race, power_on
-from hosts.native.build import LOADER, build
-from hosts.native.forkserver import Root
-from hosts.native.layout import REGIME_NONE
-from hosts.native.outcome import Configuration, Outcome
-from hosts.native.region import SharedMemory
-from hosts.native.supervisor import Supervisor
+from hosts.native.program.build import LOADER, build
+from hosts.native.process.forkserver import Root
+from hosts.native.memory.layout import REGIME_NONE
+from hosts.native.process.outcome import Configuration, Outcome
+from hosts.native.memory.region import SharedMemory
+from hosts.native.process.supervisor import Supervisor
 from hosts.report.collect import Measured, collect, count_fired, fabric_violation, merged
 from hosts.report.collect import Undelivered as Lost
 from hosts.report.plan import AT_THE_END, Planned, planned

@@ -15,9 +15,9 @@ from typing import Final
 import numpy as np
 
 from emu.memory import LINE_BYTES, WORD_BYTES
-from hosts.native.image import Image
-from hosts.native.ops import load, store
-from hosts.native.unit import Unit
+from hosts.compiler.object_file import Image
+from hosts.compiler.unit import Unit
+from hosts.native.program.operations import load, store
 
 ROUND_TRIPS: Final = 2_000
 BURSTS: Final = 7

@@ -15,9 +15,9 @@ from bench.report import Report
 from bench.series import compare, interleave
 from emu.machine import Machine
 from emu.observe.accounting import COUNTERS
-from hosts.native.layout import MEMORY_AT
-from hosts.native.region import SharedMemory
-from hosts.native.supervisor import Supervisor
+from hosts.native.memory.layout import MEMORY_AT
+from hosts.native.memory.region import SharedMemory
+from hosts.native.process.supervisor import Supervisor
 
 POST_AND_SYNC_AT_MOST: Final = 2.5
 RUN_LOOP_AT_MOST: Final = 6.0

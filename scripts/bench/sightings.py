@@ -11,8 +11,8 @@ from bench.report import Report
 from bench.series import Target, number, spread
 from emu.expected import policies_of
 from emu.mutations import MUTATIONS
-from hosts.native.layout import REGIME_DELAYS, REGIME_NONE, REGIME_STARVATION
-from hosts.native.supervisor import Supervisor
+from hosts.native.memory.layout import REGIME_DELAYS, REGIME_NONE, REGIME_STARVATION
+from hosts.native.process.supervisor import Supervisor
 from hosts.report.plan import AT_THE_END, Planned
 
 SEEDS: Final = 5

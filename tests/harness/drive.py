@@ -11,10 +11,10 @@ import os
 import sys
 from typing import Any
 
-from hosts.native.forkserver import Root
-from hosts.native.outcome import Configuration, Outcome, Placement
-from hosts.native.region import SharedMemory
-from hosts.native.supervisor import Supervisor
+from hosts.native.memory.region import SharedMemory
+from hosts.native.process.forkserver import Root
+from hosts.native.process.outcome import Configuration, Outcome, Placement
+from hosts.native.process.supervisor import Supervisor
 from hosts.signals import interrupts_raised
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hosts.native.image import Image
-from hosts.native.symbols import symbols
+from hosts.compiler.object_file import Image
+from hosts.native.program.symbols import symbols
 
 _images: list[Image] = []
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from hosts.native.arrivals import apic_ack, apic_pending, due, receive
-from hosts.native.departures import all_silent, say_silent, send_IPI
-from hosts.native.disturbance import attention
-from hosts.native.here import own_words, this_process, words_of
-from hosts.native.ops import (
+from hosts.compiler.unit import Unit
+from hosts.native.program.operations import (
     load,
     load_private,
     nanosleep,
@@ -18,10 +15,13 @@ from hosts.native.ops import (
     zmq_recv,
     zmq_send,
 )
-from hosts.native.symbols import symbols
-from hosts.native.turns import next_turn, open_turn, run_goes_on
-from hosts.native.unit import Unit
-from hosts.native.waits import cpu_relax, wait_for_interrupt
+from hosts.native.program.symbols import symbols
+from hosts.native.runtime.noise import attention
+from hosts.native.runtime.process_locals import own_words, this_process, words_of
+from hosts.native.runtime.receive import apic_ack, apic_pending, due, receive
+from hosts.native.runtime.rendezvous import next_turn, open_turn, run_goes_on
+from hosts.native.runtime.send import all_silent, say_silent, send_IPI
+from hosts.native.runtime.waiting import cpu_relax, wait_for_interrupt
 
 TAKE, SPIN, TURNS, PING, DEAF, CRASH, FLOOD, LISTEN, RING, RAW, MUTE, BAD_SOCKET, LATE, ASLEEP, EVERY = range(15)
 """Roles."""

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from hosts.native.cache import KEPT, Cache, CacheError, Entry
+from hosts.compiler.cache import KEPT, Cache, CacheError, Entry
 
 TOP = Path(__file__).resolve().parents[2]
 
@@ -86,7 +86,7 @@ ASK = """
 import ctypes, json, sys
 from pathlib import Path
 from hosts.native import build, cache, region
-from hosts.native.layout import MEMORY_AT
+from hosts.native.memory.layout import MEMORY_AT
 
 def progress(step, steps, what):
     print(json.dumps([step, steps, what]), flush=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from hosts.compiler.objects import OBJECT
 from hosts.explorer import loops
-from hosts.native.objects import OBJECT
 
 TOP = Path(__file__).resolve().parents[2]
 TEST = TOP / "tests" / "unit" / "litmus" / "files" / "SB.litmus"

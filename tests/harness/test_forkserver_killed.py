@@ -16,10 +16,10 @@ from typing import Any
 import multiprocess.forkserver
 import pytest
 
-from hosts.native import supervisor
-from hosts.native.forkserver import ForkServer, Root
-from hosts.native.outcome import Configuration, Outcome
-from hosts.native.supervisor import Supervisor
+from hosts.native.process import supervisor
+from hosts.native.process.forkserver import ForkServer, Root
+from hosts.native.process.outcome import Configuration, Outcome
+from hosts.native.process.supervisor import Supervisor
 from tests.harness import dying, roots
 from tests.harness.driven import UP_SECONDS, eventually
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from hosts.native import objects
-from hosts.native.cache import Cache, CacheError
-from hosts.native.image import Image
-from hosts.native.objects import MANIFEST, OBJECT, BuildError, Built, obtain, verified
+from hosts.compiler import objects
+from hosts.compiler.cache import Cache, CacheError
+from hosts.compiler.object_file import Image
+from hosts.compiler.objects import MANIFEST, OBJECT, BuildError, Built, obtain, verified
 from tests.harness import tiny
 
 # A build here takes 3 s of processor time, other tests may run on the same two processors.
@@ -180,5 +180,5 @@ def test_a_program_that_cannot_be_touched_is_used(program: Path, monkeypatch: py
 
 def test_code_that_the_key_knows_nothing_of_is_refused(tmp_path: Path) -> None:
     """A module that has a part in what is compiled, and that could change without the key's changing."""
-    with pytest.raises(BuildError, match=r"the key does not cover .*native/unit\.py"):
+    with pytest.raises(BuildError, match=r"the key does not cover .*compiler/unit\.py"):
         obtain(tiny.UNCOVERED, Cache(tmp_path))

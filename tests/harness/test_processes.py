@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from hosts.native import wire
-from hosts.native.departures import UNDER_WAY
-from hosts.native.layout import FAULT_AFTER_COUNT, FAULT_BEFORE_COUNT, REGIME_DELAYS, REGIME_STARVATION
+from hosts.native.fabric import wire
+from hosts.native.memory.layout import FAULT_AFTER_COUNT, FAULT_BEFORE_COUNT, REGIME_DELAYS, REGIME_STARVATION
+from hosts.native.runtime.send import UNDER_WAY
 from tests.harness import roots
 from tests.harness.driven import TOP, UP_SECONDS, Driven, sockets_of
 

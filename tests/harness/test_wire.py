@@ -14,14 +14,16 @@ import pytest
 import zmq
 
 from emu.machine import MAX_PCPUS
-from hosts.native import pcpu, region, wire
-from hosts.native.arrivals import accept, receive
-from hosts.native.fabric import Fabric
-from hosts.native.image import Image
-from hosts.native.layout import KIND_SILENT, KINDS, Local, kind_of_vector
-from hosts.native.ops import local_address
-from hosts.native.symbols import symbols
-from hosts.native.unit import Unit
+from hosts.compiler.object_file import Image
+from hosts.compiler.unit import Unit
+from hosts.native.fabric import wire
+from hosts.native.fabric.sockets import Fabric
+from hosts.native.memory import region
+from hosts.native.memory.layout import KIND_SILENT, KINDS, Local, kind_of_vector
+from hosts.native.process import pcpu
+from hosts.native.program.operations import local_address
+from hosts.native.program.symbols import symbols
+from hosts.native.runtime.receive import accept, receive
 
 FRAMES = 100_000
 """Of each kind of test: in memory, and through a socket."""

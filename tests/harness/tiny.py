@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hosts.native.compilation import Job
-from hosts.native.fingerprint import own_files
-from hosts.native.objects import Wanted
-from hosts.native.unit import Unit
+from hosts.compiler.fingerprint import own_files
+from hosts.compiler.objects import Wanted
+from hosts.compiler.process import Job
+from hosts.compiler.unit import Unit
 
 KEY = "tiny"
 

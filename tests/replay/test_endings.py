@@ -18,7 +18,7 @@ import zmq
 from hosts.cli.main import main
 from hosts.explorer.witness import Witness
 from hosts.explorer.witness_file import load, save
-from hosts.native.fabric import Fabric
+from hosts.native.fabric.sockets import Fabric
 from hosts.replay import director
 from hosts.replay.crew import Crew
 from hosts.replay.messages import Command, Report

@@ -15,11 +15,11 @@ from emu.observe.accounting import ROUNDS
 from emu.workload.scenarios import SCENARIOS
 from emu.workload.setup import choose_race, power_on
 from hosts.cli.native import built
-from hosts.native.build import LIVE, LOADER
-from hosts.native.forkserver import Root
-from hosts.native.outcome import Configuration
-from hosts.native.region import SharedMemory
-from hosts.native.supervisor import Supervisor
+from hosts.native.memory.region import SharedMemory
+from hosts.native.process.forkserver import Root
+from hosts.native.process.outcome import Configuration
+from hosts.native.process.supervisor import Supervisor
+from hosts.native.program.build import LIVE, LOADER
 
 TURNS = 2000
 """A thousandth of a second's, and more events than a ring holds."""

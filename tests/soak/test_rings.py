@@ -16,9 +16,9 @@ from emu.observe.accounting import CHECKS
 from emu.observe.tracepoints import KVM_EXIT, SIGHTING, TRACE_EVENTS
 from emu.vectors import RESCHEDULE_VECTOR, SLOT_TIMER, vector_of
 from emu.workload.setup import power_on
-from hosts.native import label
-from hosts.native.here import this_process
-from hosts.native.layout import (
+from hosts.native.memory import image_header as label
+from hosts.native.runtime.process_locals import this_process
+from hosts.native.memory.layout import (
     ARGUMENT_SHIFT,
     HOST_OFFSET,
     LABEL_OFFSET,
@@ -31,8 +31,8 @@ from hosts.native.layout import (
     Label,
     Local,
 )
-from hosts.native.region import SharedMemory
-from hosts.native.ring import note_turn, trace
+from hosts.native.memory.region import SharedMemory
+from hosts.native.runtime.trace_ring import note_turn, trace
 from hosts.soak import events, rings
 from hosts.soak.events import Event
 from hosts.soak.rings import KEPT, NotReadable, Saved

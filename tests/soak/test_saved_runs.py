@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from hosts.native.layout import RUNNING
+from hosts.native.memory.layout import RUNNING
 from hosts.soak.portrait import PHASES
 from hosts.soak.rings import KEPT, Saved
 from tests.harness.driven import GONE_SECONDS, TOP, UP_SECONDS, eventually

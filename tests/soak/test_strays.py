@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from hosts.native.layout import HOST_OFFSET, RUNNING, HostWords
-from hosts.native.strays import strays
+from hosts.native.memory.layout import HOST_OFFSET, RUNNING, HostWords
+from hosts.native.process.affinity import strays
 from hosts.soak.campaign import Campaign
 from hosts.soak.local import LocalExecutor
 from hosts.soak.rates import rates, strayed

@@ -19,9 +19,9 @@ from emu.memory import WORD_BYTES
 from emu.observe.accounting import COUNTERS, ROUNDS
 from hosts.cli.native import HANG_SECONDS
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
-from hosts.native.layout import HOST_OFFSET, HostWords
-from hosts.native.outcome import Outcome
-from hosts.native.region import SharedMemory
+from hosts.native.memory.layout import HOST_OFFSET, HostWords
+from hosts.native.memory.region import SharedMemory
+from hosts.native.process.outcome import Outcome
 from hosts.report.verdict import Verdict
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.local import LocalExecutor

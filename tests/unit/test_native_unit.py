@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from numba.core import compiler
 
-from hosts.native import unit
-from hosts.native.compilation import _turns
-from hosts.native.unit import Unit
+from hosts.compiler import unit
+from hosts.compiler.process import _turns
+from hosts.compiler.unit import Unit
 
 
 def halved(number: int, least: int) -> int:

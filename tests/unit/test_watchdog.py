@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from hosts.native import watchdog
-from hosts.native.region import SharedMemory
-from hosts.native.watchdog import Standing, Watchdog
+from hosts.native.memory.region import SharedMemory
+from hosts.native.process import watchdog
+from hosts.native.process.watchdog import Standing, Watchdog
 
 LIMIT = 2.0
 LOOK = 0.1

@@ -13,15 +13,15 @@ from emu.mutations import MUTATIONS
 from emu.workload.scenarios import SCENARIOS
 from hosts.errors import Failure
 from hosts.cli.native import NativeRunner, check_machine, configuration, set_up, users_error
-from hosts.native import layout
+from hosts.native.memory import layout
 from hosts.resource_limits import lack_in
-from hosts.native.outcome import Outcome, Placement
-from hosts.native.region import SharedMemory
+from hosts.native.process.outcome import Outcome, Placement
+from hosts.native.memory.region import SharedMemory
 from hosts.report.plan import planned
 from hosts.report.runner import Request
 
 if TYPE_CHECKING:
-    from hosts.native.supervisor import Supervisor
+    from hosts.native.process.supervisor import Supervisor
 
 
 def request(scenario: str, policy: str, mutation: str | None, pcpus: int) -> Request:

@@ -1,0 +1,71 @@
+"""What a compiled program depends on, as one hash: sources, the user's rule, the versions of the tools, the processor.
+
+Numba's own cache looks at one file and would run stale code when a constant elsewhere changes (seen: 12 for 1011).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import platform
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from hosts.compiler.object_file import processor
+from hosts.sources import source_files
+
+_TOOLS: Final = ("numba", "llvmlite")
+
+
+def key_of(user_policy: str | None) -> tuple[str, str]:
+    """Give the hash of everything but the user's rule, and of everything. OSError if the rule's file is not there."""
+    base = hash_of([*environment(), *_sources()])
+    file, _, function = (user_policy or "").rpartition(":")
+    rule = Path(file).read_bytes() if user_policy is not None else b""
+    return base, hash_of([base.encode(), function.encode(), rule])
+
+
+def sources_key() -> str:
+    """Give the hash of the sources alone, which is the same on every machine that has them."""
+    return hash_of(_sources())
+
+
+def own_files() -> frozenset[str]:
+    """Give the source files that the first hash covers."""
+    return frozenset(str(path) for path in _files().values())
+
+
+def _sources() -> Iterable[bytes]:
+    for name, path in _files().items():
+        yield name.encode()
+        yield path.read_bytes()
+
+
+def _files() -> dict[str, Path]:
+    return source_files("emu", "hosts", "hosts/loader", "hosts/compiler", "hosts/native")
+
+
+def environment() -> Iterable[bytes]:
+    """Give what makes code another one from the same sources."""
+    yield platform.python_implementation().encode() + sys.version.encode()
+    for tool in _TOOLS:
+        yield _version(tool)
+    yield " ".join(processor()).encode()
+
+
+def _version(package: str) -> bytes:
+    """Give what says which version is installed; to import it, or its metadata's reader, takes longer than all else."""
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+    return Path(found.origin).with_name("_version.py").read_bytes()
+
+
+def hash_of(parts: Iterable[bytes]) -> str:
+    """Give one hash."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()[:40]

@@ -1,0 +1,370 @@
+# mypy: allow-untyped-calls
+
+"""Compiles functions that call each other into one object file.
+
+Numba's own way (a dispatcher and a library for each function) links and optimises each function together with all
+that it calls, so its cost grows with the square of the depth. Here a call is what it is in C: the callee's name and
+signature, the latter read from its annotations. Numba turns each function into a piece of LLVM's language by itself,
+once, in any order; the pieces are put together, optimised and turned into machine code once. So functions may call
+each other in circles, a piece may be kept from an earlier build, and what comes out is one relocatable object that is
+loaded without Numba (:mod:`hosts.compiler.object_file`).
+
+Used of Numba: ``compile_extra`` with a library of ours and ``Flags.no_compile``, a target context with a name mangler
+and a calling convention (:mod:`hosts.compiler.convention`) of ours, and the library's text.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dis
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any, Final, cast
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba.core import cgutils, compiler, errors, types
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
+from numba.extending import models, register_model
+
+from emu import waist
+from hosts.compiler.arrays import ArrayDescribed, ArraysDescribed
+from hosts.compiler.convention import direct
+from hosts.compiler.object_file import target_machine
+from hosts.compiler.pipeline import Pipeline, typing_like
+from hosts.compiler.signatures import CompileError, annotated, check_words, place, widened, with_names
+from hosts.compiler.variants import TWIN, with_twins
+
+_COLD: Final = "pirace_cold"
+INLINED: Final = "pirace_inlined"
+"""The attribute of a function that is put into its callers whatever its size."""
+
+Progress = Callable[[int, int, str], None]
+"""Called before each function: its number, how many there are, its name."""
+
+
+def cold(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep the function out of line, and its calls out of the way of those who make them: it is hardly ever called."""
+    setattr(plain(function), _COLD, True)
+    return function
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Put the function into its callers, whatever its size."""
+    setattr(plain(function), INLINED, True)
+    return function
+
+
+def plain(value: Any) -> Any:
+    """Give the Python function behind one that Numba has wrapped."""
+    return getattr(value, "py_func", value)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One function in LLVM's language, and the code of Numba's own that it calls (``max``, ``in``)."""
+
+    text: str
+    helpers: tuple[str, ...] = ()
+
+
+class _Callee(types.Callable, types.Opaque):
+    """The type of a function of a unit: calling it is calling its symbol."""
+
+    def __init__(self, unit: Unit, function: FunctionType, symbol: str) -> None:
+        self.unit = unit
+        self.function = function
+        self.symbol = symbol
+        self.signature: Any = None
+        super().__init__(name=f"function({symbol}, {id(unit)})")
+
+    @property
+    def key(self) -> Any:
+        """Tell functions apart as Python does."""
+        return self.function
+
+    def get_call_type(self, _context: Any, args: tuple[Any, ...], kws: Any) -> Any:
+        """Give the signature; a function without annotations is compiled for its first caller."""
+        if self.signature is None:
+            if kws:
+                raise errors.TypingError(f"{self.function.__name__} has no annotations: no keyword arguments")
+            self.unit._translate(self, tuple(widened(arg) for arg in args))  # noqa: SLF001 - of this module
+        return self.signature
+
+    def get_call_signatures(self) -> Any:
+        """List the signatures for an error message."""
+        return [self.signature], False
+
+    def get_impl_key(self, _signature: Any) -> Any:
+        """Give each function a lowering of its own."""
+        return self.function
+
+    def lower(self, context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        """Emit the call."""
+        return self.call(context, builder, args)
+
+    def call(self, context: Any, builder: Any, args: Any) -> Any:
+        """Emit the call; give the result."""
+        convention, module = context.call_conv, builder.module
+        result, parameters = self.signature.return_type, self.signature.args
+        function = module.globals.get(self.symbol)
+        if function is None:
+            function = ir.Function(module, convention.get_function_type(result, parameters), self.symbol)
+        return convention.call_function(builder, function, result, parameters, args)[1]
+
+
+register_model(_Callee)(models.OpaqueModel)
+
+
+class Unit:
+    """The functions reachable from some exported ones, on their way to one object file.
+
+    ``exports`` become C functions ``int64 name(int64, ...)``. ``instead`` gives functions that are compiled where
+    another one is called: the host's for the waist's.
+    """
+
+    def __init__(
+        self, exports: Mapping[str, Any], instead: Mapping[Any, Any] | None = None, *, unrolled: bool = True
+    ) -> None:
+        """``unrolled``: LLVM may copy the bodies of loops, which pays where they go round often."""
+        self._unrolled = unrolled
+        self._instead = {plain(key): plain(value) for key, value in (instead or {}).items()}
+        self._base = cpu_target.target_context
+        cpu_target.typing_context.refresh()
+        self._base.refresh()
+        self._typing = typing_like(cpu_target.typing_context)
+        self._target = direct(self._base, self._mangle)
+        self._callees: dict[FunctionType, _Callee] = {}
+        self._namespaces: dict[int, dict[str, Any]] = {}
+        self._translating: list[_Callee] = []
+        self._exports = {name: self._reach(plain(function)) for name, function in exports.items()}
+        for callee in self._callees.values():
+            callee.signature = annotated(callee.function)
+        for callee in self._exports.values():
+            if callee.signature is None or not all(_is_number(kind) for kind in callee.signature.args):
+                raise CompileError(f"{place(callee.function)}: what is exported takes numbers and says so")
+        self.pieces: dict[str, Piece] = {}
+        """What has been compiled, by symbol."""
+
+    @property
+    def functions(self) -> dict[str, FunctionType]:
+        """All functions, by symbol."""
+        return {callee.symbol: callee.function for callee in self._callees.values()}
+
+    # --- what belongs to it --------------------------------------------------------------------------------------
+
+    def _reach(self, function: FunctionType) -> _Callee:
+        """Take in a function and all that it calls, each as a copy whose names lead to the copies."""
+        if function in self._callees:
+            return self._callees[function]
+        names = self._namespaces.setdefault(id(function.__globals__), dict(function.__globals__))
+        copy = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
+        copy.__kwdefaults__ = function.__kwdefaults__
+        copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
+        copy.__annotations__ = function.__annotations__
+        copy.__dict__.update(function.__dict__)
+        callee = _Callee(self, copy, f"{function.__module__}.{function.__qualname__}")
+        if any(other.symbol == callee.symbol for other in self._callees.values()):
+            raise CompileError(f"{place(function)}: a second function of the name {callee.symbol}")
+        self._callees[function] = callee
+        self._typing.insert_global(copy, callee)
+        self._target.insert_func_defn([(callee.lower, copy, (types.VarArg(types.Any),))])
+        for name in _globals_used(function):
+            called = self._called(function.__globals__.get(name, getattr(builtins, name, None)))
+            if called is not None:
+                names[name] = self._reach(called).function
+        return callee
+
+    def _called(self, value: Any) -> FunctionType | None:
+        function = plain(value)
+        function = self._instead.get(function, function) if isinstance(function, FunctionType) else function
+        if not isinstance(function, FunctionType) or self._is_known_to_numba(function):
+            return None
+        if function.__module__ == waist.__name__:
+            raise CompileError(f"no host function for the primitive {function.__name__}")
+        return function
+
+    def _is_known_to_numba(self, function: FunctionType) -> bool:
+        try:
+            self._typing.resolve_value_type(function)
+        except ValueError:
+            return False
+        return True
+
+    def _mangle(self, name: str, argtypes: Any, *, abi_tags: Any = (), uid: Any = None) -> Any:
+        if self._translating:
+            function = self._translating[-1].function
+            if name == f"{function.__module__}.{function.__qualname__}":
+                return self._translating[-1].symbol
+        return self._base.mangler(name, argtypes, abi_tags=abi_tags, uid=uid)
+
+    # --- Numba's part --------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        progress: Progress | None = None,
+        kept: Mapping[str, Piece] | None = None,
+        turns: Iterable[int] | None = None,
+    ) -> None:
+        """Turn every function into LLVM's language, but for those that are ``kept`` from an earlier build.
+
+        ``turns``: the numbers of those that this process is to see to, the largest function having number 0; other
+        processes see to the others.
+        """
+        self.pieces |= {symbol: piece for symbol, piece in (kept or {}).items() if symbol in self.functions}
+        already = len(self.pieces)
+        wanted = [callee for callee in self._callees.values() if callee.symbol not in self.pieces]
+        wanted.sort(key=lambda callee: -len(callee.function.__code__.co_code))
+        with global_compiler_lock:
+            for number in turns if turns is not None else range(len(wanted)):
+                if number >= len(wanted):
+                    break
+                callee = wanted[number]
+                if progress is not None:
+                    progress(already + number + 1, len(self._callees), callee.symbol)
+                if callee.symbol not in self.pieces and callee.signature is not None:
+                    self._translate(callee, callee.signature.args)
+            for name, callee in self._exports.items():
+                self._export(name, callee)
+
+    def _translate(self, callee: _Callee, args: tuple[Any, ...]) -> None:
+        if callee in self._translating:
+            raise CompileError(f"{place(callee.function)}: calls itself and has no annotations")
+        library = self._target.codegen().create_library(callee.symbol)
+        helpers: list[Any] = []
+        # What Numba has a library for is compiled already; it is put in at the end, where it is needed.
+        library.add_linking_library = helpers.append
+        wanted = callee.signature.return_type if callee.signature is not None else None
+        self._translating.append(callee)
+        try:
+            compiled = compiler.compile_extra(
+                *(self._typing, self._target, callee.function, args, wanted, _flags(), {}),
+                library=library,
+                pipeline_class=Pipeline,
+            )
+        except errors.NumbaError as error:
+            raise CompileError(f"{place(callee.function)}: {_essence(error)}") from error
+        finally:
+            self._translating.pop()
+        check_words(callee.function, compiled.type_annotation.typemap)
+        if callee.signature is None:
+            callee.signature = with_names(compiled.signature, callee.function)
+        text = library.get_llvm_str()
+        needed = [helper.get_llvm_str() for helper in dict.fromkeys(helpers)]
+        self.pieces[callee.symbol] = Piece(text, tuple(other for other in needed if _calls_into(text, other)))
+
+    def _export(self, name: str, callee: _Callee) -> None:
+        """Wrap a function for C."""
+        module = ir.Module(name)
+        word = ir.IntType(64)
+        function = ir.Function(module, ir.FunctionType(word, [word] * len(callee.signature.args)), name)
+        builder = ir.IRBuilder(function.append_basic_block())
+        result = callee.call(self._target, builder, list(function.args))
+        builder.ret(result if callee.signature.return_type == types.int64 else word(0))
+        self.pieces[name] = Piece(cgutils.normalize_ir_text(str(module)))
+
+    # --- LLVM's part ---------------------------------------------------------------------------------------------
+
+    def module(self, addresses: Mapping[str, int] | None = None, *, level: int = 2) -> Any:
+        """Give the optimised whole. ``addresses`` fixes those external symbols for good."""
+        names = [name for name in (*self.functions, *self._exports) if name in self.pieces]
+        cold_symbols = self._marked(_COLD)
+        inlined_symbols = self._marked(INLINED)
+        texts = with_twins({name: self.pieces[name].text for name in names}, self.functions, cold_symbols)
+        texts += dict.fromkeys(helper for name in names for helper in self.pieces[name].helpers)
+        module = _linked([_sparing(_with_addresses(text, addresses or {}), cold_symbols) for text in texts])
+        for value in (*module.functions, *module.global_variables):
+            if not value.is_declaration and value.name not in self._exports:
+                value.linkage = "internal"
+            if value.name in cold_symbols:
+                value.add_function_attribute("noinline")
+                value.add_function_attribute("cold")
+            if value.name.removesuffix(TWIN) in inlined_symbols:
+                value.add_function_attribute("alwaysinline")
+        options = llvm.create_pipeline_tuning_options(speed_level=level)
+        if not self._unrolled:
+            options.loop_unrolling = options.loop_vectorization = False
+        passes = llvm.create_pass_builder(target_machine(level), options)
+        passes.getModulePassManager().run(module, passes)
+        return module
+
+    def _marked(self, mark: str) -> set[str]:
+        return {symbol for symbol, function in self.functions.items() if hasattr(function, mark)}
+
+    def object_code(
+        self, addresses: Mapping[str, int] | None = None, symbols: Iterable[str] = (), *, level: int = 2
+    ) -> bytes:
+        """Give the object file, which may name no more than ``symbols``: one that is missing would kill when called."""
+        module = self.module(addresses, level=level)
+        missing = sorted(_undefined(module) - set(symbols))
+        if missing:
+            raise CompileError(f"no host function for: {', '.join(missing)}")
+        return cast("bytes", target_machine(level).emit_object(module))
+
+    def assembly(self, addresses: Mapping[str, int] | None = None, *, level: int = 2) -> str:
+        """Give the machine code for people, and for tests that read it."""
+        return cast("str", target_machine(level).emit_assembly(self.module(addresses, level=level)))
+
+
+def _is_number(kind: Any) -> bool:
+    """Tell whether a value is handed over as one number: a word, or the address of a description."""
+    return kind == types.int64 or isinstance(kind, (ArrayDescribed, ArraysDescribed))
+
+
+def _essence(error: Exception) -> str:
+    """Give what Numba says is wrong, without where in Numba it was found out."""
+    lines = re.sub(r"\x1b\[[\d;]*m", "", str(error)).strip().splitlines()
+    lines = lines[1:] if lines[0].startswith("Failed in ") else lines
+    end = next((number for number, line in enumerate(lines) if line.startswith(("During: ", "File "))), len(lines))
+    return " ".join(" ".join(lines[:end]).split())
+
+
+def _flags() -> Any:
+    flags: Any = compiler.Flags()
+    flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = flags.no_rewrites = True
+    flags.error_model = "numpy"
+    return flags
+
+
+def _globals_used(function: FunctionType) -> list[str]:
+    return list(dict.fromkeys(str(i.argval) for i in dis.get_instructions(function) if i.opname == "LOAD_GLOBAL"))
+
+
+def _linked(texts: Sequence[str]) -> Any:
+    whole = llvm.parse_assembly("")
+    for text in texts:
+        whole.link_in(llvm.parse_assembly(text))
+    whole.verify()
+    return whole
+
+
+def _undefined(module: Any) -> set[str]:
+    values = (*module.functions, *module.global_variables)
+    return {value.name for value in values if value.is_declaration and not value.name.startswith("llvm.")}
+
+
+def _calls_into(text: str, helper: str) -> bool:
+    declared = set(re.findall(r"^declare .*?@(\"[^\"]+\"|[\w.$]+)\(", text, re.MULTILINE))
+    defined = set(re.findall(r"^define .*?@(\"[^\"]+\"|[\w.$]+)\(", helper, re.MULTILINE))
+    return bool(declared & defined)
+
+
+def _sparing(text: str, symbols: Iterable[str]) -> str:
+    """Have these functions leave their callers' registers as they are: no caller keeps any free for such a call."""
+    for symbol in symbols:
+        text = re.sub(rf"\b(define|declare|call)\b(?=[^\n]*@{re.escape(symbol)}\()", r"\1 preserve_mostcc", text)
+    return text
+
+
+def _with_addresses(text: str, addresses: Mapping[str, int]) -> str:
+    """Put numbers in the place of external symbols, so that LLVM computes addresses of fields at compile time."""
+    for name, address in addresses.items():
+        text = re.sub(rf"^@{name} = external global .*\n", "", text, flags=re.MULTILINE)
+        text = re.sub(rf"@{name}\b", f"inttoptr (i64 {address} to ptr)", text)
+    return text
+
+
+__all__ = ["CompileError", "Piece", "Progress", "Unit", "cold", "inlined"]

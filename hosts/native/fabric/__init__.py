@@ -1,0 +1,1 @@
+"""The interconnect: ZeroMQ sockets, and the form of an IPI on the wire."""

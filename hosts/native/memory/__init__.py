@@ -1,0 +1,1 @@
+"""Memory that all processes of a run share: the layout of host words, the region, the header of a saved image."""

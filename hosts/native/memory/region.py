@@ -1,0 +1,190 @@
+"""Where memory lies: the machine and the private host words have one fixed address in every process.
+
+The machine keeps addresses in its words (the task that waits, the running vCPU), so it must lie at the same place in
+all pCPUs, and compiled code has the address in its instructions (see :data:`hosts.native.memory.layout.MEMORY_AT`). A
+process in which the place is taken is told so.
+"""
+
+from __future__ import annotations
+
+import copy
+import ctypes
+import errno
+import mmap
+import os
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from emu.machine import Machine
+from emu.memory import WORD_BYTES
+from hosts.native.memory.image_header import MAGIC, layout_number
+from hosts.native.memory.layout import (
+    DOORBELL_AT,
+    HOST_OFFSET,
+    LABEL_OFFSET,
+    LOCAL_AT,
+    LOCAL_BYTES,
+    MEMORY_AT,
+    PAGE_BYTES,
+    SHARED_BYTES,
+    HostWords,
+    Label,
+    Local,
+)
+
+_MAP_FIXED: Final = 0x10
+_MAP_FIXED_NOREPLACE: Final = 0x10_0000
+_MREMAP_MAYMOVE_FIXED: Final = 0x3
+_MAP_NORESERVE: Final = 0x4000
+_PROT_NONE: Final = 0
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+_libc.mmap.restype = ctypes.c_void_p
+_libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+_libc.mremap.restype = ctypes.c_void_p
+_libc.mremap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int, ctypes.c_void_p]
+
+
+def _mmap(at: int, length: int, protection: int, flags: int, fd: int = -1) -> None:
+    if _libc.mmap(at, length, protection, flags, fd, 0) != at:
+        number = ctypes.get_errno()
+        raise OSError(number, f"cannot map {length} bytes at {at:#x}: {os.strerror(number)}")
+
+
+def reserve() -> None:
+    """Take the addresses: zeros at the private words', nothing at the others' yet (a stray access faults).
+
+    Children that are forked from here inherit all, the private words each as their own copy. May be called again.
+    """
+    if all(_taken(at) for at in (MEMORY_AT, LOCAL_AT, DOORBELL_AT)):
+        return
+    anonymous = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE | _MAP_FIXED_NOREPLACE
+    _mmap(MEMORY_AT, SHARED_BYTES, _PROT_NONE, anonymous)
+    _mmap(DOORBELL_AT, PAGE_BYTES, _PROT_NONE, anonymous)
+    _mmap(LOCAL_AT, LOCAL_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, anonymous)
+
+
+def _taken(at: int) -> bool:
+    probe = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE | _MAP_FIXED_NOREPLACE
+    try:
+        _mmap(at, mmap.PAGESIZE, _PROT_NONE, probe)
+    except OSError as error:
+        if error.errno == errno.EEXIST:
+            return True
+        raise
+    _libc.munmap(ctypes.c_void_p(at), ctypes.c_size_t(mmap.PAGESIZE))
+    return False
+
+
+def map_machine(fd: int) -> None:
+    """Put the memory behind ``fd`` at the machine's address, in place of what was there."""
+    _mmap(MEMORY_AT, SHARED_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED | _MAP_FIXED, fd)
+
+
+def map_doorbell(cpu: int) -> None:
+    """Put the doorbell of a pCPU where compiled code looks for its own. The machine's memory is mapped, and shared."""
+    bell = host_words().bells[cpu].at
+    # Of a shared mapping, a move of no bytes makes a second view and leaves the first.
+    if _libc.mremap(bell, 0, PAGE_BYTES, _MREMAP_MAYMOVE_FIXED, DOORBELL_AT) != DOORBELL_AT:
+        number = ctypes.get_errno()
+        raise OSError(number, f"cannot map the doorbell of pCPU {cpu} at {DOORBELL_AT:#x}: {os.strerror(number)}")
+
+
+def map_scratch() -> None:
+    """Put fresh zeros at both addresses (a test's machine, in its own process)."""
+    reserve()
+    zeros = mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | _MAP_FIXED
+    _mmap(MEMORY_AT, SHARED_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, zeros)
+    _mmap(LOCAL_AT, LOCAL_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, zeros)
+    map_doorbell(0)
+
+
+def local() -> Local:
+    """Give the private host words of this process."""
+    return Local(LOCAL_AT)
+
+
+def machine() -> Machine:
+    """Give the machine."""
+    return Machine(MEMORY_AT)
+
+
+def host_words() -> HostWords:
+    """Give the shared host words."""
+    return HostWords(MEMORY_AT + HOST_OFFSET)
+
+
+def words_at(at: int, count: int) -> npt.NDArray[np.int64]:
+    """Look at words that are mapped in this process."""
+    view: Any = (ctypes.c_int64 * count).from_address(at)
+    return np.frombuffer(view, np.int64)
+
+
+def _new_file(path: Path) -> int:
+    # Never the old file cut short: a process that still maps it would die of SIGBUS.
+    path.unlink(missing_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
+class SharedMemory:
+    """One run's memory: without a name and gone with the last process that has it, or a file that outlives them all.
+
+    Struct values as compiled code has them (``memory.machine.vcpus[0].mode``) name its words here too:
+    :meth:`read` and :meth:`write` take their addresses, wherever this process has mapped them.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Make the memory; every page is there from the start, so a full machine is an OSError here, not a SIGBUS.
+
+        With a ``path`` it is that file, new even if there was one, and whoever gave the path removes it. All that was
+        stored in it can be read after the death of every process.
+        """
+        self.fd = os.memfd_create("pirace", os.MFD_CLOEXEC) if path is None else _new_file(path)
+        try:
+            os.posix_fallocate(self.fd, 0, SHARED_BYTES)
+            shared = mmap.mmap(self.fd, SHARED_BYTES)
+        except BaseException:
+            os.close(self.fd)
+            if path is not None:
+                path.unlink(missing_ok=True)
+            raise
+        self.words: npt.NDArray[np.int64] = np.frombuffer(shared, np.int64)
+        self.machine = Machine(MEMORY_AT)
+        self.host = HostWords(MEMORY_AT + HOST_OFFSET)
+        label = Label(MEMORY_AT + LABEL_OFFSET)
+        self.write(label.magic, MAGIC)
+        self.write(label.layout, layout_number())
+
+    def read(self, word: int) -> int:
+        """Read a word by the address that it has for compiled code."""
+        return int(self.words[(word - MEMORY_AT) // WORD_BYTES])
+
+    def write(self, word: int, value: int) -> None:
+        """Write a word by the address that it has for compiled code."""
+        self.words[(word - MEMORY_AT) // WORD_BYTES] = value
+
+    def slice(self, word: int, count: int) -> npt.NDArray[np.int64]:
+        """Look at ``count`` words from the address that they have for compiled code."""
+        index = (word - MEMORY_AT) // WORD_BYTES
+        return self.words[index : index + count]
+
+    def copy(self) -> SharedMemory:
+        """Give a copy of the words, which no process shares."""
+        other = copy.copy(self)
+        other.fd, other.words = -1, self.words.copy()
+        return other
+
+    def close(self) -> None:
+        """Let go; whoever still looks at :attr:`words` keeps the mapping alive, nothing else."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,67 @@
+"""The machine, compiled: the program with the user's rule, ready to be raced.
+
+:func:`build` gives the place of the compiled program, from the cache if it is there. :func:`load` is what the fork
+server calls: it reads one object file, proves that it is the one, and gives the root's address.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+from hosts.compiler.cache import Cache
+from hosts.compiler.fingerprint import key_of
+from hosts.compiler.object_file import Image
+from hosts.compiler.objects import MANIFEST, BuildError, Built, Progress, Wanted, obtain, verified
+from hosts.native.program import symbols
+
+ROOT: Final = "pcpu_main"
+"""The exported function ``int64 pcpu_main(int64 role, int64 argument)``."""
+TAKE_INTERRUPT, LIVE, PROVE = range(3)
+"""Its roles: take one pending interrupt; live the life of a pCPU in a run; tell which program this is."""
+
+LOADER: Final = "hosts.native.program.build:load"
+"""For the fork server: call this with the built program's path."""
+
+
+def build(user_policy: str | None = None, progress: Progress | None = None, cache: Cache | None = None) -> Built:
+    """Give the compiled program with the user's rule (``file.py:function``), compiled now if need be.
+
+    CacheError, LoaderError (PolicyError for the user's rule) or BuildError, each with one clear message.
+    """
+    wanted = Wanted("hosts.native.program.job:job", lambda: _key(user_policy), {"user_policy": user_policy})
+    return obtain(wanted, cache or Cache(), progress)
+
+
+def load(path: str) -> int:
+    """Load a compiled program into this process for good; gives the address of its root."""
+    folder = Path(path)
+    code = verified(folder)
+    key = json.loads((folder / MANIFEST).read_bytes())["key"]
+    image = Image(code, symbols.symbols())
+    _loaded.append(image)
+    if image.function(ROOT, 2)(PROVE, 0) != number_of(key):
+        raise BuildError(f"{folder} holds another program than its name says")
+    return image.address(ROOT)
+
+
+_loaded: list[Image] = []
+
+
+def number_of(key: str) -> int:
+    """Give the number by which a compiled program tells what it was made from."""
+    return int(key[:15], 16)
+
+
+def _key(user_policy: str | None) -> str:
+    try:
+        return key_of(user_policy)[1]
+    except OSError:
+        from hosts.loader.program import load_program
+
+        load_program(user_policy)  # knows how to say what is wrong with the rule
+        raise
+
+
+__all__ = ["BuildError", "Built", "Progress", "build", "load"]

@@ -1,0 +1,113 @@
+# mypy: allow-untyped-calls
+
+"""What compiled code does for each primitive of :mod:`emu.waist` that is a few machine instructions.
+
+The others (IPIs, waits, turns, choices: ``NATIVE`` in :mod:`hosts.native.runtime.waist`) are compiled functions
+themselves;
+:mod:`hosts.native.program.root` puts those in place of the waist's.
+
+On x86 an acquire load and a release store are plain ``mov``; they differ from READ_ONCE and WRITE_ONCE in that LLVM
+moves nothing across them. Each read-modify-write is ONE locked instruction: LLVM makes a compare-and-exchange loop of a
+``fetch_or`` whose old value is used, which is another instruction sequence with other races, so the bit operations
+that give the old bit are written as the instruction itself, ``lock bts`` and ``lock btr``, as Linux writes them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+
+from emu import waist
+from hosts.compiler import emit as code
+from hosts.compiler.emit import I8, I64, Emit, give_meaning
+from hosts.compiler.variants import SELECTED
+
+_FLAGS = "~{memory},~{dirflag},~{fpsr},~{flags}"
+
+
+def _load_acquire(builder: Any, address: Any) -> Any:
+    value = code.volatile_load(builder, address)
+    code.compiler_fence(builder)
+    return value
+
+
+def _store_release(builder: Any, address: Any, value: Any) -> None:
+    code.compiler_fence(builder)
+    code.volatile_store(builder, address, value)
+
+
+def _bit_number(builder: Any, nr: Any) -> Any:
+    # The memory form of bts takes a number of any size and goes to another word for one above 63.
+    return builder.and_(nr, I64(63))
+
+
+def _bit(builder: Any, nr: Any) -> Any:
+    return builder.shl(I64(1), _bit_number(builder, nr))
+
+
+def _test_and_change(instruction: str) -> Emit:
+    """Emit the locked instruction; the old bit comes out of the carry flag."""
+    kind = ir.FunctionType(I8, [I64, code.POINTER])
+
+    def emit(builder: Any, nr: Any, address: Any) -> Any:
+        operands = [_bit_number(builder, nr), code.pointer(builder, address)]
+        text = f"lock {instruction} $1, ($2)"
+        old = builder.asm(kind, text, f"={{@ccc}},Jr,r,{_FLAGS}", operands, side_effect=True)
+        return builder.zext(old, I64)
+
+    return emit
+
+
+def _set_bit(builder: Any, nr: Any, address: Any) -> None:
+    code.locked("or")(builder, address, _bit(builder, nr))
+
+
+def _clear_bit(builder: Any, nr: Any, address: Any) -> None:
+    code.locked("and")(builder, address, builder.not_(_bit(builder, nr)))
+
+
+def _atomic_inc(builder: Any, address: Any) -> None:
+    code.locked("add")(builder, address, I64(1))
+
+
+def _fls64(builder: Any, word: Any) -> Any:
+    return builder.sub(I64(64), builder.ctlz(word, ir.IntType(1)(0)))
+
+
+def _mutated(builder: Any, number: Any) -> Any:
+    selected = code.constant_load(builder, code.symbol_address(SELECTED)(builder))
+    told = builder.zext(builder.icmp_signed("==", selected, number), I64)
+    # What is mutated is put out of the way of what is not.
+    return builder.call(code.declared(builder, "llvm.expect.i64", I64, I64, I64), [told, I64(0)])
+
+
+VOID = types.void
+
+give_meaning(waist.READ_ONCE, 1, code.volatile_load)
+give_meaning(waist.WRITE_ONCE, 2, code.volatile_store, result=VOID)
+give_meaning(waist.smp_load_acquire, 1, _load_acquire)
+give_meaning(waist.smp_store_release, 2, _store_release, result=VOID)
+give_meaning(waist.xchg, 2, code.locked("xchg"))
+give_meaning(waist.cmpxchg, 3, code.locked_compare)
+give_meaning(waist.test_and_set_bit, 2, _test_and_change("btsq"))
+give_meaning(waist.test_and_clear_bit, 2, _test_and_change("btrq"))
+give_meaning(waist.set_bit, 2, _set_bit, result=VOID)
+give_meaning(waist.clear_bit, 2, _clear_bit, result=VOID)
+give_meaning(waist.atomic_inc, 1, _atomic_inc, result=VOID)
+give_meaning(waist.smp_mb, 0, code.full_fence, result=VOID)
+give_meaning(waist.smp_wmb, 0, code.compiler_fence, result=VOID)
+give_meaning(waist.smp_rmb, 0, code.compiler_fence, result=VOID)
+
+give_meaning(waist.local_read, 1, code.private_load)
+give_meaning(waist.local_write, 2, code.private_store, result=VOID)
+give_meaning(waist.peek, 1, code.volatile_load)
+give_meaning(waist.mark, 2, code.volatile_store, result=VOID)
+
+give_meaning(waist.memory, 0, code.symbol_address("pirace_memory"))
+give_meaning(waist.mutated, 1, _mutated)
+
+give_meaning(waist.BIT, 1, _bit)
+give_meaning(waist.fls64, 1, _fls64)
+give_meaning(waist.hweight64, 1, lambda builder, word: builder.ctpop(word))

@@ -1,0 +1,107 @@
+"""Where the words of this process are, and its dice."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hosts.native.memory.layout import HOST_OFFSET, HostCpu, HostWords, Local, Run
+from hosts.native.program.operations import (
+    load,
+    load_constant,
+    load_private,
+    local_address,
+    memory_address,
+    pause,
+    rdtsc,
+    sched_yield,
+    shift_right_unsigned,
+    store,
+    store_private,
+    upper_half,
+)
+
+LOST: Final = 500_000
+"""A yield that took so many ticks went to a stranger; then the processor is kept as long, but at most ``KEPT``."""
+
+KEPT: Final = 2_500_000
+
+_MULTIPLIER: Final = 6364136223846793005
+
+_INCREMENT: Final = 1442695040888963407
+
+
+def this_process() -> Local:
+    """Give the private words."""
+    return Local(local_address())
+
+
+def run_words(local: Local) -> Run:
+    """Give the words of the run."""
+    return Run(load_constant(local.run_at))
+
+
+def own_words(local: Local) -> HostCpu:
+    """Give the shared words that this pCPU writes."""
+    return HostCpu(load_constant(local.own_at))
+
+
+def doorbell_of(cpu: int) -> int:
+    """Give the address of a pCPU's doorbell."""
+    return HostWords(memory_address() + HOST_OFFSET).bells[cpu].rung
+
+
+def words_of(cpu: int) -> HostCpu:
+    """Give the shared host words of a pCPU."""
+    return HostWords(memory_address() + HOST_OFFSET).cpus[cpu]
+
+
+def bump(word: int) -> None:
+    """Count in a word that only this pCPU writes and others may read."""
+    store(word, load(word) + 1)
+
+
+def beat(local: Local) -> None:
+    """Show that this pCPU is alive."""
+    bump(own_words(local).heartbeat)
+
+
+def step_aside(local: Local) -> None:
+    """Give up the processor for a moment, unless it was lost for long a moment ago.
+
+    A yield comes back at once, or after libzmq's thread or another pCPU has run for some microseconds. One that takes
+    a millisecond went to a stranger who computes: whoever yields again at once has a microsecond for each of the
+    stranger's time slices, and never comes to an end.
+    """
+    now = rdtsc()
+    if now < load_private(local.keep_until):
+        pause()
+        return
+    sched_yield()
+    lost = rdtsc() - now
+    if lost > LOST:
+        store_private(local.keep_until, now + lost + min(lost, KEPT))
+
+
+def step(local: Local) -> int:
+    """Take the next number of a 64-bit linear congruential generator (Knuth's MMIX constants): its upper bits are good.
+
+    Drawn several times in each step of the guest, so one multiplication is what it may cost.
+    """
+    x = load_private(local.random) * _MULTIPLIER + _INCREMENT
+    store_private(local.random, x)
+    return x
+
+
+def draw(local: Local) -> int:
+    """Give 32 random bits."""
+    return shift_right_unsigned(step(local), 32)
+
+
+def choose(n: int) -> int:
+    """Pick a number below ``n``, without a division."""
+    return upper_half(step(this_process()), n)
+
+
+def one_in(n: int) -> int:
+    """Give 1 about once in ``n`` times; for 0 never."""
+    return 1 if n != 0 and choose(n) == 0 else 0

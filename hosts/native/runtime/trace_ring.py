@@ -1,0 +1,54 @@
+"""The events of this pCPU (:mod:`emu.observe.tracepoints`): a ring of its own in the shared words.
+
+An event is one word, stored before the count that covers it: a reader believes the count, and of a ring that has gone
+round all but the oldest event, which may be half-way to being overwritten. Two plain stores, and loads of lines that
+this pCPU alone uses: a trace point must not change the races that it tells of.
+"""
+
+from __future__ import annotations
+
+from emu.observe.tracepoints import SIGHTING
+from hosts.native.runtime.process_locals import this_process
+from hosts.native.memory.layout import (
+    ARGUMENT_MASK,
+    ARGUMENT_SHIFT,
+    HOST_OFFSET,
+    RING_EVENTS,
+    RING_MASK,
+    TURN_SHIFT,
+    HostWords,
+    Local,
+    Ring,
+)
+from hosts.native.program.operations import load, load_constant, load_private, memory_address, store, store_private
+
+
+def trace(event: int, argument: int) -> None:
+    """Keep an event with the turn it fell into."""
+    local = this_process()
+    ring = Ring(load_constant(local.ring_at))
+    count = load_private(ring.count)
+    word = load_private(local.traced_turn) | (argument & ARGUMENT_MASK) << ARGUMENT_SHIFT | event
+    store(ring.events[count & RING_MASK], word)
+    store(ring.count, count + 1)
+    if event == SIGHTING:
+        keep_rings(load_constant(local.cpu), load_constant(local.pcpus))
+
+
+def keep_rings(cpu: int, pcpus: int) -> None:
+    """Copy all rings, at the first violation of a run. The others go on writing: what is whole the counts tell."""
+    words = HostWords(memory_address() + HOST_OFFSET)
+    if load(words.sighted_by) != 0:
+        return
+    store(words.sighted_by, 1 + cpu)
+    for each in range(pcpus):
+        ring, kept = words.rings[each], words.sighted[each]
+        store(kept.count, load(ring.count))
+        for i in range(RING_EVENTS):
+            store(kept.events[i], load(ring.events[i]))
+        store(kept.overtaken, load(ring.count))
+
+
+def note_turn(local: Local, number: int) -> None:
+    """Say which turn the next events fall into."""
+    store_private(local.traced_turn, number << TURN_SHIFT)

@@ -1,0 +1,109 @@
+"""Waiting and time. Every wait spins for a bounded time, then yields, then sleeps for a bounded time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from emu.waist import LONG_PAST
+from hosts.native.memory.layout import Local
+from hosts.native.program.operations import (
+    load_constant,
+    load_private,
+    nanosleep,
+    pause,
+    rdtsc,
+    store_private,
+    zmq_poll,
+)
+from hosts.native.runtime.noise import arm
+from hosts.native.runtime.process_locals import beat, step_aside, this_process
+from hosts.native.runtime.receive import pending, receive, under_way
+
+SPIN: Final = 4_000
+
+YIELD: Final = 300_000
+
+NAP_NANOSECONDS: Final = 50_000
+
+IDLE_MILLISECONDS: Final = 1
+
+
+def nap(local: Local) -> None:
+    """Sleep a little: what is waited for is long in coming, and others need the processor."""
+    store_private(local.timespec[0], 0)
+    store_private(local.timespec[1], NAP_NANOSECONDS)
+    nanosleep(local.timespec[0], 0)
+
+
+def give_way(local: Local, waited: int) -> None:
+    """Wait a moment in a loop that has waited ``waited`` ticks: spin, then yield, then sleep."""
+    if waited < SPIN and load_constant(local.crowded) == 0:
+        pause()
+        return
+    beat(local)
+    if waited < YIELD:
+        step_aside(local)
+    else:
+        nap(local)
+
+
+def cpu_relax() -> None:
+    """Let others go on; a series of calls with nothing achieved between them counts as one wait."""
+    local = this_process()
+    number = load_private(local.relaxed) + 1
+    store_private(local.relaxed, number)
+    if number & 15 != 0:
+        pause()
+        return
+    beat(local)  # also where so much is done between two calls that no wait is seen to grow long
+    arm(local)
+    now = rdtsc()
+    since = load_private(local.relax_since)
+    if since == 0 or now - load_private(local.relax_last) > 2 * SPIN:
+        store_private(local.relax_since, now)
+        since = now
+    give_way(local, now - since)
+    store_private(local.relax_last, rdtsc())
+
+
+def wait_for_interrupt() -> None:
+    """Idle for a moment: watch the doorbell, then let others run, then block on the socket.
+
+    The caller looks after itself in between and comes again; a series of calls that find nothing is one wait.
+    """
+    local = this_process()
+    since = rdtsc()
+    if since - load_private(local.idle_last) > 2 * SPIN:
+        store_private(local.idle_since, since)
+    if pending(local) == 0 and since - load_private(local.idle_since) >= YIELD:
+        poll_socket(local)
+    while pending(local) == 0 and rdtsc() - since < SPIN:
+        if under_way(local):
+            receive(local)
+            step_aside(local)
+        elif load_constant(local.crowded) == 0:
+            pause()
+        else:
+            break
+    beat(local)
+    if pending(local) == 0:
+        step_aside(local)
+        store_private(local.idle_last, rdtsc())
+
+
+def poll_socket(local: Local) -> None:
+    """Block until something is on the socket, for a bounded time, and take it."""
+    if zmq_poll(local.poll_item[0], 1, IDLE_MILLISECONDS) > 0:
+        receive(local)
+
+
+def deadline_after(delta: int) -> int:
+    """Give the TSC time ``delta`` ticks ahead."""
+    return rdtsc() + delta
+
+
+def deadline_passed(deadline: int) -> int:
+    """Tell whether a TSC time lies behind; one that always did needs no look at the clock."""
+    if deadline == LONG_PAST:
+        return 1
+    return 1 if rdtsc() >= deadline else 0
