@@ -18,11 +18,11 @@ from hosts.cli.outputs import json_to, rule_files
 from hosts.cli.stress import command
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
-from hosts.explorer.audit import Auditor, Ground, Tried, Watch, verdict_of
-from hosts.explorer.model import Options
-from hosts.explorer.scope import Scope, ScopeError, scope_of
-from hosts.explorer.search import Progress
-from hosts.explorer.weaken import Site, Way, sites
+from hosts.explorer.audit.audit import Auditor, Ground, Tried, Watch, verdict_of
+from hosts.explorer.audit.relax import Site, Way, sites
+from hosts.explorer.model.system import Options
+from hosts.explorer.search.bfs import Progress
+from hosts.explorer.threads.harness import Scope, ScopeError, scope_of
 from hosts.loader.program import LoaderError, Program, load_program
 from hosts.loader.rule.faults import RuleFault
 from hosts.report.environment import environment
@@ -60,7 +60,7 @@ class Given:
 
 
 class Judge(Protocol):
-    """Judges; see hosts.explorer.audit.Auditor."""
+    """Judges; see hosts.explorer.audit.audit.Auditor."""
 
     def add(self, name: str, scope: Scope, watch: Watch) -> Ground:
         """Explore a scope with the protocol as it stands."""

@@ -11,12 +11,12 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from hosts.explorer.audit import COMPILER_ONLY, NEVER_REACHED, Tried, answer_of
-from hosts.explorer.scope import Scope
-from hosts.explorer.search import Result
-from hosts.explorer.torn import halves
-from hosts.explorer.weaken import Site
-from hosts.explorer.witness import check_of
+from hosts.explorer.audit.atomicity import halves
+from hosts.explorer.audit.audit import COMPILER_ONLY, NEVER_REACHED, Tried, answer_of
+from hosts.explorer.audit.relax import Site
+from hosts.explorer.counterexample.witness import check_of
+from hosts.explorer.search.bfs import Result
+from hosts.explorer.threads.harness import Scope
 from hosts.plural import counted
 from hosts.report.sheet import READABLE, Column, Content, Sheet
 from hosts.terminal import say

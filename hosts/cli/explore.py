@@ -18,12 +18,12 @@ from hosts.cli.outputs import Output, json_to, opened, rule_files, write_now
 from hosts.cli.stress import command
 from hosts.errors import Failure, tell_faults
 from hosts.exit_codes import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_USAGE
-from hosts.explorer.model import DEEP, Options
-from hosts.explorer.scope import Scope, ScopeError
-from hosts.explorer.search import Result
-from hosts.explorer.size import size_of
-from hosts.explorer.witness import Witness, check_of
-from hosts.explorer.witness_file import text
+from hosts.explorer.counterexample.witness import Witness, check_of
+from hosts.explorer.counterexample.witness_file import text
+from hosts.explorer.model.system import DEEP, Options
+from hosts.explorer.search.bfs import Result
+from hosts.explorer.size_estimate import size_of
+from hosts.explorer.threads.harness import Scope, ScopeError
 from hosts.plural import counted
 from hosts.report.collect import Measured, Violation
 from hosts.report.environment import environment, processors
@@ -45,7 +45,7 @@ BOUNDS: Final = {
 """What ends a search before its end."""
 
 UNTOLD: Final = "but the way to it was not found again in time: --no-symmetry, or more --budget and --memory"
-"""Of a violation seen in states that stand for others (:attr:`hosts.explorer.search.Search.pathless`)."""
+"""Of a violation seen in states that stand for others (:attr:`hosts.explorer.search.bfs.Search.pathless`)."""
 
 WORTH_SAYING: Final = 1_000_000
 """States from which on a search may take more than a few seconds."""

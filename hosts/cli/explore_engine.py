@@ -14,13 +14,13 @@ from hosts.errors import Failure
 from hosts.cli.explore_plan import Asked
 from hosts.cli.loops import have_loops
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.flow import Endless
-from hosts.explorer.learning import Learning, key_of
-from hosts.explorer.model import Model, Options
-from hosts.explorer.ready import ready_program
-from hosts.explorer.scope import ScopeError
-from hosts.explorer.search import Progress, Result, Search
-from hosts.explorer.witness import Witness
+from hosts.explorer.threads.cfg import Endless
+from hosts.explorer.cache.learnt import Learning, key_of
+from hosts.explorer.model.system import Model, Options
+from hosts.explorer.cache.programs import ready_program
+from hosts.explorer.threads.harness import ScopeError
+from hosts.explorer.search.bfs import Progress, Result, Search
+from hosts.explorer.counterexample.witness import Witness
 from hosts.loader.rule.faults import RuleFault
 from hosts.loader.program import LoaderError, PolicyError, Program
 from hosts.exit_codes import EXIT_USAGE
@@ -48,7 +48,7 @@ class Searched:
     coverage: Coverage = Coverage()
     witness: Witness | None = None
     pathless: bool = False
-    """There is a violation without a witness (:attr:`hosts.explorer.search.Search.pathless`)."""
+    """There is a violation without a witness (:attr:`hosts.explorer.search.bfs.Search.pathless`)."""
     same_as: tuple[str, ...] = ()
     """Of a user's own rule: the policies under which the search would have been the same."""
     fault: str = ""
@@ -107,7 +107,7 @@ class Explorer:
         result = search.result
         if not asked.planned.own_rule or not result.complete or result.violation is not None or builder.exact:
             return ()
-        from hosts.explorer.same import same_as
+        from hosts.explorer.rule_equivalence import same_as
 
         files, key = self._learning.files, f"{key_of(builder, options)}-same"
         kept = files.read(key)
@@ -131,7 +131,7 @@ class Explorer:
         self, asked: Asked, builder: Builder, model: Model, options: Options, search: Search, watch: Watch
     ) -> Witness:
         """Tell the way to a violation, in the time that is left."""
-        from hosts.explorer.story_full import Found, tell_in_full
+        from hosts.explorer.explanation.complete import Found, tell_in_full
 
         taken, given = search.result.seconds, options.seconds
         left = max(given - taken, 0.1) if given else 0.0

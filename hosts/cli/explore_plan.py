@@ -9,7 +9,7 @@ from typing import Final
 from emu.expected import PASSES, Expectation
 from emu.mutations import Mutation
 from emu.workload.scenarios import POLICIES, PolicyInfo, Scenario
-from hosts.explorer.scope import DEFAULT, DEFAULT_NAME, Scope, scope_of
+from hosts.explorer.threads.harness import DEFAULT, DEFAULT_NAME, Scope, scope_of
 from hosts.report.plan import Planned, chosen_mutations, chosen_policies, chosen_scenarios, planned
 
 DEFAULT_SCENARIO: Final = Scenario(

@@ -17,10 +17,10 @@ from rich.text import Text
 from emu.observe.accounting import WINDOWS
 from hosts.cli.explore_engine import Coverage, Searched
 from hosts.cli.explore_plan import Asked, size_text
-from hosts.explorer.model import Options
-from hosts.explorer.search import Progress, Result
-from hosts.explorer.size import Size
-from hosts.explorer.story import story_lines
+from hosts.explorer.explanation.table import story_lines
+from hosts.explorer.model.system import Options
+from hosts.explorer.search.bfs import Progress, Result
+from hosts.explorer.size_estimate import Size
 from hosts.plural import counted
 from hosts.report.explored import difference
 from hosts.report.sentences import not_checked

@@ -7,14 +7,14 @@ from hosts.compiler.cache import CacheError
 from hosts.compiler.objects import BuildError
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_FAULT
-from hosts.explorer import loops
+from hosts.explorer.jit import library
 
 
 def have_loops() -> None:
     """Load them, or compile them and show how far that is; Failure."""
     try:
         with Compiling("the search") as shown:
-            loops.ready(shown.progress)
+            library.ready(shown.progress)
     except CacheError as error:
         raise Failure(str(error), EXIT_ENVIRONMENT) from error
     except BuildError as error:

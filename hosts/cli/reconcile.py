@@ -21,12 +21,12 @@ from hosts.cli.outputs import json_to, rule_files
 from hosts.cli.reconcile_show import print_reconciled, reconcile_record
 from hosts.cli.stress import Host, command, drawn_seed, native_host, run, same_rule
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.learning import Learning
-from hosts.explorer.model import Options
-from hosts.explorer.ready import ready_program
-from hosts.explorer.scope import ScopeError, scope_of
-from hosts.explorer.search import Result
-from hosts.explorer.witness import check_of
+from hosts.explorer.cache.learnt import Learning
+from hosts.explorer.model.system import Options
+from hosts.explorer.cache.programs import ready_program
+from hosts.explorer.threads.harness import ScopeError, scope_of
+from hosts.explorer.search.bfs import Result
+from hosts.explorer.counterexample.witness import check_of
 from hosts.loader.rule.faults import RuleFault
 from hosts.loader.program import LoaderError, Program
 from hosts.signals import cancelled_by_interrupts

@@ -12,21 +12,21 @@ from typing import Final
 
 from emu.mutations import Mutation
 from emu.policies import USER
-from hosts.explorer.alike import align, equal_columns, groups
-from hosts.explorer.automaton import Automaton
-from hosts.explorer.code import Protocol, cut_of
-from hosts.explorer.endless import refuse_endless
-from hosts.explorer.exact import ExactProtocol, ExactThread
-from hosts.explorer.harmless import harmless_vectors
-from hosts.explorer.initial import initial_words
-from hosts.explorer.learning import Learning
-from hosts.explorer.model import Model, Options, Thread, Unstable
-from hosts.explorer.names import word_name
-from hosts.explorer.primitives import direct
-from hosts.explorer.product import Product
-from hosts.explorer.scope import Scope, drivers
-from hosts.explorer.search import Progress, Result, Search
-from hosts.explorer.world import SILENT, VECTORS, World
+from hosts.explorer.cache.learnt import Learning
+from hosts.explorer.initial_state import initial_words
+from hosts.explorer.model.semantics import Product
+from hosts.explorer.model.system import Model, Options, Thread, Unstable
+from hosts.explorer.reduce.symmetry_candidates import align, equal_columns, groups
+from hosts.explorer.search.bfs import Progress, Result, Search
+from hosts.explorer.threads.automaton import Automaton
+from hosts.explorer.threads.deferrable import harmless_vectors
+from hosts.explorer.threads.harness import Scope, drivers
+from hosts.explorer.threads.history import ExactProtocol, ExactThread
+from hosts.explorer.threads.machine_words import SILENT, VECTORS, World
+from hosts.explorer.threads.primitives import direct
+from hosts.explorer.threads.protocol import Protocol, cut_of
+from hosts.explorer.threads.symbols import word_name
+from hosts.explorer.threads.unbounded_loops import refuse_endless
 from hosts.loader.program import Program
 
 

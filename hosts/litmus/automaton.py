@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple, NoReturn
 
-from hosts.explorer import model
-from hosts.explorer.ops import SCHEDULED, Kind, Operation
+from hosts.explorer.model import system
+from hosts.explorer.model.operations import SCHEDULED, Kind, Operation
 from hosts.litmus import semantics
 from hosts.litmus.access import Accesses, access_bits
 from hosts.litmus.conditions import FLAG_NAMES, UNDEFINED
@@ -94,20 +94,20 @@ class Program:
         kind, a, b = self._access(instruction, location, state)
         return Operation(kind, location.word, a, b, SCHEDULED, state.at)
 
-    def step(self, local: int, answer: int) -> model.Edge:
+    def step(self, local: int, answer: int) -> system.Edge:
         """Give where an answer leads."""
         state = self._locals[local]
         instruction = self._instructions[state.at]
         if state.endless:
-            return model.Edge(local)
+            return system.Edge(local)
         if self.operation(local).kind in (Kind.STORE, Kind.FENCE):
-            return model.Edge(self._number(self._settled(state.at + 1, state.registers)))
-        return model.Edge(self._number(self._answered(state, instruction, answer)))
+            return system.Edge(self._number(self._settled(state.at + 1, state.registers)))
+        return system.Edge(self._number(self._answered(state, instruction, answer)))
 
-    def place(self, where: int) -> model.Place:
+    def place(self, where: int) -> system.Place:
         """Tell which instruction it was."""
         instruction = self._instructions[where]
-        return model.Place(f"P{self._thread}", "", instruction.line, instruction.text)
+        return system.Place(f"P{self._thread}", "", instruction.line, instruction.text)
 
     def may_wait(self, local: int) -> bool:  # noqa: ARG002 - the protocol's signature
         """Not ask for any interrupt to wait."""
@@ -115,7 +115,7 @@ class Program:
 
     def give_way(self, local: int) -> NoReturn:
         """Never be asked: whatever goes round comes to an operation that is scheduled."""
-        raise model.NotTerminating(self.place(self.operation(local).where))
+        raise system.NotTerminating(self.place(self.operation(local).where))
 
     @property
     def handled(self) -> int:

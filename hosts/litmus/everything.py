@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from hosts.explorer.model import Model, Options
-from hosts.explorer.packing import Crammed, TooWide
-from hosts.explorer.search import Progress, Search
+from hosts.explorer.model.state_vector import Crammed, TooWide
+from hosts.explorer.model.system import Model, Options
+from hosts.explorer.search.bfs import Progress, Search
 from hosts.litmus.bounds import IncompleteError
 from hosts.litmus.errors import LitmusError
 from hosts.litmus.outcome import Final_

@@ -1,7 +1,7 @@
 """The search of a litmus test: moves by their definition, each order that makes a difference, what is observed aside.
 
-Moves are those of :class:`hosts.explorer.product.Product`, from which every witness is told and to which the compiled
-search is held. In a state only some agents move (:mod:`hosts.litmus.stubborn`).
+Moves are those of :class:`hosts.explorer.model.semantics.Product`, from which every witness is told and to which the
+compiled search is held. In a state only some agents move (:mod:`hosts.litmus.stubborn`).
 
 A state is what the rest of a run depends on. A register that only the condition still asks for, and a location that
 nobody will read again, are taken out of it and written on the way to it (*observed*). So states that differ in nothing
@@ -19,8 +19,8 @@ from dataclasses import replace
 from functools import cache
 from typing import Final, NamedTuple
 
-from hosts.explorer.model import Model, Options
-from hosts.explorer.product import Product, State
+from hosts.explorer.model.semantics import Product, State
+from hosts.explorer.model.system import Model, Options
 from hosts.litmus.bounds import Bounds, IncompleteError
 from hosts.litmus.columns import Columns
 from hosts.litmus.locations import Location

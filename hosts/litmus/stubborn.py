@@ -34,8 +34,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from hosts.explorer.ops import Kind
-from hosts.explorer.product import State
+from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.semantics import State
 from hosts.litmus.parted import PartedProgram
 
 

@@ -1,8 +1,8 @@
 """Whether a step was the witness's: what the explorer and real processes must agree on, operation by operation.
 
-The explorer keeps of the instruments' counters only what decides something (:mod:`hosts.explorer.folding`), the
-processes keep them whole. So their words are left out here, and of a mark that is odd while its pCPU is inside
-only that is compared.
+The explorer keeps of the instruments' counters only what decides something (:mod:`hosts.explorer.threads.abstraction`),
+the processes keep them whole. So their words are left out here, and of a mark that is odd while its pCPU is inside only
+that is compared.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from emu.machine import Machine
-from hosts.explorer.folding import Role, folding
-from hosts.explorer.ops import Kind
-from hosts.explorer.witness import Row, Step, Witness
-from hosts.explorer.world import BASE
+from hosts.explorer.counterexample.witness import Row, Step, Witness
+from hosts.explorer.model.operations import Kind
+from hosts.explorer.threads.abstraction import Role, folding
+from hosts.explorer.threads.machine_words import BASE
 from hosts.replay.messages import Did
 
 _NEVER: Final = frozenset({Kind.TALLY.name, Kind.RENEW.name})

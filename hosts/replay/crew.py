@@ -17,8 +17,8 @@ from typing import Any, Self
 import multiprocess
 import multiprocess.connection
 
-from hosts.explorer.witness import Witness
-from hosts.explorer.world import BASE
+from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.threads.machine_words import BASE
 from hosts.replay.host import Setting
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Command, Connect, Report

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from emu.machine import MAX_PCPUS
-from hosts.explorer.witness import Step, Witness
+from hosts.explorer.counterexample.witness import Step, Witness
 from hosts.native.memory.layout import KINDS
 from hosts.replay.compare import Comparison
 from hosts.replay.crew import Crew, Died

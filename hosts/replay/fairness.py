@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from emu.machine import MAX_PCPUS
-from hosts.explorer.story_words import vectors_in
-from hosts.explorer.witness import Step
+from hosts.explorer.counterexample.witness import Step
+from hosts.explorer.explanation.format import vectors_in
 from hosts.native.memory.layout import KINDS, kind_of_vector
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Report

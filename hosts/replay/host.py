@@ -1,6 +1,6 @@
 """The waist on one process of a replay: every operation that others can notice waits for its turn.
 
-What each operation means is :mod:`hosts.explorer.product`'s; here it is done to real memory and real sockets. Only
+What each operation means is :mod:`hosts.explorer.model.semantics`'s; here it is done to real memory and real sockets. Only
 words that the witness lists as shared are operations. The instruments keep their real counters.
 """
 
@@ -16,9 +16,9 @@ from typing import Final, Protocol
 from emu.machine import Machine
 from emu.observe import is_instrument
 from emu.waist import LONG_PAST, local_read, local_write
-from hosts.explorer.ops import LOCKED, OWN_FENCE, Kind
-from hosts.explorer.primitives import DEADLINE
-from hosts.explorer.world import BASE
+from hosts.explorer.model.operations import LOCKED, OWN_FENCE, Kind
+from hosts.explorer.threads.primitives import DEADLINE
+from hosts.explorer.threads.machine_words import BASE
 from hosts.loader.rule.faults import RuleFault
 from hosts.replay.buffer import StoreBuffer
 from hosts.replay.memory import Memory
@@ -28,7 +28,7 @@ from hosts.sequential import signed
 from hosts.vectors import vector_text
 
 UNSCHEDULED: Final = frozenset({Kind.PEEK, Kind.POKE, Kind.IN_FLIGHT, Kind.ACK, Kind.CHOOSE, Kind.PAUSE})
-"""What always belongs to the step of the operation before (as hosts.explorer.automaton has it)."""
+"""What always belongs to the step of the operation before (as hosts.explorer.threads.automaton has it)."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Setting:
     points: frozenset[int] | None = None
     """The only sites at which interrupts are taken; None: all."""
     eager: bool = False
-    """An IPI of a delivery leaves in the step before (see hosts.explorer.world)."""
+    """An IPI of a delivery leaves in the step before (see hosts.explorer.threads.machine_words)."""
     last_points: frozenset[int] = frozenset()
     """The sites that end an open window."""
     late: frozenset[int] = frozenset()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from emu.machine import MAX_PCPUS, Machine
 from emu.memory import WORD_BYTES, Struct, array, word, words
-from hosts.explorer.world import BASE
+from hosts.explorer.threads.machine_words import BASE
 from hosts.native.memory.layout import HOST_OFFSET, KINDS, HostWords
 from hosts.native.memory.region import SharedMemory
 from hosts.sequential import signed

@@ -35,7 +35,7 @@ Command = Connect | Run | Drain | Arrive
 
 @dataclass(frozen=True)
 class Did:
-    """One operation as it was done; the same fields as a :class:`hosts.explorer.witness.Row`."""
+    """One operation as it was done; the same fields as a :class:`hosts.explorer.counterexample.witness.Row`."""
 
     kind: str
     word: str

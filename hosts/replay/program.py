@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from emu.machine import MAX_PCPUS, Machine
 from emu.memory import WORD_BYTES
-from hosts.explorer.harmless import harmless_vectors
-from hosts.explorer.ops import Kind
-from hosts.explorer.witness import Witness, WitnessError
-from hosts.explorer.world import BASE, VECTORS
+from hosts.explorer.counterexample.witness import Witness, WitnessError
+from hosts.explorer.model.operations import Kind
+from hosts.explorer.threads.deferrable import harmless_vectors
+from hosts.explorer.threads.machine_words import BASE, VECTORS
 from hosts.loader.program import Program, load_program
 from hosts.loader.syntax.anf import normalise
 from hosts.loader.syntax.language import LoaderError, Origin, check_language
@@ -37,7 +37,7 @@ class Cast:
     last_points: frozenset[int]
     """The interrupt points that end an open window."""
     late: frozenset[int]
-    """Vectors that only those take (see hosts.explorer.harmless)."""
+    """Vectors that only those take (see hosts.explorer.threads.deferrable)."""
 
 
 def cast_of(witness: Witness, program: Program | None = None) -> Cast:

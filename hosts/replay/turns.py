@@ -1,8 +1,8 @@
-"""When a process goes on and when it waits: the steps of the explorer (:meth:`hosts.explorer.product.Product.runs`).
+"""When a process goes on and when it waits: in steps of the explorer.
 
-A step is the operation that is due and all that belong to it: those without a scheduling point, and after an interrupt
-point at which nothing is pending the operation behind it. While a process waits for its turn it still lets its stores
-drain and its IPIs arrive, as the witness has them.
+See :meth:`hosts.explorer.model.semantics.Product.runs`. A step is the operation that is due and all that belong to it:
+those without a scheduling point, and after an interrupt point at which nothing is pending the operation behind it.
+While a process waits for its turn it still lets its stores drain and its IPIs arrive, as the witness has them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from hosts.explorer.ops import Kind
-from hosts.explorer.product import LONGEST_STEP
+from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.semantics import LONGEST_STEP
 from hosts.replay.messages import Arrive, Command, Did, Drain, Report, Run, Stands
 
 CALLS_AT_MOST: Final = 1_000_000
@@ -56,7 +56,7 @@ class Turns:
         self._seen_before = 0
         self._begun = False
         """More has been done than what instruments do before the thread's first operation, or behind a mark that begins
-        something (hosts.explorer.ops.BEGINS)."""
+        something (hosts.explorer.model.operations.BEGINS)."""
 
     def before(self, *, scheduled: bool, point: bool, begins: bool, possible: Callable[[], bool]) -> None:
         """Come back when the next operation may be done: at once if it belongs to the step under way.

@@ -14,11 +14,11 @@ from typing import Any, Final
 from hosts.cli.explore import judged, search_facts
 from hosts.cli.explore_engine import Explorer, Searched
 from hosts.cli.explore_plan import DEFAULT_SCENARIO, Asked, asked_for
-from hosts.explorer.model import Options
-from hosts.explorer.scope import ScopeError
-from hosts.explorer.search import Progress, Result
-from hosts.explorer.witness import check_of
-from hosts.explorer.witness_file import text
+from hosts.explorer.counterexample.witness import check_of
+from hosts.explorer.counterexample.witness_file import text
+from hosts.explorer.model.system import Options
+from hosts.explorer.search.bfs import Progress, Result
+from hosts.explorer.threads.harness import ScopeError
 from hosts.report.collect import Measured
 from hosts.report.jsonl import explorer_record
 from hosts.report.plan import PlanError, user_policy_of

@@ -26,8 +26,7 @@ from hosts.native.memory.region import SharedMemory
 from hosts.native.process.forkserver import Root
 from hosts.native.process.outcome import Configuration
 from hosts.native.process.supervisor import Setup, Supervisor
-from hosts.native.program import root as program
-from hosts.native.program import symbols
+from hosts.native.program import root, symbols
 from hosts.native.program.build import LIVE, TAKE_INTERRUPT
 
 ROLE_NOTIFIED: Final = 16
@@ -81,10 +80,10 @@ def build() -> Path:
 def _compiled() -> bytes:
     sys.setrecursionlimit(_DEPTH)
     loaded = load_program(modules=(*PROTOCOL, emulated.__name__))
-    unit = program.unit_of(loaded, roots={ROOT: bench_main})
+    unit = root.unit_of(loaded, roots={ROOT: bench_main})
     unit.compile()
     named = symbols.symbols()
-    return unit.object_code({name: named[name] for name in program.FIXED}, named)
+    return unit.object_code({name: named[name] for name in root.FIXED}, named)
 
 
 def load(path: str) -> int:

@@ -14,7 +14,7 @@ from typing import Final
 
 from bench.options import BenchError, MissingError
 from emu.workload.guest import GUEST_ARM_LATER, GUEST_CPUID, GUEST_HLT
-from hosts.explorer.scope import Scope
+from hosts.explorer.threads.harness import Scope
 
 MODEL: Final = Path(__file__).with_name("posted.pml")
 POLICIES: Final = {"kick-2016": 0, "skip-running-2020": 1, "always-2021": 2, "elide-self-2022": 3}

@@ -10,9 +10,9 @@ from bench.report import Report
 from bench.series import number
 from emu.expected import policy_by_name
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.model import Options as Bounds
-from hosts.explorer.scope import scope_of
-from hosts.explorer.search import Result
+from hosts.explorer.model.system import Options as Bounds
+from hosts.explorer.search.bfs import Result
+from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
 
 POLICY: Final = "elide-self-2022"

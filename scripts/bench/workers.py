@@ -12,11 +12,11 @@ from bench.report import Report
 from bench.series import Series, Target
 from emu.expected import policy_by_name
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.files import Files
-from hosts.explorer.learning import Learning
-from hosts.explorer.model import Options as Bounds
-from hosts.explorer.scope import DEFAULT, scope_of
-from hosts.explorer.search import Result
+from hosts.explorer.cache.files import Files
+from hosts.explorer.cache.learnt import Learning
+from hosts.explorer.model.system import Options as Bounds
+from hosts.explorer.search.bfs import Result
+from hosts.explorer.threads.harness import DEFAULT, scope_of
 from hosts.loader.program import Program, load_program
 from hosts.report.environment import processors
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from emu.machine import Machine
 from emu.waist import set_host
-from hosts.explorer.witness import Witness
-from hosts.explorer.world import BASE
+from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.threads.machine_words import BASE
 from hosts.replay.crew import Crew
 from hosts.replay.host import ReplayHost, Setting
 from hosts.replay.memory import Memory

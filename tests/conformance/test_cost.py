@@ -12,8 +12,7 @@ from hosts.compiler.unit import Unit, cold
 from hosts.compiler.variants import unmutated
 from hosts.loader.program import load_program
 from hosts.native.memory.layout import DOORBELL_AT, LOCAL_AT, LOCAL_BYTES, MEMORY_AT, PAGE_BYTES, SHARED_BYTES, Local
-from hosts.native.program import root as program
-from hosts.native.program import symbols
+from hosts.native.program import root, symbols
 from hosts.native.program.operations import load_constant, local_address
 from tests.compiled import instructions
 
@@ -80,10 +79,10 @@ def assembly() -> str:
         *(calls_in_passing, gives_a_result_on, reads_between_points, asks_twice_where_it_is),
         *(has_a_seeded_bug, has_none),
     )
-    unit = Unit({function.__name__: function for function in functions}, {interrupt_point: program.interrupt_point})
+    unit = Unit({function.__name__: function for function in functions}, {interrupt_point: root.interrupt_point})
     unit.compile()
     named = symbols.symbols()
-    return unit.assembly({name: named[name] for name in program.FIXED})
+    return unit.assembly({name: named[name] for name in root.FIXED})
 
 
 def test_a_word_of_the_machine_lies_where_an_instruction_can_say() -> None:
@@ -108,7 +107,7 @@ def test_a_result_is_given_in_a_register(assembly: str) -> None:
 
 def test_what_is_laid_out_of_the_way_or_put_into_its_callers_exists() -> None:
     """A function that is called something else by now would go unnoticed."""
-    assert {*program.SELDOM, *program.ON_THE_WAY, *program.NO_HASTE} <= load_program().functions.keys()
+    assert {*root.SELDOM, *root.ON_THE_WAY, *root.NO_HASTE} <= load_program().functions.keys()
 
 
 def test_an_interrupt_point_is_one_load_and_one_compare(assembly: str) -> None:

@@ -8,14 +8,14 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from hosts.explorer.automaton import Automaton
-from hosts.explorer.code import Protocol
-from hosts.explorer.exact import ExactProtocol, ExactThread
-from hosts.explorer.model import Model, Options, Thread
-from hosts.explorer.primitives import direct
-from hosts.explorer.product import Product
-from hosts.explorer.search import Result, Search
-from hosts.explorer.world import SILENT, VECTORS, World
+from hosts.explorer.model.semantics import Product
+from hosts.explorer.model.system import Model, Options, Thread
+from hosts.explorer.search.bfs import Result, Search
+from hosts.explorer.threads.automaton import Automaton
+from hosts.explorer.threads.history import ExactProtocol, ExactThread
+from hosts.explorer.threads.machine_words import SILENT, VECTORS, World
+from hosts.explorer.threads.primitives import direct
+from hosts.explorer.threads.protocol import Protocol
 from hosts.loader.program import Program, load_program
 from tests.explore.brute import Schedules
 from tests.explore.exactly import until_stable

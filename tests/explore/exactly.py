@@ -9,18 +9,18 @@ from functools import cache
 from typing import NoReturn, TypeVar
 
 from emu.mutations import Mutation
-from hosts.explorer.automaton import Automaton
 from hosts.explorer.build import Builder
-from hosts.explorer.code import Protocol
-from hosts.explorer.exact import ExactProtocol, ExactThread
-from hosts.explorer.flow import cut
-from hosts.explorer.initial import initial_words
-from hosts.explorer.model import Edge, Model, NotTerminating, Options, Place, Unstable
-from hosts.explorer.ops import Operation
-from hosts.explorer.primitives import direct
-from hosts.explorer.product import Outcome, Product, State
-from hosts.explorer.scope import Scope, drivers
-from hosts.explorer.world import World
+from hosts.explorer.initial_state import initial_words
+from hosts.explorer.model.operations import Operation
+from hosts.explorer.model.semantics import Outcome, Product, State
+from hosts.explorer.model.system import Edge, Model, NotTerminating, Options, Place, Unstable
+from hosts.explorer.threads.automaton import Automaton
+from hosts.explorer.threads.cfg import cut
+from hosts.explorer.threads.harness import Scope, drivers
+from hosts.explorer.threads.history import ExactProtocol, ExactThread
+from hosts.explorer.threads.machine_words import World
+from hosts.explorer.threads.primitives import direct
+from hosts.explorer.threads.protocol import Protocol
 from hosts.loader.program import Program, load_program
 
 T = TypeVar("T")

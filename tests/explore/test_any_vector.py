@@ -8,11 +8,11 @@ import pytest
 
 from emu.policies import USER
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.model import Options
-from hosts.explorer.scope import scope_of
-from hosts.explorer.story_make import tell_witness
-from hosts.explorer.witness import check_of
-from hosts.explorer.world import VECTORS
+from hosts.explorer.counterexample.witness import check_of
+from hosts.explorer.explanation.make import tell_witness
+from hosts.explorer.model.system import Options
+from hosts.explorer.threads.harness import scope_of
+from hosts.explorer.threads.machine_words import VECTORS
 from hosts.loader.program import load_program
 
 RULE = """

@@ -7,8 +7,8 @@ from textwrap import dedent
 
 import pytest
 
-from hosts.explorer.flow import Endless
-from hosts.explorer.ops import Kind
+from hosts.explorer.model.operations import Kind
+from hosts.explorer.threads.cfg import Endless
 from hosts.loader.syntax.language import LoaderError
 from tests.explore.bodies import Tiny
 
@@ -398,7 +398,7 @@ def test_a_loop_of_the_machine_that_never_ends_is_a_cycle_of_states(
     folder: Path, body: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thread that waits for ever for itself holds nobody up: the other one does all that it has to do."""
-    monkeypatch.setattr("hosts.explorer.product.LONGEST_STEP", 500)
+    monkeypatch.setattr("hosts.explorer.model.semantics.LONGEST_STEP", 500)
     tiny = Tiny(folder, dedent(ENDLESS[body]) + "\ndef right():\n    out(0, 1)\n    out(1, 1)\n")
     model, result = tiny.searched(buffer=0)
     assert result.complete

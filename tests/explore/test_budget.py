@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from emu.expected import policy_by_name
-from hosts.explorer import build, search
+from hosts.explorer import build
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.model import Options
-from hosts.explorer.scope import scope_of
-from hosts.explorer.search import Progress
+from hosts.explorer.model.system import Options
+from hosts.explorer.search import bfs
+from hosts.explorer.search.bfs import Progress
+from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
 
 
@@ -42,7 +43,7 @@ def test_the_walks_take_half_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch
     """The other half is the search's, which finds out by itself what they have not seen; the states are the same."""
     walked, clock = walks_of(monkeypatch), SimpleNamespace(now=0.0)
     monkeypatch.setattr(build, "time", SimpleNamespace(monotonic=lambda: clock.now + len(walked)))
-    monkeypatch.setattr(search, "time", SimpleNamespace(monotonic=lambda: clock.now + len(walked)))
+    monkeypatch.setattr(bfs, "time", SimpleNamespace(monotonic=lambda: clock.now + len(walked)))
     builder = Builder(load_program(), scope_of(None, "device"), policy_by_name("elide-self-2022").number)
     result, _, _ = explore(builder, Options(seconds=16.0))
     assert len(walked) == 8
@@ -57,7 +58,7 @@ def test_walks_are_shown_and_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -
         shown.append(progress.states)
         return len(walked) < 3
 
-    monkeypatch.setattr(search, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(bfs, "REPORT_SECONDS", 0.0)
     builder = Builder(load_program(), scope_of(None, "post:34"), policy_by_name("elide-self-2022").number)
     result, _, _ = explore(builder, Options(seconds=3600.0), watch)
     assert (len(walked), set(shown[:4])) == (3, {0})

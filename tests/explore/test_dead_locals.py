@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hosts.explorer.model import Options, Unstable
-from hosts.explorer.ops import Kind
-from hosts.explorer.search import Search
+from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.system import Options, Unstable
+from hosts.explorer.search.bfs import Search
 from tests.explore.bodies import Tiny
 
 LOOP = """

@@ -10,13 +10,13 @@ import pytest
 from emu.policies import USER
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.endless import cycle
-from hosts.explorer.flow import Endless
-from hosts.explorer.model import Model, Options
-from hosts.explorer.scope import scope_of
-from hosts.explorer.search import Result
-from hosts.explorer.story_make import tell_witness
-from hosts.explorer.witness import check_of
+from hosts.explorer.counterexample.witness import check_of
+from hosts.explorer.explanation.make import tell_witness
+from hosts.explorer.model.system import Model, Options
+from hosts.explorer.search.bfs import Result
+from hosts.explorer.threads.cfg import Endless
+from hosts.explorer.threads.harness import scope_of
+from hosts.explorer.threads.unbounded_loops import cycle
 from hosts.loader.program import load_program
 from hosts.loader.rule.faults import RuleFault
 

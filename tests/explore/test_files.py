@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hosts.explorer.files import Files
+from hosts.explorer.cache.files import Files
 
 CONTENT = bytes(range(256)) * 40
 
@@ -79,7 +79,7 @@ def test_two_writers_at_once(files: Files) -> None:
 WRITER = """
     import sys, time
     from pathlib import Path
-    from hosts.explorer.files import Files
+    from hosts.explorer.cache.files import Files
 
     files = Files(Path(sys.argv[1]))
     write = Path.write_bytes

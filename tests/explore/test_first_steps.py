@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hosts.explorer.model import Edge, Model, Options
-from hosts.explorer.ops import Kind, Operation
-from hosts.explorer.search import Result, Search
+from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.system import Edge, Model, Options
+from hosts.explorer.search.bfs import Result, Search
 from tests.explore.models import Plain, Table, op, plain_search, straight
 
 END = Operation(Kind.END)

@@ -10,8 +10,8 @@ from emu.expected import by_name, policies_of, policy_by_name
 from emu.mutations import MUTATIONS, Mutation
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.model import Options
-from hosts.explorer.scope import scope_of
+from hosts.explorer.model.system import Options
+from hosts.explorer.threads.harness import scope_of
 from tests.choice import first_of_each, slow_but
 from tests.explore.exactly import builder_of
 from tests.explore.test_exact import ACTS

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from hosts.explorer import search
-from hosts.explorer.futures import later_first
-from hosts.explorer.model import Edge, Model, Options
-from hosts.explorer.ops import Kind, Operation
-from hosts.explorer.search import Result, Search
+from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.system import Edge, Model, Options
+from hosts.explorer.reduce.footprints import later_first
+from hosts.explorer.search import bfs
+from hosts.explorer.search.bfs import Result, Search
 from tests.explore.models import Table, op, straight
 
 END = Operation(Kind.END)
@@ -49,8 +49,8 @@ def test_more_to_lean_on_is_worth_only_so_many_states(monkeypatch: pytest.Monkey
     usual, _ = both(worker, other, words=2)
     searched = Search(Model([worker, other], ["T0", "T1"], ["w0", "w1"], [0, 0]), Options())
     searched.run()
-    assert 0 < searched.searched_again <= search.LEAN_WITHIN
-    monkeypatch.setattr(search, "LEAN_WITHIN", 0)
+    assert 0 < searched.searched_again <= bfs.LEAN_WITHIN
+    monkeypatch.setattr(bfs, "LEAN_WITHIN", 0)
     never, whole = both(worker, other, words=2)
     assert usual.restarts > never.restarts == 0
     assert usual.states < never.states <= whole.states

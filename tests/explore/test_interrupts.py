@@ -1,8 +1,8 @@
 """Two reductions about interrupts against none at all: IPIs that leave early, and interrupts that are taken late.
 
 An IPI of a delivery leaves in the step before, and an interrupt whose handler only counts is taken at the last point of
-an open window (hosts.explorer.world). Without them, and without the partial order, every send is a step of its own and
-every interrupt is taken at every point: what can be seen must be the same.
+an open window (hosts.explorer.threads.machine_words). Without them, and without the partial order, every send is a step
+of its own and every interrupt is taken at every point: what can be seen must be the same.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from emu.mutations import MUTATIONS, Edit, Mutation
 from emu.observe.accounting import CHECKS, WINDOWS
 from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR
 from hosts.explorer.build import Builder, warm_up
-from hosts.explorer.harmless import harmless_vectors
-from hosts.explorer.model import Options, Unstable
-from hosts.explorer.scope import scope_of
-from hosts.explorer.search import Search
-from hosts.explorer.world import VECTORS
+from hosts.explorer.model.system import Options, Unstable
+from hosts.explorer.search.bfs import Search
+from hosts.explorer.threads.deferrable import harmless_vectors
+from hosts.explorer.threads.harness import scope_of
+from hosts.explorer.threads.machine_words import VECTORS
 from hosts.loader.program import Program, load_program
 from tests.choice import first_of_each, slow_but
 

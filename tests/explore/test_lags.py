@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hosts.explorer.model import Edge, Model, Options
-from hosts.explorer.ops import Kind, Operation
-from hosts.explorer.product import State
-from hosts.explorer.search import Result, Search
+from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.semantics import State
+from hosts.explorer.model.system import Edge, Model, Options
+from hosts.explorer.search.bfs import Result, Search
 from tests.explore.models import Table, op, straight
 
 END = Operation(Kind.END)

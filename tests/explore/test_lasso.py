@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from hosts.explorer.lasso import cycle_from, lasso_from
-from hosts.explorer.model import Edge, Model, Options
-from hosts.explorer.ops import Kind, Operation
-from hosts.explorer.product import Move, Product, State
-from hosts.explorer.search import Search
+from hosts.explorer.counterexample.lasso import cycle_from, lasso_from
+from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.semantics import Move, Product, State
+from hosts.explorer.model.system import Edge, Model, Options
+from hosts.explorer.search.bfs import Search
 from tests.explore.models import Table, op, random_model, straight
 
 TSO = Options(progress_check=True)

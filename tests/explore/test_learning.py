@@ -16,21 +16,20 @@ import emu
 import hosts
 from emu.expected import by_name, policy_by_name
 from emu.policies import USER
-from hosts.explorer import learning as module
-from hosts.explorer import search as search_module
-from hosts.explorer import writing
-from hosts.explorer.automaton import Automaton
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.files import Files
-from hosts.explorer.learning import Learning, key_of, packed, read
-from hosts.explorer.model import Model, Options
-from hosts.explorer.ready import ready_program
-from hosts.explorer.scope import scope_of
-from hosts.explorer.search import Result, Search
-from hosts.explorer.story_make import tell_witness
-from hosts.explorer.witness import Witness
-from hosts.explorer.witness_file import text
-from hosts.explorer.writing import sources_now
+from hosts.explorer.cache import learnt, serialize
+from hosts.explorer.cache.files import Files
+from hosts.explorer.cache.learnt import Learning, key_of, packed, read
+from hosts.explorer.cache.programs import ready_program
+from hosts.explorer.cache.serialize import sources_now
+from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.counterexample.witness_file import text
+from hosts.explorer.explanation.make import tell_witness
+from hosts.explorer.model.system import Model, Options
+from hosts.explorer.search import bfs
+from hosts.explorer.search.bfs import Result, Search
+from hosts.explorer.threads.automaton import Automaton
+from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
 
 pytestmark = pytest.mark.timeout(300)
@@ -146,7 +145,7 @@ def test_it_leans_on_no_more_than_before(program: Program, learning: Learning, m
     """A big search does not begin anew for the reduction's sake; nor does the next, which knows more from the start."""
     row = ("post:34 | guest=cpuid,hlt | timers=0", "elide-self-2022", None)
     with monkeypatch.context() as patch:
-        patch.setattr(search_module, "LEAN_WITHIN", 0)
+        patch.setattr(bfs, "LEAN_WITHIN", 0)
         cold, search, _ = explore(builder_of(program, row), Options(), None, learning)
     assert search.learnt.more_to_lean_on
     warm, _, _ = explore(builder_of(program, row), Options(), None, learning)
@@ -312,7 +311,7 @@ def test_other_sources_and_versions_have_another_key(program: Program, monkeypat
     builder, options = builder_of(program), Options()
     keys = [key_of(builder, options)]
     with monkeypatch.context() as patch:
-        patch.setattr(module, "explorer_sources", lambda: "changed")
+        patch.setattr(learnt, "explorer_sources", lambda: "changed")
         keys.append(key_of(builder, options))
     with monkeypatch.context() as patch:
         patch.setattr(np, "__version__", "0")
@@ -343,7 +342,7 @@ def test_nothing_is_kept_when_the_sources_have_been_edited(
     program: Program, learning: Learning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Since they were imported: what was learnt is of the old ones, and would be found by whoever has them again."""
-    monkeypatch.setattr(writing, "sources_now", lambda: "edited")
+    monkeypatch.setattr(serialize, "sources_now", lambda: "edited")
     assert explore(builder_of(program), Options(), None, learning)[0].complete
     assert not list(learning.files.folder.glob("[!.]*"))
     ready_program(None, learning.files)

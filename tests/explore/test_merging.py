@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from hosts.explorer.merging import Store, Waiting, held, left, superfluous
-from hosts.explorer.model import Edge, Model, Options
-from hosts.explorer.ops import Kind, Operation
-from hosts.explorer.product import Product
-from hosts.explorer.search import Search
+from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.semantics import Product
+from hosts.explorer.model.store_merging import Store, Waiting, held, left, superfluous
+from hosts.explorer.model.system import Edge, Model, Options
+from hosts.explorer.search.bfs import Search
 from tests.explore.models import Plain, Table, op, plain_search
 
 MODELS, SLOW = 20, 4

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from hosts.explorer.rounds import LEAST, NOWHERE, SMALLEST, Job, Rounds
+from hosts.explorer.search.workers import LEAST, NOWHERE, SMALLEST, Job, Rounds
 
 
 def rounds_of(workers: int, chunk: int, jobs: list[Job]) -> Rounds:

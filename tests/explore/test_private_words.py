@@ -9,10 +9,10 @@ import pytest
 
 from emu.policies import USER
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.model import DEEP, Options
-from hosts.explorer.scope import scope_of
-from hosts.explorer.search import Result
-from hosts.explorer.witness import check_of
+from hosts.explorer.model.system import DEEP, Options
+from hosts.explorer.threads.harness import scope_of
+from hosts.explorer.search.bfs import Result
+from hosts.explorer.counterexample.witness import check_of
 from hosts.loader.syntax.language import LoaderError
 from hosts.loader.program import load_program
 from tests.choice import slow_but

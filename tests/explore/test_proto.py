@@ -16,10 +16,10 @@ import pytest
 
 from emu.workload.guest import GUEST_CPUID
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.code import Protocol
-from hosts.explorer.model import Options
-from hosts.explorer.primitives import direct
-from hosts.explorer.scope import Scope
+from hosts.explorer.model.system import Options
+from hosts.explorer.threads.harness import Scope
+from hosts.explorer.threads.primitives import direct
+from hosts.explorer.threads.protocol import Protocol
 from hosts.loader.program import Program, load_program
 from tests.explore.interpreter import PROGRAMS, SHAPE, Outcome, Shape, executions, interpreted, wrong
 

@@ -13,13 +13,13 @@ import pytest
 
 from emu.expected import policy_by_name
 from emu.policies import USER
-from hosts.explorer import ready
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.code import cut_of
-from hosts.explorer.files import Files
-from hosts.explorer.model import Options
-from hosts.explorer.ready import key_of, ready_program
-from hosts.explorer.scope import scope_of
+from hosts.explorer.cache import programs as ready
+from hosts.explorer.cache.files import Files
+from hosts.explorer.cache.programs import key_of, ready_program
+from hosts.explorer.model.system import Options
+from hosts.explorer.threads.harness import scope_of
+from hosts.explorer.threads.protocol import cut_of
 from hosts.loader.program import Program, load_program
 from hosts.loader.syntax.language import PolicyError
 

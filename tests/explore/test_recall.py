@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from hosts.explorer import codes, rounds
-from hosts.explorer.model import Edge, Model, Options
-from hosts.explorer.ops import Kind, Operation
-from hosts.explorer.search import Result, Search
+from hosts.explorer.compiled import abi
+from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.system import Edge, Model, Options
+from hosts.explorer.search import workers
+from hosts.explorer.search.bfs import Result, Search
 from tests.explore.models import Table, op, random_model, straight
 
 MODELS = 150
@@ -19,7 +20,7 @@ MOST_STATES = 4000
 
 def worked(search: Search) -> int:
     """Count the steps that the last search worked out since its memory grew last."""
-    return sum(int(work.counts[codes.C_WORKED]) for work in search.work)
+    return sum(int(work.counts[abi.C_WORKED]) for work in search.work)
 
 
 def found(result: Result) -> tuple[object, ...]:
@@ -44,7 +45,7 @@ def test_what_is_remembered_changes_nothing(monkeypatch: pytest.MonkeyPatch, *, 
         search = Search(model, options)
         usual = found(search.run())
         with monkeypatch.context() as patch:
-            patch.setattr(rounds, "RECORDS", (1,))
+            patch.setattr(workers, "RECORDS", (1,))
             forgetful = Search(model, options)
             assert found(forgetful.run()) == usual
         saved += worked(forgetful) - worked(search)

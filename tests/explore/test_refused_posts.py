@@ -11,9 +11,9 @@ from emu.mutations import Edit, Mutation
 from emu.policies import USER
 from emu.workload.setup import power_on
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.model import Options
-from hosts.explorer.scope import scope_of
-from hosts.explorer.witness import check_of
+from hosts.explorer.counterexample.witness import check_of
+from hosts.explorer.model.system import Options
+from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
 from hosts.sequential import SequentialHost
 

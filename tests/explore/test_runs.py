@@ -9,12 +9,12 @@ import pytest
 
 from emu.expected import policy_by_name
 from hosts.explorer import build
-from hosts.explorer.automaton import Automaton
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.model import Options
-from hosts.explorer.ready import ready_program
-from hosts.explorer.runs import Runs
-from hosts.explorer.scope import scope_of
+from hosts.explorer.cache.programs import ready_program
+from hosts.explorer.model.system import Options
+from hosts.explorer.threads.automaton import Automaton
+from hosts.explorer.threads.harness import scope_of
+from hosts.explorer.threads.run_cache import Runs
 
 pytestmark = pytest.mark.timeout(300)
 

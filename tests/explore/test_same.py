@@ -9,10 +9,10 @@ import pytest
 from emu.policies import USER
 from emu.workload.scenarios import POLICIES, SCENARIOS
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.model import Options
-from hosts.explorer.same import same_as
-from hosts.explorer.scope import scope_of
-from hosts.explorer.search import Result
+from hosts.explorer.model.system import Options
+from hosts.explorer.rule_equivalence import same_as
+from hosts.explorer.search.bfs import Result
+from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
 
 NUMBERS = [(policy.name, policy.number) for policy in POLICIES]

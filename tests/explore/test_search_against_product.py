@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from hosts.explorer.model import Model, Options
-from hosts.explorer.product import Product
-from hosts.explorer.search import Result, Search
+from hosts.explorer.model.semantics import Product
+from hosts.explorer.model.system import Model, Options
+from hosts.explorer.search.bfs import Result, Search
 from tests.explore.models import Plain, TooBig, fair_depth, plain_search, random_model, switches_of
 
 MODELS = 60

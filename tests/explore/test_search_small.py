@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from hosts.explorer.model import Edge, Model, NotTerminating, Options
-from hosts.explorer.ops import SCHEDULED, Kind, Operation
-from hosts.explorer.product import Product
-from hosts.explorer.search import Progress, Search
+from hosts.explorer.model.operations import SCHEDULED, Kind, Operation
+from hosts.explorer.model.semantics import Product
+from hosts.explorer.model.system import Edge, Model, NotTerminating, Options
+from hosts.explorer.search.bfs import Progress, Search
 from tests.explore.models import Table, op, plain_search, random_model, straight
 
 TOP = -(1 << 63)
@@ -80,7 +80,7 @@ def test_each_bound_is_named() -> None:
 
 def test_progress_is_told_and_may_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
     """The callback sees numbers that grow; False ends the search, which says so."""
-    monkeypatch.setattr("hosts.explorer.search.REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("hosts.explorer.search.bfs.REPORT_SECONDS", 0.0)
     seen: list[Progress] = []
 
     def look(progress: Progress) -> bool:
@@ -201,7 +201,7 @@ def test_a_step_that_never_ends_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     model = model_of(looping)
     with pytest.raises(NotTerminating, match="table"):
         Search(model, Options()).run()
-    monkeypatch.setattr("hosts.explorer.product.LONGEST_STEP", 1000)
+    monkeypatch.setattr("hosts.explorer.model.semantics.LONGEST_STEP", 1000)
     with pytest.raises(NotTerminating, match="table"):
         list(Product(model, Options()).outcomes(Product(model, Options()).initial()))
 

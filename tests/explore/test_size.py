@@ -7,9 +7,9 @@ import math
 import pytest
 
 from emu.workload.scenarios import SCENARIOS, Scenario
-from hosts.explorer.model import Options
-from hosts.explorer.scope import Scope, scope_of
-from hosts.explorer.size import size_of
+from hosts.explorer.model.system import Options
+from hosts.explorer.threads.harness import Scope, scope_of
+from hosts.explorer.size_estimate import size_of
 
 FOUND = {
     "guest=cpuid | timers=0": 4,

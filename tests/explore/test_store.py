@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from hosts.explorer import store
-from hosts.explorer.store import Store
+from hosts.explorer.search import visited
+from hosts.explorer.search.visited import Store
 
 
 def one_after_the_other(do: Callable[[int], int], _: int) -> None:
@@ -19,7 +19,7 @@ def one_after_the_other(do: Callable[[int], int], _: int) -> None:
 
 def test_what_is_stored_stays_when_the_room_is_outgrown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where nothing is asked for in advance, so that the states have to be copied."""
-    monkeypatch.setattr(store, "SPARE", 1)
+    monkeypatch.setattr(visited, "SPARE", 1)
     states = Store(2, 1, one_after_the_other)
     states.begin(np.array([7, 8], np.int64))
     before = len(states.states)
@@ -40,9 +40,9 @@ def test_a_system_that_promises_no_more_than_it_has_is_asked_for_less(monkeypatc
             raise OSError("cannot allocate memory")
         return real(number, length, **options)
 
-    monkeypatch.setattr(store.mmap, "mmap", stingy)
-    assert len(store.reserved(1024)) == 1024
-    assert asked == [8 * 1024 * store.SPARE, 8 * 1024]
+    monkeypatch.setattr(visited.mmap, "mmap", stingy)
+    assert len(visited.reserved(1024)) == 1024
+    assert asked == [8 * 1024 * visited.SPARE, 8 * 1024]
 
 
 def test_no_memory_at_all_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +52,6 @@ def test_no_memory_at_all_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -
         """Map nothing."""
         raise OSError("cannot allocate memory")
 
-    monkeypatch.setattr(store.mmap, "mmap", none)
+    monkeypatch.setattr(visited.mmap, "mmap", none)
     with pytest.raises(MemoryError, match="8 MB of states"):
-        store.reserved(1 << 20)
+        visited.reserved(1 << 20)

@@ -12,12 +12,12 @@ from emu.mutations import MUTATIONS
 from emu.observe.accounting import CHECKS
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.files import Files
-from hosts.explorer.learning import Learning
-from hosts.explorer.model import Options
-from hosts.explorer.scope import scope_of
-from hosts.explorer.search import Result
-from hosts.explorer.size import size_of
+from hosts.explorer.cache.files import Files
+from hosts.explorer.cache.learnt import Learning
+from hosts.explorer.model.system import Options
+from hosts.explorer.search.bfs import Result
+from hosts.explorer.size_estimate import size_of
+from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
 from tests.choice import first_of_each, slow_but
 

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from hosts.explorer.code import TRACEPOINTS, untraced
+from hosts.explorer.threads.protocol import TRACEPOINTS, untraced
 from hosts.loader.syntax.names import calls
 from tests.explore.exactly import _protocol, program
 

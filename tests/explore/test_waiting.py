@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hosts.explorer.automaton import Automaton
-from hosts.explorer.model import Model, Options, Unstable
-from hosts.explorer.ops import Kind
-from hosts.explorer.search import Result, Search
+from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.system import Model, Options, Unstable
+from hosts.explorer.search.bfs import Result, Search
+from hosts.explorer.threads.automaton import Automaton
 from tests.explore.bodies import Tiny
 
 LEFT = """

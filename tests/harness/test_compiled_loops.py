@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hosts.compiler.objects import OBJECT
-from hosts.explorer import loops
+from hosts.explorer.jit import library
 
 TOP = Path(__file__).resolve().parents[2]
 TEST = TOP / "tests" / "unit" / "litmus" / "files" / "SB.litmus"
@@ -54,7 +54,7 @@ def test_the_loops_are_compiled_once(tmp_path: Path) -> None:
         shutil.copytree(TOP / package, clone / package, ignore=shutil.ignore_patterns("__pycache__"))
     assert told(start(cache, clone)) == (first, False)
 
-    (code,) = (cache / "pirace" / loops.FOLDER).glob(f"*/{OBJECT}")
+    (code,) = (cache / "pirace" / library.FOLDER).glob(f"*/{OBJECT}")
     content = code.read_bytes()
     middle = len(content) // 2
     code.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
@@ -69,6 +69,6 @@ def test_the_search_starts_without_the_compiler() -> None:
 
 def test_every_source_is_there() -> None:
     """The key is read from files that exist, each once."""
-    sources = loops.sources()
+    sources = library.sources()
     assert all(path.is_file() for path in sources)
     assert len(set(sources)) == len(sources)

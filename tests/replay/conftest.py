@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hosts.explorer.witness import Witness
+from hosts.explorer.counterexample.witness import Witness
 from tests.replay.witnesses import Case
 
 

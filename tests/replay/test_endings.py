@@ -16,8 +16,8 @@ import pytest
 import zmq
 
 from hosts.cli.main import main
-from hosts.explorer.witness import Witness
-from hosts.explorer.witness_file import load, save
+from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.counterexample.witness_file import load, save
 from hosts.native.fabric.sockets import Fabric
 from hosts.replay import director
 from hosts.replay.crew import Crew

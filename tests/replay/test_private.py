@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hosts.explorer.model import Options
-from hosts.explorer.witness import Witness
-from hosts.explorer.witness_file import load, save
+from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.counterexample.witness_file import load, save
+from hosts.explorer.model.system import Options
 from hosts.replay.director import Replayed, replay
 from hosts.replay.program import cast_of
 from tests.replay.witnesses import NONE, Case, program

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hosts.explorer.model import Options
-from hosts.explorer.witness import Row, Step, Witness
+from hosts.explorer.counterexample.witness import Row, Step, Witness
+from hosts.explorer.model.system import Options
 from hosts.replay import process
 from hosts.replay.director import Replayed, replay
 from hosts.replay.program import cast_of

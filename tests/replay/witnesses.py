@@ -9,10 +9,10 @@ from emu.expected import by_name, policy_by_name
 from emu.policies import USER
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
-from hosts.explorer.model import Model, Options, Unstable
-from hosts.explorer.product import Move, Product
-from hosts.explorer.scope import scope_of
-from hosts.explorer.witness import Witness, make_witness
+from hosts.explorer.counterexample.witness import Witness, make_witness
+from hosts.explorer.model.semantics import Move, Product
+from hosts.explorer.model.system import Model, Options, Unstable
+from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
 
 MOST_STATES = 200_000

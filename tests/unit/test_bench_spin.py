@@ -12,7 +12,7 @@ from bench.__main__ import main
 from bench.options import BenchError
 
 from emu.observe.accounting import CHECKS
-from hosts.explorer.scope import DEFAULT, scope_of
+from hosts.explorer.threads.harness import DEFAULT, scope_of
 
 FINISHED = """
 (Spin Version 6.5.2 -- 6 December 2019)

@@ -12,11 +12,11 @@ from emu.observe.accounting import CHECKS
 from emu.policies import USER
 from hosts.cli.main import main
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.model import Options
-from hosts.explorer.scope import scope_of
-from hosts.explorer.search import Result
-from hosts.explorer.witness import check_of
-from hosts.explorer.witness_file import save
+from hosts.explorer.counterexample.witness import check_of
+from hosts.explorer.counterexample.witness_file import save
+from hosts.explorer.model.system import Options
+from hosts.explorer.search.bfs import Result
+from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import PolicyError, load_program
 from hosts.loader.rule.userpolicy import UNPROMISED, unpromised
 from hosts.report.plan import chosen_policies

@@ -37,9 +37,9 @@ def _remove(folder: str) -> None:
 
 def _load(wanted: dict[str, str]) -> int:
     from hosts.native.memory import region
-    from hosts.native.process import crash_dump as evidence
+    from hosts.native.process import crash_dump
 
-    evidence.show_stacks_on_signal(Path(wanted["folder"]))
+    crash_dump.show_stacks_on_signal(Path(wanted["folder"]))
     region.reserve()
     module, function = wanted["loader"].split(":")
     address: int = getattr(importlib.import_module(module), function)(wanted["argument"])

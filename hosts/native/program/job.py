@@ -11,21 +11,20 @@ from hosts.compiler import fingerprint
 from hosts.compiler.process import Job
 from hosts.compiler.unit import Unit
 from hosts.loader.program import Program, load_program
-from hosts.native.program import root as program
-from hosts.native.program import symbols
+from hosts.native.program import root, symbols
 from hosts.native.program.build import number_of
 
 
 def job(key: str, user_policy: str | None) -> Job:
     """Give the machine with the user's rule; LoaderError or CompileError."""
     loaded = load_program(user_policy)
-    unit = program.unit_of(loaded, number_of(key))
+    unit = root.unit_of(loaded, number_of(key))
     named = symbols.symbols()
     return Job(
         unit=unit,
         key=lambda: fingerprint.key_of(user_policy)[1],
         sources=fingerprint.own_files(),
-        addresses={name: named[name] for name in program.FIXED},
+        addresses={name: named[name] for name in root.FIXED},
         symbols=named,
         base=fingerprint.key_of(user_policy)[0],
         keepable=_keepable(unit, loaded),

@@ -18,7 +18,7 @@ from hosts.loader.program import Program
 from hosts.native.memory.layout import Local
 from hosts.native.program.build import LIVE, PROVE, ROOT, TAKE_INTERRUPT
 from hosts.native.program.operations import load_constant, local_address
-from hosts.native.runtime import trace_ring as ring
+from hosts.native.runtime import trace_ring
 from hosts.native.runtime import waist as runtime
 from hosts.native.runtime.receive import due, look_closer
 
@@ -45,7 +45,7 @@ NUMBER: Final = 0
 """What this program answers when it is asked which one it is; each build has its own."""
 
 _attention = cold(runtime.NATIVE["attention"])
-cold(ring.keep_rings)
+cold(trace_ring.keep_rings)
 cold(runtime.NATIVE["rule_fault"])
 cold(look_closer)
 

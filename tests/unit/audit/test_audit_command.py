@@ -14,11 +14,11 @@ import pytest
 from hosts.cli.audit import Given, audit_command, chosen_sites
 from hosts.cli.main import main
 from hosts.errors import Failure
-from hosts.explorer.audit import Ground, Tried, Watch
-from hosts.explorer.model import Options
-from hosts.explorer.scope import Scope
-from hosts.explorer.search import Progress, Result, Violation
-from hosts.explorer.weaken import Site, Way, sites
+from hosts.explorer.audit.audit import Ground, Tried, Watch
+from hosts.explorer.audit.relax import Site, Way, sites
+from hosts.explorer.model.system import Options
+from hosts.explorer.search.bfs import Progress, Result, Violation
+from hosts.explorer.threads.harness import Scope
 from hosts.loader.program import Program, load_program
 from hosts.report.jsonl import schema
 from tests.validator import errors, records_in, rule_of

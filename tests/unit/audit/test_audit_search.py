@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from emu.expected import policy_by_name
-from hosts.explorer.audit import Auditor, Tried, answer_of, spliced, verdict_of
+from hosts.explorer.audit.audit import Auditor, Tried, answer_of, spliced, verdict_of
+from hosts.explorer.audit.relax import Site, sites, weakened
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.model import Options
-from hosts.explorer.product import Product
-from hosts.explorer.scope import scope_of
-from hosts.explorer.search import Progress
-from hosts.explorer.weaken import Site, sites, weakened
+from hosts.explorer.model.semantics import Product
+from hosts.explorer.model.system import Options
+from hosts.explorer.search.bfs import Progress
+from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
 
 POSTS = "post:34 | guest=cpuid,hlt | timers=0"

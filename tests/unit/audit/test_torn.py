@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hosts.explorer.audit import Answer, Outcome, Tried, answer_of
-from hosts.explorer.torn import halves, locked_verdict, was_atomic
-from hosts.explorer.weaken import NEITHER, NO_ATOMICITY, NO_FENCE_BEFORE, NO_FENCE_BEHIND
-from hosts.explorer.witness import Row, Step
+from hosts.explorer.audit.atomicity import halves, locked_verdict, was_atomic
+from hosts.explorer.audit.audit import Answer, Outcome, Tried, answer_of
+from hosts.explorer.audit.relax import NEITHER, NO_ATOMICITY, NO_FENCE_BEFORE, NO_FENCE_BEHIND
+from hosts.explorer.counterexample.witness import Row, Step
 
 N, Y, U = "not needed", "needed", "unknown"
 

@@ -14,12 +14,12 @@ from emu.workload.scenarios import SCENARIOS
 from hosts.cli.explore_engine import Searched, Watch
 from hosts.cli.explore_plan import Asked
 from hosts.explorer.build import Builder
-from hosts.explorer.model import Model, Options, Unstable
-from hosts.explorer.product import Move, Product, State
-from hosts.explorer.scope import scope_of
-from hosts.explorer.search import Result, Violation
-from hosts.explorer.story_make import tell_witness
-from hosts.explorer.witness import Witness
+from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.explanation.make import tell_witness
+from hosts.explorer.model.semantics import Move, Product, State
+from hosts.explorer.model.system import Model, Options, Unstable
+from hosts.explorer.search.bfs import Result, Violation
+from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
 from tests import validator
 

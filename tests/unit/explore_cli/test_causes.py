@@ -14,12 +14,12 @@ from emu.mutations import MUTATIONS, Mutation
 from emu.policies import USER
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.model import Options
-from hosts.explorer.scope import scope_of
-from hosts.explorer.story_facts import story_of
-from hosts.explorer.story_full import Found, tell_in_full
-from hosts.explorer.witness import Witness
-from hosts.explorer.witness_file import load, save
+from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.counterexample.witness_file import load, save
+from hosts.explorer.explanation.complete import Found, tell_in_full
+from hosts.explorer.explanation.explain import story_of
+from hosts.explorer.model.system import Options
+from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
 from tests.choice import slow_but
 from tests.unit.explore_cli import faults

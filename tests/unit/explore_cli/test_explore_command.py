@@ -23,9 +23,9 @@ from hosts.cli.explore_plan import asked_for, size_text
 from hosts.cli.explore_show import Ticker
 from hosts.cli.main import main
 from hosts.cli.streams import told_at_the_end
-from hosts.explorer.model import Options
-from hosts.explorer.search import Progress
-from hosts.explorer.witness_file import load
+from hosts.explorer.model.system import Options
+from hosts.explorer.search.bfs import Progress
+from hosts.explorer.counterexample.witness_file import load
 
 C1_34 = CHECKS.index("C1") << 8 | 0x34
 C2_61 = CHECKS.index("C2") << 8 | 0x61

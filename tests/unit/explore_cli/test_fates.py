@@ -9,12 +9,12 @@ from typing import Any, Final, cast
 import pytest
 
 from emu.exits import EXIT_REASON_CPUID, EXIT_REASON_EXTERNAL_INTERRUPT, EXIT_REASON_PREEMPTION_TIMER
-from hosts.explorer import remedy
-from hosts.explorer.events import Way
-from hosts.explorer.model import Model, Place
-from hosts.explorer.ops import Kind, Operation
-from hosts.explorer.product import Micro, Move, Outcome, State
-from hosts.explorer.unrepaired import Event
+from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.semantics import Micro, Move, Outcome, State
+from hosts.explorer.model.system import Model, Place
+from hosts.explorer.repair import repair
+from hosts.explorer.repair.events import Way
+from hosts.explorer.repair.threads import Event
 from tests.unit.explore_cli.causes import Cause
 from tests.unit.explore_cli.test_causes import by, told, told_once
 
@@ -75,7 +75,7 @@ def test_the_last_sentence_says_what_repairs_it(cause: Cause, fate: str, last: s
 
 def test_what_was_not_determined_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Too much may come: what repairs it the soonest is told if that was found."""
-    monkeypatch.setattr(remedy, "MOST_STATES", 1)
+    monkeypatch.setattr(repair, "MOST_STATES", 1)
     witness = told(by("no-entry-barrier"))
     assert witness.fate == "open"
     assert re.search(

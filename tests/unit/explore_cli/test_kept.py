@@ -10,9 +10,9 @@ import pytest
 from hosts.cli import explore_engine
 from hosts.cli.explore_engine import Explorer
 from hosts.cli.explore_plan import asked_for
-from hosts.explorer import ready
-from hosts.explorer.learning import Learning
-from hosts.explorer.model import Options
+from hosts.explorer.cache import programs
+from hosts.explorer.cache.learnt import Learning
+from hosts.explorer.model.system import Options
 
 
 class Reached(Exception):  # noqa: N818 - ends the search where it would begin
@@ -30,7 +30,7 @@ def test_the_protocol_is_loaded_from_its_sources_once(monkeypatch: pytest.Monkey
     """And then from the cache."""
     Explorer(None)
     assert len(list((tmp_path / "pirace" / ".protocol").glob("[!.]*"))) == 1
-    monkeypatch.setattr(ready, "load_program", None)
+    monkeypatch.setattr(programs, "load_program", None)
     Explorer(None)
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from hosts.cli.explore_engine import Explorer
 from hosts.cli.explore_plan import Asked, asked_for
-from hosts.explorer import same
-from hosts.explorer.files import Files
-from hosts.explorer.learning import Learning
-from hosts.explorer.model import Options
+from hosts.explorer import rule_equivalence
+from hosts.explorer.cache.files import Files
+from hosts.explorer.cache.learnt import Learning
+from hosts.explorer.model.system import Options
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -49,7 +49,7 @@ def test_it_is_found_out_once(engine: Explorer, tmp_path: Path, monkeypatch: pyt
     def refuse(*_: Any) -> Any:
         raise AssertionError("found out again")
 
-    monkeypatch.setattr(same, "same_as", refuse)
+    monkeypatch.setattr(rule_equivalence, "same_as", refuse)
     assert engine.search(asked(tmp_path), Options(), lambda _: True).same_as == SAME
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from hosts.explorer.story import story_lines
-from hosts.explorer.story_rows import doing, place, rows_of
-from hosts.explorer.story_words import state_text, value_text, vectors_in
-from hosts.explorer.witness import Witness
-from hosts.explorer.witness_file import load, save
+from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.counterexample.witness_file import load, save
+from hosts.explorer.explanation.format import state_text, value_text, vectors_in
+from hosts.explorer.explanation.rows import doing, place, rows_of
+from hosts.explorer.explanation.table import story_lines
 from hosts.terminal import WIDE
 
 LOST_WAKE_UP = ("device-irq", "skip-running-2020", None, "device")

@@ -15,18 +15,18 @@ from emu.expected import by_name, policy_by_name
 from emu.mutations import Edit, Mutation
 from emu.policies import USER
 from emu.workload.scenarios import SCENARIOS
-from hosts.explorer import lasso
+from hosts.explorer.counterexample import lasso
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.model import Model, Options
-from hosts.explorer.ops import FENCELESS, Kind, Operation
-from hosts.explorer.product import Product, State
-from hosts.explorer.scope import scope_of
-from hosts.explorer.search import Violation
-from hosts.explorer.story import story_lines
-from hosts.explorer.story_facts import story_of
-from hosts.explorer.story_make import tell_witness
-from hosts.explorer.story_rows import rows_of
-from hosts.explorer.witness import Witness
+from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.operations import FENCELESS, Kind, Operation
+from hosts.explorer.model.semantics import Product, State
+from hosts.explorer.threads.harness import scope_of
+from hosts.explorer.search.bfs import Violation
+from hosts.explorer.explanation.table import story_lines
+from hosts.explorer.explanation.explain import story_of
+from hosts.explorer.explanation.make import tell_witness
+from hosts.explorer.explanation.rows import rows_of
+from hosts.explorer.counterexample.witness import Witness
 from hosts.loader.program import Program, load_program
 
 SILENT = Mutation(
@@ -227,7 +227,7 @@ def test_a_cycle_too_big_to_be_walked_is_left_out(waiting: Witness, monkeypatch:
 
 def test_a_rule_that_waits_for_itself_is_named(tmp_path: Path) -> None:
     """No other thread can end that loop: it is an error of the rule, with its line, and no cycle."""
-    from hosts.explorer.flow import Endless
+    from hosts.explorer.threads.cfg import Endless
 
     file = tmp_path / "waits.py"
     file.write_text(WAITS)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from hosts.explorer.model import Model, Options
-from hosts.explorer.product import Product
+from hosts.explorer.model.semantics import Product
+from hosts.explorer.model.system import Model, Options
 
 
 def finals(model: Model, options: Options) -> Iterable[tuple[Sequence[int], Sequence[int]]]:

@@ -14,7 +14,7 @@ import pytest
 from hosts.cli.litmus import Options, litmus_command
 from hosts.cli.litmus_show import Shown
 from hosts.cli.main import main
-from hosts.explorer import model
+from hosts.explorer.model import system
 from hosts.litmus.bounds import IncompleteError
 from hosts.litmus.outcome import Final_, Finals
 from hosts.litmus.render import FOR_HERD7
@@ -328,7 +328,7 @@ MARKED = "{ }\nP0 ;\n movl $1,(marked) ;\n"
 def where_marked(act: Callable[[], None]) -> Finals:
     """Give a search that does something else first where a test has the location ``marked``."""
 
-    def search(asked: model.Model, options: model.Options) -> Iterable[Final_]:
+    def search(asked: system.Model, options: system.Options) -> Iterable[Final_]:
         if "marked" in asked.words:
             act()
         return finals(asked, options)

@@ -17,8 +17,8 @@ from emu.observe.accounting import CHECKS, RECORD_WORDS, WINDOWS
 from emu.workload.scenarios import SCENARIOS
 from hosts.cli.main import main
 from hosts.cli.reconcile import Given, allowed_by, explorer, reconcile_command
-from hosts.explorer.ready import ready_program
-from hosts.explorer.search import Result, Violation
+from hosts.explorer.cache.programs import ready_program
+from hosts.explorer.search.bfs import Result, Violation
 from hosts.report.jsonl import schema
 from hosts.report.plan import Planned
 from hosts.report.reconcile import LEFT_OUT, Allowed

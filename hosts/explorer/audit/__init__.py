@@ -1,0 +1,1 @@
+"""The barrier audit: each ordering and each atomicity weakened by itself, and explored."""

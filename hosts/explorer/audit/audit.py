@@ -1,0 +1,234 @@
+"""The barrier audit: is each ordering needed? Explored with it weakened, scope by scope, the cheap ones first.
+
+A scope counts only if the protocol as it stands is clean in it, and only for what it comes to: a site that no run of
+it reaches would look superfluous. What is *not needed* is so in the scopes named, on x86, and all of each was seen.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from hosts.explorer.audit.atomic_runs import atomic_runs
+from hosts.explorer.audit.atomicity import locked_verdict, was_atomic
+from hosts.explorer.audit.relax import NO_FENCE_BEHIND, Site, Way, weakened
+from hosts.explorer.build import Builder, explore
+from hosts.explorer.counterexample.witness import check_of, steps_of
+from hosts.explorer.model.system import Model, NotTerminating, Options
+from hosts.explorer.search.bfs import Progress, Result, Search
+from hosts.explorer.threads.cfg import Endless, cut
+from hosts.explorer.threads.harness import Scope
+from hosts.explorer.threads.machine_words import World
+from hosts.explorer.threads.protocol import Protocol
+from hosts.explorer.threads.sharing import Words
+from hosts.loader.program import Program
+from hosts.loader.rule.faults import RuleFault
+from hosts.loader.rule.userpolicy import ENTRY
+
+Outcome = Literal["violation", "clean", "bounded", "never reached", "fault"]
+Answer = Literal["needed", "not needed", "unknown"]
+Watch = Callable[[Progress], bool]
+
+BOUNDS: Final = {"seconds": "budget", "cancelled": "budget", "buffer": "a store waited for room in the buffer"}
+
+
+APART_STATES: Final = 20_000
+"""Scopes bigger than this are not searched in plain Python for the runs in which an operation is atomic."""
+_NONE: Final = (0, 0, 0, 0, 0.0, 0)
+"""Progress of what counts nothing."""
+COMPILER_ONLY: Final = "compiler only"
+NEVER_REACHED: Final = "never reached"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What one way of weakening a site came to in one scope."""
+
+    way: str
+    scope: str
+    outcome: Outcome
+    check: str = ""
+    """Of a violation the check that fires, or ``deadlock`` or ``no-progress``."""
+    vector: int = -1
+    steps: int = 0
+    states: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+    atomic: bool = True
+    """Of a violation without a fence behind: in it the operation was atomic all the same."""
+    apart: bool = False
+    """Of one that was not: no run in which it is atomic violates anything, all were seen."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """One scope with the protocol as it stands."""
+
+    name: str
+    builder: Builder
+    result: Result
+    reached: frozenset[tuple[str, int, str]]
+    """The lists of statements that were come to: file, first line, function."""
+
+    @property
+    def sound(self) -> bool:
+        """Tell whether a violation in it shows anything."""
+        return self.result.violation is None
+
+    def reaches(self, site: Site) -> bool:
+        """Tell whether a run may come to a site."""
+        return not self.result.complete or (site.file, site.block, site.function) in self.reached
+
+
+def lay(name: str, builder: Builder, options: Options, watch: Watch) -> Ground:
+    """Explore a scope with the protocol as it stands."""
+    result, _, _ = explored(builder, options, watch)
+    lines = builder.protocol.lines
+    reached = frozenset(span for span, hit in zip(lines.spans, lines.hit, strict=True) if hit)
+    return Ground(name, builder, result, reached)
+
+
+def explored(builder: Builder, options: Options, watch: Watch) -> tuple[Result, Search, Model]:
+    """Explore; what is learnt anew on the way counts to the time."""
+    begun = time.monotonic()
+
+    def goes_on(progress: Progress) -> bool:
+        return watch(progress) and (not options.seconds or time.monotonic() - begun < options.seconds)
+
+    return explore(builder, options, goes_on)
+
+
+class Auditor:
+    """Judges one way of weakening a site after another."""
+
+    def __init__(self, program: Program, policy: int, options: Options) -> None:
+        """``options.seconds`` is what one way may take in one scope."""
+        self.program, self.policy, self.options = program, policy, options
+        self.grounds: list[Ground] = []
+
+    def add(self, name: str, scope: Scope, watch: Watch) -> Ground:
+        """Explore a scope with the protocol as it stands; from now on it is used if it is clean."""
+        ground = lay(name, Builder(self.program, scope, self.policy), self.options, watch)
+        if ground.sound:
+            self.grounds.append(ground)
+        return ground
+
+    def tried(self, site: Site, way: Way, watch: Callable[[str], Watch]) -> Iterator[Tried]:
+        """Weaken a site in one way; give what each scope says, up to the first that settles it."""
+        for ground in self.grounds:
+            if not ground.reaches(site):
+                yield Tried(way.name, ground.name, "never reached")
+                continue
+            now = self._explored(ground, site, way, watch(ground.name))
+            yield now
+            if now.outcome == "violation" and now.atomic:
+                return
+
+    def _explored(self, ground: Ground, site: Site, way: Way, watch: Watch) -> Tried:
+        begun = time.monotonic()
+        try:
+            builder = spliced(ground.builder, way)
+            result, search, model = explored(builder, self.options, watch)
+        except (NotTerminating, Endless) as error:
+            return Tried(way.name, ground.name, "fault", reason=str(error), seconds=time.monotonic() - begun)
+        except RuleFault as error:
+            told = error.told(f"{self.program.functions[ENTRY].__code__.co_filename}:{ENTRY}")
+            return Tried(way.name, ground.name, "fault", reason=told, seconds=time.monotonic() - begun)
+        tried = Tried(way.name, ground.name, "clean", states=result.states, seconds=time.monotonic() - begun)
+        if result.violation is not None:
+            tried = self._violated(tried, site, result, search, model)
+            if tried.atomic or ground.result.states > APART_STATES:
+                return tried
+            return self._told_apart(tried, site, builder, lambda: watch(Progress(*_NONE)))
+        if not result.complete:
+            bounds = dict.fromkeys(BOUNDS.get(each, each) for each in result.bounded_by)
+            return replace(tried, outcome="bounded", reason=", ".join(bounds))
+        return tried
+
+    def _violated(self, tried: Tried, site: Site, result: Result, search: Search, model: Model) -> Tried:
+        found = result.violation
+        assert found is not None  # noqa: S101 - asked before
+        check, vector = check_of(found.sighting) if found.what == "sighting" else (found.what, -1)
+        moves = search.path()
+        atomic = True
+        if tried.way == NO_FENCE_BEHIND:
+            steps, _ = steps_of(model, self.options, moves)
+            atomic = was_atomic(steps, site.function, site.line)
+        return replace(tried, outcome="violation", check=check, vector=vector, steps=len(moves), atomic=atomic)
+
+    def _told_apart(self, tried: Tried, site: Site, builder: Builder, goes_on: Callable[[], bool]) -> Tried:
+        """Look whether the fence alone is to blame: search the runs in which the operation is atomic."""
+        begun = time.monotonic()
+        ending, sighting, steps = atomic_runs(builder, self.options, site.function, site.line, goes_on)
+        tried = replace(tried, apart=ending == "clean", seconds=tried.seconds + time.monotonic() - begun)
+        if ending != "violation":
+            return tried
+        check, vector = check_of(sighting)
+        return replace(tried, check=check, vector=vector, steps=steps, atomic=True)
+
+
+def answer_of(tried: Sequence[Tried]) -> Answer:
+    """Say what the scopes tell together."""
+    if any(each.outcome == "violation" for each in tried):
+        return "needed"
+    reached = [each for each in tried if each.outcome != "never reached"]
+    return "not needed" if reached and all(each.outcome == "clean" for each in reached) else "unknown"
+
+
+def verdict_of(site: Site, tried: Sequence[Tried]) -> str:
+    """Say of an ordering what it is needed for."""
+    if site.kind == "ordered":
+        return COMPILER_ONLY
+    if all(each.outcome == "never reached" for each in tried):
+        return NEVER_REACHED
+    answers = {way.name: answer_of([each for each in tried if each.way == way.name]) for way in site.ways}
+    return locked_verdict(answers, tried) if site.kind == "locked" else answers[site.ways[0].name]
+
+
+# --- a builder like another, with one function changed -----------------------------------------------------------
+
+
+def spliced(builder: Builder, way: Way) -> Builder:
+    """Give a builder that differs in one function and knows from the start which words are shared.
+
+    That a word is taken for shared which is not any more costs states, never a verdict.
+    """
+    new = copy.copy(builder)
+    new.program = weakened(builder.program, way)
+    new.world = _like(builder.world)
+    new.protocol = _with(builder.protocol, new.program, way)
+    return new
+
+
+def _with(protocol: Protocol, program: Program, way: Way) -> Protocol:
+    new = copy.copy(protocol)
+    new.program = program
+    old = protocol.flows[way.tree.name]
+    marked = protocol.lines.marked(way.tree, old.file)
+    flow = cut(marked, old.file, old.module, protocol.suspends, protocol.namespace)
+    new.flows = {**protocol.flows, way.tree.name: flow}
+    return new
+
+
+def _like(world: World) -> World:
+    """Give a world of which nothing is known but who uses what."""
+    words = Words(world.words.initial)
+    words.users = {word: set(users) for word, users in world.words.users.items()}
+    words.written, words.read = set(world.words.written), set(world.words.read)
+    words.shared = dict(world.words.shared)
+    words.opened = set(world.words.opened)
+    words.private, words.owner = dict(world.words.private), dict(world.words.owner)
+    return replace(
+        world,
+        words=words,
+        interrupted=set(world.interrupted),
+        uninterrupted=set(),
+        slots=[dict(slots) for slots in world.slots],
+        spots={},
+        breathers=set(world.breathers),
+        suspects=list(world.suspects),
+        renewers=[set(threads) for threads in world.renewers],
+    )

@@ -1,0 +1,132 @@
+"""What a search has learnt, kept for the next search of the same: threads, tables, and what the reduction leant on.
+
+It is all that :class:`hosts.explorer.search.bfs.Search` has at the end of its first attempt that held, as it is there,
+whatever its parts consist of: nothing is listed here that could be forgotten. The next search begins with it, has
+nothing left to ask, and comes to the same states. What is made anew in no time from the program (its functions, cut) is
+left out and put in again.
+
+The key is a hash of everything that decides: the program, the explorer's own sources, versions, the scope, the rule,
+the mutation, the options. The content is checked by :mod:`hosts.explorer.cache.files` before it is looked at, and read
+by
+:mod:`hosts.explorer.cache.serialize`.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from hosts.explorer.cache.files import Files
+from hosts.explorer.cache.serialize import (
+    CANNOT,
+    NOT_OURS,
+    Reader,
+    explorer_sources,
+    hash_of,
+    sources_have_changed,
+    write,
+)
+from hosts.explorer.model.system import Model, Options
+from hosts.explorer.search.thread_tables import Learnt
+from hosts.explorer.threads.cfg import Flow
+from hosts.explorer.threads.machine_words import World
+from hosts.explorer.threads.protocol import Protocol
+from hosts.loader.program import Program
+
+if TYPE_CHECKING:
+    from hosts.explorer.build import Builder
+
+NO_MATTER: Final = Options(workers=0, max_states=0, max_bytes=0, seconds=0.0)
+"""Options that change nothing of what is learnt, as they count in a key."""
+
+
+class Kept:
+    """What was learnt of one configuration."""
+
+    def __init__(self, world: World, model: Model, learnt: Learnt, hit: bytes) -> None:
+        self.world = world
+        self.model = model
+        self.learnt = learnt
+        self.hit = hit
+        """Of the protocol's lines those that have run (:class:`hosts.explorer.threads.cfg.Lines`)."""
+
+
+class Learning:
+    """The user's folder of what has been learnt."""
+
+    def __init__(self, files: Files | None = None) -> None:
+        self.files = files if files is not None else Files.of_user("learnt")
+
+    def find(self, builder: Builder, options: Options) -> tuple[Model, Learnt] | None:
+        """Give the model and what is known of it, in a builder that knows what the one before knew; None: not kept."""
+        content = self.files.read(key_of(builder, options)) if not builder.exact else None
+        if content is None:
+            return None
+        suspends, _, content = content.partition(b"\n")
+        builder.cut_at(frozenset(suspends.decode(errors="replace").split()))
+        try:
+            kept = read(content, builder.program, builder.protocol)
+        except NOT_OURS:
+            return None  # written by something else under this name: learn it
+        lines = builder.protocol.lines
+        if not isinstance(kept, Kept) or len(kept.hit) != len(lines.hit):
+            return None
+        lines.hit[:] = bytes(a | b for a, b in zip(lines.hit, kept.hit, strict=True))
+        builder.world, builder.warm = kept.world, True
+        kept.learnt.resume(options)
+        return kept.model, kept.learnt
+
+    def pack(self, builder: Builder, model: Model, learnt: Learnt) -> bytes:
+        """Write down what is known now; nothing if that cannot be done: no search ends for it.
+
+        The first line says how the protocol is cut (``World.suspends``), which whoever reads the rest has to know.
+        """
+        cut_at = " ".join(sorted(builder.protocol.more)).encode()
+        try:
+            return cut_at + b"\n" + packed(builder, model, learnt)
+        except CANNOT:
+            return b""
+
+    def keep(self, builder: Builder, options: Options, content: bytes) -> bool:
+        """Keep what was written down; tell whether that was possible."""
+        if not content or sources_have_changed():
+            return False
+        return self.files.write(key_of(builder, options), content)
+
+
+def packed(builder: Builder, model: Model, learnt: Learnt) -> bytes:
+    """Write down what is known now. PicklingError, AttributeError or TypeError of a part that cannot be."""
+    return written(Kept(builder.world, model, learnt, bytes(builder.protocol.lines.hit)))
+
+
+def written(part: Any) -> bytes:
+    """Write something down, without what is made anew from the program."""
+    return write(
+        part,
+        {
+            Program: lambda _: "<program>",
+            Protocol: lambda _: "<protocol>",
+            Flow: lambda flow: flow.name,
+        },
+    )
+
+
+def read(content: bytes, program: Program, protocol: Protocol) -> Any:
+    """Give what was written down, what is made anew put in; UnpicklingError and others if it is something else."""
+    given = {"<program>": program, "<protocol>": protocol, **protocol.flows}
+    return Reader(content, given.__getitem__).load()
+
+
+def key_of(builder: Builder, options: Options) -> str:
+    """Give the hash of all that what is learnt depends on."""
+    same = {field: getattr(NO_MATTER, field) for field in ("workers", "max_states", "max_bytes", "seconds")}
+    files = sorted({function.__code__.co_filename for function in builder.program.functions.values()})
+    decides = [
+        *(builder.program.digest, explorer_sources(), sys.version, np.__version__),
+        *(repr(builder.scope), str(builder.policy), repr(builder.mutation), str(builder.fold)),
+        *(str(builder.world.forget), repr(replace(options, **same)), *files),
+    ]
+    return hash_of(part.encode() for part in decides)

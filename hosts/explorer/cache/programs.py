@@ -1,0 +1,150 @@
+"""The protocol, loaded and cut, kept for the next start: what a program is depends on its sources alone.
+
+Reading 125 functions, checking them under every mutation and cutting them takes as long as all the rest of a small
+exploration. Kept are the compiled functions, the flows and what the loader says of them; their syntax trees, which
+hardly anybody asks for, are loaded from the sources when somebody does.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import FunctionType
+from typing import Any, Final
+
+import emu
+from hosts.explorer.build import harmless_of
+from hosts.explorer.cache.files import Files
+from hosts.explorer.cache.serialize import (
+    CANNOT,
+    NOT_OURS,
+    Reader,
+    explorer_sources,
+    hash_of,
+    sources_have_changed,
+    write,
+)
+from hosts.explorer.threads.protocol import Cut, cut_of, known_cut
+from hosts.loader.program import Program, load_program
+from hosts.reading import read_bytes
+
+_APART: Final = frozenset({"namespace", "functions", "trees"})
+"""Fields of a program that are not kept as they are."""
+_OF_THE_SOURCE: Final = frozenset({"__future__", "typing"})
+"""Modules whose things say something to readers of the source, and are not there when code runs."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """What a function is made of again."""
+
+    code: Any
+    module: str
+    defaults: tuple[Any, ...] | None
+    annotations: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of a program."""
+
+    values: dict[str, Any]
+    functions: dict[str, Function]
+    rest: dict[str, Any]
+    cut: Cut
+
+
+class Trees(Mapping[str, ast.FunctionDef]):
+    """The syntax trees of a program's functions, loaded when somebody asks."""
+
+    def __init__(self, user_policy: str | None) -> None:
+        self._user_policy = user_policy
+        self._loaded: Mapping[str, ast.FunctionDef] | None = None
+
+    def _all(self) -> Mapping[str, ast.FunctionDef]:
+        if self._loaded is None:
+            self._loaded = load_program(self._user_policy).trees
+        return self._loaded
+
+    def __getitem__(self, name: str) -> ast.FunctionDef:
+        """Give a function's tree."""
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the functions' names."""
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        """Count the functions."""
+        return len(self._all())
+
+
+def ready_program(user_policy: str | None = None, files: Files | None = None) -> Program:
+    """Give what :func:`hosts.loader.program.load_program` gives, and know how it is cut; PolicyError, LoaderError."""
+    files = files if files is not None else Files.of_user("protocol")
+    key = key_of(user_policy)
+    content = files.read(key) if key else None
+    found = _read(content, user_policy) if content is not None else None
+    if found is not None:
+        return found
+    program = load_program(user_policy)
+    if key and key == key_of(user_policy) and not sources_have_changed():
+        harmless_of(program)
+        with contextlib.suppress(*CANNOT):
+            files.write(key, written(program))
+    return program
+
+
+def key_of(user_policy: str | None) -> str:
+    """Give the hash of all that a program depends on; nothing if the rule's file cannot be read.
+
+    Where the sources lie is part of it: a function knows its file, from which a witness's lines are shown.
+    """
+    where = [next(iter(emu.__path__))]
+    rule = b""
+    if user_policy is not None:
+        file = user_policy.rpartition(":")[0]
+        try:
+            rule = read_bytes(file)
+            where.append(str(Path(file).resolve()))
+        except OSError:
+            return ""
+    named = [explorer_sources(), sys.version, user_policy or "", *where]
+    return hash_of([*(each.encode("utf-8", "surrogateescape") for each in named), rule])
+
+
+def written(program: Program) -> bytes:
+    """Write a program down."""
+    values = {
+        name: value
+        for name, value in program.namespace.items()
+        if name not in program.functions and type(value).__module__ not in _OF_THE_SOURCE
+    }
+    values.pop("__builtins__", None)
+    functions = {
+        name: Function(each.__code__, each.__module__, each.__defaults__, dict(each.__annotations__))
+        for name, each in program.functions.items()
+    }
+    rest = {each.name: getattr(program, each.name) for each in fields(program) if each.name not in _APART}
+    return write(Kept(values, functions, rest, cut_of(program)), {})
+
+
+def _read(content: bytes, user_policy: str | None) -> Program | None:
+    try:
+        kept = Reader(content).load()
+    except NOT_OURS:
+        return None
+    if not isinstance(kept, Kept):
+        return None
+    namespace = dict(kept.values)
+    functions: dict[str, FunctionType] = {}
+    for name, each in kept.functions.items():
+        function = namespace[name] = functions[name] = FunctionType(each.code, namespace, name, each.defaults)
+        function.__module__, function.__annotations__ = each.module, each.annotations
+    program = Program(namespace=namespace, functions=functions, trees=Trees(user_policy), **kept.rest)
+    known_cut(program, kept.cut)
+    return program

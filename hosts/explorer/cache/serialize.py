@@ -1,0 +1,127 @@
+"""Writing down what the explorer knows, and reading it: objects of its own classes, plain values, arrays, code.
+
+Python's pickles, of which a reader takes only what is named here: classes of this package and of ``emu``, the functions
+of ``emu``, and what arrays are made of. What was written comes from :mod:`hosts.explorer.cache.files`, which checks it
+first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import hashlib
+import importlib
+import io
+import marshal
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import CodeType
+from typing import Any, Final
+
+from hosts.sources import source_files
+
+NOT_OURS: Final = (
+    *(pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, KeyError, TypeError, ValueError),
+)
+"""What reading something else raises."""
+CANNOT: Final = (pickle.PicklingError, AttributeError, TypeError, ValueError, MemoryError)
+"""What writing down a part raises that cannot be written down."""
+
+_NUMPY: Final = frozenset({"_reconstruct", "_frombuffer", "ndarray", "dtype"})
+_BUILTINS: Final = frozenset({"set", "frozenset", "bytearray"})
+
+
+def write(part: Any, made_anew: Mapping[type, Callable[[Any], str]] | None = None) -> bytes:
+    """Write something down. Of the objects of some classes only the name is written that ``made_anew`` gives them."""
+    out = io.BytesIO()
+    pickler = pickle.Pickler(out, protocol=5)
+    pickler.dispatch_table = {
+        CodeType: lambda code: (_code, (marshal.dumps(code),)),
+        **{kind: functools.partial(_named, name) for kind, name in (made_anew or {}).items()},
+    }
+    with _no_collection():
+        pickler.dump(part)
+    return out.getvalue()
+
+
+def _named(name: Callable[[Any], str], part: Any) -> tuple[Any, tuple[str]]:
+    return _put_in, (name(part),)
+
+
+def _put_in(name: str) -> Any:
+    """Stand where something is that is made anew; a reader puts it in."""
+    raise NotImplementedError(name)
+
+
+def _code(content: bytes) -> Any:
+    return marshal.loads(content)  # noqa: S302 - checked by its hash, like the machine code of the cache
+
+
+class Reader(pickle.Unpickler):
+    """Reads what :func:`write` has written; ``put_in`` gives what is made anew, by name."""
+
+    def __init__(self, content: bytes, put_in: Callable[[str], Any] = _put_in) -> None:
+        super().__init__(io.BytesIO(content))
+        self._put_in = put_in
+
+    def load(self) -> Any:
+        """Read it."""
+        with _no_collection():
+            return super().load()
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Give one of the things that may be in it."""
+        if module == __name__:
+            return {"_put_in": self._put_in, "_code": _code}[name]
+        numpys = module.partition(".")[0] == "numpy" and name in _NUMPY
+        if numpys or (module == "builtins" and name in _BUILTINS):
+            return super().find_class(module, name)
+        ours = module.startswith(("emu.", "hosts."))
+        found = getattr(importlib.import_module(module), name, None) if ours else None
+        if isinstance(found, type) or (found is not None and module.startswith("emu.")):
+            return found
+        raise pickle.UnpicklingError(f"{module}.{name} may not be in it")
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Look for no garbage while a hundred thousand objects are made that are none."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+def sources_now() -> str:
+    """Give the hash of the protocol's sources, the explorer's own, and the loader's, as they are on disk."""
+    sources = source_files("emu", "hosts", "hosts/loader", "hosts/explorer")
+    return hash_of(part for name, path in sources.items() for part in (name.encode(), path.read_bytes()))
+
+
+@functools.cache
+def explorer_sources() -> str:
+    """Give that hash as it was when they were imported: what is learnt is learnt by these."""
+    return sources_now()
+
+
+def sources_have_changed() -> bool:
+    """Tell whether somebody has edited them since: then nothing is kept that may be of the ones or of the others."""
+    try:
+        return sources_now() != explorer_sources()
+    except OSError:
+        return True
+
+
+def hash_of(parts: Iterable[bytes]) -> str:
+    """Hash some parts, each by its length and its bytes."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()[:40]
+
+
+explorer_sources()

@@ -1,0 +1,150 @@
+# ruff: noqa: C901 - compiled loops: one function where a call would cost
+"""What need not happen yet: a buffered store that reaches memory, an IPI that arrives; in compiled code.
+
+Both come by themselves, stay possible until they have come, and are noticed only by some operations. So it is enough
+that they come right before a step that notices: whatever run there is, one in which they come as late as that is the
+same to every thread. A state from which no step would notice is not left that way:
+
+- a store is noticed by whoever uses its word in memory, whoever looks at whether that buffer is empty, and by the own
+  thread if it can go no further before the buffer has drained; two buffers that hold the same word go together;
+- an arrival is noticed by its target, when that looks at what is pending or in flight.
+
+What a step notices is what it has just been seen to do, so nothing is leant on. Threads that have ended are not waited
+for. Nothing may be put off for ever, or fair cycles would be missed: where a thread comes round
+(:class:`hosts.explorer.model.system.Edge`), all that can come does. That is so once those threads have ended that
+cannot come round: on a fair cycle they have.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hosts.explorer.compiled.abi import (
+    ACK,
+    C_ENDED,
+    C_ROUND,
+    CONST,
+    EVERYTHING,
+    EXTRA,
+    H_DEBT,
+    H_REDUCE,
+    H_ROUND,
+    H_THREADS,
+    IN_FLIGHT,
+    L_BUFFERS,
+    L_LOOKS,
+    L_PUTS,
+    L_SIZE,
+    L_STUCK,
+    L_USES,
+    LOCKED,
+    PENDING,
+    POINT,
+    PUT,
+    QUIET,
+    READ,
+    RENEW,
+    T_PK,
+    T_SIZE,
+    T_SLOT0,
+    WIDE,
+    WORD,
+    Tables,
+    Work,
+)
+from hosts.explorer.compiled.state_fields import look
+from hosts.explorer.compiled.visibility import waiting_words
+from hosts.explorer.jit.intrinsics import Ints, called, get, inlined, put
+
+
+@inlined
+def forget(work: Work, agent: int) -> None:
+    """Begin with an agent: its steps have not been looked at."""
+    for each in range(L_SIZE):
+        put(work.lags, agent * L_SIZE + each, 0)
+
+
+@inlined
+def notice(tables: Tables, work: Work, states: Ints, at: int, agent: int, record: int, code: int) -> None:
+    """Note what an operation of an agent's step is about to notice in the state at ``at`` of ``states``."""
+    operations, lags, row = tables.operations, work.lags, agent * L_SIZE
+    if code in (READ, PUT, LOCKED):
+        word = get(operations, record + WORD)
+        bit = np.int64(1) << word if word < WIDE else np.int64(EVERYTHING)
+        put(lags, row + L_USES, get(lags, row + L_USES) | bit)
+        if code != READ:
+            put(lags, row + L_PUTS, get(lags, row + L_PUTS) | bit)
+        elif get(operations, record + EXTRA) != 0:
+            owner = np.int64(1) << (get(operations, record + EXTRA) - 1)
+            put(lags, row + L_BUFFERS, get(lags, row + L_BUFFERS) | owner)
+    elif code in (POINT, PENDING, ACK):
+        t = agent % tables.header[H_THREADS]
+        pending = look(work, states, at, tables.threads, t * T_SIZE + T_PK)
+        mask = np.int64(EVERYTHING) if code == PENDING else get(operations, record + CONST)
+        pending &= mask
+        if code == ACK:
+            while pending != 0:  # only what is acknowledged first makes a difference
+                mask &= ~(pending | (pending - 1))
+                pending &= pending - 1
+        if code == ACK or pending == 0:
+            put(lags, row + L_LOOKS, get(lags, row + L_LOOKS) | mask)
+    elif code in (IN_FLIGHT, QUIET):
+        put(lags, row + L_LOOKS, EVERYTHING)
+        if code == QUIET:
+            put(lags, row + L_USES, EVERYTHING)
+            put(lags, row + L_BUFFERS, EVERYTHING)
+    elif code == RENEW:
+        put(lags, row + L_USES, EVERYTHING)
+        put(lags, row + L_PUTS, EVERYTHING)
+
+
+@inlined
+def looked_for(tables: Tables, work: Work, t: int, slot: int) -> bool:
+    """Tell whether a thread looks for an IPI, in a step of its own or in one that begins with a drain."""
+    drain = t + tables.header[H_THREADS]
+    looks = get(work.lags, t * L_SIZE + L_LOOKS) | get(work.lags, drain * L_SIZE + L_LOOKS)
+    return (looks >> (slot - get(tables.threads, t * T_SIZE + T_SLOT0))) & 1 != 0
+
+
+@called
+def due(tables: Tables, work: Work, states: Ints, at: int, moved: bool) -> int:  # noqa: FBT001
+    """Give the threads whose buffers are to drain in this state, as a bit set; note the IPIs that are to arrive.
+
+    ``moved``: some thread has a step here.
+    """
+    threads, lags = tables.header[H_THREADS], work.lags
+    everything = not moved or tables.header[H_REDUCE] == 0
+    ended = work.counts[C_ENDED]
+    if work.counts[C_ROUND] != 0 and (ended | get(tables.header, H_ROUND)) == (np.int64(1) << threads) - 1:
+        everything = True
+    for t in range(threads):
+        if everything or ((ended >> t) & 1) != 0:
+            put(lags, t * L_SIZE + L_LOOKS, EVERYTHING)
+    if everything:
+        return EVERYTHING
+    found = np.int64(0)
+    uses = np.int64(0)
+    twice = np.int64(0)
+    buffers = np.int64(0)
+    for t in range(threads):
+        used = get(lags, t * L_SIZE + L_USES)
+        twice |= uses & used
+        uses |= used
+        buffers |= get(lags, t * L_SIZE + L_BUFFERS)
+    coming = get(tables.header, H_DEBT)
+    again = True
+    while again:
+        again = False
+        for t in range(threads):
+            bit = np.int64(1) << t
+            words = waiting_words(tables, states, at, t) if (found & bit) == 0 else np.int64(0)
+            if words != 0:
+                row = t * L_SIZE
+                others = (uses & ~get(lags, row + L_USES)) | twice | get(lags, row + L_PUTS) | coming
+                stuck = get(lags, row + L_STUCK) != 0 or ((ended >> t) & 1) != 0
+                # A word that no bit set has room for is taken for a debt.
+                if stuck or words < 0 or (words & others) != 0 or ((buffers >> t) & 1) != 0:
+                    found |= bit
+                    coming |= words
+                    again = True
+    return found

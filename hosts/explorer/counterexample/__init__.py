@@ -1,0 +1,1 @@
+"""A counterexample as data: the witness, its file, the cycle of a no-progress."""

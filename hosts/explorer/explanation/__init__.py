@@ -1,0 +1,1 @@
+"""A counterexample explained to a person: the rows of its table and the sentences below."""

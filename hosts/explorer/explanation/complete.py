@@ -1,0 +1,81 @@
+"""A witness told in full: no store buffer is blamed before the scope was searched without, and what repairs it is said.
+
+Both take the time that the search has left; what was not found in it is told as not known.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from hosts.explorer.build import Builder, explore
+from hosts.explorer.cache.learnt import Learning
+from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.explanation.cause import Cause
+from hosts.explorer.explanation.explain import story_of
+from hosts.explorer.explanation.make import tell_witness
+from hosts.explorer.model.system import Model, Options
+from hosts.explorer.repair.repair import ASTRAY, fate_of
+from hosts.explorer.search.bfs import Progress, Search
+
+
+@dataclass(frozen=True)
+class Found:
+    """A search that has found a violation, and the way to it."""
+
+    builder: Builder
+    options: Options
+    model: Model
+    search: Search
+
+
+def tell_in_full(
+    found: Found,
+    make: Callable[[], Builder],
+    scenario: str,
+    policy: str,
+    left: float = 0.0,
+    watch: Callable[[Progress], bool] | None = None,
+    learning: Learning | None = None,
+) -> Witness:
+    """Tell the way to a violation; the way without store buffers, if there is one and the first would blame a buffer.
+
+    ``make`` gives another builder of the same scope; ``left``: seconds that may be taken, 0: as many as it likes.
+    """
+    until = time.monotonic() + left if left else math.inf
+    witness = _told(found, scenario, policy)
+    without = ""
+    if witness.model == "tso" and Cause(witness).blames_a_buffer():
+        without, plain = _without_buffers(found, make(), left, watch, learning)
+        if plain is not None:
+            found, witness = plain, _told(plain, scenario, policy)
+    fate = fate_of(found.builder, found.options, found.search.path(), witness, until)
+    witness = replace(witness, without_buffers=without, fate=fate.fate, repaired_by=fate.by)
+    return replace(witness, story=story_of(witness, found.builder.mutation))
+
+
+def _without_buffers(
+    found: Found,
+    builder: Builder,
+    left: float,
+    watch: Callable[[Progress], bool] | None,
+    learning: Learning | None,
+) -> tuple[str, Found | None]:
+    """Search without store buffers; give what that has come to, and what it has found if there is a way to it."""
+    options = replace(found.options, buffer=0, seconds=left)
+    try:
+        result, search, model = explore(builder, options, watch, learning)
+    except ASTRAY:
+        return "unknown", None
+    if result.violation is None or search.pathless:
+        return "holds" if result.complete else "unknown", None
+    return "violates", Found(builder, options, model, search)
+
+
+def _told(found: Found, scenario: str, policy: str) -> Witness:
+    violation = found.search.result.violation
+    assert violation is not None  # noqa: S101 - it was found
+    moves = found.search.path()
+    return tell_witness(found.builder, found.model, found.options, moves, violation, scenario=scenario, policy=policy)

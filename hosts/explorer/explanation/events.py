@@ -1,0 +1,300 @@
+"""What happens on the way to a violation, in full: a witness's steps taken again with every operation listened to.
+
+The search knows only operations that somebody else may notice. A reader wants to see the others too: what a thread
+does to words that are its own, its VM-entries, what the guest does, the check that fires. So each thread of the witness
+is run once more, by an automaton that writes down what it does.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from emu.observe import is_instrument
+from emu.observe.accounting import CHECKS, VM_ENTRIES, VM_EXITS
+from hosts.explorer.threads.automaton import Automaton, Frame, Frames
+from hosts.explorer.build import Builder
+from hosts.explorer.threads.protocol import Protocol
+from hosts.explorer.model.system import Model, Options
+from hosts.explorer.threads.symbols import word_name
+from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.semantics import Micro, Move, Product, State
+from hosts.explorer.explanation.branches import Branches
+from hosts.explorer.explanation.state_view import view_of
+from hosts.explorer.threads.sharing import CONSTANT
+from hosts.explorer.threads.machine_words import World
+
+View = Mapping[str, Any]
+"""What can be seen of the machine at one moment; see :func:`view_of`."""
+
+PRIMITIVES: Final = {
+    "READ_ONCE": Kind.LOAD,
+    "smp_load_acquire": Kind.LOAD,
+    "WRITE_ONCE": Kind.STORE,
+    "smp_store_release": Kind.STORE,
+    "xchg": Kind.XCHG,
+    "cmpxchg": Kind.CMPXCHG,
+    "test_and_set_bit": Kind.OR,
+    "test_and_clear_bit": Kind.AND,
+    "set_bit": Kind.OR,
+    "clear_bit": Kind.AND,
+    "atomic_inc": Kind.ADD,
+}
+"""Operations on words, as the source calls them."""
+_BITS: Final = frozenset({"test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit"})
+_SHOWN: Final = frozenset({*PRIMITIVES.values(), Kind.FENCE, Kind.SEND, Kind.ACK})
+"""Operations of the search that a reader wants to see; the rest are instruments, points and choices."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """One thing that happens: an operation, or something said of a thread (``entry``, ``exit``, ``guest``, ...)."""
+
+    thread: int
+    kind: str
+    """The name of a Kind, or one of drain, arrive, entry, exit, guest, deliver, sighting."""
+    word: str = ""
+    a: int = 0
+    b: int = 0
+    answer: int = 0
+    function: str = ""
+    file: str = ""
+    line: int = 0
+    own: bool = False
+    """Done by the thread alone: nobody else uses the word."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """An act of a step, and what can be seen after it."""
+
+    step: int
+    """The number of the step, from 1."""
+    part: int
+    """0 for the step's own operation, from 1 for what the thread does by itself behind it."""
+    act: Act
+    view: View
+
+    def data(self) -> dict[str, Any]:
+        """Give it as a witness file keeps it."""
+        return {"part": self.part, **asdict(self.act), "view": dict(self.view)}
+
+
+class Recorder(Automaton):
+    """A thread that writes down what it does."""
+
+    ALWAYS_RUNS = True
+
+    def __init__(self, number: int, protocol: Protocol, driver: str, world: World) -> None:
+        self.held: dict[int, int] = {}
+        """What words of its own hold, by address."""
+        self.acts: list[tuple[Act, dict[int, int]]] = []
+        """What it has done, each with the own words as they were before."""
+        self.frames: Frames = []
+        counters = world.machine.pcpus[number].counters
+        self.counted: dict[int, str] = {counters[VM_ENTRIES]: "entry", counters[VM_EXITS]: "exit"}
+        self.seen_counting = {
+            function.__code__.co_filename
+            for function in protocol.program.functions.values()
+            if function.__module__.startswith("emu.") and not is_instrument(function.__module__)
+        }
+        """The files of the machine without its instruments."""
+        self.telling = {world.machine.vcpus[i].wait.task for i in range(world.vcpus)}
+        """Words that a reader wants to see read though nobody writes them: a wake that finds no waiter."""
+        super().__init__(number, protocol, driver, world)
+
+    def goes_on(self, local: int, answer: int) -> tuple[int, list[tuple[Act, dict[int, int]]]]:
+        """Answer the operation of a local state; give the next one and what was done on the way."""
+        self.acts = []
+        self.edges.pop((local, answer), None)  # what is known already is done again
+        return self.step(local, answer).local, self.acts
+
+    def _run(self, frames: Frames) -> Operation:
+        self.frames = frames
+        return super()._run(frames)
+
+    def _table(self) -> dict[str, Callable[..., Operation | None]]:
+        table = super()._table()
+        return table | {name: self._heard(name, table[name]) for name in PRIMITIVES}
+
+    def _heard(self, name: str, issue: Callable[..., Operation | None]) -> Callable[..., Operation | None]:
+        """Wrap a primitive: what is done at once is written down."""
+
+        def heard(*arguments: int) -> Operation | None:
+            before = dict(self.held)
+            operation = issue(*arguments)
+            flow, call = self.frames[-1].flow, self.frames[-1].call
+            word = arguments[1] if name in _BITS else arguments[0]
+            known = self.world.words.kind(word) == CONSTANT and word not in self.telling
+            if operation is None and not is_instrument(flow.module) and not known:
+                act = Act(self.number, PRIMITIVES[name].name, word_name(self.world.machine, word), own=True)
+                was = before.get(word, self.world.words.initial.get(word, 0))
+                numbers = _numbers(name, arguments, was)
+                self._note(replace(act, **numbers, **_at(flow.name, flow.file, flow.calls[call].line)), before)
+            return operation
+
+        return heard
+
+    def _call(self, frames: Frames, name: str, arguments: Any) -> Frame:
+        caller = frames[-1]
+        place = _at(caller.flow.name, caller.flow.file, caller.flow.calls[caller.call].line)
+        if name == "guest_action":
+            self._note(Act(self.number, "guest", a=arguments[1], **place))
+        elif name == "deliver_virtual_interrupt":
+            rvi = self.held.get(arguments[0].vmcs.rvi, 0)
+            self._note(Act(self.number, "deliver", a=rvi, **{**place, "function": name}))
+        elif name == "sighting":
+            self._note(Act(self.number, "sighting", CHECKS[arguments[1]], a=arguments[2], **place))
+        return super()._call(frames, name, arguments)
+
+    def private_write(self, word: int, value: int) -> None:
+        """Write a private word; a counter of entries or exits tells of one."""
+        kind = self.counted.get(word)
+        if kind is not None:
+            reason = self._exit_reason() if kind == "exit" else 0
+            self._note(Act(self.number, kind, a=reason, **self._caller()))
+        super().private_write(word, value)
+
+    def set_own(self, word: int, value: int) -> None:
+        """Write a word of its own, and keep what it holds though nobody may ever read it."""
+        self.held[word] = value
+        super().set_own(word, value)
+
+    def _caller(self) -> dict[str, Any]:
+        """Find the line of the protocol on whose behalf an instrument counts."""
+        frame: FrameType | None = inspect.currentframe()
+        while frame is not None and frame.f_code.co_filename not in self.seen_counting:
+            frame = frame.f_back
+        if frame is None:
+            return _at("", "", 0)
+        return _at(re.sub(r"_\d+$", "", frame.f_code.co_name), frame.f_code.co_filename, frame.f_lineno)
+
+    def _exit_reason(self) -> int:
+        if self.number >= self.world.vcpus:
+            return 0
+        word = self.world.machine.vcpus[self.number].vmcs.vm_exit_reason
+        return self.held.get(word, self.world.words.initial.get(word, 0))
+
+    def _note(self, act: Act, before: dict[int, int] | None = None) -> None:
+        self.acts.append((act, dict(self.held) if before is None else before))
+
+
+def _numbers(name: str, arguments: Sequence[int], was: int) -> dict[str, Any]:
+    """Give an operation's arguments and answer as the search has them: what the word held, whatever code is given."""
+    if name in _BITS:
+        bit = 1 << (arguments[0] & 63)
+        return {"a": bit if PRIMITIVES[name] == Kind.OR else ~bit, "answer": was}
+    a, b = (*arguments[1:], 0, 0)[:2]
+    return {"a": a, "b": b, "answer": was}
+
+
+def _at(function: str, file: str, line: int) -> dict[str, Any]:
+    return {"function": function, "file": Path(file).name, "line": line}
+
+
+# --- from moves to what is told ----------------------------------------------------------------------------------
+
+
+class _Teller:
+    """Takes the moves of a witness again."""
+
+    def __init__(self, builder: Builder, model: Model, options: Options) -> None:
+        self.builder, self.model = builder, model
+        self.product = Product(model, options)
+        self.state = self.product.initial()
+        self.recorders = [
+            Recorder(i, builder.protocol, f"thread_{i}", builder.world) for i in range(len(model.threads))
+        ]
+        self.places = [0] * len(model.threads)
+        self.started: set[int] = set()
+        """Threads that have moved: the others' own words are as they were at power-on."""
+        self.branches = Branches(builder.protocol.lines)
+        self.taken: list[dict[str, Any]] = []
+        """Branches of the rule that the last move took."""
+        self.begun = [list(recorder.acts) for recorder in self.recorders]
+        """What threads do before their first operation."""
+
+    def view(self, state: State, thread: int = -1, held: Mapping[int, int] | None = None) -> View:
+        """Give what can be seen now; ``held``: with these own words of a thread."""
+        begun = [recorder for i, recorder in enumerate(self.recorders) if i in self.started]
+        own = {word: value for recorder in begun for word, value in recorder.held.items()}
+        if held is not None:
+            own = {word: value for word, value in own.items() if word not in self.recorders[thread].held} | dict(held)
+        return view_of(self.builder.world, self.model, state, own)
+
+    def move(self, number: int, move: Move) -> list[Told]:
+        """Take one move."""
+        before = self.state
+        outcome = self.product.outcome(before, move)
+        self.state = outcome.state
+        self.taken = []
+        if move.agent == "run":
+            self.branches.begin()
+            told = self._ran(number, move.thread, before, outcome.micros)
+            self.taken = [{"thread": move.thread, **each} for each in self.branches.end()]
+            return told
+        if move.agent == "drain":
+            word, value = before.buffers[move.thread][0]
+            act = Act(move.thread, "drain", self.model.words[word], value)
+        else:
+            act = Act(move.thread, "arrive", a=self.model.vectors[move.vector])
+        return [Told(number, 0, act, self.view(self.state))]
+
+    def _ran(self, number: int, thread: int, before: State, micros: Sequence[Micro]) -> list[Told]:
+        """Give the visible acts of a thread's step, each with what is seen after it."""
+        recorder = self.recorders[thread]
+        self.started.add(thread)
+        found = [(act, held, before) for act, held in self.begun[thread]]
+        self.begun[thread] = []
+        for i, micro in enumerate(micros):
+            state = _not_yet_sent(self.state, micros[i + 1 :])
+            act = self._operation(thread, micro)
+            if act is not None:
+                found.append((act, dict(recorder.held), state))
+            self.places[thread], acts = recorder.goes_on(self.places[thread], micro.answer)
+            found += [(act, held, state) for act, held in acts]
+        if not found:
+            return []
+        helds = [*(held for _act, held, _state in found[1:]), dict(recorder.held)]
+        views = [self.view(state, thread, held) for (_act, _held, state), held in zip(found, helds, strict=True)]
+        first = 1 if found[0][0].own else 0
+        return [
+            Told(number, part, act, view)
+            for part, ((act, _held, _state), view) in enumerate(zip(found, views, strict=True), first)
+        ]
+
+    def _operation(self, thread: int, micro: Micro) -> Act | None:
+        """Give an operation of the search, if a reader wants to see it."""
+        operation = micro.operation
+        if operation.kind not in _SHOWN:
+            return None
+        place = self.model.threads[thread].place(operation.where)
+        word = self.model.words[operation.word] if operation.word >= 0 else ""
+        b = self.model.vectors[operation.b] if operation.kind == Kind.SEND else operation.b
+        answer = self.model.vectors[micro.answer] if operation.kind == Kind.ACK else micro.answer
+        where = _at(place.function, place.file, place.line)
+        return Act(thread, operation.kind.name, word, operation.a, b, answer, **where)
+
+
+def _not_yet_sent(after: State, later: Sequence[Micro]) -> State:
+    """Give the state after a step without the IPIs that operations yet to come send."""
+    flight = list(after.flight)
+    for micro in later:
+        if micro.operation.kind == Kind.SEND:
+            flight.remove((micro.operation.a, micro.operation.b))
+    return after._replace(flight=tuple(flight))
+
+
+def tell(builder: Builder, model: Model, options: Options, moves: Sequence[Move]) -> list[dict[str, Any]]:
+    """Take the moves again; give what is seen at the start and after each step, with its acts and branches."""
+    teller = _Teller(builder, model, options)
+    seen: list[dict[str, Any]] = [{"view": view_of(builder.world, model, teller.state, {}), "acts": [], "branches": []}]
+    for number, move in enumerate(moves, 1):
+        told = [each.data() for each in teller.move(number, move)]
+        seen.append({"view": dict(teller.view(teller.state)), "acts": told, "branches": teller.taken})
+    return seen

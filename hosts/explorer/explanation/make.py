@@ -1,0 +1,54 @@
+"""A witness with its story: what a reader sees of each step, and who owed what to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from hosts.explorer.build import Builder
+from hosts.explorer.counterexample.lasso import lasso_from
+from hosts.explorer.counterexample.witness import Witness, make_witness, steps_of
+from hosts.explorer.explanation.events import tell
+from hosts.explorer.explanation.explain import story_of
+from hosts.explorer.model.semantics import Move
+from hosts.explorer.model.system import Model, Options
+from hosts.explorer.search.bfs import Violation
+
+
+def tell_witness(
+    builder: Builder,
+    model: Model,
+    options: Options,
+    moves: Sequence[Move],
+    violation: Violation,
+    *,
+    scenario: str,
+    policy: str,
+) -> Witness:
+    """Put together all that is known of the way to a violation, to be printed, saved and replayed."""
+    found = violation.sighting if violation.what == "sighting" else violation.what
+    there, round_again = _cycle(model, options, moves) if violation.what == "no-progress" else ([], [])
+    moves = [*moves, *there, *round_again]
+    witness, _states = make_witness(builder, model, options, moves, found, scenario=scenario, policy=policy)
+    seen = tell(builder, model, options, moves)
+    _end_at_sighting(seen)
+    witness = replace(witness, states=tuple(seen), cycle=len(round_again))
+    return replace(witness, story=story_of(witness, builder.mutation))
+
+
+def _cycle(model: Model, options: Options, moves: Sequence[Move]) -> tuple[list[Move], list[Move]]:
+    """Give the way from where some moves lead to a cycle, mostly none, and the way round."""
+    _steps, states = steps_of(model, options, moves)
+    return lasso_from(model, options, states[-1])
+
+
+def _end_at_sighting(seen: list[dict[str, Any]]) -> None:
+    """Leave out what the last step does behind the sighting: the instrument puts right what it has seen."""
+    acts = seen[-1]["acts"]
+    first = next((i for i, act in enumerate(acts) if act["kind"] == "sighting"), None)
+    if first is None:
+        return
+    before = acts[first - 1]["view"] if first else seen[-2]["view"]
+    more = next((i for i, act in enumerate(acts[first:], first) if act["kind"] != "sighting"), len(acts))
+    seen[-1] |= {"view": before, "acts": [*acts[:first], *({**act, "view": before} for act in acts[first:more])]}

@@ -1,0 +1,219 @@
+"""Looks that were owed: who owed one, what kept it silent, which look came too early, was passed over or not taken."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from emu.kvm_main import KICKED_REQUESTS, TASK_RUNNING
+from emu.vectors import POSTED_INTR_VECTOR
+from hosts.explorer.explanation.events import Act, View
+from hosts.explorer.explanation.format import field_of
+from hosts.explorer.explanation.query import CONTROL, Track
+from hosts.explorer.explanation.rows import Line
+from hosts.vectors import vector_text
+
+DEBTS: Final = ("C1", "C2", "C7", "C9")
+"""Checks that fire when a look that was owed was not taken."""
+_ASKED: Final = ("mode", "wait.task", "wait.state")
+"""Words by which a vCPU says how it wants to be told."""
+
+
+class Looks(Track):
+    """Debts and looks. Texts are a clause, or empty if the steps do not show it."""
+
+    def promise(self) -> tuple[int, str]:
+        """Give the row by which somebody came to owe the vCPU a look, or -1, and what that row did."""
+        if self.witness.check == "C9":
+            return self.last(self.turned("requests", KICKED_REQUESTS, 1)), "the request was made"
+        return self.last(self.turned("on", 1, 1)), "ON was set"
+
+    @property
+    def looked_at(self) -> str:
+        """Name the word that the vCPU looks at to find what is owed."""
+        return "requests" if self.witness.check == "C9" else CONTROL
+
+    def last_look(self, before: int | None = None) -> int:
+        """Give the row of the vCPU's last look, or -1."""
+        return self.last(self.does(self.v, self.looked_at, "LOAD"), before)
+
+    def end_of_root(self) -> int:
+        """Give the row of the last VM-entry or of going to sleep, or -1."""
+        return self.last(lambda row: row.act.thread == self.v and (row.act.kind == "entry" or self.sleeps(row)))
+
+    # --- the sender ----------------------------------------------------------------------------------------------
+
+    def reads(self, thread: int, i: int) -> list[int]:
+        """Give the rows with which a sender has read what its delivery or request depends on, the last one last."""
+        start, until = self.delivery(thread, i)
+        return [k for k in range(max(start, 0), until) if self._decides(thread, self.rows[k], self.rows[i].act.word)]
+
+    def _decides(self, thread: int, row: Line, promised: str) -> bool:
+        act = row.act
+        field = field_of(act.word)[1]
+        own = act.thread != thread or act.function == "kvm_vcpu_exit_request"
+        if own or act.word == promised or field.startswith("pi_desc.pir"):
+            return False
+        return act.kind == "LOAD" or (field in _ASKED and act.kind in ("CMPXCHG", "XCHG"))
+
+    def last_read(self, thread: int, i: int) -> int:
+        """Give the last of these rows, or -1."""
+        return max(self.reads(thread, i), default=-1)
+
+    def is_silent(self, thread: int, i: int) -> bool:
+        """Tell whether a sender has sent no IPI and woken nobody about a debt."""
+        start, until = self.delivery(thread, i)
+        woken = self.first(lambda row: self._wakes(thread, row), start, until)
+        return woken < 0 and self.first(lambda row: _sends(thread, row), start, until) < 0
+
+    def _wakes(self, thread: int, row: Line) -> bool:
+        return self.does(thread, "wait.state", "XCHG")(row) and row.act.answer != TASK_RUNNING
+
+    def silence(self, thread: int, i: int) -> str:
+        """Name the branch that kept a sender silent, and the value that it had read."""
+        if not self.is_silent(thread, i):
+            return ""
+        start, until = self.delivery(thread, i)
+        branches = self.branches(thread, max(start, 0), until)
+        read = self.last_read(thread, i)
+        parts = [f"what it read last, {self.told(read)} in {self.rows[read].act.function}"] if read >= 0 else []
+        if branches:
+            last = branches[-1]
+            parts.append(f"the branch `{last['text']}` of {last['function']}, {last['file']}:{last['line']}")
+        if not parts:
+            return ""
+        return f"What kept it silent: {' and '.join(parts)}."
+
+    def early(self) -> str:
+        """The mode was read before the promise; one that waited in a buffer is another cause."""
+        i, what = self.promise()
+        if i < 0 or self.witness.check not in DEBTS or self.rows[i].act.kind == "drain":
+            return ""
+        t = self.rows[i].act.thread
+        mode = self.first(lambda row: self.reads_mode(row, t), self.delivery(t, i)[0], i)
+        if mode < 0:
+            return ""
+        return f"the mode was read before {what} in {self.step(i)}: it was found {self.found(mode)}"
+
+    # --- the look ------------------------------------------------------------------------------------------------
+
+    def too_early(self) -> str:
+        """The vCPU looked before it said how it wants to be told; who posted in between was still silent."""
+        i, _what = self.promise()
+        look = self.last_look()
+        if self.witness.check not in DEBTS or not 0 <= look < i or not self.is_silent(self.rows[i].act.thread, i):
+            return ""
+        t = self.rows[i].act.thread
+        for read in self.reads(t, i):
+            act = self.rows[read].act
+            says = self.first(lambda row, act=act: _says(row, self.v, act), look)  # type: ignore[misc]
+            exits = self.first(lambda row: (row.act.thread, row.act.kind) == (self.v, "exit"), look, says)
+            if field_of(act.word)[1] in _ASKED and says >= 0 > exits and not self._seen_before(read, says):
+                return (
+                    f"the look of {self.step(look)} came too early, before {self.told(says)}: {self.who(t)}, which "
+                    f"came in between, still found {self.found(read)}"
+                )
+        return ""
+
+    def _seen_before(self, read: int, says: int) -> bool:
+        """Tell whether what the vCPU says was in memory when it was read."""
+        act = self.rows[says].act
+        arrived = says
+        if self.witness.buffer and act.kind == "STORE":
+            drained = self.first(
+                lambda row: (row.act.thread, row.act.kind, row.act.word) == (self.v, "drain", act.word), says
+            )
+            arrived = drained if drained >= 0 else len(self.rows)
+        return arrived < read
+
+    def consumed(self) -> str:
+        """ON was set, seen and cleared before the bit that it announces was in the PIR."""
+        post = self.last(self.posts)
+        if post < 0:
+            return ""
+        t = self.rows[post].act.thread
+        begun = self.last(self.does(t, CONTROL, "OR"), post)
+        cleared = self.first(self.turned("on", 1, 0), begun, post) if begun >= 0 else -1
+        again = self.first(self.does(t, CONTROL, "OR"), post)
+        if cleared < 0 or again >= 0 or self.end["vcpus"][self.v]["on"]:
+            return ""
+        return (
+            f"{self.step(cleared)} consumed the ON that {self.who(t)} had set or found set in {self.step(begun)}, "
+            f"before the bit that it announces was in the PIR ({self.step(post)}): the look came too early"
+        )
+
+    def passed_over(self) -> str:
+        """The vector had been moved to the vIRR, and the vCPU went to sleep on it: the block check did not count it."""
+        seen = self.end["vcpus"][self.v]
+        vector, look = self.witness.vector, self.last_look()
+        if self.witness.check != "C2" or look < 0 or vector not in seen["virr"] or vector in seen["pir"]:
+            return ""
+        came = self.last(
+            lambda row: vector in self._of(row.view, "virr") and vector not in self._of(row.before, "virr")
+        )
+        text = f"{vector_text(vector)} was in the vIRR" + (f" since {self.step(came)}" if came >= 0 else "")
+        text += f", and the block check with the look of {self.step(look)} did not count it"
+        stale, now = self._of(self.rows[look].view, "ppr"), self._of(self.rows[look].view, "visr")
+        if stale & 0xF0 >= vector & 0xF0 and not now:
+            served = self.last(lambda row: bool(self._of(row.before, "visr")) and not self._of(row.view, "visr"), look)
+            since = f" (since {self.step(served)})" if served >= 0 else ""
+            return f"{text}: PPR was stale, {vector_text(stale)} with nothing in service{since}"
+        other = self.last(self._odd_read)
+        read = f" and {self.told(other)}" if other > came else ""
+        return f"{text}, though PPR was {vector_text(stale)}: it read {self.told(look)}{read}"
+
+    def _odd_read(self, row: Line) -> bool:
+        """Tell whether the vCPU reads a word that a block check does not read in KVM."""
+        field = field_of(row.act.word)[1]
+        known = field in (*_ASKED, "requests", CONTROL) or field.startswith("pi_desc.pir")
+        return row.act.thread == self.v and row.act.kind == "LOAD" and not known
+
+    def _of(self, view: View, name: str) -> Any:
+        return view["vcpus"][self.v][name]
+
+    def in_root(self) -> str:
+        """The notification was taken in root mode, behind the last look."""
+        i, _what = self.promise()
+        end = self.end_of_root()
+        sent = self.first(lambda row: row.act.kind == "SEND" and row.act.b == POSTED_INTR_VECTOR, i) if i >= 0 else -1
+        taken = self.first(lambda row: _takes(self.v, row), sent) if sent >= 0 else -1
+        if self.witness.check not in DEBTS or taken < 0 or self.rows[taken].act.function == "external_interrupt":
+            return ""
+        if self.last_look() > taken:
+            return ""
+        text = f"the notification of {self.step(sent)} was taken in root mode ({self.step(taken)}), where it touches "
+        if end < taken:
+            return f"{text}no descriptor, and there is no sync behind that"
+        what = "VM-entry" if self.rows[end].act.kind == "entry" else "sleep"
+        return f"{text}no descriptor, and there is no sync between that and the {what} of {self.step(end)}"
+
+    def unlooked(self) -> str:
+        """There was no look between the promise and the entry or the sleep, or the promise came too late for one."""
+        i, _what = self.promise()
+        end = self.end_of_root()
+        missing = "look at the requests" if self.witness.check == "C9" else "sync"
+        looked = self.first(self.does(self.v, self.looked_at, "LOAD"), i)
+        if self.witness.check not in DEBTS or min(i, end) < 0 or looked >= 0:
+            return ""
+        what = "VM-entry" if self.rows[end].act.kind == "entry" else "sleep"
+        if end > i:
+            return f"there is no {missing} between {self.step(i)} and the {what} of {self.step(end)}"
+        t = self.rows[i].act.thread
+        if not self.is_silent(t, i):
+            return ""
+        read = self.last_read(t, i)
+        why = f", which had read {self.told(read)}," if read >= 0 else ""
+        return f"{self.step(i)} came after the {what} of {self.step(end)}, and {self.who(t)}{why} told nobody"
+
+
+def _sends(thread: int, row: Line) -> bool:
+    return row.act.thread == thread and row.act.kind == "SEND"
+
+
+def _takes(thread: int, row: Line) -> bool:
+    return (row.act.thread, row.act.kind, row.act.answer) == (thread, "ACK", POSTED_INTR_VECTOR)
+
+
+def _says(row: Line, thread: int, read: Act) -> bool:
+    """Test whether a thread stores to a word something other than what another has read of it."""
+    act = row.act
+    return (act.thread, act.kind, act.word) == (thread, "STORE", read.word) and act.a != read.answer

@@ -1,0 +1,136 @@
+"""A word that was overwritten: what somebody had done to it was undone by a plain store that did not know of it.
+
+Two shapes: a load and a store of one function with somebody else's change in between, of any word, also of one thread
+and the handler that interrupts it; and a store that is given without a load, of the words in which bits of several
+owners lie side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from hosts.explorer.explanation.format import field_of, stored, value_text
+from hosts.explorer.explanation.query import Track
+from hosts.explorer.explanation.rows import Line
+
+_SHARED_BITS: Final = ("pi_desc.pir", "pi_desc.control", "requests")
+_WORD: Final = (1 << 64) - 1
+
+
+class Overwrite(NamedTuple):
+    """Rows: the store, when it reached memory (-1: not yet), the load that it goes back to (-1: none), the change."""
+
+    store: int
+    arrived: int
+    load: int
+    undone: int
+    held: int
+    """What the word held when the store came."""
+
+
+class Change(NamedTuple):
+    """What a row has made of some bits of a word."""
+
+    row: int
+    bits: int
+    after: int
+
+
+class Memory:
+    """What has been done to words, row by row."""
+
+    def __init__(self) -> None:
+        self.holds: dict[str, int] = {}
+        self.changes: dict[str, list[Change]] = {}
+
+    def take(self, i: int, row: Line, *, buffered: bool) -> None:
+        """Take note of a row."""
+        act = row.act
+        bits = _WORD
+        match act.kind:
+            case "XCHG":
+                after = act.a
+            case "CMPXCHG" if act.answer == act.a:
+                after = act.b
+            case "OR":
+                bits, after = act.a, act.answer | act.a
+            case "AND":
+                bits, after = ~act.a, act.answer & act.a
+            case "ADD":
+                after = act.answer + act.a
+            case "drain":
+                after = act.a
+            case "STORE" if act.own or not buffered:
+                after = act.a
+            case _:
+                return
+        self.holds[act.word] = after
+        self.changes.setdefault(act.word, []).append(Change(i, bits, after))
+
+
+def overwritten(track: Track) -> Overwrite | None:
+    """Give the last overwrite on the way, if any."""
+    return max(_overwrites(track), key=lambda each: (each.store, each.undone), default=None)
+
+
+def overwritten_text(track: Track, found: Overwrite) -> str:
+    """Write it."""
+    act, other = track.rows[found.store].act, track.rows[found.undone].act
+    number, field = field_of(act.word)
+    arrived = ", still in its buffer" if found.arrived < 0 else f", in memory with {track.step(found.arrived)}"
+    arrived = "" if found.arrived == found.store else arrived
+    name = stored(act.word, act.a, several=track.vcpus > 1)
+    held = value_text(field, found.held, max(number, 0))
+    how = f"a load ({track.step(found.load)}) and " if found.load >= 0 else "no load, only "
+    who = track.who(other.thread) if other.thread != act.thread else f"{track.who(other.thread)} itself, interrupted,"
+    mine = track.who(act.thread)
+    return (
+        f"{mine} overwrote a word: by {how}a plain store, {name} ({track.step(found.store)}{arrived}), "
+        f"it undid what {who} had done to it in between: {track.told(found.undone)}, so that it held {held}"
+    )
+
+
+def _overwrites(track: Track) -> Iterator[Overwrite]:
+    memory, buffered = Memory(), track.witness.buffer > 0
+    waiting: dict[tuple[int, str], list[int]] = {}
+    for i, row in enumerate(track.rows):
+        act = row.act
+        if act.kind == "STORE" and not act.own and buffered:
+            waiting.setdefault((act.thread, act.word), []).append(i)
+        elif act.kind == "STORE":
+            yield from _arrives(track, memory, i, i)
+        elif act.kind == "drain":
+            store = waiting.get((act.thread, act.word), [-1]).pop(0)
+            if store >= 0:
+                yield from _arrives(track, memory, store, i)
+        memory.take(i, row, buffered=buffered)
+    for stores in waiting.values():
+        for store in stores:
+            yield from _arrives(track, memory, store, -1)
+
+
+def _arrives(track: Track, memory: Memory, store: int, arrived: int) -> Iterator[Overwrite]:
+    row = track.rows[store]
+    load = track.last(lambda each: _reads_for(each, row), store)
+    side_by_side = field_of(row.act.word)[1].startswith(_SHARED_BITS)
+    for change in memory.changes.get(row.act.word, []):
+        undone = (row.act.a ^ change.after) & change.bits & _WORD
+        between = load < change.row if load >= 0 else side_by_side
+        if undone and between and _foreign(track, row, load, change.row):
+            yield Overwrite(store, arrived, load, change.row, memory.holds[row.act.word])
+
+
+def _foreign(track: Track, store: Line, load: int, change: int) -> bool:
+    """Tell whether a change was another thread's, or that of a handler which came behind the load."""
+    thread = store.act.thread
+    taken = (
+        track.first(lambda row: (row.act.thread, row.act.kind) == (thread, "ACK"), load, change) if load >= 0 else -1
+    )
+    return track.rows[change].act.thread != thread or taken >= 0
+
+
+def _reads_for(row: Line, store: Line) -> bool:
+    """Tell whether a load is what a function's store goes back to."""
+    mine = (row.act.thread, row.act.word, row.act.function) == (store.act.thread, store.act.word, store.act.function)
+    return mine and row.act.kind == "LOAD"

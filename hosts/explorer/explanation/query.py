@@ -1,0 +1,165 @@
+"""The rows of a witness, and what can be found in them: which row turned ON on last, which read the mode after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from emu.kvm_main import TASK_ASLEEP
+from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.explanation.format import field_of, operation_text, value_text
+from hosts.explorer.explanation.rows import Line, rows_of
+from hosts.vectors import vector_text
+
+CONTROL: Final = "pi_desc.control"
+Test = Callable[[Line], bool]
+_RUN_LOOP: Final = ("x86.py", "halt.py", "nonroot.py", "fastpath.py", "pir_sync.py", "guest.py")
+"""Files of what a vCPU's own thread does apart from delivering."""
+_READING: Final = ("LOAD", "XCHG", "CMPXCHG", "OR", "AND", "ADD")
+
+
+class Track:
+    """The rows of a witness, and what can be found in them."""
+
+    def __init__(self, witness: Witness) -> None:
+        self.witness = witness
+        self.rows: Sequence[Line] = rows_of(witness)
+        self.end = self.rows[-1].view if self.rows else witness.states[-1]["view"]
+        self.vcpus = len(self.end["vcpus"])
+        owed = next((i for i, each in enumerate(self.end["vcpus"]) if each["pir"]), 0)
+        thread = next((row.act.thread for row in reversed(self.rows) if row.act.kind == "sighting"), owed)
+        self.v = thread if thread < self.vcpus else 0
+        """The vCPU that it is about."""
+        self.vcpu = f"vCPU {self.v}"
+
+    def last(self, test: Test, before: int | None = None) -> int:
+        """Give the last row that passes a test, or -1."""
+        return next((i for i in reversed(range(len(self.rows))[:before]) if test(self.rows[i])), -1)
+
+    def first(self, test: Test, after: int, before: int | None = None) -> int:
+        """Give the first row behind another that passes a test, or -1."""
+        return next((i for i in range(len(self.rows))[after + 1 : before] if test(self.rows[i])), -1)
+
+    def does(self, thread: int, field: str, *kinds: str) -> Test:
+        """Test whether a thread does something to a word of the vCPU's."""
+
+        def test(row: Line) -> bool:
+            act = row.act
+            mine = act.thread == thread and act.kind in kinds
+            return mine and field_of(act.word) == (self.v, field)
+
+        return test
+
+    def turned(self, name: str, bit: int, on: int) -> Test:
+        """Test whether a row turns a bit of what is seen of the vCPU on (or off)."""
+
+        def test(row: Line) -> bool:
+            before, after = row.before["vcpus"][self.v][name], row.view["vcpus"][self.v][name]
+            was, now = before & bit != 0, after & bit != 0
+            return bool(was != now and now == bool(on))
+
+        return test
+
+    def step(self, i: int) -> str:
+        """Name a row's step."""
+        return f"step {self.rows[i].number}"
+
+    def told(self, i: int) -> str:
+        """Write what a row does, and in which step."""
+        return f"{operation_text(self.rows[i].act, self.vcpus)} ({self.step(i)})"
+
+    def found(self, i: int) -> str:
+        """Write what a row found in its word, and in which step."""
+        act = self.rows[i].act
+        number, field = field_of(act.word)
+        return f"{value_text(field, act.answer, max(number, 0))} ({self.step(i)})"
+
+    def who(self, thread: int) -> str:
+        """Name a thread."""
+        name = self.witness.threads[thread]
+        return name if thread < self.vcpus else f"pCPU {thread} ({name})"
+
+    # --- what threads do -----------------------------------------------------------------------------------------
+
+    def in_handler(self, thread: int, i: int) -> str:
+        """Say that a thread is in an interrupt's handler."""
+        taken = self.last(lambda row: row.act.thread == thread and row.act.kind == "ACK", i)
+        own = [row.act.function for row in self.rows[taken + 1 : i] if row.act.thread == thread]
+        if taken < 0 or any(not function.startswith("pi_test_and_set") for function in own):
+            return ""
+        return f", in the handler of {vector_text(self.rows[taken].act.answer)} (taken in {self.step(taken)}),"
+
+    def delivery(self, thread: int, i: int) -> tuple[int, int]:
+        """Give the rows between which a thread's delivery or request lies of which one row is known."""
+
+        def begins(row: Line) -> bool:
+            begun = ("pi_test_and_set_pir", "kvm_make_request")
+            return row.act.thread == thread and row.act.function in begun
+
+        def over_with(row: Line) -> bool:
+            return begins(row) or (row.act.thread == thread and row.act.file in _RUN_LOOP)
+
+        start = self.last(begins, i)
+        over = self.first(over_with, i)
+        return start, over if over >= 0 else len(self.rows)
+
+    def reads_mode(self, row: Line, thread: int) -> bool:
+        """Tell whether a sender reads the mode; the run loop's own look at it is another matter."""
+        own = row.act.function == "kvm_vcpu_exit_request"
+        return not own and self.does(thread, "mode", "LOAD", "CMPXCHG")(row)
+
+    def posts(self, row: Line) -> bool:
+        """Tell whether a vector gets into the PIR."""
+        return bool(set(row.view["vcpus"][self.v]["pir"]) - set(row.before["vcpus"][self.v]["pir"]))
+
+    def around(self) -> list[int]:
+        """Give the rows of the cycle that a no-progress goes round."""
+        return [i for i, row in enumerate(self.rows) if self.witness.cycle and row.step > self.witness.stem]
+
+    def waits(self) -> dict[int, list[int]]:
+        """Give for each thread the rows of the cycle that read a word which nothing in the cycle changes."""
+        rows = [(i, self.rows[i].act) for i in self.around()]
+        changed = {act.word for _, act in rows if act.kind not in ("LOAD", "STORE")} | {
+            act.word for _, act in rows if act.kind == "drain"
+        }
+        found: dict[int, list[int]] = {}
+        seen: set[tuple[int, str]] = set()
+        for i, act in rows:
+            if act.kind == "LOAD" and not act.own and act.word not in changed and (act.thread, act.word) not in seen:
+                seen.add((act.thread, act.word))
+                found.setdefault(act.thread, []).append(i)
+        return found
+
+    def overlooked(self) -> list[tuple[int, int]]:
+        """Give the loads that missed a store because it waited in another thread's buffer: (load, store).
+
+        A locked operation loads, too.
+        """
+        found: dict[tuple[int, int, str], tuple[int, int]] = {}
+        for j, row in enumerate(self.rows):
+            act = row.act
+            if act.kind not in _READING or act.own:
+                continue
+            for u, buffer in enumerate(row.before["buffers"]):
+                values = [value for word, value in buffer if word == act.word]
+                if u != act.thread and values and values[-1] != act.answer:
+                    i = self.last(_stores(u, act.word), j)
+                    found[act.thread, u, act.word] = (j, i)
+        return [(j, i) for j, i in found.values() if i >= 0]
+
+    def branches(self, thread: int, after: int, before: int) -> list[dict[str, Any]]:
+        """Give the branches of the rule that a thread took in the steps from one row to right before another."""
+        last = self.rows[before].step if before < len(self.rows) else len(self.witness.steps)
+        steps = self.witness.states[self.rows[after].step : last + 1]
+        return [each for state in steps for each in state.get("branches", ()) if each["thread"] == thread]
+
+    def sleeps(self, row: Line) -> bool:
+        """Tell whether a row takes the task off the run queue."""
+        act = row.act
+        field = field_of(act.word)[1]
+        return field == "wait.state" and act.kind == "CMPXCHG" and act.b == TASK_ASLEEP and act.answer == act.a
+
+
+def _stores(thread: int, word: str) -> Test:
+    """Test whether a thread stores to a word that others use."""
+    return lambda row: (row.act.thread, row.act.kind, row.act.word, row.act.own) == (thread, "STORE", word, False)

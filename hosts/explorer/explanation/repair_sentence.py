@@ -1,0 +1,44 @@
+"""The last sentence of a story: what repairs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from hosts.explorer.explanation.query import Track
+from hosts.vectors import vector_text
+
+_FATES: Final = {
+    "late": "Late, not lost: every way on repairs it, the soonest {by}.",
+    "lost": "Lost: nothing that is still to come in this scope repairs it.",
+    "either": "Late if it comes, else lost: {by} repairs it the soonest, and there are ways on without.",
+    "open": "What repairs it was not determined: too much may come, or the time was over.",
+    "open by": "Late: {by} repairs it the soonest; whether every way on does was not determined.",
+}
+_FIXED: Final = {
+    "C5": "Lost: nothing that is still to come puts the books right.",
+    "C8": "Nothing is owed that could be repaired: what is wrong is what the rule tells its own vCPU.",
+    "C10": "Lost: nothing is still to come.",
+    "deadlock": "Lost: nothing is still to come.",
+    "no-progress": "Lost as long as it goes on so: nothing in it repairs it.",
+}
+"""Of checks behind which there is nothing to be searched for."""
+
+
+def fate_text(track: Track) -> Iterator[str]:
+    """Say whether it is lost or late, and what repairs it; nothing if nobody has looked."""
+    witness = track.witness
+    if witness.check == "C5" and _is_unread(track):
+        yield f"Late: the next interrupt of {vector_text(witness.vector)}, if there is one, has its mailbox read."
+    elif witness.check in _FIXED:
+        yield _FIXED[witness.check]
+    elif witness.fate:
+        known = witness.fate if witness.fate != "open" or not witness.repaired_by else "open by"
+        yield _FATES[known].format(by=witness.repaired_by)
+
+
+def _is_unread(track: Track) -> bool:
+    """Tell whether the books of the vector balance, so that only mail is left."""
+    seen, vector = track.end["vcpus"][track.v], track.witness.vector
+    balance = dict(map(tuple, seen["books"])).get(vector, 0)
+    return bool(balance == (vector in seen["pir"]) + (vector in seen["virr"]))

@@ -1,0 +1,65 @@
+"""The rows of a witness that is told to a person: what each thing that happens is called, and what is seen after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.explanation.events import Act, View
+from hosts.explorer.explanation.format import operation_text
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the table, before it is drawn."""
+
+    step: int
+    number: str
+    act: Act
+    view: View
+    """What is seen after it."""
+    before: View
+
+
+def rows_of(witness: Witness) -> list[Line]:
+    """Give the rows of a witness."""
+    found = []
+    before: View = witness.states[0]["view"]
+    for number, state in enumerate(witness.states[1:], 1):
+        for told in state["acts"]:
+            data = dict(told)
+            part, view = data.pop("part"), data.pop("view")
+            found.append(Line(number, label(number, part), Act(**data), view, before))
+            before = view
+        before = state["view"]
+    return found
+
+
+def label(step: int, part: int) -> str:
+    """Number a row."""
+    return f"{step}.{part}" if part else str(step)
+
+
+def place(act: Act) -> str:
+    """Name a row's function and line."""
+    return f"{act.function} {act.file}:{act.line}" if act.function else ""
+
+
+def doing(row: Line, vcpus: int) -> str:
+    """Say what a row's thread does."""
+    return operation_text(row.act, vcpus) + _forwarded(row) + _buffered(row)
+
+
+def _forwarded(row: Line) -> str:
+    """Say of a load that the thread's own buffer answered it."""
+    if row.act.kind != "LOAD" or row.act.own:
+        return ""
+    waiting = [word for word, _value in row.before["buffers"][row.act.thread]]
+    return " (own buffer)" if row.act.word in waiting else ""
+
+
+def _buffered(row: Line) -> str:
+    """Say of a store that it waits."""
+    if row.act.kind != "STORE" or row.act.own:
+        return ""
+    return " (buffered)" if row.view["buffers"][row.act.thread] else ""

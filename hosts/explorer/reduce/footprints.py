@@ -1,0 +1,149 @@
+"""What a thread may still do: the words that it may use from a local state on, as far as its edges are known.
+
+A thread that goes on with a word which no other thread will ever use again needs no scheduling point there: nobody can
+tell. That is so for much of what a vCPU does once its senders are past their posts. Only threads that never come back
+to a local state are looked at (senders are such); of the others it is taken for granted that they may use everything.
+
+More may be learnt of a thread than the search leant on; then it begins anew
+(:class:`hosts.explorer.search.thread_tables.Mistaken`). Up to the operation that contradicts, it was right, so that it
+has come to that operation if any run does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from hosts.explorer.compiled import abi
+from hosts.explorer.compiled.abi import EVERYTHING
+from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.system import Model, Options
+
+if TYPE_CHECKING:
+    from hosts.explorer.search.thread_tables import Learnt
+
+MOST: Final = 4000
+"""Local states of a thread that is looked at; more are not worth the while."""
+
+
+class Known(NamedTuple):
+    """What is known of what may come."""
+
+    uses: int
+    writes: int
+    """Words, as bit sets."""
+    open: bool
+    """Nothing is known yet of what comes behind one of the operations."""
+
+
+class Futures:
+    """The futures of all threads. What the search leans on stays as it is until the search begins anew."""
+
+    def __init__(self, model: Model, options: Options) -> None:
+        self._model = model
+        self._active = options.reduce and options.fuse
+        self.learnt: set[int] = set()
+        """Threads of which something has been learnt since the last look."""
+        self.more = False
+        """More could be leant on by now."""
+        self._leant = [False] * len(model.threads)
+        """By thread: whether anything is leant on."""
+        self._endless: set[int] = set()
+        """Threads that go round, or are too big to look at."""
+
+    def settle(self, learnt: Learnt) -> None:
+        """Lean on what is known now."""
+        learnt.future[:] = EVERYTHING
+        self._leant = [False] * len(self._model.threads)
+        self.more = False
+        self.learnt.clear()
+        for thread in range(len(self._model.threads) if self._active else 0):
+            if thread in self._endless:
+                continue
+            for number, (uses, writes, ahead) in self._known(learnt, thread).items():
+                if not ahead:
+                    learnt.future[number] = uses, writes
+                    self._leant[thread] = True
+
+    def look(self, learnt: Learnt) -> bool:
+        """Take note of what has been learnt; tell whether something is more than it was taken for."""
+        threads, self.learnt = sorted(self.learnt), set()
+        return self._active and any(self._contradicted(learnt, thread) for thread in threads)
+
+    def _contradicted(self, learnt: Learnt, thread: int) -> bool:
+        future = learnt.future
+        known = {} if thread in self._endless else self._known(learnt, thread)
+        if not known:
+            before, self._leant[thread] = self._leant[thread], False
+            self._endless.add(thread)
+            return before
+        grown = False
+        for number, (uses, writes, ahead) in known.items():
+            leant = future[number].tolist()
+            if leant != [EVERYTHING, EVERYTHING]:
+                grown |= bool(uses & ~leant[0] or writes & ~leant[1])
+            else:
+                self.more |= not ahead
+        return grown
+
+    def _known(self, learnt: Learnt, thread: int) -> dict[int, Known]:
+        """Give what is known of a thread, by operation; nothing of one that goes round, or is too big to look at."""
+        order = straight(learnt, thread) if len(learnt.number[thread]) <= MOST else None
+        known: dict[int, Known] = {}
+        for number in order or ():
+            operation = learnt.operation[number]
+            after = [known[each] for each in following(learnt, number)]
+            uses, writes = _used(self._model, operation)
+            for each in after:
+                uses |= each.uses
+                writes |= each.writes
+            ahead = not after and operation.kind != Kind.END
+            known[number] = Known(uses, writes, ahead or any(each.open for each in after))
+        return known
+
+
+def _used(model: Model, operation: Operation) -> tuple[int, int]:
+    """Give the words that an operation uses, and those that it writes, as bit sets."""
+    words = [operation.word] if operation.word >= 0 else []
+    if operation.kind == Kind.RENEW:
+        words = list(model.renewed[operation.a])
+    elif operation.kind == Kind.QUIET:
+        words = list(model.silent)
+    uses = sum(1 << word for word in set(words) if word < abi.WIDE)
+    return uses, 0 if operation.kind in (Kind.LOAD, Kind.PEEK, Kind.QUIET) else uses
+
+
+def straight(learnt: Learnt, thread: int) -> list[int] | None:
+    """Give a thread's operations, each behind all that may follow; None if it can come back to one of them."""
+    return later_first(learnt.number[thread].values(), lambda number: following(learnt, number))
+
+
+def following(learnt: Learnt, number: int) -> list[int]:
+    """Give the operations that are known to come right after one."""
+    base = int(learnt.tables.operations[number, abi.BASE])
+    edges = learnt.tables.edges[base : base + learnt.edges_of(learnt.operation[number])]
+    return [edge & abi.NEXT_MASK for edge in edges.tolist() if edge >= 0]
+
+
+def later_first(nodes: Iterable[int], after: Callable[[int], Iterable[int]]) -> list[int] | None:
+    """Give nodes and all that can be reached from them, each behind those after it; None if there is a cycle."""
+    done: dict[int, None] = {}
+    for first in nodes:
+        if first in done:
+            continue
+        under_way = {first}
+        ways = [(first, iter(after(first)))]
+        while ways:
+            node, rest = ways[-1]
+            for each in rest:
+                if each in under_way:
+                    return None
+                if each not in done:
+                    under_way.add(each)
+                    ways.append((each, iter(after(each))))
+                    break
+            else:
+                ways.pop()
+                under_way.discard(node)
+                done[node] = None
+    return list(done)

@@ -1,0 +1,73 @@
+"""What brings a repair about, on the shortest way to it: a VM-exit, a post, a kick, a device's interrupt, a timer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT, EXIT_REASON_PREEMPTION_TIMER
+from emu.vectors import DEVICE_VECTOR, RESCHEDULE_VECTOR
+from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.explanation.format import EXITS
+from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.semantics import Micro, Outcome
+from hosts.explorer.model.system import Model
+from hosts.explorer.repair.threads import Unrepaired
+from hosts.vectors import vector_text
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to a repair."""
+
+    model: Model
+    threads: Sequence[Unrepaired]
+    witness: Witness
+    vcpu: int
+    """Whose debt it is."""
+    outcomes: Sequence[Outcome]
+
+    def event(self) -> str:
+        """Name the last thing on the way that comes from outside, or the exit; else it is the vCPU's own next look."""
+        found = ""
+        for outcome in self.outcomes:
+            for micro in outcome.micros:
+                found = self._sent(outcome, micro, found) or self._taken(outcome, micro, found) or found
+                for event in self.threads[outcome.move.thread].along[micro.local, micro.answer]:
+                    if event.kind == "exit" and outcome.move.thread == self.vcpu:
+                        found = self._exit(event.new, found)
+        return found or f"the next look of {self._who(self.vcpu)}"
+
+    def _who(self, thread: int) -> str:
+        name = self.witness.threads[thread]
+        return name if thread < len(self.witness.states[0]["view"]["vcpus"]) else f"pCPU {thread} ({name})"
+
+    def _sent(self, outcome: Outcome, micro: Micro, found: str) -> str:
+        """Name what another thread begins; the IPI of a post belongs to the post."""
+        operation, thread = micro.operation, outcome.move.thread
+        if thread == self.vcpu:
+            return ""
+        if operation.kind == Kind.OR and ".pi_desc.pir[" in self.model.words[operation.word]:
+            return f"the next post of {self._who(thread)}"
+        if operation.kind != Kind.SEND or found == f"the next post of {self._who(thread)}":
+            return ""
+        sent = {DEVICE_VECTOR: "device interrupt", RESCHEDULE_VECTOR: "kick or wake-up"}
+        name = sent.get(self.model.vectors[operation.b])
+        return f"the next {name} of {self._who(thread)}" if name else ""
+
+    def _taken(self, outcome: Outcome, micro: Micro, found: str) -> str:
+        """Name an interrupt that was on its way already, or the own timer."""
+        if outcome.move.thread != self.vcpu or found:
+            return ""
+        if micro.operation.kind == Kind.ACK:
+            return f"the {vector_text(self.model.vectors[micro.answer])} that is on its way"
+        place = self.threads[self.vcpu].place(micro.operation.where)
+        asked = micro.operation.kind == Kind.CHOOSE and place.text.startswith("deadline_passed")
+        return f"the timer of {self._who(self.vcpu)}" if asked and micro.answer else ""
+
+    def _exit(self, reason: int, found: str) -> str:
+        if reason == EXIT_REASON_EXTERNAL_INTERRUPT:
+            return found
+        if reason == EXIT_REASON_PREEMPTION_TIMER:
+            return f"the timer of {self._who(self.vcpu)}"
+        return f"the next VM-exit of {self._who(self.vcpu)} ({EXITS.get(reason, reason)})"

@@ -1,0 +1,72 @@
+"""A thread whose checks only look: what they have seen stays as it is, to see what the machine makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from emu.observe.accounting import VM_EXITS
+from hosts.explorer.threads.automaton import Automaton, Frames
+from hosts.explorer.threads.protocol import Protocol
+from hosts.explorer.model.system import Edge
+from hosts.explorer.model.operations import Operation
+from hosts.explorer.threads.machine_words import World
+
+_REPAIRS: Final = ("sighting", "put_right", "drop_requests", "balance", "wake_the_overlooked")
+"""Functions of emu.observe.checkers that record what was seen and put it right."""
+
+
+class Event(NamedTuple):
+    """Something that a thread does by itself: ``exit`` with its reason, or ``own``: a word of its own is written."""
+
+    kind: str
+    word: int = 0
+    old: int = 0
+    new: int = 0
+
+
+class Unrepaired(Automaton):
+    """The thread. Its edges tell what it does by itself."""
+
+    ALWAYS_RUNS = True
+
+    def __init__(self, number: int, protocol: Protocol, driver: str, world: World) -> None:
+        self.events: list[Event] = []
+        self.along: dict[tuple[int, int], tuple[Event, ...]] = {}
+        """What is done along an edge, by local state and answer."""
+        self.frames: Frames = []
+        self._exits = world.machine.pcpus[number].counters[VM_EXITS]
+        vcpu = world.machine.vcpus[min(number, world.vcpus - 1)]
+        self._reason, self._rvi = vcpu.vmcs.vm_exit_reason, vcpu.vmcs.rvi
+        super().__init__(number, protocol, driver, world)
+
+    def step(self, local: int, answer: int) -> Edge:
+        """Give where an answer leads."""
+        known = (local, answer) in self.along
+        if not known:
+            self.events = []
+        edge = super().step(local, answer)
+        if not known:
+            self.along[local, answer] = tuple(self.events)
+        return edge
+
+    def _run(self, frames: Frames) -> Operation:
+        self.frames = frames
+        return super()._run(frames)
+
+    def _table(self) -> dict[str, Callable[..., Operation | None]]:
+        return super()._table() | dict.fromkeys(_REPAIRS, lambda *_: self.gave(None))
+
+    def set_own(self, word: int, value: int) -> None:
+        """Write a word of its own, and tell."""
+        if word in self.world.words.read:
+            self.events.append(Event("own", word, self.own_value(word), value))
+        super().set_own(word, value)
+
+    def private_write(self, word: int, value: int) -> None:
+        """Write a private word; what the check of the VM-entry writes into RVI is left out."""
+        if word == self._exits:
+            self.events.append(Event("exit", new=self.own_value(self._reason)))
+        if word == self._rvi and self.frames and self.frames[-1].flow.name == "check_vm_entry":
+            return
+        super().private_write(word, value)

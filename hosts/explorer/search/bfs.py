@@ -1,0 +1,394 @@
+"""The exhaustive search of a model's product, breadth first, so that the first violation is one of the shortest.
+
+What a move is, :mod:`hosts.explorer.model.semantics` defines; this does the same over packed states in compiled loops
+(:mod:`hosts.explorer.compiled.successors`). Whole states are compared, never hashes alone.
+
+With ``workers`` the levels are worked off together (:mod:`hosts.explorer.search.workers`), so that the answer does not
+depend on how many there are.
+
+When a field of the packed states gets too narrow, those found so far are brought into a wider layout where they are.
+
+The reduction (``Options.reduce``): the step before goes on through an operation that commutes with everything that
+others do; at most some times in a row, so that on every cycle each thread comes to rest. States in between are left
+out: each has a move that leads on to the state kept, no other move is disabled by it, and sightings belong to moves.
+
+- A store into the own buffer, and a fence that finds the buffer empty, also behind the drain that emptied it; unless
+  somebody looks at whether the buffer is empty (the loops check that) or the instruments that belong to the step can be
+  seen (:mod:`hosts.explorer.reduce.independence`).
+- An interrupt point to which no interrupt can come any more, apart from those whose handlers do nothing, which wait for
+  the last point of an open window (:mod:`hosts.explorer.threads.deferrable`).
+- An interrupt point with the next one right behind it, if what is done to own words in between meets nothing that a
+  handler does: an interrupt may as well be taken there (:meth:`hosts.explorer.threads.automaton.Automaton.may_wait`).
+- A buffered store that reaches memory and an IPI that arrives come right before a step that notices
+  (:mod:`hosts.explorer.compiled.lazy_flush`).
+- Of states that differ only in which of several equal senders has got how far, one stands for all
+  (:mod:`hosts.explorer.reduce.symmetry`); a violation is looked for once more without that, so that its way can be
+  told.
+- An operation on words that no other thread will use again, or only read as this one does
+  (:mod:`hosts.explorer.reduce.footprints`). A debt is changed once in a step: no state in which it is paid may be left
+  out.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from hosts.explorer.compiled import abi, hash_table
+from hosts.explorer.model.semantics import Move
+from hosts.explorer.model.state_vector import Crammed
+from hosts.explorer.model.system import Model, Options
+from hosts.explorer.search.fair_cycles import Cycles
+from hosts.explorer.search.reencode import moves
+from hosts.explorer.search.thread_tables import Learnt, Mistaken
+from hosts.explorer.search.visited import Store
+from hosts.explorer.search.workers import Rounds
+
+REPORT_SECONDS: Final = 0.3
+LEAN_WITHIN: Final = 2_000_000
+"""States, of all attempts, that are searched again because the reduction has got more to lean on meanwhile."""
+TIGHTEN_AT: Final = 200_000
+"""States after which fields wider than needed are worth making narrower."""
+
+
+@dataclass
+class Progress:
+    """How far a search has come."""
+
+    states: int
+    transitions: int
+    depth: int
+    frontier: int
+    seconds: float
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What was found."""
+
+    what: str
+    """``sighting``, ``deadlock`` or ``no-progress``."""
+    sighting: int
+    """``check * 256 + vector``, or -1."""
+    depth: int
+    """Moves to it; with the reduction, a move may be several of the product's."""
+
+
+@dataclass
+class Result:
+    """What a search has found out."""
+
+    complete: bool = False
+    bounded_by: tuple[str, ...] = ()
+    states: int = 0
+    transitions: int = 0
+    depth: int = 0
+    seconds: float = 0.0
+    bytes: int = 0
+    bytes_per_state: float = 0.0
+    windows: int = 0
+    violation: Violation | None = None
+    violations: list[Violation] = field(default_factory=list)
+    waited_for_buffer: bool = False
+    longest_buffer: int = 0
+    locals: tuple[int, ...] = ()
+    finals: list[tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=list)
+    branching: bool = False
+    restarts: int = 0
+    """Times the search began anew, as what it leant on turned out false."""
+    layouts: int = 0
+    """Times its states were brought into another layout."""
+
+
+class Search:
+    """One model's search."""
+
+    def __init__(self, model: Model, options: Options, learnt: Learnt | None = None) -> None:
+        """``learnt``: what an earlier search of the same has learnt."""
+        self.model = model
+        self.options = options
+        self.workers = max(options.workers, 1)
+        self._resumed = learnt is not None
+        self.learnt = Learnt(model, options) if learnt is None else learnt
+        self.on_learnt: Callable[[], bytes] | None = None
+        """Writes down what has been learnt, when the first attempt that holds has come to an end by itself."""
+        self.packed = b""
+        """What it wrote."""
+        self.rounds = Rounds(self.learnt, self.workers)
+        self.result = Result()
+        self.levels: list[list[int]] = []
+        """By level: for each worker where its states of that level begin."""
+        self._generous = True
+        self.searched_again = 0
+        """States of attempts that were left because there was more to lean on."""
+        self._targets: list[int] = []
+        """Places of the states that a no-progress consists in."""
+        self.pathless = False
+        """There is a violation, but the search that would have told the way to it did not come so far."""
+        self._progress: Callable[[Progress], bool] | None = None
+        self._started = 0.0
+        self._told = 0.0
+
+    def run(self, progress: Callable[[Progress], bool] | None = None, begun: float | None = None) -> Result:
+        """Search. ``progress`` is called a few times a second and ends the search by returning False.
+
+        ``begun``: when the seconds that it is given began, if not now.
+        """
+        self._progress = progress
+        self._told = time.monotonic()
+        self._started = self._told if begun is None else begun
+        self.result = Result()
+        try:
+            self._through()
+            found = self.result
+            if found.violation is not None and self.learnt.twins.groups:
+                # Told from states that stand for themselves; the shortest way and its changes of thread are seen there.
+                self.learnt.twins.part()
+                self._through()
+                self.pathless = self.result.violation is None
+                self.result = found if self.pathless else self.result
+        finally:
+            self.rounds.close()
+        return self.result
+
+    def _through(self) -> None:
+        """Search to the end, whatever that is."""
+        self.result.restarts = self._attempts()
+        if self.options.progress_check and self.learnt.goes_round():
+            self.learnt.twins.part()  # a cycle on which equal threads change places need not be fair to each
+            self.result.restarts = self._attempts()
+        self._conclude()
+
+    def _attempts(self) -> int:
+        """Search until nothing leant on turns out false; give how often it did."""
+        for restarts in itertools.count():
+            try:
+                self._generous = True
+                if self._resumed:
+                    self._resumed = False  # it leans on what the search that learnt it leant on
+                else:
+                    self.learnt.lean_anew()
+                    self.learnt.lay_out(generous=True)
+                self._search()
+            except Mistaken:
+                continue
+            if self.on_learnt is not None and not self.result.bounded_by:
+                self.packed = self.on_learnt()
+            self.on_learnt = None
+            return restarts
+        raise AssertionError
+
+    def path(self) -> list[Move]:
+        """Give the moves from the initial state to the violation of the last run."""
+        from hosts.explorer.search.trail import Witness
+
+        violation = self.result.violation
+        if violation is None or self.pathless:
+            return []
+        return Witness(self).path(violation, self._targets if violation.what == "no-progress" else None)
+
+    def span(self, depth: int, worker: int) -> tuple[int, int]:
+        """Give where a worker's states of one level begin and end."""
+        ends = self.levels[depth + 1] if depth + 1 < len(self.levels) else self.store.counts
+        return self.levels[depth][worker], ends[worker]
+
+    def depth_of(self, place: int) -> int:
+        """Tell the level of the state at a place."""
+        block, within = divmod(place, hash_table.BLOCK + 1)
+        worker = block % self.workers
+        number = block // self.workers * (hash_table.BLOCK + 1) + within
+        return bisect.bisect_right(self.levels, number, key=lambda level: level[worker]) - 1
+
+    # --- one attempt ---------------------------------------------------------------------------------------------
+
+    def _search(self) -> None:
+        self.result = Result()
+        self.store = Store(self.learnt.layout.words, self.workers, self.rounds.each_of_many)
+        self.rounds.begin()
+        self._seen: dict[int, Violation] = {}
+        self.store.begin(np.zeros(self.store.words, np.int64))
+        self.levels = [[0] * self.workers]
+        bound = ""
+        while not bound:
+            begin, end = self.levels[-1], list(self.store.counts)
+            if begin == end:
+                self.levels.pop()
+                break
+            self.rounds.begin_level(begin, end)
+            bound = self._level()
+            self.levels.append(end)
+            if self.learnt.more_to_lean_on and self.searched_again + self.store.total <= LEAN_WITHIN:
+                self.searched_again += self.store.total
+                raise Mistaken
+            if not bound and self._harvest():
+                break
+        else:
+            self.result.bounded_by = (bound,)
+        self._tally()
+
+    @property
+    def work(self) -> list[abi.Work]:
+        """The workers' workspaces."""
+        return self.rounds.work
+
+    def _level(self) -> str:
+        """Expand one level; give what cut it short, if anything. Mistaken if the reduction leant on something false.
+
+        That is told only when the whole level is done: what is known by then does not depend on the order of learning,
+        so that neither does what the next attempt leaves out.
+        """
+        mistaken = False
+        while self.rounds.jobs:
+            self.store.ensure(self.rounds.room)
+            self.rounds.round(self.store)
+            mistaken |= self.rounds.grant() and self.learnt.leant_on_something_false()
+            if self.learnt.stale:
+                try:
+                    self._lay_out_anew()
+                except Crammed:
+                    return "buffer"
+            if bound := self._bounds(self.rounds.left):
+                return bound
+        if mistaken:
+            raise Mistaken
+        return ""
+
+    def _lay_out_anew(self) -> None:
+        """Bring all states into a layout for what is known by now."""
+        before = self.learnt.kept
+        self.learnt.lay_out(generous=self._generous)
+        words = self.learnt.layout.words
+        self.store.move(moves(before, self.learnt.kept), words)
+        self.rounds.relaid()
+        self.result.layouts += 1
+
+    # --- bounds and results --------------------------------------------------------------------------------------
+
+    def _bounds(self, frontier: int) -> str:
+        """Report, and tell what ends the search now, if anything."""
+        options, store = self.options, self.store
+        states = store.total
+        if self._generous and states > TIGHTEN_AT:
+            self._generous = False
+            if self.learnt.tight_words() < store.words:
+                self._lay_out_anew()
+        if options.max_states and states >= options.max_states:
+            return "states"
+        if options.max_bytes and store.bytes >= options.max_bytes:
+            return "memory"
+        now = time.monotonic()
+        if options.seconds and now - self._started >= options.seconds:
+            return "seconds"
+        if self._progress and now - self._told >= REPORT_SECONDS:
+            self._told = now
+            depth = len(self.levels) - 1
+            told = Progress(states, self._transitions(), depth, frontier, now - self._started, store.bytes)
+            if not self._progress(told):
+                return "cancelled"
+        return ""
+
+    def _transitions(self) -> int:
+        return sum(int(work.counts[abi.C_TRANSITIONS]) for work in self.work)
+
+    def _harvest(self) -> bool:
+        """Look at what the level just done has shown; tell whether to stop."""
+        depth = len(self.levels) - 2
+        if any(work.counts[abi.C_STUCK] for work in self.work):
+            self._seen.setdefault(-1, Violation("deadlock", -1, depth))
+            for work in self.work:
+                work.counts[abi.C_STUCK] = 0
+        sights: set[int] = set()
+        for work in self.work:
+            sights.update(work.sights[: work.counts[abi.C_SIGHTS]].tolist())
+            work.counts[abi.C_SIGHTS] = 0
+        for sighting in sorted(sights):
+            self._seen.setdefault(sighting >> 8, Violation("sighting", sighting, depth + 1))
+        return bool(self._seen) and self.options.stop_at_first
+
+    def _tally(self) -> None:
+        result, counts = self.result, [work.counts for work in self.work]
+        if result.bounded_by:
+            self._harvest()
+        result.states = self.store.total
+        result.transitions = self._transitions()
+        result.depth = self._depth()
+        result.bytes = self.store.bytes
+        result.bytes_per_state = result.bytes / max(result.states, 1)
+        result.windows = int(np.bitwise_or.reduce([each[abi.C_WINDOWS] for each in counts]))
+        result.waited_for_buffer = any(each[abi.C_WAITED] for each in counts)
+        result.longest_buffer = int(max(each[abi.C_LONGEST] for each in counts))
+        result.branching = any(bool(each[abi.C_BRANCHING]) for each in counts)
+        found = sorted(self._seen.values(), key=lambda each: (each.depth, each.what, each.sighting))
+        result.violation = found[0] if found else None
+        result.violations = found if not self.options.stop_at_first else found[:1]
+
+    def _depth(self) -> int:
+        """Give the deepest level that has a state."""
+        return len(self.levels) - (1 if self.levels[-1] != self.store.counts else 2)
+
+    def _conclude(self) -> None:
+        """Say what the search amounts to."""
+        result = self.result
+        result.locals = tuple(len(thread) for thread in self.model.threads)
+        stopped = result.violation is not None and self.options.stop_at_first
+        if result.waited_for_buffer and "buffer" not in result.bounded_by:
+            result.bounded_by = (*result.bounded_by, "buffer")
+        result.complete = not result.bounded_by and not stopped
+        if self.options.progress_check and result.complete and not result.violation and self.model.debt:
+            self._look_for_cycles()
+        if self.options.keep_finals:
+            result.finals = self._finals()
+        result.seconds = time.monotonic() - self._started
+
+    def _look_for_cycles(self) -> None:
+        """Look for fair cycles that never pay a debt."""
+        result, cycles = self.result, Cycles(self)
+        if not cycles.find(self._going_on):
+            result.complete = False
+            over = self.options.seconds and time.monotonic() - self._started >= self.options.seconds
+            result.bounded_by = ("seconds" if over else "cancelled",)
+        depth, self._targets = cycles.nearest()
+        if depth >= 0:
+            result.violation = Violation("no-progress", -1, depth)
+            result.violations = [result.violation]
+
+    def _going_on(self) -> bool:
+        """Report while cycles are looked for; tell whether to go on."""
+        now = time.monotonic()
+        if self.options.seconds and now - self._started >= self.options.seconds:
+            return False
+        if self._progress and now - self._told >= REPORT_SECONDS:
+            self._told = now
+            result = self.result
+            seconds = now - self._started
+            return self._progress(
+                Progress(result.states, result.transitions, result.depth, 0, seconds, self.store.bytes)
+            )
+        return True
+
+    def _finals(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Give the distinct ends."""
+        finals = set()
+        ended = [self.learnt.ended(t) for t in range(len(self.model.threads))]
+        words = self.store.words
+        for w, count in enumerate(self.store.counts):
+            for start in range(0, count, 1 << hash_table.BLOCK_BITS):
+                at = int(hash_table.place_of(start, w, self.workers))
+                some = min(count - start, 1 << hash_table.BLOCK_BITS)
+                block = self.store.states[at * words : (at + some) * words].reshape(some, words)
+                keep = np.ones(some, bool)
+                for t, places in enumerate(ended):
+                    held = self.learnt.layout["local", t]
+                    keep &= np.isin(block[:, held.place] >> held.shift & held.mask, places)
+                for packed in block[keep].tolist():
+                    state = self.learnt.state(packed)
+                    if not any(state.buffers) and not state.flight:
+                        finals.add((state.locals, state.memory))
+        return sorted(finals)

@@ -1,0 +1,364 @@
+"""What is known of the threads of a model, and the arrays that it is written into for the compiled loops.
+
+Every (thread, local state) is an *operation* with a number of its own. Each shared word has a dictionary of the values
+seen in it; an edge leads from an operation by the number of what was read (or 0, a choice, a yes or no) to the next one
+and to the number of the value left in the word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from hosts.explorer.compiled import abi
+from hosts.explorer.model.operations import LOCKED, Kind, Operation
+from hosts.explorer.model.semantics import State, signed
+from hosts.explorer.model.state_vector import WIDEST, Layout, Name, bits
+from hosts.explorer.model.system import Model, Options
+from hosts.explorer.reduce.independence import Facts
+from hosts.explorer.reduce.symmetry import Twins
+from hosts.explorer.search.reencode import Kept
+
+BY_VALUE: Final = LOCKED | {Kind.LOAD, Kind.PEEK, Kind.TALLY}
+"""Their edges are numbered by the value read."""
+
+
+class Values:
+    """The values seen in one word, by number; number 0 is the initial one."""
+
+    def __init__(self, initial: int, *, ghostly: bool) -> None:
+        """With ``ghostly``, each value comes with itself with bit 0 set."""
+        self.ghostly = ghostly
+        self.known: list[int] = []
+        self._number: dict[int, int] = {}
+        self.number(initial)
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+    def number(self, value: int) -> int:
+        """Give a value's number, a new one if it is new."""
+        value = signed(value)
+        if value not in self._number:
+            self._number[value] = len(self.known)
+            self.known.append(value)
+            if self.ghostly:
+                self.number(value | 1)
+        return self._number[value]
+
+    def known_number(self, value: int) -> int:
+        """Give a value's number, or -1."""
+        return self._number.get(signed(value), -1)
+
+
+class Sheets:
+    """What is known, by number, and where it is written down."""
+
+    def __init__(self, model: Model, options: Options) -> None:
+        self.model = model
+        self.options = options
+        self.behind = tuple(model.behind) or (-1,) * len(model.words)
+        self.facts = Facts(model, options)
+        self.values = [
+            Values(value, ghostly=owner >= 0) for value, owner in zip(model.initial, self.behind, strict=True)
+        ]
+        for word, value in [*((word, 1) for word in model.silent), *((w, 0) for group in model.renewed for w in group)]:
+            self.values[word].number(value)
+        self.twins = Twins(model, options)
+        for word in range(len(self.values)):
+            self.values[word] = self.values[self.twins.orbit(word)[0]]
+        self.owner: list[tuple[int, int]] = []
+        """By operation: thread and local state."""
+        self.operation: list[Operation] = []
+        self.number: list[dict[int, int]] = [{} for _ in model.threads]
+        """By thread: local state to operation."""
+        self.places: list[list[int]] = [[] for _ in model.threads]
+        """By thread: the operations in front of which a step has come to rest."""
+        self.stores: list[dict[tuple[int, int], int]] = [{} for _ in model.threads]
+        """By thread: (word, value's number) of stores that may wait, to a number from 1."""
+        self.slots: list[tuple[int, int]] = []
+        """Sorted (target, vector) of the IPIs that are ever sent."""
+        self.depths = [min(options.buffer, 2)] * len(model.threads)
+        """By thread: the entries there is room for."""
+        self.counts: dict[int, int] = {}
+        """By slot's (target * 256 + vector): the bits of its counter."""
+        self.round = self.leant_round = 0
+        """The threads that may come round, as a bit set: known, and what the search leans on."""
+        self.notes: dict[tuple[int, int], int] = {(0, -1): 0}
+        self.on_word: list[list[int]] = [[] for _ in model.words]
+        self.row_room = [4] * len(model.words)
+        self.layout = Layout({})
+        self._kept = Kept(self.layout, (0,) * len(model.threads), ())
+        self._stale = True
+        self._ops: npt.NDArray[np.int32] = np.zeros((256, 8), np.int32)
+        self._resting: npt.NDArray[np.int32] = np.full(256, -1, np.int32)
+        self.future: npt.NDArray[np.int64] = np.full((256, 2), -1, np.int64)
+        self._edges: npt.NDArray[np.int64] = np.full(1024, abi.UNKNOWN, np.int64)
+        self._edges_used = 0
+        self._notes: npt.NDArray[np.int64] = np.zeros((64, 2), np.int64)
+        self._ghost_base = [0] * len(model.words)
+        self._ghosts: npt.NDArray[np.int32] = np.zeros(1, np.int32)
+        self._renew_rows: list[tuple[int, int]] = []
+        self.tables = self._empty()
+
+    @property
+    def stale(self) -> bool:
+        """Tell whether what has been learnt since the layout was made does not fit it."""
+        return self._stale
+
+    def edges_of(self, operation: Operation) -> int:
+        """Tell how many edges an operation's row has room for."""
+        kind = operation.kind
+        if kind in BY_VALUE:
+            return self.row_room[operation.word]
+        if kind == Kind.CHOOSE:
+            return max(operation.a, 1)
+        if kind == Kind.ACK:
+            return max(len(self.model.vectors), 1)
+        return 2 if kind in (Kind.POINT, Kind.PENDING, Kind.IN_FLIGHT, Kind.QUIET) else 1
+
+    # --- the layout ----------------------------------------------------------------------------------------------
+
+    def lay_out(self, *, generous: bool) -> None:
+        """Make the layout for what is known now."""
+        widths = self._widths(generous=generous)
+        growing = [name for kind in ("local", "word") for name in widths if name[0] == kind]
+        self.layout = Layout(widths, growing)
+        depths = enumerate(self.depths)
+        entries = tuple(widths["buffer", thread] // depth if depth else 0 for thread, depth in depths)
+        self._kept = Kept(self.layout, entries, tuple(self.slots))
+        self._stale = False
+        self.tables = self._arrays()
+        for number in range(len(self.operation)):
+            self._place(number)
+
+    @property
+    def kept(self) -> Kept:
+        """What is needed of this layout when there is another."""
+        return self._kept
+
+    def tight_words(self) -> int:
+        """Give the packed words that a layout without headroom would take."""
+        return Layout(self._widths(generous=False)).words
+
+    def _widths(self, *, generous: bool) -> dict[Name, int]:
+        spare = int(generous)
+        widths: dict[Name, int] = {}
+        for word, values in enumerate(self.values):
+            constant = not self.facts.writers[word]
+            widths["word", word] = 0 if constant and len(values) == 1 else bits(len(values)) + spare
+        for thread, places in enumerate(self.places):
+            widths["local", thread] = bits(len(places)) + 1 + spare
+            tight = self._tight_entry(thread)
+            entry = tight + spare if tight and (tight + spare) * self.depths[thread] <= WIDEST else tight
+            widths["entry", thread] = 0
+            widths["buffer", thread] = entry * self.depths[thread]
+            widths["pending", thread] = sum(target == thread for target, _ in self.slots)
+        for number, (target, vector) in enumerate(self.slots):
+            widths["slot", number] = self.counts.get(target * 256 + vector, 1)
+        return widths
+
+    def _tight_entry(self, thread: int) -> int:
+        """Give the bits that an entry of a buffer needs."""
+        stores = len(self.stores[thread])
+        return bits(stores + 1) if stores else 0
+
+    def deepest(self, thread: int) -> int:
+        """Give the entries that a buffer may have: as many as asked for, or as find room in a field."""
+        return min(self.options.buffer, WIDEST // max(self._tight_entry(thread), 1))
+
+    def state(self, packed: Sequence[int]) -> State:
+        """Unpack a state."""
+        layout = self.layout
+        threads = range(len(self.model.threads))
+        local = tuple(self.owner[self.places[t][layout["local", t].of(packed)]][1] for t in threads)
+        memory = tuple(values.known[layout["word", word].of(packed)] for word, values in enumerate(self.values))
+        buffers = tuple(tuple(self._waiting(t, layout["buffer", t].of(packed))) for t in threads)
+        flight: list[tuple[int, int]] = []
+        pending = [0] * len(threads)
+        bit = [0] * len(threads)
+        for number, (target, vector) in enumerate(self.slots):
+            flight += [(target, vector)] * layout["slot", number].of(packed)
+            pending[target] |= (layout["pending", target].of(packed) >> bit[target] & 1) << vector
+            bit[target] += 1
+        return State(local, memory, buffers, tuple(flight), tuple(pending))
+
+    def ended(self, thread: int) -> list[int]:
+        """Give the local fields that mean that a thread has ended."""
+        places = enumerate(self.places[thread])
+        return [number for number, each in places if self.operation[each].kind == Kind.END]
+
+    def _waiting(self, thread: int, buffer: int) -> Iterator[tuple[int, int]]:
+        known = list(self.stores[thread])
+        entry = self._entry(thread)
+        while buffer:
+            word, value = known[(buffer & (1 << entry) - 1) - 1]
+            yield word, self.values[word].known[value]
+            buffer >>= entry
+
+    def _empty(self) -> abi.Tables:
+        threads = len(self.model.threads)
+        return abi.Tables(
+            header=np.zeros(abi.H_SIZE, np.int64),
+            threads=np.zeros((threads, abi.T_SIZE), np.int64),
+            slots=np.zeros((1, abi.S_SIZE), np.int64),
+            rows=np.zeros((1, abi.R_SIZE), np.int64),
+            pairs=np.zeros((threads, 1, abi.P_SIZE), np.int64),
+            operations=self._ops,
+            rest=np.zeros((threads, 1), np.int32),
+            resting=self._resting,
+            edges=self._edges,
+            ghosts=self._ghosts,
+            notes=self._notes,
+            lagging=np.zeros(max(self.layout.words, 1), np.int64),
+            future=self.future,
+            alike=np.zeros(1, np.int64),
+        )
+
+    def _arrays(self) -> abi.Tables:
+        """Write the layout down for the loops."""
+        layout = self.layout
+        tables = self._empty()
+        rows: list[tuple[int, ...]] = []
+        ghosts: list[int] = []
+        for word, values in enumerate(self.values):
+            self._ghost_base[word] = len(ghosts)
+            if values.ghostly:
+                row = [values.known_number(value | 1) for value in values.known]
+                ghosts += row + [0] * (layout["word", word].mask + 1 - len(row))
+        self._ghosts = np.array([*ghosts, 0], np.int32)
+        header = tables.header
+        header[abi.H_WORDS] = layout.words
+        header[abi.H_THREADS] = len(self.model.threads)
+        header[abi.H_WORKERS] = max(self.options.workers, 1)
+        header[abi.H_FUSE] = self.options.fuse
+        header[abi.H_REDUCE] = self.options.reduce and self.options.buffer > 0
+        header[abi.H_SLOTS] = len(self.slots)
+        header[abi.H_DEBT] = sum(1 << word for word in self.model.debt if word < abi.WIDE)
+        header[abi.H_ROUND] = self.leant_round
+        header[abi.H_QUIET0] = len(rows)
+        rows += [self._one(word) for word in self.model.silent]
+        header[abi.H_QUIET1] = len(rows)
+        self._renew_rows = []
+        for group in self.model.renewed:
+            start = len(rows)
+            rows += [(*layout["word", word], max(self.values[word].known_number(0), 0), word) for word in group]
+            self._renew_rows.append((start, len(rows)))
+        most = max((1 << self._entry(thread) for thread in range(len(self.model.threads))), default=1)
+        pairs = np.zeros((len(self.model.threads), most, abi.P_SIZE), np.int64)
+        rest = np.zeros((len(self.model.threads), max(self._place_room(t) for t in range(len(self.places)))), np.int32)
+        tables = tables._replace(pairs=pairs, rest=rest, ghosts=self._ghosts)
+        for thread in range(len(self.model.threads)):
+            self._thread(tables, thread, rows)
+        slots = np.zeros((len(self.slots) + 1, abi.S_SIZE), np.int64)
+        for number, (target, vector) in enumerate(self.slots):
+            slots[number] = (*layout["slot", number], target, vector)
+        alike = self._alike()
+        header[abi.H_ALIKE] = len(alike)
+        rows_array = np.array([*rows, (0,) * abi.R_SIZE], np.int64)
+        self.tables = tables._replace(slots=slots, rows=rows_array, alike=np.array([*alike, 0], np.int64))
+        self._lagging()
+        for thread, stores in enumerate(self.stores):
+            for (word, value), number in stores.items():
+                self._pair(thread, word, value, number)
+        return self.tables
+
+    def _alike(self) -> list[int]:
+        """Write down what the members of each group have in a state: how many, how many fields each, the fields."""
+        written: list[int] = []
+        for members in self.twins.fields():
+            fields = [[self.layout[name] for name in names] for names in members]
+            kept = [column for column in zip(*fields, strict=True) if any(each.mask for each in column)]
+            written += [len(members), len(kept)]
+            for member in range(len(members)):
+                written += [number for column in kept for number in column[member]]
+        return written
+
+    def _lagging(self) -> None:
+        """Write down which bits say that something is buffered or in flight."""
+        buffers: list[Name] = [("buffer", thread) for thread in range(len(self.model.threads))]
+        for name in [*buffers, *(("slot", number) for number in range(len(self.slots)))]:
+            held = self.layout[name]
+            self.tables.lagging[held.place] |= signed(held.mask << held.shift)
+
+    def _one(self, word: int) -> tuple[int, ...]:
+        """Give the row of a silent word: the number that stands for 1, or one that never occurs."""
+        return (*self.layout["word", word], self.values[word].number(1), word)
+
+    def _entry(self, thread: int) -> int:
+        return self._kept.entries[thread]
+
+    def _place_room(self, thread: int) -> int:
+        return self.layout["local", thread].mask + 1
+
+    def _thread(self, tables: abi.Tables, thread: int, rows: list[tuple[int, ...]]) -> None:
+        layout, facts, depth = self.layout, self.facts, self.depths[thread]
+        entry = self._entry(thread)
+        guards = [(*layout["word", word], self._ghost_base[word], word) for word in facts.guards(thread)]
+        silent = [self._one(word) for word in facts.own_silent(thread)]
+        mine = [number for number, (target, _) in enumerate(self.slots) if target == thread]
+        start = len(rows)
+        rows += guards + silent
+        tables.threads[thread] = (
+            *layout["local", thread],
+            *layout["buffer", thread],
+            entry,
+            (depth - 1) * entry if depth else 0,
+            depth >= self.deepest(thread),
+            *layout["pending", thread],
+            start,
+            start + len(guards),
+            start + len(guards),
+            start + len(guards) + len(silent),
+            mine[0] if mine else 0,
+            mine[-1] + 1 if mine else 0,
+            facts.tied(thread),
+            facts.watched(thread),
+            self._taken(thread, every=False),
+            facts.interrupters(thread) if self.options.reduce else -1,
+        )
+        places = self.places[thread]
+        tables.rest[thread, : len(places)] = places
+
+    def _taken(self, thread: int, *, every: bool) -> int:
+        """Give the bits of the pending field that a point takes."""
+        mine = [vector for target, vector in self.slots if target == thread]
+        return sum(1 << bit for bit, vector in enumerate(mine) if every or vector not in self.model.late)
+
+    def _pair(self, thread: int, word: int, value: int, number: int) -> None:
+        self.tables.pairs[thread, number] = (
+            *self.layout["word", word],
+            value,
+            word,
+            self.model.looks.get(word, -1) + 1,
+        )
+
+    def _place(self, number: int) -> None:
+        """Write into an operation's record what depends on the layout."""
+        operation = self.operation[number]
+        thread = self.owner[number][0]
+        record = self._ops[number]
+        kind, word = operation.kind, operation.word
+        if word >= 0:
+            field = self.layout["word", word]
+            record[abi.PLACE], record[abi.SHIFT], record[abi.MASK] = field
+        if kind == Kind.PEEK:
+            owner = self.behind[word]
+            record[abi.EXTRA] = owner + 1 if owner != thread else 0
+            record[abi.CONST] = self._ghost_base[word]
+        elif kind in (Kind.STORE, Kind.POKE):
+            value = self.values[word].known_number(operation.a)
+            waits = kind == Kind.STORE and self.options.buffer
+            record[abi.CONST] = self.stores[thread][word, value] if waits else value
+        elif kind == Kind.SEND:
+            record[abi.CONST] = self.slots.index((operation.a, operation.b))
+        elif kind in (Kind.POINT, Kind.ACK):
+            record[abi.CONST] = self._taken(thread, every=operation.a != 0)
+            record[abi.EXTRA] = operation.a == 0
+        elif kind == Kind.CHOOSE:
+            record[abi.CONST] = operation.a
+        elif kind == Kind.RENEW and operation.a < len(self._renew_rows):
+            record[abi.CONST], record[abi.EXTRA] = self._renew_rows[operation.a]

@@ -1,0 +1,116 @@
+"""No-progress: a cycle, fair to all, on which a debt is never paid.
+
+The states in which one of ``Model.debt`` is not zero and the moves between them fall into strongly connected components
+(Tarjan, in compiled code, edges worked out again and not stored). A component has a fair cycle if each thread, each
+buffer and each IPI in flight moves inside it or is unable to move in some state of it (weak fairness); if the whole
+component has none, no part of it has one, as whoever is left out of the whole is left out of the part. Threads that
+never go round must have ended, and what only they send has arrived (:mod:`hosts.explorer.search.terminated`): only the
+states in which that is so are walked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from hosts.explorer.compiled import abi, hash_table, walks
+from hosts.explorer.model.state_vector import WIDEST, TooWide
+from hosts.explorer.search.terminated import over_on_cycles
+
+if TYPE_CHECKING:
+    from hosts.explorer.search.bfs import Search
+
+CHUNK: Final = 1 << 18
+"""States looked through in one compiled call."""
+BUDGET: Final = 100_000
+"""Expansions in one compiled call."""
+
+
+class Cycles:
+    """The fair cycles of a search that is complete."""
+
+    def __init__(self, search: Search) -> None:
+        self.search = search
+        self.store = search.store
+        places = self.store.places
+        self.hits: npt.NDArray[np.int8] = np.zeros(places, np.int8)
+        tables = search.learnt.tables
+        agents = 2 * int(tables.header[abi.H_THREADS]) + int(tables.header[abi.H_SLOTS])
+        if agents > WIDEST:
+            raise TooWide(f"{agents} threads, buffers and IPIs; fairness to {WIDEST} at most can be checked")
+
+    def find(self, going_on: Callable[[], bool]) -> bool:
+        """Look at each debt; tell whether that came to its end (``going_on`` has not said no)."""
+        return all(self._find(word, going_on) for word in self.search.model.debt)
+
+    def nearest(self) -> tuple[int, list[int]]:
+        """Give the lowest level with a state on a fair cycle, and the places of its states on fair cycles; or -1."""
+        by_level: dict[int, list[int]] = {}
+        found = np.flatnonzero(self.hits)
+        block, within = np.divmod(found, hash_table.BLOCK + 1)
+        worker = block % self.store.workers
+        number = block // self.store.workers * (hash_table.BLOCK + 1) + within
+        depth = np.zeros(len(found), np.int64)
+        for each in range(self.store.workers):
+            begins = np.array([level[each] for level in self.search.levels])
+            mine = worker == each
+            depth[mine] = np.searchsorted(begins, number[mine], side="right") - 1
+        if not len(found):
+            return -1, []
+        nearest = int(depth.min())
+        by_level[nearest] = found[depth == nearest].tolist()
+        return nearest, by_level[nearest]
+
+    def _find(self, word: int, going_on: Callable[[], bool]) -> bool:
+        search, store = self.search, self.store
+        field = search.learnt.layout["word", word]
+        zero = search.learnt.values[word].known_number(0)
+        if not field.mask and zero == 0:
+            return True
+        owing = np.array([*field, zero, *over_on_cycles(search.learnt)], np.int64)
+        return self._walk(owing, self._roots(owing, store.counts), going_on)
+
+    def _roots(self, owing: npt.NDArray[np.int64], counts: Sequence[int]) -> npt.NDArray[np.int64]:
+        """Give the places of the states, so many of each worker, in which the debt is unpaid."""
+        tables, states = self.search.learnt.tables, self.store.states
+
+        def some(worker: int) -> list[npt.NDArray[np.int64]]:
+            found, room = [], np.zeros(CHUNK, np.int64)
+            for start in range(0, max(counts[worker], 1), CHUNK):
+                stop = min(start + CHUNK, counts[worker])
+                found.append(room[: walks.gather(tables, states, owing, worker, start, stop, room)].copy())
+            return found
+
+        parts = self.search.rounds.each_of_many(some, sum(counts))
+        return np.concatenate([each for part in parts for each in part])
+
+    def _walk(self, owing: npt.NDArray[np.int64], roots: npt.NDArray[np.int64], going_on: Callable[[], bool]) -> bool:
+        """Look at some states and what they lead to; tell whether that came to its end."""
+        search, store = self.search, self.store
+        work = search.work[0]
+        room = len(work.told)
+        places = store.places
+        order = np.zeros(places, np.int32)
+        low = np.zeros(places, np.int32)
+        frames = np.zeros((1 << 12, 3), np.int64)
+        kids = np.zeros(4 * room, np.int64)
+        members = np.zeros(1 << 12, np.int64)
+        walk = np.zeros(walks.G_SIZE, np.int64)
+        around = np.zeros(room, np.int64)
+        tables = search.learnt.tables
+        while walks.walk_cycles(
+            tables, work, store.states, store.table, owing, roots, order, low, frames, kids, members, walk, self.hits,
+            around, BUDGET,
+        ):  # fmt: skip
+            if walk[walks.G_FRAMES] + 1 >= len(frames):
+                frames = np.concatenate([frames, np.zeros_like(frames)])
+            if walk[walks.G_STACK] + 1 >= len(members):
+                members = np.concatenate([members, np.zeros_like(members)])
+            if walk[walks.G_KIDS] + room >= len(kids):
+                kids = np.concatenate([kids, np.zeros_like(kids)])
+            if not going_on():
+                return False
+        return True

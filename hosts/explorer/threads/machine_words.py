@@ -1,0 +1,147 @@
+"""The machine that the threads of a model share, as far as it is known: its words, vectors and who is interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, NoReturn
+
+from emu.machine import Machine
+from emu.memory import WORD_BYTES
+from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR
+from hosts.explorer.model.system import Unstable
+from hosts.explorer.threads.abstraction import Folding, Role, folding
+from hosts.explorer.threads.sharing import Words
+
+BASE: Final = 4096
+"""Where the machine lies: not 0, which is the null pointer."""
+VECTORS: Final = tuple(sorted((DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR)))
+"""What travels as an IPI in the scenarios; whatever else a rule or a mutation sends is found out on the way."""
+
+
+SILENT: Final = -WORD_BYTES
+"""The address, outside of the machine, of the word that counts the threads that start nothing more: 1 when all do."""
+
+
+def over_word(thread: int) -> int:
+    """Give the address of the word that says that a thread's run is over."""
+    return SILENT - WORD_BYTES * (thread + 1)
+
+
+@dataclass
+class World:
+    """What is known of one machine; grows while threads are learned, and lives on when they are learned anew."""
+
+    machine: Machine
+    pcpus: int
+    vcpus: int
+    words: Words
+    folds: Folding
+    mutation: int
+    eager: bool = True
+    """Two reductions. An IPI of a delivery leaves in the step before: its arrival is free, and who sends is *inside*
+    until it has left, so sending early and arriving late is the same to everybody. And an interrupt whose handler does
+    nothing is taken at the last point of an open window: at any point before, nothing would be different."""
+    vectors: tuple[int, ...] = VECTORS
+    """What travels as an IPI, as far as is known; the highest is acknowledged first."""
+    harmless: frozenset[int] = frozenset()
+    """Vectors whose handlers in root mode do nothing but count (see hosts.explorer.threads.deferrable)."""
+    forget: bool = True
+    """Reduction: a local that no later block reads is no part of a local state."""
+    interrupted: set[tuple[int, bool]] = field(default_factory=set)
+    """Threads that somebody sends IPIs to, with whether those have handlers that do something."""
+    uninterrupted: set[tuple[int, bool]] = field(default_factory=set)
+    """Threads of which something has been learned as if nobody did."""
+    slots: list[dict[int, int]] = field(default_factory=list)
+    """For each thread the places of its own words among them, by address."""
+    spots: dict[tuple[str, int, int], int] = field(default_factory=dict)
+    """Numbers of the places that frames can wait at: function, block, call."""
+    breathers: set[tuple[str, int]] = field(default_factory=set)
+    """Loops, by function and block, in whose turns others may act (:mod:`hosts.explorer.threads.unbounded_loops`)."""
+    guides: dict[int, int] = field(default_factory=dict)
+    """Private words of pCPUs that the explorer itself goes by, with their threads: no other thread may write them."""
+    suspends: frozenset[str] = frozenset()
+    """Primitives for private words that are operations like others here, as others use such words too."""
+    rule: frozenset[str] = frozenset()
+    """The functions of the user's own rule."""
+    suspects: list[tuple[str, int, int, frozenset[int]]] = field(default_factory=list)
+    """Loops of the user's (file and line), with the thread and the words that nobody else was known to use."""
+    renewers: list[set[int]] = field(default_factory=list)
+    """For each family of notes the threads that renew it."""
+
+    @classmethod
+    def made(cls, initial: dict[int, int], pcpus: int, vcpus: int, mutation: int, *, fold: bool) -> World:
+        """Make the world of a machine with its power-on words."""
+        machine = Machine(BASE)
+        folds = folding(machine, pcpus, vcpus, fold=fold)
+        words = Words(initial)
+        words.share(SILENT, range(pcpus))
+        if vcpus > 1:  # a sleeper whose waker is not known yet would seem never to come to an end
+            for v in range(vcpus):
+                words.share(machine.vcpus[v].wait.state, range(pcpus))
+        for v in range(vcpus):  # C7 looks at them, but so seldom that a search would begin anew late
+            words.read.update(int(machine.vcpus[v].untold[i]) for i in range(pcpus))
+        made = cls(machine, pcpus, vcpus, words, folds, mutation)
+        for i in range(pcpus):
+            irq = machine.pcpus[i].irq
+            made.guides |= {int(irq.enabled): i, int(irq.inside_depth): i}
+        made.slots = [{} for _ in range(pcpus)]
+        made.renewers = [set() for _ in range(vcpus)]
+        return made
+
+    def use(self, thread: int, word: int, *, write: bool) -> int:
+        """Note the use of a word; what is a note of a generation is used by those who renew it too."""
+        kind = self.words.use(thread, word, write=write)
+        role = self.folds.of(word)
+        if role.role == Role.UNTOLD:
+            for other in self.renewers[role.number]:
+                self.words.use(other, word, write=True)
+            return self.words.kind(word)
+        return kind
+
+    def renew(self, thread: int, family: int) -> list[int]:
+        """Note that a thread renews a family; give the words of it that are the thread's own."""
+        self.renewers[family].add(thread)
+        used = [word for word in self.folds.families[family] if word in self.words.users]
+        for word in used:
+            self.words.use(thread, word, write=True)
+        return [word for word in used if word not in self.words.shared]
+
+    def suspend(self, primitive: str) -> NoReturn:
+        """Have the protocol cut at a primitive for private words, too; Unstable."""
+        self.suspends |= {primitive}
+        raise Unstable(primitive)
+
+    def number_of(self, vector: int, is_harmless: Callable[[int], bool]) -> int:
+        """Give the number of a vector that is sent; Unstable if nobody has sent it before."""
+        if vector not in self.vectors:
+            self.vectors = tuple(sorted((*self.vectors, vector)))
+            self.harmless |= {vector} if is_harmless(vector) else set()
+            raise Unstable(vector)
+        return self.vectors.index(vector)
+
+    def interrupts(self, target: int, vector: int) -> None:
+        """Note that somebody sends an IPI to a thread."""
+        kind = (target, vector not in self.harmless)
+        self.interrupted.add(kind)
+        if kind in self.uninterrupted:
+            self.uninterrupted.discard(kind)
+            raise Unstable(target)
+
+    def has_point(self, thread: int, *, last: bool) -> bool:
+        """Tell whether interrupts are taken at a point of a thread, as far as is known; ``last``: of an open window."""
+        return self._is_interrupted(thread, harm=True) or (
+            (last or not self.eager) and self._is_interrupted(thread, harm=False)
+        )
+
+    def with_points(self, *, last: bool) -> tuple[int, ...]:
+        """Give the threads that take interrupts at every point, or those that do at the last of an open window."""
+        every = {thread for thread, harm in self.interrupted if harm or not self.eager}
+        return tuple(sorted({thread for thread, _ in self.interrupted} - every if last else every))
+
+    def _is_interrupted(self, thread: int, *, harm: bool) -> bool:
+        kind = (thread, harm)
+        if kind in self.interrupted:
+            return True
+        self.uninterrupted.add(kind)
+        return False

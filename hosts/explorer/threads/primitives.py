@@ -1,0 +1,225 @@
+"""What each primitive of the narrow waist asks for when a thread is explored, and what an answer means to its caller.
+
+The same however a thread's code is run (:mod:`hosts.explorer.threads.automaton`, :mod:`hosts.explorer.threads.history`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from emu.observe import is_instrument
+from emu.waist import BIT, LONG_PAST
+from hosts.explorer.threads.memory import Access
+from hosts.explorer.threads.deferrable import harmless_vectors
+from hosts.explorer.model.operations import FENCELESS, OWN_FENCE, SCHEDULED, Kind, Operation
+from hosts.explorer.threads.sharing import OWN
+from hosts.explorer.threads.machine_words import SILENT, World, over_word
+from hosts.loader.program import Program
+from hosts.loader.rule.faults import RuleFault
+
+DEADLINE: Final = 2
+"""What every deadline ahead looks like: any time may be the one at which it passes."""
+_UNSCHEDULED: Final = frozenset(
+    {Kind.PEEK, Kind.POKE, Kind.TALLY, Kind.RENEW, Kind.IN_FLIGHT, Kind.ACK, Kind.CHOOSE}
+) | {Kind.PAUSE}
+
+_FENCELESS: Final = "fenceless_"
+LATE_STORE: Final = "late_store"
+"""What the audit puts in place of a locked operation (hosts.explorer.audit.relax): one that waits for no store; and a store
+that belongs to the step of the load before it."""
+
+_WORD_OF: Final = dict.fromkeys(("xchg", "cmpxchg", "atomic_inc"), 0) | dict.fromkeys(
+    ("test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit"), 1
+)
+"""The locked operations: which of their arguments is the word."""
+_VOID: Final = frozenset(
+    {
+        *("WRITE_ONCE", "smp_store_release", "mark", "set_bit", "clear_bit", "atomic_inc", "smp_mb", "send_IPI"),
+        *("interrupt_point", "say_silent", "local_write"),
+    }
+)
+"""Primitives that give nothing."""
+ASKED_TWICE: Final = (0,)
+"""Arguments of ``run_goes_on`` once all others are silent: the second question is whether the run is over."""
+
+
+class Primitives(Access):
+    """A thread's primitives."""
+
+    def __init__(self, number: int, program: Program, world: World) -> None:
+        super().__init__(number, world)
+        self.program = program
+        self.pointed = self.paused = False
+        """The answer is that of an empty point, or of the pause between such a one and the next. What comes right after
+        an empty point belongs to its step; that must not be the next point, or one of the two would be none."""
+        self.every = 1
+        """The next acknowledge takes any vector, not only one whose handler does something."""
+        self.issue = self._table()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what is known; what the primitives ask for is the same for all."""
+        return {name: value for name, value in vars(self).items() if name != "issue"}
+
+    def __setstate__(self, known: dict[str, Any]) -> None:
+        """Go on with what was known."""
+        vars(self).update(known)
+        self.issue = self._table()
+
+    def _table(self) -> dict[str, Callable[..., Operation | None]]:
+        """Give what each primitive that may suspend asks for; None: it is done, and ``done`` holds its value."""
+        fenceless = {_FENCELESS + name: issue for name, issue in self._locked(FENCELESS).items()}
+        return {
+            **self._locked(0),
+            **fenceless,
+            "READ_ONCE": lambda word: self.read(word, Kind.LOAD),
+            "smp_load_acquire": lambda word: self.read(word, Kind.LOAD),
+            "peek": lambda word: self.read(word, Kind.PEEK),
+            "WRITE_ONCE": lambda word, value: self.write(word, value, Kind.STORE),
+            "smp_store_release": lambda word, value: self.write(word, value, Kind.STORE),
+            "mark": lambda word, value: self.write(word, value, Kind.POKE),
+            LATE_STORE: lambda word, value: _late(self.write(word, value, Kind.STORE)),
+            "local_read": self.local_read,
+            "local_write": self.local_write,
+            "smp_mb": lambda: Operation(Kind.FENCE),
+            "interrupt_point": self._interrupt_point,
+            "send_IPI": self._send,
+            "apic_pending": lambda: Operation(Kind.PENDING),
+            "apic_ack": self._acknowledge,
+            "choose": lambda n: self.gave(0) if n <= 1 else Operation(Kind.CHOOSE, a=n),
+            "one_in": lambda n: self.gave(n) if n <= 1 else Operation(Kind.CHOOSE, a=2),
+            "deadline_passed": self._deadline_passed,
+            "run_goes_on": self._run_goes_on,
+            "ipis_in_flight": lambda: Operation(Kind.IN_FLIGHT),
+            "say_silent": lambda: self._tally(SILENT, 1),
+            "all_silent": lambda: Operation(Kind.QUIET),
+        }
+
+    def _locked(self, flags: int) -> dict[str, Callable[..., Operation | None]]:
+        """Give the locked operations."""
+
+        def modify(kind: Kind, word: int, a: int, b: int = 0) -> Operation | None:
+            return self.modify(kind, word, a, b, flags)
+
+        return {
+            "xchg": lambda word, value: modify(Kind.XCHG, word, value),
+            "cmpxchg": lambda word, old, new: modify(Kind.CMPXCHG, word, old, new),
+            "test_and_set_bit": lambda nr, word: self._bit(modify(Kind.OR, word, BIT(nr)), nr),
+            "test_and_clear_bit": lambda nr, word: self._bit(modify(Kind.AND, word, ~BIT(nr)), nr),
+            "set_bit": lambda nr, word: self._void(modify(Kind.OR, word, BIT(nr))),
+            "clear_bit": lambda nr, word: self._void(modify(Kind.AND, word, ~BIT(nr))),
+            "atomic_inc": lambda word: self._void(modify(Kind.ADD, word, 1)),
+        }
+
+    def _value(self, name: str, arguments: Any, answer: int) -> Any:
+        """Turn an operation's answer into what the primitive gives."""
+        if name in _WORD_OF and self.world.words.kind(arguments[_WORD_OF[name]]) == OWN:
+            self.fenced = True  # the buffer is empty now: do it
+            self.issue[name](*arguments)
+            return self.done.value
+        if name.removeprefix(_FENCELESS) in ("test_and_set_bit", "test_and_clear_bit"):
+            return 1 if answer & BIT(arguments[0]) != 0 else 0
+        if name.removeprefix(_FENCELESS) in _VOID:
+            return None
+        if name == "apic_ack":
+            return self.world.vectors[answer]
+        if name == "run_goes_on":
+            if arguments == ():
+                return 1
+            if answer == 0:
+                self.own_flag(over_word(self.number), 1)
+        return answer
+
+    def _bit(self, operation: Operation | None, nr: int) -> Operation | None:
+        if operation is None:
+            self.done.value = 1 if self.done.value & BIT(nr) != 0 else 0
+        return operation
+
+    def _void(self, operation: Operation | None) -> Operation | None:
+        return self.gave(None) if operation is None else operation
+
+    def _interrupt_point(self, site: int) -> Operation | None:
+        enabled = self.world.machine.pcpus[self.number].irq.enabled
+        last = self.program.sites[site].operation == "local_irq_disable"
+        if self.private_read(enabled) == 0 or not self.world.has_point(self.number, last=last):
+            return self.gave(None)
+        every = 1 if last or not self.world.eager else 0
+        return Operation(Kind.PAUSE) if self.pointed else Operation(Kind.POINT, a=every)
+
+    def _acknowledge(self) -> Operation | None:
+        every, self.every = self.every, 1
+        return Operation(Kind.ACK, a=every)
+
+    def _send(self, cpu: int, vector: int) -> Operation | None:
+        number = self.world.number_of(vector, lambda each: bool(harmless_vectors(self.program, (each,))))
+        self.world.interrupts(cpu, vector)
+        return Operation(Kind.SEND, a=cpu, b=number)
+
+    def _deadline_passed(self, deadline: int) -> Operation | None:
+        if deadline in (0, LONG_PAST):
+            return self.gave(deadline)
+        return Operation(Kind.CHOOSE, a=2)
+
+    def _run_goes_on(self) -> Operation | None:
+        """Go on as long as one of the other pCPUs has something to do; from then on the run may be over any time."""
+        if self.own_flag(over_word(self.number), None) != 0:
+            return self.gave(0)
+        return Operation(Kind.PEEK, self.world.words.shared[SILENT])
+
+    def _is_inside(self) -> bool:
+        """Tell whether the thread is between the first and the last effect of a delivery, wake or kick."""
+        return self.own_value(self.world.machine.pcpus[self.number].irq.inside_depth) != 0
+
+    def _stamped(self, operation: Operation, module: str, where: int) -> Operation:
+        """Say where an operation stands and whether others may act before it."""
+        eager = operation.kind == Kind.SEND and self.world.eager and self._is_inside()
+        late = operation.kind == Kind.STORE and operation.flags & FENCELESS != 0
+        alone = operation.kind == Kind.FENCE and operation.a == OWN_FENCE
+        free = operation.kind in _UNSCHEDULED or eager or late or alone
+        scheduled = not free and not is_instrument(module)  # what begins says so itself
+        flags = operation.flags | (SCHEDULED if scheduled else 0)
+        return Operation(operation.kind, operation.word, operation.a, operation.b, flags, where)
+
+
+class _Now:
+    thread: Primitives | None = None
+
+
+now: Final = _Now()
+"""The thread whose code runs."""
+
+
+def running() -> Primitives:
+    """Give the thread whose code runs."""
+    assert now.thread is not None  # noqa: S101 - protocol code runs within a thread
+    return now.thread
+
+
+def direct(world: World) -> dict[str, Callable[..., Any]]:
+    """Give the primitives that a thread does by itself."""
+    mutation = world.mutation
+    memory = world.machine.at
+    return {
+        "local_read": lambda word: running().private_read(word),
+        "local_write": lambda word, value: running().private_write(word, value),
+        "memory": lambda: memory,
+        "this_cpu_ptr": lambda: running().pcpu,
+        "mutated": lambda number: 1 if number == mutation else 0,
+        "smp_wmb": lambda: None,
+        "smp_rmb": lambda: None,
+        "cpu_relax": lambda: None,
+        "wait_for_interrupt": lambda: None,
+        "deadline_after": lambda delta: DEADLINE,  # noqa: ARG005 - may be given by its name
+        "open_turn": lambda: 0,
+        "rule_fault": _rule_fault,
+        "trace": lambda event, argument: None,  # noqa: ARG005 - may be given by their names
+    }
+
+
+def _rule_fault(where: int, value: int, bound: int) -> None:
+    raise RuleFault(where, value, bound)
+
+
+def _late(operation: Operation | None) -> Operation | None:
+    """Mark a store as one that belongs to the step before it."""
+    return operation._replace(flags=operation.flags | FENCELESS) if operation is not None else None

@@ -1,0 +1,113 @@
+"""Who uses which word: what nobody writes is a constant, what one thread uses is its own, the rest is shared.
+
+Nobody says so beforehand. A word is taken for less than it is until a thread shows otherwise; then everything is
+learned anew with what is known by then (:class:`~hosts.explorer.model.system.Unstable`), a few dozen times and early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from hosts.explorer.model.system import Unstable
+
+CONSTANT: Final = 0
+OWN: Final = 1
+SHARED: Final = 2
+
+
+class Words:
+    """What is known of every word's use, by byte address."""
+
+    def __init__(self, initial: Mapping[int, int]) -> None:
+        """``initial``: what words hold at the start, where that is not 0."""
+        self.initial = initial
+        self.users: dict[int, set[int]] = {}
+        self.written: set[int] = set()
+        self.read: set[int] = set()
+        """Words that some thread has looked at: what is only written decides nothing."""
+        self.shared: dict[int, int] = {}
+        """Shared words, numbered in the order in which they became so."""
+        self.private: dict[int, bool] = {}
+        """Words that the protocol calls private (``local_read``, ``local_write``): whether others use them, too."""
+        self.owner: dict[int, int] = {}
+        """Of these the one thread that has written them, in no other way; -1: there are more, or it has."""
+        self.opened: set[int] = set()
+        """Those that are shared because a loop asks for them that nothing else can end: see :meth:`open`."""
+
+    def copied(self, initial: Mapping[int, int]) -> Words:
+        """Give a copy that knows the same, with some words that hold something else at the start."""
+        copy = Words({**self.initial, **initial})
+        copy.users = {word: set(users) for word, users in self.users.items()}
+        copy.written, copy.read, copy.shared = set(self.written), set(self.read), dict(self.shared)
+        return copy
+
+    def use(self, thread: int, word: int, *, write: bool) -> int:
+        """Note a thread's use of a word; give what the word is now. Unstable if it was less before."""
+        users = self.users.setdefault(word, set())
+        known = thread in users and (not write or word in self.written)
+        if not known:
+            before = self.kind(word)
+            fresh = not users
+            users.add(thread)
+            if write:
+                self.written.add(word)
+            after = self.kind(word)
+            if after == SHARED and word not in self.shared:
+                self.shared[word] = len(self.shared)
+            if after == SHARED and word in self.private:
+                self.private[word] = True
+            if after != before and not fresh:
+                raise Unstable(word)
+        return self.kind(word)
+
+    def share(self, word: int, users: Iterable[int]) -> None:
+        """Say beforehand that a word is shared."""
+        self.users[word] = set(users)
+        self.written.add(word)
+        self.read.add(word)
+        self.shared.setdefault(word, len(self.shared))
+
+    def open(self, word: int) -> None:
+        """Let others act at each use of a word, though only one thread is known to use it so far."""
+        self.users.setdefault(word, set())
+        self.written.add(word)
+        self.read.add(word)
+        self.shared.setdefault(word, len(self.shared))
+        self.opened.add(word)
+        self.owner[word] = -1
+
+    def used_privately(self, word: int) -> bool:
+        """Note that the protocol calls a word private; tell whether others use it all the same."""
+        self.private[word] = word in self.shared
+        return self.private[word]
+
+    def wrote_privately(self, thread: int, word: int) -> None:
+        """Note who writes a private word; Unstable if others, who use it too, were told of another one."""
+        if self.owner.setdefault(word, thread) not in (thread, -1):
+            self.wrote(word)
+
+    def wrote(self, word: int) -> None:
+        """Note that a private word has more than one writer, or is written otherwise; Unstable if it was leant on."""
+        if self.owner.get(word, -1) != -1:
+            self.owner[word] = -1
+            if self.private.get(word):
+                raise Unstable(word)
+
+    @property
+    def single(self) -> dict[int, int]:
+        """Give the private words that others read but one thread alone writes, always by ``local_write``; with it."""
+        return {word: owner for word, owner in self.owner.items() if owner >= 0 and self.private.get(word)}
+
+    def kind(self, word: int) -> int:
+        """Give what a word is as far as is known."""
+        if word not in self.written:
+            return CONSTANT
+        return SHARED if word in self.shared or len(self.users[word]) > 1 else OWN
+
+    def look(self, word: int) -> None:
+        """Note that the value of a word decides something."""
+        if word not in self.read:
+            self.read.add(word)
+            if word in self.written:
+                raise Unstable(word)
