@@ -1,8 +1,8 @@
 """How wide what is printed may be: the one place that knows whether somebody reads it on a terminal.
 
 On a terminal, text is broken once, between words, at the terminal's width, and tables are laid out to fit it
-(:mod:`hosts.report.sheet`). In a pipe or a file text is not broken at all: a line there is what ``grep`` finds it by.
-Tables are laid out for ``WIDE`` columns there. No line ends in blanks. ``COLUMNS`` gives either a width.
+(:mod:`hosts.report.table_layout`). In a pipe or a file text is not broken at all: a line there is what ``grep`` finds
+it by. Tables are laid out for ``WIDE`` columns there. No line ends in blanks. ``COLUMNS`` gives either a width.
 """
 
 from __future__ import annotations

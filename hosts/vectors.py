@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 FIELDS: Final = frozenset({"vector", "pir", "nv", "rvi"})
-"""What of a first sighting is a vector (see hosts.report.collect)."""
+"""What of a first sighting is a vector (see hosts.runs.collect)."""
 
 
 def vector_text(vector: int) -> str:

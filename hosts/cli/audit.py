@@ -13,7 +13,6 @@ from rich.text import Text
 
 from emu.workload.scenarios import PolicyInfo
 from hosts.cli.audit_show import Audited, audit_record, line_of, print_audit, scope_line, scope_record
-from hosts.cli.loops import have_loops
 from hosts.cli.outputs import json_to, rule_files
 from hosts.cli.stress import command
 from hosts.errors import Failure
@@ -27,8 +26,9 @@ from hosts.loader.program import LoaderError, Program, load_program
 from hosts.loader.rule.faults import RuleFault
 from hosts.report.environment import environment
 from hosts.report.jsonl import JsonLines, environment_record, not_done_record
-from hosts.report.plan import PlanError, chosen_policies, chosen_scenarios, user_policy_of
 from hosts.report.sentences import not_checked
+from hosts.runs.plan import PlanError, chosen_policies, chosen_scenarios, user_policy_of
+from hosts.runs.search_loops import have_loops
 from hosts.signals import cancelled_by_interrupts
 from hosts.terminal import say, wide_console
 

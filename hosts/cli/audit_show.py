@@ -18,7 +18,7 @@ from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.search.bfs import Result
 from hosts.explorer.threads.harness import Scope
 from hosts.plural import counted
-from hosts.report.sheet import READABLE, Column, Content, Sheet
+from hosts.report.table_layout import READABLE, Column, Content, Sheet
 from hosts.terminal import say
 from hosts.vectors import about
 

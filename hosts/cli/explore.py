@@ -11,8 +11,6 @@ from typing import Any, Final, Literal
 from rich.console import Console
 from rich.text import Text
 
-from hosts.cli.explore_engine import Engine, Explorer, Searched
-from hosts.cli.explore_plan import Asked, asked_for, size_text
 from hosts.cli.explore_show import Ticker, entered, row_lines, size_line
 from hosts.cli.outputs import Output, json_to, opened, rule_files, write_now
 from hosts.cli.stress import command
@@ -25,12 +23,14 @@ from hosts.explorer.search.bfs import Result
 from hosts.explorer.size_estimate import size_of
 from hosts.explorer.threads.harness import Scope, ScopeError
 from hosts.plural import counted
-from hosts.report.collect import Measured, Violation
 from hosts.report.environment import environment, processors
 from hosts.report.jsonl import JsonLines, environment_record, explorer_record
-from hosts.report.plan import PlanError, user_policy_of
 from hosts.report.tables import summary
-from hosts.report.verdict import Circumstances, Row, Verdict, exit_code, grade
+from hosts.runs.collect import Measured, Violation
+from hosts.runs.explore_request import Asked, asked_for, size_text
+from hosts.runs.explorer_runner import Engine, Explorer, Searched
+from hosts.runs.plan import PlanError, user_policy_of
+from hosts.runs.verdict import Circumstances, Row, Verdict, exit_code, grade
 from hosts.signals import cancelled_by_interrupts
 from hosts.terminal import put, room, say, wide_console
 from hosts.vectors import about

@@ -159,8 +159,8 @@ class _Command:
         """Give what finds the final states, if it is not the reduced search."""
         if self._finals is not None or self._given.reduce:
             return self._finals
-        from hosts.cli.loops import have_loops
         from hosts.litmus.everything import searched
+        from hosts.runs.search_loops import have_loops
 
         have_loops()
         return partial(searched, told=told, reduce=False)

@@ -16,7 +16,7 @@ from emu.observe.accounting import CHECKS, WINDOWS
 from hosts.errors import Failure, tell_faults
 from hosts.cli.explore import BOUNDS
 from hosts.cli.explore_show import Ticker
-from hosts.cli.loops import have_loops
+from hosts.runs.search_loops import have_loops
 from hosts.cli.outputs import json_to, rule_files
 from hosts.cli.reconcile_show import print_reconciled, reconcile_record
 from hosts.cli.stress import Host, command, drawn_seed, native_host, run, same_rule
@@ -35,11 +35,11 @@ from hosts.report.environment import environment, processors
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record, not_done_record
 from hosts.report.live import make_display
-from hosts.report.plan import OVERHEAD_SECONDS, Plan, PlanError, Planned, Wanted, make_plan, user_policy_of
-from hosts.report.reconcile import Allowed, Reconciled, reconciled
+from hosts.runs.plan import OVERHEAD_SECONDS, Plan, PlanError, Planned, Wanted, make_plan, user_policy_of
+from hosts.runs.reconcile import Allowed, Reconciled, reconciled
 from hosts.report.sentences import not_checked
-from hosts.report.stress import Settings
-from hosts.report.verdict import Row, Verdict
+from hosts.runs.scheduler import Settings
+from hosts.runs.verdict import Row, Verdict
 from hosts.terminal import say, wide_console
 
 MEMORY: Final = 3_000_000_000

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.text import Text
 
 from hosts.plural import counted
-from hosts.report.plan import short_name
-from hosts.report.reconcile import LEFT_OUT, Reconciled
-from hosts.report.sheet import READABLE, Column, Content, Sheet
+from hosts.report.table_layout import READABLE, Column, Content, Sheet
 from hosts.report.tables import remark
-from hosts.report.verdict import Row
+from hosts.runs.plan import short_name
+from hosts.runs.reconcile import LEFT_OUT, Reconciled
+from hosts.runs.verdict import Row
 from hosts.terminal import say
 
 

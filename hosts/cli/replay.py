@@ -17,9 +17,9 @@ from hosts.explorer.counterexample.witness_file import load
 from hosts.loader.program import LoaderError, load_program
 from hosts.loader.rule.userpolicy import unpromised
 from hosts.plural import counted
-from hosts.replay.crew import EnvironmentLacks
-from hosts.replay.director import DEADLOCK, NO_PROGRESS, ROUNDS, Replayed, replay
+from hosts.replay.processes import EnvironmentLacks
 from hosts.replay.program import Cast, cast_of
+from hosts.replay.scheduler import DEADLOCK, NO_PROGRESS, ROUNDS, Replayed, replay
 from hosts.report.environment import environment
 from hosts.report.jsonl import JsonLines, environment_record, not_done_record
 from hosts.report.sentences import not_checked

@@ -22,8 +22,8 @@ from hosts.exit_codes import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNPROVEN
 from hosts.plural import how_often
 from hosts.report.environment import environment
 from hosts.report.jsonl import environment_record, not_done_record
-from hosts.report.verdict import Verdict
 from hosts.rundir import RunFolder
+from hosts.runs.verdict import Verdict
 from hosts.signals import interrupts_told
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.local import LocalExecutor

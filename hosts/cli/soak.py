@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from hosts.cli.native import check_machine
 from hosts.cli.outputs import json_to, rule_files
 from hosts.cli.soak_show import check_json
 from hosts.cli.stress import command, drawn_seed
@@ -21,6 +20,7 @@ from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.plural import counted
 from hosts.report.environment import environment
 from hosts.report.jsonl import JsonLines
+from hosts.runs.native_runner import check_machine
 from hosts.signals import interrupts_told
 from hosts.soak.assessment import spent
 from hosts.soak.campaign import Campaign

@@ -10,7 +10,7 @@ from hosts.cli.outputs import json_to
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
 from hosts.plural import counted
-from hosts.report.plan import is_user_policy
+from hosts.runs.plan import is_user_policy
 from hosts.soak.campaign import Campaign
 from hosts.soak.database import DATABASE
 from hosts.soak.export import campaign_record, export_lines, run_record

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 from rich.console import Console
 
-from hosts.cli.compiling import Compiling
 from hosts.cli.outputs import json_to, rule_files
 from hosts.errors import Failure, tell_faults
 from hosts.exit_codes import EXIT_INTERRUPTED, EXIT_USAGE
@@ -21,16 +20,17 @@ from hosts.loader.program import PolicyError, load_program
 from hosts.loader.sent_vectors import windows_never_entered
 from hosts.plural import counted
 from hosts.reading import read_bytes
-from hosts.report.collect import Measured
 from hosts.report.environment import environment, processors
-from hosts.report.explored import Scout
 from hosts.report.jsonl import JsonLines, environment_record, result_record
 from hosts.report.live import Display, make_display
-from hosts.report.plan import Controls, Plan, PlanError, Wanted, make_plan, user_policy_of
-from hosts.report.runner import Placement, Runner
-from hosts.report.stress import Settings, Stress
 from hosts.report.tables import print_report, remark, summary, unexplored_lines
-from hosts.report.verdict import Circumstances, Ending, Row, Verdict, exit_code, grade
+from hosts.runs.collect import Measured
+from hosts.runs.compile_progress import Compiling
+from hosts.runs.explored import Scout
+from hosts.runs.plan import Controls, Plan, PlanError, Wanted, make_plan, user_policy_of
+from hosts.runs.runner import Placement, Runner
+from hosts.runs.scheduler import Settings, Stress
+from hosts.runs.verdict import Circumstances, Ending, Row, Verdict, exit_code, grade
 from hosts.signals import cancelled_by_interrupts
 from hosts.terminal import say, wide_console
 
@@ -206,25 +206,25 @@ def same_rule(host: AbstractContextManager[Runner], user_policy: str | None, rul
 
 def _scouting(user_policy: str, *, quiet: bool) -> AbstractContextManager[Scout]:
     """Have the rule explored in a process beside the run's."""
-    from hosts.cli import by_the_way
+    from hosts.cli import background_explorer
 
-    return by_the_way.scout(user_policy, quiet=quiet)
+    return background_explorer.scout(user_policy, quiet=quiet)
 
 
 @contextlib.contextmanager
 def native_host(user_policy: str | None, *, quiet: bool) -> Iterator[Runner]:
     """Compile the program if need be, and give what runs it."""
-    from hosts.cli import native
+    from hosts.runs import native_runner
 
-    native.check_machine()
+    native_runner.check_machine()
     with (
-        contextlib.closing(_build(native, user_policy, quiet=quiet)) as program,
-        native.native_runner(program) as runner,
+        contextlib.closing(_build(native_runner, user_policy, quiet=quiet)) as program,
+        native_runner.native_runner(program) as runner,
     ):
         yield runner
 
 
-def _build(native: Any, user_policy: str | None, *, quiet: bool) -> Any:
+def _build(native_runner: Any, user_policy: str | None, *, quiet: bool) -> Any:
     """Compile, showing how far it is."""
     with Compiling("the machine", quiet=quiet) as shown:
-        return native.built(user_policy, shown.progress)
+        return native_runner.built(user_policy, shown.progress)

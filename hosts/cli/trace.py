@@ -11,7 +11,7 @@ from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
 from hosts.loader.program import PolicyError, load_program
 from hosts.loader.rule.faults import RuleFault
-from hosts.report.plan import PlanError, chosen_mutations, chosen_policies, chosen_scenarios, user_policy_of
+from hosts.runs.plan import PlanError, chosen_mutations, chosen_policies, chosen_scenarios, user_policy_of
 from hosts.trace.record import EndlessStoryError, Step
 from hosts.trace.render import lines
 from hosts.trace.story import NoStoryError, story_of, tell

@@ -23,7 +23,7 @@ from hosts.loader.rule.faults import RuleFault
 from hosts.replay.buffer import StoreBuffer
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Did
-from hosts.replay.turns import Diverged
+from hosts.replay.scheduling_points import Diverged
 from hosts.sequential import signed
 from hosts.vectors import vector_text
 
@@ -60,7 +60,7 @@ class Ipis(Protocol):
 
 
 class Schedule(Protocol):
-    """Whose turn it is (:class:`hosts.replay.turns.Turns`)."""
+    """Whose turn it is (:class:`hosts.replay.scheduling_points.Turns`)."""
 
     def before(self, *, scheduled: bool, point: bool, begins: bool, possible: Callable[[], bool]) -> None:
         """Come back when the operation may be done."""

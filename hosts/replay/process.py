@@ -20,7 +20,7 @@ from hosts.replay.apic import Apic
 from hosts.replay.host import ReplayHost, Setting
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Report
-from hosts.replay.turns import Diverged, Turns
+from hosts.replay.scheduling_points import Diverged, Turns
 from hosts.signals import STOPPING
 
 HELLO_SECONDS: Final = 60.0

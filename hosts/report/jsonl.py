@@ -10,7 +10,7 @@ import json
 from importlib import resources
 from typing import Any, Final, Protocol
 
-from hosts.report.verdict import Row
+from hosts.runs.verdict import Row
 
 SCHEMA_VERSION: Final = "1.7"
 

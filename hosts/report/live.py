@@ -11,12 +11,12 @@ from rich.live import Live
 from rich.text import Text
 
 from hosts.plural import counted
-from hosts.report.collect import Measured
-from hosts.report.plan import Planned, short_name
-from hosts.report.sheet import Column, Content, Sheet, short_number
+from hosts.report.table_layout import Column, Content, Sheet, short_number
 from hosts.report.tables import fired, verdict_text
-from hosts.report.tally import Show
-from hosts.report.verdict import Row
+from hosts.runs.collect import Measured
+from hosts.runs.plan import Planned, short_name
+from hosts.runs.tally import Show
+from hosts.runs.verdict import Row
 from hosts.terminal import say
 
 COUNTS: Final = ("rounds", "deliveries", "sent", "elided", "windows", "violations")

@@ -7,10 +7,10 @@ from typing import Final
 
 from emu.mutations import Mutation
 from emu.workload.scenarios import POLICIES
-from hosts.report.cost import Cost, costs
+from hosts.runs.cost import Cost, costs
 from hosts.plural import counted, how_often
-from hosts.report.plan import TIMED_SCENARIO
-from hosts.report.verdict import Row, Verdict, policy_names
+from hosts.runs.plan import TIMED_SCENARIO
+from hosts.runs.verdict import Row, Verdict, policy_names
 
 BROKEN: Final = {
     "C1": "an interrupt lay in the PIR of a running vCPU, or RVI was wrong, and nobody owed it a look",

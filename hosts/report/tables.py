@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.text import Text
 
 from hosts.plural import counted
-from hosts.report.cost import PER_SELF_POST, Cost, costs
-from hosts.report.plan import REPEATS, short_name
 from hosts.report.sentences import sentences
-from hosts.report.sheet import Column, Content, Sheet
-from hosts.report.verdict import Row, Verdict, policy_names
+from hosts.report.table_layout import Column, Content, Sheet
+from hosts.runs.cost import PER_SELF_POST, Cost, costs
+from hosts.runs.plan import REPEATS, short_name
+from hosts.runs.verdict import Row, Verdict, policy_names
 from hosts.terminal import say
 from hosts.vectors import seen_text
 

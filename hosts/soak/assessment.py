@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 from emu.workload.scenarios import POLICIES, SCENARIOS
 from hosts.plural import counted
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
-from hosts.report.verdict import Verdict
+from hosts.runs.verdict import Verdict
 from hosts.soak.archive import Archive
 from hosts.soak.canaries import may_have_canary
 from hosts.soak.company import races_apart

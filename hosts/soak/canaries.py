@@ -11,7 +11,7 @@ from typing import Final
 
 from emu.expected import Expectation, by_name, policy_by_name
 from emu.workload.scenarios import SCENARIOS
-from hosts.report.plan import Planned, chosen_scenarios, control_rows, planned
+from hosts.runs.plan import Planned, chosen_scenarios, control_rows, planned
 from hosts.soak.company import races_apart
 
 

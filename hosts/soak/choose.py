@@ -17,7 +17,7 @@ from typing import Final
 
 from emu.machine import MAX_PCPUS
 from emu.workload.scenarios import Scenario
-from hosts.report.plan import (
+from hosts.runs.plan import (
     DEFAULT_PCPUS,
     PlanError,
     Planned,
@@ -28,7 +28,7 @@ from hosts.report.plan import (
     planned,
     user_policy_of,
 )
-from hosts.report.runner import REGIMES
+from hosts.runs.runner import REGIMES
 from hosts.soak.canaries import canary_of
 from hosts.soak.company import races_apart
 from hosts.soak.placement import Place

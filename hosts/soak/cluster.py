@@ -23,7 +23,7 @@ from distributed.scheduler import KilledWorker
 from hosts.compiler.fingerprint import sources_key
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
-from hosts.report.plan import is_user_policy
+from hosts.runs.plan import is_user_policy
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.onhost import Do, cancel_here, close_here, on_host
 from hosts.soak.task import Result, Task

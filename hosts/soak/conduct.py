@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from hosts.errors import Failure
-from hosts.report.verdict import Verdict
+from hosts.runs.verdict import Verdict
 from hosts.soak.campaign import Campaign
 from hosts.soak.choose import Chooser
 from hosts.soak.faults import CannotRun, WorkerDied

@@ -6,8 +6,8 @@ import shlex
 from typing import Any
 
 from hosts.plural import counted
-from hosts.report.explored import Explored
-from hosts.report.verdict import Verdict
+from hosts.runs.explored import Explored
+from hosts.runs.verdict import Verdict
 from hosts.soak.task import Result, Task
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hosts.report.environment import environment
-from hosts.report.verdict import Verdict
+from hosts.runs.verdict import Verdict
 from hosts.soak.task import Result, Task
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from rich.live import Live
 from rich.text import Text
 
 from emu.workload.scenarios import SCENARIOS
-from hosts.report.plan import short_name
-from hosts.report.sheet import Column, Sheet
-from hosts.report.verdict import Verdict
+from hosts.runs.plan import short_name
+from hosts.report.table_layout import Column, Sheet
+from hosts.runs.verdict import Verdict
 from hosts.soak.assessment import Assessment
 from hosts.soak.campaign import Campaign
 from hosts.soak.conduct import Show

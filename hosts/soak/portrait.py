@@ -13,7 +13,7 @@ from emu.posted_intr import NDST_SHIFT, NV_SHIFT, POSTED_INTR_ON, POSTED_INTR_SN
 from emu.vectors import SLOTS, vector_of
 from hosts.native.memory.layout import BOUND, CLOSED, DONE, MEMORY_AT, READY, RUNNING, STARTED
 from hosts.plural import counted, how_often
-from hosts.report.collect import MODE_NAMES, readable
+from hosts.runs.collect import MODE_NAMES, readable
 from hosts.soak.events import TASKS, Event, guest_vector, host_vector, request
 from hosts.vectors import vector_text
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self
 
-from hosts.report.verdict import Verdict
+from hosts.runs.verdict import Verdict
 from hosts.soak.archive import Archive
 from hosts.soak.company import TITLES, Company, company_of
 

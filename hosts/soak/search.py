@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from hosts.cli.explore import judged, search_facts
-from hosts.cli.explore_engine import Explorer, Searched
-from hosts.cli.explore_plan import DEFAULT_SCENARIO, Asked, asked_for
 from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.counterexample.witness_file import text
 from hosts.explorer.model.system import Options
 from hosts.explorer.search.bfs import Progress, Result
 from hosts.explorer.threads.harness import ScopeError
-from hosts.report.collect import Measured
 from hosts.report.jsonl import explorer_record
-from hosts.report.plan import PlanError, user_policy_of
-from hosts.report.verdict import Circumstances, Row, Verdict, grade
+from hosts.runs.collect import Measured
+from hosts.runs.explore_request import DEFAULT_SCENARIO, Asked, asked_for
+from hosts.runs.explorer_runner import Explorer, Searched
+from hosts.runs.plan import PlanError, user_policy_of
+from hosts.runs.verdict import Circumstances, Row, Verdict, grade
 from hosts.soak.task import Task
 
 MOST_BYTES: Final = 4_000_000_000

@@ -13,7 +13,7 @@ from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.loader.program import PolicyError, load_program
 from hosts.reading import read_bytes
-from hosts.report.plan import PlanError, is_user_policy
+from hosts.runs.plan import PlanError, is_user_policy
 from hosts.soak.choose import Chooser, Places, Wanted
 from hosts.soak.placement import Place, placements
 from hosts.soak.topology import Topology

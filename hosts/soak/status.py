@@ -12,8 +12,8 @@ from rich.console import Console
 
 from hosts.exit_codes import EXIT_EXPECTED
 from hosts.plural import counted
-from hosts.report.plan import short_name
-from hosts.report.sheet import READABLE, Column, Content, Sheet
+from hosts.report.table_layout import READABLE, Column, Content, Sheet
+from hosts.runs.plan import short_name
 from hosts.soak.archive import Archive
 from hosts.soak.assessment import Assessment, spent
 from hosts.soak.company import TITLES

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
-from hosts.report.runner import Regime
+from hosts.runs.runner import Regime
 
 Kind = Literal["race", "explore"]
 
@@ -59,7 +59,7 @@ class Result:
     """What came of a task."""
 
     verdict: str
-    """A :class:`hosts.report.verdict.Verdict`."""
+    """A :class:`hosts.runs.verdict.Verdict`."""
     reason: str = ""
     as_expected: bool | None = None
     seconds: float = 0.0

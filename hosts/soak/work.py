@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, Final
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.loader.rule.faults import RuleFault
-from hosts.report.collect import MachineWords, Measured, Undelivered, collect, count_fired, fabric_violation, merged
 from hosts.report.environment import processors
-from hosts.report.explored import Explored
 from hosts.report.jsonl import result_record
-from hosts.report.plan import (
+from hosts.report.sentences import not_checked
+from hosts.runs.collect import MachineWords, Measured, Undelivered, collect, count_fired, fabric_violation, merged
+from hosts.runs.explored import Explored
+from hosts.runs.plan import (
     AT_THE_END,
     PlanError,
     Planned,
@@ -32,10 +33,9 @@ from hosts.report.plan import (
     is_user_policy,
     planned,
 )
-from hosts.report.runner import Placement, Request
-from hosts.report.sentences import not_checked
-from hosts.report.tally import ENOUGH_SIGHTINGS, SOUGHT_AT_LEAST
-from hosts.report.verdict import Circumstances, Row, Verdict, grade
+from hosts.runs.runner import Placement, Request
+from hosts.runs.tally import ENOUGH_SIGHTINGS, SOUGHT_AT_LEAST
+from hosts.runs.verdict import Circumstances, Row, Verdict, grade
 from hosts.soak.canaries import as_canary
 from hosts.soak.explored import explored_of
 from hosts.soak.faults import CannotRun
@@ -170,7 +170,7 @@ class Worker:
         return result
 
     def _run(self, supervisor: Supervisor, task: Task, chosen: Planned, file: Path) -> Outcome:
-        from hosts.cli.native import rounds, set_up
+        from hosts.runs.native_runner import rounds, set_up
 
         request = Request(chosen, task.seconds, task.seed, task.regime, _placement(task))
         enough = self._enough(task, chosen)
@@ -190,7 +190,7 @@ class Worker:
         if outcome.crash is None or outcome.seconds > 0:
             self._failed_starts = 0
             return
-        from hosts.cli.native import START_TRIES
+        from hosts.runs.native_runner import START_TRIES
 
         self._failed_starts += 1
         if outcome.lacking or self._failed_starts >= START_TRIES:
@@ -216,20 +216,20 @@ class Worker:
 
     def _ready(self, policy: str) -> Supervisor:
         """Have the program with this policy, and something to run it."""
-        from hosts.cli import native
         from hosts.loader.program import load_program
         from hosts.loader.sent_vectors import windows_never_entered
         from hosts.native.process.forkserver import Root
         from hosts.native.process.supervisor import Supervisor
         from hosts.native.program.build import LOADER
+        from hosts.runs import native_runner
 
         user = policy if is_user_policy(policy) else None
         if self._supervisor is not None and user in (None, self._policy):
             return self._supervisor
         self.close()
         self.stage(COMPILING, 0.0)
-        native.check_machine()
-        self._built = native.built(user, lambda *_: None)
+        native_runner.check_machine()
+        self._built = native_runner.built(user, lambda *_: None)
         self._policy = user
         self._never = windows_never_entered(load_program(user)) if user is not None else ()
         try:
@@ -280,7 +280,7 @@ def _placement(task: Task) -> Placement:
 
 
 def _configuration(request: Request, task: Task) -> Configuration:
-    from hosts.cli.native import configuration
+    from hosts.runs.native_runner import configuration
 
     return replace(configuration(request), processors=task.processors)
 

@@ -19,7 +19,7 @@ from emu.expected import expected, policies_of
 from emu.mutations import MUTATIONS
 from emu.workload.scenarios import POLICIES, SCENARIOS
 from hosts.native.memory.layout import REGIME_DELAYS, REGIME_NONE, REGIME_STARVATION
-from hosts.report.plan import Planned
+from hosts.runs.plan import Planned
 
 STINT: Final = 1.0
 REGIMES: Final = (REGIME_NONE, REGIME_DELAYS, REGIME_STARVATION)

@@ -18,9 +18,9 @@ from hosts.native.memory.layout import REGIME_NONE
 from hosts.native.process.outcome import Configuration, Outcome
 from hosts.native.memory.region import SharedMemory
 from hosts.native.process.supervisor import Supervisor
-from hosts.report.collect import Measured, collect, count_fired, fabric_violation, merged
-from hosts.report.collect import Undelivered as Lost
-from hosts.report.plan import AT_THE_END, Planned, planned
+from hosts.runs.collect import Measured, collect, count_fired, fabric_violation, merged
+from hosts.runs.collect import Undelivered as Lost
+from hosts.runs.plan import AT_THE_END, Planned, planned
 
 _FAULT_ONE_IN: Final = 64
 

@@ -13,13 +13,13 @@ from emu.expected import policies_of
 from emu.mutations import MUTATIONS
 from hosts.native.memory.layout import REGIME_DELAYS, REGIME_NONE, REGIME_STARVATION
 from hosts.native.process.supervisor import Supervisor
-from hosts.report.plan import AT_THE_END, Planned
+from hosts.runs.plan import AT_THE_END, Planned
 
 SEEDS: Final = 5
 AT_MOST: Final = 5.0
 FIRST_STINT: Final = 0.3
 REGIMES: Final = (REGIME_NONE, REGIME_DELAYS, REGIME_STARVATION)
-"""Calm first, then disturbed, each stint twice as long as the one before: as hosts.report.stress goes about it."""
+"""Calm first, then disturbed, each stint twice as long as the one before: as hosts.runs.scheduler goes about it."""
 
 
 def rows() -> Iterable[tuple[Planned, str]]:

@@ -8,10 +8,10 @@ from emu.machine import Machine
 from emu.waist import set_host
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.threads.machine_words import BASE
-from hosts.replay.crew import Crew
 from hosts.replay.host import ReplayHost, Setting
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Did, Drain, Run
+from hosts.replay.processes import Crew
 from hosts.replay.program import cast_of
 from tests.conformance.primitives import FUNCTIONS
 from tests.replay.witnesses import program

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from hosts.cli.main import cli, main
-from hosts.report.plan import Wanted, make_plan
+from hosts.runs.plan import Wanted, make_plan
 from hosts.trace.story import story_of
 
 

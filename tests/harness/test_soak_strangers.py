@@ -15,7 +15,7 @@ import pytest
 import zmq
 from bench.soaking import PATIENCE, Soaking, eventually, is_good, state_of
 
-from hosts.report.verdict import Verdict
+from hosts.runs.verdict import Verdict
 from tests.harness.driven import sockets_of
 
 STOPPED_SECONDS = 3.0

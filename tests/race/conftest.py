@@ -10,10 +10,10 @@ import pytest
 
 from emu.expected import by_name, expected, policy_by_name
 from emu.workload.scenarios import SCENARIOS
-from hosts.cli.native import built, native_runner
-from hosts.report.collect import MachineWords, Measured, collect, count_fired, fabric_violation
-from hosts.report.plan import AT_THE_END, Planned
-from hosts.report.runner import Regime, Request, Runner
+from hosts.runs.native_runner import built, native_runner
+from hosts.runs.collect import MachineWords, Measured, collect, count_fired, fabric_violation
+from hosts.runs.plan import AT_THE_END, Planned
+from hosts.runs.runner import Regime, Request, Runner
 
 LONGEST_SECONDS = 40.0
 """What a race that must be lost is given. The rarest one is seen in well under 5 s in the median on two quiet

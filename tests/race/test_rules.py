@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from emu.workload.scenarios import POLICIES, SCENARIOS
-from hosts.cli.native import built, native_runner
-from hosts.report.runner import Runner
+from hosts.runs.native_runner import built, native_runner
+from hosts.runs.runner import Runner
 from tests.choice import slow_but
 from tests.race.conftest import LONGEST_SECONDS, Race, two_processors
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from hosts.cli.main import main
-from hosts.cli.native import built, native_runner
-from hosts.report.collect import MachineWords, Measured, collect
-from hosts.report.plan import chosen_policies, chosen_scenarios, planned
-from hosts.report.runner import Request
+from hosts.runs.collect import MachineWords, Measured, collect
+from hosts.runs.native_runner import built, native_runner
+from hosts.runs.plan import chosen_policies, chosen_scenarios, planned
+from hosts.runs.runner import Request
 from tests.race.conftest import two_processors
 from tests.users_rules import TOLD, everything, letter_for_letter, wrong
 

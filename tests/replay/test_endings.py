@@ -19,9 +19,9 @@ from hosts.cli.main import main
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.counterexample.witness_file import load, save
 from hosts.native.fabric.sockets import Fabric
-from hosts.replay import director
-from hosts.replay.crew import Crew
+from hosts.replay import scheduler
 from hosts.replay.messages import Command, Report
+from hosts.replay.processes import Crew
 from hosts.replay.program import cast_of
 from hosts.report.jsonl import schema
 from hosts.signals import STOPPING
@@ -151,7 +151,7 @@ def test_a_killed_process_is_a_crash(store_buffered: Witness, monkeypatch: pytes
         return tell(crew, cpu, command)
 
     monkeypatch.setattr(Crew, "tell", kill_first)
-    done = director.replay(store_buffered, cast_of(store_buffered, program()))
+    done = scheduler.replay(store_buffered, cast_of(store_buffered, program()))
     assert done.ending == "crash"
     assert done.why == f"at step 3: the process of pCPU {victim} was killed by SIGKILL"
     assert sockets_and_children()[1] == before

@@ -9,8 +9,8 @@ import pytest
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.counterexample.witness_file import load, save
 from hosts.explorer.model.system import Options
-from hosts.replay.director import Replayed, replay
 from hosts.replay.program import cast_of
+from hosts.replay.scheduler import Replayed, replay
 from tests.replay.witnesses import NONE, Case, program
 
 pytestmark = pytest.mark.timeout(120)

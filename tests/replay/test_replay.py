@@ -10,8 +10,8 @@ import pytest
 from hosts.explorer.counterexample.witness import Row, Step, Witness
 from hosts.explorer.model.system import Options
 from hosts.replay import process
-from hosts.replay.director import Replayed, replay
 from hosts.replay.program import cast_of
+from hosts.replay.scheduler import Replayed, replay
 from hosts.vectors import vector_text
 from tests.replay.witnesses import NONE, Case, program
 

@@ -18,8 +18,8 @@ from hosts.explorer.explanation.make import tell_witness
 from hosts.explorer.model.system import Options
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
-from hosts.replay.director import NO_PROGRESS, ROUNDS, Replayed, replay
 from hosts.replay.program import cast_of
+from hosts.replay.scheduler import NO_PROGRESS, ROUNDS, Replayed, replay
 from tests.replay.witnesses import Case, program
 from tests.validator import records_in
 

@@ -14,7 +14,7 @@ from emu.expected import by_name, policy_by_name
 from emu.observe.accounting import ROUNDS
 from emu.workload.scenarios import SCENARIOS
 from emu.workload.setup import choose_race, power_on
-from hosts.cli.native import built
+from hosts.runs.native_runner import built
 from hosts.native.memory.region import SharedMemory
 from hosts.native.process.forkserver import Root
 from hosts.native.process.outcome import Configuration

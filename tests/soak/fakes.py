@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from emu.observe.accounting import COUNTERS, WINDOWS
-from hosts.report.verdict import Verdict
+from hosts.runs.verdict import Verdict
 from hosts.soak.task import Result, Task
 from hosts.soak.topology import Topology
 

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from hosts.cli.by_the_way import Explorer, scout
-from hosts.report.plan import Planned, Wanted, make_plan
+from hosts.cli.background_explorer import Explorer, scout
+from hosts.runs.plan import Planned, Wanted, make_plan
 from hosts.soak.explored import explored_of
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.local import LocalExecutor

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from emu.workload.scenarios import SCENARIOS
-from hosts.report.plan import PlanError
+from hosts.runs.plan import PlanError
 from hosts.soak.canaries import NEED_TWO_PROCESSORS
 from hosts.soak.choose import CANARY_SECONDS, EXPLORE_FROM, RUNS_AFTER_MISS, RUNS_PER_CANARY, Chooser, Wanted
 from hosts.soak.placement import Place

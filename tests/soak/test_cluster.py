@@ -14,7 +14,7 @@ import pytest
 
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
-from hosts.report.verdict import Verdict
+from hosts.runs.verdict import Verdict
 from hosts.soak import cluster as cluster_module
 from hosts.soak.cluster import ClusterExecutor
 from hosts.soak.local import LocalExecutor, open_executor

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hosts.errors import Failure
-from hosts.report.verdict import Verdict
+from hosts.runs.verdict import Verdict
 from hosts.soak.campaign import Campaign
 from hosts.soak.choose import Chooser, Wanted
 from hosts.soak.conduct import ATTEMPTS, HAS_STRAYED, NOT_CAUGHT, Conductor, Limits

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hosts.cli.repro import repro_command
-from hosts.report.verdict import Verdict
+from hosts.runs.verdict import Verdict
 from hosts.soak.campaign import Campaign
 from hosts.soak.placement import Place
 from hosts.soak.task import Result, Task

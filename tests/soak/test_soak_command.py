@@ -15,7 +15,7 @@ from hosts.cli.soak import Options, soak_command
 from hosts.cli.soak_commands import PLACES
 from hosts.cli.streams import told_at_the_end
 from hosts.errors import Failure
-from hosts.report.verdict import Verdict
+from hosts.runs.verdict import Verdict
 from hosts.soak.campaign import Campaign
 from hosts.soak.export import export_lines
 from hosts.soak.placement import WORDS

@@ -18,8 +18,8 @@ from emu.observe.accounting import CHECKS
 from hosts.cli.main import main
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
 from hosts.report.jsonl import JsonLines, schema
-from hosts.report.runner import REGIMES
-from hosts.report.verdict import Verdict
+from hosts.runs.runner import REGIMES
+from hosts.runs.verdict import Verdict
 from hosts.soak.campaign import Campaign
 from hosts.soak.choose import Wanted
 from hosts.soak.company import TITLES

@@ -17,12 +17,12 @@ import pytest
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
 from emu.observe.accounting import COUNTERS, ROUNDS
-from hosts.cli.native import HANG_SECONDS
+from hosts.runs.native_runner import HANG_SECONDS
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.native.memory.layout import HOST_OFFSET, HostWords
 from hosts.native.memory.region import SharedMemory
 from hosts.native.process.outcome import Outcome
-from hosts.report.verdict import Verdict
+from hosts.runs.verdict import Verdict
 from hosts.soak.faults import CannotRun, WorkerDied
 from hosts.soak.local import LocalExecutor
 from hosts.soak.task import Result, Task

@@ -19,7 +19,7 @@ from hosts.explorer.search.bfs import Result
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import PolicyError, load_program
 from hosts.loader.rule.userpolicy import UNPROMISED, unpromised
-from hosts.report.plan import chosen_policies
+from hosts.runs.plan import chosen_policies
 from tests.replay.witnesses import Case
 from tests.validator import records_in
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hosts.cli.compiling import Compiling
+from hosts.runs.compile_progress import Compiling
 
 
 def test_nothing_is_said_where_nothing_is_compiled(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,9 +24,9 @@ from hosts.errors import Failure
 from hosts.cli.main import main
 from hosts.cli.stress import Options, stress_command
 from hosts.report.environment import processors
-from hosts.report.explored import Explored
-from hosts.report.plan import Planned
-from hosts.report.runner import Ended, Request, Watch
+from hosts.runs.explored import Explored
+from hosts.runs.plan import Planned
+from hosts.runs.runner import Ended, Request, Watch
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["stress", "--help"], ["list", "-h"], ["trace", "--help"]])

@@ -11,8 +11,8 @@ import pytest
 
 from emu.expected import by_name, policy_by_name
 from emu.workload.scenarios import SCENARIOS
-from hosts.cli.explore_engine import Searched, Watch
-from hosts.cli.explore_plan import Asked
+from hosts.runs.explorer_runner import Searched, Watch
+from hosts.runs.explore_request import Asked
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.make import tell_witness

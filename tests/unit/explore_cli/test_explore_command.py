@@ -18,8 +18,8 @@ from rich.console import Console
 from emu.observe.accounting import CHECKS, WINDOWS
 from hosts.errors import Failure
 from hosts.cli.explore import Given, explore_command, search_options
-from hosts.cli.explore_engine import coverage
-from hosts.cli.explore_plan import asked_for, size_text
+from hosts.runs.explorer_runner import coverage
+from hosts.runs.explore_request import asked_for, size_text
 from hosts.cli.explore_show import Ticker
 from hosts.cli.main import main
 from hosts.cli.streams import told_at_the_end

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from hosts.cli import explore_engine
-from hosts.cli.explore_engine import Explorer
-from hosts.cli.explore_plan import asked_for
 from hosts.explorer.cache import programs
 from hosts.explorer.cache.learnt import Learning
 from hosts.explorer.model.system import Options
+from hosts.runs import explorer_runner
+from hosts.runs.explore_request import asked_for
+from hosts.runs.explorer_runner import Explorer
 
 
 class Reached(Exception):  # noqa: N818 - ends the search where it would begin
@@ -22,7 +22,7 @@ class Reached(Exception):  # noqa: N818 - ends the search where it would begin
 @pytest.fixture(autouse=True)
 def _no_loops(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let no loops be compiled for a cache of the test's own."""
-    monkeypatch.setattr(explore_engine, "have_loops", lambda: None)
+    monkeypatch.setattr(explorer_runner, "have_loops", lambda: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
@@ -42,7 +42,7 @@ def test_what_is_learnt_is_kept_in_the_cache(monkeypatch: pytest.MonkeyPatch, tm
         given.extend(arguments)
         raise Reached
 
-    monkeypatch.setattr(explore_engine, "explore", explore)
+    monkeypatch.setattr(explorer_runner, "explore", explore)
     (asked,) = asked_for((), ("elide-self-2022",), (), "post:34")
     with pytest.raises(Reached):
         Explorer(None).search(asked, Options(), lambda _: True)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hosts.cli import explore_engine, litmus, loops
+from hosts.cli import litmus
 from hosts.errors import Failure
+from hosts.runs import explorer_runner, search_loops
 
 SB = str(Path(__file__).parents[1] / "litmus" / "files" / "SB.litmus")
 
@@ -23,17 +24,17 @@ def refuse() -> None:
 
 def test_the_loops_are_there_before_anything_is_explored(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiling takes seconds, once a machine, which no guess and no budget is to pay."""
-    monkeypatch.setattr(explore_engine, "have_loops", refuse)
+    monkeypatch.setattr(explorer_runner, "have_loops", refuse)
     with pytest.raises(Asked):
-        explore_engine.Explorer(None)
+        explorer_runner.Explorer(None)
 
 
 def test_what_is_wrong_is_said_before_anything_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rule or a litmus test that cannot be read."""
-    monkeypatch.setattr(explore_engine, "have_loops", refuse)
-    monkeypatch.setattr(loops, "have_loops", refuse)
+    monkeypatch.setattr(explorer_runner, "have_loops", refuse)
+    monkeypatch.setattr(search_loops, "have_loops", refuse)
     with pytest.raises(Failure, match=r"none\.py"):
-        explore_engine.Explorer("none.py:mine")
+        explorer_runner.Explorer("none.py:mine")
     assert litmus.litmus_command(["none.litmus"], litmus.Options(reduce=False)) != 0
 
 
@@ -43,7 +44,7 @@ def test_a_litmus_test_needs_nothing_compiled(monkeypatch: pytest.MonkeyPatch) -
     def fail() -> None:
         raise Failure("asked for", 3)
 
-    monkeypatch.setattr(loops, "have_loops", fail)
+    monkeypatch.setattr(search_loops, "have_loops", fail)
     assert litmus.litmus_command([SB]) == 0
     with pytest.raises(Failure, match="asked for"):
         litmus.litmus_command([SB], litmus.Options(reduce=False))

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from hosts.cli.explore_engine import Explorer
-from hosts.cli.explore_plan import Asked, asked_for
 from hosts.explorer import rule_equivalence
 from hosts.explorer.cache.files import Files
 from hosts.explorer.cache.learnt import Learning
 from hosts.explorer.model.system import Options
+from hosts.runs.explore_request import Asked, asked_for
+from hosts.runs.explorer_runner import Explorer
 
 pytestmark = pytest.mark.timeout(300)
 

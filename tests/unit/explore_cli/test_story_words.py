@@ -20,7 +20,7 @@ from hosts.explorer.explanation.rows import rows_of
 from hosts.explorer.explanation.format import operation_text, state_text
 from hosts.explorer.counterexample.witness import Witness
 from hosts.loader.program import load_program
-from hosts.report.collect import Violation, merged
+from hosts.runs.collect import Violation, merged
 from hosts.sequential import SequentialHost
 
 CONTROL = "vcpu0.pi_desc.control"

@@ -20,9 +20,9 @@ from hosts.cli.reconcile import Given, allowed_by, explorer, reconcile_command
 from hosts.explorer.cache.programs import ready_program
 from hosts.explorer.search.bfs import Result, Violation
 from hosts.report.jsonl import schema
-from hosts.report.plan import Planned
-from hosts.report.reconcile import LEFT_OUT, Allowed
-from hosts.report.runner import Ended, Request
+from hosts.runs.plan import Planned
+from hosts.runs.reconcile import LEFT_OUT, Allowed
+from hosts.runs.runner import Ended, Request
 from tests.validator import errors, records_in
 
 SEEN = "self-post-sees-in-guest"

@@ -14,9 +14,9 @@ from emu.memory import WORD_BYTES
 from emu.mutations import MUTATIONS
 from emu.observe.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.workload.scenarios import SCENARIOS
-from hosts.report.collect import MachineWords, Measured, Violation
-from hosts.report.plan import Planned, planned
-from hosts.report.runner import Ended, Request, Watch
+from hosts.runs.collect import MachineWords, Measured, Violation
+from hosts.runs.plan import Planned, planned
+from hosts.runs.runner import Ended, Request, Watch
 
 STEP = 0.01
 """Seconds between two looks of a watch."""

@@ -8,7 +8,7 @@ from typing import Any
 from emu.kvm_main import EXITING_GUEST_MODE, IN_GUEST_MODE
 from emu.posted_intr import pi_control
 from emu.vectors import POSTED_INTR_VECTOR
-from hosts.report.collect import (
+from hosts.runs.collect import (
     Measured,
     Undelivered,
     Violation,

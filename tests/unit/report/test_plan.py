@@ -7,7 +7,7 @@ import pytest
 from emu.expected import controls
 from emu.policies import USER
 from emu.workload.scenarios import POLICIES, SCENARIOS
-from hosts.report.plan import REPEATS, Plan, PlanError, Planned, Wanted, make_plan
+from hosts.runs.plan import REPEATS, Plan, PlanError, Planned, Wanted, make_plan
 
 
 def names(plan: Plan) -> list[tuple[str, str, str | None]]:

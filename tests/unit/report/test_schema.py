@@ -15,7 +15,7 @@ from hosts.explorer.audit.relax import NEITHER, NO_ATOMICITY, NO_FENCE_BEFORE, N
 from hosts.litmus.outcome import OBSERVED, MemoryModel
 from hosts.litmus.syntax import Quantifier
 from hosts.loader.program import load_program
-from hosts.replay.director import Ending
+from hosts.replay.scheduler import Ending
 from hosts.report.jsonl import SCHEMA_VERSION, schema
 from tests.validator import rule_of
 

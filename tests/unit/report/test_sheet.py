@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.text import Text
 
 from hosts.report.live import LiveTable
-from hosts.report.plan import Planned, Wanted, make_plan
-from hosts.report.sheet import Column, Sheet, short_number
+from hosts.report.table_layout import Column, Sheet, short_number
 from hosts.report.tables import print_report
-from hosts.report.verdict import Circumstances, Row, grade
+from hosts.runs.plan import Planned, Wanted, make_plan
+from hosts.runs.verdict import Circumstances, Row, grade
 from hosts.terminal import WIDE, put, room, say, wide_console, wrapped
 
 PLAN = make_plan(Wanted(), 2).rows

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from emu.observe.accounting import WINDOWS
-from hosts.report.collect import Measured, Undelivered
-from hosts.report.plan import Plan, Planned, Wanted, make_plan
-from hosts.report.runner import Request
-from hosts.report.stress import Settings, Stress, regime_of, stint_seed
-from hosts.report.unseen import PATIENCE
-from hosts.report.verdict import Row, Verdict
+from hosts.runs.collect import Measured, Undelivered
+from hosts.runs.plan import Plan, Planned, Wanted, make_plan
+from hosts.runs.runner import Request
+from hosts.runs.scheduler import Settings, Stress, regime_of, stint_seed
+from hosts.runs.unseen import PATIENCE
+from hosts.runs.verdict import Row, Verdict
 
 Scripted = Callable[[Callable[[Request], Any]], Any]
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from emu.workload.scenarios import PolicyInfo
-from hosts.report.collect import Measured
-from hosts.report.plan import Planned
-from hosts.report.verdict import Circumstances, Row, Verdict, exit_code, grade
+from hosts.runs.collect import Measured
+from hosts.runs.plan import Planned
+from hosts.runs.verdict import Circumstances, Row, Verdict, exit_code, grade
 
 Make = Callable[..., Measured]
 Plan = Callable[..., Planned]

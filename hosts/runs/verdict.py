@@ -9,11 +9,11 @@ from typing import Final, Literal
 
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_UNPROVEN, EXIT_USAGE
 from hosts.plural import counted
-from hosts.report.collect import Measured
-from hosts.report.explored import Explored, difference
-from hosts.report.plan import Planned
-from hosts.report.runner import Placement
-from hosts.report.unseen import enough_seconds, unseen
+from hosts.runs.collect import Measured
+from hosts.runs.explored import Explored, difference
+from hosts.runs.plan import Planned
+from hosts.runs.runner import Placement
+from hosts.runs.unseen import enough_seconds, unseen
 
 
 class Verdict(enum.StrEnum):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from hosts.report.plan import OVERHEAD_SECONDS, Group, Plan, Planned
+from hosts.runs.plan import OVERHEAD_SECONDS, Group, Plan, Planned
 
 AT_LEAST: Final = 0.5
 """Of its usual time a row has so much beyond the run's length, as long as the run's limit allows it for all."""

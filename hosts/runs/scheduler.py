@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from hosts.report.collect import collect, fabric_violation, merged
-from hosts.report.explored import Scout
-from hosts.report.plan import Group, Plan, Planned
-from hosts.report.runner import REGIMES, Ended, Placement, Regime, Request, Runner
-from hosts.report.shares import Shares
-from hosts.report.tally import SOUGHT_AT_LEAST, Show, Tally, Watcher
-from hosts.report.unseen import PATIENCE
-from hosts.report.verdict import Canary, Circumstances, Row, Verdict, grade, missing_windows
+from hosts.runs.collect import collect, fabric_violation, merged
+from hosts.runs.explored import Scout
+from hosts.runs.plan import Group, Plan, Planned
+from hosts.runs.runner import REGIMES, Ended, Placement, Regime, Request, Runner
+from hosts.runs.tally import SOUGHT_AT_LEAST, Show, Tally, Watcher
+from hosts.runs.time_shares import Shares
+from hosts.runs.unseen import PATIENCE
+from hosts.runs.verdict import Canary, Circumstances, Row, Verdict, grade, missing_windows
 
 EXTENSION: Final = 4.0
 """Seconds that a row is given on top if it has not entered all windows that it exists for."""

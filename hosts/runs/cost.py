@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from hosts.report.plan import COST_SCENARIOS, TIMED_SCENARIO
-from hosts.report.verdict import Row
+from hosts.runs.plan import COST_SCENARIOS, TIMED_SCENARIO
+from hosts.runs.verdict import Row
 
 PER_SELF_POST: Final = ("ipis_sent", "notifications_spurious", "vm_entries", "syncs")
 """Counters that are given per self-post."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import shlex
 from typing import Final
 
-from hosts.report.collect import Measured
-from hosts.report.plan import Planned
+from hosts.runs.collect import Measured
+from hosts.runs.plan import Planned
 
 PATIENCE: Final = 5.0
 """Seconds that one waits for a sighting that must come."""

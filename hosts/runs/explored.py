@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hosts.plural import counted
-from hosts.report.plan import Planned
+from hosts.runs.plan import Planned
 
 
 @dataclass(frozen=True)

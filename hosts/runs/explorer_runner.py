@@ -11,8 +11,8 @@ from typing import Protocol
 
 from emu.workload.scenarios import POLICIES
 from hosts.errors import Failure
-from hosts.cli.explore_plan import Asked
-from hosts.cli.loops import have_loops
+from hosts.runs.explore_request import Asked
+from hosts.runs.search_loops import have_loops
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.threads.cfg import Endless
 from hosts.explorer.cache.learnt import Learning, key_of

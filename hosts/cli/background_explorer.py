@@ -14,8 +14,8 @@ from typing import Final
 
 from rich.console import Console
 
-from hosts.report.explored import Explored, Scout
-from hosts.report.plan import Planned
+from hosts.runs.explored import Explored, Scout
+from hosts.runs.plan import Planned
 from hosts.soak.explored import command_for, explored_of
 from hosts.soak.faults import CannotRun, WorkerDied, WorkerOverdue
 from hosts.soak.local import LocalExecutor
@@ -74,7 +74,7 @@ class Explorer:
                 self._console.print("making the explorer ready, which takes some seconds the first time")
 
     def explore(self, planned: Planned, seconds: float, cancelled: Callable[[], bool]) -> Explored:
-        """Explore a row's scope; see :class:`hosts.report.explored.Scout`."""
+        """Explore a row's scope; see :class:`hosts.runs.explored.Scout`."""
         mutation = planned.mutation.name if planned.mutation is not None else None
         task = Task(
             kind="explore",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from hosts.report.collect import MachineWords, Undelivered
-from hosts.report.plan import Planned
+from hosts.runs.collect import MachineWords, Undelivered
+from hosts.runs.plan import Planned
 
 Placement = Literal["pinned", "shared", "unpinned"]
 PLACEMENTS: tuple[Placement, ...] = ("pinned", "shared", "unpinned")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emu.observe.accounting import CHECKS, WINDOWS
-from hosts.report.verdict import Row
+from hosts.runs.verdict import Row
 
 _UNPARTED: Final = "in the explorer nothing that others notice lies between the last look and VM-entry there"
 _ONE_EACH: Final = "takes the same vector twice from one stay to the next: that scope posts each once"

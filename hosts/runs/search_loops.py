@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hosts.cli.compiling import Compiling
 from hosts.compiler.cache import CacheError
 from hosts.compiler.objects import BuildError
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_FAULT
 from hosts.explorer.jit import library
+from hosts.runs.compile_progress import Compiling
 
 
 def have_loops() -> None:

@@ -13,9 +13,9 @@ from emu.observe.accounting import ROUNDS
 from emu.workload.setup import choose_race, power_on
 from hosts.errors import Failure
 from hosts.loader.rule.faults import RuleFault
-from hosts.report.collect import Undelivered
+from hosts.runs.collect import Undelivered
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_USAGE
-from hosts.report.runner import Ended, Placement, Regime, Request, Runner, Watch
+from hosts.runs.runner import Ended, Placement, Regime, Request, Runner, Watch
 
 try:
     from hosts.compiler.cache import CacheError

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from hosts.report.collect import MachineWords, Measured, collect, count_fired
-from hosts.report.explored import Explored
-from hosts.report.plan import AT_THE_END, Planned
-from hosts.report.verdict import Ending, Row
+from hosts.runs.collect import MachineWords, Measured, collect, count_fired
+from hosts.runs.explored import Explored
+from hosts.runs.plan import AT_THE_END, Planned
+from hosts.runs.verdict import Ending, Row
 
 ENOUGH_SIGHTINGS: Final = 3
 SOUGHT_AT_LEAST: Final = 0.15

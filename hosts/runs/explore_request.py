@@ -10,7 +10,7 @@ from emu.expected import PASSES, Expectation
 from emu.mutations import Mutation
 from emu.workload.scenarios import POLICIES, PolicyInfo, Scenario
 from hosts.explorer.threads.harness import DEFAULT, DEFAULT_NAME, Scope, scope_of
-from hosts.report.plan import Planned, chosen_mutations, chosen_policies, chosen_scenarios, planned
+from hosts.runs.plan import Planned, chosen_mutations, chosen_policies, chosen_scenarios, planned
 
 DEFAULT_SCENARIO: Final = Scenario(
     DEFAULT_NAME, f"the default scope: {DEFAULT}, and a guest that halts and arms its timer", "issue 3", ()

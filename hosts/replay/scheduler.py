@@ -9,12 +9,12 @@ from typing import Final, Literal
 from emu.machine import MAX_PCPUS
 from hosts.explorer.counterexample.witness import Step, Witness
 from hosts.native.memory.layout import KINDS
-from hosts.replay.compare import Comparison
-from hosts.replay.crew import Crew, Died
+from hosts.replay.conformance import Comparison
 from hosts.replay.fairness import Fairness
 from hosts.replay.messages import Arrive, Command, Drain, Report, Run
+from hosts.replay.processes import Crew, Died
 from hosts.replay.program import Cast
-from hosts.report.collect import Violation, pcpu_table, violations_in
+from hosts.runs.collect import Violation, pcpu_table, violations_in
 from hosts.vectors import about
 
 DEADLOCK: Final = "deadlock"
