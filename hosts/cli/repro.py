@@ -25,14 +25,14 @@ from hosts.report.jsonl import environment_record, not_done_record
 from hosts.rundir import RunFolder
 from hosts.runs.verdict import Verdict
 from hosts.signals import interrupts_told
-from hosts.soak.faults import CannotRun, WorkerDied
-from hosts.soak.local import LocalExecutor
-from hosts.soak.placement import Place, classify, place_for
-from hosts.soak.rates import UNPLACED
-from hosts.soak.rows import Row
-from hosts.soak.task import Result, Task
-from hosts.soak.topology import Topology
-from hosts.soak.work import do_task, lost
+from hosts.soak.placement.groups import Place, classify, place_for
+from hosts.soak.placement.topology import Topology
+from hosts.soak.plan.task import Result, Task
+from hosts.soak.store.rows import Row
+from hosts.soak.view.rates import UNPLACED
+from hosts.soak.workers.failures import CannotRun, WorkerDied
+from hosts.soak.workers.job import do_task, lost
+from hosts.soak.workers.process import LocalExecutor
 from hosts.terminal import say, wide_console
 
 TICK: Final = 0.1

@@ -22,17 +22,17 @@ from hosts.report.environment import environment
 from hosts.report.jsonl import JsonLines
 from hosts.runs.native_runner import check_machine
 from hosts.signals import interrupts_told
-from hosts.soak.assessment import spent
-from hosts.soak.campaign import Campaign
-from hosts.soak.choose import Chooser, Wanted
-from hosts.soak.conduct import Conductor, Ending, Limits
-from hosts.soak.export import campaign_record, run_record
-from hosts.soak.hints import hint
-from hosts.soak.local import open_executor
-from hosts.soak.panel import Panel, Recorded, make_panel, remarkable
-from hosts.soak.settings import absolute, checked, chooser_of, from_settings, raced_check, to_settings
-from hosts.soak.status import NOTES, SOURCES, Status
-from hosts.soak.topology import Topology
+from hosts.soak.coordinator import Conductor, Ending, Limits
+from hosts.soak.placement.topology import Topology
+from hosts.soak.plan.choose import Chooser, Wanted
+from hosts.soak.plan.settings import absolute, checked, chooser_of, from_settings, raced_check, to_settings
+from hosts.soak.store.writer import Campaign
+from hosts.soak.view.assessment import spent
+from hosts.soak.view.export import campaign_record, run_record
+from hosts.soak.view.hints import hint
+from hosts.soak.view.panel import Panel, Recorded, make_panel, remarkable
+from hosts.soak.view.status import NOTES, SOURCES, Status
+from hosts.soak.workers.process import open_executor
 from hosts.terminal import say, wide_console
 
 MakeExecutor = Callable[[str | None], Any]

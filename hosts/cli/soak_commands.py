@@ -11,7 +11,7 @@ from hosts.cli.numbers import PCPUS, RUN, SECONDS, TIMES
 from hosts.cli.options import CONTEXT, LARGEST_SEED, C, debug_option
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
-from hosts.soak.hints import FOLDER
+from hosts.soak.view.hints import FOLDER
 
 PLACES: Final = ("alone", "smt", "core-complex", "package", "numa", "other-package", "shared", "unpinned")
 

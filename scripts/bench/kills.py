@@ -14,8 +14,8 @@ from bench.options import BenchError, Options
 from bench.report import Report
 from bench.series import Target, spread
 from bench.soaking import PATIENCE, ROLES, Heard, Role, Soaking, eventually
-from hosts.soak.campaign import Campaign
-from hosts.soak.export import run_record
+from hosts.soak.store.writer import Campaign
+from hosts.soak.view.export import run_record
 
 KILLS: Final = 200
 QUICK_KILLS: Final = 20

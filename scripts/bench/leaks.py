@@ -23,8 +23,8 @@ from bench.series import Target, number
 from bench.soaking import TOP
 from hosts.cli.soak import Options as SoakOptions
 from hosts.cli.soak import soak_command
-from hosts.soak.local import LocalExecutor
-from hosts.soak.task import Result, Task
+from hosts.soak.plan.task import Result, Task
+from hosts.soak.workers.process import LocalExecutor
 
 ROWS: Final = 2000
 QUICK_ROWS: Final = 200

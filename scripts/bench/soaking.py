@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Literal, NamedTuple, Self
 
 from bench.options import BenchError
-from hosts.soak.campaign import Campaign
+from hosts.soak.store.writer import Campaign
 
 TOP: Final = Path(__file__).parents[2]
 MARK: Final = "PIRACE_SOAK_MARK"
@@ -176,7 +176,7 @@ class Soaking:
         pids = self.processes()
         servers = [pid for pid in pids if b"multiprocess.forkserver" in _read(pid, "cmdline")]
         if role == "worker":
-            return [pid for pid in pids if b"hosts.soak.worker" in _read(pid, "cmdline")]
+            return [pid for pid in pids if b"hosts.soak.workers.server" in _read(pid, "cmdline")]
         return [pid for pid in servers if (parent_of(pid) in servers) == (role == "pCPU")]
 
     def await_role(self, role: Role) -> list[int]:

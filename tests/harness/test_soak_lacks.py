@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from bench.soaking import PATIENCE, TOP, Soaking
 
-from hosts.soak.campaign import Campaign
+from hosts.soak.store.writer import Campaign
 
 SHORT = ("--each", "0.2s", "--scenario", "remote-post", "--place", "unpinned", "--seed", "1", "--quiet")
 """A soak whose first run is a canary, which is kept with its machine of two megabytes."""

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import pytest
 from bench.soaking import servers_of
 
-from hosts.soak.local import LocalExecutor
-from hosts.soak.task import Task
-from hosts.soak.work import RUNNING, do_task
+from hosts.soak.plan.task import Task
+from hosts.soak.workers.job import RUNNING, do_task
+from hosts.soak.workers.process import LocalExecutor
 from tests.harness.driven import UP_SECONDS, eventually
 
 RACE = Task(scenario="remote-post", policy="kick-2016", pcpus=2, place="unpinned", seconds=0.2)

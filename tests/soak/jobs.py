@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from hosts.errors import Failure
-from hosts.soak.faults import CannotRun
-from hosts.soak.work import RUNNING, WORKER
+from hosts.soak.workers.failures import CannotRun
+from hosts.soak.workers.job import RUNNING, WORKER
 
 AT_ONCE: Final = {"scenario": "tscdeadline-immed", "policy": "elide-self-2022", "mutation": "no-fastpath-sync"}
 """A seeded bug for which it takes no race: what the vCPU posts to itself stays behind each time."""

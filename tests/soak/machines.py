@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from hosts.soak.topology import Topology
+from hosts.soak.placement.topology import Topology
 
 
 @functools.cache

@@ -19,7 +19,7 @@ from hosts.native.process.supervisor import Supervisor
 from hosts.native.program.build import LOADER
 from hosts.runs.plan import chosen_mutations, chosen_policies, chosen_scenarios, planned
 from hosts.runs.runner import Request
-from hosts.soak.books import compare
+from hosts.soak.postmortem.ledger import compare
 
 PCPUS = 2
 

@@ -12,10 +12,10 @@ import pytest
 
 from hosts.cli.background_explorer import Explorer, scout
 from hosts.runs.plan import Planned, Wanted, make_plan
-from hosts.soak.explored import explored_of
-from hosts.soak.faults import CannotRun, WorkerDied
-from hosts.soak.local import LocalExecutor
-from hosts.soak.task import Result, Task
+from hosts.soak.plan.task import Result, Task
+from hosts.soak.workers.explored import explored_of
+from hosts.soak.workers.failures import CannotRun, WorkerDied
+from hosts.soak.workers.process import LocalExecutor
 from tests.harness.driven import UP_SECONDS
 
 pytestmark = pytest.mark.timeout(6 * UP_SECONDS)  # the first may have to compile

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from hosts.soak.campaign import KEEP_EXPECTED, KEEP_UNEXPECTED, SOAK_ENDED, Campaign
 from hosts.soak.clock import Clock
 from hosts.soak.errors import CampaignError, Refused, Unwritable
-from hosts.soak.tallies import Cell, Spot
-from hosts.soak.task import Result, Task
+from hosts.soak.plan.task import Result, Task
+from hosts.soak.store.tallies import Cell, Spot
+from hosts.soak.store.writer import KEEP_EXPECTED, KEEP_UNEXPECTED, SOAK_ENDED, Campaign
 
 TASK = Task(
     scenario="device-irq",

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hosts.soak.campaign import Campaign
-from hosts.soak.database import DATABASE, FORMAT
 from hosts.soak.errors import CampaignError, Damaged, Refused
+from hosts.soak.store.schema import DATABASE, FORMAT
+from hosts.soak.store.writer import Campaign
 from tests.soak.campaign_writer import result_of, task_of
 
 RUNS = 12

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from hosts.soak.campaign import Campaign
-from hosts.soak.database import NOTHING_BEGUN
 from hosts.soak.errors import Unwritable
+from hosts.soak.store.schema import NOTHING_BEGUN
+from hosts.soak.store.writer import Campaign
 from tests.soak.campaign_child import Child
 from tests.soak.campaign_writer import result_of, task_of
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from hosts.soak.campaign import CUT_OFF, Campaign
-from hosts.soak.rows import Row
+from hosts.soak.store.rows import Row
+from hosts.soak.store.writer import CUT_OFF, Campaign
 from tests.soak.campaign_child import Child
 from tests.soak.campaign_writer import DIES, KEEPS, files_of, is_interrupted, result_of, task_of
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hosts.soak.campaign import CUT_OFF, Campaign
 from hosts.soak.errors import Busy
-from hosts.soak.status import Status
+from hosts.soak.store.writer import CUT_OFF, Campaign
+from hosts.soak.view.status import Status
 from tests.soak.campaign_child import Child
 
 pytestmark = pytest.mark.timeout(60)

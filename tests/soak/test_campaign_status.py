@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from hosts.soak.assessment import WINDOWS, Assessment, spent
-from hosts.soak.campaign import Campaign
-from hosts.soak.company import TITLES, company_of
-from hosts.soak.export import export_lines
-from hosts.soak.rates import Spread, rates
-from hosts.soak.status import Status
-from hosts.soak.task import Result, Task
+from hosts.soak.placement.core_sharing import TITLES, company_of
+from hosts.soak.plan.task import Result, Task
+from hosts.soak.store.writer import Campaign
+from hosts.soak.view.assessment import WINDOWS, Assessment, spent
+from hosts.soak.view.export import export_lines
+from hosts.soak.view.rates import Spread, rates
+from hosts.soak.view.status import Status
 
 HERE = "remote-post"
 TASK = Task(scenario=HERE, policy="always-2021", pcpus=2, place="core-complex", processors=(0, 1))

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from hosts.soak.canaries import BESIDE_THE_TABLE, canary_of
-from hosts.soak.choose import CANARY_SECONDS
-from hosts.soak.local import LocalExecutor
-from hosts.soak.task import Task
-from hosts.soak.work import do_task
+from hosts.soak.plan.canaries import BESIDE_THE_TABLE, canary_of
+from hosts.soak.plan.choose import CANARY_SECONDS
+from hosts.soak.plan.task import Task
+from hosts.soak.workers.job import do_task
+from hosts.soak.workers.process import LocalExecutor
 from tests.harness.driven import UP_SECONDS
 
 pytestmark = pytest.mark.timeout(6 * UP_SECONDS)  # the first may have to compile

@@ -10,11 +10,11 @@ import pytest
 
 from emu.workload.scenarios import SCENARIOS
 from hosts.runs.plan import PlanError
-from hosts.soak.canaries import NEED_TWO_PROCESSORS
-from hosts.soak.choose import CANARY_SECONDS, EXPLORE_FROM, RUNS_AFTER_MISS, RUNS_PER_CANARY, Chooser, Wanted
-from hosts.soak.placement import Place
-from hosts.soak.tallies import Cell, Entry, Spot, Tallies
-from hosts.soak.task import Task
+from hosts.soak.placement.groups import Place
+from hosts.soak.plan.canaries import NEED_TWO_PROCESSORS
+from hosts.soak.plan.choose import CANARY_SECONDS, EXPLORE_FROM, RUNS_AFTER_MISS, RUNS_PER_CANARY, Chooser, Wanted
+from hosts.soak.plan.task import Task
+from hosts.soak.store.tallies import Cell, Entry, Spot, Tallies
 
 Outcome = tuple[str, bool | None, float]
 """Verdict, as expected, seconds."""

@@ -15,11 +15,11 @@ import pytest
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.runs.verdict import Verdict
-from hosts.soak import cluster as cluster_module
-from hosts.soak.cluster import ClusterExecutor
-from hosts.soak.local import LocalExecutor, open_executor
-from hosts.soak.task import Result, Task
-from hosts.soak.work import do_task
+from hosts.soak.plan.task import Result, Task
+from hosts.soak.workers import dask_client
+from hosts.soak.workers.dask_client import ClusterExecutor
+from hosts.soak.workers.job import do_task
+from hosts.soak.workers.process import LocalExecutor, open_executor
 from tests.harness.driven import UP_SECONDS, eventually
 from tests.soak import jobs
 
@@ -86,7 +86,7 @@ def machines_under_way() -> bool:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                if b"hosts.soak.worker" in (entry / "cmdline").read_bytes():
+                if b"hosts.soak.workers.server" in (entry / "cmdline").read_bytes():
                     return True
             except OSError:
                 continue
@@ -135,7 +135,7 @@ def test_cancelled_the_run_under_way_ends(executor: ClusterExecutor) -> None:
 
 def test_no_scheduler_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the exit code of an environment that lacks something."""
-    monkeypatch.setattr(cluster_module, "CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(dask_client, "CONNECT_SECONDS", 0.3)
     with pytest.raises(Failure, match="no scheduler answers") as caught:
         ClusterExecutor("tcp://127.0.0.1:1")
     assert caught.value.exit_code == EXIT_ENVIRONMENT

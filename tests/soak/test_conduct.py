@@ -10,13 +10,13 @@ import pytest
 
 from hosts.errors import Failure
 from hosts.runs.verdict import Verdict
-from hosts.soak.campaign import Campaign
-from hosts.soak.choose import Chooser, Wanted
-from hosts.soak.conduct import ATTEMPTS, HAS_STRAYED, NOT_CAUGHT, Conductor, Limits
-from hosts.soak.faults import CannotRun, WorkerDied
-from hosts.soak.placement import Place
-from hosts.soak.rows import Row
-from hosts.soak.task import Result, Task
+from hosts.soak.coordinator import ATTEMPTS, HAS_STRAYED, NOT_CAUGHT, Conductor, Limits
+from hosts.soak.placement.groups import Place
+from hosts.soak.plan.choose import Chooser, Wanted
+from hosts.soak.plan.task import Result, Task
+from hosts.soak.store.rows import Row
+from hosts.soak.store.writer import Campaign
+from hosts.soak.workers.failures import CannotRun, WorkerDied
 from tests.soak.fakes import FakeExecutor, fine, result_of
 
 

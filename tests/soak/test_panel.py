@@ -11,11 +11,11 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from hosts.soak.campaign import Campaign
-from hosts.soak.panel import LINE_SECONDS, Lines, LivePanel, make_panel
-from hosts.soak.panel import remarkable as remarkable_of
-from hosts.soak.rows import Row
-from hosts.soak.task import Result, Task
+from hosts.soak.plan.task import Result, Task
+from hosts.soak.store.rows import Row
+from hosts.soak.store.writer import Campaign
+from hosts.soak.view.panel import LINE_SECONDS, Lines, LivePanel, make_panel
+from hosts.soak.view.panel import remarkable as remarkable_of
 from tests.soak.fakes import result_of
 
 TASK = Task(scenario="kick", policy="always-2021", pcpus=2, place="unpinned")

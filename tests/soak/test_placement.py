@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from hosts.soak.placement import MULTICORE, WORDS, Place, PlaceName, classify, place_for, placements
-from hosts.soak.topology import Topology
+from hosts.soak.placement.groups import MULTICORE, WORDS, Place, PlaceName, classify, place_for, placements
+from hosts.soak.placement.topology import Topology
 from tests.soak.machines import (
     CLOUD,
     EPYC_NPS4,

@@ -33,9 +33,9 @@ from hosts.native.memory.layout import (
 )
 from hosts.native.memory.region import SharedMemory
 from hosts.native.runtime.trace_ring import note_turn, trace
-from hosts.soak import events, rings
-from hosts.soak.events import Event
-from hosts.soak.rings import KEPT, NotReadable, Saved
+from hosts.soak.postmortem import decode, machine_image
+from hosts.soak.postmortem.decode import Event
+from hosts.soak.postmortem.machine_image import KEPT, NotReadable, Saved
 from tests.compiled import Compiled
 
 CPU = 3
@@ -307,5 +307,5 @@ def test_an_event_is_told_as_a_trace_would(name: str, argument: int, text: str) 
 
 def test_every_event_is_told_by_its_own_words() -> None:
     """None was forgotten when it was added to the machine."""
-    assert set(events._TEXTS) == set(TRACE_EVENTS) - {"none"}
-    assert rings.KEPT < RING_EVENTS
+    assert set(decode._TEXTS) == set(TRACE_EVENTS) - {"none"}
+    assert machine_image.KEPT < RING_EVENTS

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from hosts.native.memory.layout import RUNNING
-from hosts.soak.portrait import PHASES
-from hosts.soak.rings import KEPT, Saved
+from hosts.soak.postmortem.dump import PHASES
+from hosts.soak.postmortem.machine_image import KEPT, Saved
 from tests.harness.driven import GONE_SECONDS, TOP, UP_SECONDS, eventually
 
 # The program may have to be compiled first, which takes 20 s of processor time.

@@ -16,11 +16,11 @@ from hosts.cli.soak_commands import PLACES
 from hosts.cli.streams import told_at_the_end
 from hosts.errors import Failure
 from hosts.runs.verdict import Verdict
-from hosts.soak.campaign import Campaign
-from hosts.soak.export import export_lines
-from hosts.soak.placement import WORDS
-from hosts.soak.task import Result, Task
-from hosts.soak.topology import Processor, Topology
+from hosts.soak.placement.groups import WORDS
+from hosts.soak.placement.topology import Processor, Topology
+from hosts.soak.plan.task import Result, Task
+from hosts.soak.store.writer import Campaign
+from hosts.soak.view.export import export_lines
 from tests.soak.fakes import FakeExecutor, fine, result_of
 from tests.soak.typed import CANARY_FIRST, ending_after, lines_of, soak
 
@@ -160,7 +160,7 @@ def test_sources_that_change_while_they_are_raced_end_the_soak(
 ) -> None:
     """A worker that dies is followed by one that compiles what there is by then. Another session may; it is told."""
     sources = ["old"]
-    for module in ("hosts.soak.settings", "hosts.cli.soak"):
+    for module in ("hosts.soak.plan.settings", "hosts.cli.soak"):
         monkeypatch.setattr(f"{module}.sources_key", lambda: sources[-1])
 
     def outcome(task: Task, attempt: int) -> Result:

@@ -20,18 +20,18 @@ from hosts.exit_codes import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
 from hosts.report.jsonl import JsonLines, schema
 from hosts.runs.runner import REGIMES
 from hosts.runs.verdict import Verdict
-from hosts.soak.campaign import Campaign
-from hosts.soak.choose import Wanted
-from hosts.soak.company import TITLES
-from hosts.soak.export import export_lines
-from hosts.soak.local import LocalExecutor
-from hosts.soak.placement import WORDS
-from hosts.soak.portrait import TROUBLES
-from hosts.soak.rows import State
-from hosts.soak.status import Status
-from hosts.soak.tallies import Cell
-from hosts.soak.task import Kind, Task
-from hosts.soak.work import do_task, lost
+from hosts.soak.placement.core_sharing import TITLES
+from hosts.soak.placement.groups import WORDS
+from hosts.soak.plan.choose import Wanted
+from hosts.soak.plan.task import Kind, Task
+from hosts.soak.postmortem.dump import TROUBLES
+from hosts.soak.store.rows import State
+from hosts.soak.store.tallies import Cell
+from hosts.soak.store.writer import Campaign
+from hosts.soak.view.export import export_lines
+from hosts.soak.view.status import Status
+from hosts.soak.workers.job import do_task, lost
+from hosts.soak.workers.process import LocalExecutor
 from tests.harness.driven import UP_SECONDS
 from tests.validator import anchored, campaign_records_in, errors, records_in, rule_of
 

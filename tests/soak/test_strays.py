@@ -15,11 +15,11 @@ import pytest
 
 from hosts.native.memory.layout import HOST_OFFSET, RUNNING, HostWords
 from hosts.native.process.affinity import strays
-from hosts.soak.campaign import Campaign
-from hosts.soak.local import LocalExecutor
-from hosts.soak.rates import rates, strayed
-from hosts.soak.task import Result, Task
-from hosts.soak.work import do_task
+from hosts.soak.plan.task import Result, Task
+from hosts.soak.store.writer import Campaign
+from hosts.soak.view.rates import rates, strayed
+from hosts.soak.workers.job import do_task
+from hosts.soak.workers.process import LocalExecutor
 from tests.harness.driven import UP_SECONDS, eventually
 
 ALLOWED = sorted(os.sched_getaffinity(0))

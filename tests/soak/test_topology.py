@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hosts.soak.topology import Processor, Topology
+from hosts.soak.placement.topology import Processor, Topology
 from tests.soak.machines import (
     CLOUD,
     EPYC_NPS4,

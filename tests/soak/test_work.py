@@ -23,10 +23,10 @@ from hosts.native.memory.layout import HOST_OFFSET, HostWords
 from hosts.native.memory.region import SharedMemory
 from hosts.native.process.outcome import Outcome
 from hosts.runs.verdict import Verdict
-from hosts.soak.faults import CannotRun, WorkerDied
-from hosts.soak.local import LocalExecutor
-from hosts.soak.task import Result, Task
-from hosts.soak.work import _measured, do_task, lost, planned_of
+from hosts.soak.plan.task import Result, Task
+from hosts.soak.workers.failures import CannotRun, WorkerDied
+from hosts.soak.workers.job import _measured, do_task, lost, planned_of
+from hosts.soak.workers.process import LocalExecutor
 from tests.harness.driven import UP_SECONDS, eventually
 from tests.soak import jobs
 

@@ -10,8 +10,8 @@ import pytest
 
 from hosts import rundir
 from hosts.rundir import PREFIX, RunFolder, sweep
-from hosts.soak.hints import FOLDER
-from hosts.soak.lock import LOCK
+from hosts.soak.store.lock import LOCK
+from hosts.soak.view.hints import FOLDER
 
 
 @pytest.fixture

@@ -1,0 +1,71 @@
+"""The seeded bug that must be seen in each scenario, without which nothing that a soak does not see means anything.
+
+The table of expected verdicts names one for most scenarios. It is about `pirace stress` and the explorer alike, and has
+no row for the others: theirs are here, each measured to show at once on two processors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from emu.expected import Expectation, by_name, policy_by_name
+from emu.workload.scenarios import SCENARIOS
+from hosts.runs.plan import Planned, chosen_scenarios, control_rows, planned
+from hosts.soak.placement.core_sharing import races_apart
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A seeded bug under a policy, and the checks of which one must fire."""
+
+    policy: str
+    mutation: str
+    checks: tuple[str, ...]
+
+
+NO_SYNC: Final = Canary("always-2021", "no-entry-sync", ("C1", "C7"))
+"""What is posted before VM-entry stays behind: the timer's own post on the slow path, anybody's where all post."""
+BESIDE_THE_TABLE: Final[dict[str, Canary]] = {"timer-slowpath": NO_SYNC, "all-to-all": NO_SYNC}
+
+
+NEED_TWO_PROCESSORS: Final = frozenset(("no-entry-barrier", "no-wait-barrier", "no-second-check"))
+"""What two processors show at once and one hardly or never: a missing barrier, a window of a few instructions. A busy
+machine may keep pCPUs that are left to its scheduler on one for as long as a canary has."""
+
+
+def canary_of(scenario: str, pcpus: int, place: str) -> Planned | None:
+    """Give the canary of a scenario on a class of placement; None: there is none."""
+    (found,) = chosen_scenarios([scenario])
+    rows = [*control_rows(found, "some", pcpus), *control_rows(found, "all", pcpus)]
+    shows = (row for row in rows if row.sought and row.mutation is not None and _can_show(row.mutation.name, place))
+    row = next(shows, None)
+    if row is not None:
+        return replace(row, canary=True)
+    own = BESIDE_THE_TABLE.get(scenario)
+    if own is None:
+        return None
+    return as_canary(planned(found, policy_by_name(own.policy), by_name(own.mutation), pcpus))
+
+
+def _can_show(mutation: str, place: str) -> bool:
+    return place != "unpinned" or mutation not in NEED_TWO_PROCESSORS
+
+
+def as_canary(row: Planned) -> Planned:
+    """Make a canary of a configuration: it must show its bug, though the table may not say so."""
+    own = BESIDE_THE_TABLE.get(row.scenario.name)
+    if row.expectation is not None or own is None or row.mutation is None or row.mutation.name != own.mutation:
+        return replace(row, canary=True)
+    return replace(row, canary=True, expectation=Expectation("VIOLATION", own.checks))
+
+
+HAVE_CANARY: Final = frozenset(
+    each.name for each in SCENARIOS if canary_of(each.name, each.pcpus, "unpinned") is not None
+)
+"""The scenarios that have one."""
+
+
+def may_have_canary(scenario: str, place: str, pcpus: int) -> bool:
+    """Tell whether a seeded bug must be seen there: not where pCPUs share a processor, and store buffers a core."""
+    return scenario in HAVE_CANARY and races_apart(place, pcpus)

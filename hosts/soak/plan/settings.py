@@ -1,0 +1,120 @@
+"""What a campaign is about, as its file keeps it: everything that ``--resume`` does not ask for again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from hosts.compiler.fingerprint import sources_key
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
+from hosts.loader.program import PolicyError, load_program
+from hosts.reading import read_bytes
+from hosts.runs.plan import PlanError, is_user_policy
+from hosts.soak.placement.groups import Place, placements
+from hosts.soak.placement.topology import Topology
+from hosts.soak.plan.choose import Chooser, Places, Wanted
+
+_RULE: Final = "policy_sha256"
+
+
+def absolute(policies: Sequence[str]) -> tuple[str, ...]:
+    """Name a rule of the user's by the whole path, so that it is found from wherever the campaign is resumed."""
+    return tuple(_absolute(name) if is_user_policy(name) else name for name in policies)
+
+
+def _absolute(name: str) -> str:
+    path, _, function = name.rpartition(":")
+    return f"{Path(path).absolute()}:{function}"
+
+
+def checked(wanted: Wanted) -> Wanted:
+    """Refuse what cannot be soaked, a rule that is not understood included; Failure."""
+    try:
+        if wanted.user_policy is not None:
+            load_program(wanted.user_policy)
+    except (PlanError, PolicyError) as error:
+        raise Failure(str(error), EXIT_USAGE) from None
+    return wanted
+
+
+def to_settings(wanted: Wanted) -> dict[str, Any]:
+    """Give what the file keeps."""
+    return {**asdict(wanted), _RULE: _hash_of_rule(wanted)}
+
+
+def from_settings(settings: dict[str, Any]) -> Wanted:
+    """Read it back; Failure if the user's rule is another by now."""
+    known: dict[str, Any] = {name: settings[name] for name in Wanted.__dataclass_fields__ if name in settings}
+    known |= {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+    wanted = Wanted(**known)
+    rule_check(wanted, settings)()
+    return wanted
+
+
+def rule_check(wanted: Wanted, settings: dict[str, Any]) -> Callable[[], None]:
+    """Give what makes sure that the user's rule is still the one that the campaign is about; Failure."""
+
+    def check() -> None:
+        if _hash_of_rule(wanted) != settings.get(_RULE):
+            said = f"{wanted.user_policy} has changed since this campaign began: begin another one with it (--campaign)"
+            raise Failure(said, EXIT_USAGE)
+
+    return check
+
+
+def raced_check(wanted: Wanted, settings: dict[str, Any]) -> Callable[[], None]:
+    """Give what makes sure that a soak goes on racing what it began with: the user's rule, and the machine; Failure."""
+    rule, sources = rule_check(wanted, settings), sources_key()
+
+    def same() -> bool:
+        try:
+            return sources_key() == sources
+        except OSError:  # a file is gone, if only until a checkout is done
+            return False
+
+    def check() -> None:
+        rule()
+        if not same():
+            said = "the sources of pirace have changed since this soak began: --resume goes on with those of now"
+            raise Failure(said, EXIT_ENVIRONMENT)
+
+    return check
+
+
+def _hash_of_rule(wanted: Wanted) -> str | None:
+    if wanted.user_policy is None:
+        return None
+    path = Path(wanted.user_policy.rpartition(":")[0])
+    try:
+        return hashlib.sha256(read_bytes(path)).hexdigest()
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror or error}", EXIT_USAGE) from None
+
+
+def chooser_of(wanted: Wanted, topologies: Sequence[Topology], *, here: bool = True) -> Chooser:
+    """Give what chooses the tasks, for the machine here or for those of a cluster; Failure."""
+    processors = max(len(topology.numbers) for topology in topologies)
+    places = places_here(topologies[0], wanted.seed) if here else places_there(topologies)
+    try:
+        return Chooser(wanted, places, processors)
+    except PlanError as error:
+        raise Failure(str(error), EXIT_USAGE) from None
+
+
+def places_here(topology: Topology, seed: int) -> Places:
+    """Give the placements of this machine."""
+    return lambda pcpus: placements(topology, pcpus, seed=seed)
+
+
+def places_there(topologies: Sequence[Topology]) -> Places:
+    """Give the classes that some machine of a cluster has; which processors is for that machine to say."""
+
+    def places(pcpus: int) -> list[Place]:
+        found = [place.name for topology in topologies for place in placements(topology, pcpus)]
+        return [Place(name, ()) for name in dict.fromkeys(found)]
+
+    return places

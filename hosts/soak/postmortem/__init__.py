@@ -1,0 +1,1 @@
+"""What is read out of a saved machine after its run: counters, events, two ledgers that must agree."""

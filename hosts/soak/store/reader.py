@@ -1,0 +1,128 @@
+"""The reading side of a campaign: runs, tallies, sessions, for its writer and for anybody who looks meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from hosts.soak.errors import Damaged, Refused
+from hosts.soak.store import records
+from hosts.soak.store.folders import Folders
+from hosts.soak.store.lock import is_locked
+from hosts.soak.store.rows import Row, Session, Where
+from hosts.soak.store.schema import DATABASE, translated
+from hosts.soak.store.tallies import CanaryTally, Cell, Spot, Tallies, Tally
+
+_AT_ONCE: Final = 200
+"""Rows read at a time, so that no reading holds the log back for long."""
+
+
+class Archive:
+    """What can be asked of a campaign."""
+
+    def __init__(self, folder: Path, db: sqlite3.Connection) -> None:
+        self.folder = folder
+        self._db = db
+        self._folders = Folders(folder)
+        self._lock = threading.RLock()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the campaign was begun with."""
+        with self._sound("what it is about"):
+            found = json.loads(self._select("SELECT value FROM fact WHERE name = 'settings'")[0][0])
+            if isinstance(found, dict):
+                return found
+            raise TypeError("no object")
+
+    def row(self, number: int) -> Row:
+        """Give a run; Refused if there is none of that number."""
+        for row in self.rows(ids=[number]):
+            return row
+        raise Refused(f"{self.folder}: no run {number}")
+
+    def rows(self, *, after: int = 0, newest: bool = False, limit: int | None = None, **where: Any) -> Iterator[Row]:
+        """Give the runs of these numbers, state, scenario ... (see :class:`Where`), the first or the newest first."""
+        return islice(self._pages(Where(**where), after, newest=newest), limit)
+
+    def _pages(self, where: Where, after: int, *, newest: bool) -> Iterator[Row]:
+        """Read some at a time: what is finished meanwhile is not missed, and no row comes twice."""
+        condition, values = where.condition()
+        end: float = float("inf") if newest else after
+        way, order = ("<", "DESC") if newest else (">", "ASC")
+        query = (
+            f"SELECT {records.ROW_COLUMNS} FROM run JOIN detail USING (id) "  # noqa: S608 - names of columns only
+            f"WHERE {condition} AND run.id > ? AND run.id {way} ? ORDER BY run.id {order} LIMIT {_AT_ONCE}"
+        )
+        while found := self._select(query, (*values, after, end)):
+            for each in found:
+                with self._sound(f"run {each[0]}"):
+                    row = records.row_of(each, self._folders.kept(each[0]))
+                yield row
+            end = found[-1][0]
+
+    def tallies(self) -> Mapping[Cell, Tally]:
+        """Give what each cell has come to. The writer has it at hand, a reader reads every run."""
+        return self.tallied().cells
+
+    def canaries(self) -> Mapping[Spot, CanaryTally]:
+        """Give how the canaries did, by scenario and placement."""
+        return self.tallied().canaries
+
+    def tallied(self) -> Tallies:
+        """Give both, as the file has it."""
+        tallies = Tallies()
+        for found in self._select(f"SELECT {records.ENTRY_COLUMNS} FROM run ORDER BY id"):  # noqa: S608 - constant
+            with self._sound(f"run {found[0]}"):
+                entry = records.entry_of(found)
+            tallies.begin(entry.id, entry.cell)
+            if entry.state != "running":
+                tallies.end(entry)
+        return tallies
+
+    def sessions(self) -> tuple[Session, ...]:
+        """Give each start of the soak."""
+        found = self._select("SELECT id, began, ended, elapsed, environment FROM session ORDER BY id")
+        with self._sound("a session"):
+            return tuple(map(records.session_of, found))
+
+    def select(self, query: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+        """Ask the file something that only reads."""
+        return self._select(query, tuple(values))
+
+    def in_use(self) -> bool:
+        """Tell whether some process soaks here, this one included."""
+        return is_locked(self.folder)
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let several questions be answered as of one moment."""
+        with self._lock:
+            if self._db.in_transaction:
+                yield
+                return
+            with translated(self.folder):
+                self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._db.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _sound(self, what: str) -> Iterator[None]:
+        """Say what cannot be read: SQLite checks that its pages hang together, not what is written on them."""
+        try:
+            yield
+        except (LookupError, TypeError, ValueError) as error:
+            said = f"{self.folder / DATABASE}: damaged: {what} cannot be read ({type(error).__name__}: {error})"
+            raise Damaged(said) from error
+
+    def _select(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        with self._lock, translated(self.folder):
+            return self._db.execute(query, values).fetchall()

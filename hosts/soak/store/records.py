@@ -1,0 +1,157 @@
+"""A run as columns of the campaign file, and back."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, Final
+
+from hosts.soak.plan.task import Result, Task
+from hosts.soak.store.rows import Row, Session
+from hosts.soak.store.tallies import Cell, Entry
+
+Columns = dict[str, Any]
+
+
+def task_columns(task: Task) -> Columns:
+    """Give what is known of a run before it begins."""
+    return {
+        "kind": task.kind,
+        "scenario": task.scenario,
+        "policy": task.policy,
+        "mutation": task.mutation,
+        "canary": int(task.canary),
+        "pcpus": task.pcpus,
+        "place": task.place,
+        "processors": _numbers(task.processors),
+        "regime": task.regime,
+        "scope": task.scope,
+    }
+
+
+def result_columns(result: Result) -> Columns:
+    """Give what is counted of a run that has ended."""
+    record = result.record
+    round_trips = record.get("round_trip_ns") or []
+    return {
+        "host": host_of(result.where),
+        **_stood_on(result),
+        "verdict": str(result.verdict),
+        "as_expected": None if result.as_expected is None else int(result.as_expected),
+        "seconds": float(result.seconds),
+        "sightings": sum(int(each["count"]) for each in record.get("violations", [])),
+        "posts": int(record.get("counts", {}).get("posts", 0)),
+        "round_trip": statistics.median(round_trips) if round_trips else None,
+        "disagreements": len(result.disagreements),
+        "windows": text({name: count for name, count in record.get("windows", {}).items() if count}),
+    }
+
+
+def _stood_on(result: Result) -> Columns:
+    """Give the processors of a run, none of one that strayed: where its pCPUs have been all the time is not known.
+
+    A placement without processors is one that was not kept: see :func:`hosts.soak.view.rates.rates`.
+    """
+    if result.strayed:
+        return {"processors": ""}
+    return {"processors": _numbers(result.processors)} if result.processors else {}
+
+
+def _numbers(processors: Iterable[int]) -> str:
+    return ",".join(map(str, processors))
+
+
+def host_of(where: str) -> str:
+    """Give the host of a worker: what its name begins with."""
+    return where.replace(":", " ").partition(" ")[0]
+
+
+# --- text --------------------------------------------------------------------------------------------------------
+
+
+def text(value: Any) -> str:
+    """Write a value."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def result_text(result: Result) -> str:
+    """Write a result, without what is kept of it in files."""
+    held = {each.name: getattr(result, each.name) for each in fields(result) if each.name != "files"}
+    return text(held | {"verdict": str(result.verdict)})
+
+
+def result_of(written: str) -> Result:
+    """Read it back."""
+    held: dict[str, Any] = json.loads(written)
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in held.items()}
+    return Result(**values)
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+ROW_COLUMNS: Final = (
+    "run.id, run.state, run.session, run.attempts, run.kept, detail.task, detail.began, detail.ended, "
+    "detail.elapsed, detail.clock, detail.died, detail.why, detail.result"
+)
+ENTRY_COLUMNS: Final = (
+    "id, state, kind, scenario, policy, mutation, pcpus, place, regime, scope, canary, verdict, as_expected, "
+    "seconds, sightings, disagreements, windows, kept"
+)
+
+
+def row_of(found: tuple[Any, ...], kept: Path) -> Row:
+    """Read a row; ``kept`` is its kept folder, if it has one."""
+    number, state, session, attempts, is_kept, task, began, ended, elapsed, clock, died, why, result = found
+    return Row(
+        id=number,
+        state=state,
+        session=session,
+        attempts=attempts,
+        kept=kept if is_kept else None,
+        task=Task.from_json(task),
+        began=began,
+        ended=ended,
+        elapsed=elapsed,
+        clock=clock,
+        died=tuple(json.loads(died)),
+        why=why,
+        result=result_of(result) if result is not None else None,
+    )
+
+
+def entry_of(found: tuple[Any, ...]) -> Entry:
+    """Read what is tallied of a row."""
+    number, state, *rest = found
+    cell, (verdict, as_expected, seconds, sightings, disagreements, windows, kept) = Cell(*rest[:9]), rest[9:]
+    return Entry(
+        number,
+        state,
+        cell._replace(canary=bool(cell.canary)),
+        verdict,
+        None if as_expected is None else bool(as_expected),
+        seconds,
+        sightings,
+        disagreements,
+        json.loads(windows),
+        bool(kept),
+    )
+
+
+def entry_from(number: int, task: Task, columns: Mapping[str, Any], *, kept: bool) -> Entry:
+    """Give what is tallied of a run that has just ended, as if it were read back."""
+    whole = task_columns(task) | dict(columns) | {"id": number, "state": "finished", "kept": kept}
+    return entry_of(tuple(whole[name] for name in ENTRY_COLUMNS.split(", ")))
+
+
+def session_of(found: tuple[Any, ...]) -> Session:
+    """Read a session."""
+    number, began, ended, elapsed, environment = found
+    return Session(id=number, began=began, ended=ended, elapsed=elapsed, environment=json.loads(environment))
+
+
+def described(task: Task) -> dict[str, Any]:
+    """Give a task as a record for programs."""
+    return asdict(task) | {"processors": list(task.processors)}

@@ -1,0 +1,127 @@
+"""What a worker of a Dask cluster does on its host with a task that it is given.
+
+It has the task done as it is done locally: by a process of its own, so that whatever happens to that one is told, and a
+Dask worker that dies takes it along. An address bound meanwhile keeps a second machine off the host.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import errno
+import os
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import distributed
+
+from hosts.compiler.fingerprint import sources_key
+from hosts.exit_codes import EXIT_ENVIRONMENT
+from hosts.plural import counted
+from hosts.soak.placement.groups import classify, place_for
+from hosts.soak.placement.topology import Topology
+from hosts.soak.plan.task import Result, Task
+from hosts.soak.workers.failures import CannotRun
+from hosts.soak.workers.job import WORKER, skipped
+from hosts.soak.workers.process import LocalExecutor
+
+NAME: Final = "\0pirace-machine-{uid}"
+"""An abstract address: bound by one process at a time, and gone with it; nothing in the file system."""
+NAP_SECONDS: Final = 0.05
+UNPLACED: Final = ("", "unpinned")
+
+Do = Callable[[Task, Path | None], Result]
+
+_here: LocalExecutor | None = None
+_here_lock: Final = threading.Lock()
+
+
+def on_host(do: Do, task: Task, policy: bytes | None, sources: str) -> Result:
+    """Do a task on this host, when nobody else has a machine on it."""
+    if sources_key() != sources:
+        raise CannotRun("a worker of the cluster has another version of pirace", EXIT_ENVIRONMENT)
+    with _policy_file(task, policy) as local:
+        placed = _placed(local)
+        if placed is None:
+            return skipped(
+                replace(task, processors=()), f"this host has no {task.place} for {counted(task.pcpus, 'pCPU')}"
+            )
+        result = _executor().submit(alone, do, placed).result()
+    return replace(result, record={**result.record, "policy": task.policy}) if result.record else result
+
+
+def _executor() -> LocalExecutor:
+    global _here  # noqa: PLW0603 - one for the process: Dask gives a task no other place to keep it
+    with _here_lock:
+        if _here is None:
+            _here = LocalExecutor()
+            atexit.register(close_here)
+        return _here
+
+
+def cancel_here() -> None:
+    """End what this Dask worker has under way; asked again, kill the process that does it."""
+    if _here is not None:
+        _here.cancel_running()
+
+
+def close_here() -> None:
+    """End the process that does this Dask worker's tasks."""
+    global _here
+    with _here_lock:
+        executor, _here = _here, None
+    if executor is not None:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+def alone(do: Do, task: Task) -> Result:
+    """Do a task when no other machine of a cluster runs on this host.
+
+    The lock belongs to the process that supervises the machine: a Dask worker may be gone before its machine is.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
+        while not _claimed(claim) and not WORKER.cancelled:
+            WORKER.stage("waiting", 0.0)  # which is not held against it
+            time.sleep(NAP_SECONDS)
+        return do(task, None)
+
+
+def _claimed(claim: socket.socket) -> bool:
+    try:
+        claim.bind(NAME.format(uid=os.getuid()))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return False
+        raise CannotRun(f"no socket to keep this host's machines apart: {error.strerror}", EXIT_ENVIRONMENT) from None
+    return True
+
+
+@contextlib.contextmanager
+def _policy_file(task: Task, source: bytes | None) -> Iterator[Task]:
+    """Put a user's policy into a file of this host."""
+    if source is None:
+        yield task
+        return
+    name, _, function = task.policy.rpartition(":")
+    # Below the Dask worker's own folder, which is removed with it, however it ends.
+    with tempfile.TemporaryDirectory(dir=distributed.get_worker().local_directory) as folder:
+        file = Path(folder) / Path(name).name
+        file.write_bytes(source)
+        yield replace(task, policy=f"{file}:{function}")
+
+
+def _placed(task: Task) -> Task | None:
+    """Put the pCPUs where their class of placement is on this host; None if it is nowhere."""
+    if task.kind != "race" or task.place in UNPLACED:
+        return task
+    topology = Topology.read()
+    if task.processors and classify(topology, task.processors) == task.place:
+        return task
+    place = place_for(topology, task.place, task.pcpus, seed=task.seed)  # type: ignore[arg-type]
+    return replace(task, processors=place.processors) if place is not None else None

@@ -1,0 +1,120 @@
+"""Explores one scope as a task of a campaign."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from hosts.cli.explore import judged, search_facts
+from hosts.explorer.counterexample.witness import check_of
+from hosts.explorer.counterexample.witness_file import text
+from hosts.explorer.model.system import Options
+from hosts.explorer.search.bfs import Progress, Result
+from hosts.explorer.threads.harness import ScopeError
+from hosts.report.jsonl import explorer_record
+from hosts.runs.collect import Measured
+from hosts.runs.explore_request import DEFAULT_SCENARIO, Asked, asked_for
+from hosts.runs.explorer_runner import Explorer, Searched
+from hosts.runs.plan import PlanError, user_policy_of
+from hosts.runs.verdict import Circumstances, Row, Verdict, grade
+from hosts.soak.plan.task import Task
+
+MOST_BYTES: Final = 4_000_000_000
+SHARE: Final = 4
+"""A search may take one part in so many of the machine's memory: others are at work beside it."""
+WITNESS: Final = "witness.json"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of a search."""
+
+    row: Row
+    record: dict[str, Any]
+    files: dict[str, bytes]
+
+
+def explore(task: Task, begin: Callable[[], None], cancelled: Callable[[], bool]) -> Found:
+    """Search until the end, the budget's end, or somebody cancels; ``begin`` is called when all is ready."""
+    asked = _asked(task)
+    user_policy = user_policy_of([task.policy])
+    engine = _engine(user_policy, _content(user_policy))
+    options = Options(max_bytes=most_bytes(), seconds=task.seconds)
+    begin()
+    watch = _Watch(task.seconds, cancelled)
+    searched = _sought_too(asked, engine, options, watch, engine.search(asked, options, watch))
+    if watch.out_of_time:
+        bounds = tuple("seconds" if each == "cancelled" else each for each in searched.result.bounded_by)
+        searched = replace(searched, result=replace(searched.result, bounded_by=bounds))
+    row = judged(asked, searched, options, cancelled=cancelled())
+    row = replace(row, planned=replace(row.planned, canary=task.canary))
+    files = _witness(searched) if row.verdict is Verdict.VIOLATION and not task.canary else {}
+    return Found(row, explorer_record(row, search_facts(asked, searched, options)), files)
+
+
+@functools.lru_cache(maxsize=1)
+def _engine(user_policy: str | None, _content: bytes) -> Explorer:
+    """Give the explorer of a rule as it is now; a worker explores the same rule again and again."""
+    return Explorer(user_policy)
+
+
+def _content(user_policy: str | None) -> bytes:
+    """Give what a rule's file holds; nothing if it cannot be read, which the explorer tells better."""
+    with contextlib.suppress(OSError):
+        return Path(user_policy.rpartition(":")[0]).read_bytes() if user_policy is not None else b""
+    return b""
+
+
+def not_searched(task: Task, what: Circumstances) -> tuple[Row, dict[str, Any]]:
+    """Give the row of a task that nothing came of, and its record."""
+    asked = _asked(task)
+    row = grade(replace(asked.planned, canary=task.canary), Measured(), what)
+    options = Options(max_bytes=most_bytes(), seconds=task.seconds)
+    return row, explorer_record(row, search_facts(asked, Searched(Result()), options))
+
+
+def _asked(task: Task) -> Asked:
+    scenarios = [] if task.scenario == DEFAULT_SCENARIO.name else [task.scenario]
+    mutations = [task.mutation] if task.mutation is not None else []
+    try:
+        rows = asked_for(scenarios, [task.policy], mutations, task.scope or None)
+    except ScopeError as error:
+        raise PlanError(str(error)) from None
+    return rows[-1]
+
+
+def most_bytes() -> int:
+    """Give the memory that a search may take."""
+    return min(MOST_BYTES, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // SHARE)
+
+
+class _Watch:
+    """Says no when the budget is spent or the search is cancelled."""
+
+    def __init__(self, seconds: float, cancelled: Callable[[], bool]) -> None:
+        self._until = time.monotonic() + seconds
+        self._cancelled = cancelled
+        self.out_of_time = False
+
+    def __call__(self, _progress: Progress) -> bool:
+        self.out_of_time = not self._cancelled() and time.monotonic() >= self._until
+        return not self._cancelled() and not self.out_of_time
+
+
+def _sought_too(asked: Asked, engine: Explorer, options: Options, watch: _Watch, searched: Searched) -> Searched:
+    """Go on behind the first violation if it is not the one that the table names."""
+    sought, found = asked.planned.sought, searched.result.violation
+    if found is None or not sought or found.what != "sighting" or check_of(found.sighting)[0] in sought:
+        return searched
+    everything = engine.search(asked, replace(options, stop_at_first=False), watch)
+    return replace(searched, result=replace(searched.result, violations=everything.result.violations))
+
+
+def _witness(searched: Searched) -> dict[str, bytes]:
+    return {} if searched.witness is None else {WITNESS: text(searched.witness).encode()}

@@ -1,0 +1,44 @@
+"""What a task's exploration says of races of the same configuration."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from hosts.plural import counted
+from hosts.runs.explored import Explored
+from hosts.runs.verdict import Verdict
+from hosts.soak.plan.task import Result, Task
+
+
+def explored_of(task: Task, result: Result, ended: str = "") -> Explored:
+    """Read the result of an exploration; ``ended``: why it was cancelled, if it was."""
+    record: dict[str, Any] = result.record
+    search = record["search"]
+    found = result.verdict == Verdict.VIOLATION
+    count = search["states"]
+    states = f"{counted(count, 'state')} seen; " if count else ""
+    # Whoever looked at the clock first, the worker or who waits for it: the time was over.
+    over = f"its {task.seconds:.1f} s were over" if search["bounded_by"] == ["seconds"] else result.reason
+    why = ended if result.verdict == Verdict.CANCELLED and ended else over
+    its_own = result.verdict == Verdict.CRASH and result.reason.startswith(task.policy.rpartition(":")[0] + ":")
+    return Explored(
+        command_for(task),
+        complete=search["complete"],
+        why="" if search["complete"] or found else states + why,
+        states=search["states"],
+        seconds=result.seconds,
+        found=result.reason if found else "",
+        fault=result.reason if its_own else "",
+        checks=tuple(each["check"] for each in record["violations"]),
+        entered=frozenset(window for window, count in record["windows"].items() if count),
+        same_as=tuple(search.get("same_as", ())),
+    )
+
+
+def command_for(task: Task) -> str:
+    """Give the command that does an exploration again, by itself."""
+    words = ["pirace", "explore", "--policy", task.policy, "--scenario", task.scenario]
+    if task.mutation is not None:
+        words += ["--mutation", task.mutation]
+    return shlex.join(words)

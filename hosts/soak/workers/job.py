@@ -1,0 +1,339 @@
+"""Does a task, in whatever process: races one emulated machine, or explores one scope, and says what came of it.
+
+A worker process does one task after another. The compiled program and the supervisor with its fork server are kept
+between them; a program with a user's policy has the historic policies in it too, so it serves them all.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
+from hosts.loader.rule.faults import RuleFault
+from hosts.report.environment import processors
+from hosts.report.jsonl import result_record
+from hosts.report.sentences import not_checked
+from hosts.runs.collect import MachineWords, Measured, Undelivered, collect, count_fired, fabric_violation, merged
+from hosts.runs.explored import Explored
+from hosts.runs.plan import (
+    AT_THE_END,
+    PlanError,
+    Planned,
+    chosen_mutations,
+    chosen_policies,
+    chosen_scenarios,
+    is_user_policy,
+    planned,
+)
+from hosts.runs.runner import Placement, Request
+from hosts.runs.tally import ENOUGH_SIGHTINGS, SOUGHT_AT_LEAST
+from hosts.runs.verdict import Circumstances, Row, Verdict, grade
+from hosts.soak.plan.canaries import as_canary
+from hosts.soak.plan.task import Result, Task
+from hosts.soak.workers.explored import explored_of
+from hosts.soak.workers.failures import CannotRun
+from hosts.soak.workers.retention import MACHINE, evidence_of
+
+if TYPE_CHECKING:  # they bring a compiler along, which the conductor has no use for
+    from hosts.native.process.forkserver import Lost
+    from hosts.native.process.outcome import Configuration, Outcome
+    from hosts.native.process.supervisor import Supervisor
+    from hosts.native.program.build import Built
+
+COMPILING: Final = "compiling"
+RUNNING: Final = "running"
+
+Stage = Callable[[str, float], None]
+Configured = tuple[str, str, str | None]
+"""Scenario, policy, mutation."""
+
+
+def do_task(task: Task, machine_file: Path | None = None) -> Result:
+    """Do a task; CannotRun if this machine cannot do any.
+
+    The memory of a race is ``machine_file``, which stays there for the caller to keep or remove; without, it is a file
+    of this process's own, whose bytes come with the result if there is anything to be kept.
+    """
+    return WORKER.do(task, machine_file)
+
+
+def lost(task: Task, why: str) -> Result:
+    """Give the row of a task whose workers have died of it, again and again."""
+    return _row_of(task, Circumstances(ending="crash", why=why))
+
+
+def skipped(task: Task, why: str) -> Result:
+    """Give the row of a race that is not to be had here."""
+    return _row_of(task, Circumstances(ending="skipped", why=why))
+
+
+def _row_of(task: Task, what: Circumstances) -> Result:
+    """Give the row of a task that nothing has come of."""
+    if task.kind == "explore":
+        from hosts.soak.workers.exploration import not_searched
+
+        row, record = not_searched(task, what)
+        return _result(row, task, record)
+    return _result(grade(planned_of(task), Measured(), what), task)
+
+
+class Worker:
+    """What a worker process keeps from task to task. It does one at a time."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._built: Built | None = None
+        self._supervisor: Supervisor | None = None
+        self._policy: str | None = None
+        self._cancelled = False
+        self._failed_starts = 0
+        self._never: tuple[str, ...] = ()
+        """Windows that the user's own rule makes impossible."""
+        self._complete: dict[Configured, Explored] = {}
+        """What is known of users' own rules whose scopes were explored here to their ends."""
+        self.stage: Stage = lambda _what, _seconds: None
+        """Told what the worker is about, and how long that may take."""
+        self.lost: Lost = lambda _pid, _status: None
+        """Told, from another thread, which fork server died unasked, and how; whatever the worker is about."""
+
+    def do(self, task: Task, machine_file: Path | None) -> Result:
+        """Do a task."""
+        with self._turn:
+            try:
+                if self._cancelled:
+                    return _row_of(task, Circumstances(ending="cancelled"))
+                if task.kind == "explore":
+                    return self._explore(task)
+                return self._race(task, machine_file)
+            except Failure as error:
+                raise CannotRun(str(error), error.exit_code) from None
+            except PlanError as error:
+                raise CannotRun(str(error), EXIT_USAGE) from None
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody wants any more what is being done."""
+        return self._cancelled
+
+    def cancel(self) -> None:
+        """End what is being done (from another thread); what is begun later ends at once, until :meth:`renew`."""
+        self._cancelled = True
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+
+    def renew(self) -> None:
+        """Forget that something was cancelled."""
+        self._cancelled = False
+
+    def close(self) -> None:
+        """End the fork server, let go of the program."""
+        supervisor, self._supervisor = self._supervisor, None
+        built, self._built = self._built, None
+        if supervisor is not None:
+            supervisor.close()
+        if built is not None:
+            built.close()
+
+    # --- racing
+
+    def _race(self, task: Task, machine_file: Path | None) -> Result:
+        chosen = planned_of(task)
+        if chosen.too_few:
+            return skipped(task, f"needs {chosen.scenario.pcpus} pCPUs, has {chosen.pcpus}")
+        supervisor = self._ready(task.policy)
+        self.stage(RUNNING, task.seconds)
+        file = supervisor.folder / MACHINE if machine_file is None else machine_file
+        outcome = self._run(supervisor, task, chosen, file)
+        self._check_start(outcome)
+        cancelled = outcome.cancelled or self._cancelled
+        measured, disagreements = _measured(outcome, chosen, cancelled=cancelled)
+        what = _circumstances(task, outcome, cancelled=cancelled)
+        known = self._complete.get((task.scenario, task.policy, task.mutation))
+        never = self._never if chosen.own_rule and chosen.mutation is None else ()
+        row = grade(chosen, measured, replace(what, explored=known, never=never))
+        notes = (*_notes(outcome, task), *filter(None, [not_checked(chosen.policy.unpromised)]))
+        if chosen.mutation is not None:  # some seeded bugs sit where things are counted: that is no news
+            notes, disagreements = (*notes, *(f"two accountings differ: {line}" for line in disagreements)), ()
+        result = replace(_result(_doubted(row, disagreements), task), notes=notes, disagreements=disagreements)
+        result = replace(result, strayed=bool(outcome.strayed))
+        result = replace(result, files=evidence_of(task, result, outcome, file if machine_file is None else None))
+        if machine_file is None:
+            file.unlink(missing_ok=True)
+        return result
+
+    def _run(self, supervisor: Supervisor, task: Task, chosen: Planned, file: Path) -> Outcome:
+        from hosts.runs.native_runner import rounds, set_up
+
+        request = Request(chosen, task.seconds, task.seed, task.regime, _placement(task))
+        enough = self._enough(task, chosen)
+        try:
+            return supervisor.run(
+                _configuration(request, task),
+                setup=lambda memory: set_up(memory, request),
+                enough=lambda memory: enough(memory.words),
+                memory_file=file,
+                advancing=rounds,
+            )
+        except OSError as error:
+            raise CannotRun(f"no room for a machine: {file}: {error.strerror or error}", EXIT_ENVIRONMENT) from None
+
+    def _check_start(self, outcome: Outcome) -> None:
+        """Begin anew after a machine that did not come up, a few times; CannotRun if none will."""
+        if outcome.crash is None or outcome.seconds > 0:
+            self._failed_starts = 0
+            return
+        from hosts.runs.native_runner import START_TRIES
+
+        self._failed_starts += 1
+        if outcome.lacking or self._failed_starts >= START_TRIES:
+            why = outcome.crash.partition("\n")[0]
+            raise CannotRun(f"cannot start a machine: {why}", EXIT_ENVIRONMENT)
+        self.close()
+
+    def _enough(self, task: Task, chosen: Planned) -> Callable[[MachineWords], bool]:
+        """Say when a race is over before its time: when it is cancelled, or a canary has been caught a few times."""
+        live = tuple(check for check in chosen.sought if check not in AT_THE_END) if task.canary else ()
+        begun: list[float] = []
+
+        def enough(words: MachineWords) -> bool:
+            if not begun:  # asked for the first time: now it runs
+                begun.append(time.monotonic())
+            if self._cancelled:
+                return True
+            if not live or time.monotonic() - begun[0] < SOUGHT_AT_LEAST:
+                return False
+            return count_fired(words, task.pcpus, live) >= ENOUGH_SIGHTINGS
+
+        return enough
+
+    def _ready(self, policy: str) -> Supervisor:
+        """Have the program with this policy, and something to run it."""
+        from hosts.loader.program import load_program
+        from hosts.loader.sent_vectors import windows_never_entered
+        from hosts.native.process.forkserver import Root
+        from hosts.native.process.supervisor import Supervisor
+        from hosts.native.program.build import LOADER
+        from hosts.runs import native_runner
+
+        user = policy if is_user_policy(policy) else None
+        if self._supervisor is not None and user in (None, self._policy):
+            return self._supervisor
+        self.close()
+        self.stage(COMPILING, 0.0)
+        native_runner.check_machine()
+        self._built = native_runner.built(user, lambda *_: None)
+        self._policy = user
+        self._never = windows_never_entered(load_program(user)) if user is not None else ()
+        try:
+            self._supervisor = Supervisor(Root(LOADER, self._built.path), self.lost).__enter__()
+        except OSError as error:
+            raise CannotRun(f"cannot start processes: {error}", EXIT_ENVIRONMENT) from None
+        return self._supervisor
+
+    # --- exploring
+
+    def _explore(self, task: Task) -> Result:
+        from hosts.soak.workers.exploration import explore
+
+        self.stage(COMPILING, 0.0)
+        found = explore(task, lambda: self.stage(RUNNING, task.seconds), lambda: self._cancelled)
+        notes = tuple(filter(None, [not_checked(found.row.planned.policy.unpromised)]))
+        result = replace(_result(found.row, task, found.record), files=found.files, notes=notes)
+        if is_user_policy(task.policy) and not task.scope:
+            self._note(task, explored_of(task, result))
+        return result
+
+    def _note(self, task: Task, explored: Explored) -> None:
+        """Remember which windows a rule makes impossible: its races are not asked for them any more."""
+        if explored.complete:
+            self._complete[task.scenario, task.policy, task.mutation] = explored
+
+
+WORKER: Final = Worker()
+"""This process's."""
+
+
+# --- what came of a race -----------------------------------------------------------------------------------------
+
+
+def planned_of(task: Task) -> Planned:
+    """Look a task's names up, and what the table says of it; PlanError."""
+    (scenario,) = chosen_scenarios([task.scenario])
+    policy = chosen_policies([task.policy])[-1]
+    mutation = chosen_mutations([task.mutation])[0] if task.mutation is not None else None
+    row = planned(scenario, policy, mutation, task.pcpus)
+    return as_canary(row) if task.canary else row
+
+
+def _placement(task: Task) -> Placement:
+    if not task.processors:
+        return "unpinned"
+    return "shared" if len(set(task.processors)) < task.pcpus else "pinned"
+
+
+def _configuration(request: Request, task: Task) -> Configuration:
+    from hosts.runs.native_runner import configuration
+
+    return replace(configuration(request), processors=task.processors)
+
+
+def _measured(outcome: Outcome, chosen: Planned, *, cancelled: bool) -> tuple[Measured, tuple[str, ...]]:
+    """Read what was counted and seen; of a run that came to its end, also what only the end tells."""
+    from hosts.soak.postmortem.ledger import compare
+
+    measured = collect(outcome.words, chosen.pcpus, outcome.seconds)
+    if outcome.crash is not None or outcome.halted or cancelled:
+        return measured, ()
+    left = tuple(
+        Undelivered(each.sender, each.target, each.vector, each.sent, each.taken) for each in outcome.undelivered
+    )
+    measured = replace(measured, violations=merged(measured.violations + fabric_violation(left)))
+    return measured, compare(outcome.memory, chosen.pcpus)
+
+
+def _circumstances(task: Task, outcome: Outcome, *, cancelled: bool) -> Circumstances:
+    what = Circumstances(
+        processors=len(set(task.processors)) or processors(),
+        placement=_placement(task),
+        stalled=outcome.stalled,
+    )
+    if outcome.fault is not None:
+        return replace(what, ending="fault", why=RuleFault(*outcome.fault).told(task.policy))
+    if outcome.crash is not None:
+        return replace(what, ending="crash", why=outcome.crash)
+    return replace(what, ending="cancelled") if cancelled else what
+
+
+def _doubted(row: Row, disagreements: tuple[str, ...]) -> Row:
+    """Do not believe a run whose books differ."""
+    if not disagreements or row.verdict is Verdict.VIOLATION:
+        return row
+    return replace(row, verdict=Verdict.UNTRUSTWORTHY, reason=f"two accountings differ: {disagreements[0]}")
+
+
+def _notes(outcome: Outcome, task: Task) -> tuple[str, ...]:
+    """Give what a reader must know of the run besides."""
+    memory = outcome.memory
+    foreign = [(cpu, memory.read(memory.host.cpus[cpu].bad_frames)) for cpu in range(task.pcpus)]
+    ignored = (f"pCPU {cpu} ignored {count} frames that were none of the run's" for cpu, count in foreign if count)
+    return (*outcome.labels, *ignored)
+
+
+def _result(row: Row, task: Task, record: dict[str, Any] | None = None) -> Result:
+    return Result(
+        verdict=str(row.verdict),
+        reason=row.reason,
+        as_expected=row.as_expected,
+        seconds=row.measured.seconds,
+        record=record if record is not None else result_record(row, task.seed),
+        where=f"{socket.gethostname()}:{os.getpid()}",
+        processors=task.processors,
+    )
