@@ -15,16 +15,16 @@ from rich.status import Status
 from rich.text import Text
 
 from emu.observe.accounting import WINDOWS
-from hosts.runs.explorer_runner import Coverage, Searched
-from hosts.runs.explore_request import Asked, size_text
 from hosts.explorer.explanation.table import story_lines
 from hosts.explorer.model.system import Options
 from hosts.explorer.search.bfs import Progress, Result
 from hosts.explorer.size_estimate import Size
 from hosts.plural import counted
-from hosts.runs.explored import difference
 from hosts.report.sentences import not_checked
 from hosts.report.tables import verdict_text
+from hosts.runs.explore_request import Asked, size_text
+from hosts.runs.explored import difference
+from hosts.runs.explorer_runner import Coverage, Searched
 from hosts.runs.verdict import Row, Verdict
 from hosts.terminal import say, wrapped
 

@@ -13,33 +13,33 @@ from typing import Any, Final
 from rich.console import Console
 
 from emu.observe.accounting import CHECKS, WINDOWS
-from hosts.errors import Failure, tell_faults
 from hosts.cli.explore import BOUNDS
 from hosts.cli.explore_show import Ticker
-from hosts.runs.search_loops import have_loops
 from hosts.cli.outputs import json_to, rule_files
 from hosts.cli.reconcile_show import print_reconciled, reconcile_record
 from hosts.cli.stress import Host, command, drawn_seed, native_host, run, same_rule
+from hosts.errors import Failure, tell_faults
+from hosts.exit_codes import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.cache.learnt import Learning
-from hosts.explorer.model.system import Options
 from hosts.explorer.cache.programs import ready_program
-from hosts.explorer.threads.harness import ScopeError, scope_of
-from hosts.explorer.search.bfs import Result
 from hosts.explorer.counterexample.witness import check_of
-from hosts.loader.rule.faults import RuleFault
+from hosts.explorer.model.system import Options
+from hosts.explorer.search.bfs import Result
+from hosts.explorer.threads.harness import ScopeError, scope_of
 from hosts.loader.program import LoaderError, Program
-from hosts.signals import cancelled_by_interrupts
+from hosts.loader.rule.faults import RuleFault
 from hosts.plural import counted
 from hosts.report.environment import environment, processors
-from hosts.exit_codes import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.report.jsonl import JsonLines, environment_record, not_done_record
 from hosts.report.live import make_display
+from hosts.report.sentences import not_checked
 from hosts.runs.plan import OVERHEAD_SECONDS, Plan, PlanError, Planned, Wanted, make_plan, user_policy_of
 from hosts.runs.reconcile import Allowed, Reconciled, reconciled
-from hosts.report.sentences import not_checked
 from hosts.runs.scheduler import Settings
+from hosts.runs.search_loops import have_loops
 from hosts.runs.verdict import Row, Verdict
+from hosts.signals import cancelled_by_interrupts
 from hosts.terminal import say, wide_console
 
 MEMORY: Final = 3_000_000_000

@@ -8,8 +8,8 @@ from emu.memory import Word
 from emu.policies import USER
 from emu.workload.scenarios import SCENARIOS
 from emu.workload.setup import power_on
-from hosts.explorer.threads.harness import DEFAULT_NAME, Scope, ScopeError, driver_sources, scope_of
 from hosts.explorer.counterexample.witness import Witness, WitnessError, by_offset
+from hosts.explorer.threads.harness import DEFAULT_NAME, Scope, ScopeError, driver_sources, scope_of
 from hosts.explorer.threads.machine_words import BASE, SILENT
 
 

@@ -21,14 +21,22 @@ from typing import Any, Final
 
 from emu import PROTOCOL
 from emu.observe import is_instrument
-from hosts.loader.syntax.anf import normalise
 from hosts.loader.rule.context import Around
+from hosts.loader.rule.inference import with_values
+from hosts.loader.rule.userpolicy import Policy, read_policy
+from hosts.loader.syntax.anf import normalise
+from hosts.loader.syntax.interrupt_points import Points, Site
 from hosts.loader.syntax.language import LoaderError, Origin, PolicyError, check_language
 from hosts.loader.syntax.mutate import Mutation, Patch, check_mutations
-from hosts.loader.syntax.interrupt_points import Points, Site
-from hosts.loader.syntax.names import PRIMITIVES, PURE_BUILTINS, Scope, calls, check_recursion, pure_functions, struct_fields
-from hosts.loader.rule.userpolicy import Policy, read_policy
-from hosts.loader.rule.inference import with_values
+from hosts.loader.syntax.names import (
+    PRIMITIVES,
+    PURE_BUILTINS,
+    Scope,
+    calls,
+    check_recursion,
+    pure_functions,
+    struct_fields,
+)
 
 __all__ = ["LoaderError", "PolicyError", "Program", "Site", "load_program"]
 

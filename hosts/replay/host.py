@@ -1,7 +1,7 @@
 """The waist on one process of a replay: every operation that others can notice waits for its turn.
 
-What each operation means is :mod:`hosts.explorer.model.semantics`'s; here it is done to real memory and real sockets. Only
-words that the witness lists as shared are operations. The instruments keep their real counters.
+What each operation means is :mod:`hosts.explorer.model.semantics`'s; here it is done to real memory and real sockets.
+Only words that the witness lists as shared are operations. The instruments keep their real counters.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from emu.machine import Machine
 from emu.observe import is_instrument
 from emu.waist import LONG_PAST, local_read, local_write
 from hosts.explorer.model.operations import LOCKED, OWN_FENCE, Kind
-from hosts.explorer.threads.primitives import DEADLINE
 from hosts.explorer.threads.machine_words import BASE
+from hosts.explorer.threads.primitives import DEADLINE
 from hosts.loader.rule.faults import RuleFault
 from hosts.replay.buffer import StoreBuffer
 from hosts.replay.memory import Memory

@@ -7,8 +7,8 @@ from typing import Final
 
 from emu.mutations import Mutation
 from emu.workload.scenarios import POLICIES
-from hosts.runs.cost import Cost, costs
 from hosts.plural import counted, how_often
+from hosts.runs.cost import Cost, costs
 from hosts.runs.plan import TIMED_SCENARIO
 from hosts.runs.verdict import Row, Verdict, policy_names
 

@@ -11,19 +11,19 @@ from typing import Protocol
 
 from emu.workload.scenarios import POLICIES
 from hosts.errors import Failure
+from hosts.exit_codes import EXIT_USAGE
+from hosts.explorer.build import Builder, explore
+from hosts.explorer.cache.learnt import Learning, key_of
+from hosts.explorer.cache.programs import ready_program
+from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.model.system import Model, Options
+from hosts.explorer.search.bfs import Progress, Result, Search
+from hosts.explorer.threads.cfg import Endless
+from hosts.explorer.threads.harness import ScopeError
+from hosts.loader.program import LoaderError, PolicyError, Program
+from hosts.loader.rule.faults import RuleFault
 from hosts.runs.explore_request import Asked
 from hosts.runs.search_loops import have_loops
-from hosts.explorer.build import Builder, explore
-from hosts.explorer.threads.cfg import Endless
-from hosts.explorer.cache.learnt import Learning, key_of
-from hosts.explorer.model.system import Model, Options
-from hosts.explorer.cache.programs import ready_program
-from hosts.explorer.threads.harness import ScopeError
-from hosts.explorer.search.bfs import Progress, Result, Search
-from hosts.explorer.counterexample.witness import Witness
-from hosts.loader.rule.faults import RuleFault
-from hosts.loader.program import LoaderError, PolicyError, Program
-from hosts.exit_codes import EXIT_USAGE
 
 Watch = Callable[[Progress], bool]
 Spans = Sequence[tuple[str, int, str]]

@@ -12,9 +12,9 @@ from typing import Final
 from emu.observe.accounting import ROUNDS
 from emu.workload.setup import choose_race, power_on
 from hosts.errors import Failure
+from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_USAGE
 from hosts.loader.rule.faults import RuleFault
 from hosts.runs.collect import Undelivered
-from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_USAGE
 from hosts.runs.runner import Ended, Placement, Regime, Request, Runner, Watch
 
 try:

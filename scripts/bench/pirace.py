@@ -12,12 +12,12 @@ from bench.options import BenchError
 from emu.expected import by_name, policy_by_name
 from emu.workload.scenarios import SCENARIOS, Scenario
 from emu.workload.setup import choose_race, power_on
-from hosts.native.program.build import LOADER, build
-from hosts.native.process.forkserver import Root
 from hosts.native.memory.layout import REGIME_NONE
-from hosts.native.process.outcome import Configuration, Outcome
 from hosts.native.memory.region import SharedMemory
+from hosts.native.process.forkserver import Root
+from hosts.native.process.outcome import Configuration, Outcome
 from hosts.native.process.supervisor import Supervisor
+from hosts.native.program.build import LOADER, build
 from hosts.runs.collect import Measured, collect, count_fired, fabric_violation, merged
 from hosts.runs.collect import Undelivered as Lost
 from hosts.runs.plan import AT_THE_END, Planned, planned

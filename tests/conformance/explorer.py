@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from emu.memory import WORD_BYTES
-from hosts.explorer.automaton import Automaton
-from hosts.explorer.code import Protocol
-from hosts.explorer.model import Model, Options
-from hosts.explorer.primitives import direct
-from hosts.explorer.product import Product
-from hosts.explorer.world import SILENT, World
-from hosts.loader import load_program
+from hosts.explorer.model.semantics import Product
+from hosts.explorer.model.system import Model, Options
+from hosts.explorer.threads.automaton import Automaton
+from hosts.explorer.threads.machine_words import SILENT, World
+from hosts.explorer.threads.primitives import direct
+from hosts.explorer.threads.protocol import Protocol
+from hosts.loader.program import load_program
 from hosts.sequential import BASE, SequentialHost
 from tests.conformance.primitives import FUNCTIONS
 from tests.explore.bodies import FAR, Tiny

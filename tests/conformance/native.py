@@ -11,9 +11,9 @@ from typing import Any
 
 from emu import waist
 from emu.machine import Machine
-from hosts.native import ring
-from hosts.native.layout import Local, Ring
-from hosts.native.ops import load, pause, rdtsc, store
+from hosts.native.memory.layout import Local, Ring
+from hosts.native.program.operations import load, pause, rdtsc, store
+from hosts.native.runtime import trace_ring as ring
 from tests.compiled import Compiled
 from tests.conformance.primitives import DOES_NOT, DRAINS, FUNCTIONS
 

@@ -24,9 +24,9 @@ from emu.mutations import MUTATIONS, Mutation
 from emu.waist import BIT, fls64, memory, mutated
 from emu.workload.scenarios import SCENARIOS, Scenario
 from emu.workload.setup import choose_race, power_on
+from hosts.compiler.variants import unmutated
 from hosts.loader.program import Program, load_program
 from hosts.native.program.operations import fetch_or, load_private, local_address, shift_right_unsigned, store_private
-from hosts.compiler.variants import unmutated
 from hosts.sequential import BASE, TICKS, SequentialHost, signed
 from tests.compiled import Compiled, unit_of
 

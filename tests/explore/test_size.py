@@ -8,8 +8,8 @@ import pytest
 
 from emu.workload.scenarios import SCENARIOS, Scenario
 from hosts.explorer.model.system import Options
-from hosts.explorer.threads.harness import Scope, scope_of
 from hosts.explorer.size_estimate import size_of
+from hosts.explorer.threads.harness import Scope, scope_of
 
 FOUND = {
     "guest=cpuid | timers=0": 4,

@@ -10,8 +10,8 @@ import pytest
 
 from emu.expected import by_name, expected, policy_by_name
 from emu.workload.scenarios import SCENARIOS
-from hosts.runs.native_runner import built, native_runner
 from hosts.runs.collect import MachineWords, Measured, collect, count_fired, fabric_violation
+from hosts.runs.native_runner import built, native_runner
 from hosts.runs.plan import AT_THE_END, Planned
 from hosts.runs.runner import Regime, Request, Runner
 

@@ -14,12 +14,12 @@ from emu.expected import by_name, policy_by_name
 from emu.observe.accounting import ROUNDS
 from emu.workload.scenarios import SCENARIOS
 from emu.workload.setup import choose_race, power_on
-from hosts.runs.native_runner import built
 from hosts.native.memory.region import SharedMemory
 from hosts.native.process.forkserver import Root
 from hosts.native.process.outcome import Configuration
 from hosts.native.process.supervisor import Supervisor
 from hosts.native.program.build import LIVE, LOADER
+from hosts.runs.native_runner import built
 
 TURNS = 2000
 """A thousandth of a second's, and more events than a ring holds."""

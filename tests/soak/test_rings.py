@@ -16,8 +16,7 @@ from emu.observe.accounting import CHECKS
 from emu.observe.tracepoints import KVM_EXIT, SIGHTING, TRACE_EVENTS
 from emu.vectors import RESCHEDULE_VECTOR, SLOT_TIMER, vector_of
 from emu.workload.setup import power_on
-from hosts.native.memory import image_header as label
-from hosts.native.runtime.process_locals import this_process
+from hosts.native.memory import image_header
 from hosts.native.memory.layout import (
     ARGUMENT_SHIFT,
     HOST_OFFSET,
@@ -32,6 +31,7 @@ from hosts.native.memory.layout import (
     Local,
 )
 from hosts.native.memory.region import SharedMemory
+from hosts.native.runtime.process_locals import this_process
 from hosts.native.runtime.trace_ring import note_turn, trace
 from hosts.soak.postmortem import decode, machine_image
 from hosts.soak.postmortem.decode import Event
@@ -219,11 +219,11 @@ def test_what_is_not_even_a_file_is_refused(tmp_path: Path) -> None:
 
 def test_every_change_of_what_a_word_means_is_another_layout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Names as well as places: an old file must not be read with new names."""
-    number = label.layout_number.__wrapped__
+    number = image_header.layout_number.__wrapped__
     numbers = {number()}
     for names in ("COUNTERS", "TRACE_EVENTS", "CHECKS", "MUTATIONS", "POLICIES"):
         with monkeypatch.context() as changed:
-            changed.setattr(label, names, getattr(label, names)[:-1])
+            changed.setattr(image_header, names, getattr(image_header, names)[:-1])
             numbers.add(number())
     with monkeypatch.context() as changed:
         changed.setattr(HostWords.fields["rings"], "offset", HostWords.fields["rings"].offset + 64)

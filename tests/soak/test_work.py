@@ -17,11 +17,11 @@ import pytest
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
 from emu.observe.accounting import COUNTERS, ROUNDS
-from hosts.runs.native_runner import HANG_SECONDS
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.native.memory.layout import HOST_OFFSET, HostWords
 from hosts.native.memory.region import SharedMemory
 from hosts.native.process.outcome import Outcome
+from hosts.runs.native_runner import HANG_SECONDS
 from hosts.runs.verdict import Verdict
 from hosts.soak.plan.task import Result, Task
 from hosts.soak.workers.failures import CannotRun, WorkerDied

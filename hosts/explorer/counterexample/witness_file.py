@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from emu.observe.accounting import CHECKS
 from hosts.explorer.counterexample.conform import Misfit, conform
-from hosts.explorer.model.operations import Kind
 from hosts.explorer.counterexample.witness import Witness, WitnessError
+from hosts.explorer.model.operations import Kind
 from hosts.reading import read_text
 
 FORMAT: Final = "1.3"

@@ -17,17 +17,17 @@ from typing import Any, Final
 
 from emu.observe import is_instrument
 from emu.observe.accounting import CHECKS, VM_ENTRIES, VM_EXITS
-from hosts.explorer.threads.automaton import Automaton, Frame, Frames
 from hosts.explorer.build import Builder
-from hosts.explorer.threads.protocol import Protocol
-from hosts.explorer.model.system import Model, Options
-from hosts.explorer.threads.symbols import word_name
-from hosts.explorer.model.operations import Kind, Operation
-from hosts.explorer.model.semantics import Micro, Move, Product, State
 from hosts.explorer.explanation.branches import Branches
 from hosts.explorer.explanation.state_view import view_of
-from hosts.explorer.threads.sharing import CONSTANT
+from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.semantics import Micro, Move, Product, State
+from hosts.explorer.model.system import Model, Options
+from hosts.explorer.threads.automaton import Automaton, Frame, Frames
 from hosts.explorer.threads.machine_words import World
+from hosts.explorer.threads.protocol import Protocol
+from hosts.explorer.threads.sharing import CONSTANT
+from hosts.explorer.threads.symbols import word_name
 
 View = Mapping[str, Any]
 """What can be seen of the machine at one moment; see :func:`view_of`."""

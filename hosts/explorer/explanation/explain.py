@@ -11,11 +11,11 @@ from typing import Final
 from emu.kvm_main import IN_GUEST_MODE, KICKED_REQUESTS, TASK_ASLEEP
 from emu.mutations import Mutation
 from emu.workload.scenarios import POLICIES
-from hosts.explorer.explanation.cause import Cause
-from hosts.explorer.explanation.repair_sentence import fate_text
-from hosts.explorer.explanation.query import CONTROL
-from hosts.explorer.explanation.format import MODES, stored
 from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.explanation.cause import Cause
+from hosts.explorer.explanation.format import MODES, stored
+from hosts.explorer.explanation.query import CONTROL
+from hosts.explorer.explanation.repair_sentence import fate_text
 from hosts.vectors import vector_text, vectors_text
 
 BUFFERS: Final = {

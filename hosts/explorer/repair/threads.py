@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from emu.observe.accounting import VM_EXITS
-from hosts.explorer.threads.automaton import Automaton, Frames
-from hosts.explorer.threads.protocol import Protocol
-from hosts.explorer.model.system import Edge
 from hosts.explorer.model.operations import Operation
+from hosts.explorer.model.system import Edge
+from hosts.explorer.threads.automaton import Automaton, Frames
 from hosts.explorer.threads.machine_words import World
+from hosts.explorer.threads.protocol import Protocol
 
 _REPAIRS: Final = ("sighting", "put_right", "drop_requests", "balance", "wake_the_overlooked")
 """Functions of emu.observe.checkers that record what was seen and put it right."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from emu.observe.accounting import WINDOWS
-from hosts.explorer.threads.abstraction import Folded, Role
-from hosts.explorer.threads.symbols import word_name
 from hosts.explorer.model.operations import BEGINS, FENCELESS, OWN_FENCE, SCHEDULED, Kind, Operation
 from hosts.explorer.model.semantics import signed
-from hosts.explorer.threads.sharing import CONSTANT, OWN, SHARED
+from hosts.explorer.threads.abstraction import Folded, Role
 from hosts.explorer.threads.machine_words import World
+from hosts.explorer.threads.sharing import CONSTANT, OWN, SHARED
+from hosts.explorer.threads.symbols import word_name
 
 _READS_ZERO: Final = frozenset(
     {Role.COUNTER, Role.WINDOW, Role.RECORD, Role.DEBIT, Role.CREDIT, Role.ACKNOWLEDGED, Role.REFUSED}

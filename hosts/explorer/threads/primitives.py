@@ -1,6 +1,7 @@
 """What each primitive of the narrow waist asks for when a thread is explored, and what an answer means to its caller.
 
-The same however a thread's code is run (:mod:`hosts.explorer.threads.automaton`, :mod:`hosts.explorer.threads.history`).
+The same however a thread's code is run (:mod:`hosts.explorer.threads.automaton`,
+:mod:`hosts.explorer.threads.history`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from typing import Any, Final
 
 from emu.observe import is_instrument
 from emu.waist import BIT, LONG_PAST
-from hosts.explorer.threads.memory import Access
-from hosts.explorer.threads.deferrable import harmless_vectors
 from hosts.explorer.model.operations import FENCELESS, OWN_FENCE, SCHEDULED, Kind, Operation
-from hosts.explorer.threads.sharing import OWN
+from hosts.explorer.threads.deferrable import harmless_vectors
 from hosts.explorer.threads.machine_words import SILENT, World, over_word
+from hosts.explorer.threads.memory import Access
+from hosts.explorer.threads.sharing import OWN
 from hosts.loader.program import Program
 from hosts.loader.rule.faults import RuleFault
 
@@ -26,8 +27,8 @@ _UNSCHEDULED: Final = frozenset(
 
 _FENCELESS: Final = "fenceless_"
 LATE_STORE: Final = "late_store"
-"""What the audit puts in place of a locked operation (hosts.explorer.audit.relax): one that waits for no store; and a store
-that belongs to the step of the load before it."""
+"""What the audit puts in place of a locked operation (hosts.explorer.audit.relax): one that waits for no store; and a
+store that belongs to the step of the load before it."""
 
 _WORD_OF: Final = dict.fromkeys(("xchg", "cmpxchg", "atomic_inc"), 0) | dict.fromkeys(
     ("test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit"), 1

@@ -17,9 +17,18 @@ from typing import Final, NewType
 
 from emu import reach
 from emu.observe.accounting import CHECKS
-from hosts.loader.syntax.language import WORD_MAX, WORD_MIN, Origin, PolicyError, check_language, local_names, parameters, walk
-from hosts.reading import read_bytes
+from hosts.loader.syntax.language import (
+    WORD_MAX,
+    WORD_MIN,
+    Origin,
+    PolicyError,
+    check_language,
+    local_names,
+    parameters,
+    walk,
+)
 from hosts.loader.syntax.names import PRIMITIVES, Scope
+from hosts.reading import read_bytes
 
 ENTRY: Final = "user_kvm_vcpu_trigger_posted_interrupt"
 """The name by which the protocol calls a user's rule."""

@@ -8,7 +8,6 @@ this pCPU alone uses: a trace point must not change the races that it tells of.
 from __future__ import annotations
 
 from emu.observe.tracepoints import SIGHTING
-from hosts.native.runtime.process_locals import this_process
 from hosts.native.memory.layout import (
     ARGUMENT_MASK,
     ARGUMENT_SHIFT,
@@ -21,6 +20,7 @@ from hosts.native.memory.layout import (
     Ring,
 )
 from hosts.native.program.operations import load, load_constant, load_private, memory_address, store, store_private
+from hosts.native.runtime.process_locals import this_process
 
 
 def trace(event: int, argument: int) -> None:

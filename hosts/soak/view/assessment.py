@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from emu.workload.scenarios import POLICIES, SCENARIOS
-from hosts.plural import counted
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
+from hosts.plural import counted
 from hosts.runs.verdict import Verdict
 from hosts.soak.placement.core_sharing import races_apart
 from hosts.soak.plan.canaries import may_have_canary

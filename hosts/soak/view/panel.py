@@ -15,8 +15,8 @@ from rich.live import Live
 from rich.text import Text
 
 from emu.workload.scenarios import SCENARIOS
-from hosts.runs.plan import short_name
 from hosts.report.table_layout import Column, Sheet
+from hosts.runs.plan import short_name
 from hosts.runs.verdict import Verdict
 from hosts.soak.coordinator import Show
 from hosts.soak.plan.task import Task

@@ -12,8 +12,8 @@ import pytest
 
 from emu import waist
 from emu.observe import is_instrument
-from hosts.explorer.audit.reorder import Pairs
 from hosts.explorer.audit.relax import LOCKED, Site, edited, is_barrier, sites, weakened
+from hosts.explorer.audit.reorder import Pairs
 from hosts.loader.program import Program, load_program
 from hosts.loader.syntax.interrupt_points import SHARED_OPERATIONS, called
 from hosts.loader.syntax.language import walk

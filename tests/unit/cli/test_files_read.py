@@ -13,13 +13,21 @@ from typing import Any
 import pytest
 
 from emu.workload.scenarios import SCENARIOS
-from hosts.errors import Failure
 from hosts.cli.main import main
 from hosts.cli.stress import Options, stress_command
+from hosts.errors import Failure
+from hosts.explorer.counterexample.witness import (
+    Row,
+    Step,
+    Witness,
+    WitnessError,
+    by_offset,
+    changed_sources,
+    source_hashes,
+)
+from hosts.explorer.counterexample.witness_file import load, save, text
 from hosts.explorer.initial_state import check_labels, initial_words
 from hosts.explorer.threads.harness import driver_sources, scope_of
-from hosts.explorer.counterexample.witness import Row, Step, Witness, WitnessError, by_offset, changed_sources, source_hashes
-from hosts.explorer.counterexample.witness_file import load, save, text
 from hosts.loader.program import load_program
 from tests.unit.cli.test_main import FakeScout, MadeUp
 from tests.validator import records_in

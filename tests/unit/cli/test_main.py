@@ -20,9 +20,9 @@ import pytest
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
 from emu.observe.accounting import WINDOWS
-from hosts.errors import Failure
 from hosts.cli.main import main
 from hosts.cli.stress import Options, stress_command
+from hosts.errors import Failure
 from hosts.report.environment import processors
 from hosts.runs.explored import Explored
 from hosts.runs.plan import Planned

@@ -12,11 +12,11 @@ from emu.expected import policy_by_name
 from emu.mutations import MUTATIONS
 from emu.workload.scenarios import SCENARIOS
 from hosts.errors import Failure
-from hosts.runs.native_runner import NativeRunner, check_machine, configuration, set_up, users_error
 from hosts.native.memory import layout
-from hosts.resource_limits import lack_in
-from hosts.native.process.outcome import Outcome, Placement
 from hosts.native.memory.region import SharedMemory
+from hosts.native.process.outcome import Outcome, Placement
+from hosts.resource_limits import lack_in
+from hosts.runs.native_runner import NativeRunner, check_machine, configuration, set_up, users_error
 from hosts.runs.plan import planned
 from hosts.runs.runner import Request
 

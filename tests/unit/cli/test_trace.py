@@ -11,8 +11,8 @@ import pytest
 from emu.expected import by_name
 from emu.vectors import SLOT_TIMER, vector_of
 from emu.workload.scenarios import POLICIES, SCENARIOS
-from hosts.errors import Failure
 from hosts.cli.trace import trace_lines
+from hosts.errors import Failure
 from hosts.loader.program import Program, load_program
 from hosts.trace.record import Step
 from hosts.trace.render import lines, tree

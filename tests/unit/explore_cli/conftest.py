@@ -11,8 +11,6 @@ import pytest
 
 from emu.expected import by_name, policy_by_name
 from emu.workload.scenarios import SCENARIOS
-from hosts.runs.explorer_runner import Searched, Watch
-from hosts.runs.explore_request import Asked
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.make import tell_witness
@@ -21,6 +19,8 @@ from hosts.explorer.model.system import Model, Options, Unstable
 from hosts.explorer.search.bfs import Result, Violation
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
+from hosts.runs.explore_request import Asked
+from hosts.runs.explorer_runner import Searched, Watch
 from tests import validator
 
 

@@ -16,16 +16,16 @@ import pytest
 from rich.console import Console
 
 from emu.observe.accounting import CHECKS, WINDOWS
-from hosts.errors import Failure
 from hosts.cli.explore import Given, explore_command, search_options
-from hosts.runs.explorer_runner import coverage
-from hosts.runs.explore_request import asked_for, size_text
 from hosts.cli.explore_show import Ticker
 from hosts.cli.main import main
 from hosts.cli.streams import told_at_the_end
+from hosts.errors import Failure
+from hosts.explorer.counterexample.witness_file import load
 from hosts.explorer.model.system import Options
 from hosts.explorer.search.bfs import Progress
-from hosts.explorer.counterexample.witness_file import load
+from hosts.runs.explore_request import asked_for, size_text
+from hosts.runs.explorer_runner import coverage
 
 C1_34 = CHECKS.index("C1") << 8 | 0x34
 C2_61 = CHECKS.index("C2") << 8 | 0x61

@@ -15,18 +15,18 @@ from emu.expected import by_name, policy_by_name
 from emu.mutations import Edit, Mutation
 from emu.policies import USER
 from emu.workload.scenarios import SCENARIOS
-from hosts.explorer.counterexample import lasso
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.model.system import Model, Options
-from hosts.explorer.model.operations import FENCELESS, Kind, Operation
-from hosts.explorer.model.semantics import Product, State
-from hosts.explorer.threads.harness import scope_of
-from hosts.explorer.search.bfs import Violation
-from hosts.explorer.explanation.table import story_lines
+from hosts.explorer.counterexample import lasso
+from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.explain import story_of
 from hosts.explorer.explanation.make import tell_witness
 from hosts.explorer.explanation.rows import rows_of
-from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.explanation.table import story_lines
+from hosts.explorer.model.operations import FENCELESS, Kind, Operation
+from hosts.explorer.model.semantics import Product, State
+from hosts.explorer.model.system import Model, Options
+from hosts.explorer.search.bfs import Violation
+from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
 
 SILENT = Mutation(

@@ -13,12 +13,12 @@ from emu.observe.accounting import CHECKS, RECORD_WORDS
 from emu.posted_intr import POSTED_INTR_SN, pi_control
 from emu.vectors import POSTED_INTR_VECTOR, POSTED_INTR_WAKEUP_VECTOR
 from emu.workload.setup import power_on
-from hosts.explorer.explanation.table import story_lines
-from hosts.explorer.explanation.events import Act
-from hosts.explorer.explanation.check_reads import reads_text
-from hosts.explorer.explanation.rows import rows_of
-from hosts.explorer.explanation.format import operation_text, state_text
 from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.explanation.check_reads import reads_text
+from hosts.explorer.explanation.events import Act
+from hosts.explorer.explanation.format import operation_text, state_text
+from hosts.explorer.explanation.rows import rows_of
+from hosts.explorer.explanation.table import story_lines
 from hosts.loader.program import load_program
 from hosts.runs.collect import Violation, merged
 from hosts.sequential import SequentialHost

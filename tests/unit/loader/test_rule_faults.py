@@ -8,8 +8,8 @@ import pytest
 
 from emu.rulechecks import MOST_TURNS
 from emu.workload.setup import power_on
-from hosts.loader.rule.faults import RuleFault
 from hosts.loader.program import Program, load_program
+from hosts.loader.rule.faults import RuleFault
 from hosts.sequential import SequentialHost
 from tests.unit.loader.rules import helpers, loaded
 

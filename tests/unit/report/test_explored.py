@@ -12,14 +12,14 @@ import pytest
 from rich.console import Console
 
 from emu.observe.accounting import WINDOWS
-from hosts.runs.collect import Measured
-from hosts.runs.explored import Explored, difference
 from hosts.report.jsonl import result_record, schema
 from hosts.report.live import plain_line
-from hosts.runs.plan import Plan, Planned, Wanted, make_plan
 from hosts.report.sentences import sentences
-from hosts.runs.scheduler import EXPLORING_AT_MOST, Settings, Stress
 from hosts.report.tables import print_report, unexplored_lines
+from hosts.runs.collect import Measured
+from hosts.runs.explored import Explored, difference
+from hosts.runs.plan import Plan, Planned, Wanted, make_plan
+from hosts.runs.scheduler import EXPLORING_AT_MOST, Settings, Stress
 from hosts.runs.verdict import Circumstances, Row, Verdict, exit_code, grade
 from tests.unit.report.test_stress import Noted
 from tests.validator import errors

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from emu.observe.accounting import CHECKS, COUNTERS, WINDOWS
-from hosts.runs.collect import Measured, Undelivered, Violation, collect, fabric_violation
 from hosts.report.environment import environment
 from hosts.report.jsonl import SCHEMA_VERSION, JsonLines, environment_record, result_record, schema
+from hosts.runs.collect import Measured, Undelivered, Violation, collect, fabric_violation
 from hosts.runs.plan import Planned
 from hosts.runs.verdict import Circumstances, Row, Verdict, grade
 from tests.validator import errors, rule_of

@@ -12,11 +12,11 @@ from rich.console import Console
 
 from emu.observe.accounting import CHECKS
 from emu.workload.scenarios import PolicyInfo
-from hosts.runs.cost import costs
 from hosts.report.live import LiveTable, PlainLines, Silent, make_display, plain_line
-from hosts.runs.plan import Planned
 from hosts.report.sentences import BROKEN, sentences
 from hosts.report.tables import print_report, summary
+from hosts.runs.cost import costs
+from hosts.runs.plan import Planned
 from hosts.runs.verdict import Circumstances, Row, grade
 
 TWO = Circumstances(processors=2, canary="caught")
