@@ -168,8 +168,8 @@ path, bare, wanted = json.loads(sys.argv[1])
 sys.path[:] = path
 import llvmlite.binding, numba.extending, numpy
 sys.pycache_prefix, sys.dont_write_bytecode = bare, True
-from hosts.native import compilation
-compilation.main(**wanted)
+from hosts.compiler import process
+process.main(**wanted)
 """
 
 

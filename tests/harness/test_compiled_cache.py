@@ -85,7 +85,9 @@ POLICIES = ()
 ASK = """
 import ctypes, json, sys
 from pathlib import Path
-from hosts.native import build, cache, region
+from hosts.compiler import cache
+from hosts.native.memory import region
+from hosts.native.program import build
 from hosts.native.memory.layout import MEMORY_AT
 
 def progress(step, steps, what):
