@@ -15,17 +15,17 @@ from emu.expected import by_name, policy_by_name
 from emu.policies import USER
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
-from hosts.explorer.lasso import left_out
-from hosts.explorer.model import NotTerminating, Options, Unstable
-from hosts.explorer.ops import Kind
-from hosts.explorer.product import Move, Outcome, Product, State
-from hosts.explorer.scope import scope_of
-from hosts.explorer.witness import Step, Witness, WitnessError, check_of, step_of
-from hosts.explorer.witness_file import LONGEST_BUFFER
-from hosts.explorer.world import BASE
-from hosts.faults import RuleFault
-from hosts.language import LoaderError
-from hosts.loader import Program
+from hosts.explorer.counterexample.lasso import left_out
+from hosts.explorer.model.system import NotTerminating, Options, Unstable
+from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.semantics import Move, Outcome, Product, State
+from hosts.explorer.threads.harness import scope_of
+from hosts.explorer.counterexample.witness import Step, Witness, WitnessError, check_of, step_of
+from hosts.explorer.counterexample.witness_file import LONGEST_BUFFER
+from hosts.explorer.threads.machine_words import BASE
+from hosts.loader.rule.faults import RuleFault
+from hosts.loader.syntax.language import LoaderError
+from hosts.loader.program import Program
 from hosts.vectors import about
 
 MOST_MODELS: Final = 200
