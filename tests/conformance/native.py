@@ -13,7 +13,7 @@ from emu import waist
 from emu.machine import Machine
 from hosts.native.memory.layout import Local, Ring
 from hosts.native.program.operations import load, pause, rdtsc, store
-from hosts.native.runtime import trace_ring as ring
+from hosts.native.runtime import trace_ring
 from tests.compiled import Compiled
 from tests.conformance.primitives import DOES_NOT, DRAINS, FUNCTIONS
 
@@ -27,7 +27,7 @@ AROUND = range(-8, 16)
 @functools.cache
 def compiled() -> Compiled:
     """Compile all functions over a machine; its events go elsewhere."""
-    made = Compiled(FUNCTIONS, Machine.nbytes // 8, {waist.trace: ring.trace}, LOCAL_WORDS)
+    made = Compiled(FUNCTIONS, Machine.nbytes // 8, {waist.trace: trace_ring.trace}, LOCAL_WORDS)
     made.local[Local(0).ring_at // 8] = made.local.ctypes.data + Local.nbytes
     return made
 
@@ -121,7 +121,9 @@ NAMES = {operation: f"side{number}" for number, operation in enumerate(OPERATION
 def sides() -> Compiled:
     """Compile the shape around each operation."""
     made = Compiled(
-        {name: side_of(name, operation) for operation, name in NAMES.items()}, RING + 4096, {waist.trace: ring.trace}
+        {name: side_of(name, operation) for operation, name in NAMES.items()},
+        RING + 4096,
+        {waist.trace: trace_ring.trace},
     )
     made.local[Local(0).ring_at // 8] = made.base + 8 * RING
     return made

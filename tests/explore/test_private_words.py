@@ -9,12 +9,12 @@ import pytest
 
 from emu.policies import USER
 from hosts.explorer.build import Builder, explore
-from hosts.explorer.model.system import DEEP, Options
-from hosts.explorer.threads.harness import scope_of
-from hosts.explorer.search.bfs import Result
 from hosts.explorer.counterexample.witness import check_of
-from hosts.loader.syntax.language import LoaderError
+from hosts.explorer.model.system import DEEP, Options
+from hosts.explorer.search.bfs import Result
+from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
+from hosts.loader.syntax.language import LoaderError
 from tests.choice import slow_but
 from tests.explore.bodies import Tiny
 
