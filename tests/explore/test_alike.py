@@ -16,14 +16,14 @@ from emu.mutations import MUTATIONS, Mutation
 from emu.observe.accounting import CHECKS, WINDOWS
 from emu.policies import USER
 from emu.workload.scenarios import POLICIES
-from hosts.explorer.compiled import hash_table as finding
-from hosts.explorer.reduce.symmetry_candidates import align, equal_columns, groups
 from hosts.explorer.build import Builder, explore, warm_up
-from hosts.explorer.model.system import Edge, Group, Model, Options, Unstable
+from hosts.explorer.compiled import hash_table as finding
 from hosts.explorer.model.operations import Kind, Operation
 from hosts.explorer.model.semantics import Product, State
-from hosts.explorer.threads.harness import scope_of
+from hosts.explorer.model.system import Edge, Group, Model, Options, Unstable
+from hosts.explorer.reduce.symmetry_candidates import align, equal_columns, groups
 from hosts.explorer.search.bfs import Result, Search
+from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
 from tests.choice import first_of_each, slow_but
 from tests.explore.models import Table, TooBig, op, plain_search, random_thread, straight

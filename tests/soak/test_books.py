@@ -10,13 +10,13 @@ from emu.machine import MAX_PCPUS
 from emu.memory import Word
 from emu.observe.accounting import COUNTERS, WINDOWS
 from emu.vectors import SLOT_POST, SLOTS, vector_of
-from hosts.runs.native_runner import built, configuration, set_up
 from hosts.native.memory.layout import KIND_SILENT
 from hosts.native.memory.region import SharedMemory
 from hosts.native.process.forkserver import Root
 from hosts.native.process.outcome import Outcome
 from hosts.native.process.supervisor import Supervisor
 from hosts.native.program.build import LOADER
+from hosts.runs.native_runner import built, configuration, set_up
 from hosts.runs.plan import chosen_mutations, chosen_policies, chosen_scenarios, planned
 from hosts.runs.runner import Request
 from hosts.soak.postmortem.ledger import compare
