@@ -201,6 +201,7 @@ def tree(tmp_path: Path) -> Tree:
     return Tree(tmp_path)
 
 
+@pytest.mark.slow
 def test_every_edit_is_seen(tree: Tree) -> None:
     """A constant in a dependency, a mutation, the user's rule and a constant in its file: the next answer has it."""
     first = tree.ask()
@@ -236,6 +237,7 @@ def test_every_edit_is_seen(tree: Tree) -> None:
     assert back["answers"] == first["answers"]
 
 
+@pytest.mark.slow
 def test_two_builds_at_once_and_one_killed(tree: Tree) -> None:
     """The second waits for the first and loads its program; if the first is killed, it goes on by itself."""
     doomed = tree.start()

@@ -45,6 +45,7 @@ def told(process: subprocess.Popen[str]) -> tuple[str, bool]:
     return out, "compiling the search" in err
 
 
+@pytest.mark.slow
 def test_the_loops_are_compiled_once(tmp_path: Path) -> None:
     """By one of two commands, for all clones of the same sources, and again only if what was kept is not whole."""
     cache, clone = tmp_path / "cache", tmp_path / "clone"

@@ -20,6 +20,7 @@ from hosts.native.process import supervisor
 from hosts.native.process.forkserver import ForkServer, Root
 from hosts.native.process.outcome import Configuration, Outcome
 from hosts.native.process.supervisor import Supervisor
+from tests.choice import slow_but
 from tests.harness import dying, roots
 from tests.harness.driven import UP_SECONDS, eventually
 
@@ -85,7 +86,12 @@ def kill(server: ForkServer) -> None:
 # --- by what the fork server does
 
 
-@pytest.mark.parametrize(("moment", "nth"), [("asked", 1), ("accepted", 2), ("told", 1), ("forked", 1), ("forked", 2)])
+@pytest.mark.parametrize(
+    ("moment", "nth"),
+    slow_but(
+        [("accepted", 2)], [("asked", 1), ("accepted", 2), ("told", 1), ("forked", 1), ("forked", 2)], several=True
+    ),
+)
 def test_killed_while_it_starts_a_process(root: Path, tmp_path: Path, moment: str, nth: int) -> None:
     """Before it takes the request for one, before it reads it, before and after the fork."""
     with Watched(Root("tests.harness.dying:load", dying.argument(root, moment, nth, tmp_path))) as watched:

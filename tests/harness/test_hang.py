@@ -48,6 +48,7 @@ def test_a_stopped_pcpu_is_not_hung(root: Path) -> None:
         assert any("pCPU 1 was stopped for" in label for label in outcome["labels"])
 
 
+@pytest.mark.slow
 def test_a_pcpu_that_is_stopped_at_the_end_is_waited_for(root: Path) -> None:
     """The bound on coming to an end is one on time that it was let run."""
     with Driven(root, roots.SPIN, 2, 1.0, stop_seconds=1.0, hang_seconds=0.2) as driven:

@@ -15,6 +15,7 @@ import pytest
 
 from hosts.rundir import PREFIX, sweep
 from hosts.signals import STOPPING
+from tests.choice import slow_but
 from tests.harness import roots
 from tests.harness.driven import GONE_SECONDS, UP_SECONDS, Driven, eventually, sockets_of, uses_shm
 
@@ -147,7 +148,9 @@ def test_ctrl_c_ends_even_workers_that_do_not_listen(root: Path) -> None:
         driven.leaves_nothing()
 
 
-@pytest.mark.parametrize("milliseconds", [0, 5, 10, 20, 30, 50, 70, 100, 150, 200, 300, 500])
+@pytest.mark.parametrize(
+    "milliseconds", slow_but([0, 30, 100, 300], [0, 5, 10, 20, 30, 50, 70, 100, 150, 200, 300, 500])
+)
 def test_ctrl_c_during_the_start_leaves_nothing(root: Path, milliseconds: int) -> None:
     """At whatever moment between the making of the supervisor and the go of eight pCPUs it comes."""
     with Driven(root, roots.SPIN, 8, LONG) as driven:
@@ -158,7 +161,7 @@ def test_ctrl_c_during_the_start_leaves_nothing(root: Path, milliseconds: int) -
         driven.leaves_nothing()
 
 
-@pytest.mark.parametrize("milliseconds", [0, 10, 30, 60, 100, 200, 400])
+@pytest.mark.parametrize("milliseconds", slow_but([0, 60, 200], [0, 10, 30, 60, 100, 200, 400]))
 def test_a_supervisor_killed_during_the_start_leaves_nothing(root: Path, milliseconds: int) -> None:
     """The fork server may be loading, or in the middle of a fork; before it is up, the folder is the next start's."""
     with Driven(root, roots.SPIN, 8, LONG) as driven:

@@ -9,6 +9,7 @@ from bench.soaking import PATIENCE
 SHARE = 10
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(10 * PATIENCE)
 def test_whatever_is_killed_is_told_and_nothing_is_lost() -> None:
     """Each death is told and a further run follows; the file has all that was told, once; nothing is left behind."""

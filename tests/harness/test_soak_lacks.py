@@ -17,6 +17,7 @@ import pytest
 from bench.soaking import PATIENCE, TOP, Soaking
 
 from hosts.soak.store.writer import Campaign
+from tests.choice import slow_but
 
 SHORT = ("--each", "0.2s", "--scenario", "remote-post", "--place", "unpinned", "--seed", "1", "--quiet")
 """A soak whose first run is a canary, which is kept with its machine of two megabytes."""
@@ -52,7 +53,7 @@ def states(folder: Path) -> list[str]:
         return [row.state for row in campaign.rows()]
 
 
-@pytest.mark.parametrize("limit", [8, 12, 16, 20])
+@pytest.mark.parametrize("limit", slow_but([16], [8, 12, 16, 20]))
 def test_too_few_descriptors(limit: int) -> None:
     """Whichever part it is that wants one more: conductor, worker, supervisor, or libzmq in a pCPU."""
     with Soaking() as soak:
@@ -78,7 +79,7 @@ def as_nobody() -> list[str]:
     return ["setpriv", f"--reuid={OTHER_USER}", "--clear-groups", *given]
 
 
-@pytest.mark.parametrize("limit", [1, 2, 4, 7, 10])
+@pytest.mark.parametrize("limit", slow_but([4], [1, 2, 4, 7, 10]))
 def test_too_few_processes(limit: int) -> None:
     """Whether it is the conductor's thread, the worker, its fork server, a pCPU or libzmq's thread that is one more."""
     with Soaking() as soak:
@@ -111,9 +112,9 @@ def mounted(script: str) -> list[str]:
 @pytest.mark.parametrize(
     ("kibibytes", "told", "readable"),
     [
-        (64, "the disk is full", r"^pirace: .*: no campaign there$"),
+        pytest.param(64, "the disk is full", r"^pirace: .*: no campaign there$", marks=pytest.mark.slow),
         (1024, "no room for a machine", r"^NOT PROVEN: .* 0 runs, .* 1 interrupted$"),
-        (5 * 1024, "no room for a machine", r"; [1-9] runs?, .* 1 interrupted$"),
+        pytest.param(5 * 1024, "no room for a machine", r"; [1-9] runs?, .* 1 interrupted$", marks=pytest.mark.slow),
     ],
 )
 def test_a_full_disk(kibibytes: int, told: str, readable: str) -> None:
@@ -138,7 +139,11 @@ def test_a_full_disk(kibibytes: int, told: str, readable: str) -> None:
     "mount",
     [
         pytest.param("umount -l /dev/shm; mount -t tmpfs -o ro none /dev/shm", id="missing"),
-        pytest.param("mount -t tmpfs -o size=4k none /dev/shm; head -c 4096 /dev/zero >/dev/shm/full", id="full"),
+        pytest.param(
+            "mount -t tmpfs -o size=4k none /dev/shm; head -c 4096 /dev/zero >/dev/shm/full",
+            id="full",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_dev_shm_is_not_needed(mount: str) -> None:

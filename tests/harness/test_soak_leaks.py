@@ -10,6 +10,7 @@ from bench.leaks import QUICK_AT_MOST_KIB, QUICK_ROWS, WARM, counts, looks, slop
 from bench.soaking import PATIENCE
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(10 * PATIENCE)
 def test_two_hundred_configurations_leave_everything_as_it_was() -> None:
     """Descriptors, threads, processes, sockets, memory and files, in conductor and worker."""

@@ -78,6 +78,7 @@ def assert_sound(runs: list[dict[str, Any]]) -> None:
             assert run["disagreements"] == []
 
 
+@pytest.mark.slow
 def test_garbage_at_full_rate_is_only_counted(soak: Soaking) -> None:
     """Empty, short, long and a megabyte: a note of the run, which is what it would have been."""
     flooded: list[dict[str, Any]] = []
@@ -130,6 +131,7 @@ def test_an_address_in_use_cannot_be_taken(soak: Soaking) -> None:
     assert soak.left() == []
 
 
+@pytest.mark.slow
 def test_two_soaks_at_once_do_not_meet(soak: Soaking) -> None:
     """On two folders, with the same seed: each as if alone, but for the processors."""
     with Soaking(*SHORT) as other:
@@ -150,7 +152,7 @@ def test_two_soaks_at_once_do_not_meet(soak: Soaking) -> None:
     assert soak.left() == []
 
 
-@pytest.mark.parametrize("who", ["worker", "everybody"])
+@pytest.mark.parametrize("who", ["worker", pytest.param("everybody", marks=pytest.mark.slow)])
 def test_what_is_stopped_for_seconds_goes_on(soak: Soaking, who: str) -> None:
     """The supervisor alone while its pCPUs race, and the whole soak as a machine's pause has it: no death, no alarm."""
     soak.await_role("pCPU")
