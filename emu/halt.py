@@ -13,50 +13,24 @@ from emu.cpu import (
     preempt_disable,
     preempt_enable,
 )
-from emu.kvm_main import (
-    KVM_REQ_UNBLOCK,
-    TASK_ASLEEP,
-    TASK_INTERRUPTIBLE,
-    TASK_RUNNING,
-    kvm_check_request,
-)
+from emu.kvm_host import KVM_REQ_UNBLOCK, TASK_ASLEEP, TASK_INTERRUPTIBLE
+from emu.kvm_main import kvm_check_request
 from emu.lapic import (
-    apic_timer_expired,
     apic_timer_fn,
+    kvm_apic_has_interrupt,
     kvm_cpu_has_pending_timer,
     kvm_lapic_switch_to_hv_timer,
     kvm_lapic_switch_to_sw_timer,
 )
-from emu.lapic_irr import vmx_sync_pir_to_irr
-from emu.lapic_regs import apic_update_ppr
 from emu.machine import Vcpu, this_pcpu
 from emu.observe.checkers import check_sleep
 from emu.observe.tracepoints import trace_kvm_vcpu_wakeup, trace_sched_switch
-from emu.waist import (
-    READ_ONCE,
-    WRITE_ONCE,
-    all_silent,
-    cmpxchg,
-    local_read,
-    local_write,
-    run_goes_on,
-    say_silent,
-    smp_mb,
-    wait_for_interrupt,
-)
-from emu.workload.guest import turn_over
+from emu.sched import finish_rcuwait, prepare_to_rcuwait, set_current_state
+from emu.waist import READ_ONCE, cmpxchg, local_read, local_write, wait_for_interrupt
+from emu.workload.liveness import liveness_timer
 
 KVM_MP_STATE_RUNNABLE: Final = 0
 KVM_MP_STATE_HALTED: Final = 3
-
-
-def kvm_apic_has_interrupt(vcpu: Vcpu) -> int:
-    """Give the vector that could be delivered now, or -1; asking moves the PIR to the vIRR (fact 4.2)."""
-    ppr = apic_update_ppr(vcpu)
-    max_irr = vmx_sync_pir_to_irr(vcpu)
-    if max_irr >= 0 and max_irr & 0xF0 > ppr & 0xF0:
-        return max_irr
-    return -1
 
 
 def kvm_vcpu_has_events(vcpu: Vcpu) -> int:
@@ -74,23 +48,6 @@ def kvm_vcpu_check_block(vcpu: Vcpu) -> int:
     if kvm_cpu_has_pending_timer(vcpu) != 0:
         return 1
     return kvm_check_request(KVM_REQ_UNBLOCK, vcpu)
-
-
-def set_current_state(vcpu: Vcpu, state: int) -> None:
-    """Publish the task's state; the barrier is the sleeper's half of the pair."""
-    WRITE_ONCE(vcpu.wait.state, state)
-    smp_mb()
-
-
-def prepare_to_rcuwait(vcpu: Vcpu) -> None:
-    """Publish the wait record: from here on a waker finds the task."""
-    WRITE_ONCE(vcpu.wait.task, 1)
-
-
-def finish_rcuwait(vcpu: Vcpu) -> None:
-    """Withdraw the wait record."""
-    WRITE_ONCE(vcpu.wait.task, 0)
-    WRITE_ONCE(vcpu.wait.state, TASK_RUNNING)
 
 
 def kvm_vcpu_block(vcpu: Vcpu) -> None:
@@ -139,23 +96,7 @@ def do_idle(vcpu: Vcpu) -> None:
         local_irq_disable()
         apic_timer_fn(vcpu)
         if READ_ONCE(vcpu.wait.state) == TASK_ASLEEP and check_sleep(vcpu) != 0:
-            housekeeping_tick(vcpu)
-
-
-def housekeeping_tick(vcpu: Vcpu) -> None:
-    """Wake a guest that nothing else will wake: every guest has a tick. Only after its sleep was judged to be sound."""
-    guest = vcpu.guest
-    if run_goes_on() == 0:
-        local_write(guest.actions_left, 0)
-        local_write(guest.turn_wanted, 0)
-        if local_read(guest.silent) == 0:
-            local_write(guest.silent, 1)
-            say_silent()
-        if all_silent() == 0 or check_sleep(vcpu) == 0:
-            return
-    elif turn_over(local_read(guest.turn)) == 0:
-        return
-    apic_timer_expired(vcpu, 1)
+            liveness_timer(vcpu)
 
 
 def kvm_vcpu_halt(vcpu: Vcpu) -> None:

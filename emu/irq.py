@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT
+from emu.lapic import kvm_apic_set_irq
 from emu.machine import Vcpu, machine, smp_processor_id, this_pcpu
 from emu.observe.accounting import (
     DEVICE_IRQS,
     IPIS_TAKEN,
     IRQ_BEFORE_SLEEP,
-    KICK_ENDS_STAY,
     NOTIFICATIONS_SPURIOUS,
     NOTIFIED_IN_ROOT,
     STRAY_INTERRUPTS,
 )
 from emu.observe.ghost import count, window
+from emu.observe.probes import probe_post_begin, probe_post_end
 from emu.observe.tracepoints import trace_irq_vector_entry
-from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR, SLOT_DEVICE
-from emu.vmx_intr import post
+from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR, SLOT_DEVICE, vector_of
 from emu.waist import apic_ack, local_read, local_write
 
 
@@ -69,18 +68,12 @@ def vfio_msihandler() -> None:
     count(DEVICE_IRQS)
     if local_read(cpu.between_check_and_sleep) != 0:
         window(IRQ_BEFORE_SLEEP)
-    post(machine().vcpus[smp_processor_id()], SLOT_DEVICE)
+    kvm_arch_set_irq_inatomic(machine().vcpus[smp_processor_id()], vector_of(SLOT_DEVICE))
 
 
-def vmx_handle_exit_irqoff(vcpu: Vcpu) -> None:
-    """Call the host's handler for the vector that ended the stay, interrupts still off."""
-    if local_read(vcpu.vmcs.vm_exit_reason) == EXIT_REASON_EXTERNAL_INTERRUPT:
-        vector = local_read(vcpu.vmcs.vm_exit_intr_info)
-        if vector == RESCHEDULE_VECTOR:
-            window(KICK_ENDS_STAY)
-        handle_vector(vector)
-
-
-def kvm_x86_handle_exit_irqoff(vcpu: Vcpu) -> None:
-    """Handle what has to be handled before interrupts are on."""
-    vmx_handle_exit_irqoff(vcpu)
+def kvm_arch_set_irq_inatomic(vcpu: Vcpu, vector: int) -> int:
+    """Accept a message-signalled interrupt in any context, as irqfd does; 0 if the APIC is disabled."""
+    probe_post_begin(vcpu, vector)
+    accepted = kvm_apic_set_irq(vcpu, vector)
+    probe_post_end(vcpu, vector, accepted)
+    return accepted

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from emu.cpu import apic_send_IPI, kvm_get_running_vcpu, preempt_disable, preempt_enable
+from emu.kvm_host import EXITING_GUEST_MODE, IN_GUEST_MODE
 from emu.machine import Vcpu, smp_processor_id
-from emu.observe.accounting import KICK_LOSES, KICKS, REQUESTS, WAKE_BEFORE_SLEEP, WAKE_FINDS_WAITER, WAKES
+from emu.observe.accounting import KICK_LOSES, KICKS, REQUESTS, WAKES
 from emu.observe.ghost import TOLD_OTHER, count, note_told, window
-from emu.observe.tracepoints import trace_kvm_make_request, trace_sched_waking
+from emu.observe.tracepoints import trace_kvm_make_request
+from emu.sched import rcuwait_wake_up
 from emu.vectors import RESCHEDULE_VECTOR
-from emu.waist import BIT, READ_ONCE, WRITE_ONCE, cmpxchg, set_bit, smp_mb, smp_wmb, test_and_clear_bit, xchg
-
-OUTSIDE_GUEST_MODE: Final = 0
-IN_GUEST_MODE: Final = 1
-EXITING_GUEST_MODE: Final = 2
-
-KVM_REQ_TLB_FLUSH: Final = 0
-"""The request that the kickers of the scenarios make; it needs the vCPU out of guest mode."""
-KVM_REQ_UNBLOCK: Final = 2
-KVM_REQ_EVENT: Final = 14
-KICKED_REQUESTS: Final = 1 << KVM_REQ_TLB_FLUSH
-"""Requests that are made together with a kick: the others wait for the next exit by design (C9)."""
-
-TASK_RUNNING: Final = 0
-TASK_INTERRUPTIBLE: Final = 1
-TASK_ASLEEP: Final = 2
-"""Off the run queue: the scheduler took TASK_INTERRUPTIBLE at its word."""
+from emu.waist import BIT, READ_ONCE, WRITE_ONCE, cmpxchg, set_bit, smp_mb, smp_wmb, test_and_clear_bit
 
 
 def kvm_make_request(req: int, vcpu: Vcpu) -> None:
@@ -54,29 +38,6 @@ def kvm_request_pending(vcpu: Vcpu) -> int:
 def kvm_vcpu_exiting_guest_mode(vcpu: Vcpu) -> int:
     """Turn IN_GUEST_MODE into EXITING_GUEST_MODE; gives the mode found. One kicker wins (fact 3.2)."""
     return cmpxchg(vcpu.mode, IN_GUEST_MODE, EXITING_GUEST_MODE)
-
-
-def try_to_wake_up(vcpu: Vcpu) -> int:
-    """Make the vCPU's task runnable; 1 if it was not. A task that is off the run queue needs its pCPU told."""
-    state = xchg(vcpu.wait.state, TASK_RUNNING)
-    if state == TASK_RUNNING:
-        return 0
-    trace_sched_waking(vcpu, state)
-    if state == TASK_INTERRUPTIBLE:
-        window(WAKE_BEFORE_SLEEP)
-    cpu = READ_ONCE(vcpu.cpu)
-    if state == TASK_ASLEEP and cpu != smp_processor_id():
-        apic_send_IPI(cpu, RESCHEDULE_VECTOR)
-    return 1
-
-
-def rcuwait_wake_up(vcpu: Vcpu) -> int:
-    """Wake the task that the wait record names, if any; the barrier pairs with the sleeper's (fact 3.5)."""
-    smp_mb()
-    if READ_ONCE(vcpu.wait.task) != 0:
-        window(WAKE_FINDS_WAITER)
-        return try_to_wake_up(vcpu)
-    return 0
 
 
 def kvm_vcpu_wake_up(vcpu: Vcpu) -> int:

@@ -3,13 +3,44 @@
 from __future__ import annotations
 
 from emu.cpu import preempt_disable, preempt_enable
-from emu.kvm_main import KVM_REQ_UNBLOCK, kvm_make_request, kvm_vcpu_kick
+from emu.kvm_host import KVM_REQ_UNBLOCK
+from emu.kvm_main import kvm_make_request, kvm_vcpu_kick
+from emu.lapic_regs import apic_update_ppr
 from emu.machine import Vcpu, config
-from emu.observe.accounting import POSTS
-from emu.observe.ghost import begin_effects, count, end_effects
+from emu.observe.ghost import begin_effects, end_effects
+from emu.observe.probes import probe_post_begin, probe_post_end
 from emu.vectors import SLOT_TIMER, vector_of
-from emu.vmx_intr import __apic_accept_irq, note_refused, put_mail
+from emu.vmx_intr import vmx_deliver_interrupt, vmx_sync_pir_to_irr
 from emu.waist import deadline_passed, local_read, local_write
+
+
+def __apic_accept_irq(vcpu: Vcpu, vector: int) -> int:
+    """Accept a fixed, edge-triggered interrupt at the vCPU's APIC; 0 if the APIC is disabled."""
+    if local_read(vcpu.apic.enabled) == 0:
+        return 0
+    vmx_deliver_interrupt(vcpu, vector)
+    return 1
+
+
+def kvm_apic_set_irq(vcpu: Vcpu, vector: int) -> int:
+    """Accept an interrupt from outside the APIC: irqfd, IOAPIC, MSI, another vCPU's ICR."""
+    return __apic_accept_irq(vcpu, vector)
+
+
+def kvm_apic_send_ipi(vcpu: Vcpu, vector: int) -> None:
+    """Send an IPI of a guest: the target's APIC accepts it, for KVM finds the target by itself."""
+    probe_post_begin(vcpu, vector)
+    accepted = kvm_apic_set_irq(vcpu, vector)
+    probe_post_end(vcpu, vector, accepted)
+
+
+def kvm_apic_has_interrupt(vcpu: Vcpu) -> int:
+    """Give the vector that could be delivered now, or -1; asking moves the PIR to the vIRR (fact 4.2)."""
+    ppr = apic_update_ppr(vcpu)
+    max_irr = vmx_sync_pir_to_irr(vcpu)
+    if max_irr >= 0 and max_irr & 0xF0 > ppr & 0xF0:
+        return max_irr
+    return -1
 
 
 def kvm_apic_local_deliver(vcpu: Vcpu) -> int:
@@ -21,13 +52,10 @@ def kvm_apic_local_deliver(vcpu: Vcpu) -> int:
 
 def kvm_apic_inject_pending_timer_irqs(vcpu: Vcpu) -> None:
     """Inject the timer interrupt and disarm the deadline."""
-    begin_effects()
-    put_mail(vcpu, SLOT_TIMER)
-    count(POSTS)
-    if kvm_apic_local_deliver(vcpu) == 0:
-        note_refused(vcpu, SLOT_TIMER)
+    probe_post_begin(vcpu, vector_of(SLOT_TIMER))
+    accepted = kvm_apic_local_deliver(vcpu)
     local_write(vcpu.apic.tscdeadline, 0)
-    end_effects()
+    probe_post_end(vcpu, vector_of(SLOT_TIMER), accepted)
 
 
 def apic_timer_expired(vcpu: Vcpu, from_timer_fn: int) -> None:

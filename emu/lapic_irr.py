@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-from emu.lapic_regs import apic_find_highest_irr, vmx_set_rvi
+from emu.lapic_regs import apic_find_highest_irr
 from emu.machine import Vcpu
-from emu.memory import Words
-from emu.observe.accounting import MERGED, SELF_AND_REMOTE_SYNC, SYNC_FINDS_ON, SYNC_FINDS_ON_ONLY, SYNCS
-from emu.observe.ghost import count, window
-from emu.posted_intr import pi_clear_on, pi_test_on
-from emu.vectors import SLOT_TIMER, SLOTS, vector_of
-from emu.waist import BIT, READ_ONCE, local_read, local_write, mark, peek, xchg
-
-
-def vmx_sync_pir_to_irr(vcpu: Vcpu) -> int:
-    """Move the PIR to the vIRR if ON is set; set RVI from the whole vIRR; give the highest vector or -1.
-
-    ON is cleared before the PIR is read, so that whoever posts behind the harvest finds ON clear and notifies.
-    """
-    count(SYNCS)
-    if pi_test_on(vcpu.pi_desc) != 0:
-        note_generation(vcpu)
-        pi_clear_on(vcpu.pi_desc)
-        max_irr = kvm_apic_update_irr(vcpu)
-    else:
-        max_irr = apic_find_highest_irr(vcpu)
-    vmx_set_rvi(vcpu, max_irr)
-    return max_irr
-
-
-def kvm_x86_sync_pir_to_irr(vcpu: Vcpu) -> int:
-    """Sync, as the run loop calls it."""
-    return vmx_sync_pir_to_irr(vcpu)
+from emu.observe.accounting import SELF_AND_REMOTE_SYNC, SYNC_FINDS_ON, SYNC_FINDS_ON_ONLY
+from emu.observe.ghost import note_merged, window
+from emu.vectors import SLOT_TIMER, vector_of
+from emu.waist import BIT, READ_ONCE, local_read, local_write, xchg
 
 
 def kvm_apic_update_irr(vcpu: Vcpu) -> int:
@@ -75,23 +52,3 @@ def merge(vcpu: Vcpu, i: int, bits: int) -> None:
     if irr & bits != 0:
         note_merged(vcpu, i, irr & bits)
     local_write(word, irr | bits)
-
-
-def note_merged(vcpu: Vcpu, i: int, bits: int) -> None:
-    """Count each vector whose second post found the first still waiting."""
-    for slot in range(SLOTS):
-        vector = vector_of(slot)
-        if vector >> 6 == i and bits & BIT(vector & 63) != 0:
-            mark(vcpu.merged[slot], peek(vcpu.merged[slot]) + 1)
-            count(MERGED)
-
-
-def note_generation(vcpu: Vcpu) -> None:
-    """Number the generations of ON, before it is cleared: C7 asks which post a set ON belongs to."""
-    word = vcpu.pi_desc.software[0]
-    mark(word, peek(word) + 1)
-
-
-def any_pir(pir: Words) -> int:
-    """Look, as an instrument, whether any PIR bit is set: non-zero if so."""
-    return peek(pir[0]) | peek(pir[1]) | peek(pir[2]) | peek(pir[3])

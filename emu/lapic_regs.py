@@ -70,8 +70,3 @@ def apic_update_ppr(vcpu: Vcpu) -> int:
 def ppr_virtualization(vcpu: Vcpu) -> None:
     """Write the processor priority as the processor works it out: from TPR and SVI, without a look at the vISR."""
     local_write(vcpu.apic.vppr, max(local_read(vcpu.apic.vtpr), local_read(vcpu.vmcs.svi) & 0xF0))
-
-
-def vmx_set_rvi(vcpu: Vcpu, vector: int) -> None:
-    """Write RVI, the low byte of GUEST_INTR_STATUS; -1 means none, which the field spells 0."""
-    local_write(vcpu.vmcs.rvi, max(vector, 0))

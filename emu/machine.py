@@ -161,7 +161,7 @@ class Config(Struct, line=True):
     mutation = word()
     guest_items = word()
     guest_menu = words(MENU_ITEMS)
-    """What the guest draws its actions from (see emu.workload.guest); an item listed twice is drawn twice as often."""
+    """What the guest draws its actions from (emu.workload.program); an item listed twice is drawn twice as often."""
     actor_items = word()
     actor_menu = words(MENU_ITEMS)
     """What the other pCPUs draw from in a turn (see emu.workload.actors)."""
@@ -169,7 +169,7 @@ class Config(Struct, line=True):
     slow_timer = word()
     """1: timers expire as before v5.8, through ``pending`` and the slow loop."""
     in_turns = word()
-    """1: the guest and the other pCPUs act in turns (see emu.workload.guest); 0: each when it likes."""
+    """1: the guest and the other pCPUs act in turns (see emu.workload.program); 0: each when it likes."""
     more_actions = word()
     """The guest takes up to this many actions in a turn."""
     patience = word()
@@ -178,6 +178,15 @@ class Config(Struct, line=True):
     """The guest's handlers put their EOI off about once in so many steps; 0: never."""
     sampling = word()
     """The costlier checks of a stay are made once in about so many."""
+
+
+KICK_2016: Final = 0
+SKIP_RUNNING_2020: Final = 1
+ALWAYS_2021: Final = 2
+ELIDE_SELF_2022: Final = 3
+USER: Final = 4
+ORIG_2013: Final = 5
+"""The values of :attr:`Config.policy`: the rules of emu.policies, and a user's own."""
 
 
 class Machine(Struct, line=True):

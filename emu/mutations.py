@@ -92,7 +92,7 @@ if on_was_set == 0:
 TRIGGER = """
 on_was_set = pi_test_and_set_on(vcpu.pi_desc)
 if local_read(config().policy) == ORIG_2013:
-    vmx_trigger_2013(vcpu, on_was_set)
+    orig_2013(vcpu, on_was_set)
 elif on_was_set == 0:
     before = begin_trigger(vcpu, generation)
     kvm_vcpu_trigger_posted_interrupt(vcpu, POSTED_INTR_VECTOR)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT, EXIT_REASON_PREEMPTION_TIMER
-from emu.kvm_main import EXITING_GUEST_MODE
-from emu.lapic_irr import harvest, note_generation
+from emu.guest import guest_eoi_due, guest_interrupt_handler
+from emu.kvm_host import EXITING_GUEST_MODE
+from emu.lapic_irr import harvest
 from emu.lapic_regs import (
     apic_clear_vector,
     apic_find_highest_irr,
@@ -25,12 +26,12 @@ from emu.observe.accounting import (
     VM_EXITS,
 )
 from emu.observe.checkers import check_vm_entry
-from emu.observe.ghost import count, note_late_notification, window
+from emu.observe.ghost import count, note_generation, note_late_notification, window
 from emu.observe.tracepoints import trace_posted_interrupt_processing
 from emu.posted_intr import POSTED_INTR_ON
 from emu.vectors import POSTED_INTR_VECTOR
 from emu.waist import apic_ack, apic_pending, clear_bit, deadline_passed, local_read, local_write, mark, peek
-from emu.workload.guest import guest_eoi_due, guest_interrupt_handler, guest_step
+from emu.workload.program import guest_step
 
 
 def __vmx_vcpu_run(vcpu: Vcpu) -> None:

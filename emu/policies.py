@@ -1,17 +1,27 @@
 """The delivery rule under test: ``kvm_vcpu_trigger_posted_interrupt`` in its historic forms.
 
-Each form is called by whoever has just turned ON on, and has to see to it that the vCPU looks at its PIR. They differ
-in what is done about the own vCPU and in the fallback for a vCPU that is not in guest mode (fact 2.3).
+Each form is called by whoever has just set ON, and has to make sure that the vCPU looks at its PIR. They differ in what
+they do if the vCPU is the one that runs here, and in the fallback for a vCPU that is not in guest mode (fact 2.3). The
+form of 2013 acts also if ON was set already, so ``vmx_deliver_posted_interrupt`` calls it by itself.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 from emu.cpu import apic_send_IPI, kvm_get_running_vcpu
-from emu.kvm_main import IN_GUEST_MODE, kvm_vcpu_kick, kvm_vcpu_wake_up
-from emu.machine import Vcpu, config
+from emu.kvm_host import IN_GUEST_MODE, KVM_REQ_EVENT
+from emu.kvm_main import kvm_make_request, kvm_vcpu_kick, kvm_vcpu_wake_up
+from emu.machine import ALWAYS_2021, ELIDE_SELF_2022, SKIP_RUNNING_2020, USER, Vcpu, config
+from emu.vectors import POSTED_INTR_VECTOR
 from emu.waist import READ_ONCE, local_read
+
+
+def orig_2013(vcpu: Vcpu, on_was_set: int) -> None:
+    """a20ed54d6e47 (v3.10): always make KVM_REQ_EVENT; kick also when ON was set, for nobody else may have told."""
+    kvm_make_request(KVM_REQ_EVENT, vcpu)
+    if on_was_set == 0:
+        kick_2016(vcpu, POSTED_INTR_VECTOR)
+    else:
+        kvm_vcpu_kick(vcpu)
 
 
 def kick_2016(vcpu: Vcpu, vec: int) -> None:
@@ -52,18 +62,6 @@ def elide_self_2022(vcpu: Vcpu, vec: int) -> None:
 def user_kvm_vcpu_trigger_posted_interrupt(vcpu: Vcpu, vec: int) -> None:
     """Stand where the loader puts a user's own rule; as it is, it behaves like ``always_2021``."""
     always_2021(vcpu, vec)
-
-
-KICK_2016: Final = 0
-SKIP_RUNNING_2020: Final = 1
-ALWAYS_2021: Final = 2
-ELIDE_SELF_2022: Final = 3
-USER: Final = 4
-USER_UNPROMISED: Final = 0
-"""A bit for each check, by its number, that a user's own rule does not promise to hold: the loader puts here what
-``CHECKS`` of the rule's file leaves out."""
-ORIG_2013: Final = 5
-"""a20ed54d6e47 (v3.10): a variant of the caller, see emu.vmx_intr."""
 
 
 def kvm_vcpu_trigger_posted_interrupt(vcpu: Vcpu, vec: int) -> None:

@@ -47,6 +47,7 @@ BELOW: Final = {"Vcpu.mode": 3, "Wait.state": 3, "Vmcs.rvi": 256, "Vmcs.svi": 25
 
 MODULES: Final = {
     "emu.rulechecks": INSTRUMENT,
+    "emu.guest": WORKLOAD,
     "emu.nonroot": PROCESSOR,
 }
 """Modules none of whose functions a rule calls, besides those of the packages for instruments and workload."""
@@ -54,31 +55,29 @@ MODULES: Final = {
 FORMERLY: Final[dict[str, tuple[str, ...]]] = {
     "emu.accounting": ("emu.observe.accounting",),
     "emu.actors": ("emu.workload.actors",),
-    "emu.apic_regs": ("emu.lapic_regs",),
-    "emu.checkers": ("emu.observe.checkers",),
-    "emu.delivery": ("emu.vmx_intr",),
+    "emu.apic_regs": ("emu.lapic_regs", "emu.vmx_intr"),
+    "emu.checkers": ("emu.observe.checkers", "emu.observe.repair"),
+    "emu.delivery": ("emu.vmx_intr", "emu.lapic"),
     "emu.fastpath": ("emu.vmx",),
-    "emu.guest": ("emu.workload.guest",),
-    "emu.handlers": ("emu.irq",),
+    "emu.guest": ("emu.workload.program",),
+    "emu.halt": ("emu.sched", "emu.lapic"),
+    "emu.handlers": ("emu.irq", "emu.vmx"),
     "emu.instruments": ("emu.observe.ghost",),
+    "emu.kvm_main": ("emu.sched", "emu.kvm_host"),
     "emu.lapic_timer": ("emu.lapic",),
-    "emu.pir_sync": ("emu.lapic_irr",),
+    "emu.pir_sync": ("emu.lapic_irr", "emu.vmx_intr"),
+    "emu.policies": ("emu.machine", "emu.observe.checkers"),
     "emu.scenarios": ("emu.workload.scenarios",),
     "emu.setup": ("emu.workload.setup",),
     "emu.tracepoints": ("emu.observe.tracepoints",),
+    "emu.x86": ("emu.vmx",),
 }
 """Where to find what a rule imports from a module that no longer has it: rules written for earlier versions load."""
 
-FUNCTIONS: Final = {
-    **dict.fromkeys(
-        (
-            *("put_mail", "note_accepted", "begin_trigger", "note_self_post", "end_trigger", "judge_self_post"),
-            *("note_merged", "note_generation", "any_pir"),
-        ),
-        INSTRUMENT,
-    ),
-    "config": WORKLOAD,
-}
+RENAMED: Final = {"vmx_trigger_2013": "orig_2013"}
+"""What functions are called now that a rule may import from such a module by their former name."""
+
+FUNCTIONS: Final = {"config": WORKLOAD}
 """Functions of other modules that it does not call either."""
 
 

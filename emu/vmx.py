@@ -5,17 +5,23 @@ from __future__ import annotations
 from emu.exits import (
     EXIT_FASTPATH_NONE,
     EXIT_FASTPATH_REENTER_GUEST,
+    EXIT_REASON_EXTERNAL_INTERRUPT,
+    EXIT_REASON_HLT,
     EXIT_REASON_MSR_WRITE,
     EXIT_REASON_PREEMPTION_TIMER,
     MSR_TSC_DEADLINE,
 )
-from emu.lapic import kvm_lapic_expired_hv_timer, kvm_set_lapic_tscdeadline_msr
+from emu.halt import kvm_emulate_halt
+from emu.irq import handle_vector
+from emu.lapic import kvm_apic_send_ipi, kvm_lapic_expired_hv_timer, kvm_set_lapic_tscdeadline_msr
 from emu.machine import Vcpu, config, machine
-from emu.nonroot import __vmx_vcpu_run
+from emu.nonroot import __vmx_vcpu_run, forget_exit
+from emu.observe.accounting import KICK_ENDS_STAY
+from emu.observe.ghost import window
 from emu.observe.tracepoints import trace_kvm_entry, trace_kvm_exit
-from emu.vectors import SLOT_GUEST_IPI
-from emu.vmx_intr import post
+from emu.vectors import RESCHEDULE_VECTOR, SLOT_GUEST_IPI, vector_of
 from emu.waist import local_read
+from emu.workload.program import begin_turn
 
 
 def handle_fastpath_preemption_timer(vcpu: Vcpu) -> int:
@@ -33,7 +39,7 @@ def handle_fastpath_set_tscdeadline(vcpu: Vcpu) -> int:
 def handle_fastpath_set_x2apic_icr(vcpu: Vcpu, qualification: int) -> int:
     """Send the guest's IPI to another vCPU in the fastpath."""
     target = machine().vcpus[qualification - 1]
-    post(target, SLOT_GUEST_IPI)
+    kvm_apic_send_ipi(target, vector_of(SLOT_GUEST_IPI))
     return EXIT_FASTPATH_REENTER_GUEST
 
 
@@ -63,3 +69,38 @@ def vmx_vcpu_run(vcpu: Vcpu) -> int:
     vmx_vcpu_enter_exit(vcpu)
     trace_kvm_exit(vcpu)
     return vmx_exit_handlers_fastpath(vcpu)
+
+
+def vmx_handle_exit_irqoff(vcpu: Vcpu) -> None:
+    """Call the host's handler for the vector that ended the stay, interrupts still off."""
+    if local_read(vcpu.vmcs.vm_exit_reason) == EXIT_REASON_EXTERNAL_INTERRUPT:
+        vector = local_read(vcpu.vmcs.vm_exit_intr_info)
+        if vector == RESCHEDULE_VECTOR:
+            window(KICK_ENDS_STAY)
+        handle_vector(vector)
+
+
+def kvm_x86_handle_exit_irqoff(vcpu: Vcpu) -> None:
+    """Handle what has to be handled before interrupts are on."""
+    vmx_handle_exit_irqoff(vcpu)
+
+
+def vmx_handle_exit(vcpu: Vcpu, exit_fastpath: int) -> int:
+    """Handle slowly what the fastpath left."""
+    reason = local_read(vcpu.vmcs.vm_exit_reason)
+    qualification = local_read(vcpu.vmcs.exit_qualification)
+    forget_exit(vcpu)
+    if exit_fastpath != EXIT_FASTPATH_NONE:
+        return 1
+    if local_read(vcpu.guest.turn_wanted) != 0:
+        begin_turn(vcpu)
+    if reason == EXIT_REASON_HLT:
+        return kvm_emulate_halt(vcpu)
+    if reason == EXIT_REASON_PREEMPTION_TIMER:
+        kvm_lapic_expired_hv_timer(vcpu)
+    elif reason == EXIT_REASON_MSR_WRITE:
+        if qualification == MSR_TSC_DEADLINE:
+            kvm_set_lapic_tscdeadline_msr(vcpu, local_read(vcpu.apic.tscdeadline))
+        else:
+            handle_fastpath_set_x2apic_icr(vcpu, qualification)
+    return 1

@@ -10,46 +10,22 @@ from emu.cpu import (
     preempt_disable,
     preempt_enable,
 )
-from emu.exits import (
-    EXIT_FASTPATH_EXIT_HANDLED,
-    EXIT_FASTPATH_NONE,
-    EXIT_FASTPATH_REENTER_GUEST,
-    EXIT_REASON_HLT,
-    EXIT_REASON_MSR_WRITE,
-    EXIT_REASON_PREEMPTION_TIMER,
-    MSR_TSC_DEADLINE,
-)
-from emu.halt import KVM_MP_STATE_RUNNABLE, kvm_emulate_halt, vcpu_block
-from emu.irq import kvm_x86_handle_exit_irqoff
-from emu.kvm_main import (
+from emu.exits import EXIT_FASTPATH_EXIT_HANDLED, EXIT_FASTPATH_REENTER_GUEST
+from emu.halt import KVM_MP_STATE_RUNNABLE, vcpu_block
+from emu.kvm_host import (
     EXITING_GUEST_MODE,
     IN_GUEST_MODE,
     KVM_REQ_EVENT,
     KVM_REQ_TLB_FLUSH,
     KVM_REQ_UNBLOCK,
     OUTSIDE_GUEST_MODE,
-    kvm_check_request,
-    kvm_request_pending,
 )
-from emu.lapic import (
-    kvm_cpu_has_pending_timer,
-    kvm_inject_pending_timer_irqs,
-    kvm_lapic_expired_hv_timer,
-    kvm_set_lapic_tscdeadline_msr,
-)
-from emu.lapic_irr import kvm_x86_sync_pir_to_irr
+from emu.kvm_main import kvm_check_request, kvm_request_pending
+from emu.lapic import kvm_cpu_has_pending_timer, kvm_inject_pending_timer_irqs
 from emu.machine import Vcpu
-from emu.nonroot import forget_exit
-from emu.vmx import handle_fastpath_set_x2apic_icr, vmx_vcpu_run
-from emu.waist import (
-    READ_ONCE,
-    WRITE_ONCE,
-    local_read,
-    smp_mb,
-    smp_store_release,
-    smp_wmb,
-)
-from emu.workload.guest import begin_turn
+from emu.vmx import kvm_x86_handle_exit_irqoff, vmx_handle_exit, vmx_vcpu_run
+from emu.vmx_intr import kvm_x86_sync_pir_to_irr
+from emu.waist import READ_ONCE, WRITE_ONCE, local_read, smp_mb, smp_store_release, smp_wmb
 
 
 def kvm_vcpu_exit_request(vcpu: Vcpu) -> int:
@@ -112,27 +88,6 @@ def vcpu_enter_guest(vcpu: Vcpu) -> int:
     local_irq_enable()
     preempt_enable()
     return vmx_handle_exit(vcpu, exit_fastpath)
-
-
-def vmx_handle_exit(vcpu: Vcpu, exit_fastpath: int) -> int:
-    """Handle slowly what the fastpath left."""
-    reason = local_read(vcpu.vmcs.vm_exit_reason)
-    qualification = local_read(vcpu.vmcs.exit_qualification)
-    forget_exit(vcpu)
-    if exit_fastpath != EXIT_FASTPATH_NONE:
-        return 1
-    if local_read(vcpu.guest.turn_wanted) != 0:
-        begin_turn(vcpu)
-    if reason == EXIT_REASON_HLT:
-        return kvm_emulate_halt(vcpu)
-    if reason == EXIT_REASON_PREEMPTION_TIMER:
-        kvm_lapic_expired_hv_timer(vcpu)
-    elif reason == EXIT_REASON_MSR_WRITE:
-        if qualification == MSR_TSC_DEADLINE:
-            kvm_set_lapic_tscdeadline_msr(vcpu, local_read(vcpu.apic.tscdeadline))
-        else:
-            handle_fastpath_set_x2apic_icr(vcpu, qualification)
-    return 1
 
 
 def vcpu_run(vcpu: Vcpu) -> None:

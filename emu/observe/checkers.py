@@ -10,10 +10,12 @@ A sighting is recorded, then put right, so that the run goes on and sightings ha
 
 from __future__ import annotations
 
-from emu.kvm_main import KICKED_REQUESTS, TASK_RUNNING
-from emu.lapic_irr import any_pir, vmx_sync_pir_to_irr
+from typing import Final
+
+from emu.kvm_host import KICKED_REQUESTS, TASK_RUNNING
 from emu.lapic_regs import apic_find_highest_irr, apic_ppr, apic_test_vector, find_highest_vector, highest_of
-from emu.machine import MAX_PCPUS, Vcpu, config, machine, this_pcpu
+from emu.machine import ALWAYS_2021, ELIDE_SELF_2022, MAX_PCPUS, USER, Vcpu, config, machine, this_pcpu
+from emu.memory import Words
 from emu.observe.accounting import (
     C1,
     C2,
@@ -33,7 +35,6 @@ from emu.observe.accounting import (
 )
 from emu.observe.ghost import count, counted
 from emu.observe.tracepoints import trace_sighting
-from emu.policies import ALWAYS_2021, ELIDE_SELF_2022, USER, USER_UNPROMISED
 from emu.posted_intr import POSTED_INTR_ON, POSTED_INTR_SN
 from emu.vectors import SLOTS, vector_of
 from emu.waist import (
@@ -47,8 +48,11 @@ from emu.waist import (
     mark,
     one_in,
     peek,
-    set_bit,
 )
+
+USER_UNPROMISED: Final = 0
+"""A bit for each check, by its number, that a user's own rule does not promise to hold: the loader puts here what
+``CHECKS`` of the rule's file leaves out."""
 
 
 def sighting(vcpu: Vcpu, check: int, vector: int) -> None:
@@ -72,6 +76,11 @@ def sighting(vcpu: Vcpu, check: int, vector: int) -> None:
 def promised(check: int) -> int:
     """Tell whether the protocol under test promises what a check asks for: all do, but a user's own may do without."""
     return 0 if local_read(config().policy) == USER and USER_UNPROMISED & BIT(check) != 0 else 1
+
+
+def any_pir(pir: Words) -> int:
+    """Look, as an instrument, whether any PIR bit is set: non-zero if so."""
+    return peek(pir[0]) | peek(pir[1]) | peek(pir[2]) | peek(pir[3])
 
 
 def highest_pir(vcpu: Vcpu) -> int:
@@ -143,20 +152,24 @@ def promise_is_open(vcpu: Vcpu) -> int:
     return 0
 
 
-def check_stay(vcpu: Vcpu) -> None:
-    """C1, C4, C5 and C9, in non-root mode at a moment when no virtual interrupt is recognised."""
+def check_stay(vcpu: Vcpu) -> int:
+    """C1, C4, C5 and C9, in non-root mode at a moment when no virtual interrupt is recognised.
+
+    Return 1 if the vCPU is owed a look at its PIR: the caller puts that right.
+    """
     thorough = one_in(local_read(config().sampling)) != 0
     posted = any_pir(vcpu.pi_desc.pir) != 0
     requested = peek(vcpu.requests) & KICKED_REQUESTS != 0
     if posted or requested or thorough:
-        check_snapshot(vcpu, thorough)
+        return check_snapshot(vcpu, thorough)
+    return 0
 
 
-def check_snapshot(vcpu: Vcpu, thorough: bool) -> None:
-    """Take one snapshot and judge it, in the order of :data:`emu.observe.accounting.CHECKS`."""
+def check_snapshot(vcpu: Vcpu, thorough: bool) -> int:
+    """Take one snapshot and judge it, in the order of :data:`emu.observe.accounting.CHECKS`; return as check_stay."""
     before = stamp()
     if before < 0:
-        return
+        return 0
     count(SNAPSHOTS)
     posted = any_pir(vcpu.pi_desc.pir) != 0
     unannounced = posted and peek(vcpu.pi_desc.control) & (BIT(POSTED_INTR_ON) | BIT(POSTED_INTR_SN)) == 0
@@ -164,7 +177,7 @@ def check_snapshot(vcpu: Vcpu, thorough: bool) -> None:
     requested = peek(vcpu.requests) & KICKED_REQUESTS != 0
     lost = lost_slot(vcpu) if thorough else -1
     if stamp() != before:
-        return
+        return 0
     unannounced = unannounced and promised(C4) != 0
     told = promised(C1) != 0
     if quiet and ipis_in_flight() == 0:
@@ -180,14 +193,7 @@ def check_snapshot(vcpu: Vcpu, thorough: bool) -> None:
         balance(vcpu, lost)
     if unannounced:
         sighting(vcpu, C4, highest_pir(vcpu))
-    if posted and (unannounced or (quiet and told)):
-        put_right(vcpu)
-
-
-def put_right(vcpu: Vcpu) -> None:
-    """Deliver what was owed."""
-    set_bit(POSTED_INTR_ON, vcpu.pi_desc.control)
-    vmx_sync_pir_to_irr(vcpu)
+    return 1 if posted and (unannounced or (quiet and told)) else 0
 
 
 def put_rvi_right(vcpu: Vcpu) -> None:
@@ -290,8 +296,7 @@ def deliverable_vector(vcpu: Vcpu) -> int:
 
 
 def check_the_end(vcpu: Vcpu) -> None:
-    """All are silent and all that was sent has arrived: the books balance, every mailbox is read, C8 adds up."""
-    check_snapshot(vcpu, True)
+    """C10 and C8, all being silent and all that was sent having arrived: every mailbox is read, the counts add up."""
     for slot in range(SLOTS):
         if unread_mail(vcpu, slot) != 0 and promised(C10) != 0:
             sighting(vcpu, C10, vector_of(slot))

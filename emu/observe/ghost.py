@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from emu.machine import this_pcpu
-from emu.observe.accounting import NOTIFIED_AFTER_SYNC
-from emu.waist import apic_pending, ipis_in_flight, local_read, local_write, mark, peek
+from emu.machine import MAX_PCPUS, Vcpu, smp_processor_id, this_pcpu
+from emu.observe.accounting import MERGED, NOTIFIED_AFTER_SYNC
+from emu.vectors import SLOTS, vector_of
+from emu.waist import BIT, apic_pending, ipis_in_flight, local_read, local_write, mark, peek
 
 
 def count(counter: int) -> None:
@@ -26,7 +27,6 @@ def window(number: int) -> None:
     local_write(word, local_read(word) + 1)
 
 
-NOT_ASKED: Final = 0
 TOLD_NOBODY: Final = 1
 TOLD_OTHER: Final = 2
 TOLD_SELF: Final = 3
@@ -62,3 +62,33 @@ def end_effects() -> None:
     local_write(cpu.irq.inside_depth, depth)
     if depth == 0:
         mark(cpu.marks.inside, peek(cpu.marks.inside) + 1)
+
+
+def put_mail(vcpu: Vcpu, slot: int) -> None:
+    """Write the next number into this sender's mailbox: what the interrupt is about. Comes before the post."""
+    box = vcpu.mail[slot * MAX_PCPUS + smp_processor_id()]
+    mark(box, peek(box) + 1)
+
+
+def note_refused(vcpu: Vcpu, slot: int) -> None:
+    """Note that the APIC refused the interrupt: who comes past reads the mail, but nobody has to (see lost_slot)."""
+    box = slot * MAX_PCPUS + smp_processor_id()
+    newest = peek(vcpu.mail[box])
+    if peek(vcpu.refused[box]) != newest - 1:
+        mark(vcpu.accepted_before[box], newest - 1)
+    mark(vcpu.refused[box], newest)
+
+
+def note_merged(vcpu: Vcpu, i: int, bits: int) -> None:
+    """Count each vector whose second post found the first still waiting."""
+    for slot in range(SLOTS):
+        vector = vector_of(slot)
+        if vector >> 6 == i and bits & BIT(vector & 63) != 0:
+            mark(vcpu.merged[slot], peek(vcpu.merged[slot]) + 1)
+            count(MERGED)
+
+
+def note_generation(vcpu: Vcpu) -> None:
+    """Number the generations of ON, before it is cleared: C7 asks which post a set ON belongs to."""
+    word = vcpu.pi_desc.software[0]
+    mark(word, peek(word) + 1)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from emu.cpu import apic_send_IPI, local_irq_enable
-from emu.kvm_main import KVM_REQ_TLB_FLUSH, kvm_make_request, kvm_vcpu_kick
+from emu.irq import kvm_arch_set_irq_inatomic
+from emu.kvm_host import KVM_REQ_TLB_FLUSH
+from emu.kvm_main import kvm_make_request, kvm_vcpu_kick
 from emu.machine import Vcpu, config, machine, smp_processor_id, this_pcpu
 from emu.observe.ghost import begin_effects, end_effects
-from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST
-from emu.vmx_intr import post
+from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST, vector_of
 from emu.waist import all_silent, choose, cpu_relax, local_read, mark, next_turn, one_in, peek, say_silent
 from emu.x86 import kvm_arch_vcpu_ioctl_run
 
@@ -53,6 +54,11 @@ def act(vcpu: Vcpu) -> None:
         request(vcpu)
     else:
         apic_send_IPI(local_read(vcpu.id), DEVICE_VECTOR)
+
+
+def post(vcpu: Vcpu, slot: int) -> None:
+    """Post a vector as a thread of the host does that signals an irqfd."""
+    kvm_arch_set_irq_inatomic(vcpu, vector_of(slot))
 
 
 def request(vcpu: Vcpu) -> None:

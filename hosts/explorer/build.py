@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from emu.machine import USER
 from emu.mutations import Mutation
-from emu.policies import USER
 from hosts.explorer.cache.learnt import Learning
 from hosts.explorer.initial_state import initial_words
 from hosts.explorer.model.semantics import Product

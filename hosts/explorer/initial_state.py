@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from emu.expected import by_name, policy_by_name
-from emu.machine import MENU_ITEMS, Config, Machine
+from emu.machine import MENU_ITEMS, USER, Config, Machine
 from emu.memory import Word
-from emu.policies import USER
 from emu.workload.scenarios import SCENARIOS
 from emu.workload.setup import power_on
 from hosts.explorer.counterexample.witness import Witness, WitnessError, by_offset

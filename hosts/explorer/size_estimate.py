@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from emu.workload.guest import GUEST_ARM_LATER, GUEST_ARM_NOW, GUEST_HLT, GUEST_ICR
+from emu.workload.program import GUEST_ARM_LATER, GUEST_ARM_NOW, GUEST_HLT, GUEST_ICR
 from hosts.explorer.model.system import Options
 from hosts.explorer.threads.harness import Scope
 

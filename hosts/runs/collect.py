@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from emu.kvm_main import EXITING_GUEST_MODE, IN_GUEST_MODE, OUTSIDE_GUEST_MODE
+from emu.kvm_host import EXITING_GUEST_MODE, IN_GUEST_MODE, OUTSIDE_GUEST_MODE
 from emu.machine import Machine, Pcpu
 from emu.memory import WORD_BYTES
 from emu.observe.accounting import CHECKS, COUNTERS, RECORD, RECORD_WORDS, WINDOWS

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from emu.expected import Expectation, expected, policies_of, policy_by_name
-from emu.machine import MAX_PCPUS
+from emu.machine import MAX_PCPUS, USER
 from emu.mutations import MUTATIONS, Mutation
-from emu.policies import USER
 from emu.workload.scenarios import POLICIES, SCENARIOS, PolicyInfo, Scenario
 from hosts.loader.rule.userpolicy import unpromised
 

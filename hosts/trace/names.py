@@ -15,26 +15,22 @@ from emu.exits import (
 from hosts.vectors import vector_text
 
 _MODULES: Final = """
-cpu posted_intr kvm_main policies vmx_intr lapic_regs lapic_irr lapic nonroot vmx irq halt x86
+cpu posted_intr sched kvm_main policies vmx_intr lapic_regs lapic_irr lapic nonroot vmx irq halt x86
 """
 KERNEL_MODULES: Final = frozenset(f"emu.{name}" for name in _MODULES.split())
 
-_FORMS = "kick_2016 skip_running_2020 always_2021 elide_self_2022 user_kvm_vcpu_trigger_posted_interrupt"
+_FORMS = "orig_2013 kick_2016 skip_running_2020 always_2021 elide_self_2022 user_kvm_vcpu_trigger_posted_interrupt"
 """Of the rule: what they do is shown as done by ``kvm_vcpu_trigger_posted_interrupt``."""
-_INSTRUMENTS = """
-post put_mail note_accepted begin_trigger note_self_post end_trigger judge_self_post forget_exit
-note_generation note_merged any_pir
-"""
 _HELPERS = """
 harvest merge highest_of handle_vector pending_virtual_interrupt preemption_timer_expired cancel_hv_timer
-housekeeping_tick
+forget_exit kvm_arch_set_irq_inatomic kvm_apic_send_ipi
 """
 _READS = """
 kvm_get_running_vcpu kvm_request_pending find_highest_vector apic_find_highest_irr apic_find_highest_isr
 apic_test_vector apic_set_vector apic_clear_vector apic_ppr apic_update_ppr ppr_virtualization
 kvm_cpu_has_pending_timer
 """
-OURS: Final = frozenset(f"{_FORMS} {_INSTRUMENTS} {_HELPERS} {_READS}".split())
+OURS: Final = frozenset(f"{_FORMS} {_HELPERS} {_READS}".split())
 """Functions of those modules that are not shown."""
 
 REASONS: Final = {

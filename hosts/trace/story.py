@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from emu.expected import policy_by_name
-from emu.machine import Vcpu
+from emu.machine import USER, Vcpu
 from emu.mutations import Mutation
-from emu.policies import USER
 from emu.vectors import DEVICE_VECTOR
-from emu.workload.guest import GUEST_ARM_NOW, GUEST_HLT, TIMER_DELTA
+from emu.workload.program import GUEST_ARM_NOW, GUEST_HLT, TIMER_DELTA
 from emu.workload.scenarios import SCENARIOS, Scenario
 from emu.workload.setup import choose_race, power_on
 from hosts.loader.program import Program

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from emu.cpu import kvm_set_running_vcpu, local_irq_enable
-from emu.kvm_main import IN_GUEST_MODE
-from emu.lapic_irr import kvm_x86_sync_pir_to_irr
+from emu.kvm_host import IN_GUEST_MODE
 from emu.lapic_regs import apic_clear_vector
 from emu.machine import Vcpu, machine, smp_processor_id, this_pcpu
 from emu.nonroot import external_interrupt
 from emu.vectors import SLOT_POST, SLOT_TIMER, vector_of
-from emu.vmx_intr import post
+from emu.vmx_intr import kvm_x86_sync_pir_to_irr
 from emu.waist import (
     WRITE_ONCE,
     apic_pending,
@@ -20,6 +19,7 @@ from emu.waist import (
     peek,
     say_silent,
 )
+from emu.workload.actors import post
 from emu.x86 import kvm_arch_vcpu_ioctl_run
 
 NEVER_AGAIN = 1 << 60

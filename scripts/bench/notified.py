@@ -13,7 +13,7 @@ from bench.pirace import configuration, prepare
 from bench.probe import Probe
 from bench.report import Report
 from bench.series import compare, interleave
-from emu.workload.guest import GUEST_NOTHING
+from emu.workload.program import GUEST_NOTHING
 
 AT_MOST: Final = 1.15
 MICROSECOND: Final = 1e6

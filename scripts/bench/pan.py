@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.options import BenchError, MissingError
-from emu.workload.guest import GUEST_ARM_LATER, GUEST_CPUID, GUEST_HLT
+from emu.workload.program import GUEST_ARM_LATER, GUEST_CPUID, GUEST_HLT
 from hosts.explorer.threads.harness import Scope
 
 MODEL: Final = Path(__file__).with_name("posted.pml")

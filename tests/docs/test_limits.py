@@ -70,7 +70,7 @@ def test_the_control_word_keeps_its_sn_nv_and_ndst(program: Program) -> None:
 def test_every_kick_of_an_actor_comes_with_a_request(program: Program) -> None:
     """Who kicks is the rule under test (a mutation inlines one), or has made a request."""
     assert "a kick without a request" in README
-    rules = {"kick_2016", "skip_running_2020", "vmx_trigger_2013", "vmx_deliver_posted_interrupt"}
+    rules = {"kick_2016", "skip_running_2020", "orig_2013", "vmx_deliver_posted_interrupt"}
     others = callers(program, "kvm_vcpu_kick") - rules
     assert others
     assert others <= callers(program, "kvm_make_request")

@@ -11,10 +11,9 @@ from dataclasses import replace
 import pytest
 
 from emu.expected import policies_of, policy_by_name
-from emu.machine import MAX_PCPUS
+from emu.machine import MAX_PCPUS, USER
 from emu.mutations import MUTATIONS, Mutation
 from emu.observe.accounting import CHECKS, WINDOWS
-from emu.policies import USER
 from emu.workload.scenarios import POLICIES
 from hosts.explorer.build import Builder, explore, warm_up
 from hosts.explorer.compiled import hash_table as finding

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from emu.policies import USER
+from emu.machine import USER
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.explanation.make import tell_witness

@@ -15,7 +15,7 @@ import pytest
 import emu
 import hosts
 from emu.expected import by_name, policy_by_name
-from emu.policies import USER
+from emu.machine import USER
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.cache import learnt, serialize
 from hosts.explorer.cache.files import Files

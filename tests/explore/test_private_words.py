@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from emu.policies import USER
+from emu.machine import USER
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.model.system import DEEP, Options

@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from emu.workload.guest import GUEST_CPUID
+from emu.workload.program import GUEST_CPUID
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.model.system import Options
 from hosts.explorer.threads.harness import Scope

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from emu.expected import policy_by_name
-from emu.policies import USER
+from emu.machine import USER
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.cache import programs as ready
 from hosts.explorer.cache.files import Files

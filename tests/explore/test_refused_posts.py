@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from emu.machine import MAX_PCPUS
+from emu.machine import MAX_PCPUS, USER
 from emu.mutations import Edit, Mutation
-from emu.policies import USER
 from emu.workload.setup import power_on
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.counterexample.witness import check_of
@@ -31,7 +30,7 @@ FORGETS = Mutation(
     "mail-demanded",
     "a refused post is not told to the mailbox",
     "this test",
-    (Edit("post", "note_refused(vcpu, slot)"),),
+    (Edit("probe_post_end", "note_refused(vcpu, slot_of(vector))"),),
     (),
 )
 LOSES = Mutation(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from emu.policies import USER
+from emu.machine import USER
 from emu.workload.scenarios import POLICIES, SCENARIOS
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.model.system import Options

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from emu.policies import USER
+from emu.machine import USER
 from emu.workload.scenarios import SCENARIOS
 from hosts.cli.main import main
 from hosts.explorer.build import Builder, explore

@@ -6,7 +6,7 @@ import random
 from functools import cache
 
 from emu.expected import by_name, policy_by_name
-from emu.policies import USER
+from emu.machine import USER
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import Witness, make_witness

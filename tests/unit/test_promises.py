@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from emu.machine import USER
 from emu.observe.accounting import CHECKS
-from emu.policies import USER
 from hosts.cli.main import main
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.counterexample.witness import check_of

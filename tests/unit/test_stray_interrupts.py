@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT
-from emu.irq import common_interrupt, vmx_handle_exit_irqoff
+from emu.irq import common_interrupt
 from emu.nonroot import external_interrupt
 from emu.observe.accounting import STRAY_INTERRUPTS
 from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR
+from emu.vmx import vmx_handle_exit_irqoff
 from emu.workload.setup import power_on
 from hosts.sequential import SequentialHost
 

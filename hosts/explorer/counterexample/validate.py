@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from emu.expected import by_name, policy_by_name
-from emu.policies import USER
+from emu.machine import USER
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.lasso import left_out

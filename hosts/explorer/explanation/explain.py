@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from emu.kvm_main import IN_GUEST_MODE, KICKED_REQUESTS, TASK_ASLEEP
+from emu.kvm_host import IN_GUEST_MODE, KICKED_REQUESTS, TASK_ASLEEP
 from emu.mutations import Mutation
 from emu.workload.scenarios import POLICIES
 from hosts.explorer.counterexample.witness import Witness

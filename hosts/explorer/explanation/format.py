@@ -13,7 +13,7 @@ from emu.exits import (
     EXIT_REASON_MSR_WRITE,
     EXIT_REASON_PREEMPTION_TIMER,
 )
-from emu.kvm_main import (
+from emu.kvm_host import (
     EXITING_GUEST_MODE,
     IN_GUEST_MODE,
     KVM_REQ_EVENT,
@@ -24,7 +24,7 @@ from emu.kvm_main import (
     TASK_INTERRUPTIBLE,
     TASK_RUNNING,
 )
-from emu.workload.guest import GUEST_ARM_LATER, GUEST_ARM_NOW, GUEST_CPUID, GUEST_HLT, GUEST_ICR, GUEST_SELF_IPI
+from emu.workload.program import GUEST_ARM_LATER, GUEST_ARM_NOW, GUEST_CPUID, GUEST_HLT, GUEST_ICR, GUEST_SELF_IPI
 from hosts.explorer.explanation.control_word import CONTROL, changed_text, control_text, odd_text
 from hosts.vectors import vector_text, vectors_text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from emu.kvm_main import KICKED_REQUESTS, TASK_RUNNING
+from emu.kvm_host import KICKED_REQUESTS, TASK_RUNNING
 from emu.vectors import POSTED_INTR_VECTOR
 from hosts.explorer.explanation.events import Act, View
 from hosts.explorer.explanation.format import field_of

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from emu.kvm_main import KICKED_REQUESTS, TASK_ASLEEP
+from emu.kvm_host import KICKED_REQUESTS, TASK_ASLEEP
 from emu.posted_intr import POSTED_INTR_ON
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.lasso import agent_of

@@ -13,7 +13,7 @@ from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.protocol import Protocol
 
 _REPAIRS: Final = ("sighting", "put_right", "drop_requests", "balance", "wake_the_overlooked")
-"""Functions of emu.observe.checkers that record what was seen and put it right."""
+"""Instruments that record what was seen and put it right."""
 
 
 class Event(NamedTuple):

@@ -14,7 +14,7 @@ from typing import Final
 
 from emu.machine import MAX_PCPUS
 from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST, slot_of, vector_of
-from emu.workload.guest import (
+from emu.workload.program import (
     GUEST_ARM_LATER,
     GUEST_ARM_NOW,
     GUEST_CPUID,

@@ -274,6 +274,7 @@ class _Reader:
         module = statement.module or ""
         if statement.level or module.partition(".")[0] not in self.packages:
             self.origin.refuse(statement, f"{own} is imported from {module or 'here'}: a policy imports from emu only")
+        name = reach.RENAMED.get(name, name) if module in reach.FORMERLY else name
         try:
             value = _looked_up(module, name)
         except (ImportError, AttributeError):

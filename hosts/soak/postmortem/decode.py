@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from emu.kvm_main import (
+from emu.kvm_host import (
     KVM_REQ_EVENT,
     KVM_REQ_TLB_FLUSH,
     KVM_REQ_UNBLOCK,

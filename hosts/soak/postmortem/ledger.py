@@ -17,10 +17,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from emu.machine import MAX_PCPUS
+from emu.machine import MAX_PCPUS, ORIG_2013, USER
 from emu.memory import Words
 from emu.observe.accounting import C5, C10, COUNTERS, RECORD_WORDS, WINDOWS
-from emu.policies import ORIG_2013, USER
 from emu.vectors import SLOT_SELF_IPI, SLOTS, vector_of
 from hosts.native.memory.layout import FAULT_BEFORE_COUNT, KIND_OTHER, KIND_SILENT, KINDS, VECTOR_OF_KIND
 from hosts.native.memory.region import SharedMemory

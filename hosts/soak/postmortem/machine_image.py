@@ -14,10 +14,9 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from emu.machine import MAX_PCPUS, Machine
+from emu.machine import MAX_PCPUS, USER, Machine
 from emu.memory import WORD_BYTES
 from emu.mutations import MUTATIONS
-from emu.policies import USER
 from emu.workload.scenarios import POLICIES
 from hosts.native.memory.image_header import MAGIC, layout_number
 from hosts.native.memory.layout import (

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from emu.expected import by_name, policy_by_name
+from emu.machine import USER
 from emu.mutations import MUTATIONS, Mutation
-from emu.policies import USER
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.counterexample.witness import Witness

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from emu.expected import by_name, policy_by_name
+from emu.machine import USER
 from emu.mutations import Edit, Mutation
-from emu.policies import USER
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.counterexample import lasso

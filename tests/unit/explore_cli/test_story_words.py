@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from emu.kvm_main import KICKED_REQUESTS
+from emu.kvm_host import KICKED_REQUESTS
 from emu.observe.accounting import CHECKS, RECORD_WORDS
 from emu.posted_intr import POSTED_INTR_SN, pi_control
 from emu.vectors import POSTED_INTR_VECTOR, POSTED_INTR_WAKEUP_VECTOR

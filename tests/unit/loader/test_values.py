@@ -217,13 +217,14 @@ def test_other_primitives_are_not_a_rules_to_call(tmp_path: Path, name: str) -> 
 @pytest.mark.parametrize(
     ("module", "call"),
     [
-        ("instruments", "count(1)"),
-        ("checkers", "check_stay(vcpu)"),
-        ("tracepoints", "trace_kvm_entry(vcpu)"),
+        ("observe.ghost", "count(1)"),
+        ("observe.checkers", "check_stay(vcpu)"),
+        ("observe.tracepoints", "trace_kvm_entry(vcpu)"),
         ("rulechecks", "checked_cpu(1, 1)"),
-        ("guest", "guest_step(vcpu)"),
-        ("delivery", "begin_trigger(vcpu, 1)"),
-        ("pir_sync", "note_generation(vcpu)"),
+        ("guest", "guest_eoi_due(vcpu)"),
+        ("workload.program", "guest_step(vcpu)"),
+        ("observe.probes", "begin_trigger(vcpu, 1)"),
+        ("observe.ghost", "note_generation(vcpu)"),
     ],
 )
 def test_functions_of_instruments_and_workload_are_not_a_rules_to_call(tmp_path: Path, module: str, call: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from emu.kvm_main import EXITING_GUEST_MODE, IN_GUEST_MODE
+from emu.kvm_host import EXITING_GUEST_MODE, IN_GUEST_MODE
 from emu.posted_intr import pi_control
 from emu.vectors import POSTED_INTR_VECTOR
 from hosts.runs.collect import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emu.expected import controls
-from emu.policies import USER
+from emu.machine import USER
 from emu.workload.scenarios import POLICIES, SCENARIOS
 from hosts.runs.plan import REPEATS, Plan, PlanError, Planned, Wanted, make_plan
 

@@ -15,9 +15,10 @@ from emu.exits import EXIT_REASON_CPUID, EXIT_REASON_HLT, EXIT_REASON_MSR_WRITE,
 from emu.lapic_regs import apic_set_vector, apic_test_vector
 from emu.machine import MAX_PCPUS, Vcpu, config, machine, smp_processor_id
 from emu.observe.accounting import DWELLS, HALTS, ROUNDS
-from emu.observe.checkers import check_stay, check_the_end
+from emu.observe.checkers import check_snapshot, check_stay, check_the_end
 from emu.observe.ghost import count
-from emu.vectors import SLOT_SELF_IPI, slot_of, vector_of
+from emu.observe.repair import put_right
+from emu.vectors import SLOT_SELF_IPI, vector_of
 from emu.waist import (
     LONG_PAST,
     all_silent,
@@ -47,28 +48,8 @@ GUEST_ICR: Final = 5
 """An IPI to another vCPU through the x2APIC ICR fastpath."""
 GUEST_NOTHING: Final = 6
 """Stay in: what is posted must reach the guest without any exit."""
-
 TIMER_DELTA: Final = 2000
 """How far ahead (TSC ticks) the guest arms its timer."""
-
-
-def guest_interrupt_handler(vcpu: Vcpu, vector: int) -> None:
-    """Handle a vector: read every mailbox it stands for, acknowledge the number read."""
-    slot = slot_of(vector)
-    for sender in range(local_read(config().pcpus)):
-        box = slot * MAX_PCPUS + sender
-        mark(vcpu.acknowledged[box], peek(vcpu.mail[box]))
-    mark(vcpu.delivered[slot], peek(vcpu.delivered[slot]) + 1)
-    local_write(vcpu.guest.in_service, local_read(vcpu.guest.in_service) + 1)
-
-
-def guest_eoi_due(vcpu: Vcpu) -> int:
-    """Tell whether the handler in service writes its EOI now; at times it takes longer and its class stays blocked."""
-    in_service = local_read(vcpu.guest.in_service)
-    if in_service == 0 or one_in(local_read(config().slow_handlers)) != 0:
-        return 0
-    local_write(vcpu.guest.in_service, in_service - 1)
-    return 1
 
 
 def guest_step(vcpu: Vcpu) -> int:
@@ -85,7 +66,8 @@ def guest_step(vcpu: Vcpu) -> int:
         local_write(guest.patience, patience - 1)
         cpu_relax()
         return 0
-    check_stay(vcpu)
+    if check_stay(vcpu) != 0:
+        put_right(vcpu)
     return next_turn_or_end(vcpu)
 
 
@@ -111,6 +93,8 @@ def next_turn_or_end(vcpu: Vcpu) -> int:
     if all_silent() == 0 or local_read(guest.in_service) != 0:
         cpu_relax()
         return 0
+    if check_snapshot(vcpu, True) != 0:
+        put_right(vcpu)
     check_the_end(vcpu)
     local_write(guest.ended, 1)
     return EXIT_REASON_CPUID

@@ -1,0 +1,57 @@
+"""Sleeping and waking: kernel/sched/core.c, include/linux/rcuwait.h. Both halves of the Dekker pair.
+
+The sleeper stores the wait record and its state, and then reads PIR and ON (``kvm_vcpu_check_block``, emu.halt). The
+waker sets PIR and ON, and then reads the wait record. Each has a full barrier between its store and its load, so at
+least one of them sees the other (fact 3.5).
+"""
+
+from __future__ import annotations
+
+from emu.cpu import apic_send_IPI
+from emu.kvm_host import TASK_ASLEEP, TASK_INTERRUPTIBLE, TASK_RUNNING
+from emu.machine import Vcpu, smp_processor_id
+from emu.observe.accounting import WAKE_BEFORE_SLEEP, WAKE_FINDS_WAITER
+from emu.observe.ghost import window
+from emu.observe.tracepoints import trace_sched_waking
+from emu.vectors import RESCHEDULE_VECTOR
+from emu.waist import READ_ONCE, WRITE_ONCE, smp_mb, xchg
+
+
+def set_current_state(vcpu: Vcpu, state: int) -> None:
+    """Publish the task's state; the barrier is the sleeper's half of the pair."""
+    WRITE_ONCE(vcpu.wait.state, state)
+    smp_mb()
+
+
+def prepare_to_rcuwait(vcpu: Vcpu) -> None:
+    """Publish the wait record: from here on a waker finds the task."""
+    WRITE_ONCE(vcpu.wait.task, 1)
+
+
+def finish_rcuwait(vcpu: Vcpu) -> None:
+    """Withdraw the wait record."""
+    WRITE_ONCE(vcpu.wait.task, 0)
+    WRITE_ONCE(vcpu.wait.state, TASK_RUNNING)
+
+
+def rcuwait_wake_up(vcpu: Vcpu) -> int:
+    """Wake the task that the wait record names, if any; the barrier pairs with the sleeper's (fact 3.5)."""
+    smp_mb()
+    if READ_ONCE(vcpu.wait.task) != 0:
+        window(WAKE_FINDS_WAITER)
+        return try_to_wake_up(vcpu)
+    return 0
+
+
+def try_to_wake_up(vcpu: Vcpu) -> int:
+    """Make the vCPU's task runnable; 1 if it was not. A task that is off the run queue needs its pCPU told."""
+    state = xchg(vcpu.wait.state, TASK_RUNNING)
+    if state == TASK_RUNNING:
+        return 0
+    trace_sched_waking(vcpu, state)
+    if state == TASK_INTERRUPTIBLE:
+        window(WAKE_BEFORE_SLEEP)
+    cpu = READ_ONCE(vcpu.cpu)
+    if state == TASK_ASLEEP and cpu != smp_processor_id():
+        apic_send_IPI(cpu, RESCHEDULE_VECTOR)
+    return 1
