@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from emu.machine import Vcpu, smp_processor_id, this_pcpu
-from emu.observe.accounting import IPIS_SENT, SELF_IPIS_SENT
-from emu.observe.ghost import TOLD_OTHER, TOLD_SELF, count, note_told
+from emu.machine import Vcpu, this_pcpu
+from emu.observe.probes import probe_ipi_sent
 from emu.observe.tracepoints import trace_ipi_send_cpu
-from emu.vectors import POSTED_INTR_VECTOR
 from emu.waist import local_read, local_write, send_IPI
 
 
@@ -49,11 +47,6 @@ def kvm_clear_running_vcpu() -> None:
 
 def apic_send_IPI(cpu: int, vector: int) -> None:
     """Send one IPI through the host's APIC driver, self included (an ordinary ICR write, not SELF_IPI)."""
-    count(IPIS_SENT)
-    if vector == POSTED_INTR_VECTOR and cpu == smp_processor_id():
-        count(SELF_IPIS_SENT)
-        note_told(TOLD_SELF)
-    else:
-        note_told(TOLD_OTHER)
+    probe_ipi_sent(cpu, vector)
     trace_ipi_send_cpu(cpu, vector)
     send_IPI(cpu, vector)

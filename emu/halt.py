@@ -22,8 +22,8 @@ from emu.lapic import (
     kvm_lapic_switch_to_hv_timer,
     kvm_lapic_switch_to_sw_timer,
 )
-from emu.machine import Vcpu, this_pcpu
-from emu.observe.checkers import check_sleep
+from emu.machine import Vcpu
+from emu.observe.probes import probe_asleep, probe_block_decided, probe_events_checked
 from emu.observe.tracepoints import trace_kvm_vcpu_wakeup, trace_sched_switch
 from emu.sched import finish_rcuwait, prepare_to_rcuwait, set_current_state
 from emu.waist import READ_ONCE, cmpxchg, local_read, local_write, wait_for_interrupt
@@ -44,7 +44,7 @@ def kvm_vcpu_check_block(vcpu: Vcpu) -> int:
     """Tell whether there is a reason not to block. What is posted behind the look at the PIR has to wake the vCPU."""
     if kvm_vcpu_has_events(vcpu) != 0:
         return 1
-    local_write(this_pcpu().between_check_and_sleep, 1)
+    probe_events_checked()
     if kvm_cpu_has_pending_timer(vcpu) != 0:
         return 1
     return kvm_check_request(KVM_REQ_UNBLOCK, vcpu)
@@ -60,14 +60,14 @@ def kvm_vcpu_block(vcpu: Vcpu) -> None:
         if kvm_vcpu_check_block(vcpu) != 0:
             break
         schedule(vcpu)
-    local_write(this_pcpu().between_check_and_sleep, 0)
+    probe_block_decided()
     finish_rcuwait(vcpu)
 
 
 def schedule(vcpu: Vcpu) -> None:
     """Give up the pCPU unless a waker came first; comes back when woken."""
     local_irq_disable()
-    local_write(this_pcpu().between_check_and_sleep, 0)
+    probe_block_decided()
     if cmpxchg(vcpu.wait.state, TASK_INTERRUPTIBLE, TASK_ASLEEP) == TASK_INTERRUPTIBLE:
         trace_sched_switch(vcpu, 0)
         kvm_sched_out(vcpu)
@@ -95,7 +95,7 @@ def do_idle(vcpu: Vcpu) -> None:
         local_irq_enable()
         local_irq_disable()
         apic_timer_fn(vcpu)
-        if READ_ONCE(vcpu.wait.state) == TASK_ASLEEP and check_sleep(vcpu) != 0:
+        if READ_ONCE(vcpu.wait.state) == TASK_ASLEEP and probe_asleep(vcpu) != 0:
             liveness_timer(vcpu)
 
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from emu.lapic import kvm_apic_set_irq
 from emu.machine import Vcpu, machine, smp_processor_id, this_pcpu
-from emu.observe.accounting import (
-    DEVICE_IRQS,
-    IPIS_TAKEN,
-    IRQ_BEFORE_SLEEP,
-    NOTIFICATIONS_SPURIOUS,
-    NOTIFIED_IN_ROOT,
-    STRAY_INTERRUPTS,
+from emu.observe.probes import (
+    probe_device_irq,
+    probe_interrupt_acked,
+    probe_notified_in_root,
+    probe_post_begin,
+    probe_post_end,
+    probe_stray_interrupt,
 )
-from emu.observe.ghost import count, window
-from emu.observe.probes import probe_post_begin, probe_post_end
 from emu.observe.tracepoints import trace_irq_vector_entry
 from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR, SLOT_DEVICE, vector_of
-from emu.waist import apic_ack, local_read, local_write
+from emu.waist import apic_ack, local_write
 
 
 def common_interrupt() -> None:
@@ -24,7 +22,7 @@ def common_interrupt() -> None:
     irq = this_pcpu().irq
     local_write(irq.enabled, 0)
     vector = apic_ack()
-    count(IPIS_TAKEN)
+    probe_interrupt_acked()
     handle_vector(vector)
     local_write(irq.enabled, 1)
 
@@ -44,8 +42,7 @@ def handle_vector(vector: int) -> None:
 
 def sysvec_kvm_posted_intr_ipi() -> None:
     """Acknowledge and count a notification that missed non-root mode. It touches no descriptor."""
-    window(NOTIFIED_IN_ROOT)
-    count(NOTIFICATIONS_SPURIOUS)
+    probe_notified_in_root()
 
 
 def sysvec_reschedule_ipi() -> None:
@@ -59,15 +56,12 @@ def spurious_interrupt() -> None:
     vectors 0 to 31, where a real APIC refuses the first sixteen ("received illegal vector") and the others are taken
     for exceptions: here whoever sends one sees it arrive and do nothing.
     """
-    count(STRAY_INTERRUPTS)
+    probe_stray_interrupt()
 
 
 def vfio_msihandler() -> None:
     """Pass a device's interrupt on to the vCPU it is assigned to, in hard interrupt context (vfio, eventfd, irqfd)."""
-    cpu = this_pcpu()
-    count(DEVICE_IRQS)
-    if local_read(cpu.between_check_and_sleep) != 0:
-        window(IRQ_BEFORE_SLEEP)
+    probe_device_irq()
     kvm_arch_set_irq_inatomic(machine().vcpus[smp_processor_id()], vector_of(SLOT_DEVICE))
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from emu.cpu import apic_send_IPI, kvm_get_running_vcpu, preempt_disable, preempt_enable
 from emu.kvm_host import EXITING_GUEST_MODE, IN_GUEST_MODE
 from emu.machine import Vcpu, smp_processor_id
-from emu.observe.accounting import KICK_LOSES, KICKS, REQUESTS, WAKES
-from emu.observe.ghost import TOLD_OTHER, count, note_told, window
+from emu.observe.probes import probe_kick, probe_kick_found, probe_request_taken, probe_woken
 from emu.observe.tracepoints import trace_kvm_make_request
 from emu.sched import rcuwait_wake_up
 from emu.vectors import RESCHEDULE_VECTOR
@@ -25,7 +24,7 @@ def kvm_check_request(req: int, vcpu: Vcpu) -> int:
     if READ_ONCE(vcpu.requests) & BIT(req) != 0:
         test_and_clear_bit(req, vcpu.requests)
         smp_mb()
-        count(REQUESTS)
+        probe_request_taken()
         return 1
     return 0
 
@@ -43,8 +42,7 @@ def kvm_vcpu_exiting_guest_mode(vcpu: Vcpu) -> int:
 def kvm_vcpu_wake_up(vcpu: Vcpu) -> int:
     """Wake the vCPU if it blocks; 1 if that woke it."""
     if rcuwait_wake_up(vcpu) != 0:
-        count(WAKES)
-        note_told(TOLD_OTHER)
+        probe_woken()
         return 1
     return 0
 
@@ -53,7 +51,7 @@ def kvm_vcpu_kick(vcpu: Vcpu) -> None:
     """Wake a blocked vCPU, or force a running one out of guest mode (fact 3.3)."""
     if kvm_vcpu_wake_up(vcpu) != 0:
         return
-    count(KICKS)
+    probe_kick()
     preempt_disable()
     if vcpu == kvm_get_running_vcpu():
         if READ_ONCE(vcpu.mode) == IN_GUEST_MODE:
@@ -64,6 +62,5 @@ def kvm_vcpu_kick(vcpu: Vcpu) -> None:
             cpu = READ_ONCE(vcpu.cpu)
             if cpu != smp_processor_id():
                 apic_send_IPI(cpu, RESCHEDULE_VECTOR)
-        if mode == EXITING_GUEST_MODE:
-            window(KICK_LOSES)
+        probe_kick_found(mode)
     preempt_enable()

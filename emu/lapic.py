@@ -7,8 +7,7 @@ from emu.kvm_host import KVM_REQ_UNBLOCK
 from emu.kvm_main import kvm_make_request, kvm_vcpu_kick
 from emu.lapic_regs import apic_update_ppr
 from emu.machine import Vcpu, config
-from emu.observe.ghost import begin_effects, end_effects
-from emu.observe.probes import probe_post_begin, probe_post_end
+from emu.observe.probes import probe_effects_begin, probe_effects_end, probe_post_begin, probe_post_end
 from emu.vectors import SLOT_TIMER, vector_of
 from emu.vmx_intr import vmx_deliver_interrupt, vmx_sync_pir_to_irr
 from emu.waist import deadline_passed, local_read, local_write
@@ -66,12 +65,12 @@ def apic_timer_expired(vcpu: Vcpu, from_timer_fn: int) -> None:
     if from_timer_fn == 0 and local_read(vcpu.apicv_active) != 0 and local_read(config().slow_timer) == 0:
         kvm_apic_inject_pending_timer_irqs(vcpu)
         return
-    begin_effects()
+    probe_effects_begin()
     local_write(vcpu.apic.timer_pending, 1)
     kvm_make_request(KVM_REQ_UNBLOCK, vcpu)
     if from_timer_fn != 0:
         kvm_vcpu_kick(vcpu)
-    end_effects()
+    probe_effects_end()
 
 
 def cancel_hv_timer(vcpu: Vcpu) -> None:

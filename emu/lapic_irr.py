@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from emu.lapic_regs import apic_find_highest_irr
 from emu.machine import Vcpu
-from emu.observe.accounting import SELF_AND_REMOTE_SYNC, SYNC_FINDS_ON, SYNC_FINDS_ON_ONLY
-from emu.observe.ghost import note_merged, window
-from emu.vectors import SLOT_TIMER, vector_of
-from emu.waist import BIT, READ_ONCE, local_read, local_write, xchg
+from emu.observe.probes import probe_merge, probe_pir_read
+from emu.waist import READ_ONCE, local_read, local_write, xchg
 
 
 def kvm_apic_update_irr(vcpu: Vcpu) -> int:
@@ -20,13 +18,10 @@ def kvm_apic_update_irr(vcpu: Vcpu) -> int:
     word1 = READ_ONCE(pir[1])
     word2 = READ_ONCE(pir[2])
     word3 = READ_ONCE(pir[3])
-    window(SYNC_FINDS_ON)
+    probe_pir_read(word0, word1, word2, word3)
     if word0 | word1 | word2 | word3 == 0:
-        window(SYNC_FINDS_ON_ONLY)
         return apic_find_highest_irr(vcpu)
     if word0 | word1 | word2 != 0:
-        if word3 & BIT(vector_of(SLOT_TIMER) & 63) != 0:
-            window(SELF_AND_REMOTE_SYNC)
         if word0 != 0:
             harvest(vcpu, 0)
         if word1 != 0:
@@ -49,6 +44,5 @@ def merge(vcpu: Vcpu, i: int, bits: int) -> None:
     """Merge bits into a vIRR word; a bit that is there already makes two posts one delivery (C5)."""
     word = vcpu.apic.virr[i]
     irr = local_read(word)
-    if irr & bits != 0:
-        note_merged(vcpu, i, irr & bits)
+    probe_merge(vcpu, i, irr & bits)
     local_write(word, irr | bits)

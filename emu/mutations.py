@@ -66,13 +66,13 @@ local_irq_disable()
 INSTANT = """
 if apic_pending() != 0:
     taken = apic_ack()
-    count(IPIS_TAKEN)
+    probe_interrupt_acked()
     handle_vector(taken)
 """
 FASTPATH_BEGIN = "reason = local_read(vcpu.vmcs.vm_exit_reason)"
 REENTER_CHECK = """if exit_fastpath != EXIT_FASTPATH_REENTER_GUEST:
     break"""
-ENTRY_BEGIN = "count(VM_ENTRIES)"
+ENTRY_BEGIN = "probe_vm_entry(vcpu)"
 SLEEP_CHECK = """
 if kvm_vcpu_check_block(vcpu) != 0:
     break
@@ -94,9 +94,9 @@ on_was_set = pi_test_and_set_on(vcpu.pi_desc)
 if local_read(config().policy) == ORIG_2013:
     orig_2013(vcpu, on_was_set)
 elif on_was_set == 0:
-    before = begin_trigger(vcpu, generation)
+    probe = probe_trigger_begin(vcpu, probe)
     kvm_vcpu_trigger_posted_interrupt(vcpu, POSTED_INTR_VECTOR)
-    end_trigger(vcpu, before)
+    probe_trigger_end(vcpu, probe)
 """
 
 MUTATIONS: tuple[Mutation, ...] = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT, EXIT_REASON_PREEMPTION_TIMER
 from emu.guest import guest_eoi_due, guest_interrupt_handler
-from emu.kvm_host import EXITING_GUEST_MODE
 from emu.lapic_irr import harvest
 from emu.lapic_regs import (
     apic_clear_vector,
@@ -15,22 +14,19 @@ from emu.lapic_regs import (
     ppr_virtualization,
 )
 from emu.machine import Vcpu, this_pcpu
-from emu.observe.accounting import (
-    DELIVERIES,
-    IPIS_TAKEN,
-    KICK_BEFORE_ENTRY,
-    NOTIFICATIONS_IN_GUEST,
-    NOTIFICATIONS_SPURIOUS,
-    NOTIFIED_IN_GUEST,
-    VM_ENTRIES,
-    VM_EXITS,
+from emu.observe.probes import (
+    probe_before_on_cleared,
+    probe_delivered,
+    probe_interrupt_acked,
+    probe_notified_in_guest,
+    probe_processing,
+    probe_vm_entry,
+    probe_vm_exit,
 )
-from emu.observe.checkers import check_vm_entry
-from emu.observe.ghost import count, note_generation, note_late_notification, window
 from emu.observe.tracepoints import trace_posted_interrupt_processing
 from emu.posted_intr import POSTED_INTR_ON
 from emu.vectors import POSTED_INTR_VECTOR
-from emu.waist import apic_ack, apic_pending, clear_bit, deadline_passed, local_read, local_write, mark, peek
+from emu.waist import apic_ack, apic_pending, clear_bit, deadline_passed, local_read, local_write
 from emu.workload.program import guest_step
 
 
@@ -58,15 +54,10 @@ def __vmx_vcpu_run(vcpu: Vcpu) -> None:
 
 def vm_entry(vcpu: Vcpu) -> None:
     """Enter non-root mode."""
-    count(VM_ENTRIES)
-    cpu = this_pcpu()
-    if peek(vcpu.mode) == EXITING_GUEST_MODE:
-        window(KICK_BEFORE_ENTRY)
-    note_late_notification()
-    check_vm_entry(vcpu)
+    probe_vm_entry(vcpu)
     forget_exit(vcpu)
     ppr_virtualization(vcpu)
-    local_write(cpu.irq.non_root, 1)
+    local_write(this_pcpu().irq.non_root, 1)
 
 
 def forget_exit(vcpu: Vcpu) -> None:
@@ -80,7 +71,7 @@ def vm_exit(vcpu: Vcpu, reason: int) -> None:
     """Leave non-root mode."""
     local_write(this_pcpu().irq.non_root, 0)
     local_write(vcpu.vmcs.vm_exit_reason, reason)
-    count(VM_EXITS)
+    probe_vm_exit()
 
 
 def pending_virtual_interrupt(vcpu: Vcpu) -> int:
@@ -98,7 +89,7 @@ def deliver_virtual_interrupt(vcpu: Vcpu) -> None:
     local_write(vcpu.apic.vppr, vector & 0xF0)
     apic_clear_vector(vector, vcpu.apic.virr)
     local_write(vcpu.vmcs.rvi, max(apic_find_highest_irr(vcpu), 0))
-    count(DELIVERIES)
+    probe_delivered()
     guest_interrupt_handler(vcpu, vector)
 
 
@@ -118,17 +109,16 @@ def preemption_timer_expired(vcpu: Vcpu) -> int:
 
 def external_interrupt(vcpu: Vcpu) -> int:
     """Acknowledge what is pending: the notification vector is processed here, any other ends the stay."""
-    cpu = this_pcpu()
-    mark(cpu.irq.processing, peek(cpu.irq.processing) + 1)
+    probe_processing()
     vector = apic_ack()
-    count(IPIS_TAKEN)
+    probe_interrupt_acked()
     reason = EXIT_REASON_EXTERNAL_INTERRUPT
     if vector == POSTED_INTR_VECTOR:
         posted_interrupt_processing(vcpu)
         reason = 0
     else:
         local_write(vcpu.vmcs.vm_exit_intr_info, vector)
-    mark(cpu.irq.processing, peek(cpu.irq.processing) + 1)
+    probe_processing()
     return reason
 
 
@@ -137,17 +127,14 @@ def posted_interrupt_processing(vcpu: Vcpu) -> None:
 
     Senders may get in between any two of the locked operations. RVI is raised by what the PIR held, never lowered.
     """
-    note_generation(vcpu)
+    probe_before_on_cleared(vcpu)
     clear_bit(POSTED_INTR_ON, vcpu.pi_desc.control)
     word3 = harvest(vcpu, 3)
     word2 = harvest(vcpu, 2)
     word1 = harvest(vcpu, 1)
     word0 = harvest(vcpu, 0)
-    window(NOTIFIED_IN_GUEST)
-    count(NOTIFICATIONS_IN_GUEST)
-    if word0 | word1 | word2 | word3 == 0:
-        count(NOTIFICATIONS_SPURIOUS)
-    else:
+    probe_notified_in_guest(word0 | word1 | word2 | word3)
+    if word0 | word1 | word2 | word3 != 0:
         highest = highest_of(word0, word1, word2, word3)
         local_write(vcpu.vmcs.rvi, max(local_read(vcpu.vmcs.rvi), highest))
     trace_posted_interrupt_processing(vcpu)

@@ -8,10 +8,9 @@ least one of them sees the other (fact 3.5).
 from __future__ import annotations
 
 from emu.cpu import apic_send_IPI
-from emu.kvm_host import TASK_ASLEEP, TASK_INTERRUPTIBLE, TASK_RUNNING
+from emu.kvm_host import TASK_ASLEEP, TASK_RUNNING
 from emu.machine import Vcpu, smp_processor_id
-from emu.observe.accounting import WAKE_BEFORE_SLEEP, WAKE_FINDS_WAITER
-from emu.observe.ghost import window
+from emu.observe.probes import probe_waiter_found, probe_waking
 from emu.observe.tracepoints import trace_sched_waking
 from emu.vectors import RESCHEDULE_VECTOR
 from emu.waist import READ_ONCE, WRITE_ONCE, smp_mb, xchg
@@ -38,7 +37,7 @@ def rcuwait_wake_up(vcpu: Vcpu) -> int:
     """Wake the task that the wait record names, if any; the barrier pairs with the sleeper's (fact 3.5)."""
     smp_mb()
     if READ_ONCE(vcpu.wait.task) != 0:
-        window(WAKE_FINDS_WAITER)
+        probe_waiter_found()
         return try_to_wake_up(vcpu)
     return 0
 
@@ -49,8 +48,7 @@ def try_to_wake_up(vcpu: Vcpu) -> int:
     if state == TASK_RUNNING:
         return 0
     trace_sched_waking(vcpu, state)
-    if state == TASK_INTERRUPTIBLE:
-        window(WAKE_BEFORE_SLEEP)
+    probe_waking(state)
     cpu = READ_ONCE(vcpu.cpu)
     if state == TASK_ASLEEP and cpu != smp_processor_id():
         apic_send_IPI(cpu, RESCHEDULE_VECTOR)

@@ -16,10 +16,9 @@ from emu.irq import handle_vector
 from emu.lapic import kvm_apic_send_ipi, kvm_lapic_expired_hv_timer, kvm_set_lapic_tscdeadline_msr
 from emu.machine import Vcpu, config, machine
 from emu.nonroot import __vmx_vcpu_run, forget_exit
-from emu.observe.accounting import KICK_ENDS_STAY
-from emu.observe.ghost import window
+from emu.observe.probes import probe_stay_ended
 from emu.observe.tracepoints import trace_kvm_entry, trace_kvm_exit
-from emu.vectors import RESCHEDULE_VECTOR, SLOT_GUEST_IPI, vector_of
+from emu.vectors import SLOT_GUEST_IPI, vector_of
 from emu.waist import local_read
 from emu.workload.program import begin_turn
 
@@ -75,8 +74,7 @@ def vmx_handle_exit_irqoff(vcpu: Vcpu) -> None:
     """Call the host's handler for the vector that ended the stay, interrupts still off."""
     if local_read(vcpu.vmcs.vm_exit_reason) == EXIT_REASON_EXTERNAL_INTERRUPT:
         vector = local_read(vcpu.vmcs.vm_exit_intr_info)
-        if vector == RESCHEDULE_VECTOR:
-            window(KICK_ENDS_STAY)
+        probe_stay_ended(vector)
         handle_vector(vector)
 
 

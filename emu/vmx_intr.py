@@ -5,14 +5,20 @@ from __future__ import annotations
 from emu.lapic_irr import kvm_apic_update_irr
 from emu.lapic_regs import apic_find_highest_irr
 from emu.machine import ORIG_2013, Vcpu, config
-from emu.observe.accounting import PIR_ALREADY_SET, SYNCS
-from emu.observe.ghost import count, note_generation, window
-from emu.observe.probes import begin_trigger, end_trigger, note_accepted
+from emu.observe.probes import (
+    probe_accepted,
+    probe_before_on,
+    probe_before_on_cleared,
+    probe_pir_was_set,
+    probe_sync,
+    probe_trigger_begin,
+    probe_trigger_end,
+)
 from emu.observe.tracepoints import trace_kvm_apicv_accept_irq
 from emu.policies import kvm_vcpu_trigger_posted_interrupt, orig_2013
 from emu.posted_intr import pi_clear_on, pi_test_and_set_on, pi_test_and_set_pir, pi_test_on
 from emu.vectors import POSTED_INTR_VECTOR
-from emu.waist import local_read, local_write, peek
+from emu.waist import local_read, local_write
 
 
 def vmx_deliver_posted_interrupt(vcpu: Vcpu, vector: int) -> int:
@@ -20,17 +26,17 @@ def vmx_deliver_posted_interrupt(vcpu: Vcpu, vector: int) -> int:
     if local_read(vcpu.apicv_active) == 0:
         return -1
     if pi_test_and_set_pir(vector, vcpu.pi_desc) != 0:
-        window(PIR_ALREADY_SET)
+        probe_pir_was_set()
         return 0
-    generation = peek(vcpu.pi_desc.software[0])
+    probe = probe_before_on(vcpu)
     on_was_set = pi_test_and_set_on(vcpu.pi_desc)
     if local_read(config().policy) == ORIG_2013:
         orig_2013(vcpu, on_was_set)
     elif on_was_set == 0:
-        before = begin_trigger(vcpu, generation)
+        probe = probe_trigger_begin(vcpu, probe)
         kvm_vcpu_trigger_posted_interrupt(vcpu, POSTED_INTR_VECTOR)
-        end_trigger(vcpu, before)
-    note_accepted(vcpu, vector, on_was_set)
+        probe_trigger_end(vcpu, probe)
+    probe_accepted(vcpu, vector, on_was_set)
     return 0
 
 
@@ -50,9 +56,9 @@ def vmx_sync_pir_to_irr(vcpu: Vcpu) -> int:
 
     ON is cleared before the PIR is read, so that whoever posts behind the harvest finds ON clear and notifies.
     """
-    count(SYNCS)
+    probe_sync()
     if pi_test_on(vcpu.pi_desc) != 0:
-        note_generation(vcpu)
+        probe_before_on_cleared(vcpu)
         pi_clear_on(vcpu.pi_desc)
         max_irr = kvm_apic_update_irr(vcpu)
     else:

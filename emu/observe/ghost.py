@@ -1,13 +1,16 @@
-"""Counters and marks. Nothing here is a locked operation, a fence or an interrupt point, on any host."""
+"""Ghost words: counters, marks and mailboxes, which the machine neither reads nor waits for.
+
+Nothing here is a locked operation, a fence or an interrupt point, on any host.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 from emu.machine import MAX_PCPUS, Vcpu, smp_processor_id, this_pcpu
-from emu.observe.accounting import MERGED, NOTIFIED_AFTER_SYNC
+from emu.observe.accounting import MERGED
 from emu.vectors import SLOTS, vector_of
-from emu.waist import BIT, apic_pending, ipis_in_flight, local_read, local_write, mark, peek
+from emu.waist import BIT, local_read, local_write, mark, peek
 
 
 def count(counter: int) -> None:
@@ -38,12 +41,6 @@ def note_told(whom: int) -> None:
     word = this_pcpu().told
     if local_read(word) == TOLD_NOBODY:
         local_write(word, whom)
-
-
-def note_late_notification() -> None:
-    """Note that VM-entry finds something pending or about to be, which came behind the last sync."""
-    if apic_pending() != 0 or ipis_in_flight() != 0:
-        window(NOTIFIED_AFTER_SYNC)
 
 
 def begin_effects() -> None:
@@ -86,9 +83,3 @@ def note_merged(vcpu: Vcpu, i: int, bits: int) -> None:
         if vector >> 6 == i and bits & BIT(vector & 63) != 0:
             mark(vcpu.merged[slot], peek(vcpu.merged[slot]) + 1)
             count(MERGED)
-
-
-def note_generation(vcpu: Vcpu) -> None:
-    """Number the generations of ON, before it is cleared: C7 asks which post a set ON belongs to."""
-    word = vcpu.pi_desc.software[0]
-    mark(word, peek(word) + 1)

@@ -21,8 +21,8 @@ MANY = 10_000
 NO_REPAIR = Edit("vmx_deliver_posted_interrupt", "on_was_set = pi_test_and_set_on(vcpu.pi_desc)", "on_was_set = 1")
 REPAIR = Edit(
     "vmx_deliver_posted_interrupt",
-    "window(PIR_ALREADY_SET)\nreturn 0",
-    "window(PIR_ALREADY_SET)\npi_test_and_set_on(vcpu.pi_desc)\nreturn 0",
+    "probe_pir_was_set()\nreturn 0",
+    "probe_pir_was_set()\npi_test_and_set_on(vcpu.pi_desc)\nreturn 0",
 )
 MENDED_BY_THE_NEXT = Mutation(1, "next-mends", "ON comes with the next post only", "this test", (NO_REPAIR, REPAIR), ())
 

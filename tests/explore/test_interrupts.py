@@ -150,6 +150,6 @@ def test_harmless_is_read_off_the_handlers(program: Program) -> None:
 )
 def test_a_handler_that_does_more_is_not_harmless(does: str) -> None:
     """A seeded bug in it is enough: a wake-up, a word that the interrupted code reads, a barrier."""
-    edit = Edit("sysvec_kvm_posted_intr_ipi", "count(NOTIFICATIONS_SPURIOUS)", f"count(NOTIFICATIONS_SPURIOUS)\n{does}")
+    edit = Edit("sysvec_kvm_posted_intr_ipi", "probe_notified_in_root()", f"probe_notified_in_root()\n{does}")
     mutated = load_program(mutations=(Mutation(1, "does-more", "it does more", "this test", (edit,), ()),))
     assert harmless_vectors(mutated, VECTORS) == {RESCHEDULE_VECTOR}

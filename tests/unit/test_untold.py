@@ -34,11 +34,11 @@ def test_an_on_counts_as_untold_until_somebody_is_told(
 ) -> None:
     """From the moment at which the rule begins; when it has ended, only if it told nobody."""
     vcpu, cpu = host.machine.vcpus[0], host.machine.pcpus[0]
-    before = program.functions["begin_trigger"](vcpu, 3)
+    before = program.functions["probe_trigger_begin"](vcpu, 3)
     assert host.load(vcpu.untold[0]) == 4
     assert host.load(cpu.told) == TOLD_NOBODY
     host.store(cpu.told, told)
-    program.functions["end_trigger"](vcpu, before)
+    program.functions["probe_trigger_end"](vcpu, before)
     assert host.load(vcpu.untold[0]) == noted
     assert host.load(cpu.told) == 0
 
@@ -46,6 +46,6 @@ def test_an_on_counts_as_untold_until_somebody_is_told(
 def test_an_on_of_an_unknown_generation_is_let_pass(program: Program, host: SequentialHost) -> None:
     """Somebody cleared ON between the sender's look and its turning ON on: no promise is laid to its charge."""
     vcpu = host.machine.vcpus[0]
-    before = program.functions["begin_trigger"](vcpu, 2)
-    program.functions["end_trigger"](vcpu, before)
+    before = program.functions["probe_trigger_begin"](vcpu, 2)
+    program.functions["probe_trigger_end"](vcpu, before)
     assert host.load(vcpu.untold[0]) == 0

@@ -170,9 +170,12 @@ class Recorder(Automaton):
         frame: FrameType | None = inspect.currentframe()
         while frame is not None and frame.f_code.co_filename not in self.seen_counting:
             frame = frame.f_back
-        if frame is None:
-            return _at("", "", 0)
-        return _at(re.sub(r"_\d+$", "", frame.f_code.co_name), frame.f_code.co_filename, frame.f_lineno)
+        if frame is not None:
+            return _at(re.sub(r"_\d+$", "", frame.f_code.co_name), frame.f_code.co_filename, frame.f_lineno)
+        for each in reversed(self.frames):
+            if each.flow.file in self.seen_counting:
+                return _at(each.flow.name, each.flow.file, each.flow.calls[each.call].line)
+        return _at("", "", 0)
 
     def _exit_reason(self) -> int:
         if self.number >= self.world.vcpus:

@@ -31,12 +31,12 @@ ON_FIRST: Final = _fault(
         "vmx_deliver_posted_interrupt",
         "if local_read(vcpu.apicv_active) == 0:\n    return -1",
         "if local_read(vcpu.apicv_active) == 0:\n    return -1\n"
-        "generation = peek(vcpu.pi_desc.software[0])\n"
+        "probe = probe_before_on(vcpu)\n"
         "on_was_set = pi_test_and_set_on(vcpu.pi_desc)",
     ),
     Edit(
         "vmx_deliver_posted_interrupt",
-        "generation = peek(vcpu.pi_desc.software[0])\non_was_set = pi_test_and_set_on(vcpu.pi_desc)",
+        "probe = probe_before_on(vcpu)\non_was_set = pi_test_and_set_on(vcpu.pi_desc)",
     ),
 )
 STALE_PPR: Final = _fault(
