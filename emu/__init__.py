@@ -2,6 +2,76 @@
 
 This package is the specification. It calls nothing but the primitives of :mod:`emu.waist`; every host in
 :mod:`hosts` gives those primitives a meaning and runs the same functions.
+
+- The modules of this folder are the machine: the kernel's functions under their own names, and what the processor does.
+  The table says which kernel file each function is in. One file for each kernel file would need imports in circles,
+  which KVM itself avoids by calling through ``kvm_x86_ops``: so ``lapic.c`` is three files here, the registers and the
+  harvest of the PIR below ``vmx_intr.py``, the rest above it.
+- :mod:`emu.observe` watches the machine. A function of the machine calls a probe or a trace point, in one line; probes
+  keep the ghost words and ask checkers. No arrow leads back.
+- :mod:`emu.workload` drives it: the guest's program, the actions of the other pCPUs, scenarios, the initial state.
+- :mod:`emu.mutations` has the seeded bugs, :mod:`emu.expected` the verdict that each scenario has to give,
+  :mod:`emu.reach` and :mod:`emu.rulechecks` what a user's rule may do.
+
+file            kernel file                          functions
+x86.py          arch/x86/kvm/x86.c                   kvm_arch_vcpu_ioctl_run, vcpu_run, vcpu_enter_guest,
+                                                     kvm_process_requests, kvm_vcpu_exit_request
+x86.py          arch/x86/kvm/x86.h                   kvm_before_interrupt, kvm_after_interrupt
+x86.py          include/linux/srcu.h                 smp_mb__after_srcu_read_unlock
+vmx.py          arch/x86/kvm/vmx/vmx.c               vmx_vcpu_run, vmx_vcpu_enter_exit, vmx_exit_handlers_fastpath,
+                                                     handle_fastpath_preemption_timer, vmx_handle_exit_irqoff,
+                                                     vmx_handle_exit
+vmx.py          arch/x86/kvm/x86.c                   handle_fastpath_set_tscdeadline, handle_fastpath_set_x2apic_icr,
+                                                     kvm_x86_handle_exit_irqoff
+nonroot.py      arch/x86/kvm/vmx/vmenter.S           __vmx_vcpu_run
+nonroot.py      (the processor)                      vm_entry, forget_exit, vm_exit, pending_virtual_interrupt,
+                                                     deliver_virtual_interrupt, eoi_virtualization,
+                                                     preemption_timer_expired, external_interrupt,
+                                                     posted_interrupt_processing
+guest.py        (the guest)                          guest_interrupt_handler, guest_eoi_due
+halt.py         arch/x86/kvm/x86.c                   kvm_emulate_halt, vcpu_block, kvm_vcpu_has_events
+halt.py         virt/kvm/kvm_main.c                  kvm_vcpu_halt, kvm_vcpu_block, kvm_vcpu_check_block,
+                                                     kvm_sched_out, kvm_sched_in
+halt.py         kernel/sched/core.c, idle.c          schedule, do_idle
+irq.py          arch/x86/kernel/irq.c                common_interrupt, handle_vector, sysvec_kvm_posted_intr_ipi
+irq.py          arch/x86/kernel/smp.c                sysvec_reschedule_ipi
+irq.py          arch/x86/kernel/apic/apic.c          spurious_interrupt
+irq.py          drivers/vfio/pci/vfio_pci_intrs.c    vfio_msihandler
+irq.py          arch/x86/kvm/irq.c                   kvm_arch_set_irq_inatomic
+lapic.py        arch/x86/kvm/lapic.c                 kvm_apic_set_irq, kvm_apic_send_ipi, __apic_accept_irq,
+                                                     kvm_apic_has_interrupt, kvm_apic_local_deliver,
+                                                     kvm_apic_inject_pending_timer_irqs, apic_timer_expired,
+                                                     apic_timer_fn, kvm_set_lapic_tscdeadline_msr, start_hv_timer,
+                                                     cancel_hv_timer, kvm_lapic_expired_hv_timer,
+                                                     kvm_lapic_switch_to_sw_timer, kvm_lapic_switch_to_hv_timer
+lapic.py        arch/x86/kvm/irq.c                   kvm_cpu_has_pending_timer, kvm_inject_pending_timer_irqs
+vmx_intr.py     arch/x86/kvm/vmx/vmx.c               vmx_deliver_interrupt, vmx_deliver_posted_interrupt,
+                                                     vmx_sync_pir_to_irr, vmx_set_rvi
+vmx_intr.py     arch/x86/kvm/x86.c                   kvm_x86_sync_pir_to_irr
+lapic_irr.py    arch/x86/kvm/lapic.c                 kvm_apic_update_irr, merge
+lapic_irr.py    arch/x86/include/asm/posted_intr.h   harvest
+policies.py     arch/x86/kvm/vmx/vmx.c               kvm_vcpu_trigger_posted_interrupt,
+                                                     user_kvm_vcpu_trigger_posted_interrupt, orig_2013, kick_2016,
+                                                     skip_running_2020, always_2021, elide_self_2022
+kvm_main.py     virt/kvm/kvm_main.c                  kvm_vcpu_kick, kvm_vcpu_wake_up
+kvm_main.py     include/linux/kvm_host.h             kvm_make_request, kvm_check_request, kvm_request_pending,
+                                                     kvm_vcpu_exiting_guest_mode
+sched.py        kernel/sched/core.c                  set_current_state, try_to_wake_up
+sched.py        include/linux/rcuwait.h              prepare_to_rcuwait, finish_rcuwait, rcuwait_wake_up
+cpu.py          virt/kvm/kvm_main.c                  kvm_get_running_vcpu, kvm_set_running_vcpu, kvm_clear_running_vcpu
+cpu.py          arch/x86/include/asm/apic.h          apic_send_IPI
+cpu.py          include/linux/preempt.h              preempt_disable, preempt_enable
+cpu.py          include/linux/irqflags.h             local_irq_disable, local_irq_enable
+lapic_regs.py   arch/x86/kvm/lapic.c                 apic_find_highest_irr, apic_find_highest_isr, apic_ppr,
+                                                     apic_update_ppr
+lapic_regs.py   arch/x86/include/asm/apic.h          apic_set_vector, apic_clear_vector, apic_test_vector,
+                                                     find_highest_vector, highest_of
+lapic_regs.py   (the processor)                      ppr_virtualization
+posted_intr.py  arch/x86/include/asm/posted_intr.h   pi_test_and_set_pir, pi_test_and_set_on, pi_test_on, pi_clear_on,
+                                                     pi_control
+machine.py      include/linux/smp.h                  smp_processor_id
+machine.py      (this tool)                          machine, config, this_pcpu
+vectors.py      (this tool)                          vector_of, slot_of
 """
 
 PROTOCOL = (

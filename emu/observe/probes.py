@@ -239,10 +239,10 @@ def probe_before_on_cleared(vcpu: Vcpu) -> None:
 def probe_pir_read(word0: int, word1: int, word2: int, word3: int) -> None:
     """A sync that found ON has read the PIR."""
     window(SYNC_FINDS_ON)
-    others = word0 | word1 | word2
-    if others | word3 == 0:
-        window(SYNC_FINDS_ON_ONLY)
-    elif others != 0 and word3 & BIT(vector_of(SLOT_TIMER) & 63) != 0:
+    if word0 | word1 | word2 == 0:
+        if word3 == 0:
+            window(SYNC_FINDS_ON_ONLY)
+    elif word3 & BIT(vector_of(SLOT_TIMER) & 63) != 0:
         window(SELF_AND_REMOTE_SYNC)
 
 

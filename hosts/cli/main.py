@@ -364,7 +364,7 @@ def audit(**options: Any) -> int:
     Examples:
       pirace audit
       pirace audit --policy always-2021 --json audit.jsonl
-      pirace audit --line x86.py:88 --line posted_intr.py:28
+      pirace audit --line x86.py:65 --line posted_intr.py:28
       pirace audit --policy my_policy.py:trigger --scope "post:0x34 | device"
 
     \b
