@@ -31,7 +31,7 @@ def local_irq_enable() -> None:
 
 
 def kvm_get_running_vcpu() -> Vcpu:
-    """Give the vCPU whose task is current on this pCPU, in whatever context; null if none (fact 2.2)."""
+    """Return the vCPU whose task is current on this pCPU, in whatever context; null if none (fact 2.2)."""
     return Vcpu(local_read(this_pcpu().irq.running_vcpu))
 
 

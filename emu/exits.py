@@ -1,4 +1,4 @@
-"""Why a VM-exit happened and what the fastpath made of it."""
+"""VM-exit reasons, exit qualifications (uapi/asm/vmx.h), and results of the exit fastpath (asm/kvm_host.h)."""
 
 from __future__ import annotations
 

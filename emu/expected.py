@@ -46,7 +46,7 @@ def policies_of(row: Row) -> tuple[str, ...]:
 
 
 def by_name(mutation: str) -> Mutation:
-    """Give the mutation of that name; KeyError if there is none."""
+    """Return the mutation of that name; KeyError if there is none."""
     for each in MUTATIONS:
         if each.name == mutation:
             return each
@@ -54,7 +54,7 @@ def by_name(mutation: str) -> Mutation:
 
 
 def policy_by_name(name: str) -> PolicyInfo:
-    """Give the policy of that name; KeyError if there is none."""
+    """Return the policy of that name; KeyError if there is none."""
     for each in POLICIES:
         if each.name == name:
             return each
@@ -62,7 +62,7 @@ def policy_by_name(name: str) -> PolicyInfo:
 
 
 def controls() -> tuple[tuple[str, str, str], ...]:
-    """Give every (scenario, policy, mutation) that the table says something about."""
+    """Return every (scenario, policy, mutation) that the table says something about."""
     return tuple(
         (row.scenario, policy, mutation.name)
         for mutation in MUTATIONS

@@ -18,7 +18,7 @@ def guest_interrupt_handler(vcpu: Vcpu, vector: int) -> None:
 
 
 def guest_eoi_due(vcpu: Vcpu) -> int:
-    """Tell whether the handler in service writes its EOI now; at times it takes longer and its class stays blocked."""
+    """Return whether the handler in service writes its EOI now; if not, its class stays blocked for longer."""
     in_service = local_read(vcpu.guest.in_service)
     if in_service == 0 or one_in(local_read(config().slow_handlers)) != 0:
         return 0

@@ -1,4 +1,4 @@
-"""Halt, block and wake: the Dekker pair of the sleeper and the waker (fact 3.5), and the idle loop."""
+"""Halting and blocking of a vCPU, up to the idle loop: x86.c, kvm_main.c and kernel/sched (fact 3.5)."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ KVM_MP_STATE_HALTED: Final = 3
 
 
 def kvm_vcpu_has_events(vcpu: Vcpu) -> int:
-    """Tell whether the guest would take an interrupt now."""
+    """Return whether the guest would take an interrupt now."""
     if local_read(vcpu.guest.rflags_if) == 0:
         return 0
     return 1 if kvm_apic_has_interrupt(vcpu) >= 0 else 0
 
 
 def kvm_vcpu_check_block(vcpu: Vcpu) -> int:
-    """Tell whether there is a reason not to block. What is posted behind the look at the PIR has to wake the vCPU."""
+    """Return whether there is a reason not to block. What is posted behind the look at the PIR has to wake the vCPU."""
     if kvm_vcpu_has_events(vcpu) != 0:
         return 1
     probe_events_checked()
@@ -65,7 +65,7 @@ def kvm_vcpu_block(vcpu: Vcpu) -> None:
 
 
 def schedule(vcpu: Vcpu) -> None:
-    """Give up the pCPU unless a waker came first; comes back when woken."""
+    """Return up the pCPU unless a waker came first; comes back when woken."""
     local_irq_disable()
     probe_block_decided()
     if cmpxchg(vcpu.wait.state, TASK_INTERRUPTIBLE, TASK_ASLEEP) == TASK_INTERRUPTIBLE:

@@ -1,4 +1,4 @@
-"""Interrupts taken in root mode: the dispatch and the handlers (fact 4.5)."""
+"""Interrupts taken in root mode: the dispatch and the handlers, down to irqfd (fact 4.5)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def spurious_interrupt() -> None:
 
     The wake-up and nested vectors are among them: this machine puts no vCPU on a list and runs no nested guest. So are
     vectors 0 to 31, where a real APIC refuses the first sixteen ("received illegal vector") and the others are taken
-    for exceptions: here whoever sends one sees it arrive and do nothing.
+    for exceptions: here such a vector arrives and does nothing.
     """
     probe_stray_interrupt()
 

@@ -35,7 +35,7 @@ def kvm_request_pending(vcpu: Vcpu) -> int:
 
 
 def kvm_vcpu_exiting_guest_mode(vcpu: Vcpu) -> int:
-    """Turn IN_GUEST_MODE into EXITING_GUEST_MODE; gives the mode found. One kicker wins (fact 3.2)."""
+    """Turn IN_GUEST_MODE into EXITING_GUEST_MODE; return the mode found. One kicker wins (fact 3.2)."""
     return cmpxchg(vcpu.mode, IN_GUEST_MODE, EXITING_GUEST_MODE)
 
 

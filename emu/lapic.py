@@ -1,4 +1,4 @@
-"""The guest's APIC timer, backed by the VMX preemption timer while the vCPU runs (fact 5)."""
+"""lapic.c: acceptance of interrupts, and the APIC timer, backed by the VMX preemption timer (facts 2.1, 5)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def kvm_apic_send_ipi(vcpu: Vcpu, vector: int) -> None:
 
 
 def kvm_apic_has_interrupt(vcpu: Vcpu) -> int:
-    """Give the vector that could be delivered now, or -1; asking moves the PIR to the vIRR (fact 4.2)."""
+    """Return the vector that could be delivered now, or -1; asking moves the PIR to the vIRR (fact 4.2)."""
     ppr = apic_update_ppr(vcpu)
     max_irr = vmx_sync_pir_to_irr(vcpu)
     if max_irr >= 0 and max_irr & 0xF0 > ppr & 0xF0:
@@ -127,7 +127,7 @@ def apic_timer_fn(vcpu: Vcpu) -> None:
 
 
 def kvm_cpu_has_pending_timer(vcpu: Vcpu) -> int:
-    """Tell whether an expiry waits for the slow loop."""
+    """Return whether an expiry waits for the slow loop."""
     return local_read(vcpu.apic.timer_pending)
 
 

@@ -1,4 +1,4 @@
-"""``vmx_sync_pir_to_irr``: the vCPU's own look at its PIR (fact 4.1)."""
+"""The harvest of the PIR into the vIRR: the half of lapic.c that ``vmx_sync_pir_to_irr`` calls (fact 4.1)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emu.waist import READ_ONCE, local_read, local_write, xchg
 
 
 def kvm_apic_update_irr(vcpu: Vcpu) -> int:
-    """Harvest the PIR into the vIRR (v6.16 form: pure loads first); give the highest vector in the vIRR or -1.
+    """Harvest the PIR into the vIRR (v6.16 form: pure loads first); return the highest vector in the vIRR or -1.
 
     The vIRR is scanned even if the PIR is empty (33fd0ccd2590), for ON without PIR is legal.
     """
@@ -34,7 +34,7 @@ def kvm_apic_update_irr(vcpu: Vcpu) -> int:
 
 
 def harvest(vcpu: Vcpu, i: int) -> int:
-    """Take one PIR word in one locked exchange and merge it into the vIRR; give what was taken."""
+    """Take one PIR word in one locked exchange and merge it into the vIRR; return what was taken."""
     bits = xchg(vcpu.pi_desc.pir[i], 0)
     merge(vcpu, i, bits)
     return bits

@@ -1,4 +1,4 @@
-"""The virtual-APIC page: vIRR, vISR, priorities; and RVI and SVI in the VMCS (facts 4.1, 4.2).
+"""Registers of the virtual-APIC page: vIRR, vISR, priorities (facts 4.1, 4.2).
 
 Only the vCPU's own thread touches these words: with APICv on, everybody else goes through the PIR.
 """
@@ -28,12 +28,12 @@ def apic_test_vector(vector: int, bitmap: Words) -> int:
 
 
 def find_highest_vector(bitmap: Words) -> int:
-    """Give the highest vector in a 256-bit register, or -1."""
+    """Return the highest vector in a 256-bit register, or -1."""
     return highest_of(local_read(bitmap[0]), local_read(bitmap[1]), local_read(bitmap[2]), local_read(bitmap[3]))
 
 
 def highest_of(word0: int, word1: int, word2: int, word3: int) -> int:
-    """Give the highest vector in four words, or -1."""
+    """Return the highest vector in four words, or -1."""
     if word3 != 0:
         return 191 + fls64(word3)
     if word2 | word1 | word0 == 0:
@@ -46,12 +46,12 @@ def highest_of(word0: int, word1: int, word2: int, word3: int) -> int:
 
 
 def apic_find_highest_irr(vcpu: Vcpu) -> int:
-    """Give the highest requested vector, or -1."""
+    """Return the highest requested vector, or -1."""
     return find_highest_vector(vcpu.apic.virr)
 
 
 def apic_find_highest_isr(vcpu: Vcpu) -> int:
-    """Give the highest vector in service, or -1."""
+    """Return the highest vector in service, or -1."""
     return find_highest_vector(vcpu.apic.visr)
 
 

@@ -96,8 +96,8 @@ class Vcpu(Struct, line=True):
     mp_state = word()
     apicv_active = word()
     untold = words(MAX_PCPUS)
-    """Per sender: 1 + the generation of ON that it turned on without telling anybody
-    (see emu.observe.checkers.check_promise); 0 if it told somebody, or does not know the generation."""
+    """Per sender: 1 + the generation of ON that it set without notifying anybody
+    (see emu.observe.checkers.check_promise); 0 if it notified somebody, or does not know the generation."""
     delivered = words(SLOTS)
     merged = words(SLOTS)
     self_ipis = words(SLOTS)
@@ -143,7 +143,7 @@ class Pcpu(Struct, line=True):
     sightings = word()
     """Violations recorded by this pCPU, all checks together."""
     told = word()
-    """What the rule under test has done so far: see emu.vmx_intr.begin_trigger."""
+    """Whom the rule under test has notified so far (emu.observe.ghost)."""
     between_check_and_sleep = word()
     counters = words(len(COUNTERS))
     windows = words(len(WINDOWS))
@@ -198,20 +198,20 @@ class Machine(Struct, line=True):
 
 
 def machine() -> Machine:
-    """Give the machine."""
+    """Return the machine."""
     return Machine(memory())
 
 
 def config() -> Config:
-    """Give what is raced."""
+    """Return what is raced."""
     return Machine(memory()).config
 
 
 def this_pcpu() -> Pcpu:
-    """Give the pCPU that runs the caller."""
+    """Return the pCPU that runs the caller."""
     return Pcpu(this_cpu_ptr())
 
 
 def smp_processor_id() -> int:
-    """Give the number of the pCPU that runs the caller."""
+    """Return the number of the pCPU that runs the caller."""
     return local_read(Pcpu(this_cpu_ptr()).id)

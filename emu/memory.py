@@ -29,7 +29,7 @@ class Words:
         self.at = at
 
     def __getitem__(self, index: int) -> Word:
-        """Give the address of word ``index``."""
+        """Return the address of word ``index``."""
         return Word(self.at + index * WORD_BYTES)
 
     def __eq__(self, other: object) -> bool:
@@ -61,7 +61,7 @@ class _Field:
         return WORD_BYTES if self.of in (Word, Words) else self.of.align
 
     def getter(self) -> Callable[[Struct], Any]:
-        """Give what a property calls: plain Python reads fields by the million."""
+        """Return what a property calls: plain Python reads fields by the million."""
         of, offset = self.of, self.offset
         if of is Word:
             return lambda owner: owner.at + offset
@@ -94,7 +94,7 @@ class Struct:
         cls.align, cls.nbytes = align, _round_up(offset, align)
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether both are the same object in memory."""
+        """Return whether both are the same object in memory."""
         return type(other) is type(self) and other.at == self.at
 
     def __hash__(self) -> int:
@@ -102,7 +102,7 @@ class Struct:
         return hash((type(self).__name__, self.at))
 
     def __bool__(self) -> bool:
-        """Tell a null pointer from an object."""
+        """Return whether this is no null pointer."""
         return self.at != 0
 
     def __repr__(self) -> str:
@@ -124,7 +124,7 @@ class Array(Generic[S]):
         self.at = at
 
     def __getitem__(self, index: int) -> S:
-        """Give struct ``index``."""
+        """Return struct ``index``."""
         return self.of(self.at + index * self.of.nbytes)
 
 

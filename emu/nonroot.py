@@ -61,7 +61,7 @@ def vm_entry(vcpu: Vcpu) -> None:
 
 
 def forget_exit(vcpu: Vcpu) -> None:
-    """Clear what VM-exit wrote, where nobody reads it any more: a search need not tell such states apart."""
+    """Clear what VM-exit wrote, once it is not read any more: states that differ in it alone become one."""
     local_write(vcpu.vmcs.vm_exit_reason, 0)
     local_write(vcpu.vmcs.vm_exit_intr_info, 0)
     local_write(vcpu.vmcs.exit_qualification, 0)
@@ -75,7 +75,7 @@ def vm_exit(vcpu: Vcpu, reason: int) -> None:
 
 
 def pending_virtual_interrupt(vcpu: Vcpu) -> int:
-    """Evaluate: tell whether the interrupt that RVI names may be delivered now, its class being above that of PPR."""
+    """Evaluation of pending virtual interrupts: return 1 if the class of RVI is above that of PPR and IF is on."""
     if local_read(vcpu.vmcs.rvi) > local_read(vcpu.apic.vppr) | 0x0F:
         return local_read(vcpu.guest.rflags_if)
     return 0
@@ -101,7 +101,7 @@ def eoi_virtualization(vcpu: Vcpu) -> None:
 
 
 def preemption_timer_expired(vcpu: Vcpu) -> int:
-    """Tell whether the VMX preemption timer has counted down."""
+    """Return whether the VMX preemption timer has counted down."""
     if local_read(vcpu.vmcs.preemption_timer_armed) == 0:
         return 0
     return deadline_passed(local_read(vcpu.vmcs.preemption_timer_deadline))

@@ -16,7 +16,7 @@ from emu.waist import READ_ONCE, local_read
 
 
 def orig_2013(vcpu: Vcpu, on_was_set: int) -> None:
-    """a20ed54d6e47 (v3.10): always make KVM_REQ_EVENT; kick also when ON was set, for nobody else may have told."""
+    """a20ed54d6e47 (v3.10): always make KVM_REQ_EVENT; kick also when ON was set, for perhaps nobody has notified."""
     kvm_make_request(KVM_REQ_EVENT, vcpu)
     if on_was_set == 0:
         kick_2016(vcpu, POSTED_INTR_VECTOR)

@@ -24,7 +24,7 @@ def pi_test_and_set_pir(vector: int, pi_desc: PiDesc) -> int:
 
 
 def pi_test_and_set_on(pi_desc: PiDesc) -> int:
-    """Set outstanding notification; 1 if it was set already. Who turns it on owes the vCPU a look (fact 2.4)."""
+    """Set outstanding notification; 1 if it was set already. Its setter owes the vCPU a look (fact 2.4)."""
     return test_and_set_bit(POSTED_INTR_ON, pi_desc.control)
 
 

@@ -1,4 +1,4 @@
-"""What of the machine a user's rule may use: what a kernel has. The loader refuses the rest, with its line.
+"""What of the machine a user's rule may use: what a kernel has. The loader refuses the rest, and names the line.
 
 Out of reach are the instruments, by which checkers judge (a rule that wrote their words would blind them, one that
 read them would depend on being watched), and the workload, which drives the machine. Words are named ``Struct.field``.

@@ -1,4 +1,4 @@
-"""What the loader puts around what a user's rule computes, so that nothing that it does leaves its machine.
+"""Bounds checks that the loader puts into a user's rule, so that the rule cannot leave its machine.
 
 A kernel that divides by zero or sends an IPI to a CPU that is not there stops with an oops. Here the run ends and the
 fault is told as the rule's, with its line, on every host (:func:`emu.waist.rule_fault`). The emulated kernel itself is
@@ -37,33 +37,33 @@ MOST_TURNS: Final = 100_000
 
 
 def checked_below(where: int, value: int, bound: int) -> int:
-    """Give a number that has to be 0 or more and less than ``bound``."""
+    """Return a number that has to be 0 or more and less than ``bound``."""
     if value < 0 or value >= bound:
         rule_fault(where, value, bound)
     return value
 
 
 def checked_cpu(where: int, cpu: int) -> int:
-    """Give the number of a pCPU that there is."""
+    """Return the number of a pCPU that there is."""
     return checked_below(where, cpu, local_read(config().pcpus))
 
 
 def checked_choice(where: int, n: int) -> int:
-    """Give a number to choose below."""
+    """Return a number to choose below."""
     if n < 1 or n >= 1 << 31:
         rule_fault(where, n, 0)
     return n
 
 
 def checked_divisor(where: int, divisor: int) -> int:
-    """Give a number that is not 0."""
+    """Return a number that is not 0."""
     if divisor == 0:
         rule_fault(where, 0, 0)
     return divisor
 
 
 def checked_vcpu(where: int, vcpu: Vcpu) -> Vcpu:
-    """Give a vCPU that there is."""
+    """Return a vCPU that there is."""
     if not vcpu:
         rule_fault(where, 0, 0)
     return vcpu

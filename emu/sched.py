@@ -43,7 +43,7 @@ def rcuwait_wake_up(vcpu: Vcpu) -> int:
 
 
 def try_to_wake_up(vcpu: Vcpu) -> int:
-    """Make the vCPU's task runnable; 1 if it was not. A task that is off the run queue needs its pCPU told."""
+    """Make the vCPU's task runnable; 1 if it was not. A task that is off the run queue takes a reschedule IPI."""
     state = xchg(vcpu.wait.state, TASK_RUNNING)
     if state == TASK_RUNNING:
         return 0

@@ -1,4 +1,4 @@
-"""Vectors: those the host uses for its own ends, and those the emulated guest is interrupted with.
+"""Vectors: those that the host uses itself, and those that the guest is interrupted with.
 
 The guest's vectors are chosen so that two share a PIR word and a priority class (0x34, 0x35), others share neither,
 and bit 63 of a word (0x7f) is among them. A *slot* numbers a guest vector densely.
@@ -29,10 +29,10 @@ VECTORS: Final = 0x7FF6353493B261E8
 
 
 def vector_of(slot: int) -> int:
-    """Give the guest vector of a slot."""
+    """Return the guest vector of a slot."""
     return VECTORS >> slot * 8 & 0xFF
 
 
 def slot_of(vector: int) -> int:
-    """Give the slot of a guest vector."""
+    """Return the slot of a guest vector."""
     return vector & 7

@@ -1,4 +1,4 @@
-"""VM-entry to VM-exit fastpath: ``vmx_vcpu_run`` and what it calls with interrupts off (fact 5)."""
+"""vmx.c: ``vmx_vcpu_run``, the exit fastpaths and the exit handlers (facts 3.1, 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an interrupt for the guest to a bit in the PIR and a vCPU that will look: the sending side (fact 2.1)."""
+"""Posting a vector to a vCPU, and the vCPU's own look at its PIR: the interrupt half of vmx.c (facts 2.1, 4.1)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from emu.waist import local_read, local_write
 
 
 def vmx_deliver_posted_interrupt(vcpu: Vcpu, vector: int) -> int:
-    """Post a vector; -1 if APICv is off on the vCPU. Who finds PIR or ON already set leaves it to the one before."""
+    """Post a vector; -1 if APICv is off on the vCPU. A sender that finds PIR or ON set leaves it to the one before."""
     if local_read(vcpu.apicv_active) == 0:
         return -1
     if pi_test_and_set_pir(vector, vcpu.pi_desc) != 0:
@@ -52,9 +52,9 @@ def vmx_set_rvi(vcpu: Vcpu, vector: int) -> None:
 
 
 def vmx_sync_pir_to_irr(vcpu: Vcpu) -> int:
-    """Move the PIR to the vIRR if ON is set; set RVI from the whole vIRR; give the highest vector or -1.
+    """Move the PIR to the vIRR if ON is set; set RVI from the whole vIRR; return the highest vector or -1.
 
-    ON is cleared before the PIR is read, so that whoever posts behind the harvest finds ON clear and notifies.
+    ON is cleared before the PIR is read, so that a sender that posts behind the harvest finds ON clear and notifies.
     """
     probe_sync()
     if pi_test_on(vcpu.pi_desc) != 0:

@@ -16,7 +16,7 @@ from emu.memory import Word
 
 
 class Host(Protocol):
-    """What runs the emulated machine. Words are signed 64-bit numbers; results that tell yes or no are 1 or 0."""
+    """What runs the emulated machine. Words are signed 64-bit numbers; results that mean yes or no are 1 or 0."""
 
     def load(self, word: int) -> int:
         """Read a shared word."""
@@ -28,16 +28,16 @@ class Host(Protocol):
         """Exchange, locked."""
 
     def cmpxchg(self, word: int, old: int, new: int) -> int:
-        """Compare and exchange, locked; give the value found."""
+        """Compare and exchange, locked; return the value found."""
 
     def fetch_or(self, word: int, bits: int) -> int:
-        """Set bits, locked; give the value found."""
+        """Set bits, locked; return the value found."""
 
     def fetch_and(self, word: int, bits: int) -> int:
-        """Keep bits, locked; give the value found."""
+        """Keep bits, locked; return the value found."""
 
     def fetch_add(self, word: int, value: int) -> int:
-        """Add, locked; give the value found."""
+        """Add, locked; return the value found."""
 
     def fence(self) -> None:
         """Drain the store buffer."""
@@ -49,10 +49,10 @@ class Host(Protocol):
         """Write a private word or a mark: no interrupt point, no scheduling point, never a fence."""
 
     def memory(self) -> int:
-        """Give the address of the machine."""
+        """Return the address of the machine."""
 
     def this_cpu(self) -> int:
-        """Give the address of the pCPU that runs the caller."""
+        """Return the address of the pCPU that runs the caller."""
 
     def interrupt_point(self, site: int) -> None:
         """Take pending interrupts if the interrupt flag is on."""
@@ -61,7 +61,7 @@ class Host(Protocol):
         """Put an IPI under way."""
 
     def apic_pending(self) -> int:
-        """Tell whether a vector is pending at the own local APIC."""
+        """Return whether a vector is pending at the own local APIC."""
 
     def apic_ack(self) -> int:
         """Acknowledge the highest pending vector."""
@@ -76,37 +76,37 @@ class Host(Protocol):
         """Pick a number below ``n``."""
 
     def one_in(self, n: int) -> int:
-        """Tell, about once in ``n`` times, 1."""
+        """Return 1 about once in ``n`` times, else 0."""
 
     def deadline_after(self, delta: int) -> int:
-        """Give the deadline that lies ``delta`` ticks ahead."""
+        """Return the deadline that lies ``delta`` ticks ahead."""
 
     def deadline_passed(self, deadline: int) -> int:
-        """Tell whether a deadline lies behind."""
+        """Return whether a deadline lies behind."""
 
     def run_goes_on(self) -> int:
-        """Tell whether the run has more turns."""
+        """Return whether the run has more turns."""
 
     def open_turn(self) -> int:
-        """Open the next turn of the environment and give its number."""
+        """Open the next turn of the environment and return its number."""
 
     def next_turn(self, seen: int) -> int:
         """Wait for a turn after ``seen``; 0 when the run is over."""
 
     def ipis_in_flight(self) -> int:
-        """Tell whether an IPI to the own pCPU has left its sender and has not arrived."""
+        """Return whether an IPI to the own pCPU has left its sender and has not arrived."""
 
     def say_silent(self) -> None:
         """Say that this pCPU starts nothing more."""
 
     def all_silent(self) -> int:
-        """Tell whether all pCPUs have said so and all that they sent has arrived."""
+        """Return whether all pCPUs have said so and all that they sent has arrived."""
 
     def mutated(self, number: int) -> int:
-        """Tell whether mutation ``number`` is the selected one."""
+        """Return whether mutation ``number`` is the selected one."""
 
     def trace(self, event: int, argument: int) -> None:
-        """Keep an event for whoever looks later, or do nothing."""
+        """Record an event, or do nothing."""
 
     def rule_fault(self, where: int, value: int, bound: int) -> None:
         """End the run for a fault of the user's rule; does not come back."""
@@ -122,7 +122,7 @@ _host: Host = _NoHost()  # type: ignore[assignment]
 
 
 def set_host(host: Host | None) -> Host:
-    """Make ``host`` the one that runs what is called next in this process; give the one before."""
+    """Make ``host`` the one that runs what is called next in this process; return the one before."""
     global _host  # noqa: PLW0603 - the one switch between hosts
     before = _host
     _host = host if host is not None else _NoHost()  # type: ignore[assignment]
@@ -153,23 +153,23 @@ def smp_store_release(word: Word, value: int) -> None:
 
 
 def xchg(word: Word, value: int) -> int:
-    """Exchange, locked, a full barrier; gives the old value."""
+    """Exchange, locked, a full barrier; returns the old value."""
     return _host.xchg(word, value)
 
 
 def cmpxchg(word: Word, old: int, new: int) -> int:
-    """Store ``new`` if the word holds ``old``; locked and a full barrier either way; gives the value found."""
+    """Store ``new`` if the word holds ``old``; locked and a full barrier either way; returns the value found."""
     return _host.cmpxchg(word, old, new)
 
 
 def test_and_set_bit(nr: int, word: Word) -> int:
-    """Set bit ``nr`` (0..63), locked, a full barrier; gives 1 if it was set already, else 0."""
+    """Set bit ``nr`` (0..63), locked, a full barrier; returns 1 if it was set already, else 0."""
     bit = BIT(nr)
     return 1 if _host.fetch_or(word, bit) & bit != 0 else 0
 
 
 def test_and_clear_bit(nr: int, word: Word) -> int:
-    """Clear bit ``nr`` (0..63), locked, a full barrier; gives 1 if it was set, else 0."""
+    """Clear bit ``nr`` (0..63), locked, a full barrier; returns 1 if it was set, else 0."""
     bit = BIT(nr)
     return 1 if _host.fetch_and(word, ~bit) & bit != 0 else 0
 
@@ -195,11 +195,11 @@ def smp_mb() -> None:
 
 
 def smp_wmb() -> None:
-    """Order stores against stores; x86 does so by itself, so only the compiler is told."""
+    """Order stores against stores; x86 does so by itself, so only the compiler is constrained."""
 
 
 def smp_rmb() -> None:
-    """Order loads against loads; x86 does so by itself, so only the compiler is told."""
+    """Order loads against loads; x86 does so by itself, so only the compiler is constrained."""
 
 
 # --- private words and marks -------------------------------------------------------------------------------------
@@ -237,12 +237,12 @@ def trace(event: int, argument: int) -> None:
 
 
 def memory() -> int:
-    """Give the address of the machine (see :func:`emu.machine.machine`)."""
+    """Return the address of the machine (see :func:`emu.machine.machine`)."""
     return _host.memory()
 
 
 def this_cpu_ptr() -> int:
-    """Give the address of the pCPU that runs the caller (see :func:`emu.machine.this_pcpu`)."""
+    """Return the address of the pCPU that runs the caller (see :func:`emu.machine.this_pcpu`)."""
     return _host.this_cpu()
 
 
@@ -260,12 +260,12 @@ def send_IPI(cpu: int, vector: int) -> None:
 
 
 def apic_pending() -> int:
-    """Tell (1 or 0) whether a vector is pending at the own local APIC, arrivals so far included."""
+    """Return (1 or 0) whether a vector is pending at the own local APIC, arrivals so far included."""
     return _host.apic_pending()
 
 
 def apic_ack() -> int:
-    """Take the highest vector out of the own pending set and give it. Call only when one is pending."""
+    """Take the highest vector out of the own pending set and return it. Call only when one is pending."""
     return _host.apic_ack()
 
 
@@ -280,7 +280,7 @@ def cpu_relax() -> None:
 
 
 def ipis_in_flight() -> int:
-    """Tell an instrument (1 or 0) whether an IPI to the own pCPU has left its sender and has not arrived yet."""
+    """Return to an instrument (1 or 0) whether an IPI to the own pCPU has left its sender and has not arrived yet."""
     return _host.ipis_in_flight()
 
 
@@ -293,7 +293,7 @@ def choose(n: int) -> int:
 
 
 def one_in(n: int) -> int:
-    """Give 1 about once in ``n`` times, else 0: drawn from the seed, or both. For ``n`` = 1 always 1, for 0 never."""
+    """Return 1 about once in ``n`` times, else 0: drawn from the seed, or both. For ``n`` = 1 always 1, for 0 never."""
     return _host.one_in(n)
 
 
@@ -302,22 +302,22 @@ LONG_PAST: Final = 1
 
 
 def deadline_after(delta: int) -> int:
-    """Give the TSC deadline that lies ``delta`` ticks from now."""
+    """Return the TSC deadline that lies ``delta`` ticks from now."""
     return _host.deadline_after(delta)
 
 
 def deadline_passed(deadline: int) -> int:
-    """Tell (1 or 0) whether a deadline lies behind; explored, both, once it is armed."""
+    """Return (1 or 0) whether a deadline lies behind; explored, both, once it is armed."""
     return _host.deadline_passed(deadline)
 
 
 def run_goes_on() -> int:
-    """Tell (1 or 0) whether the run has more turns."""
+    """Return (1 or 0) whether the run has more turns."""
     return _host.run_goes_on()
 
 
 def open_turn() -> int:
-    """Open the environment's next turn, for which the other actors wait in :func:`next_turn`; give its number."""
+    """Open the environment's next turn, for which the other actors wait in :func:`next_turn`; return its number."""
     return _host.open_turn()
 
 
@@ -332,12 +332,12 @@ def say_silent() -> None:
 
 
 def all_silent() -> int:
-    """Tell (1 or 0) whether every pCPU has said so and every IPI that was sent to this one has arrived."""
+    """Return (1 or 0) whether every pCPU has said so and every IPI that was sent to this one has arrived."""
     return _host.all_silent()
 
 
 def mutated(number: int) -> int:
-    """Tell (1 or 0) whether the selected mutation is ``number``. The loader puts these in."""
+    """Return (1 or 0) whether the selected mutation is ``number``. The loader puts these in."""
     return _host.mutated(number)
 
 
@@ -350,12 +350,12 @@ def rule_fault(where: int, value: int, bound: int) -> None:
 
 
 def BIT(nr: int) -> int:
-    """Give the signed 64-bit word with bit ``nr`` (0..63) set; bit 63 is the sign."""
+    """Return the signed 64-bit word with bit ``nr`` (0..63) set; bit 63 is the sign."""
     return 1 << nr if nr != 63 else -(1 << 63)  # noqa: PLR2004
 
 
 def fls64(word: int) -> int:
-    """Give the position of the highest set bit, counted from 1; 0 for an empty word."""
+    """Return the position of the highest set bit, counted from 1; 0 for an empty word."""
     return (word & 0xFFFF_FFFF_FFFF_FFFF).bit_length()
 
 

@@ -29,7 +29,7 @@ from emu.waist import READ_ONCE, WRITE_ONCE, local_read, smp_mb, smp_store_relea
 
 
 def kvm_vcpu_exit_request(vcpu: Vcpu) -> int:
-    """Tell whether the vCPU has to leave: a kicker won, or a request waits."""
+    """Return whether the vCPU has to leave: a kicker won, or a request waits."""
     if READ_ONCE(vcpu.mode) == EXITING_GUEST_MODE:
         return 1
     return 1 if kvm_request_pending(vcpu) != 0 else 0
@@ -52,7 +52,7 @@ def kvm_after_interrupt(vcpu: Vcpu) -> None:
 
 
 def smp_mb__after_srcu_read_unlock() -> None:
-    """The full barrier that the SRCU unlock gives; pairs with the sender's RMW of ON and with the request makers."""
+    """Full barrier, which the SRCU unlock implies; pairs with the sender's RMW of ON and with the request makers."""
     smp_mb()
 
 

@@ -1,7 +1,8 @@
 """Instruments: what watches the machine. Ghost words, trace points and checkers, none of which the machine notices.
 
 Nothing here is an interrupt point or a scheduling point of its own on any host: it belongs to the step of the machine
-around it.
+around it. That is true of repairs, too, which write words of the machine with its own operations: so they lie here, and
+the one question whether a module is an instrument is enough for the loader, the explorer, the audit and replay.
 """
 
 

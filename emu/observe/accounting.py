@@ -55,7 +55,7 @@ WINDOWS: Final = (
 )
 
 CHECKS: Final = ("C2", "C1", "C3", "C9", "C5", "C10", "C4", "C8", "C7")
-"""The most harmful first: of those that fire at once, that one is told first. An interrupt that nobody will deliver
+"""The most harmful first: of those that fire at once, that one is reported. An interrupt that nobody will deliver
 (asleep, running, entering), a request not served, an interrupt lost or made up; then the promises that keep it from
 coming to that: the descriptor's, the rule's, the sender's."""
 

@@ -1,4 +1,4 @@
-"""What must hold, evaluated by the vCPU's own thread while the machine races on.
+"""The checkers: what must hold, evaluated by the vCPU's own thread while the machine runs on.
 
 A snapshot counts only if every pCPU's *inside* mark is even and equal before and after it, and no IPI to this pCPU is
 in flight or pending. Why that is exact on x86: a sender publishes its mark (a plain store) before its first locked
@@ -74,7 +74,7 @@ def sighting(vcpu: Vcpu, check: int, vector: int) -> None:
 
 
 def promised(check: int) -> int:
-    """Tell whether the protocol under test promises what a check asks for: all do, but a user's own may do without."""
+    """Return whether the rule under test promises what a check asks for: all do, but a user's own may not."""
     return 0 if local_read(config().policy) == USER and USER_UNPROMISED & BIT(check) != 0 else 1
 
 
@@ -84,7 +84,7 @@ def any_pir(pir: Words) -> int:
 
 
 def highest_pir(vcpu: Vcpu) -> int:
-    """Give the highest vector in the PIR as an instrument sees it, or -1."""
+    """Return the highest vector in the PIR as an instrument sees it, or -1."""
     pir = vcpu.pi_desc.pir
     return highest_of(peek(pir[0]), peek(pir[1]), peek(pir[2]), peek(pir[3]))
 
@@ -101,14 +101,14 @@ def stamp() -> int:
 
 
 def nothing_on_its_way() -> int:
-    """Tell whether no IPI to this pCPU is in flight or pending."""
+    """Return whether no IPI to this pCPU is in flight or pending."""
     if ipis_in_flight() != 0 or apic_pending() != 0:
         return 0
     return 1
 
 
 def quiet_stamp() -> int:
-    """Give the stamp of a quiet machine: nobody inside, nothing on its way to this pCPU; else -1."""
+    """Return the stamp of a quiet machine: nobody inside, nothing on its way to this pCPU; else -1."""
     before = stamp()
     if before < 0 or nothing_on_its_way() == 0:
         return -1
@@ -116,14 +116,14 @@ def quiet_stamp() -> int:
 
 
 def still(before: int) -> int:
-    """Tell whether the machine is still the quiet one of the stamp."""
+    """Return whether the machine is still the quiet one of the stamp."""
     if ipis_in_flight() != 0:
         return 0
     return 1 if stamp() == before else 0
 
 
 def check_vm_entry(vcpu: Vcpu) -> None:
-    """C3: RVI is the highest vIRR at VM-entry. C7: nobody's untold ON is still set."""
+    """C3: RVI is the highest vIRR at VM-entry. C7: no ON is set of which the vCPU was not notified."""
     if local_read(vcpu.vmcs.rvi) != max(apic_find_highest_irr(vcpu), 0) and promised(C3) != 0:
         sighting(vcpu, C3, apic_find_highest_irr(vcpu))
         put_rvi_right(vcpu)
@@ -132,7 +132,7 @@ def check_vm_entry(vcpu: Vcpu) -> None:
 
 
 def check_promise(vcpu: Vcpu) -> None:
-    """C7: an ON that somebody turned on without telling anybody is a promise of a look, which was not kept."""
+    """C7: a sender that set ON and notified nobody promised a look at the PIR, which was not taken."""
     before = quiet_stamp()
     if before < 0:
         return
@@ -142,7 +142,7 @@ def check_promise(vcpu: Vcpu) -> None:
 
 
 def promise_is_open(vcpu: Vcpu) -> int:
-    """Tell whether ON is set and belongs to a generation that a sender turned on without telling anybody."""
+    """Return whether ON is set and belongs to a generation that a sender set without notifying anybody."""
     if peek(vcpu.pi_desc.control) & BIT(POSTED_INTR_ON) == 0:
         return 0
     generation = peek(vcpu.pi_desc.software[0])
@@ -179,11 +179,11 @@ def check_snapshot(vcpu: Vcpu, thorough: bool) -> int:
     if stamp() != before:
         return 0
     unannounced = unannounced and promised(C4) != 0
-    told = promised(C1) != 0
+    asked = promised(C1) != 0
     if quiet and ipis_in_flight() == 0:
-        if posted and told:
+        if posted and asked:
             sighting(vcpu, C1, highest_pir(vcpu))
-        elif not posted and told and local_read(vcpu.vmcs.rvi) != max(apic_find_highest_irr(vcpu), 0):
+        elif not posted and asked and local_read(vcpu.vmcs.rvi) != max(apic_find_highest_irr(vcpu), 0):
             sighting(vcpu, C1, apic_find_highest_irr(vcpu))
         if requested and promised(C9) != 0:
             sighting(vcpu, C9, -1)
@@ -193,7 +193,7 @@ def check_snapshot(vcpu: Vcpu, thorough: bool) -> int:
         balance(vcpu, lost)
     if unannounced:
         sighting(vcpu, C4, highest_pir(vcpu))
-    return 1 if posted and (unannounced or (quiet and told)) else 0
+    return 1 if posted and (unannounced or (quiet and asked)) else 0
 
 
 def put_rvi_right(vcpu: Vcpu) -> None:
@@ -202,19 +202,19 @@ def put_rvi_right(vcpu: Vcpu) -> None:
 
 
 def wake_the_overlooked(vcpu: Vcpu) -> None:
-    """Let the task look once more: the vCPU's own thread idles here, nobody has to be told."""
+    """Make the task look once more. The vCPU's own thread idles here, so no IPI is needed."""
     WRITE_ONCE(vcpu.wait.state, TASK_RUNNING)
 
 
 def drop_requests(vcpu: Vcpu) -> None:
-    """Serve the requests that the vCPU was not told of."""
+    """Clear the requests of kicks that did not reach the vCPU."""
     for req in range(16):
         if KICKED_REQUESTS & BIT(req) != 0:
             clear_bit(req, vcpu.requests)
 
 
 def lost_slot(vcpu: Vcpu) -> int:
-    """C5: give a slot whose books do not balance, or -1.
+    """C5: return a slot of which posts accepted != delivered + merged + waiting, or -1.
 
     Accepted and self-sent = delivered + merged + waiting in the PIR + waiting in the vIRR; and a vector that waits
     nowhere has every mailbox acknowledged.
@@ -226,7 +226,7 @@ def lost_slot(vcpu: Vcpu) -> int:
 
 
 def imbalance(vcpu: Vcpu, slot: int) -> int:
-    """Give accepted - delivered - merged - waiting for one slot; 0 if nothing is lost or made up."""
+    """Return accepted - delivered - merged - waiting for one slot; 0 if nothing is lost or made up."""
     vector = vector_of(slot)
     books = peek(vcpu.self_ipis[slot]) - peek(vcpu.delivered[slot]) - peek(vcpu.merged[slot])
     for i in range(local_read(config().pcpus)):
@@ -241,7 +241,7 @@ def waiting(vcpu: Vcpu, vector: int) -> int:
 
 
 def unread_mail(vcpu: Vcpu, slot: int) -> int:
-    """Tell whether a vector waits nowhere although a mailbox of it has not been read to the end."""
+    """Return whether a vector waits nowhere although a mailbox of it has not been read to the end."""
     if waiting(vcpu, vector_of(slot)) != 0:
         return 0
     for i in range(local_read(config().pcpus)):
@@ -253,14 +253,14 @@ def unread_mail(vcpu: Vcpu, slot: int) -> int:
 
 
 def is_demanded(vcpu: Vcpu, box: int, newest: int) -> int:
-    """Tell whether a number that was not read came with an interrupt that the APIC accepted."""
+    """Return whether a number that was not read came with an interrupt that the APIC accepted."""
     if newest != peek(vcpu.refused[box]):
         return 1
     return 1 if peek(vcpu.acknowledged[box]) < peek(vcpu.accepted_before[box]) else 0
 
 
 def balance(vcpu: Vcpu, slot: int) -> None:
-    """Close the books of a slot, so that one loss is one sighting."""
+    """Make the counts of a slot agree, so that one loss is one sighting."""
     mark(vcpu.merged[slot], peek(vcpu.merged[slot]) + imbalance(vcpu, slot))
     for i in range(local_read(config().pcpus)):
         mark(vcpu.acknowledged[slot * MAX_PCPUS + i], peek(vcpu.mail[slot * MAX_PCPUS + i]))
@@ -288,7 +288,7 @@ def check_sleep(vcpu: Vcpu) -> int:
 
 
 def deliverable_vector(vcpu: Vcpu) -> int:
-    """Give the highest vector in PIR or vIRR if the guest would take it now, else -1; a stale PPR is no excuse."""
+    """Return the highest vector in PIR or vIRR if the guest would take it now, else -1; a stale PPR is no excuse."""
     highest = max(highest_pir(vcpu), find_highest_vector(vcpu.apic.virr))
     if local_read(vcpu.guest.rflags_if) != 0 and highest & 0xF0 > apic_ppr(vcpu) & 0xF0:
         return highest if highest >= 0 else -1

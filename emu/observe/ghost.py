@@ -20,7 +20,7 @@ def count(counter: int) -> None:
 
 
 def counted(counter: int) -> int:
-    """Give a counter of this pCPU."""
+    """Return a counter of this pCPU."""
     return local_read(this_pcpu().counters[counter])
 
 
@@ -33,11 +33,11 @@ def window(number: int) -> None:
 TOLD_NOBODY: Final = 1
 TOLD_OTHER: Final = 2
 TOLD_SELF: Final = 3
-"""What ``told`` of a pCPU holds: whom the rule under test has told so far, if it is at work."""
+"""Values of ``Pcpu.told``: whom the rule under test has notified so far, if it is at work."""
 
 
 def note_told(whom: int) -> None:
-    """Note that somebody is being told: an IPI is on its way, or a task was woken."""
+    """Note a notification: an IPI is about to leave, or a task was woken."""
     word = this_pcpu().told
     if local_read(word) == TOLD_NOBODY:
         local_write(word, whom)
@@ -68,7 +68,7 @@ def put_mail(vcpu: Vcpu, slot: int) -> None:
 
 
 def note_refused(vcpu: Vcpu, slot: int) -> None:
-    """Note that the APIC refused the interrupt: who comes past reads the mail, but nobody has to (see lost_slot)."""
+    """Note that the APIC refused the interrupt: its mail need not be read (see lost_slot)."""
     box = slot * MAX_PCPUS + smp_processor_id()
     newest = peek(vcpu.mail[box])
     if peek(vcpu.refused[box]) != newest - 1:

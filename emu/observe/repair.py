@@ -1,4 +1,4 @@
-"""What the workload does about a sighting, so that the run goes on: the one instrument that calls the machine."""
+"""Repair of a sighting, so that the run goes on: the one instrument that calls the machine. The workload calls it."""
 
 from __future__ import annotations
 

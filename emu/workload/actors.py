@@ -20,7 +20,7 @@ ACT_DEVICE: Final = 2
 
 
 def pcpu_thread() -> None:
-    """Live the life of one pCPU in a run: the first ones run a vCPU each, the others act on vCPU 0."""
+    """Main loop of one pCPU: the first ones run a vCPU each, the others act on vCPU 0."""
     me = smp_processor_id()
     if me < local_read(config().vcpus):
         kvm_arch_vcpu_ioctl_run(machine().vcpus[me])

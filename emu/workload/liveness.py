@@ -1,4 +1,4 @@
-"""The timer that wakes a guest which is rightly asleep and would sleep for ever: every real guest has a tick."""
+"""The liveness timer: a test driver that wakes a guest which is correctly asleep and nothing else would wake."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from emu.workload.program import turn_over
 
 
 def liveness_timer(vcpu: Vcpu) -> None:
-    """Wake a guest that nothing else will wake: every guest has a tick. Only after its sleep was judged to be sound."""
+    """Let the timer of a sleeping guest expire. Called only after a checker has found its sleep correct."""
     guest = vcpu.guest
     if run_goes_on() == 0:
         local_write(guest.actions_left, 0)

@@ -1,4 +1,4 @@
-"""The guest: interrupt handlers that read their mailboxes, and a program that keeps the run loop busy.
+"""The guest's program, which keeps the run loop busy.
 
 A *turn* begins when the guest opens it, either from within or, if its first action is an exit to the slow path, on the
 host's side of that exit, so that the next entry or the block races with the other actors' first posts. The guest takes
@@ -53,7 +53,7 @@ TIMER_DELTA: Final = 2000
 
 
 def guest_step(vcpu: Vcpu) -> int:
-    """Run one step of the guest's program; gives an exit reason, or 0 if the guest stays in."""
+    """Run one step of the guest's program; return an exit reason, or 0 if the guest stays in."""
     guest = vcpu.guest
     left = local_read(guest.actions_left)
     if left != 0:
@@ -110,7 +110,7 @@ def dwell_step() -> int:
 
 
 def turn_over(turn: int) -> int:
-    """Tell whether every other pCPU that acts in turns has finished this one."""
+    """Return whether every other pCPU that acts in turns has finished this turn."""
     if turn == 0:
         return 1
     first = local_read(config().vcpus)
@@ -164,7 +164,7 @@ def guest_arm_timer(vcpu: Vcpu, delta: int) -> int:
 
 
 def may_interrupt(vcpu: Vcpu) -> int:
-    """Tell whether the guest may start one more timer or IPI, and count it."""
+    """Return whether the guest may start one more timer or IPI, and count it."""
     left = local_read(vcpu.guest.interrupts_left)
     if left > 0:
         local_write(vcpu.guest.interrupts_left, left - 1)

@@ -1,4 +1,4 @@
-"""What is raced against what.
+"""The scenarios: what is raced against what.
 
 Each scenario names the windows that it exists for: a run that enters none of them proves nothing.
 """

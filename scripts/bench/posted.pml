@@ -18,7 +18,7 @@
  * SLOW_HANDLERS   1: the guest's handlers put their EOI off for as long as they like
  * ONLY   the number of the one check that is held; 0: all
  * NO_ENTRY_BARRIER NO_WAIT_BARRIER NO_ENTRY_SYNC NO_FASTPATH_SYNC EARLY_RETURN RVI_NOT_WRITTEN SELF_IPI_NOT_ELIDED
- * PIR_SET_PLAINLY PIR_HARVESTED_PLAINLY   mutations of emu/mutations.py; the last of the guest's word 0 alone, and in
+ * PIR_SET_PLAINLY PIR_HARVESTED_PLAINLY   mutations of emu/mutations/; the last of the guest's word 0 alone, and in
  *           both the store goes straight to memory
  */
 
