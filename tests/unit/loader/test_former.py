@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from hosts.userpolicy import _looked_up
 
 from emu import reach
-from hosts.loader import load_program
+from hosts.loader.program import load_program
+from hosts.loader.rule.userpolicy import _looked_up
 
 FORMER: Final = {
     "emu.machine": """
