@@ -4,48 +4,35 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from rich.console import Console
 from rich.text import Text
 
-from hosts.cli.explore_show import Ticker, entered, row_lines, size_line
+from hosts.cli.explore_show import Ticker, row_lines, size_line
 from hosts.cli.outputs import Output, json_to, opened, rule_files, write_now
 from hosts.cli.stress import command
 from hosts.errors import Failure, tell_faults
 from hosts.exit_codes import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_USAGE
-from hosts.explorer.counterexample.witness import Witness, check_of
+from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.counterexample.witness_file import text
 from hosts.explorer.model.system import DEEP, Options
 from hosts.explorer.search.bfs import Result
 from hosts.explorer.size_estimate import size_of
 from hosts.explorer.threads.harness import Scope, ScopeError
-from hosts.plural import counted
 from hosts.report.environment import environment, processors
 from hosts.report.jsonl import JsonLines, environment_record, explorer_record
 from hosts.report.tables import summary
-from hosts.runs.collect import Measured, Violation
+from hosts.runs.collect import Measured
 from hosts.runs.explore_request import Asked, asked_for, size_text
 from hosts.runs.explorer_runner import Engine, Explorer, Searched
+from hosts.runs.explorer_verdict import judged, out_of_time, search_facts, with_expected_violations
 from hosts.runs.plan import PlanError, user_policy_of
-from hosts.runs.verdict import Circumstances, Row, Verdict, exit_code, grade
+from hosts.runs.verdict import Circumstances, Row, exit_code, grade
 from hosts.signals import cancelled_by_interrupts
 from hosts.terminal import put, room, say, wide_console
-from hosts.vectors import about
-
-BOUNDS: Final = {
-    "seconds": "its budget of time",
-    "memory": "its memory",
-    "states": "its number of states",
-    "buffer": "the buffer (a store waited for room in it)",
-    "cancelled": "Ctrl-C",
-}
-"""What ends a search before its end."""
-
-UNTOLD: Final = "but the way to it was not found again in time: --no-symmetry, or more --budget and --memory"
-"""Of a violation seen in states that stand for others (:attr:`hosts.explorer.search.bfs.Search.pathless`)."""
 
 WORTH_SAYING: Final = 1_000_000
 """States from which on a search may take more than a few seconds."""
@@ -193,13 +180,13 @@ class Run:
             with ticker.shown(), cancelled_by_interrupts(ticker.cancel):
                 searched = self.engine.search(asked, self.options, ticker)
                 if not ticker.cancelled:
-                    searched = self._sought_too(asked, searched, ticker)
+                    searched = with_expected_violations(self.engine, asked, self.options, ticker, searched)
         except Exception as error:  # noqa: BLE001 - a row that fails keeps no other from being shown
             self._failed(asked, error)
             return
         self.cancelled = ticker.cancelled
         if ticker.out_of_time and not ticker.cancelled:
-            searched = replace(searched, result=_out_of_time(searched.result))
+            searched = out_of_time(searched)
         self._note(asked, searched)
 
     def _failed(self, asked: Asked, error: Exception) -> None:
@@ -211,15 +198,6 @@ class Run:
         why = str(error) if isinstance(error, Failure) else f"{type(error).__name__}: {error}"
         row = grade(asked.planned, Measured(), Circumstances(ending="crash", why=why))
         self._tell(row, asked, Searched(Result()))
-
-    def _sought_too(self, asked: Asked, searched: Searched, ticker: Ticker) -> Searched:
-        """Go on behind the first violation if it is not the one that the table names."""
-        sought, found = asked.planned.sought, searched.result.violation
-        if found is None or not sought or found.what != "sighting" or check_of(found.sighting)[0] in sought:
-            return searched
-        everything = self.engine.search(asked, replace(self.options, stop_at_first=False), ticker)
-        result = replace(searched.result, violations=everything.result.violations)
-        return replace(searched, result=result)
 
     def _note(self, asked: Asked, searched: Searched, *, shown: bool = True) -> None:
         result = searched.result
@@ -250,111 +228,3 @@ class Run:
             if not write_now("--witness", str(path), text(witness)):
                 return
         put(self.console, Text(f"witness saved: {path} (pirace replay {path})"))
-
-
-def _out_of_time(result: Result) -> Result:
-    bounds = tuple("seconds" if each == "cancelled" else each for each in result.bounded_by)
-    return replace(result, bounded_by=bounds)
-
-
-# --- verdicts ----------------------------------------------------------------------------------------------------
-
-
-def judged(asked: Asked, searched: Searched, options: Options, *, cancelled: bool) -> Row:
-    """Judge a search as a stress run is judged; only what is complete can pass."""
-    result = searched.result
-    planned = asked.planned
-    seen = measured(searched)
-    if searched.fault:
-        return grade(planned, seen, Circumstances(ending="fault", why=searched.fault))
-    if cancelled and not seen.violations:
-        why = f"cancelled after {counted(result.states, 'state')}" if result.states else "not begun"
-        return grade(planned, seen, Circumstances(ending="cancelled", why=why))
-    if seen.violations:
-        row = grade(planned, seen, Circumstances())
-        return replace(row, reason=_found(searched))
-    if not result.complete:
-        bounds = ", ".join(BOUNDS.get(each, each) for each in result.bounded_by) or "the search"
-        return grade(planned, seen, Circumstances(ending="no time", why=f"bounded by {bounds}"))
-    # All there is was seen: a window not entered is one that no interleaving enters, and is listed with the others.
-    planned = replace(planned, scenario=replace(planned.scenario, windows=()))
-    everything = Circumstances(processors=planned.pcpus, exhaustive=True)
-    row = replace(grade(planned, seen, everything), planned=asked.planned)
-    small = asked.own_scope or not options.buffer
-    if small and row.verdict is Verdict.PASS and asked.planned.sought:
-        return replace(row, planned=replace(asked.planned, expectation=None), reason="in this scope and memory model")
-    return row
-
-
-def measured(searched: Searched) -> Measured:
-    """Put a search's findings where those of a run are."""
-    result = searched.result
-    names = entered(result)
-    found = result.violations or ([result.violation] if result.violation is not None else [])
-    checks = dict.fromkeys(check_of(each.sighting)[0] if each.what == "sighting" else each.what for each in found)
-    first = _first(searched)
-    blank = Measured()
-    return Measured(
-        windows={name: int(name in names) for name in blank.windows},
-        violations=tuple(Violation(check, 1, first if i == 0 else {}) for i, check in enumerate(checks)),
-        seconds=result.seconds,
-    )
-
-
-def _first(searched: Searched) -> dict[str, Any]:
-    witness = searched.witness
-    if witness is None:
-        return {}
-    vector = witness.vector if witness.vector >= 0 else None
-    return {
-        "vector": vector,
-        "steps": len(witness.steps),
-        "model": witness.model,
-        "without_buffers": witness.without_buffers or None,
-        "fate": witness.fate or None,
-        "story": witness.story,
-    }
-
-
-def _found(searched: Searched) -> str:
-    """Say what was found, and how far from the start."""
-    witness, result = searched.witness, searched.result
-    found = result.violation
-    if found is None:
-        return ""
-    check, vector = check_of(found.sighting) if found.what == "sighting" else (found.what, -1)
-    untold = f", {UNTOLD}" if searched.pathless else ""
-    if witness is not None and witness.without_buffers == "violates":
-        return f"{check}{about(vector)}, also without store buffers: {_told_of(witness)}"
-    length = witness.length if witness is not None else f"{counted(found.depth, 'step')}"
-    return f"{check}{about(vector)} in {length}{untold}"
-
-
-def _told_of(witness: Witness) -> str:
-    return f"{witness.check}{about(witness.vector)} in {witness.length}"
-
-
-def search_facts(asked: Asked, searched: Searched, options: Options) -> dict[str, Any]:
-    """Give what a program wants to know of a search."""
-    result = searched.result
-    return {
-        "scope": str(asked.scope),
-        "model": "tso" if options.buffer else "sc",
-        "buffer": options.buffer,
-        "overtake": options.overtake,
-        "reduce": options.reduce,
-        "symmetry": options.symmetry,
-        "fuse": options.fuse,
-        "workers": options.workers,
-        "complete": result.complete,
-        "bounded_by": list(result.bounded_by),
-        "states": result.states,
-        "transitions": result.transitions,
-        "depth": result.depth,
-        "bytes": result.bytes,
-        "bytes_per_state": round(result.bytes_per_state, 1),
-        "longest_buffer": result.longest_buffer,
-        "local_states": list(result.locals),
-        "same_as": list(searched.same_as),
-        "unreached": [f"{Path(file).name}:{line}" for file, line, _name in searched.coverage.missed],
-    }

@@ -25,6 +25,7 @@ from hosts.report.tables import verdict_text
 from hosts.runs.explore_request import Asked, size_text
 from hosts.runs.explored import difference
 from hosts.runs.explorer_runner import Coverage, Searched
+from hosts.runs.explorer_verdict import windows_entered
 from hosts.runs.verdict import Row, Verdict
 from hosts.terminal import say, wrapped
 
@@ -144,13 +145,8 @@ def _locals(asked: Asked, result: Result) -> Iterator[str]:
     return (f"{name} {count:,}" for name, count in zip(asked.scope.names, result.locals, strict=False))
 
 
-def entered(result: Result) -> list[str]:
-    """Name the windows entered."""
-    return [name for i, name in enumerate(WINDOWS) if result.windows >> i & 1]
-
-
 def _windows(asked: Asked, result: Result) -> str:
-    names = entered(result)
+    names = windows_entered(result)
     missing = [name for name in asked.planned.scenario.windows if name not in names]
     line = f"windows entered: {len(names)} of {len(WINDOWS)}"
     if missing:

@@ -13,7 +13,6 @@ from typing import Any, Final
 from rich.console import Console
 
 from emu.observe.accounting import CHECKS, WINDOWS
-from hosts.cli.explore import BOUNDS
 from hosts.cli.explore_show import Ticker
 from hosts.cli.outputs import json_to, rule_files
 from hosts.cli.reconcile_show import print_reconciled, reconcile_record
@@ -34,6 +33,7 @@ from hosts.report.environment import environment, processors
 from hosts.report.jsonl import JsonLines, environment_record, not_done_record
 from hosts.report.live import make_display
 from hosts.report.sentences import not_checked
+from hosts.runs.explorer_verdict import BOUNDS, bounded_by_time, windows_entered
 from hosts.runs.plan import OVERHEAD_SECONDS, Plan, PlanError, Planned, Wanted, make_plan, user_policy_of
 from hosts.runs.reconcile import Allowed, Reconciled, reconciled
 from hosts.runs.scheduler import Settings
@@ -169,16 +169,13 @@ def explorer(program: Program) -> Explore:
 
 def allowed_by(result: Result) -> Allowed:
     """Put together what a search has come across."""
-    from hosts.cli.explore_show import entered
-
     checks = {check_of(each.sighting)[0] if each.what == "sighting" else each.what for each in result.violations}
     checks |= {name for i, name in enumerate(CHECKS) if result.windows >> len(WINDOWS) + i & 1}
-    bounds = ("seconds" if each == "cancelled" else each for each in result.bounded_by)
     return Allowed(
-        windows=frozenset(entered(result)),
+        windows=frozenset(windows_entered(result)),
         checks=frozenset(checks),
         complete=result.complete,
-        bound=", ".join(BOUNDS.get(each, each) for each in bounds),
+        bound=", ".join(BOUNDS.get(each, each) for each in bounded_by_time(result.bounded_by)),
         states=result.states,
         seconds=result.seconds,
     )

@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from hosts.cli.explore import judged, search_facts
-from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.counterexample.witness_file import text
 from hosts.explorer.model.system import Options
 from hosts.explorer.search.bfs import Progress, Result
@@ -21,6 +19,7 @@ from hosts.report.jsonl import explorer_record
 from hosts.runs.collect import Measured
 from hosts.runs.explore_request import DEFAULT_SCENARIO, Asked, asked_for
 from hosts.runs.explorer_runner import Explorer, Searched
+from hosts.runs.explorer_verdict import judged, out_of_time, search_facts, with_expected_violations
 from hosts.runs.plan import PlanError, user_policy_of
 from hosts.runs.verdict import Circumstances, Row, Verdict, grade
 from hosts.soak.plan.task import Task
@@ -48,10 +47,9 @@ def explore(task: Task, begin: Callable[[], None], cancelled: Callable[[], bool]
     options = Options(max_bytes=most_bytes(), seconds=task.seconds)
     begin()
     watch = _Watch(task.seconds, cancelled)
-    searched = _sought_too(asked, engine, options, watch, engine.search(asked, options, watch))
+    searched = with_expected_violations(engine, asked, options, watch, engine.search(asked, options, watch))
     if watch.out_of_time:
-        bounds = tuple("seconds" if each == "cancelled" else each for each in searched.result.bounded_by)
-        searched = replace(searched, result=replace(searched.result, bounded_by=bounds))
+        searched = out_of_time(searched)
     row = judged(asked, searched, options, cancelled=cancelled())
     row = replace(row, planned=replace(row.planned, canary=task.canary))
     files = _witness(searched) if row.verdict is Verdict.VIOLATION and not task.canary else {}
@@ -105,15 +103,6 @@ class _Watch:
     def __call__(self, _progress: Progress) -> bool:
         self.out_of_time = not self._cancelled() and time.monotonic() >= self._until
         return not self._cancelled() and not self.out_of_time
-
-
-def _sought_too(asked: Asked, engine: Explorer, options: Options, watch: _Watch, searched: Searched) -> Searched:
-    """Go on behind the first violation if it is not the one that the table names."""
-    sought, found = asked.planned.sought, searched.result.violation
-    if found is None or not sought or found.what != "sighting" or check_of(found.sighting)[0] in sought:
-        return searched
-    everything = engine.search(asked, replace(options, stop_at_first=False), watch)
-    return replace(searched, result=replace(searched.result, violations=everything.result.violations))
 
 
 def _witness(searched: Searched) -> dict[str, bytes]:

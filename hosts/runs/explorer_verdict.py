@@ -1,0 +1,158 @@
+"""The verdict on a search of the explorer, graded as a stress run is, and the facts of the search for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from emu.observe.accounting import WINDOWS
+from hosts.explorer.counterexample.witness import Witness, check_of
+from hosts.explorer.model.system import Options
+from hosts.explorer.search.bfs import Result
+from hosts.plural import counted
+from hosts.runs.collect import Measured, Violation
+from hosts.runs.explore_request import Asked
+from hosts.runs.explorer_runner import Engine, Searched, Watch
+from hosts.runs.verdict import Circumstances, Row, Verdict, grade
+from hosts.vectors import about
+
+BOUNDS: Final = {
+    "seconds": "its budget of time",
+    "memory": "its memory",
+    "states": "its number of states",
+    "buffer": "the buffer (a store waited for room in it)",
+    "cancelled": "Ctrl-C",
+}
+"""What ends a search before its end."""
+
+NO_TRAIL: Final = "but the way to it was not found again in time: --no-symmetry, or more --budget and --memory"
+"""Of a violation seen in states that stand for others (:attr:`hosts.explorer.search.bfs.Search.pathless`)."""
+
+
+def with_expected_violations(
+    engine: Engine, asked: Asked, options: Options, watch: Watch, searched: Searched
+) -> Searched:
+    """Search again for every violation if the first one found is none that the table of expected verdicts names."""
+    sought, found = asked.planned.sought, searched.result.violation
+    if found is None or not sought or found.what != "sighting" or check_of(found.sighting)[0] in sought:
+        return searched
+    everything = engine.search(asked, replace(options, stop_at_first=False), watch)
+    return replace(searched, result=replace(searched.result, violations=everything.result.violations))
+
+
+def bounded_by_time(bounds: Iterable[str]) -> tuple[str, ...]:
+    """Return the bounds of a search that its watch ended because the time was over, not because it was cancelled."""
+    return tuple("seconds" if each == "cancelled" else each for each in bounds)
+
+
+def out_of_time(searched: Searched) -> Searched:
+    """Return a search that its watch ended because the time was over."""
+    result = searched.result
+    return replace(searched, result=replace(result, bounded_by=bounded_by_time(result.bounded_by)))
+
+
+def windows_entered(result: Result) -> list[str]:
+    """Return the names of the race windows that a search entered."""
+    return [name for i, name in enumerate(WINDOWS) if result.windows >> i & 1]
+
+
+def judged(asked: Asked, searched: Searched, options: Options, *, cancelled: bool) -> Row:
+    """Grade a search as a stress run is graded; only a complete search can pass."""
+    result = searched.result
+    planned = asked.planned
+    seen = measured(searched)
+    if searched.fault:
+        return grade(planned, seen, Circumstances(ending="fault", why=searched.fault))
+    if cancelled and not seen.violations:
+        why = f"cancelled after {counted(result.states, 'state')}" if result.states else "not begun"
+        return grade(planned, seen, Circumstances(ending="cancelled", why=why))
+    if seen.violations:
+        row = grade(planned, seen, Circumstances())
+        return replace(row, reason=_finding(searched))
+    if not result.complete:
+        bounds = ", ".join(BOUNDS.get(each, each) for each in result.bounded_by) or "the search"
+        return grade(planned, seen, Circumstances(ending="no time", why=f"bounded by {bounds}"))
+    # The search was complete: a window not entered is one that no interleaving enters, and is listed with the others.
+    planned = replace(planned, scenario=replace(planned.scenario, windows=()))
+    everything = Circumstances(processors=planned.pcpus, exhaustive=True)
+    row = replace(grade(planned, seen, everything), planned=asked.planned)
+    small = asked.own_scope or not options.buffer
+    if small and row.verdict is Verdict.PASS and asked.planned.sought:
+        return replace(row, planned=replace(asked.planned, expectation=None), reason="in this scope and memory model")
+    return row
+
+
+def measured(searched: Searched) -> Measured:
+    """Return the findings of a search in the form of those of a run."""
+    result = searched.result
+    names = windows_entered(result)
+    found = result.violations or ([result.violation] if result.violation is not None else [])
+    checks = dict.fromkeys(check_of(each.sighting)[0] if each.what == "sighting" else each.what for each in found)
+    first = _first(searched)
+    blank = Measured()
+    return Measured(
+        windows={name: int(name in names) for name in blank.windows},
+        violations=tuple(Violation(check, 1, first if i == 0 else {}) for i, check in enumerate(checks)),
+        seconds=result.seconds,
+    )
+
+
+def _first(searched: Searched) -> dict[str, Any]:
+    witness = searched.witness
+    if witness is None:
+        return {}
+    vector = witness.vector if witness.vector >= 0 else None
+    return {
+        "vector": vector,
+        "steps": len(witness.steps),
+        "model": witness.model,
+        "without_buffers": witness.without_buffers or None,
+        "fate": witness.fate or None,
+        "story": witness.story,
+    }
+
+
+def _finding(searched: Searched) -> str:
+    """Return the check that fired, with its vector, and the number of steps to it."""
+    witness, result = searched.witness, searched.result
+    found = result.violation
+    if found is None:
+        return ""
+    check, vector = check_of(found.sighting) if found.what == "sighting" else (found.what, -1)
+    no_trail = f", {NO_TRAIL}" if searched.pathless else ""
+    if witness is not None and witness.without_buffers == "violates":
+        return f"{check}{about(vector)}, also without store buffers: {_witness_text(witness)}"
+    length = witness.length if witness is not None else f"{counted(found.depth, 'step')}"
+    return f"{check}{about(vector)} in {length}{no_trail}"
+
+
+def _witness_text(witness: Witness) -> str:
+    return f"{witness.check}{about(witness.vector)} in {witness.length}"
+
+
+def search_facts(asked: Asked, searched: Searched, options: Options) -> dict[str, Any]:
+    """Return the facts of a search for the JSON record."""
+    result = searched.result
+    return {
+        "scope": str(asked.scope),
+        "model": "tso" if options.buffer else "sc",
+        "buffer": options.buffer,
+        "overtake": options.overtake,
+        "reduce": options.reduce,
+        "symmetry": options.symmetry,
+        "fuse": options.fuse,
+        "workers": options.workers,
+        "complete": result.complete,
+        "bounded_by": list(result.bounded_by),
+        "states": result.states,
+        "transitions": result.transitions,
+        "depth": result.depth,
+        "bytes": result.bytes,
+        "bytes_per_state": round(result.bytes_per_state, 1),
+        "longest_buffer": result.longest_buffer,
+        "local_states": list(result.locals),
+        "same_as": list(searched.same_as),
+        "unreached": [f"{Path(file).name}:{line}" for file, line, _name in searched.coverage.missed],
+    }
