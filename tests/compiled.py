@@ -12,7 +12,7 @@ from emu.machine import Machine
 from hosts.compiler.object_file import Image
 from hosts.compiler.unit import Unit
 from hosts.compiler.variants import SELECTED
-from hosts.native.program import lowering as _lowering  # noqa: F401 - registers what the waist means
+from hosts.native.codegen import lowering as _lowering  # noqa: F401 - registers what the waist means
 
 
 def unit_of(functions: Mapping[str, Callable[..., Any]], instead: Mapping[Any, Any] | None = None) -> Unit:

@@ -9,10 +9,8 @@ from typing import Final
 
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
-from hosts.native.fabric.wire import FRAME_BYTES
-from hosts.native.memory.layout import HOST_OFFSET, HostCpu, HostWords
-from hosts.native.program.operations import exchange as xchg
-from hosts.native.program.operations import (
+from hosts.native.codegen.intrinsics import exchange as xchg
+from hosts.native.codegen.intrinsics import (
     fetch_add,
     fetch_and,
     fetch_or,
@@ -28,6 +26,8 @@ from hosts.native.program.operations import (
     zmq_recv,
     zmq_send,
 )
+from hosts.native.fabric.wire import FRAME_BYTES
+from hosts.native.memory.layout import HOST_OFFSET, HostCpu, HostWords
 from hosts.native.runtime.process_locals import doorbell_of, this_process
 from hosts.native.runtime.receive import AGAIN, EMPTIES_TO_YIELD, POLL_GAP, RECEIVE_BYTES
 from hosts.native.runtime.waiting import SPIN

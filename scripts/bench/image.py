@@ -21,12 +21,13 @@ from hosts.compiler.cache import default_folder
 from hosts.compiler.fingerprint import key_of
 from hosts.compiler.object_file import Image
 from hosts.loader.program import load_program
+from hosts.native.codegen import symbols
 from hosts.native.memory.layout import DONE
 from hosts.native.memory.region import SharedMemory
 from hosts.native.process.forkserver import Root
 from hosts.native.process.outcome import Configuration
 from hosts.native.process.supervisor import Setup, Supervisor
-from hosts.native.program import root, symbols
+from hosts.native.program import root
 from hosts.native.program.build import LIVE, TAKE_INTERRUPT
 
 ROLE_NOTIFIED: Final = 16

@@ -17,7 +17,7 @@ import numpy as np
 from emu.memory import LINE_BYTES, WORD_BYTES
 from hosts.compiler.object_file import Image
 from hosts.compiler.unit import Unit
-from hosts.native.program.operations import load, store
+from hosts.native.codegen.intrinsics import load, store
 
 ROUND_TRIPS: Final = 2_000
 BURSTS: Final = 7

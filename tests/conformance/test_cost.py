@@ -11,9 +11,10 @@ from emu.waist import READ_ONCE, WRITE_ONCE, interrupt_point, mutated, smp_mb
 from hosts.compiler.unit import Unit, cold
 from hosts.compiler.variants import unmutated
 from hosts.loader.program import load_program
+from hosts.native.codegen import symbols
+from hosts.native.codegen.intrinsics import load_constant, local_address
 from hosts.native.memory.layout import DOORBELL_AT, LOCAL_AT, LOCAL_BYTES, MEMORY_AT, PAGE_BYTES, SHARED_BYTES, Local
-from hosts.native.program import root, symbols
-from hosts.native.program.operations import load_constant, local_address
+from hosts.native.program import root
 from tests.compiled import instructions
 
 pytestmark = pytest.mark.timeout(60)

@@ -26,7 +26,7 @@ from emu.workload.scenarios import SCENARIOS, Scenario
 from emu.workload.setup import choose_race, power_on
 from hosts.compiler.variants import unmutated
 from hosts.loader.program import Program, load_program
-from hosts.native.program.operations import fetch_or, load_private, local_address, shift_right_unsigned, store_private
+from hosts.native.codegen.intrinsics import fetch_or, load_private, local_address, shift_right_unsigned, store_private
 from hosts.sequential import BASE, TICKS, SequentialHost, signed
 from tests.compiled import Compiled, unit_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hosts.compiler.object_file import Image
-from hosts.native.program.symbols import symbols
+from hosts.native.codegen.symbols import symbols
 
 _images: list[Image] = []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hosts.compiler.unit import Unit
-from hosts.native.program.operations import (
+from hosts.native.codegen.intrinsics import (
     load,
     load_private,
     nanosleep,
@@ -15,8 +15,8 @@ from hosts.native.program.operations import (
     zmq_recv,
     zmq_send,
 )
-from hosts.native.program.symbols import symbols
-from hosts.native.runtime.noise import attention
+from hosts.native.codegen.symbols import symbols
+from hosts.native.runtime.interrupts import attention
 from hosts.native.runtime.process_locals import own_words, this_process, words_of
 from hosts.native.runtime.receive import apic_ack, apic_pending, due, receive
 from hosts.native.runtime.rendezvous import next_turn, open_turn, run_goes_on

@@ -16,13 +16,13 @@ import zmq
 from emu.machine import MAX_PCPUS
 from hosts.compiler.object_file import Image
 from hosts.compiler.unit import Unit
+from hosts.native.codegen.intrinsics import local_address
+from hosts.native.codegen.symbols import symbols
 from hosts.native.fabric import wire
 from hosts.native.fabric.sockets import Fabric
 from hosts.native.memory import region
 from hosts.native.memory.layout import KIND_SILENT, KINDS, Local, kind_of_vector
 from hosts.native.process import pcpu
-from hosts.native.program.operations import local_address
-from hosts.native.program.symbols import symbols
 from hosts.native.runtime.receive import accept, receive
 
 FRAMES = 100_000

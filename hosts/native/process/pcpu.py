@@ -40,7 +40,7 @@ from hosts.native.memory.layout import (
     Run,
     kind_of_vector,
 )
-from hosts.native.process import preload
+from hosts.native.process.preloaded import PRELOADED
 from hosts.signals import STOPPING
 
 EXIT_NO_ROOT: Final = 70
@@ -76,7 +76,7 @@ class Life:
 def main(life: Life) -> NoReturn:
     """Live as a pCPU."""
     tie_to_parents()
-    if preload.ROOT_ADDRESS == 0:
+    if PRELOADED.root_address == 0:
         os._exit(EXIT_NO_ROOT)
     region.map_machine(life.fd.detach())
     region.map_doorbell(life.cpu)
@@ -92,7 +92,7 @@ def main(life: Life) -> NoReturn:
     fill_local(life, fabric, host.run, own)
     if life.processor is not None:
         os.sched_setaffinity(0, {life.processor})  # this thread only: libzmq's has started and goes where there is room
-    root = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(preload.ROOT_ADDRESS)
+    root = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(PRELOADED.root_address)
     _set(own.phase, READY)
     _await_phase(host.run, GO)
     _set(own.phase, RUNNING)
@@ -108,7 +108,7 @@ def tie_to_parents() -> None:
     """See to it that this process ends when the fork server or the supervisor does."""
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != preload.FORK_SERVER:  # it died before the line above
+    if os.getppid() != PRELOADED.fork_server:  # it died before the line above
         os._exit(EXIT_ORPHAN)
     for number in STOPPING:  # to the whole group: the supervisor hears them, and ends this
         signal.signal(number, signal.SIG_IGN)
@@ -152,7 +152,7 @@ def fill_local(life: Life, fabric: Fabric, run: Run, own: HostCpu) -> None:
         (local.ring_at, region.host_words().rings[life.cpu].at),
         (local.pull, fabric.pull.underlying),
         (local.pcpus, life.pcpus),
-        (local.root_at, preload.ROOT_ADDRESS),
+        (local.root_at, PRELOADED.root_address),
         (local.head, head),
         (local.middle, middle & wire.MIDDLE_MASK),
         (local.random, seed_of(int(shared(run.seed, 1)[0]), life.cpu)),

@@ -17,21 +17,16 @@ import traceback
 from pathlib import Path
 from typing import Final
 
+from hosts.native.process.preloaded import PRELOADED
 from hosts.signals import STOPPING
 
 ENVIRONMENT: Final = "PIRACE_PRELOAD"
 ERROR_FILE: Final = "preload-error"
 
-FORK_SERVER = 0
-"""Whom the children must have as their parent: the process that preloaded this module."""
-
-ROOT_ADDRESS = 0
-"""Where the compiled root is; 0: it could not be loaded."""
-
 
 def _remove(folder: str) -> None:
     # Children leave by os._exit, so only the fork server comes here.
-    if os.getpid() == FORK_SERVER:
+    if os.getpid() == PRELOADED.fork_server:
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -43,11 +38,12 @@ def _load(wanted: dict[str, str]) -> int:
     region.reserve()
     module, function = wanted["loader"].split(":")
     address: int = getattr(importlib.import_module(module), function)(wanted["argument"])
-    importlib.import_module("hosts.native.process.pcpu")
+    from hosts.native.process import pcpu  # noqa: F401 - the children find it imported
+
     return address
 
 
-def _deafen() -> None:
+def _ignore_signals() -> None:
     # The fork server lives exactly as long as somebody holds its alive pipe; a signal to the whole group is not for it.
     # The supervisor has them blocked until they are ignored here.
     for number in STOPPING:
@@ -69,6 +65,6 @@ def _prepare() -> int:
 
 
 if ENVIRONMENT in os.environ:  # nobody else has a use for this module's effects
-    _deafen()
-    FORK_SERVER = os.getpid()
-    ROOT_ADDRESS = _prepare()
+    _ignore_signals()
+    PRELOADED.fork_server = os.getpid()
+    PRELOADED.root_address = _prepare()

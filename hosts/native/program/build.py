@@ -14,7 +14,7 @@ from hosts.compiler.cache import Cache
 from hosts.compiler.fingerprint import key_of
 from hosts.compiler.object_file import Image
 from hosts.compiler.objects import MANIFEST, BuildError, Built, Progress, Wanted, obtain, verified
-from hosts.native.program import symbols
+from hosts.native.codegen import symbols
 
 ROOT: Final = "pcpu_main"
 """The exported function ``int64 pcpu_main(int64 role, int64 argument)``."""

@@ -11,7 +11,8 @@ from hosts.compiler import fingerprint
 from hosts.compiler.process import Job
 from hosts.compiler.unit import Unit
 from hosts.loader.program import Program, load_program
-from hosts.native.program import root, symbols
+from hosts.native.codegen import symbols
+from hosts.native.program import root
 from hosts.native.program.build import number_of
 
 

@@ -1,7 +1,7 @@
 """The program that a pCPU process runs: the loaded protocol over the host's functions, and its one way in.
 
 Where the protocol calls a primitive of the waist, compiled code holds the few instructions of
-:mod:`hosts.native.program.lowering` or the host's function of that name from :mod:`hosts.native.runtime.waist`.
+:mod:`hosts.native.codegen.lowering` or the host's function of that name from :mod:`hosts.native.runtime.waist`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from emu.waist import mutated
 from hosts.compiler.unit import Unit, cold, inlined
 from hosts.compiler.variants import SELECTED, one_for_all, unmutated
 from hosts.loader.program import Program
+from hosts.native.codegen.intrinsics import load_constant, local_address
 from hosts.native.memory.layout import Local
 from hosts.native.program.build import LIVE, PROVE, ROOT, TAKE_INTERRUPT
-from hosts.native.program.operations import load_constant, local_address
 from hosts.native.runtime import trace_ring
 from hosts.native.runtime import waist as runtime
 from hosts.native.runtime.receive import due, look_closer

@@ -1,12 +1,10 @@
-"""Disturbance drawn from the seed, and what an interrupt point does when something is due."""
+"""System noise drawn from the seed: short delays and long starvation at interrupt points."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from hosts.native.memory.layout import REGIME_DELAYS, REGIME_NONE, Local
-from hosts.native.program.operations import (
-    call_address,
+from hosts.native.codegen.intrinsics import (
     load,
     load_constant,
     load_private,
@@ -16,8 +14,9 @@ from hosts.native.program.operations import (
     store,
     store_private,
 )
-from hosts.native.runtime.process_locals import bump, choose, draw, own_words, this_process
-from hosts.native.runtime.receive import expect, pending, receive_if_due, under_way
+from hosts.native.memory.layout import REGIME_DELAYS, REGIME_NONE, Local
+from hosts.native.runtime.process_locals import bump, choose, draw, own_words
+from hosts.native.runtime.receive import expect
 from hosts.native.runtime.slow_stores import prepare_slow_stores, slow_stores
 
 DELAY_SHARE: Final = 3
@@ -73,21 +72,3 @@ def stall(local: Local) -> None:
     bump(own.stalls)
     store(own.stall_ticks, load(own.stall_ticks) + rdtsc() - since)
     store_private(local.last_poll, 0)
-
-
-def attention(site: int) -> None:
-    """Do what an interrupt point finds due: an armed stall, then arrivals, then the handlers, if interrupts are on."""
-    local = this_process()
-    left = load_private(local.stall_points)
-    if left != 0:
-        store_private(local.stall_points, left - 1)
-        if left == 1:
-            stall(local)
-    enabled_at = load_constant(local.irq_enabled_at)
-    if load_private(enabled_at) != 0:
-        if pending(local) == 0 and under_way(local):
-            receive_if_due(local)
-        root = load_constant(local.root_at)
-        while pending(local) != 0 and load_private(enabled_at) != 0:
-            call_address(root, 0, site)
-    expect(local)

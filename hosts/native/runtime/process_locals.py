@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hosts.native.memory.layout import HOST_OFFSET, HostCpu, HostWords, Local, Run
-from hosts.native.program.operations import (
+from hosts.native.codegen.intrinsics import (
     load,
     load_constant,
     load_private,
@@ -19,6 +18,7 @@ from hosts.native.program.operations import (
     store_private,
     upper_half,
 )
+from hosts.native.memory.layout import HOST_OFFSET, HostCpu, HostWords, Local, Run
 
 LOST: Final = 500_000
 """A yield that took so many ticks went to a stranger; then the processor is kept as long, but at most ``KEPT``."""

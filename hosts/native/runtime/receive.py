@@ -10,9 +10,7 @@ from typing import Final
 
 from emu.machine import MAX_PCPUS
 from emu.waist import BIT, fls64
-from hosts.native.fabric import wire
-from hosts.native.memory.layout import KIND_SILENT, RECEIVE_WORDS, Local
-from hosts.native.program.operations import (
+from hosts.native.codegen.intrinsics import (
     byteswap,
     doorbell_address,
     load,
@@ -25,6 +23,8 @@ from hosts.native.program.operations import (
     zmq_errno,
     zmq_recv,
 )
+from hosts.native.fabric import wire
+from hosts.native.memory.layout import KIND_SILENT, RECEIVE_WORDS, Local
 from hosts.native.runtime.process_locals import bump, own_words, step_aside, this_process
 
 AGAIN: Final = 1

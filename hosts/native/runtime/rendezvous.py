@@ -6,8 +6,7 @@ from typing import Final
 
 from emu.machine import MAX_PCPUS, Machine
 from emu.vectors import POST_SLOTS, SLOT_POST, SLOTS
-from hosts.native.memory.layout import Local, Run
-from hosts.native.program.operations import (
+from hosts.native.codegen.intrinsics import (
     load,
     load_constant,
     load_private,
@@ -16,7 +15,9 @@ from hosts.native.program.operations import (
     store,
     store_private,
 )
-from hosts.native.runtime.noise import arm, attention
+from hosts.native.memory.layout import Local, Run
+from hosts.native.runtime.interrupts import attention
+from hosts.native.runtime.noise import arm
 from hosts.native.runtime.process_locals import (
     beat,
     bump,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from hosts.native.codegen.intrinsics import exit_process, store
 from hosts.native.memory.layout import EXIT_RULE
-from hosts.native.program.operations import exit_process, store
 from hosts.native.runtime.process_locals import own_words, this_process
 
 

@@ -11,9 +11,7 @@ from typing import Final
 
 from emu.machine import MAX_PCPUS
 from emu.vectors import POSTED_INTR_VECTOR
-from hosts.native.fabric import wire
-from hosts.native.memory.layout import FAULT_BEFORE_COUNT, FRAME_WORDS, KIND_SILENT, Local
-from hosts.native.program.operations import (
+from hosts.native.codegen.intrinsics import (
     byteswap,
     fence,
     fetch_add,
@@ -27,6 +25,8 @@ from hosts.native.program.operations import (
     zmq_errno,
     zmq_send,
 )
+from hosts.native.fabric import wire
+from hosts.native.memory.layout import FAULT_BEFORE_COUNT, FRAME_WORDS, KIND_SILENT, Local
 from hosts.native.runtime.process_locals import (
     beat,
     bump,

@@ -8,6 +8,7 @@ this pCPU alone uses: a trace point must not change the races that it tells of.
 from __future__ import annotations
 
 from emu.observe.tracepoints import SIGHTING
+from hosts.native.codegen.intrinsics import load, load_constant, load_private, memory_address, store, store_private
 from hosts.native.memory.layout import (
     ARGUMENT_MASK,
     ARGUMENT_SHIFT,
@@ -19,7 +20,6 @@ from hosts.native.memory.layout import (
     Local,
     Ring,
 )
-from hosts.native.program.operations import load, load_constant, load_private, memory_address, store, store_private
 from hosts.native.runtime.process_locals import this_process
 
 

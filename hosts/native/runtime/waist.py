@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from hosts.native.runtime.noise import attention
+from hosts.native.runtime.interrupts import attention
 from hosts.native.runtime.process_locals import choose, one_in
 from hosts.native.runtime.receive import apic_ack, apic_pending, ipis_in_flight
 from hosts.native.runtime.rendezvous import next_turn, open_turn, run_goes_on

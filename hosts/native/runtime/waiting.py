@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from emu.waist import LONG_PAST
-from hosts.native.memory.layout import Local
-from hosts.native.program.operations import (
+from hosts.native.codegen.intrinsics import (
     load_constant,
     load_private,
     nanosleep,
@@ -15,6 +14,7 @@ from hosts.native.program.operations import (
     store_private,
     zmq_poll,
 )
+from hosts.native.memory.layout import Local
 from hosts.native.runtime.noise import arm
 from hosts.native.runtime.process_locals import beat, step_aside, this_process
 from hosts.native.runtime.receive import pending, receive, under_way

@@ -1,8 +1,8 @@
-"""Operations of the machine, for compiled code: words at addresses, locked instructions, calls into C.
+"""Intrinsics of compiled code: words at addresses, locked instructions, calls into C.
 
 Every function here is a name for a few machine instructions. It is called from compiled Python functions only (the
-host's own in :mod:`hosts.native.runtime.waist`; the protocol calls the waist, :mod:`hosts.native.program.lowering`);
-its plain body refuses. Arguments and results are signed 64-bit numbers; an address is a number.
+host's own, :mod:`hosts.native.runtime`; the protocol calls the waist, :mod:`hosts.native.codegen.lowering`); its plain
+body raises RuntimeError. Arguments and results are signed 64-bit numbers; an address is a number.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from numba import types
 
 from hosts.compiler import emit as code
 from hosts.compiler.emit import I8, I16, I32, I64, I128, POINTER, Emit, give_meaning
-from hosts.native.program import lowering as _lowering  # noqa: F401 - the host calls primitives of the waist, too
+from hosts.native.codegen import lowering as _lowering  # noqa: F401 - the host calls primitives of the waist, too
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _means(emit: Emit, *, result: Any = types.int64) -> Callable[[F], F]:
-    """Declare an operation: the function below is its name and documentation, ``emit`` the code."""
+    """Declare an intrinsic: the function below is its name and documentation, ``emit`` the code."""
 
     def declare(function: F) -> F:
         parameters = function.__code__.co_argcount
@@ -31,11 +31,11 @@ def _means(emit: Emit, *, result: Any = types.int64) -> Callable[[F], F]:
 
 
 def _only_compiled() -> NoReturn:
-    message = "this operation exists in compiled code only"
+    message = "this intrinsic exists in compiled code only"
     raise RuntimeError(message)
 
 
-# --- the operations ----------------------------------------------------------------------------------------------
+# --- the intrinsics ----------------------------------------------------------------------------------------------
 
 
 @_means(code.volatile_load)

@@ -1,0 +1,26 @@
+"""Interrupt dispatch: what an interrupt point does when something is due."""
+
+from __future__ import annotations
+
+from hosts.native.codegen.intrinsics import call_address, load_constant, load_private, store_private
+from hosts.native.runtime.noise import stall
+from hosts.native.runtime.process_locals import this_process
+from hosts.native.runtime.receive import expect, pending, receive_if_due, under_way
+
+
+def attention(site: int) -> None:
+    """Handle what is due: an armed stall first, then arrivals, then, if interrupts are enabled, the handlers."""
+    local = this_process()
+    left = load_private(local.stall_points)
+    if left != 0:
+        store_private(local.stall_points, left - 1)
+        if left == 1:
+            stall(local)
+    enabled_at = load_constant(local.irq_enabled_at)
+    if load_private(enabled_at) != 0:
+        if pending(local) == 0 and under_way(local):
+            receive_if_due(local)
+        root = load_constant(local.root_at)
+        while pending(local) != 0 and load_private(enabled_at) != 0:
+            call_address(root, 0, site)
+    expect(local)
