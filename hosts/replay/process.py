@@ -17,10 +17,11 @@ from hosts.loader.rule.faults import RuleFault
 from hosts.loader.rule.userpolicy import ENTRY
 from hosts.native.fabric.sockets import Fabric
 from hosts.replay.apic import Apic
-from hosts.replay.host import ReplayHost, Setting
+from hosts.replay.host import ReplayHost
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Report
 from hosts.replay.scheduling_points import Diverged, Turns
+from hosts.replay.setting import Setting
 from hosts.signals import STOPPING
 
 HELLO_SECONDS: Final = 60.0
@@ -74,7 +75,8 @@ def _live(part: Part) -> None:
         part.pipe.send(Report(environment=f"pCPU {setting.cpu} cannot have its sockets: {error}"))
         return
     host = ReplayHost(setting, part.memory, Apic(part.memory, fabric, part.token), part.interrupt)
-    host.turns = turns = Turns(part.pipe, host)
+    turns = Turns(part.pipe, host)
+    host.follow(turns)
     set_host(host)
     _watch(turns)
     part.pipe.send(Report())

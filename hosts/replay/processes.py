@@ -19,11 +19,11 @@ import multiprocess.connection
 
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.threads.machine_words import BASE
-from hosts.replay.host import Setting
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Command, Connect, Report
 from hosts.replay.process import Part, main
 from hosts.replay.program import Cast
+from hosts.replay.setting import Setting
 from hosts.signals import STOPPING
 
 

@@ -21,7 +21,8 @@ from hosts.loader.program import Program, load_program
 from hosts.loader.syntax.anf import normalise
 from hosts.loader.syntax.language import LoaderError, Origin, check_language
 from hosts.loader.syntax.names import Scope, pure_functions, struct_fields
-from hosts.replay.host import UNSCHEDULED, Place
+from hosts.replay.operations import UNSCHEDULED
+from hosts.replay.setting import Place
 
 DRIVER_FILE: Final = "<scope>"
 _UNSCHEDULED: Final = frozenset(kind.name for kind in (*UNSCHEDULED, Kind.TALLY, Kind.RENEW))

@@ -8,11 +8,12 @@ from emu.machine import Machine
 from emu.waist import set_host
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.threads.machine_words import BASE
-from hosts.replay.host import ReplayHost, Setting
+from hosts.replay.host import ReplayHost
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Did, Drain, Run
 from hosts.replay.processes import Crew
 from hosts.replay.program import cast_of
+from hosts.replay.setting import Setting
 from tests.conformance.primitives import FUNCTIONS
 from tests.replay.witnesses import program
 
@@ -71,7 +72,7 @@ def host_of(memory: Memory, pcpus: int, shared: dict[int, str]) -> ReplayHost:
     """Make the host of pCPU 0."""
     setting = Setting(0, pcpus, buffer=4, overtake=False, shared=shared, interrupted=False, places={})
     host = ReplayHost(setting, memory, NoIpis(), lambda: None)
-    host.turns = AtOnce(host)
+    host.follow(AtOnce(host))
     return host
 
 

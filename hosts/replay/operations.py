@@ -1,0 +1,121 @@
+"""The operations of one process on shared words, each done when the schedule says so.
+
+What an operation means is :mod:`hosts.explorer.model.semantics`'s; here it is done to real memory. Only words that the
+witness lists as shared are operations. The instruments keep their real counters.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from emu.observe import is_instrument
+from hosts.explorer.model.operations import LOCKED, OWN_FENCE, Kind
+from hosts.replay.buffer import StoreBuffer
+from hosts.replay.interfaces import Schedule
+from hosts.replay.memory import Memory
+from hosts.replay.messages import Did
+from hosts.replay.setting import Place, Setting
+from hosts.sequential import signed
+
+UNSCHEDULED: Final = frozenset({Kind.PEEK, Kind.POKE, Kind.IN_FLIGHT, Kind.ACK, Kind.CHOOSE, Kind.PAUSE})
+"""What always belongs to the step of the operation before (as hosts.explorer.threads.automaton has it)."""
+
+
+class Operations:
+    """The operations of one process, its store buffer included."""
+
+    schedule: Schedule
+    """Assigned after the construction: the schedule moves this process's stores and IPIs in turn."""
+
+    def __init__(self, setting: Setting, memory: Memory) -> None:
+        """The words are those of ``memory``; the operations are in the order of :attr:`schedule`."""
+        self._setting = setting
+        self._memory = memory
+        machine = memory.machine
+        self._pcpu = machine.pcpus[setting.cpu]
+        self.buffer = StoreBuffer(memory, memory.host.cpus[setting.cpu].waiting, setting.buffer)
+        self.at_point = False
+        """The last operation was an interrupt point at which nothing was pending."""
+        self._inside_of: dict[int, int] = {machine.pcpus[i].marks.inside: i for i in range(setting.pcpus)}
+
+    def perform(
+        self, kind: Kind, do: Callable[[], int], word: int = 0, a: int = 0, b: int = 0, *, wait: bool = False
+    ) -> int:
+        """Do an operation when it is due. ``wait``: only with an empty buffer."""
+        place, line = self._place()
+        eager = kind == Kind.SEND and self._setting.eager and self._memory.read(self._pcpu.irq.inside_depth) != 0
+        alone = kind == Kind.FENCE and a == OWN_FENCE
+        begins = kind == Kind.POKE and word in self._inside_of and a & 1 != 0
+        free = kind in UNSCHEDULED or eager or alone or is_instrument(place.module)
+        may = lambda: self._possible(kind, wait=wait)  # noqa: E731 - asked as often as the schedule wants to know
+        self.schedule.before(scheduled=begins or not free, point=kind == Kind.POINT, begins=begins, possible=may)
+        answer = do()
+        self.at_point = kind == Kind.POINT and answer == 0
+        name = self._setting.shared[word] if word else ""
+        self.schedule.did(Did(kind.name, name, signed(a), signed(b), answer, place.function, place.file, line))
+        return answer
+
+    def _possible(self, kind: Kind, *, wait: bool) -> bool:
+        if kind == Kind.STORE:
+            return not self.buffer.full
+        return not wait or len(self.buffer) == 0
+
+    def _place(self) -> tuple[Place, int]:
+        """Return the function of the program that is running, and its line."""
+        frame = sys._getframe(1)  # noqa: SLF001 - there is no other way to the caller
+        while frame.f_code not in self._setting.places:
+            if frame.f_back is None:
+                return Place("", "", ""), 0
+            frame = frame.f_back
+        return self._setting.places[frame.f_code], frame.f_lineno
+
+    def read(self, kind: Kind, word: int) -> int:
+        """Read a word; an operation if others share it."""
+        self.schedule.called()
+        if word not in self._setting.shared:
+            return self._memory.read(word)
+        return self.perform(kind, lambda: self._seen(kind, word), word)
+
+    def _seen(self, kind: Kind, word: int) -> int:
+        """Return what this pCPU sees in a word. Another's *inside* mark stands behind the stores that wait there."""
+        value = self.buffer.load(word)
+        owner = self._inside_of.get(word, self._setting.cpu)
+        if kind != Kind.PEEK or owner == self._setting.cpu:
+            return value
+        return value | 1 if self._memory.read(self._memory.host.cpus[owner].waiting) else value
+
+    def write(self, kind: Kind, word: int, value: int) -> None:
+        """Write a word: a store through the buffer, anything else straight into memory."""
+        self.schedule.called()
+        write = self.buffer.store if kind == Kind.STORE else self._memory.write
+        if word not in self._setting.shared:
+            self._memory.write(word, value)
+            return
+
+        def do() -> int:
+            write(word, value)
+            return 0
+
+        self.perform(kind, do, word, value)
+
+    def modify(self, kind: Kind, word: int, change: Callable[[int], int], a: int, b: int = 0) -> int:
+        """Do a locked operation: while it is due nobody else touches memory."""
+        assert kind in LOCKED  # noqa: S101
+        self.schedule.called()
+
+        def do() -> int:
+            found = self._memory.read(word)
+            self._memory.write(word, change(found))
+            return found
+
+        if word not in self._setting.shared:
+            self.perform(Kind.FENCE, nothing, a=OWN_FENCE, wait=True)  # it drains the buffer whoever uses its word
+            return do()
+        return self.perform(kind, do, word, a, b, wait=True)
+
+
+def nothing() -> int:
+    """Do nothing, as a fence with an empty buffer does."""
+    return 0
