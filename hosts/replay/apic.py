@@ -10,8 +10,8 @@ from typing import Final
 from emu.machine import MAX_PCPUS
 from emu.waist import BIT, fls64
 from hosts.native.fabric import wire
+from hosts.native.fabric.frame_kinds import KINDS, kind_of_vector
 from hosts.native.fabric.sockets import Fabric
-from hosts.native.memory.layout import KINDS, kind_of_vector
 from hosts.replay.memory import Memory
 
 _WORDS: Final = 4

@@ -11,7 +11,7 @@ from typing import Final
 from emu.machine import MAX_PCPUS
 from hosts.explorer.counterexample.witness import Step
 from hosts.explorer.explanation.format import vectors_in
-from hosts.native.memory.layout import KINDS, kind_of_vector
+from hosts.native.fabric.frame_kinds import KINDS, kind_of_vector
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Report
 from hosts.vectors import vectors_text

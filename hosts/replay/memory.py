@@ -11,7 +11,8 @@ import numpy.typing as npt
 from emu.machine import MAX_PCPUS, Machine
 from emu.memory import WORD_BYTES, Struct, array, word, words
 from hosts.explorer.threads.machine_words import BASE
-from hosts.native.memory.layout import HOST_OFFSET, KINDS, HostWords
+from hosts.native.fabric.frame_kinds import KINDS
+from hosts.native.memory.layout import HOST_OFFSET, HostWords
 from hosts.native.memory.region import SharedMemory
 from hosts.sequential import signed
 

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from emu.machine import MAX_PCPUS
 from hosts.explorer.counterexample.witness import Step, Witness
-from hosts.native.memory.layout import KINDS
+from hosts.native.fabric.frame_kinds import KINDS
 from hosts.replay.conformance import Comparison
 from hosts.replay.fairness import Fairness
 from hosts.replay.messages import Arrive, Command, Drain, Report, Run

@@ -15,7 +15,7 @@ from bench.report import Report
 from bench.series import compare, interleave
 from emu.machine import Machine
 from emu.observe.accounting import COUNTERS
-from hosts.native.memory.layout import MEMORY_AT
+from hosts.native.memory.addresses import MEMORY_AT
 from hosts.native.memory.region import SharedMemory
 from hosts.native.process.supervisor import Supervisor
 

@@ -12,7 +12,8 @@ from typing import Any
 from emu import waist
 from emu.machine import Machine
 from hosts.native.codegen.intrinsics import load, pause, rdtsc, store
-from hosts.native.memory.layout import Local, Ring
+from hosts.native.memory.layout import Ring
+from hosts.native.memory.private_words import Local
 from hosts.native.runtime import trace_ring
 from tests.compiled import Compiled
 from tests.conformance.primitives import DOES_NOT, DRAINS, FUNCTIONS

@@ -13,7 +13,9 @@ from hosts.compiler.variants import unmutated
 from hosts.loader.program import load_program
 from hosts.native.codegen import symbols
 from hosts.native.codegen.intrinsics import load_constant, local_address
-from hosts.native.memory.layout import DOORBELL_AT, LOCAL_AT, LOCAL_BYTES, MEMORY_AT, PAGE_BYTES, SHARED_BYTES, Local
+from hosts.native.memory.addresses import DOORBELL_AT, LOCAL_AT, MEMORY_AT, PAGE_BYTES
+from hosts.native.memory.layout import SHARED_BYTES
+from hosts.native.memory.private_words import LOCAL_BYTES, Local
 from hosts.native.program import root
 from tests.compiled import instructions
 

@@ -19,9 +19,10 @@ from hosts.compiler.unit import Unit
 from hosts.native.codegen.intrinsics import local_address
 from hosts.native.codegen.symbols import symbols
 from hosts.native.fabric import wire
+from hosts.native.fabric.frame_kinds import KIND_SILENT, KINDS, kind_of_vector
 from hosts.native.fabric.sockets import Fabric
 from hosts.native.memory import region
-from hosts.native.memory.layout import KIND_SILENT, KINDS, Local, kind_of_vector
+from hosts.native.memory.private_words import Local
 from hosts.native.process import pcpu
 from hosts.native.runtime.receive import accept, receive
 

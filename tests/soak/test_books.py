@@ -10,7 +10,7 @@ from emu.machine import MAX_PCPUS
 from emu.memory import Word
 from emu.observe.accounting import COUNTERS, WINDOWS
 from emu.vectors import SLOT_POST, SLOTS, vector_of
-from hosts.native.memory.layout import KIND_SILENT
+from hosts.native.fabric.frame_kinds import KIND_SILENT
 from hosts.native.memory.region import SharedMemory
 from hosts.native.process.forkserver import Root
 from hosts.native.process.outcome import Outcome

@@ -17,19 +17,19 @@ from emu.observe.tracepoints import KVM_EXIT, SIGHTING, TRACE_EVENTS
 from emu.vectors import RESCHEDULE_VECTOR, SLOT_TIMER, vector_of
 from emu.workload.setup import power_on
 from hosts.native.memory import image_header
+from hosts.native.memory.addresses import PAGE_BYTES
 from hosts.native.memory.layout import (
     ARGUMENT_SHIFT,
     HOST_OFFSET,
     LABEL_OFFSET,
-    PAGE_BYTES,
     RING_EVENTS,
     RING_MASK,
     SHARED_BYTES,
     TURN_SHIFT,
     HostWords,
     Label,
-    Local,
 )
+from hosts.native.memory.private_words import Local
 from hosts.native.memory.region import SharedMemory
 from hosts.native.runtime.process_locals import this_process
 from hosts.native.runtime.trace_ring import note_turn, trace

@@ -13,7 +13,7 @@ import zmq.backend.cython._zmq as bundled  # type: ignore[import-untyped,unused-
 
 from emu.machine import Machine
 from hosts.compiler.variants import SELECTED
-from hosts.native.memory.layout import DOORBELL_AT, LOCAL_AT, MEMORY_AT
+from hosts.native.memory.addresses import DOORBELL_AT, LOCAL_AT, MEMORY_AT
 
 _PREFIX: Final = "pirace_"
 _LIBZMQ: Final = ("zmq_send", "zmq_recv", "zmq_poll", "zmq_errno")

@@ -13,7 +13,9 @@ from emu.mutations import MUTATIONS
 from emu.observe.accounting import CHECKS, COUNTERS, RECORD, WINDOWS
 from emu.observe.tracepoints import TRACE_EVENTS
 from emu.workload.scenarios import POLICIES
-from hosts.native.memory.layout import ARGUMENT_SHIFT, HOST_OFFSET, MEMORY_AT, TURN_SHIFT, VECTOR_OF_KIND, HostWords
+from hosts.native.fabric.frame_kinds import VECTOR_OF_KIND
+from hosts.native.memory.addresses import MEMORY_AT
+from hosts.native.memory.layout import ARGUMENT_SHIFT, HOST_OFFSET, TURN_SHIFT, HostWords
 
 MAGIC: Final = int.from_bytes(b"pirace01", "big")
 

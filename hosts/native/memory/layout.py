@@ -1,10 +1,7 @@
-"""Host words: what the native host keeps in memory besides the machine.
+"""The shared words of the native host, behind the Machine in the same memfd.
 
-Two places. The *shared* words lie behind the Machine in the same memfd, so that the supervisor sees them live and every
-pCPU maps them at the same address. The *private* words (:class:`Local`) lie in pages that each process has for itself:
-what an interrupt point reads is there, never in a line that another pCPU writes.
-
-One writer for each word, except the doorbells (locked adds by all senders) and the supervisor's words.
+The supervisor sees them live, and every pCPU maps them at the same address. One writer for each word, except the
+doorbells (locked adds by all senders) and the supervisor's words.
 """
 
 from __future__ import annotations
@@ -12,56 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 from emu.machine import MAX_PCPUS, Machine
-from emu.memory import LINE_BYTES, WORD_BYTES, Struct, array, struct, word, words
-from emu.vectors import (
-    DEVICE_VECTOR,
-    POSTED_INTR_NESTED_VECTOR,
-    POSTED_INTR_VECTOR,
-    POSTED_INTR_WAKEUP_VECTOR,
-    RESCHEDULE_VECTOR,
-)
+from emu.memory import WORD_BYTES, Struct, array, struct, word, words
+from hosts.native.fabric.frame_kinds import KINDS
+from hosts.native.memory.addresses import PAGE_BYTES
 
-PAGE_BYTES: Final = 4096
-
-MEMORY_AT: Final = 0x7000_0000
-"""Where the machine lies in every process that has one, the shared host words behind it.
-
-Below 2 GB, where an address fits into the instruction that uses it: a word of the machine costs no register and no
-instruction more than one on the stack does. So far up that neither a program that is linked to a fixed place nor its
-heap comes near: that begins below 1.1 GB, and goes elsewhere when it finds its way barred."""
-
-LOCAL_AT: Final = 0x7200_0000
-"""Where the private host words lie in every pCPU process."""
-
-DOORBELL_AT: Final = 0x7300_0000
-"""Where a pCPU process sees its own doorbell, besides among all of them: so an interrupt point need not ask where."""
-
-# --- kinds of frames ---------------------------------------------------------------------------------------------
-
-VECTOR_OF_KIND: Final = (
-    POSTED_INTR_VECTOR,
-    POSTED_INTR_WAKEUP_VECTOR,
-    POSTED_INTR_NESTED_VECTOR,
-    RESCHEDULE_VECTOR,
-    DEVICE_VECTOR,
-)
-"""Counters are kept by *kind* of frame, which for these vectors is their position."""
-KIND_SILENT: Final = 5
-"""Last frame of every connection: all that this sender sent has arrived."""
-KIND_OTHER: Final = 6
-"""All other vectors together."""
-KINDS: Final = 8
-
-
-def kind_of_vector(vector: int) -> int:
-    """Give the kind that counts IPIs with a vector."""
-    return VECTOR_OF_KIND.index(vector) if vector in VECTOR_OF_KIND else KIND_OTHER
-
-
-# --- shared: the run ---------------------------------------------------------------------------------------------
-
-BIND, CONNECT, GO, CLOSE = range(4)
-"""What the supervisor lets all pCPUs do (:attr:`Run.phase`)."""
+CONNECT, GO, CLOSE = range(1, 4)
+"""What the supervisor lets all pCPUs do (:attr:`Run.phase`); 0: bind their sockets."""
 
 STARTED, BOUND, READY, RUNNING, DONE, CLOSED = range(1, 7)
 """How far a pCPU is (:attr:`HostCpu.phase`); 0: the process has not come up."""
@@ -71,7 +24,6 @@ REGIME_NONE, REGIME_DELAYS, REGIME_STARVATION = range(3)
 
 FAULT_NONE, FAULT_BEFORE_COUNT, FAULT_AFTER_COUNT = range(3)
 """The fabric's seeded bugs: a notification vanishes before it is counted, or after."""
-
 
 EXIT_RULE: Final = 72
 """Exit code of a pCPU whose rule did what no machine can."""
@@ -208,136 +160,3 @@ class Label(Struct, line=True):
 HOST_OFFSET: Final = -(-Machine.nbytes // PAGE_BYTES) * PAGE_BYTES
 LABEL_OFFSET: Final = HOST_OFFSET + -(-HostWords.nbytes // PAGE_BYTES) * PAGE_BYTES
 SHARED_BYTES: Final = LABEL_OFFSET + PAGE_BYTES
-
-# --- private -----------------------------------------------------------------------------------------------------
-
-FRAME_WORDS: Final = 4
-"""Room for one frame, rounded up to whole words (:mod:`hosts.native.fabric.wire` fills 25 bytes)."""
-RECEIVE_WORDS: Final = 8
-BINS: Final = 64
-"""Offsets from a turn's start that the actors choose among."""
-BALLAST_LINES: Final = 8
-PAID: Final = 64
-"""Length of the memory of bins that paid; a power of two."""
-
-
-class Local(Struct, line=True):
-    """The private words of one pCPU process: nobody else sees them, so every access is a plain load or store."""
-
-    # What interrupt points and receive read: one line.
-    cpu = word()
-    pcpu_at = word()
-    """Address of the own Pcpu."""
-    expect = word()
-    """Value of the doorbell at which an interrupt point has nothing to do; -1: always look."""
-    irq_enabled_at = word()
-    taken = word()
-    """Frames taken off the socket so far."""
-    stall_points = word()
-    """Interrupt points until the armed disturbance strikes; 0: none is armed."""
-    own_at = word()
-    """Address of the own HostCpu."""
-    run_at = word()
-    """Address of the Run."""
-    ring_at = word()
-    """Address of the own Ring."""
-    traced_turn = word()
-    """The turn that events fall into, where an event's word has it."""
-
-    pull = word(line=True)
-    """The libzmq socket that IPIs to this pCPU arrive at."""
-    last_poll = word()
-    """TSC of the last look at the socket that found it empty."""
-    empties = word()
-    pcpus = word()
-    root_at = word()
-    """Address of the compiled root: how an interrupt point calls the handler (compiled code cannot recurse)."""
-    markers = word()
-    head = word()
-    """Bytes 0 to 7 of every frame of this run."""
-    middle = word()
-    """Bytes 8 to 15 of every frame to this pCPU, sender and vector left out."""
-
-    random = word(line=True)
-    regime = word()
-    stall_yields = word()
-    """Times the armed stall gives up the processor; 0: it lasts ``stall_length`` ticks instead."""
-    stall_length = word()
-    """0: the stall is one of the store buffer alone."""
-    fault = word()
-    fault_one_in = word()
-    silent = word()
-
-    crowded = word(line=True)
-    keep_until = word()
-    """TSC until which the processor is not given up (:func:`hosts.native.runtime.process_locals.step_aside`)."""
-    relaxed = word()
-    relax_since = word()
-    relax_last = word()
-    idle_since = word()
-    idle_last = word()
-
-    opened = word(line=True)
-    """Turns that this pCPU opened; 0: it is no opener."""
-    closed = word()
-    """1: this pCPU has closed the turns."""
-    lead = word()
-    """Ticks from the announcement of a start to the start."""
-    too_late = word()
-    """What all actors' counts of starts heard too late came to."""
-    sightings_at = word()
-    """Address of the number of violations that this pCPU has sighted."""
-    non_root_at = word()
-    stop_seen = word()
-    """TSC when next_turn first saw the stop word; 0: not yet."""
-
-    # How this actor chooses its moment in a turn.
-    score = word(line=True)
-    """The score that came with the last turn."""
-    ring = word()
-    """Which ring the last turn's bin belongs to."""
-    bin = word()
-    """The bin that was tried in it, or -1 before the first turn."""
-    by_edge = word()
-    """1: the last turn's offset was drawn around the edge."""
-    turn_begun = word()
-    """TSC when the last turn was learnt from."""
-    start = word()
-    """The start of the last turn."""
-    sends = word(line=True)
-    """IPIs sent so far."""
-    sends_before = word()
-    """IPIs sent before the last turn."""
-    flying_to = word()
-    """Where the last IPI went, plus one; 0: it has arrived."""
-    paid_count = words(2)
-    edge = words(2)
-    """For each kind of turn, the offset between those at which actions send IPIs and those at which they do not."""
-
-    poll_item = words(2, line=True)
-    """A ``zmq_pollitem_t``."""
-    timespec = words(2)
-    buffer = words(RECEIVE_WORDS, line=True)
-    cost = words(2 * BINS, line=True)
-    """What a turn with each bin takes, in ticks: running means, for each kind of turn."""
-    paid = words(2 * PAID, line=True)
-    """Two rings, one for each kind of turn, of the bins that paid last."""
-    ballast = words(BALLAST_LINES * LINE_BYTES // WORD_BYTES, line=True)
-    """Lines that are written when a store is to take long (:mod:`hosts.native.runtime.slow_stores`)."""
-    kinds = words(32, line=True)
-    """256 bytes: the kind of each vector."""
-    silent_from = words(MAX_PCPUS, line=True)
-    """1: the last frame that counts has come from that pCPU."""
-    push = words(MAX_PCPUS, line=True)
-    """The libzmq socket towards each pCPU."""
-    sequence = words(MAX_PCPUS, line=True)
-    """The sequence number of the next frame to each pCPU."""
-    credit = words(MAX_PCPUS, line=True)
-    """The sequence number at which the bound on what is under way must be looked at again."""
-    frames = words(MAX_PCPUS * FRAME_WORDS, line=True)
-    """The frame to each pCPU, ready but for vector and sequence."""
-
-
-LOCAL_BYTES: Final = -(-Local.nbytes // PAGE_BYTES) * PAGE_BYTES
-
-POLL_ITEM_WORDS: Final = 16 // WORD_BYTES

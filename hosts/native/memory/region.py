@@ -1,8 +1,8 @@
 """Where memory lies: the machine and the private host words have one fixed address in every process.
 
 The machine keeps addresses in its words (the task that waits, the running vCPU), so it must lie at the same place in
-all pCPUs, and compiled code has the address in its instructions (see :data:`hosts.native.memory.layout.MEMORY_AT`). A
-process in which the place is taken is told so.
+all pCPUs, and compiled code has the address in its instructions (see :data:`hosts.native.memory.addresses.MEMORY_AT`).
+A process in which the place is taken is told so.
 """
 
 from __future__ import annotations
@@ -20,20 +20,10 @@ import numpy.typing as npt
 
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
+from hosts.native.memory.addresses import DOORBELL_AT, LOCAL_AT, MEMORY_AT, PAGE_BYTES
 from hosts.native.memory.image_header import MAGIC, layout_number
-from hosts.native.memory.layout import (
-    DOORBELL_AT,
-    HOST_OFFSET,
-    LABEL_OFFSET,
-    LOCAL_AT,
-    LOCAL_BYTES,
-    MEMORY_AT,
-    PAGE_BYTES,
-    SHARED_BYTES,
-    HostWords,
-    Label,
-    Local,
-)
+from hosts.native.memory.layout import HOST_OFFSET, LABEL_OFFSET, SHARED_BYTES, HostWords, Label
+from hosts.native.memory.private_words import LOCAL_BYTES, Local
 
 _MAP_FIXED: Final = 0x10
 _MAP_FIXED_NOREPLACE: Final = 0x10_0000

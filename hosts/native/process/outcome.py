@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from emu.machine import MAX_PCPUS
-from hosts.native.memory.layout import FAULT_NONE, KINDS, REGIME_NONE, VECTOR_OF_KIND
+from hosts.native.fabric.frame_kinds import KINDS, VECTOR_OF_KIND
+from hosts.native.memory.layout import FAULT_NONE, REGIME_NONE
 from hosts.native.memory.region import SharedMemory
 
 ROLE_TAKE_INTERRUPTS = 0

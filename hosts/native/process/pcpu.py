@@ -22,24 +22,11 @@ import multiprocess.resource_tracker
 
 from emu.machine import MAX_PCPUS
 from hosts.native.fabric import wire
+from hosts.native.fabric.frame_kinds import kind_of_vector
 from hosts.native.fabric.sockets import Fabric
 from hosts.native.memory import region
-from hosts.native.memory.layout import (
-    BOUND,
-    CLOSE,
-    CLOSED,
-    CONNECT,
-    DONE,
-    FRAME_WORDS,
-    GO,
-    READY,
-    RUNNING,
-    STARTED,
-    HostCpu,
-    Local,
-    Run,
-    kind_of_vector,
-)
+from hosts.native.memory.layout import BOUND, CLOSE, CLOSED, CONNECT, DONE, GO, READY, RUNNING, STARTED, HostCpu, Run
+from hosts.native.memory.private_words import FRAME_WORDS, Local
 from hosts.native.process.preloaded import PRELOADED
 from hosts.signals import STOPPING
 

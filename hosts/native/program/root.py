@@ -16,7 +16,7 @@ from hosts.compiler.unit import Unit, cold, inlined
 from hosts.compiler.variants import SELECTED, one_for_all, unmutated
 from hosts.loader.program import Program
 from hosts.native.codegen.intrinsics import load_constant, local_address
-from hosts.native.memory.layout import Local
+from hosts.native.memory.private_words import Local
 from hosts.native.program.build import LIVE, PROVE, ROOT, TAKE_INTERRUPT
 from hosts.native.runtime import trace_ring
 from hosts.native.runtime import waist as runtime

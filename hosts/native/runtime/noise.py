@@ -14,7 +14,8 @@ from hosts.native.codegen.intrinsics import (
     store,
     store_private,
 )
-from hosts.native.memory.layout import REGIME_DELAYS, REGIME_NONE, Local
+from hosts.native.memory.layout import REGIME_DELAYS, REGIME_NONE
+from hosts.native.memory.private_words import Local
 from hosts.native.runtime.process_locals import bump, choose, draw, own_words
 from hosts.native.runtime.receive import expect
 from hosts.native.runtime.slow_stores import prepare_slow_stores, slow_stores

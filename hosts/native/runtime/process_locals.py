@@ -18,7 +18,8 @@ from hosts.native.codegen.intrinsics import (
     store_private,
     upper_half,
 )
-from hosts.native.memory.layout import HOST_OFFSET, HostCpu, HostWords, Local, Run
+from hosts.native.memory.layout import HOST_OFFSET, HostCpu, HostWords, Run
+from hosts.native.memory.private_words import Local
 
 LOST: Final = 500_000
 """A yield that took so many ticks went to a stranger; then the processor is kept as long, but at most ``KEPT``."""

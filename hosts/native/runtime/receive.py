@@ -24,7 +24,8 @@ from hosts.native.codegen.intrinsics import (
     zmq_recv,
 )
 from hosts.native.fabric import wire
-from hosts.native.memory.layout import KIND_SILENT, RECEIVE_WORDS, Local
+from hosts.native.fabric.frame_kinds import KIND_SILENT
+from hosts.native.memory.private_words import RECEIVE_WORDS, Local
 from hosts.native.runtime.process_locals import bump, own_words, step_aside, this_process
 
 AGAIN: Final = 1

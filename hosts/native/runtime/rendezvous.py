@@ -15,7 +15,8 @@ from hosts.native.codegen.intrinsics import (
     store,
     store_private,
 )
-from hosts.native.memory.layout import Local, Run
+from hosts.native.memory.layout import Run
+from hosts.native.memory.private_words import Local
 from hosts.native.runtime.interrupts import attention
 from hosts.native.runtime.noise import arm
 from hosts.native.runtime.process_locals import (

@@ -26,7 +26,9 @@ from hosts.native.codegen.intrinsics import (
     zmq_send,
 )
 from hosts.native.fabric import wire
-from hosts.native.memory.layout import FAULT_BEFORE_COUNT, FRAME_WORDS, KIND_SILENT, Local
+from hosts.native.fabric.frame_kinds import KIND_SILENT
+from hosts.native.memory.layout import FAULT_BEFORE_COUNT
+from hosts.native.memory.private_words import FRAME_WORDS, Local
 from hosts.native.runtime.process_locals import (
     beat,
     bump,

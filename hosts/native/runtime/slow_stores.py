@@ -18,7 +18,7 @@ from numba import types
 from emu.memory import LINE_BYTES, WORD_BYTES
 from hosts.compiler.emit import POINTER, VOID, declared, give_meaning, pointer
 from hosts.native.codegen.intrinsics import store
-from hosts.native.memory.layout import BALLAST_LINES, Local
+from hosts.native.memory.private_words import BALLAST_LINES, Local
 
 LINE_WORDS: Final = LINE_BYTES // WORD_BYTES
 

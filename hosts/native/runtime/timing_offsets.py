@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hosts.native.codegen.intrinsics import load_private, rdtsc, store_private
-from hosts.native.memory.layout import BINS, PAID, Local
+from hosts.native.memory.private_words import BINS, PAID, Local
 from hosts.native.runtime.process_locals import choose, draw
 
 BIN_SHIFT: Final = 5

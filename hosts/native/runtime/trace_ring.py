@@ -17,9 +17,9 @@ from hosts.native.memory.layout import (
     RING_MASK,
     TURN_SHIFT,
     HostWords,
-    Local,
     Ring,
 )
+from hosts.native.memory.private_words import Local
 from hosts.native.runtime.process_locals import this_process
 
 

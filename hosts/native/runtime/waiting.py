@@ -14,7 +14,7 @@ from hosts.native.codegen.intrinsics import (
     store_private,
     zmq_poll,
 )
-from hosts.native.memory.layout import Local
+from hosts.native.memory.private_words import Local
 from hosts.native.runtime.noise import arm
 from hosts.native.runtime.process_locals import beat, step_aside, this_process
 from hosts.native.runtime.receive import pending, receive, under_way

@@ -11,7 +11,8 @@ from emu.memory import Words
 from emu.observe.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.posted_intr import NDST_SHIFT, NV_SHIFT, POSTED_INTR_ON, POSTED_INTR_SN
 from emu.vectors import SLOTS, vector_of
-from hosts.native.memory.layout import BOUND, CLOSED, DONE, MEMORY_AT, READY, RUNNING, STARTED
+from hosts.native.memory.addresses import MEMORY_AT
+from hosts.native.memory.layout import BOUND, CLOSED, DONE, READY, RUNNING, STARTED
 from hosts.plural import counted, how_often
 from hosts.runs.collect import MODE_NAMES, readable
 from hosts.soak.postmortem.decode import TASKS, Event, guest_vector, host_vector, request

@@ -18,11 +18,11 @@ from emu.machine import MAX_PCPUS, USER, Machine
 from emu.memory import WORD_BYTES
 from emu.mutations import MUTATIONS
 from emu.workload.scenarios import POLICIES
+from hosts.native.memory.addresses import PAGE_BYTES
 from hosts.native.memory.image_header import MAGIC, layout_number
 from hosts.native.memory.layout import (
     HOST_OFFSET,
     LABEL_OFFSET,
-    PAGE_BYTES,
     RING_EVENTS,
     RING_MASK,
     SHARED_BYTES,
