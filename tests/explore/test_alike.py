@@ -15,7 +15,7 @@ from emu.machine import MAX_PCPUS, USER
 from emu.mutations import MUTATIONS, Mutation
 from emu.observe.accounting import CHECKS, WINDOWS
 from emu.workload.scenarios import POLICIES
-from hosts.explorer.build import Builder, explore, warm_up
+from hosts.explorer.build import Builder, warm_up
 from hosts.explorer.compiled import hash_table as finding
 from hosts.explorer.model.operations import Kind, Operation
 from hosts.explorer.model.semantics import Product, State
@@ -23,8 +23,9 @@ from hosts.explorer.model.system import Edge, Group, Model, Options, Unstable
 from hosts.explorer.reduce.symmetry_candidates import align, equal_columns, groups
 from hosts.explorer.search.bfs import Result, Search
 from hosts.explorer.threads.harness import scope_of
-from hosts.loader.program import Program, load_program
+from hosts.loader.program import Program
 from tests.choice import first_of_each, slow_but
+from tests.explore.conftest import Explored
 from tests.explore.models import Table, TooBig, op, plain_search, random_thread, straight
 
 pytestmark = pytest.mark.timeout(300)
@@ -41,17 +42,11 @@ EDITED = [each for each in MUTATIONS if each.edits]
 FAST = first_of_each(EDITED, lambda each: each.rows[0].scenario)
 
 
-@pytest.fixture(scope="module")
-def program() -> Program:
-    """Give the protocol."""
-    return load_program()
-
-
-def seen(program: Program, text: str, policy: str, mutation: Mutation | None, *, symmetry: bool) -> Result:
-    """Explore a scope to its end."""
-    builder = Builder(program, scope_of(None, text), policy_by_name(policy).number, mutation)
-    options = Options(buffer=2, symmetry=symmetry, stop_at_first=False, max_states=400_000)
-    return explore(builder, options)[0]
+def both(explored: Explored, text: str, policy: str, mutation: str | None = None) -> tuple[Result, Result]:
+    """Explore a scope to its end, each equal sender by itself, and all orders of them as one."""
+    options = Options(buffer=2, stop_at_first=False, max_states=400_000)
+    alone, together = (explored((text, policy, mutation), replace(options, symmetry=each)) for each in (False, True))
+    return alone, together
 
 
 def told(result: Result) -> tuple[object, ...]:
@@ -62,20 +57,20 @@ def told(result: Result) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("mutation", slow_but(FAST, EDITED), ids=lambda each: each.name)
-def test_every_seeded_bug_gives_the_same(program: Program, mutation: Mutation) -> None:
+def test_every_seeded_bug_gives_the_same(explored: Explored, mutation: Mutation) -> None:
     """The same checks fire, and the same windows are entered, in no more states."""
     row = mutation.rows[0]
     text, policy = TWICE.get(row.scenario, TWICE["self-vs-remote"]), policies_of(row)[0]
-    alone, together = (seen(program, text, policy, mutation, symmetry=each) for each in (False, True))
+    alone, together = both(explored, text, policy, mutation.name)
     assert told(together) == told(alone)
     assert together.states <= alone.states
 
 
 @pytest.mark.parametrize("policy", slow_but(["elide-self-2022"], [each.name for each in POLICIES]))
 @pytest.mark.parametrize("text", TWICE.values(), ids=TWICE)
-def test_every_rule_gives_the_same_in_fewer_states(program: Program, text: str, policy: str) -> None:
+def test_every_rule_gives_the_same_in_fewer_states(explored: Explored, text: str, policy: str) -> None:
     """Without a seeded bug; what violates is searched again without it, and told from there."""
-    alone, together = (seen(program, text, policy, None, symmetry=each) for each in (False, True))
+    alone, together = both(explored, text, policy)
     assert told(together) == told(alone)
     assert together.states == alone.states if alone.violations else together.states < 0.9 * alone.states
 
@@ -220,12 +215,9 @@ def test_with_all_reductions_the_same_is_found() -> None:
 
 
 @pytest.mark.parametrize("three", ["post:34 | post:34 | post:34", "kick | kick | kick"])
-def test_three_in_order_are_less_than_a_third(program: Program, three: str) -> None:
+def test_three_in_order_are_less_than_a_third(explored: Explored, three: str) -> None:
     """Of six orders one is kept; of a state in which two of them agree there are fewer orders."""
-    alone, together = (
-        seen(program, f"{three} | guest=cpuid | timers=0", "elide-self-2022", None, symmetry=each)
-        for each in (False, True)
-    )
+    alone, together = both(explored, f"{three} | guest=cpuid | timers=0", "elide-self-2022")
     assert told(together) == told(alone)
     assert together.states < alone.states / 3
 

@@ -58,12 +58,6 @@ class Seen(NamedTuple):
     """The shared words at the end of every run, by name."""
 
 
-@pytest.fixture(scope="module")
-def program() -> Program:
-    """Give the protocol."""
-    return load_program()
-
-
 def builder_of(program: Program, scope: str, policy: str, mutation: str | None) -> Builder:
     """Give what makes models of a configuration, with the words known that are shared."""
     seeded = by_name(mutation) if mutation is not None else None

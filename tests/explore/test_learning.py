@@ -49,12 +49,6 @@ SCOPES = {
 Row = tuple[str, str, str | None]
 
 
-@pytest.fixture(scope="module")
-def program() -> Program:
-    """Give the protocol."""
-    return load_program()
-
-
 @pytest.fixture
 def learning(tmp_path: Path) -> Learning:
     """Give a folder in which nothing is kept yet."""
