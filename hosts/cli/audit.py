@@ -20,7 +20,7 @@ from hosts.exit_codes import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, E
 from hosts.explorer.audit.audit import Auditor, Ground, Tried, Watch, verdict_of
 from hosts.explorer.audit.relax import Site, Way, sites
 from hosts.explorer.model.system import Options
-from hosts.explorer.search.bfs import Progress
+from hosts.explorer.search.result import Progress
 from hosts.explorer.threads.harness import Scope, ScopeError, scope_of
 from hosts.loader.program import LoaderError, Program, load_program
 from hosts.loader.rule.faults import RuleFault

@@ -15,7 +15,7 @@ from hosts.explorer.audit.atomicity import halves
 from hosts.explorer.audit.audit import COMPILER_ONLY, NEVER_REACHED, Tried, answer_of
 from hosts.explorer.audit.relax import Site
 from hosts.explorer.counterexample.witness import check_of
-from hosts.explorer.search.bfs import Result
+from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import Scope
 from hosts.plural import counted
 from hosts.report.table_layout import READABLE, Column, Content, Sheet

@@ -24,7 +24,7 @@ from hosts.explorer.cache.learnt import Learning
 from hosts.explorer.cache.programs import ready_program
 from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.model.system import Options
-from hosts.explorer.search.bfs import Result
+from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import ScopeError, scope_of
 from hosts.loader.program import LoaderError, Program
 from hosts.loader.rule.faults import RuleFault

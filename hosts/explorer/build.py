@@ -17,7 +17,8 @@ from hosts.explorer.initial_state import initial_words
 from hosts.explorer.model.semantics import Product
 from hosts.explorer.model.system import Model, Options, Thread, Unstable
 from hosts.explorer.reduce.symmetry_candidates import align, equal_columns, groups
-from hosts.explorer.search.bfs import Progress, Result, Search
+from hosts.explorer.search.bfs import Search
+from hosts.explorer.search.result import Progress, Result
 from hosts.explorer.threads.automaton import Automaton
 from hosts.explorer.threads.deferrable import harmless_vectors
 from hosts.explorer.threads.harness import Scope, drivers

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from hosts.explorer.model.state_vector import Crammed, TooWide
 from hosts.explorer.model.system import Model, Options
-from hosts.explorer.search.bfs import Progress, Search
+from hosts.explorer.search.bfs import Search
+from hosts.explorer.search.result import Progress
 from hosts.litmus.bounds import IncompleteError
 from hosts.litmus.errors import LitmusError
 from hosts.litmus.outcome import Final_

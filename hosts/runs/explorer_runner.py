@@ -17,7 +17,8 @@ from hosts.explorer.cache.learnt import Learning, key_of
 from hosts.explorer.cache.programs import ready_program
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.model.system import Model, Options
-from hosts.explorer.search.bfs import Progress, Result, Search
+from hosts.explorer.search.bfs import Search
+from hosts.explorer.search.result import Progress, Result
 from hosts.explorer.threads.cfg import Endless
 from hosts.explorer.threads.harness import ScopeError
 from hosts.loader.program import LoaderError, PolicyError, Program

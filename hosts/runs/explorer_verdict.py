@@ -10,7 +10,7 @@ from typing import Any, Final
 from emu.observe.accounting import WINDOWS
 from hosts.explorer.counterexample.witness import Witness, check_of
 from hosts.explorer.model.system import Options
-from hosts.explorer.search.bfs import Result
+from hosts.explorer.search.result import Result
 from hosts.plural import counted
 from hosts.runs.collect import Measured, Violation
 from hosts.runs.explore_request import Asked

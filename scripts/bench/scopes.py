@@ -11,7 +11,7 @@ from bench.series import number
 from emu.expected import policy_by_name
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.model.system import Options as Bounds
-from hosts.explorer.search.bfs import Result
+from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
 

@@ -24,7 +24,7 @@ from hosts.explorer.build import Builder, explore
 from hosts.explorer.cache.files import Files
 from hosts.explorer.cache.learnt import Learning
 from hosts.explorer.model.system import Options as Bounds
-from hosts.explorer.search.bfs import Result
+from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import DEFAULT, Scope, scope_of
 from hosts.loader.program import Program, load_program
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from hosts.explorer.model.semantics import Product
 from hosts.explorer.model.system import Model, Options, Thread
-from hosts.explorer.search.bfs import Result, Search
+from hosts.explorer.search.bfs import Search
+from hosts.explorer.search.result import Result
 from hosts.explorer.threads.automaton import Automaton
 from hosts.explorer.threads.history import ExactProtocol, ExactThread
 from hosts.explorer.threads.machine_words import SILENT, VECTORS, World

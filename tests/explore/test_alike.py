@@ -21,7 +21,8 @@ from hosts.explorer.model.operations import Kind, Operation
 from hosts.explorer.model.semantics import Product, State
 from hosts.explorer.model.system import Edge, Group, Model, Options, Unstable
 from hosts.explorer.reduce.symmetry_candidates import align, equal_columns, groups
-from hosts.explorer.search.bfs import Result, Search
+from hosts.explorer.search.bfs import Search
+from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program
 from tests.choice import first_of_each, slow_but

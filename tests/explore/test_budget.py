@@ -13,7 +13,7 @@ from hosts.explorer import build
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.model.system import Options
 from hosts.explorer.search import bfs
-from hosts.explorer.search.bfs import Progress
+from hosts.explorer.search.result import Progress
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
 

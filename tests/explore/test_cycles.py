@@ -5,7 +5,7 @@ from __future__ import annotations
 from hosts.explorer.model.operations import Kind, Operation
 from hosts.explorer.model.system import Edge, Model, Options
 from hosts.explorer.search.bfs import Search
-from hosts.explorer.search.terminated import over_on_cycles
+from hosts.explorer.search.fair_cycles import over_on_cycles
 from tests.explore.models import Table, op, straight
 
 POLLS = Table([op(Kind.PENDING)], [{None: Edge(0)}])

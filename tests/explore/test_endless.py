@@ -13,7 +13,7 @@ from hosts.explorer.build import Builder, explore
 from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.explanation.make import tell_witness
 from hosts.explorer.model.system import Model, Options
-from hosts.explorer.search.bfs import Result
+from hosts.explorer.search.result import Result
 from hosts.explorer.threads.cfg import Endless
 from hosts.explorer.threads.harness import scope_of
 from hosts.explorer.threads.unbounded_loops import cycle

@@ -6,7 +6,8 @@ import pytest
 
 from hosts.explorer.model.operations import Kind, Operation
 from hosts.explorer.model.system import Edge, Model, Options
-from hosts.explorer.search.bfs import Result, Search
+from hosts.explorer.search.bfs import Search
+from hosts.explorer.search.result import Result
 from tests.explore.models import Plain, Table, op, plain_search, straight
 
 END = Operation(Kind.END)

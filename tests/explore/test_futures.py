@@ -8,7 +8,8 @@ from hosts.explorer.model.operations import Kind, Operation
 from hosts.explorer.model.system import Edge, Model, Options
 from hosts.explorer.reduce.footprints import later_first
 from hosts.explorer.search import bfs
-from hosts.explorer.search.bfs import Result, Search
+from hosts.explorer.search.bfs import Search
+from hosts.explorer.search.result import Result
 from tests.explore.models import Table, op, straight
 
 END = Operation(Kind.END)

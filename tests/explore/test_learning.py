@@ -27,7 +27,8 @@ from hosts.explorer.counterexample.witness_file import text
 from hosts.explorer.explanation.make import tell_witness
 from hosts.explorer.model.system import Model, Options
 from hosts.explorer.search import bfs
-from hosts.explorer.search.bfs import Result, Search
+from hosts.explorer.search.bfs import Search
+from hosts.explorer.search.result import Result
 from hosts.explorer.threads.automaton import Automaton
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program

@@ -11,7 +11,7 @@ from emu.machine import USER
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.model.system import DEEP, Options
-from hosts.explorer.search.bfs import Result
+from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
 from hosts.loader.syntax.language import LoaderError

@@ -11,7 +11,8 @@ from hosts.explorer.compiled import abi
 from hosts.explorer.model.operations import Kind, Operation
 from hosts.explorer.model.system import Edge, Model, Options
 from hosts.explorer.search import workers
-from hosts.explorer.search.bfs import Result, Search
+from hosts.explorer.search.bfs import Search
+from hosts.explorer.search.result import Result
 from tests.explore.models import Table, op, random_model, straight
 
 MODELS = 150

@@ -11,7 +11,7 @@ from emu.workload.scenarios import POLICIES, SCENARIOS
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.model.system import Options
 from hosts.explorer.rule_equivalence import same_as
-from hosts.explorer.search.bfs import Result
+from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
 

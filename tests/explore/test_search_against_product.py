@@ -10,7 +10,8 @@ import pytest
 
 from hosts.explorer.model.semantics import Product
 from hosts.explorer.model.system import Model, Options
-from hosts.explorer.search.bfs import Result, Search
+from hosts.explorer.search.bfs import Search
+from hosts.explorer.search.result import Result
 from tests.explore.models import Plain, TooBig, fair_depth, plain_search, random_model, switches_of
 
 MODELS = 60

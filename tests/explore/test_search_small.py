@@ -10,7 +10,8 @@ import pytest
 from hosts.explorer.model.operations import SCHEDULED, Kind, Operation
 from hosts.explorer.model.semantics import Product
 from hosts.explorer.model.system import Edge, Model, NotTerminating, Options
-from hosts.explorer.search.bfs import Progress, Search
+from hosts.explorer.search.bfs import Search
+from hosts.explorer.search.result import Progress
 from tests.explore.models import Table, op, plain_search, random_model, straight
 
 TOP = -(1 << 63)

@@ -15,7 +15,7 @@ from hosts.explorer.build import explore
 from hosts.explorer.cache.files import Files
 from hosts.explorer.cache.learnt import Learning
 from hosts.explorer.model.system import Options
-from hosts.explorer.search.bfs import Result
+from hosts.explorer.search.result import Result
 from hosts.explorer.size_estimate import size_of
 from hosts.explorer.threads.harness import scope_of
 from tests.choice import first_of_each, slow_but

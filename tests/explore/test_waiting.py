@@ -8,7 +8,8 @@ import pytest
 
 from hosts.explorer.model.operations import Kind
 from hosts.explorer.model.system import Model, Options, Unstable
-from hosts.explorer.search.bfs import Result, Search
+from hosts.explorer.search.bfs import Search
+from hosts.explorer.search.result import Result
 from hosts.explorer.threads.automaton import Automaton
 from tests.explore.bodies import Tiny
 

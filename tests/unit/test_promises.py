@@ -15,7 +15,7 @@ from hosts.explorer.build import Builder, explore
 from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.counterexample.witness_file import save
 from hosts.explorer.model.system import Options
-from hosts.explorer.search.bfs import Result
+from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import PolicyError, load_program
 from hosts.loader.rule.userpolicy import UNPROMISED, unpromised

@@ -18,7 +18,8 @@ from hosts.explorer.audit.relax import NO_FENCE_BEHIND, Site, Way, weakened
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.counterexample.witness import check_of, steps_of
 from hosts.explorer.model.system import Model, NotTerminating, Options
-from hosts.explorer.search.bfs import Progress, Result, Search
+from hosts.explorer.search.bfs import Search
+from hosts.explorer.search.result import Progress, Result
 from hosts.explorer.threads.cfg import Endless, cut
 from hosts.explorer.threads.harness import Scope
 from hosts.explorer.threads.machine_words import World

@@ -18,7 +18,8 @@ from hosts.explorer.explanation.explain import story_of
 from hosts.explorer.explanation.make import tell_witness
 from hosts.explorer.model.system import Model, Options
 from hosts.explorer.repair.repair import ASTRAY, fate_of
-from hosts.explorer.search.bfs import Progress, Search
+from hosts.explorer.search.bfs import Search
+from hosts.explorer.search.result import Progress
 
 
 @dataclass(frozen=True)

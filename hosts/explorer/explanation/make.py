@@ -13,7 +13,7 @@ from hosts.explorer.explanation.events import tell
 from hosts.explorer.explanation.explain import story_of
 from hosts.explorer.model.semantics import Move
 from hosts.explorer.model.system import Model, Options
-from hosts.explorer.search.bfs import Violation
+from hosts.explorer.search.result import Violation
 
 
 def tell_witness(

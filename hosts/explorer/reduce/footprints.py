@@ -12,15 +12,13 @@ has come to that operation if any run does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from hosts.explorer.compiled import abi
 from hosts.explorer.compiled.abi import EVERYTHING
 from hosts.explorer.model.operations import Kind, Operation
 from hosts.explorer.model.system import Model, Options
-
-if TYPE_CHECKING:
-    from hosts.explorer.search.thread_tables import Learnt
+from hosts.explorer.reduce.known_threads import KnownThreads
 
 MOST: Final = 4000
 """Local states of a thread that is looked at; more are not worth the while."""
@@ -51,7 +49,7 @@ class Futures:
         self._endless: set[int] = set()
         """Threads that go round, or are too big to look at."""
 
-    def settle(self, learnt: Learnt) -> None:
+    def settle(self, learnt: KnownThreads) -> None:
         """Lean on what is known now."""
         learnt.future[:] = EVERYTHING
         self._leant = [False] * len(self._model.threads)
@@ -65,12 +63,12 @@ class Futures:
                     learnt.future[number] = uses, writes
                     self._leant[thread] = True
 
-    def look(self, learnt: Learnt) -> bool:
+    def look(self, learnt: KnownThreads) -> bool:
         """Take note of what has been learnt; tell whether something is more than it was taken for."""
         threads, self.learnt = sorted(self.learnt), set()
         return self._active and any(self._contradicted(learnt, thread) for thread in threads)
 
-    def _contradicted(self, learnt: Learnt, thread: int) -> bool:
+    def _contradicted(self, learnt: KnownThreads, thread: int) -> bool:
         future = learnt.future
         known = {} if thread in self._endless else self._known(learnt, thread)
         if not known:
@@ -86,7 +84,7 @@ class Futures:
                 self.more |= not ahead
         return grown
 
-    def _known(self, learnt: Learnt, thread: int) -> dict[int, Known]:
+    def _known(self, learnt: KnownThreads, thread: int) -> dict[int, Known]:
         """Give what is known of a thread, by operation; nothing of one that goes round, or is too big to look at."""
         order = straight(learnt, thread) if len(learnt.number[thread]) <= MOST else None
         known: dict[int, Known] = {}
@@ -113,12 +111,12 @@ def _used(model: Model, operation: Operation) -> tuple[int, int]:
     return uses, 0 if operation.kind in (Kind.LOAD, Kind.PEEK, Kind.QUIET) else uses
 
 
-def straight(learnt: Learnt, thread: int) -> list[int] | None:
+def straight(learnt: KnownThreads, thread: int) -> list[int] | None:
     """Give a thread's operations, each behind all that may follow; None if it can come back to one of them."""
     return later_first(learnt.number[thread].values(), lambda number: following(learnt, number))
 
 
-def following(learnt: Learnt, number: int) -> list[int]:
+def following(learnt: KnownThreads, number: int) -> list[int]:
     """Give the operations that are known to come right after one."""
     base = int(learnt.tables.operations[number, abi.BASE])
     edges = learnt.tables.edges[base : base + learnt.edges_of(learnt.operation[number])]

@@ -7,14 +7,12 @@ look if any run does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from hosts.explorer.model.operations import Kind
 from hosts.explorer.model.system import Model
 from hosts.explorer.reduce.footprints import following
-
-if TYPE_CHECKING:
-    from hosts.explorer.search.thread_tables import Learnt
+from hosts.explorer.reduce.known_threads import KnownThreads
 
 MANY: Final = 16
 """Looks that are too many to lean on: as many as a loop takes."""
@@ -27,19 +25,19 @@ class Looks:
         self._model = model
         self._looked_at = -1
 
-    def settle(self, learnt: Learnt) -> None:
+    def settle(self, learnt: KnownThreads) -> None:
         """Lean on what is known now."""
         self._model.looks.clear()
         self._model.looks.update({word: looks for word, looks in self._known(learnt).items() if looks < MANY})
 
-    def look(self, learnt: Learnt) -> bool:
+    def look(self, learnt: KnownThreads) -> bool:
         """Tell whether somebody looks more often than was leant on."""
         if not self._model.single or self._looked_at == learnt.learnt:
             return False
         known = self._known(learnt)
         return any(known[word] > looks for word, looks in self._model.looks.items())
 
-    def _known(self, learnt: Learnt) -> dict[int, int]:
+    def _known(self, learnt: KnownThreads) -> dict[int, int]:
         self._looked_at = learnt.learnt
         single = self._model.single
         found: dict[int, int] = {}
@@ -50,7 +48,7 @@ class Looks:
         return found
 
 
-def _most(learnt: Learnt, thread: int, words: set[int]) -> int:
+def _most(learnt: KnownThreads, thread: int, words: set[int]) -> int:
     """Count a thread's looks at some words in a run that has most of them; MANY: as many, or more."""
     numbers = list(learnt.number[thread].values())
     looks = {number: int(_looks(learnt, number, words)) for number in numbers}
@@ -68,6 +66,6 @@ def _most(learnt: Learnt, thread: int, words: set[int]) -> int:
     return max(most.values())
 
 
-def _looks(learnt: Learnt, number: int, words: set[int]) -> bool:
+def _looks(learnt: KnownThreads, number: int, words: set[int]) -> bool:
     operation = learnt.operation[number]
     return operation.kind in (Kind.LOAD, Kind.PEEK) and operation.word in words

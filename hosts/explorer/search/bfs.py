@@ -31,22 +31,23 @@ out: each has a move that leads on to the state kept, no other move is disabled 
 
 from __future__ import annotations
 
-import bisect
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
-from hosts.explorer.compiled import abi, hash_table
+from hosts.explorer.compiled import abi
 from hosts.explorer.model.semantics import Move
 from hosts.explorer.model.state_vector import Crammed
 from hosts.explorer.model.system import Model, Options
-from hosts.explorer.search.fair_cycles import Cycles
+from hosts.explorer.search.explored import Explored
+from hosts.explorer.search.fair_cycles import FairCycles
 from hosts.explorer.search.reencode import moves
+from hosts.explorer.search.result import Progress, Result, Violation
 from hosts.explorer.search.thread_tables import Learnt, Mistaken
+from hosts.explorer.search.trail import TrailFinder
 from hosts.explorer.search.visited import Store
 from hosts.explorer.search.workers import Rounds
 
@@ -55,56 +56,6 @@ LEAN_WITHIN: Final = 2_000_000
 """States, of all attempts, that are searched again because the reduction has got more to lean on meanwhile."""
 TIGHTEN_AT: Final = 200_000
 """States after which fields wider than needed are worth making narrower."""
-
-
-@dataclass
-class Progress:
-    """How far a search has come."""
-
-    states: int
-    transitions: int
-    depth: int
-    frontier: int
-    seconds: float
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Violation:
-    """What was found."""
-
-    what: str
-    """``sighting``, ``deadlock`` or ``no-progress``."""
-    sighting: int
-    """``check * 256 + vector``, or -1."""
-    depth: int
-    """Moves to it; with the reduction, a move may be several of the product's."""
-
-
-@dataclass
-class Result:
-    """What a search has found out."""
-
-    complete: bool = False
-    bounded_by: tuple[str, ...] = ()
-    states: int = 0
-    transitions: int = 0
-    depth: int = 0
-    seconds: float = 0.0
-    bytes: int = 0
-    bytes_per_state: float = 0.0
-    windows: int = 0
-    violation: Violation | None = None
-    violations: list[Violation] = field(default_factory=list)
-    waited_for_buffer: bool = False
-    longest_buffer: int = 0
-    locals: tuple[int, ...] = ()
-    finals: list[tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=list)
-    branching: bool = False
-    restarts: int = 0
-    """Times the search began anew, as what it leant on turned out false."""
-    layouts: int = 0
-    """Times its states were brought into another layout."""
 
 
 class Search:
@@ -123,8 +74,6 @@ class Search:
         """What it wrote."""
         self.rounds = Rounds(self.learnt, self.workers)
         self.result = Result()
-        self.levels: list[list[int]] = []
-        """By level: for each worker where its states of that level begin."""
         self._generous = True
         self.searched_again = 0
         """States of attempts that were left because there was more to lean on."""
@@ -187,43 +136,30 @@ class Search:
 
     def path(self) -> list[Move]:
         """Give the moves from the initial state to the violation of the last run."""
-        from hosts.explorer.search.trail import Witness
-
         violation = self.result.violation
         if violation is None or self.pathless:
             return []
-        return Witness(self).path(violation, self._targets if violation.what == "no-progress" else None)
-
-    def span(self, depth: int, worker: int) -> tuple[int, int]:
-        """Give where a worker's states of one level begin and end."""
-        ends = self.levels[depth + 1] if depth + 1 < len(self.levels) else self.store.counts
-        return self.levels[depth][worker], ends[worker]
-
-    def depth_of(self, place: int) -> int:
-        """Tell the level of the state at a place."""
-        block, within = divmod(place, hash_table.BLOCK + 1)
-        worker = block % self.workers
-        number = block // self.workers * (hash_table.BLOCK + 1) + within
-        return bisect.bisect_right(self.levels, number, key=lambda level: level[worker]) - 1
+        return TrailFinder(self.explored, self.options).path(
+            violation, self._targets if violation.what == "no-progress" else None
+        )
 
     # --- one attempt ---------------------------------------------------------------------------------------------
 
     def _search(self) -> None:
         self.result = Result()
-        self.store = Store(self.learnt.layout.words, self.workers, self.rounds.each_of_many)
         self.rounds.begin()
+        self.explored = Explored(self.rounds)
         self._seen: dict[int, Violation] = {}
-        self.store.begin(np.zeros(self.store.words, np.int64))
-        self.levels = [[0] * self.workers]
+        levels = self.explored.levels
         bound = ""
         while not bound:
-            begin, end = self.levels[-1], list(self.store.counts)
+            begin, end = levels[-1], list(self.store.counts)
             if begin == end:
-                self.levels.pop()
+                levels.pop()
                 break
             self.rounds.begin_level(begin, end)
             bound = self._level()
-            self.levels.append(end)
+            levels.append(end)
             if self.learnt.more_to_lean_on and self.searched_again + self.store.total <= LEAN_WITHIN:
                 self.searched_again += self.store.total
                 raise Mistaken
@@ -232,6 +168,11 @@ class Search:
         else:
             self.result.bounded_by = (bound,)
         self._tally()
+
+    @property
+    def store(self) -> Store:
+        """The states and their hash table."""
+        return self.explored.store
 
     @property
     def work(self) -> list[abi.Work]:
@@ -288,7 +229,7 @@ class Search:
             return "seconds"
         if self._progress and now - self._told >= REPORT_SECONDS:
             self._told = now
-            depth = len(self.levels) - 1
+            depth = len(self.explored.levels) - 1
             told = Progress(states, self._transitions(), depth, frontier, now - self._started, store.bytes)
             if not self._progress(told):
                 return "cancelled"
@@ -299,7 +240,7 @@ class Search:
 
     def _harvest(self) -> bool:
         """Look at what the level just done has shown; tell whether to stop."""
-        depth = len(self.levels) - 2
+        depth = len(self.explored.levels) - 2
         if any(work.counts[abi.C_STUCK] for work in self.work):
             self._seen.setdefault(-1, Violation("deadlock", -1, depth))
             for work in self.work:
@@ -318,7 +259,7 @@ class Search:
             self._harvest()
         result.states = self.store.total
         result.transitions = self._transitions()
-        result.depth = self._depth()
+        result.depth = self.explored.depth
         result.bytes = self.store.bytes
         result.bytes_per_state = result.bytes / max(result.states, 1)
         result.windows = int(np.bitwise_or.reduce([each[abi.C_WINDOWS] for each in counts]))
@@ -328,10 +269,6 @@ class Search:
         found = sorted(self._seen.values(), key=lambda each: (each.depth, each.what, each.sighting))
         result.violation = found[0] if found else None
         result.violations = found if not self.options.stop_at_first else found[:1]
-
-    def _depth(self) -> int:
-        """Give the deepest level that has a state."""
-        return len(self.levels) - (1 if self.levels[-1] != self.store.counts else 2)
 
     def _conclude(self) -> None:
         """Say what the search amounts to."""
@@ -344,12 +281,12 @@ class Search:
         if self.options.progress_check and result.complete and not result.violation and self.model.debt:
             self._look_for_cycles()
         if self.options.keep_finals:
-            result.finals = self._finals()
+            result.finals = self.explored.finals()
         result.seconds = time.monotonic() - self._started
 
     def _look_for_cycles(self) -> None:
         """Look for fair cycles that never pay a debt."""
-        result, cycles = self.result, Cycles(self)
+        result, cycles = self.result, FairCycles(self.explored)
         if not cycles.find(self._going_on):
             result.complete = False
             over = self.options.seconds and time.monotonic() - self._started >= self.options.seconds
@@ -372,23 +309,3 @@ class Search:
                 Progress(result.states, result.transitions, result.depth, 0, seconds, self.store.bytes)
             )
         return True
-
-    def _finals(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-        """Give the distinct ends."""
-        finals = set()
-        ended = [self.learnt.ended(t) for t in range(len(self.model.threads))]
-        words = self.store.words
-        for w, count in enumerate(self.store.counts):
-            for start in range(0, count, 1 << hash_table.BLOCK_BITS):
-                at = int(hash_table.place_of(start, w, self.workers))
-                some = min(count - start, 1 << hash_table.BLOCK_BITS)
-                block = self.store.states[at * words : (at + some) * words].reshape(some, words)
-                keep = np.ones(some, bool)
-                for t, places in enumerate(ended):
-                    held = self.learnt.layout["local", t]
-                    keep &= np.isin(block[:, held.place] >> held.shift & held.mask, places)
-                for packed in block[keep].tolist():
-                    state = self.learnt.state(packed)
-                    if not any(state.buffers) and not state.flight:
-                        finals.add((state.locals, state.memory))
-        return sorted(finals)

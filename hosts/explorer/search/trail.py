@@ -8,7 +8,7 @@ the product lists first, so that the way does not depend on how states are numbe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,25 +17,28 @@ from hosts.explorer.compiled import abi, step, walks
 from hosts.explorer.model.operations import Kind
 from hosts.explorer.model.semantics import Move, Outcome, Product, State
 from hosts.explorer.model.store_merging import Waiting
-
-if TYPE_CHECKING:
-    from hosts.explorer.search.bfs import Search, Violation
+from hosts.explorer.model.system import Options
+from hosts.explorer.search.explored import Explored
+from hosts.explorer.search.result import Violation
 
 FAR: Final = 1 << 14
 """More changes of thread than any way has."""
 CHUNK: Final = 50_000
 
 
-class Witness:
-    """The way to a violation."""
+class TrailFinder:
+    """Finds the trail to a violation in what a search has explored."""
 
-    def __init__(self, search: Search) -> None:
-        self.search = search
-        self.store = search.store
-        self.tables = search.learnt.tables
-        self.product = Product(search.model, search.options, merging=True)
-        self._urgent = [each for each in range(len(search.model.vectors)) if each not in search.model.late]
-        threads = len(search.model.threads)
+    def __init__(self, explored: Explored, options: Options) -> None:
+        self.explored = explored
+        self.options = options
+        self.store = explored.store
+        self.learnt = explored.learnt
+        self.model = self.learnt.model
+        self.tables = self.learnt.tables
+        self.product = Product(self.model, options, merging=True)
+        self._urgent = [each for each in range(len(self.model.vectors)) if each not in self.model.late]
+        threads = len(self.model.threads)
         self.row_of: npt.NDArray[np.int32] = np.full(self.store.places, -1, np.int32)
         """By state: its row of ``costs``, or -1 if it is on no shortest way."""
         self.costs: npt.NDArray[np.int16] = np.full((1024, threads), FAR, np.int16)
@@ -69,16 +72,16 @@ class Witness:
     def _level(self, depth: int, sighting: int) -> None:
         """Work out one level. ``sighting``: 0: ways on; -1: states without a move; else moves with that sighting."""
         marked: list[npt.NDArray[np.int64]] = []
-        around = np.zeros(len(self.search.work[0].told), np.int64)
-        for worker in range(self.search.workers):
-            begin, end = self.search.span(depth, worker)
+        around = np.zeros(len(self.explored.work[0].told), np.int64)
+        for worker in range(self.explored.workers):
+            begin, end = self.explored.span(depth, worker)
             for start in range(begin, end, CHUNK):
                 stop = min(start + CHUNK, end)
                 self._rows_for(stop - start)
                 places = np.zeros(stop - start, np.int64)
                 count = walks.backwards(
                     self.tables,
-                    self.search.work[worker],
+                    self.explored.work[worker],
                     self.store.states,
                     self.store.table,
                     worker,
@@ -108,16 +111,16 @@ class Witness:
                 return moves
             wanted = violation.sighting if violation.what == "sighting" and depth == violation.depth - 1 else -2
             thread, agent, slot, place, packed = self._best(at, last, wanted)
-            told = self._told(state, thread, agent, slot, self.search.learnt.state(packed), wanted)
+            told = self._told(state, thread, agent, slot, self.learnt.state(packed), wanted)
             moves += [each.move for each in told]
             state, at, last = told[-1].state, place, thread
             depth += 1
 
     def _spelled_out(self, moves: list[Move]) -> list[Move]:
         """Give a drain as often as stores reach memory by it, so that the way is one of the unbounded buffer's."""
-        if not self.search.model.looks:
+        if not self.model.looks:
             return moves
-        buffers = [Waiting(self.search.model.looks) for _ in self.search.model.threads]
+        buffers = [Waiting(self.model.looks) for _ in self.model.threads]
         state = self.product.initial()
         told: list[Move] = []
         for move in moves:
@@ -131,7 +134,7 @@ class Witness:
 
     def _best(self, at: int, last: int, wanted: int) -> tuple[int, int, int, int, list[int]]:
         """Give the best next move from a place: thread, agent, slot, where it leads, the state there."""
-        work, words = self.search.work[0], self.store.words
+        work, words = self.explored.work[0], self.store.words
         around = np.zeros(len(work.told), np.int64)
         count = int(walks.look_up_all(self.tables, work, self.store.states, self.store.table, at, around))
         best: tuple[int, int] | None = None
@@ -145,7 +148,7 @@ class Witness:
                 cost = 0
             else:
                 row = int(self.row_of[place])
-                if row < 0 or self.search.depth_of(place) <= self.search.depth_of(at):
+                if row < 0 or self.explored.depth_of(place) <= self.explored.depth_of(at):
                     continue
                 costs = self.costs[row]
                 cost = int(min(costs[thread], costs.min() + 1))
@@ -163,7 +166,7 @@ class Witness:
     def _told(self, state: State, thread: int, agent: int, slot: int, target: State, wanted: int) -> list[Outcome]:
         """Give the product's moves that make up one of the search's: with the reduction, a step may be several."""
         if agent == abi.ARRIVE:
-            return [self.product.outcome(state, Move("arrive", *self.search.learnt.slots[slot]))]
+            return [self.product.outcome(state, Move("arrive", *self.learnt.slots[slot]))]
         target = self._passed(target)
         ways: list[list[Outcome]] = [[]]
         if agent == abi.DRAIN:
@@ -181,7 +184,7 @@ class Witness:
         """Give a state behind all interrupt points that the search does not stop at, as no interrupt can come there."""
         found = list(state.locals)
         for thread, local in enumerate(state.locals):
-            model = self.search.model.threads[thread]
+            model = self.model.threads[thread]
             seen: list[int] = []
             while local not in seen:
                 operation = model.operation(local)
@@ -200,11 +203,11 @@ class Witness:
 
     def _calm(self, state: State, thread: int) -> bool:
         """Tell what :func:`hosts.explorer.compiled.visibility.calm` tells."""
-        model, late = self.search.model, self.search.model.late
-        if not self.search.options.reduce or any(state.pending[thread] >> each & 1 for each in self._urgent):
+        model, late = self.model, self.model.late
+        if not self.options.reduce or any(state.pending[thread] >> each & 1 for each in self._urgent):
             return False
         if any(target == thread and vector not in late for target, vector in state.flight):
             return False
-        senders = self.search.learnt.facts.interrupters(thread)
+        senders = self.learnt.facts.interrupters(thread)
         threads = enumerate(model.threads)
         return all(each.operation(state.locals[t]).kind == Kind.END for t, each in threads if senders >> t & 1)

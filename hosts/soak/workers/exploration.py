@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from hosts.explorer.counterexample.witness_file import text
 from hosts.explorer.model.system import Options
-from hosts.explorer.search.bfs import Progress, Result
+from hosts.explorer.search.result import Progress, Result
 from hosts.explorer.threads.harness import ScopeError
 from hosts.report.jsonl import explorer_record
 from hosts.runs.collect import Measured

@@ -12,7 +12,7 @@ from hosts.explorer.audit.relax import Site, sites, weakened
 from hosts.explorer.build import Builder, explore
 from hosts.explorer.model.semantics import Product
 from hosts.explorer.model.system import Options
-from hosts.explorer.search.bfs import Progress
+from hosts.explorer.search.result import Progress
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
 

@@ -16,7 +16,7 @@ from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.make import tell_witness
 from hosts.explorer.model.semantics import Move, Product, State
 from hosts.explorer.model.system import Model, Options, Unstable
-from hosts.explorer.search.bfs import Result, Violation
+from hosts.explorer.search.result import Result, Violation
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
 from hosts.runs.explore_request import Asked

@@ -15,7 +15,7 @@ from hosts.cli.explore import Given, search_options
 from hosts.cli.explore_show import Ticker
 from hosts.errors import Failure
 from hosts.explorer.model.system import Options
-from hosts.explorer.search.bfs import Progress
+from hosts.explorer.search.result import Progress
 from hosts.runs.explore_request import asked_for, size_text
 from hosts.runs.explorer_runner import coverage
 from tests.unit.explore_cli.asking import C1_34, C2_61, C7_34, SEEDED, run

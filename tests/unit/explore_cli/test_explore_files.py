@@ -17,7 +17,7 @@ from hosts.cli.main import main
 from hosts.cli.streams import told_at_the_end
 from hosts.errors import Failure
 from hosts.explorer.counterexample.witness_file import load
-from hosts.explorer.search.bfs import Progress
+from hosts.explorer.search.result import Progress
 from tests.unit.explore_cli.asking import C1_34, run
 
 # --- Ctrl-C ------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from hosts.explorer.explanation.table import story_lines
 from hosts.explorer.model.operations import FENCELESS, Kind, Operation
 from hosts.explorer.model.semantics import Product, State
 from hosts.explorer.model.system import Model, Options
-from hosts.explorer.search.bfs import Violation
+from hosts.explorer.search.result import Violation
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
 

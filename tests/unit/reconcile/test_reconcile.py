@@ -18,7 +18,7 @@ from emu.workload.scenarios import SCENARIOS
 from hosts.cli.main import main
 from hosts.cli.reconcile import Given, allowed_by, explorer, reconcile_command
 from hosts.explorer.cache.programs import ready_program
-from hosts.explorer.search.bfs import Result, Violation
+from hosts.explorer.search.result import Result, Violation
 from hosts.report.jsonl import schema
 from hosts.runs.plan import Planned
 from hosts.runs.reconcile import LEFT_OUT, Allowed
