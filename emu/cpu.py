@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emu.machine import Vcpu, this_pcpu
-from emu.observe.probes import probe_ipi_sent
+from emu.observe.probes.post import probe_ipi_sent
 from emu.observe.tracepoints import trace_ipi_send_cpu
 from emu.waist import local_read, local_write, send_IPI
 

@@ -23,7 +23,7 @@ from emu.lapic import (
     kvm_lapic_switch_to_sw_timer,
 )
 from emu.machine import Vcpu
-from emu.observe.probes import probe_asleep, probe_block_decided, probe_events_checked
+from emu.observe.probes.root import probe_asleep, probe_block_decided, probe_events_checked
 from emu.observe.tracepoints import trace_kvm_vcpu_wakeup, trace_sched_switch
 from emu.sched import finish_rcuwait, prepare_to_rcuwait, set_current_state
 from emu.waist import READ_ONCE, cmpxchg, local_read, local_write, wait_for_interrupt

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from emu.lapic import kvm_apic_set_irq
 from emu.machine import Vcpu, machine, smp_processor_id, this_pcpu
-from emu.observe.probes import (
-    probe_device_irq,
-    probe_interrupt_acked,
-    probe_notified_in_root,
-    probe_post_begin,
-    probe_post_end,
-    probe_stray_interrupt,
-)
+from emu.observe.probes.post import probe_post_begin, probe_post_end
+from emu.observe.probes.processor import probe_interrupt_acked
+from emu.observe.probes.root import probe_device_irq, probe_notified_in_root, probe_stray_interrupt
 from emu.observe.tracepoints import trace_irq_vector_entry
 from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR, SLOT_DEVICE, vector_of
 from emu.waist import apic_ack, local_write

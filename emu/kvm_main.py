@@ -5,7 +5,7 @@ from __future__ import annotations
 from emu.cpu import apic_send_IPI, kvm_get_running_vcpu, preempt_disable, preempt_enable
 from emu.kvm_host import EXITING_GUEST_MODE, IN_GUEST_MODE
 from emu.machine import Vcpu, smp_processor_id
-from emu.observe.probes import probe_kick, probe_kick_found, probe_request_taken, probe_woken
+from emu.observe.probes.wake import probe_kick, probe_kick_found, probe_request_taken, probe_woken
 from emu.observe.tracepoints import trace_kvm_make_request
 from emu.sched import rcuwait_wake_up
 from emu.vectors import RESCHEDULE_VECTOR

@@ -7,7 +7,7 @@ from emu.kvm_host import KVM_REQ_UNBLOCK
 from emu.kvm_main import kvm_make_request, kvm_vcpu_kick
 from emu.lapic_regs import apic_update_ppr
 from emu.machine import Vcpu, config
-from emu.observe.probes import probe_effects_begin, probe_effects_end, probe_post_begin, probe_post_end
+from emu.observe.probes.post import probe_effects_begin, probe_effects_end, probe_post_begin, probe_post_end
 from emu.vectors import SLOT_TIMER, vector_of
 from emu.vmx_intr import vmx_deliver_interrupt, vmx_sync_pir_to_irr
 from emu.waist import deadline_passed, local_read, local_write

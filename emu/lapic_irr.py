@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from emu.lapic_regs import apic_find_highest_irr
 from emu.machine import Vcpu
-from emu.observe.probes import probe_merge, probe_pir_read
+from emu.observe.probes.sync import probe_merge, probe_pir_read
 from emu.waist import READ_ONCE, local_read, local_write, xchg
 
 

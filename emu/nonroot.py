@@ -14,8 +14,7 @@ from emu.lapic_regs import (
     ppr_virtualization,
 )
 from emu.machine import Vcpu, this_pcpu
-from emu.observe.probes import (
-    probe_before_on_cleared,
+from emu.observe.probes.processor import (
     probe_delivered,
     probe_interrupt_acked,
     probe_notified_in_guest,
@@ -23,6 +22,7 @@ from emu.observe.probes import (
     probe_vm_entry,
     probe_vm_exit,
 )
+from emu.observe.probes.sync import probe_before_on_cleared
 from emu.observe.tracepoints import trace_posted_interrupt_processing
 from emu.posted_intr import POSTED_INTR_ON
 from emu.vectors import POSTED_INTR_VECTOR

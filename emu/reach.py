@@ -66,7 +66,7 @@ FORMERLY: Final[dict[str, tuple[str, ...]]] = {
     "emu.kvm_main": ("emu.sched", "emu.kvm_host"),
     "emu.lapic_timer": ("emu.lapic",),
     "emu.pir_sync": ("emu.lapic_irr", "emu.vmx_intr"),
-    "emu.policies": ("emu.machine", "emu.observe.checkers"),
+    "emu.policies": ("emu.machine", "emu.observe.sightings"),
     "emu.scenarios": ("emu.workload.scenarios",),
     "emu.setup": ("emu.workload.setup",),
     "emu.tracepoints": ("emu.observe.tracepoints",),

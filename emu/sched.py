@@ -10,7 +10,7 @@ from __future__ import annotations
 from emu.cpu import apic_send_IPI
 from emu.kvm_host import TASK_ASLEEP, TASK_RUNNING
 from emu.machine import Vcpu, smp_processor_id
-from emu.observe.probes import probe_waiter_found, probe_waking
+from emu.observe.probes.wake import probe_waiter_found, probe_waking
 from emu.observe.tracepoints import trace_sched_waking
 from emu.vectors import RESCHEDULE_VECTOR
 from emu.waist import READ_ONCE, WRITE_ONCE, smp_mb, xchg

@@ -16,7 +16,7 @@ from emu.irq import handle_vector
 from emu.lapic import kvm_apic_send_ipi, kvm_lapic_expired_hv_timer, kvm_set_lapic_tscdeadline_msr
 from emu.machine import Vcpu, config, machine
 from emu.nonroot import __vmx_vcpu_run, forget_exit
-from emu.observe.probes import probe_stay_ended
+from emu.observe.probes.root import probe_stay_ended
 from emu.observe.tracepoints import trace_kvm_entry, trace_kvm_exit
 from emu.vectors import SLOT_GUEST_IPI, vector_of
 from emu.waist import local_read

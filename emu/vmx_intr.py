@@ -5,15 +5,14 @@ from __future__ import annotations
 from emu.lapic_irr import kvm_apic_update_irr
 from emu.lapic_regs import apic_find_highest_irr
 from emu.machine import ORIG_2013, Vcpu, config
-from emu.observe.probes import (
+from emu.observe.probes.post import (
     probe_accepted,
     probe_before_on,
-    probe_before_on_cleared,
     probe_pir_was_set,
-    probe_sync,
     probe_trigger_begin,
     probe_trigger_end,
 )
+from emu.observe.probes.sync import probe_before_on_cleared, probe_sync
 from emu.observe.tracepoints import trace_kvm_apicv_accept_irq
 from emu.policies import kvm_vcpu_trigger_posted_interrupt, orig_2013
 from emu.posted_intr import pi_clear_on, pi_test_and_set_on, pi_test_and_set_pir, pi_test_on

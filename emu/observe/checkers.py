@@ -1,21 +1,13 @@
 """The checkers: what must hold, evaluated by the vCPU's own thread while the machine runs on.
 
-A snapshot counts only if every pCPU's *inside* mark is even and equal before and after it, and no IPI to this pCPU is
-in flight or pending. Why that is exact on x86: a sender publishes its mark (a plain store) before its first locked
-operation, which drains the store buffer, so whoever sees the effect sees the mark odd; it counts an IPI before the
-message leaves and lowers the mark last, so whoever sees the mark even sees the IPI counted. No verdict uses time.
-
 A sighting is recorded, then put right, so that the run goes on and sightings have a rate.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 from emu.kvm_host import KICKED_REQUESTS, TASK_RUNNING
-from emu.lapic_regs import apic_find_highest_irr, apic_ppr, apic_test_vector, find_highest_vector, highest_of
-from emu.machine import ALWAYS_2021, ELIDE_SELF_2022, MAX_PCPUS, USER, Vcpu, config, machine, this_pcpu
-from emu.memory import Words
+from emu.lapic_regs import apic_find_highest_irr, apic_ppr, find_highest_vector
+from emu.machine import ALWAYS_2021, ELIDE_SELF_2022, Vcpu, config
 from emu.observe.accounting import (
     C1,
     C2,
@@ -27,99 +19,17 @@ from emu.observe.accounting import (
     C9,
     C10,
     IPIS_ELIDED,
-    RECORD_WORDS,
     SELF_IPIS_SENT,
     SELF_POSTS_ON_IN_GUEST,
     SNAPSHOTS,
-    VM_ENTRIES,
 )
+from emu.observe.conservation import balance, lost_slot, unread_mail
 from emu.observe.ghost import count, counted
-from emu.observe.tracepoints import trace_sighting
+from emu.observe.sightings import promised, sighting
+from emu.observe.snapshot import any_pir, highest_pir, nothing_on_its_way, quiet_stamp, stamp, still
 from emu.posted_intr import POSTED_INTR_ON, POSTED_INTR_SN
 from emu.vectors import SLOTS, vector_of
-from emu.waist import (
-    BIT,
-    WRITE_ONCE,
-    apic_pending,
-    clear_bit,
-    ipis_in_flight,
-    local_read,
-    local_write,
-    mark,
-    one_in,
-    peek,
-)
-
-USER_UNPROMISED: Final = 0
-"""A bit for each check, by its number, that a user's own rule does not promise to hold: the loader puts here what
-``CHECKS`` of the rule's file leaves out."""
-
-
-def sighting(vcpu: Vcpu, check: int, vector: int) -> None:
-    """Record that a check fired: all are counted, the first one's circumstances are kept."""
-    cpu = this_pcpu()
-    base = check * RECORD_WORDS
-    seen = local_read(cpu.records[base])
-    if seen == 0:
-        local_write(cpu.records[base + 2], peek(vcpu.mode))
-        local_write(cpu.records[base + 3], highest_pir(vcpu))
-        local_write(cpu.records[base + 4], peek(vcpu.pi_desc.control))
-        local_write(cpu.records[base + 5], local_read(vcpu.vmcs.rvi))
-        local_write(cpu.records[base + 6], local_read(vcpu.guest.turn))
-        local_write(cpu.records[base + 7], counted(VM_ENTRIES))
-        local_write(cpu.records[base + 1], vector)  # behind all looks: the explorer reads both words in one go
-    local_write(cpu.records[base], seen + 1)
-    local_write(cpu.sightings, local_read(cpu.sightings) + 1)
-    trace_sighting(check, vector)
-
-
-def promised(check: int) -> int:
-    """Return whether the rule under test promises what a check asks for: all do, but a user's own may not."""
-    return 0 if local_read(config().policy) == USER and USER_UNPROMISED & BIT(check) != 0 else 1
-
-
-def any_pir(pir: Words) -> int:
-    """Look, as an instrument, whether any PIR bit is set: non-zero if so."""
-    return peek(pir[0]) | peek(pir[1]) | peek(pir[2]) | peek(pir[3])
-
-
-def highest_pir(vcpu: Vcpu) -> int:
-    """Return the highest vector in the PIR as an instrument sees it, or -1."""
-    pir = vcpu.pi_desc.pir
-    return highest_of(peek(pir[0]), peek(pir[1]), peek(pir[2]), peek(pir[3]))
-
-
-def stamp() -> int:
-    """Add up the *inside* marks of all pCPUs; -1 if one of them is inside. Equal sums mean equal marks: they grow."""
-    total = 0
-    for i in range(local_read(config().pcpus)):
-        inside = peek(machine().pcpus[i].marks.inside)
-        if inside & 1 != 0:
-            return -1
-        total += inside
-    return total
-
-
-def nothing_on_its_way() -> int:
-    """Return whether no IPI to this pCPU is in flight or pending."""
-    if ipis_in_flight() != 0 or apic_pending() != 0:
-        return 0
-    return 1
-
-
-def quiet_stamp() -> int:
-    """Return the stamp of a quiet machine: nobody inside, nothing on its way to this pCPU; else -1."""
-    before = stamp()
-    if before < 0 or nothing_on_its_way() == 0:
-        return -1
-    return before
-
-
-def still(before: int) -> int:
-    """Return whether the machine is still the quiet one of the stamp."""
-    if ipis_in_flight() != 0:
-        return 0
-    return 1 if stamp() == before else 0
+from emu.waist import BIT, WRITE_ONCE, clear_bit, ipis_in_flight, local_read, local_write, one_in, peek
 
 
 def check_vm_entry(vcpu: Vcpu) -> None:
@@ -211,59 +121,6 @@ def drop_requests(vcpu: Vcpu) -> None:
     for req in range(16):
         if KICKED_REQUESTS & BIT(req) != 0:
             clear_bit(req, vcpu.requests)
-
-
-def lost_slot(vcpu: Vcpu) -> int:
-    """C5: return a slot of which posts accepted != delivered + merged + waiting, or -1.
-
-    Accepted and self-sent = delivered + merged + waiting in the PIR + waiting in the vIRR; and a vector that waits
-    nowhere has every mailbox acknowledged.
-    """
-    for slot in range(SLOTS):
-        if imbalance(vcpu, slot) != 0 or unread_mail(vcpu, slot) != 0:
-            return slot
-    return -1
-
-
-def imbalance(vcpu: Vcpu, slot: int) -> int:
-    """Return accepted - delivered - merged - waiting for one slot; 0 if nothing is lost or made up."""
-    vector = vector_of(slot)
-    books = peek(vcpu.self_ipis[slot]) - peek(vcpu.delivered[slot]) - peek(vcpu.merged[slot])
-    for i in range(local_read(config().pcpus)):
-        books += peek(machine().pcpus[i].accepted[local_read(vcpu.id) * SLOTS + slot])
-    return books - waiting(vcpu, vector)
-
-
-def waiting(vcpu: Vcpu, vector: int) -> int:
-    """Count where a vector waits: PIR bit and vIRR bit."""
-    in_pir = 1 if peek(vcpu.pi_desc.pir[vector >> 6]) & BIT(vector & 63) != 0 else 0
-    return in_pir + apic_test_vector(vector, vcpu.apic.virr)
-
-
-def unread_mail(vcpu: Vcpu, slot: int) -> int:
-    """Return whether a vector waits nowhere although a mailbox of it has not been read to the end."""
-    if waiting(vcpu, vector_of(slot)) != 0:
-        return 0
-    for i in range(local_read(config().pcpus)):
-        box = slot * MAX_PCPUS + i
-        newest = peek(vcpu.mail[box])
-        if newest != peek(vcpu.acknowledged[box]) and is_demanded(vcpu, box, newest) != 0:
-            return 1
-    return 0
-
-
-def is_demanded(vcpu: Vcpu, box: int, newest: int) -> int:
-    """Return whether a number that was not read came with an interrupt that the APIC accepted."""
-    if newest != peek(vcpu.refused[box]):
-        return 1
-    return 1 if peek(vcpu.acknowledged[box]) < peek(vcpu.accepted_before[box]) else 0
-
-
-def balance(vcpu: Vcpu, slot: int) -> None:
-    """Make the counts of a slot agree, so that one loss is one sighting."""
-    mark(vcpu.merged[slot], peek(vcpu.merged[slot]) + imbalance(vcpu, slot))
-    for i in range(local_read(config().pcpus)):
-        mark(vcpu.acknowledged[slot * MAX_PCPUS + i], peek(vcpu.mail[slot * MAX_PCPUS + i]))
 
 
 def check_sleep(vcpu: Vcpu) -> int:

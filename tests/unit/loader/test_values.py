@@ -223,8 +223,8 @@ def test_other_primitives_are_not_a_rules_to_call(tmp_path: Path, name: str) -> 
         ("rulechecks", "checked_cpu(1, 1)"),
         ("guest", "guest_eoi_due(vcpu)"),
         ("workload.program", "guest_step(vcpu)"),
-        ("observe.probes", "probe_trigger_begin(vcpu, 1)"),
-        ("observe.probes", "probe_before_on_cleared(vcpu)"),
+        ("observe.probes.post", "probe_trigger_begin(vcpu, 1)"),
+        ("observe.probes.sync", "probe_before_on_cleared(vcpu)"),
     ],
 )
 def test_functions_of_instruments_and_workload_are_not_a_rules_to_call(tmp_path: Path, module: str, call: str) -> None:

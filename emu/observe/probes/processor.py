@@ -1,0 +1,59 @@
+"""Probes of the processor: VM-entry, VM-exit, interrupts in non-root mode."""
+
+from __future__ import annotations
+
+from emu.kvm_host import EXITING_GUEST_MODE
+from emu.machine import Vcpu, this_pcpu
+from emu.observe.accounting import (
+    DELIVERIES,
+    IPIS_TAKEN,
+    KICK_BEFORE_ENTRY,
+    NOTIFICATIONS_IN_GUEST,
+    NOTIFICATIONS_SPURIOUS,
+    NOTIFIED_AFTER_SYNC,
+    NOTIFIED_IN_GUEST,
+    VM_ENTRIES,
+    VM_EXITS,
+)
+from emu.observe.checkers import check_vm_entry
+from emu.observe.ghost import count, window
+from emu.waist import apic_pending, ipis_in_flight, mark, peek
+
+
+def probe_vm_entry(vcpu: Vcpu) -> None:
+    """VM-entry: count what came behind the last sync, and check C3 and C7."""
+    count(VM_ENTRIES)
+    if peek(vcpu.mode) == EXITING_GUEST_MODE:
+        window(KICK_BEFORE_ENTRY)
+    if apic_pending() != 0 or ipis_in_flight() != 0:
+        window(NOTIFIED_AFTER_SYNC)
+    check_vm_entry(vcpu)
+
+
+def probe_vm_exit() -> None:
+    """A VM-exit; its reason is in the VMCS."""
+    count(VM_EXITS)
+
+
+def probe_delivered() -> None:
+    """A virtual interrupt is delivered to the guest."""
+    count(DELIVERIES)
+
+
+def probe_processing() -> None:
+    """The processor begins, or ends, with an external interrupt in non-root mode: the mark is odd in between."""
+    word = this_pcpu().irq.processing
+    mark(word, peek(word) + 1)
+
+
+def probe_interrupt_acked() -> None:
+    """The local APIC has given a vector up."""
+    count(IPIS_TAKEN)
+
+
+def probe_notified_in_guest(bits: int) -> None:
+    """Posted-interrupt processing is done; ``bits`` is 0 if it found no PIR bit."""
+    window(NOTIFIED_IN_GUEST)
+    count(NOTIFICATIONS_IN_GUEST)
+    if bits == 0:
+        count(NOTIFICATIONS_SPURIOUS)

@@ -1,0 +1,56 @@
+"""Probes of root mode: interrupts that are taken there, and a vCPU that blocks."""
+
+from __future__ import annotations
+
+from emu.machine import Vcpu, this_pcpu
+from emu.observe.accounting import (
+    DEVICE_IRQS,
+    IRQ_BEFORE_SLEEP,
+    KICK_ENDS_STAY,
+    NOTIFICATIONS_SPURIOUS,
+    NOTIFIED_IN_ROOT,
+    STRAY_INTERRUPTS,
+)
+from emu.observe.checkers import check_sleep
+from emu.observe.ghost import count, window
+from emu.vectors import RESCHEDULE_VECTOR
+from emu.waist import local_read, local_write
+
+
+def probe_notified_in_root() -> None:
+    """A notification has missed non-root mode."""
+    window(NOTIFIED_IN_ROOT)
+    count(NOTIFICATIONS_SPURIOUS)
+
+
+def probe_stray_interrupt() -> None:
+    """A vector was taken that has no handler."""
+    count(STRAY_INTERRUPTS)
+
+
+def probe_device_irq() -> None:
+    """A device's interrupt is taken, at times between a vCPU's last look at its PIR and its sleep."""
+    count(DEVICE_IRQS)
+    if local_read(this_pcpu().between_check_and_sleep) != 0:
+        window(IRQ_BEFORE_SLEEP)
+
+
+def probe_stay_ended(vector: int) -> None:
+    """An external interrupt has ended a stay in non-root mode."""
+    if vector == RESCHEDULE_VECTOR:
+        window(KICK_ENDS_STAY)
+
+
+def probe_events_checked() -> None:
+    """A vCPU that is about to block has looked at its PIR; what is posted from here on has to wake it."""
+    local_write(this_pcpu().between_check_and_sleep, 1)
+
+
+def probe_block_decided() -> None:
+    """It sleeps, or it does not block."""
+    local_write(this_pcpu().between_check_and_sleep, 0)
+
+
+def probe_asleep(vcpu: Vcpu) -> int:
+    """C2 and C7 about a vCPU that sleeps; return 1 if its sleep is judged to be sound."""
+    return check_sleep(vcpu)
