@@ -7,12 +7,14 @@ from typing import Final
 OUTSIDE_GUEST_MODE: Final = 0
 IN_GUEST_MODE: Final = 1
 EXITING_GUEST_MODE: Final = 2
+
 KVM_REQ_TLB_FLUSH: Final = 0
 """The request that the kickers of the scenarios make; it needs the vCPU out of guest mode."""
 KVM_REQ_UNBLOCK: Final = 2
 KVM_REQ_EVENT: Final = 14
 KICKED_REQUESTS: Final = 1 << KVM_REQ_TLB_FLUSH
 """Requests that are made together with a kick: the others wait for the next exit by design (C9)."""
+
 TASK_RUNNING: Final = 0
 TASK_INTERRUPTIBLE: Final = 1
 TASK_ASLEEP: Final = 2

@@ -27,11 +27,14 @@ FAULTS: Final = (
     "endless",
 )
 """What can be wrong. A position is the lower part of ``where``; the line in the rule's file stands above it."""
+
 (
     FAULT_CPU, FAULT_VECTOR, FAULT_SLOT, FAULT_INDEX, FAULT_BIT, FAULT_SHIFT, FAULT_MODE, FAULT_STATE, FAULT_CHOICE,
     FAULT_DIVISOR, FAULT_NULL, FAULT_ENDLESS,
 ) = range(len(FAULTS))  # fmt: skip
+
 LINE_SHIFT: Final = 8
+
 MOST_TURNS: Final = 100_000
 """Turns of a loop in which nothing is done that another pCPU could notice or answer; more never end."""
 

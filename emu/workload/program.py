@@ -48,6 +48,7 @@ GUEST_ICR: Final = 5
 """An IPI to another vCPU through the x2APIC ICR fastpath."""
 GUEST_NOTHING: Final = 6
 """Stay in: what is posted must reach the guest without any exit."""
+
 TIMER_DELTA: Final = 2000
 """How far ahead (TSC ticks) the guest arms its timer."""
 

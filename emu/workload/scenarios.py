@@ -154,6 +154,7 @@ POLICIES: tuple[PolicyInfo, ...] = (
     PolicyInfo("always-2021", 2, "fdba608f15e2", "notify a vCPU in guest mode, self included; wake any other"),
     PolicyInfo("elide-self-2022", 3, "9b44423bf4c8", "as before, but no notification to self in guest mode"),
 )
+
 CHECK_ABOUT: dict[str, str] = {
     "C1": "in non-root the PIR is empty unless somebody still owes the vCPU a look; RVI is the highest vIRR",
     "C2": "no vCPU sleeps on a deliverable vector with no wake-up on its way",
