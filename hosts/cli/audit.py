@@ -17,8 +17,9 @@ from hosts.cli.outputs import json_to, rule_files
 from hosts.cli.stress import command
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
-from hosts.explorer.audit.audit import Auditor, Ground, Tried, Watch, verdict_of
+from hosts.explorer.audit.audit import Auditor, Ground, Watch
 from hosts.explorer.audit.relax import Site, Way, sites
+from hosts.explorer.audit.verdicts import Tried, verdict_of
 from hosts.explorer.model.system import Options
 from hosts.explorer.search.result import Progress
 from hosts.explorer.threads.harness import Scope, ScopeError, scope_of

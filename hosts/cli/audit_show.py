@@ -11,9 +11,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from hosts.explorer.audit.atomicity import halves
-from hosts.explorer.audit.audit import COMPILER_ONLY, NEVER_REACHED, Tried, answer_of
 from hosts.explorer.audit.relax import Site
+from hosts.explorer.audit.verdicts import COMPILER_ONLY, NEVER_REACHED, Tried, answer_of, halves
 from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import Scope

@@ -19,11 +19,12 @@ from hosts.cli.reconcile_show import print_reconciled, reconcile_record
 from hosts.cli.stress import Host, command, drawn_seed, native_host, run, same_rule
 from hosts.errors import Failure, tell_faults
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
-from hosts.explorer.build import Builder, explore
+from hosts.explorer.build import Builder
 from hosts.explorer.cache.learnt import Learning
 from hosts.explorer.cache.programs import ready_program
 from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.model.system import Options
+from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import ScopeError, scope_of
 from hosts.loader.program import LoaderError, Program

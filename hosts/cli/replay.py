@@ -10,10 +10,10 @@ from typing import Any
 
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_EXPECTED, EXIT_FAULT, EXIT_USAGE
+from hosts.explorer.counterexample.labels import check_labels
 from hosts.explorer.counterexample.validate import check_violation
 from hosts.explorer.counterexample.witness import Witness, WitnessError, changed_sources
 from hosts.explorer.counterexample.witness_file import load
-from hosts.explorer.initial_state import check_labels
 from hosts.loader.program import LoaderError, load_program
 from hosts.loader.rule.userpolicy import unpromised
 from hosts.plural import counted

@@ -1,33 +1,22 @@
-"""From a program and a scope to a model, and on to its search: again whenever a thread turns out to share a word."""
+"""Construction of the model: from a program and a scope to the threads, words and vectors of a transition system."""
 
 from __future__ import annotations
 
-import functools
-import math
-import random
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
 
 from emu.machine import USER
 from emu.mutations import Mutation
-from hosts.explorer.cache.learnt import Learning
 from hosts.explorer.initial_state import initial_words
-from hosts.explorer.model.semantics import Product
-from hosts.explorer.model.system import Model, Options, Thread, Unstable
+from hosts.explorer.model.system import Model, Thread
 from hosts.explorer.reduce.symmetry_candidates import align, equal_columns, groups
-from hosts.explorer.search.bfs import Search
-from hosts.explorer.search.result import Progress, Result
 from hosts.explorer.threads.automaton import Automaton
-from hosts.explorer.threads.deferrable import harmless_vectors
+from hosts.explorer.threads.deferrable import harmless_of
 from hosts.explorer.threads.harness import Scope, drivers
 from hosts.explorer.threads.history import ExactProtocol, ExactThread
-from hosts.explorer.threads.machine_words import SILENT, VECTORS, World
+from hosts.explorer.threads.machine_words import SILENT, World
 from hosts.explorer.threads.primitives import direct
-from hosts.explorer.threads.protocol import Protocol, cut_of
+from hosts.explorer.threads.protocol import Protocol
 from hosts.explorer.threads.symbols import word_name
-from hosts.explorer.threads.unbounded_loops import refuse_endless
 from hosts.loader.program import Program
 
 
@@ -100,111 +89,3 @@ class Builder:
     def _alike(self) -> list[tuple[int, ...]]:
         """Give the threads that do the same; a user's rule might tell them apart."""
         return [] if self.exact or self.policy == USER else equal_columns(self.scope)
-
-
-def harmless_of(program: Program) -> frozenset[int]:
-    """Give the vectors whose handlers only count, worked out once for each program."""
-    cut = cut_of(program)
-    if cut.harmless is None:
-        cut.harmless = harmless_vectors(program, VECTORS)
-    return cut.harmless
-
-
-def explore(
-    builder: Builder,
-    options: Options,
-    progress: Callable[[Progress], bool] | None = None,
-    learning: Learning | None = None,
-) -> tuple[Result, Search, Model]:
-    """Search, beginning anew as long as something shows that the model took a word for less than it is.
-
-    With ``learning``, what an earlier search has learnt is not learnt again. ``options.seconds`` bound all of it.
-    Endless if a loop of the user's own rule never ends, whatever the others do.
-    """
-    begun = time.monotonic()
-    builder.world.eager = options.reduce
-    known = learning.find(builder, options) if learning is not None else None
-    if not builder.warm and not builder.exact:
-        until = begun + WALKING_AT_MOST * options.seconds if options.seconds else math.inf
-        warm_up(builder, options, lambda: time.monotonic() < until and _goes_on(progress, begun))
-        builder.warm = True
-    while True:
-        try:
-            model, learnt = known if known is not None else (builder.model(), None)
-            search = Search(model, options, learnt)
-            if learning is not None and known is None and not builder.exact:
-                search.on_learnt = functools.partial(learning.pack, builder, model, search.learnt)
-            result = search.run(progress, begun)
-        except Unstable:
-            known = None
-            continue
-        refuse_endless(builder.world)
-        if options.progress_check and result.complete and result.violation is None and open_debts(builder, model):
-            known = None
-            continue
-        result.seconds = time.monotonic() - begun
-        if learning is not None:
-            learning.keep(builder, options, search.packed)
-        return result, search, model
-
-
-def open_debts(builder: Builder, model: Model) -> bool:
-    """Share the debts of which one thread alone knows if it goes round without paying; tell whether there were any.
-
-    Whether somebody else lets it out of there, and whether that is fair, only the search for cycles can tell.
-    """
-    words = builder.world.words
-    alone = [word for word in builder.debts if word not in words.shared]
-    for word in alone:
-        if any(isinstance(thread, Automaton) and thread.keeps(word) for thread in model.threads):
-            words.open(word)
-    return not words.shared.keys().isdisjoint(alone)
-
-
-def _goes_on(progress: Callable[[Progress], bool] | None, begun: float) -> bool:
-    """Show that something is being done, though no state has been searched yet; tell whether to go on."""
-    return progress is None or progress(Progress(0, 0, 0, 0, time.monotonic() - begun, 0))
-
-
-WALKING_AT_MOST: Final = 0.5
-"""Share of the time that walking about may take: what it does not find out, the search does, and begins anew."""
-WALKS: Final = 150
-WALK_STEPS: Final = 200
-NEAR_STATES: Final = 600
-
-
-def warm_up(builder: Builder, options: Options, goes_on: Callable[[], bool] = lambda: True) -> None:
-    """Walk about at random and look at the nearest states, so that what is shared is known before the search begins."""
-    draw = random.Random(1)
-    product, left = None, WALKS
-    while left >= 0 and goes_on():
-        try:
-            product = product or Product(builder.model(), options)
-            if left:
-                _walk(product, draw)
-            else:
-                _look_around(product)
-            left -= 1
-        except Unstable:
-            product = None
-
-
-def _walk(product: Product, draw: random.Random) -> None:
-    state = product.initial()
-    for _ in range(WALK_STEPS):
-        agents = list(product.agents(state))
-        draw.shuffle(agents)
-        outcomes = next((found for agent in agents if (found := list(agent))), None)
-        if outcomes is None:
-            break
-        state = draw.choice(outcomes).state
-
-
-def _look_around(product: Product) -> None:
-    near = [product.initial()]
-    seen = set(near)
-    for state in near:
-        for outcome in product.outcomes(state):
-            if outcome.state not in seen and len(near) < NEAR_STATES:
-                seen.add(outcome.state)
-                near.append(outcome.state)

@@ -1,14 +1,11 @@
-"""What a machine that is explored holds at the start; and whether a witness is of what it says."""
+"""The initial state: what the words of the machine hold when an exploration begins."""
 
 from __future__ import annotations
 
-from emu.expected import by_name, policy_by_name
-from emu.machine import MENU_ITEMS, USER, Config, Machine
+from emu.machine import Config, Machine
 from emu.memory import Word
-from emu.workload.scenarios import SCENARIOS
 from emu.workload.setup import power_on
-from hosts.explorer.counterexample.witness import Witness, WitnessError, by_offset
-from hosts.explorer.threads.harness import DEFAULT_NAME, Scope, ScopeError, driver_sources, scope_of
+from hosts.explorer.threads.harness import Scope
 from hosts.explorer.threads.machine_words import BASE, SILENT
 
 
@@ -37,46 +34,3 @@ def initial_words(scope: Scope, policy: int, mutation: int) -> dict[int, int]:
     chosen |= {config.guest_menu[i]: item for i, item in enumerate(scope.guest)}
     words |= {int(word): value for word, value in chosen.items()}
     return {word: value for word, value in words.items() if value != 0}
-
-
-def check_labels(witness: Witness) -> None:
-    """Refuse a witness whose names are not those of what its steps begin with; WitnessError."""
-    scope = _scope(witness)
-    if (scope.names, driver_sources(scope)) != (witness.threads, {**witness.drivers}):
-        raise WitnessError(f"its threads are not those of the scope that it names: {witness.scope}")
-    wanted = by_offset(initial_words(scope, _policy(witness), _mutation(witness)))
-    config = Machine(BASE).config
-    menu = {config.guest_menu[i] - BASE for i in range(MENU_ITEMS)}  # in the order in which it was typed
-    differ = {word for word in {*wanted, *witness.initial} - menu if wanted.get(word) != witness.initial.get(word)}
-    for kind, word, name in (
-        ("policy", config.policy, witness.policy),
-        ("mutation", config.mutation, witness.mutation or "none"),
-    ):
-        if word - BASE in differ:
-            raise WitnessError(f"its steps are not those of the {kind} that it names: {name}")
-    if differ:
-        raise WitnessError("its steps begin with another machine than that of the scenario and the scope that it names")
-
-
-def _scope(witness: Witness) -> Scope:
-    named = [each for each in SCENARIOS if each.name == witness.scenario]
-    if not named and witness.scenario != DEFAULT_NAME:
-        raise WitnessError(f"it names a scenario that there is not: {witness.scenario}")
-    try:
-        return scope_of(named[0] if named else None, witness.scope)
-    except (ScopeError, ValueError) as error:
-        raise WitnessError(f"its scope is none: {error}") from None
-
-
-def _policy(witness: Witness) -> int:
-    try:
-        return USER if ":" in witness.policy else policy_by_name(witness.policy).number
-    except KeyError:
-        raise WitnessError(f"it names a policy that there is not: {witness.policy}") from None
-
-
-def _mutation(witness: Witness) -> int:
-    try:
-        return by_name(witness.mutation).number if witness.mutation else 0
-    except KeyError:
-        raise WitnessError(f"it names a mutation that there is not: {witness.mutation}") from None

@@ -12,11 +12,12 @@ from typing import Protocol
 from emu.workload.scenarios import POLICIES
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
-from hosts.explorer.build import Builder, explore
+from hosts.explorer.build import Builder
 from hosts.explorer.cache.learnt import Learning, key_of
 from hosts.explorer.cache.programs import ready_program
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.model.system import Model, Options
+from hosts.explorer.refine import explore
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Progress, Result
 from hosts.explorer.threads.cfg import Endless

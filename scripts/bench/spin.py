@@ -20,10 +20,11 @@ from bench.pan import MUTATIONS, Checked, check, defines, find
 from bench.report import Report
 from bench.series import Target, number
 from emu.expected import by_name, policy_by_name
-from hosts.explorer.build import Builder, explore
+from hosts.explorer.build import Builder
 from hosts.explorer.cache.files import Files
 from hosts.explorer.cache.learnt import Learning
 from hosts.explorer.model.system import Options as Bounds
+from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import DEFAULT, Scope, scope_of
 from hosts.loader.program import Program, load_program

@@ -9,9 +9,10 @@ import pytest
 from emu.expected import policy_by_name
 from emu.mutations import Edit, Mutation
 from emu.observe.accounting import CHECKS
-from hosts.explorer.build import Builder, explore
+from hosts.explorer.build import Builder
 from hosts.explorer.model.operations import BEGINS, SCHEDULED, Kind, Operation
 from hosts.explorer.model.system import Edge, Model, Options
+from hosts.explorer.refine import explore
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program

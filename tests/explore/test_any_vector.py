@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 
 from emu.machine import USER
-from hosts.explorer.build import Builder, explore
+from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.explanation.make import tell_witness
 from hosts.explorer.model.system import Options
+from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
 from hosts.explorer.threads.machine_words import VECTORS
 from hosts.loader.program import load_program
 
 RULE = """
 from emu.cpu import apic_send_IPI
-from emu.kvm_main import kvm_vcpu_kick
+from emu.kvm_host import kvm_vcpu_kick
 from emu.vectors import POSTED_INTR_WAKEUP_VECTOR
 from emu.waist import READ_ONCE
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from emu.expected import policy_by_name
-from hosts.explorer import build
-from hosts.explorer.build import Builder, explore
+from hosts.explorer import refine
+from hosts.explorer.build import Builder
 from hosts.explorer.model.system import Options
+from hosts.explorer.refine import explore
 from hosts.explorer.search import bfs
 from hosts.explorer.search.result import Progress
 from hosts.explorer.threads.harness import scope_of
@@ -21,10 +22,10 @@ from hosts.loader.program import load_program
 def test_the_walks_before_the_search_are_in_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     """When it is spent on them, the search ends as one that has no time."""
     hours = itertools.count(step=3600)
-    monkeypatch.setattr(build, "time", SimpleNamespace(monotonic=lambda: float(next(hours)) - 1e6))
+    monkeypatch.setattr(refine, "time", SimpleNamespace(monotonic=lambda: float(next(hours)) - 1e6))
     walked: list[Any] = []
-    walk = build._walk
-    monkeypatch.setattr(build, "_walk", lambda *arguments: (walked.append(arguments), walk(*arguments)))
+    walk = refine._walk
+    monkeypatch.setattr(refine, "_walk", lambda *arguments: (walked.append(arguments), walk(*arguments)))
     builder = Builder(load_program(), scope_of(None, "post:34"), policy_by_name("elide-self-2022").number)
     result, _, _ = explore(builder, Options(seconds=3 * 3600.0))
     assert len(walked) <= 3
@@ -34,15 +35,15 @@ def test_the_walks_before_the_search_are_in_the_budget(monkeypatch: pytest.Monke
 def walks_of(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Note the walks."""
     walked: list[Any] = []
-    walk = build._walk
-    monkeypatch.setattr(build, "_walk", lambda *arguments: (walked.append(arguments), walk(*arguments)))
+    walk = refine._walk
+    monkeypatch.setattr(refine, "_walk", lambda *arguments: (walked.append(arguments), walk(*arguments)))
     return walked
 
 
 def test_the_walks_take_half_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     """The other half is the search's, which finds out by itself what they have not seen; the states are the same."""
     walked, clock = walks_of(monkeypatch), SimpleNamespace(now=0.0)
-    monkeypatch.setattr(build, "time", SimpleNamespace(monotonic=lambda: clock.now + len(walked)))
+    monkeypatch.setattr(refine, "time", SimpleNamespace(monotonic=lambda: clock.now + len(walked)))
     monkeypatch.setattr(bfs, "time", SimpleNamespace(monotonic=lambda: clock.now + len(walked)))
     builder = Builder(load_program(), scope_of(None, "device"), policy_by_name("elide-self-2022").number)
     result, _, _ = explore(builder, Options(seconds=16.0))

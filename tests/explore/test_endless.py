@@ -9,10 +9,11 @@ import pytest
 
 from emu.machine import USER
 from emu.workload.scenarios import SCENARIOS
-from hosts.explorer.build import Builder, explore
+from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.explanation.make import tell_witness
 from hosts.explorer.model.system import Model, Options
+from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.cfg import Endless
 from hosts.explorer.threads.harness import scope_of

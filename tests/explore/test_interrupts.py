@@ -18,8 +18,9 @@ from emu.expected import by_name, policy_by_name
 from emu.mutations import MUTATIONS, Edit, Mutation
 from emu.observe.accounting import CHECKS, WINDOWS
 from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR
-from hosts.explorer.build import Builder, warm_up
+from hosts.explorer.build import Builder
 from hosts.explorer.model.system import Options, Unstable
+from hosts.explorer.refine import warm_up
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.threads.deferrable import harmless_vectors
 from hosts.explorer.threads.harness import scope_of

@@ -16,7 +16,7 @@ import emu
 import hosts
 from emu.expected import by_name, policy_by_name
 from emu.machine import USER
-from hosts.explorer.build import Builder, explore
+from hosts.explorer.build import Builder
 from hosts.explorer.cache import learnt, serialize
 from hosts.explorer.cache.files import Files
 from hosts.explorer.cache.learnt import Learning, key_of, packed, read
@@ -26,6 +26,7 @@ from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.counterexample.witness_file import text
 from hosts.explorer.explanation.make import tell_witness
 from hosts.explorer.model.system import Model, Options
+from hosts.explorer.refine import explore
 from hosts.explorer.search import bfs
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Result
@@ -114,7 +115,7 @@ def test_threads_that_share_what_the_protocol_calls_private_are_kept_too(
     """They are cut at more places than others; the next search finds that out before it reads them."""
     file, (operation, cut_at) = tmp_path / "rule.py", PRIVATE[use]
     file.write_text(
-        "from emu.kvm_main import kvm_vcpu_kick\nfrom emu.waist import READ_ONCE, xchg\n\n\n"
+        "from emu.kvm_host import kvm_vcpu_kick\nfrom emu.waist import READ_ONCE, xchg\n\n\n"
         f"def trigger(vcpu, vec):\n    if {operation} >= 0:\n        kvm_vcpu_kick(vcpu)\n"
     )
     rule, options = load_program(f"{file}:trigger"), Options()

@@ -8,9 +8,10 @@ from textwrap import dedent
 import pytest
 
 from emu.machine import USER
-from hosts.explorer.build import Builder, explore
+from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.model.system import DEEP, Options
+from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
@@ -19,7 +20,7 @@ from tests.choice import slow_but
 from tests.explore.bodies import Tiny
 
 HEADER = """
-from emu.kvm_main import kvm_vcpu_kick
+from emu.kvm_host import kvm_vcpu_kick
 from emu.machine import machine
 from emu.waist import READ_ONCE, WRITE_ONCE, xchg
 """

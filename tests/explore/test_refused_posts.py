@@ -9,9 +9,10 @@ import pytest
 from emu.machine import MAX_PCPUS, USER
 from emu.mutations import Edit, Mutation
 from emu.workload.setup import power_on
-from hosts.explorer.build import Builder, explore
+from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.model.system import Options
+from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
 from hosts.sequential import SequentialHost

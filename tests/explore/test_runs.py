@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from emu.expected import policy_by_name
-from hosts.explorer import build
-from hosts.explorer.build import Builder, explore
+from hosts.explorer import refine
+from hosts.explorer.build import Builder
 from hosts.explorer.cache.programs import ready_program
 from hosts.explorer.model.system import Options
+from hosts.explorer.refine import explore
 from hosts.explorer.threads.automaton import Automaton
 from hosts.explorer.threads.harness import scope_of
 from hosts.explorer.threads.run_cache import Runs
@@ -23,7 +24,7 @@ SCOPE = "guest=hlt,timer | timers=1"
 
 def test_it_comes_to_the_same_with_less_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same local states, operations and edges, though less of the code is run."""
-    monkeypatch.setattr(build, "WALKS", 5)
+    monkeypatch.setattr(refine, "WALKS", 5)
     program, ran, count = ready_program(), Automaton._ran, 0
     made: Callable[..., Any] = ran
 

@@ -11,10 +11,10 @@ from emu.expected import expected, policies_of
 from emu.mutations import MUTATIONS
 from emu.observe.accounting import CHECKS
 from emu.workload.scenarios import SCENARIOS
-from hosts.explorer.build import explore
 from hosts.explorer.cache.files import Files
 from hosts.explorer.cache.learnt import Learning
 from hosts.explorer.model.system import Options
+from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Result
 from hosts.explorer.size_estimate import size_of
 from hosts.explorer.threads.harness import scope_of

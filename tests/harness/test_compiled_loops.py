@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(300)
 LOADED = """
 import sys
 from hosts.cli import explore, litmus
-from hosts.explorer import build
+from hosts.explorer import refine
 from hosts.explorer.counterexample import witness
 from hosts.explorer.search import bfs, fair_cycles, trail
 print("numba" in sys.modules)

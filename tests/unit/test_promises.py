@@ -11,10 +11,11 @@ import pytest
 from emu.machine import USER
 from emu.observe.accounting import CHECKS
 from hosts.cli.main import main
-from hosts.explorer.build import Builder, explore
+from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.counterexample.witness_file import save
 from hosts.explorer.model.system import Options
+from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import PolicyError, load_program

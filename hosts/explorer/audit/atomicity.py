@@ -1,17 +1,13 @@
-"""What the ways of weakening a locked operation say together: which of its two halves is needed."""
+"""Atomicity of a relaxed read-modify-write: whether, in one counterexample, no write came between load and store."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from hosts.explorer.audit.relax import NEITHER, NO_ATOMICITY, NO_FENCE_BEFORE, NO_FENCE_BEHIND
 from hosts.explorer.counterexample.witness import Row, Step
 from hosts.explorer.model.operations import Kind
-
-if TYPE_CHECKING:
-    from hosts.explorer.audit.audit import Answer, Tried
 
 _CHANGES: Final = {
     Kind.XCHG.name: lambda row: row.answer != row.a,
@@ -49,39 +45,3 @@ def _changed(row: Row) -> bool:
 def _awaited(waiting: Mapping[int, deque[tuple[str, bool]]], thread: int, word: str) -> bool:
     """Tell whether such a store of another thread to a word waits."""
     return any((word, True) in buffer for other, buffer in waiting.items() if other != thread)
-
-
-def halves(answers: Mapping[str, Answer], tried: Sequence[Tried]) -> tuple[Answer, Answer]:
-    """Say whether the fence is needed, and whether the atomicity is.
-
-    A violation without a fence behind shows that the fence is needed if the operation was atomic in it all the same;
-    or if one that is fenced but not atomic does no harm. It is not needed if no run in which it is atomic violates
-    anything.
-    """
-    atomicity = answers[NO_ATOMICITY]
-    before, behind = answers[NO_FENCE_BEFORE], answers[NO_FENCE_BEHIND]
-    shown = [each for each in tried if each.way == NO_FENCE_BEHIND and each.outcome == "violation"]
-    proven = behind == "needed" and (any(each.atomic for each in shown) or atomicity == "not needed")
-    if before == "needed" or proven:
-        return "needed", atomicity
-    if shown and all(each.apart for each in shown):
-        others = [each for each in tried if each.way == NO_FENCE_BEHIND and each not in shown]
-        behind = "unknown" if any(each.outcome in ("bounded", "fault") for each in others) else "not needed"
-    return ("not needed" if before == behind == "not needed" else "unknown"), atomicity
-
-
-def locked_verdict(answers: Mapping[str, Answer], tried: Sequence[Tried]) -> str:
-    """Put into words what a locked operation is needed for."""
-    fence, atomicity = halves(answers, tried)
-    if fence == atomicity == "needed":
-        return "needs both"
-    if fence == atomicity == "not needed":
-        return {"needed": "needs one of the two", "not needed": "needs neither"}.get(answers[NEITHER], "unknown")
-    if fence == atomicity == "unknown":
-        return "unknown"
-    names = {"the fence": fence, "atomicity": atomicity}
-    parts = [f"needs {name}" for name, answer in names.items() if answer == "needed"]
-    parts += [f"{name} unknown" for name, answer in names.items() if answer == "unknown"]
-    if not parts or parts[0].endswith("unknown"):
-        parts += [f"{name} not needed" for name, answer in names.items() if answer == "not needed"]
-    return ", ".join(parts)

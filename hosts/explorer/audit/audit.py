@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 from hosts.explorer.audit.atomic_runs import atomic_runs
-from hosts.explorer.audit.atomicity import locked_verdict, was_atomic
+from hosts.explorer.audit.atomicity import was_atomic
 from hosts.explorer.audit.relax import NO_FENCE_BEHIND, Site, Way, weakened
-from hosts.explorer.build import Builder, explore
+from hosts.explorer.audit.verdicts import Tried
+from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import check_of, steps_of
 from hosts.explorer.model.system import Model, NotTerminating, Options
+from hosts.explorer.refine import explore
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Progress, Result
 from hosts.explorer.threads.cfg import Endless, cut
@@ -29,8 +31,6 @@ from hosts.loader.program import Program
 from hosts.loader.rule.faults import RuleFault
 from hosts.loader.rule.userpolicy import ENTRY
 
-Outcome = Literal["violation", "clean", "bounded", "never reached", "fault"]
-Answer = Literal["needed", "not needed", "unknown"]
 Watch = Callable[[Progress], bool]
 
 BOUNDS: Final = {"seconds": "budget", "cancelled": "budget", "buffer": "a store waited for room in the buffer"}
@@ -40,28 +40,6 @@ APART_STATES: Final = 20_000
 """Scopes bigger than this are not searched in plain Python for the runs in which an operation is atomic."""
 _NONE: Final = (0, 0, 0, 0, 0.0, 0)
 """Progress of what counts nothing."""
-COMPILER_ONLY: Final = "compiler only"
-NEVER_REACHED: Final = "never reached"
-
-
-@dataclass(frozen=True)
-class Tried:
-    """What one way of weakening a site came to in one scope."""
-
-    way: str
-    scope: str
-    outcome: Outcome
-    check: str = ""
-    """Of a violation the check that fires, or ``deadlock`` or ``no-progress``."""
-    vector: int = -1
-    steps: int = 0
-    states: int = 0
-    seconds: float = 0.0
-    reason: str = ""
-    atomic: bool = True
-    """Of a violation without a fence behind: in it the operation was atomic all the same."""
-    apart: bool = False
-    """Of one that was not: no run in which it is atomic violates anything, all were seen."""
 
 
 @dataclass(frozen=True)
@@ -169,24 +147,6 @@ class Auditor:
             return tried
         check, vector = check_of(sighting)
         return replace(tried, check=check, vector=vector, steps=steps, atomic=True)
-
-
-def answer_of(tried: Sequence[Tried]) -> Answer:
-    """Say what the scopes tell together."""
-    if any(each.outcome == "violation" for each in tried):
-        return "needed"
-    reached = [each for each in tried if each.outcome != "never reached"]
-    return "not needed" if reached and all(each.outcome == "clean" for each in reached) else "unknown"
-
-
-def verdict_of(site: Site, tried: Sequence[Tried]) -> str:
-    """Say of an ordering what it is needed for."""
-    if site.kind == "ordered":
-        return COMPILER_ONLY
-    if all(each.outcome == "never reached" for each in tried):
-        return NEVER_REACHED
-    answers = {way.name: answer_of([each for each in tried if each.way == way.name]) for way in site.ways}
-    return locked_verdict(answers, tried) if site.kind == "locked" else answers[site.ways[0].name]
 
 
 # --- a builder like another, with one function changed -----------------------------------------------------------

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
+from hosts.explorer.build import Builder
 from hosts.explorer.cache.files import Files
 from hosts.explorer.cache.serialize import (
     CANNOT,
@@ -35,9 +36,6 @@ from hosts.explorer.threads.cfg import Flow
 from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.protocol import Protocol
 from hosts.loader.program import Program
-
-if TYPE_CHECKING:
-    from hosts.explorer.build import Builder
 
 NO_MATTER: Final = Options(workers=0, max_states=0, max_bytes=0, seconds=0.0)
 """Options that change nothing of what is learnt, as they count in a key."""

@@ -17,7 +17,6 @@ from types import FunctionType
 from typing import Any, Final
 
 import emu
-from hosts.explorer.build import harmless_of
 from hosts.explorer.cache.files import Files
 from hosts.explorer.cache.serialize import (
     CANNOT,
@@ -28,6 +27,7 @@ from hosts.explorer.cache.serialize import (
     sources_have_changed,
     write,
 )
+from hosts.explorer.threads.deferrable import harmless_of
 from hosts.explorer.threads.protocol import Cut, cut_of, known_cut
 from hosts.loader.program import Program, load_program
 from hosts.reading import read_bytes

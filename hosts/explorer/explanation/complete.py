@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from hosts.explorer.build import Builder, explore
+from hosts.explorer.build import Builder
 from hosts.explorer.cache.learnt import Learning
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.cause import Cause
 from hosts.explorer.explanation.explain import story_of
 from hosts.explorer.explanation.make import tell_witness
 from hosts.explorer.model.system import Model, Options
+from hosts.explorer.refine import explore
 from hosts.explorer.repair.repair import ASTRAY, fate_of
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Progress

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -18,6 +18,7 @@ from typing import Any, Final
 from emu.observe import is_instrument
 from emu.observe.accounting import CHECKS, VM_ENTRIES, VM_EXITS
 from hosts.explorer.build import Builder
+from hosts.explorer.explanation.act import Act, Told, View
 from hosts.explorer.explanation.branches import Branches
 from hosts.explorer.explanation.state_view import view_of
 from hosts.explorer.model.operations import Kind, Operation
@@ -28,9 +29,6 @@ from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.protocol import Protocol
 from hosts.explorer.threads.sharing import CONSTANT
 from hosts.explorer.threads.symbols import word_name
-
-View = Mapping[str, Any]
-"""What can be seen of the machine at one moment; see :func:`view_of`."""
 
 PRIMITIVES: Final = {
     "READ_ONCE": Kind.LOAD,
@@ -49,40 +47,6 @@ PRIMITIVES: Final = {
 _BITS: Final = frozenset({"test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit"})
 _SHOWN: Final = frozenset({*PRIMITIVES.values(), Kind.FENCE, Kind.SEND, Kind.ACK})
 """Operations of the search that a reader wants to see; the rest are instruments, points and choices."""
-
-
-@dataclass(frozen=True)
-class Act:
-    """One thing that happens: an operation, or something said of a thread (``entry``, ``exit``, ``guest``, ...)."""
-
-    thread: int
-    kind: str
-    """The name of a Kind, or one of drain, arrive, entry, exit, guest, deliver, sighting."""
-    word: str = ""
-    a: int = 0
-    b: int = 0
-    answer: int = 0
-    function: str = ""
-    file: str = ""
-    line: int = 0
-    own: bool = False
-    """Done by the thread alone: nobody else uses the word."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """An act of a step, and what can be seen after it."""
-
-    step: int
-    """The number of the step, from 1."""
-    part: int
-    """0 for the step's own operation, from 1 for what the thread does by itself behind it."""
-    act: Act
-    view: View
-
-    def data(self) -> dict[str, Any]:
-        """Give it as a witness file keeps it."""
-        return {"part": self.part, **asdict(self.act), "view": dict(self.view)}
 
 
 class Recorder(Automaton):

@@ -13,9 +13,10 @@ from emu.mutations import Mutation
 from emu.workload.scenarios import POLICIES
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.cause import Cause
-from hosts.explorer.explanation.format import MODES, stored
+from hosts.explorer.explanation.format import stored
 from hosts.explorer.explanation.query import CONTROL
 from hosts.explorer.explanation.repair_sentence import fate_text
+from hosts.kernel_names import MODES
 from hosts.vectors import vector_text, vectors_text
 
 BUFFERS: Final = {

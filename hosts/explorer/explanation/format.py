@@ -4,46 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from emu.exits import (
-    EXIT_REASON_CPUID,
-    EXIT_REASON_EXTERNAL_INTERRUPT,
-    EXIT_REASON_HLT,
-    EXIT_REASON_MSR_WRITE,
-    EXIT_REASON_PREEMPTION_TIMER,
-)
-from emu.kvm_host import (
-    EXITING_GUEST_MODE,
-    IN_GUEST_MODE,
-    KVM_REQ_EVENT,
-    KVM_REQ_TLB_FLUSH,
-    KVM_REQ_UNBLOCK,
-    OUTSIDE_GUEST_MODE,
-    TASK_ASLEEP,
-    TASK_INTERRUPTIBLE,
-    TASK_RUNNING,
-)
 from emu.workload.program import GUEST_ARM_LATER, GUEST_ARM_NOW, GUEST_CPUID, GUEST_HLT, GUEST_ICR, GUEST_SELF_IPI
+from hosts.explorer.explanation.act import Act
 from hosts.explorer.explanation.control_word import CONTROL, changed_text, control_text, odd_text
+from hosts.kernel_names import EXITS, MODES, REQUESTS, TASKS
 from hosts.vectors import vector_text, vectors_text
-
-if TYPE_CHECKING:
-    from hosts.explorer.explanation.events import Act
 
 WORD: Final = (1 << 64) - 1
 _BITMAP: Final = re.compile(r"(?:pi_desc\.pir|apic\.virr|apic\.visr)\[(\d)\]")
 """Words of 256-bit registers."""
-MODES: Final = {OUTSIDE_GUEST_MODE: "OUTSIDE", IN_GUEST_MODE: "IN_GUEST", EXITING_GUEST_MODE: "EXITING"}
-TASKS: Final = {TASK_RUNNING: "RUNNING", TASK_INTERRUPTIBLE: "INTERRUPTIBLE", TASK_ASLEEP: "ASLEEP"}
-REQUESTS: Final = {KVM_REQ_TLB_FLUSH: "TLB_FLUSH", KVM_REQ_UNBLOCK: "UNBLOCK", KVM_REQ_EVENT: "EVENT"}
-EXITS: Final = {
-    EXIT_REASON_CPUID: "CPUID",
-    EXIT_REASON_HLT: "HLT",
-    EXIT_REASON_MSR_WRITE: "WRMSR",
-    EXIT_REASON_PREEMPTION_TIMER: "preemption timer",
-    EXIT_REASON_EXTERNAL_INTERRUPT: "external interrupt",
-}
 ITEMS: Final = {
     GUEST_CPUID: "CPUID",
     GUEST_HLT: "HLT",

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from emu.kvm_host import KICKED_REQUESTS, TASK_RUNNING
 from emu.vectors import POSTED_INTR_VECTOR
-from hosts.explorer.explanation.events import Act, View
+from hosts.explorer.explanation.act import Act, View
 from hosts.explorer.explanation.format import field_of
 from hosts.explorer.explanation.query import CONTROL, Track
 from hosts.explorer.explanation.rows import Line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hosts.explorer.counterexample.witness import Witness
-from hosts.explorer.explanation.events import Act, View
+from hosts.explorer.explanation.act import Act, View
 from hosts.explorer.explanation.format import operation_text
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT, EXIT_REASON_PREEMPTION_TIMER
 from emu.vectors import DEVICE_VECTOR, RESCHEDULE_VECTOR
 from hosts.explorer.counterexample.witness import Witness
-from hosts.explorer.explanation.format import EXITS
 from hosts.explorer.model.operations import Kind
 from hosts.explorer.model.semantics import Micro, Outcome
 from hosts.explorer.model.system import Model
 from hosts.explorer.repair.threads import Unrepaired
+from hosts.kernel_names import EXITS
 from hosts.vectors import vector_text
 
 

@@ -10,7 +10,8 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from hosts.explorer.threads.protocol import TRACEPOINTS
+from hosts.explorer.threads.machine_words import VECTORS
+from hosts.explorer.threads.protocol import TRACEPOINTS, cut_of
 from hosts.loader.program import Program
 
 DISPATCH: Final = "handle_vector"
@@ -23,6 +24,14 @@ def harmless_vectors(program: Program, vectors: tuple[int, ...]) -> frozenset[in
     if DISPATCH not in program.trees:
         return frozenset()
     return frozenset(vector for vector in vectors if _only_counts(program, vector))
+
+
+def harmless_of(program: Program) -> frozenset[int]:
+    """Give the vectors whose handlers only count, worked out once for each program."""
+    cut = cut_of(program)
+    if cut.harmless is None:
+        cut.harmless = harmless_vectors(program, VECTORS)
+    return cut.harmless
 
 
 def _only_counts(program: Program, vector: int) -> bool:

@@ -14,8 +14,9 @@ import pytest
 from hosts.cli.audit import Given, audit_command, chosen_sites
 from hosts.cli.main import main
 from hosts.errors import Failure
-from hosts.explorer.audit.audit import Ground, Tried, Watch
+from hosts.explorer.audit.audit import Ground, Watch
 from hosts.explorer.audit.relax import Site, Way, sites
+from hosts.explorer.audit.verdicts import Tried
 from hosts.explorer.model.system import Options
 from hosts.explorer.search.result import Progress, Result, Violation
 from hosts.explorer.threads.harness import Scope

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hosts.explorer.audit.atomicity import halves, locked_verdict, was_atomic
-from hosts.explorer.audit.audit import Answer, Outcome, Tried, answer_of
+from hosts.explorer.audit.atomicity import was_atomic
 from hosts.explorer.audit.relax import NEITHER, NO_ATOMICITY, NO_FENCE_BEFORE, NO_FENCE_BEHIND
+from hosts.explorer.audit.verdicts import Answer, Outcome, Tried, answer_of, halves, locked_verdict
 from hosts.explorer.counterexample.witness import Row, Step
 
 N, Y, U = "not needed", "needed", "unknown"

@@ -16,6 +16,7 @@ from emu.workload.scenarios import SCENARIOS
 from hosts.cli.main import main
 from hosts.cli.stress import Options, stress_command
 from hosts.errors import Failure
+from hosts.explorer.counterexample.labels import check_labels
 from hosts.explorer.counterexample.witness import (
     Row,
     Step,
@@ -26,7 +27,7 @@ from hosts.explorer.counterexample.witness import (
     source_hashes,
 )
 from hosts.explorer.counterexample.witness_file import load, save, text
-from hosts.explorer.initial_state import check_labels, initial_words
+from hosts.explorer.initial_state import initial_words
 from hosts.explorer.threads.harness import driver_sources, scope_of
 from hosts.loader.program import load_program
 from tests.unit.cli.test_main import FakeScout, MadeUp

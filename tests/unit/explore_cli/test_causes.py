@@ -13,12 +13,13 @@ from emu.expected import by_name, policy_by_name
 from emu.machine import USER
 from emu.mutations import MUTATIONS, Mutation
 from emu.workload.scenarios import SCENARIOS
-from hosts.explorer.build import Builder, explore
+from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.counterexample.witness_file import load, save
 from hosts.explorer.explanation.complete import Found, tell_in_full
 from hosts.explorer.explanation.explain import story_of
 from hosts.explorer.model.system import Options
+from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
 from tests.choice import slow_but

@@ -15,7 +15,7 @@ from emu.expected import by_name, policy_by_name
 from emu.machine import USER
 from emu.mutations import Edit, Mutation
 from emu.workload.scenarios import SCENARIOS
-from hosts.explorer.build import Builder, explore
+from hosts.explorer.build import Builder
 from hosts.explorer.counterexample import lasso
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.explain import story_of
@@ -25,6 +25,7 @@ from hosts.explorer.explanation.table import story_lines
 from hosts.explorer.model.operations import FENCELESS, Kind, Operation
 from hosts.explorer.model.semantics import Product, State
 from hosts.explorer.model.system import Model, Options
+from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Violation
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program

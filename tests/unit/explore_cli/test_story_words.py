@@ -14,8 +14,8 @@ from emu.posted_intr import POSTED_INTR_SN, pi_control
 from emu.vectors import POSTED_INTR_VECTOR, POSTED_INTR_WAKEUP_VECTOR
 from emu.workload.setup import power_on
 from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.explanation.act import Act
 from hosts.explorer.explanation.check_reads import reads_text
-from hosts.explorer.explanation.events import Act
 from hosts.explorer.explanation.format import operation_text, state_text
 from hosts.explorer.explanation.rows import rows_of
 from hosts.explorer.explanation.table import story_lines

@@ -9,9 +9,16 @@ import pytest
 
 from emu.observe.accounting import CHECKS
 from hosts.cli.litmus import Why
-from hosts.explorer.audit.atomicity import locked_verdict
-from hosts.explorer.audit.audit import COMPILER_ONLY, NEVER_REACHED, Answer, Outcome, Tried, verdict_of
 from hosts.explorer.audit.relax import NEITHER, NO_ATOMICITY, NO_FENCE_BEFORE, NO_FENCE_BEHIND, Kind, Site, sites
+from hosts.explorer.audit.verdicts import (
+    COMPILER_ONLY,
+    NEVER_REACHED,
+    Answer,
+    Outcome,
+    Tried,
+    locked_verdict,
+    verdict_of,
+)
 from hosts.litmus.outcome import OBSERVED, MemoryModel
 from hosts.litmus.syntax import Quantifier
 from hosts.loader.program import load_program
