@@ -12,15 +12,18 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 
 FLOORS = (
-    "exit_codes plural reading resource_limits rundir signals sources terminal vectors",
+    "exit_codes kernel_names plural reading resource_limits rundir signals sources terminal vectors",
     "errors loader",
     "compiler sequential explorer.model",
     "native trace explorer.threads explorer.jit",
     "explorer.compiled explorer.size_estimate",
     "explorer.reduce",
     "explorer.search",
-    "litmus explorer.build explorer.cache explorer.counterexample explorer.initial_state",
-    "explorer.audit explorer.explanation explorer.repair explorer.rule_equivalence",
+    "litmus explorer.initial_state",
+    "explorer.build",
+    "explorer.cache explorer.counterexample explorer.rule_equivalence",
+    "explorer.refine explorer.repair",
+    "explorer.audit explorer.explanation",
     "runs",
     "replay report",
     "soak",
@@ -30,19 +33,7 @@ FLOORS = (
 """The packages of ``hosts``, the lowest first. Those of one floor do not import each other."""
 
 CIRCLES = (
-    frozenset({"explorer.build", "explorer.cache", "explorer.counterexample", "explorer.initial_state"}),
-    frozenset({"explorer.explanation", "explorer.repair"}),
     frozenset({"cli", "soak"}),
-    frozenset({"explorer.audit.atomicity", "explorer.audit.audit"}),
-    frozenset(
-        {
-            "explorer.build",
-            "explorer.cache.learnt",
-            "explorer.counterexample.witness",
-            "explorer.initial_state",
-        }
-    ),
-    frozenset({"explorer.explanation.events", "explorer.explanation.format", "explorer.explanation.state_view"}),
     frozenset(
         {
             "cli.background_explorer",
