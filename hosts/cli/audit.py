@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -13,8 +13,8 @@ from rich.text import Text
 
 from emu.workload.scenarios import PolicyInfo
 from hosts.cli.audit_show import Audited, audit_record, line_of, print_audit, scope_line, scope_record
-from hosts.cli.outputs import json_to, rule_files
-from hosts.cli.stress import command
+from hosts.cli.outputs import rule_files
+from hosts.cli.records import Records, records_to
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.explorer.audit.audit import Auditor, Ground, Watch
@@ -25,11 +25,9 @@ from hosts.explorer.search.result import Progress
 from hosts.explorer.threads.harness import Scope, ScopeError, scope_of
 from hosts.loader.program import LoaderError, Program, load_program
 from hosts.loader.rule.faults import RuleFault
-from hosts.report.environment import environment
-from hosts.report.jsonl import JsonLines, environment_record, not_done_record
 from hosts.report.sentences import not_checked
 from hosts.runs.plan import PlanError, chosen_policies, chosen_scenarios, user_policy_of
-from hosts.runs.search_loops import have_loops
+from hosts.runs.search_loops import SEARCH_BYTES, have_loops
 from hosts.signals import cancelled_by_interrupts
 from hosts.terminal import say, wide_console
 
@@ -44,20 +42,7 @@ SCOPES: Final = (
     f"post:0x34 | post:0x35{_QUIET}",
     f"post:0x34 | kick{_QUIET}",
 )
-"""What is explored if nobody says how much, the cheap ones first."""
-MEMORY: Final = 3_000_000_000
-
-
-@dataclass(frozen=True)
-class Given:
-    """What the user gave."""
-
-    policy: str = "elide-self-2022"
-    scenario: Sequence[str] = ()
-    scope: Sequence[str] = ()
-    budget: float = 20.0
-    line: Sequence[str] = ()
-    json_file: str | None = None
+"""The scopes explored by default, the cheapest first."""
 
 
 class Judge(Protocol):
@@ -73,31 +58,39 @@ class Judge(Protocol):
 MakeJudge = Callable[[Program, int, Options], Judge]
 
 
-def audit_command(given: Given, make: MakeJudge = Auditor) -> int:
-    """List, weaken, explore, report; ``make`` makes the explorer."""
+def audit_command(
+    *,
+    policy: str = "elide-self-2022",
+    scenario: Sequence[str] = (),
+    scope: Sequence[str] = (),
+    budget: float = 20.0,
+    line: Sequence[str] = (),
+    json_file: str | None = None,
+    make: MakeJudge = Auditor,
+) -> int:
+    """Weaken the orderings, explore, report; return the exit status. ``make`` makes the explorer."""
     try:
-        policy = chosen_policies([given.policy])[0]
-        scopes = scopes_of(given.scenario, given.scope)
-        user_policy = user_policy_of([given.policy])
+        (rule,) = chosen_policies([policy])
+        scopes = scopes_of(scenario, scope)
+        user_policy = user_policy_of([policy])
         program = load_program(user_policy, mutations=())
     except (PlanError, ScopeError, LoaderError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
-    chosen = chosen_sites(sites(program), given.line)
-    with json_to(given.json_file, rule_files(user_policy)) as write:
+    chosen = chosen_sites(sites(program), line)
+    with records_to(json_file, rule_files(user_policy)) as records:
         console = wide_console()
         if make is Auditor:
             have_loops()
-        judge = make(program, policy.number, Options(seconds=given.budget, max_bytes=MEMORY, symmetry=False))
-        if policy.unpromised:
-            say(console, not_checked(policy.unpromised))
-        if write is not None:
-            write.write(environment_record(environment(0, given.budget, "unpinned", command()), program.rule_sha256))
-        audit = Audit(judge, chosen, console, write, policy)
+        judge = make(program, rule.number, Options(seconds=budget, max_bytes=SEARCH_BYTES, symmetry=False))
+        if rule.unpromised:
+            say(console, not_checked(rule.unpromised))
+        records.environment(seconds=budget, rule_sha256=program.rule_sha256)
+        audit = Audit(judge, chosen, console, records, rule)
         try:
             audit.run(scopes)
         finally:
             audit.write_rest()
-        print_audit(console, audit.rows, len(chosen), list(scopes), policy.name)
+        print_audit(console, audit.rows, len(chosen), list(scopes), rule.name)
     return EXIT_INTERRUPTED if audit.cancelled else EXIT_EXPECTED
 
 
@@ -131,9 +124,9 @@ class Audit:
     """Judges the sites one after another; each that was begun and not cancelled becomes a row."""
 
     def __init__(
-        self, judge: Judge, chosen: Sequence[Site], console: Console, write: JsonLines | None, policy: PolicyInfo
+        self, judge: Judge, chosen: Sequence[Site], console: Console, records: Records, policy: PolicyInfo
     ) -> None:
-        self.judge, self.sites, self.console, self.write = judge, chosen, console, write
+        self.judge, self.sites, self.console, self.records = judge, chosen, console, records
         self.policy, self.unpromised = policy.name, policy.unpromised
         self.rows: list[Audited] = []
         self.cancelled = False
@@ -164,8 +157,7 @@ class Audit:
         """Write a line for each ordering that was not come to."""
         why = "cancelled" if self.cancelled else "the audit could not be made"
         for site in self.sites[len(self.rows) :]:
-            if self.write is not None:
-                self.write.write(not_done_record("audit", f"{line_of(site)} {site.text}", why))
+            self.records.not_done("audit", f"{line_of(site)} {site.text}", why)
 
     def _cancel(self) -> None:
         self.cancelled = True
@@ -193,8 +185,7 @@ class Audit:
                 return
             sound += ground.sound
             say(self.console, scope_line(number, name, ground.result))
-            if self.write is not None:
-                self.write.write(scope_record(name, scope, self.policy, self.unpromised, ground.result))
+            self.records.write(scope_record(name, scope, self.policy, self.unpromised, ground.result))
         if not sound:
             raise Failure(f"{self.policy} fails in every scope with nothing weakened: explore it", EXIT_UNEXPECTED)
 
@@ -209,8 +200,7 @@ class Audit:
         if site.kind == "ordered":
             row = replace(row, neighbours=neighbours(site, self.sites))
         self.rows.append(row)
-        if self.write is not None:
-            self.write.write(audit_record(row, self.policy))
+        self.records.write(audit_record(row, self.policy))
         if self._status is None:
             said = f"{number}/{len(self.sites)} {line_of(site)} {site.text}: {row.verdict}"
             say(self.console, said)

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from hosts.cli.explore_show import Ticker, row_lines, size_line
-from hosts.cli.outputs import Output, json_to, opened, rule_files, write_now
-from hosts.cli.stress import command
+from hosts.cli.outputs import Output, opened, rule_files, write_now
+from hosts.cli.records import Records, records_to
 from hosts.errors import Failure, tell_faults
 from hosts.exit_codes import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.explorer.counterexample.witness import Witness
@@ -22,8 +22,8 @@ from hosts.explorer.model.system import DEEP, Options
 from hosts.explorer.search.result import Result
 from hosts.explorer.size_estimate import size_of
 from hosts.explorer.threads.harness import Scope, ScopeError
-from hosts.report.environment import environment, processors
-from hosts.report.jsonl import JsonLines, environment_record, explorer_record
+from hosts.report.environment import processors
+from hosts.report.jsonl import explorer_record
 from hosts.report.tables import summary
 from hosts.runs.collect import Measured
 from hosts.runs.explore_request import Asked, asked_for, size_text
@@ -45,8 +45,8 @@ MOST_WORKERS: Final = 8
 
 
 @dataclass(frozen=True)
-class Given:
-    """What the user gave."""
+class ExploreOptions:
+    """The options of the command."""
 
     scenario: Sequence[str] = ()
     policy: Sequence[str] = ()
@@ -70,7 +70,7 @@ class Given:
     witness_file: str | None = None
 
 
-def explore_command(given: Given, make: MakeEngine | None = None) -> int:
+def explore_command(given: ExploreOptions, make: MakeEngine | None = None) -> int:
     """Search and report; ``make`` stands for the real explorer."""
     try:
         rows = asked_for(given.scenario, given.policy, given.mutation, given.scope)
@@ -79,17 +79,15 @@ def explore_command(given: Given, make: MakeEngine | None = None) -> int:
         raise Failure(str(error), EXIT_USAGE) from None
     options = search_options(given)
     with contextlib.ExitStack() as files:
-        write = files.enter_context(json_to(given.json_file, rule_files(user_policy)))
+        records = files.enter_context(records_to(given.json_file, rule_files(user_policy)))
         witness = None
         if given.witness_file is not None:
             witness = files.enter_context(opened("--witness", given.witness_file, rule_files(user_policy)))
         console = wide_console()
         refuse_what_is_too_big(rows, given, options, console)
         engine = (make or _explorer(given))(user_policy)
-        if write is not None:
-            facts = environment(0, options.seconds, "unpinned", command())
-            write.write(environment_record(facts, engine.rule_sha256))
-        run = Run(rows, engine, options, console, write, given, witness)
+        records.environment(seconds=options.seconds, rule_sha256=engine.rule_sha256)
+        run = Run(rows, engine, options, console, records, given, witness)
         done = run.all()
         if len(done) > 1 or run.cancelled:
             say(console, summary(done, len(rows)))
@@ -101,11 +99,11 @@ def explore_command(given: Given, make: MakeEngine | None = None) -> int:
     return status
 
 
-def _explorer(given: Given) -> MakeEngine:
+def _explorer(given: ExploreOptions) -> MakeEngine:
     return lambda user_policy: Explorer(user_policy, fold=given.fold, forget=given.forget, exact=given.exact)
 
 
-def search_options(given: Given) -> Options:
+def search_options(given: ExploreOptions) -> Options:
     """Put the bounds together."""
     return Options(
         buffer=given.buffer if given.model == "tso" else 0,
@@ -119,7 +117,7 @@ def search_options(given: Given) -> Options:
     )
 
 
-def refuse_what_is_too_big(rows: Sequence[Asked], given: Given, options: Options, console: Console) -> None:
+def refuse_what_is_too_big(rows: Sequence[Asked], given: ExploreOptions, options: Options, console: Console) -> None:
     """Say how big each scope may be that may be big; Failure before anything starts if one cannot fit.
 
     A rule of the user's own, or a seeded bug, may have fewer states than any that was measured, or more.
@@ -148,12 +146,12 @@ class Run:
         engine: Engine,
         options: Options,
         console: Console,
-        write: JsonLines | None,
-        given: Given,
+        records: Records,
+        given: ExploreOptions,
         witness: Output | None = None,
     ) -> None:
         self.asked, self.engine, self.options = asked, engine, options
-        self.console, self.write, self.given = console, write, given
+        self.console, self.records, self.given = console, records, given
         self._witness = witness
         self.rows: list[Row] = []
         self.witnesses = 0
@@ -211,8 +209,7 @@ class Run:
             width = room(self.console)
             for line in row_lines(row, asked, searched, self.options, lines=self.given.lines, width=width):
                 put(self.console, line)
-        if self.write is not None:
-            self.write.write(explorer_record(row, search_facts(asked, searched, self.options)))
+        self.records.write(explorer_record(row, search_facts(asked, searched, self.options)))
         if searched.witness is not None and self._witness is not None and self.given.witness_file is not None:
             self._save(searched.witness, self._witness, Path(self.given.witness_file))
 

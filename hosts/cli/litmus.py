@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import click
 
 from hosts.cli.litmus_show import Shown
+from hosts.cli.records import Records, records_to
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_FAULT, EXIT_UNEXPECTED, EXIT_UNPROVEN, EXIT_USAGE
 from hosts.litmus.bounds import Bounds, IncompleteError
@@ -40,8 +41,8 @@ AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the user gave."""
+class LitmusOptions:
+    """The options of the command."""
 
     model: MemoryModel = "tso"
     json_file: str | None = None
@@ -69,17 +70,15 @@ class Cancelled(Exception):  # noqa: N818 - nothing is wrong
     """Whoever started the command has ended it."""
 
 
-Write = Callable[[dict[str, Any]], None]
-
-
-def litmus_command(files: Sequence[str], options: Options | None = None, finals: Finals | None = None) -> int:
+def litmus_command(files: Sequence[str], options: LitmusOptions | None = None, finals: Finals | None = None) -> int:
     """Run each file; print what it comes to, or the one line that says why it has no answer; give the exit status.
 
     ``finals`` searches instead of what the options say.
     """
-    given = options or Options()
-    with ExitStack() as stack:
-        command = _Command(given, finals, _writer(given.json_file, files, stack))
+    given = options or LitmusOptions()
+    with records_to(given.json_file, files) as records:
+        records.environment()
+        command = _Command(given, finals, records)
         with cancelled_by_interrupts(command.cancel):
             for each in meant(files):
                 command.run(each)
@@ -91,11 +90,10 @@ def litmus_command(files: Sequence[str], options: Options | None = None, finals:
 class _Command:
     """The files of one command."""
 
-    def __init__(self, given: Options, finals: Finals | None, write: Write | None) -> None:
+    def __init__(self, given: LitmusOptions, finals: Finals | None, records: Records) -> None:
         self._given = given
         self._finals = finals
-        self._writes = write is not None
-        self._write: Write = write if write is not None else lambda _: None
+        self._records = records
         self.statuses = {EXIT_EXPECTED}
         self.cancelled = False
 
@@ -108,9 +106,7 @@ class _Command:
         try:
             outcome = self._outcome(each)
         except Cancelled:
-            from hosts.report.jsonl import not_done_record
-
-            self._write(not_done_record("litmus", each.file, "cancelled"))
+            self._records.not_done("litmus", each.file, "cancelled")
         except (LitmusError, IncompleteError, MemoryError) as error:
             self._tell(_unanswered(each.file, error))
         except Failure:
@@ -123,15 +119,15 @@ class _Command:
             self._tell(Unanswered(each.file, "fault", 0, told))
         else:
             _print(lines(outcome))
-            if self._writes:  # a million states are some seconds' work
-                self._write(dict(record(each.file, self._given.model, outcome)))
+            if self._records.wanted:  # a million states are some seconds' work
+                self._records.write(dict(record(each.file, self._given.model, outcome)))
             self.statuses.add(EXIT_EXPECTED if outcome.ok else EXIT_UNEXPECTED)
 
     def _tell(self, told: Unanswered) -> None:
         """Say why a file has no answer."""
         click.echo(str(told), err=True)
         self.statuses.add(EXITS[told.why])
-        self._write(unanswered_record(told, self._given.model))
+        self._records.write(unanswered_record(told, self._given.model))
 
     def _outcome(self, each: Meant) -> Outcome:
         self._go_on()
@@ -172,21 +168,6 @@ def _unanswered(file: str, error: LitmusError | IncompleteError | MemoryError) -
     if isinstance(error, MemoryError):
         return Unanswered(file, "bounded", 0, "bounded by this machine's memory, or a limit: no answer")
     return Unanswered(file, "bounded", 0, BOUNDS[str(error)])
-
-
-def _writer(json_file: str | None, files: Sequence[str], stack: ExitStack) -> Write | None:
-    """Give what writes records, the first of them written; nothing does without a file."""
-    if json_file is not None:
-        from hosts.cli.outputs import json_to
-        from hosts.cli.stress import command
-        from hosts.report.environment import environment
-        from hosts.report.jsonl import environment_record
-
-        writer = stack.enter_context(json_to(json_file, files))
-        if writer is not None:
-            writer.write(environment_record(environment(0, 0.0, "unpinned", command())))
-            return writer.write
-    return None
 
 
 def _print(told: Iterator[str]) -> None:

@@ -19,19 +19,8 @@ from typing import IO, Final
 from hosts.cli.streams import note_unwritten
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
-from hosts.report.jsonl import JsonLines
 
 STDOUT: Final = "-"
-
-
-@contextlib.contextmanager
-def json_to(path: str | None, reads: Sequence[str] = ()) -> Iterator[JsonLines | None]:
-    """Open the file for JSON lines, if one is wanted; ``reads``: files that the command reads."""
-    if path is None:
-        yield None
-        return
-    with opened("--json", path, reads) as output:
-        yield JsonLines(output)
 
 
 @contextlib.contextmanager

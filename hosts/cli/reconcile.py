@@ -7,16 +7,16 @@ wrong. What an interleaving gives and the run has not shown is what stress did n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from rich.console import Console
 
 from emu.observe.accounting import CHECKS, WINDOWS
 from hosts.cli.explore_show import Ticker
-from hosts.cli.outputs import json_to, rule_files
+from hosts.cli.outputs import rule_files
 from hosts.cli.reconcile_show import print_reconciled, reconcile_record
-from hosts.cli.stress import Host, command, drawn_seed, native_host, run, same_rule
+from hosts.cli.records import NO_RECORDS, Records, records_to
+from hosts.cli.stress import Host, drawn_seed, native_host, run, same_rule
 from hosts.errors import Failure, tell_faults
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.explorer.build import Builder
@@ -30,74 +30,66 @@ from hosts.explorer.threads.harness import ScopeError, scope_of
 from hosts.loader.program import LoaderError, Program
 from hosts.loader.rule.faults import RuleFault
 from hosts.plural import counted
-from hosts.report.environment import environment, processors
-from hosts.report.jsonl import JsonLines, environment_record, not_done_record
+from hosts.report.environment import processors
 from hosts.report.live import make_display
 from hosts.report.sentences import not_checked
 from hosts.runs.explorer_verdict import BOUNDS, bounded_by_time, windows_entered
 from hosts.runs.plan import OVERHEAD_SECONDS, Plan, PlanError, Planned, Wanted, make_plan, user_policy_of
 from hosts.runs.reconcile import Allowed, Reconciled, reconciled
 from hosts.runs.scheduler import Settings
-from hosts.runs.search_loops import have_loops
+from hosts.runs.search_loops import SEARCH_BYTES, have_loops
 from hosts.runs.verdict import Row, Verdict
 from hosts.signals import cancelled_by_interrupts
 from hosts.terminal import say, wide_console
 
-MEMORY: Final = 3_000_000_000
 GRACE_SECONDS: Final = 10.0
-
-
-@dataclass(frozen=True)
-class Given:
-    """What the user gave."""
-
-    scenario: Sequence[str] = ()
-    policy: Sequence[str] = ()
-    seconds: float = 3.0
-    budget: float = 60.0
-    seed: int | None = None
-    json_file: str | None = None
 
 
 Explore = Callable[[Planned, Ticker, float], Allowed]
 """Says what the explorer allows of a configuration, within some seconds."""
 
 
-def reconcile_command(given: Given, host: Host | None = None, explores: Explore | None = None) -> int:
-    """Run, explore, compare; ``host`` and ``explores`` stand for the real ones."""
+def reconcile_command(
+    *,
+    scenario: Sequence[str] = (),
+    policy: Sequence[str] = (),
+    seconds: float = 3.0,
+    budget: float = 60.0,
+    seed: int | None = None,
+    json_file: str | None = None,
+    host: Host | None = None,
+    explores: Explore | None = None,
+) -> int:
+    """Run, explore, compare; return the exit status. ``host`` and ``explores`` replace the real ones."""
     try:
-        plan = make_plan(Wanted(given.scenario, given.policy, (), "none"), processors())
-        user_policy = user_policy_of(given.policy)
+        plan = make_plan(Wanted(scenario, policy, (), "none"), processors())
+        user_policy = user_policy_of(policy)
         program = ready_program(user_policy)
         scopes = {planned.scenario.name: str(scope_of(planned.scenario)) for planned in plan.rows}
     except (PlanError, LoaderError, ScopeError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
-    seed = drawn_seed() if given.seed is None else given.seed
-    with json_to(given.json_file, rule_files(user_policy)) as write:
+    seed = drawn_seed() if seed is None else seed
+    with records_to(json_file, rule_files(user_policy)) as records:
         console = wide_console()
         explores = explores or explorer(program)
-        if write is not None:
-            facts = environment(seed, given.seconds, "pinned", command())
-            write.write(environment_record(facts, program.rule_sha256))
+        records.environment(seed=seed, seconds=seconds, placement="pinned", rule_sha256=program.rule_sha256)
         done: list[Reconciled] = []
         rows: list[Row] = []
         try:
             raced = same_rule((host or native_host)(user_policy, quiet=False), user_policy, program.rule_sha256)
-            rows = stressed(plan, given.seconds, seed, raced, console)
+            rows = stressed(plan, seconds, seed, raced, console)
             cancelled = any(row.verdict is Verdict.CANCELLED for row in rows)
             for row in rows:
                 if cancelled or not _ran(row):
                     continue
-                allowed = _explored(row, explores, console, given.budget, user_policy)
+                allowed = _explored(row, explores, console, budget, user_policy)
                 if allowed is None:
                     cancelled = True
                     break
                 done.append(reconciled(row, allowed))
-                if write is not None:
-                    write.write(reconcile_record(done[-1], scopes[row.planned.scenario.name], seed))
+                records.write(reconcile_record(done[-1], scopes[row.planned.scenario.name], seed))
         finally:
-            if write is not None:
-                _write_rest(write, plan, rows, done)
+            _write_rest(records, plan, rows, done)
         print_reconciled(console, done, [row for row in rows if not _ran(row) and row.begun], len(plan.rows))
     if not cancelled:
         tell_faults(rows)
@@ -117,13 +109,13 @@ def _explored(row: Row, explores: Explore, console: Console, budget: float, user
     return None if ticker.cancelled else allowed
 
 
-def _write_rest(write: JsonLines, plan: Plan, rows: Sequence[Row], done: Sequence[Reconciled]) -> None:
+def _write_rest(records: Records, plan: Plan, rows: Sequence[Row], done: Sequence[Reconciled]) -> None:
     """Write a line for each configuration that was not reconciled."""
     finished = [each.row.planned for each in done]
     reasons = {row.planned: row.reason for row in rows if not _ran(row)}
     for planned in plan.rows:
         if planned not in finished:
-            write.write(not_done_record("reconcile", str(planned), reasons.get(planned) or "not explored"))
+            records.not_done("reconcile", str(planned), reasons.get(planned) or "not explored")
 
 
 def _ran(row: Row) -> bool:
@@ -151,7 +143,7 @@ def stressed(plan: Plan, each: float, seed: int, host: Any, console: Console) ->
     for left_out in filter(None, {not_checked(each.policy.unpromised) for each in plan.rows}):
         say(console, left_out)
     display = make_display(console, plan.rows, seconds, quiet=False)
-    return run(plan, settings, host, display, None)
+    return run(plan, settings, host, display, NO_RECORDS)
 
 
 def explorer(program: Program) -> Explore:
@@ -161,7 +153,7 @@ def explorer(program: Program) -> Explore:
 
     def explores(planned: Planned, ticker: Ticker, seconds: float) -> Allowed:
         builder = Builder(program, scope_of(planned.scenario), planned.policy.number)
-        options = Options(seconds=seconds, max_bytes=MEMORY, stop_at_first=False, progress_check=False)
+        options = Options(seconds=seconds, max_bytes=SEARCH_BYTES, stop_at_first=False, progress_check=False)
         result, _, _ = explore(builder, options, ticker, learning)
         return allowed_by(result)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
+from hosts.cli.records import Records, records_to
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_EXPECTED, EXIT_FAULT, EXIT_USAGE
 from hosts.explorer.counterexample.labels import check_labels
@@ -20,8 +22,6 @@ from hosts.plural import counted
 from hosts.replay.processes import EnvironmentLacks
 from hosts.replay.program import Cast, cast_of
 from hosts.replay.scheduler import DEADLOCK, NO_PROGRESS, ROUNDS, Replayed, replay
-from hosts.report.environment import environment
-from hosts.report.jsonl import JsonLines, environment_record, not_done_record
 from hosts.report.sentences import not_checked
 from hosts.signals import interrupts_raised
 from hosts.terminal import say, wide_console
@@ -43,25 +43,12 @@ def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, 
             check_violation(witness, program)
     except (WitnessError, LoaderError) as error:
         raise Failure(f"{file}: {error}", EXIT_USAGE) from None
-    with ExitStack() as stack:
-        write = None
-        if json_file is not None:
-            write = stack.enter_context(_json_to(json_file, file, program.rule_sha256))
+    with records_to(json_file, [file]) as records:
+        records.environment(rule_sha256=program.rule_sha256)
+        console = wide_console()
         for line in heading(witness, changed):
-            _say(line)
-        return _repeat(file, witness, cast, repeat, write)
-
-
-@contextmanager
-def _json_to(path: str, witness: str, rule_sha256: str) -> Iterator[JsonLines | None]:
-    """Open the file for records; the first says where they were made."""
-    from hosts.cli.outputs import json_to
-    from hosts.cli.stress import command
-
-    with json_to(path, [witness]) as write:
-        if write is not None:
-            write.write(environment_record(environment(0, 0.0, "unpinned", command()), rule_sha256))
-        yield write
+            say(console, line)
+        return _repeat(file, witness, cast, repeat, records, console)
 
 
 def _witness(file: str) -> Witness:
@@ -91,10 +78,6 @@ def heading(witness: Witness, changed: list[str]) -> Iterator[str]:
         yield f"not the sources it was found with: {', '.join(changed)}"
 
 
-def _say(line: str) -> None:
-    say(wide_console(), line)
-
-
 def _unpromised(witness: Witness) -> tuple[str, ...]:
     return unpromised(witness.policy) if ":" in witness.policy else ()
 
@@ -105,7 +88,7 @@ def _delayed(stores: int) -> str:
     return f"needs a store buffer: {counted(stores, 'store')} really delayed by the process"
 
 
-def _repeat(file: str, witness: Witness, cast: Cast, repeat: int, write: JsonLines | None) -> int:
+def _repeat(file: str, witness: Witness, cast: Cast, repeat: int, records: Records, console: Console) -> int:
     """Replay, and say how often the violation showed and what was seen instead; Ctrl-C gives what there is so far."""
     runs: list[Replayed] = []
     why = "cancelled"
@@ -113,29 +96,28 @@ def _repeat(file: str, witness: Witness, cast: Cast, repeat: int, write: JsonLin
         with interrupts_raised() as interrupt:
             for number in range(1, repeat + 1):
                 runs.append(replay(witness, cast))
-                if write is not None:
-                    write.write(record(file, witness, number, runs[-1]))
+                records.write(record(file, witness, number, runs[-1]))
                 interrupt.heed()
     except EnvironmentLacks as error:
         why = str(error)
         raise Failure(why, EXIT_ENVIRONMENT) from None
     except KeyboardInterrupt:
-        _tell(witness, runs)
+        _tell(witness, runs, console)
         raise
     finally:
         left = repeat - len(runs)
-        if left and write is not None:
-            write.write(not_done_record("replay", f"{file}, run {len(runs) + 1} and so on", why, left))
-    _tell(witness, runs)
+        if left:
+            records.not_done("replay", f"{file}, run {len(runs) + 1} and so on", why, left)
+    _tell(witness, runs, console)
     return EXIT_EXPECTED if all(done.shown for done in runs) else EXIT_FAULT
 
 
-def _tell(witness: Witness, runs: list[Replayed]) -> None:
+def _tell(witness: Witness, runs: list[Replayed], console: Console) -> None:
     for why, count in Counter(done.why for done in runs if not done.shown).items():
-        _say(f"{why}{f' ({count} times)' if count > 1 else ''}")
+        say(console, f"{why}{f' ({count} times)' if count > 1 else ''}")
     shown = sum(done.shown for done in runs)
     named = {DEADLOCK: "the deadlock", NO_PROGRESS: "the cycle"}
-    _say(f"{shown} of {len(runs)} showed {named.get(witness.check, witness.check)}")
+    say(console, f"{shown} of {len(runs)} showed {named.get(witness.check, witness.check)}")
 
 
 def record(file: str, witness: Witness, number: int, done: Replayed) -> dict[str, Any]:

@@ -14,14 +14,11 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from hosts.cli.outputs import json_to
+from hosts.cli.records import records_to
 from hosts.cli.soak_show import check_json, read_row, witness_of, worth
-from hosts.cli.stress import command
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNPROVEN
 from hosts.plural import how_often
-from hosts.report.environment import environment
-from hosts.report.jsonl import environment_record, not_done_record
 from hosts.rundir import RunFolder
 from hosts.runs.verdict import Verdict
 from hosts.signals import interrupts_told
@@ -66,24 +63,22 @@ def repro_command(
     times = times or (TIMES if row.task.kind == "race" else 1)
     again: list[Again] = []
     stop = _Stop()
-    with json_to(json_file) as write:
+    with records_to(json_file) as records:
         console = wide_console()
         task = task_here(row, console)
-        _say(console, f"{row.id}: {row.task}: {worth(row)}")
-        if write is not None:
-            write.write(environment_record(_environment(task)))
+        say(console, f"{row.id}: {row.task}: {worth(row)}")
+        records.environment(seed=task.seed, seconds=task.seconds, placement=_placement(task))
         with executor_of() as executor, interrupts_told(stop.ask):
             for done in repeated(task, row, times, executor, stop):
                 again.append(done)
-                if write is not None:
-                    write.write(record(row, len(again), done))
+                records.write(record(row, len(again), done))
                 said = "shows" if done.shown else "does not show"
-                _say(console, f"[{len(again)}/{times}] {said}: {brief(done.result)}")
-        if write is not None and len(again) < times:
+                say(console, f"[{len(again)}/{times}] {said}: {brief(done.result)}")
+        if len(again) < times:
             planned = f"run {row.id}, time {len(again) + 1} and so on"
-            write.write(not_done_record("repro", planned, "cancelled", times - len(again)))
+            records.not_done("repro", planned, "cancelled", times - len(again))
         for line in summary(row, again):
-            _say(console, line)
+            say(console, line)
     if stop.asked:
         return EXIT_INTERRUPTED
     return EXIT_EXPECTED if any(done.shown for done in again) else EXIT_UNPROVEN
@@ -101,7 +96,7 @@ def task_here(row: Row, console: Console) -> Task:
         return task
     found = place_for(topology, task.place, task.pcpus, seed=task.seed)  # type: ignore[arg-type]
     place = found or Place("unpinned")
-    _say(console, f"{_misplaced(task)}: {place} instead")
+    say(console, f"{_misplaced(task)}: {place} instead")
     return replace(task, place=place.name, processors=place.processors)
 
 
@@ -173,11 +168,10 @@ def brief(result: Result) -> str:
     return f"{result.verdict}{f' ({reason[0]})' if reason[0] else ''} in {result.seconds:.1f} s"
 
 
-def _environment(task: Task) -> dict[str, Any]:
-    """Say where it is done; of the placement what a stress run would call it, the times tell the processors."""
+def _placement(task: Task) -> str:
+    """Return the placement as a stress run would call it; the record of each time has the processors."""
     shared = len(set(task.processors)) < len(task.processors)
-    placement = "unpinned" if not task.processors else "shared" if shared else "pinned"
-    return environment(task.seed, task.seconds, placement, command())
+    return "unpinned" if not task.processors else "shared" if shared else "pinned"
 
 
 def record(row: Row, time: int, done: Again) -> dict[str, Any]:
@@ -226,7 +220,3 @@ class _Stop:
     def ask(self) -> None:
         """Count one more (in a signal handler)."""
         self.asked += 1
-
-
-def _say(console: Console, line: str) -> None:
-    say(console, line)

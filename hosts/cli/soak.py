@@ -11,15 +11,14 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from hosts.cli.outputs import json_to, rule_files
+from hosts.cli.outputs import rule_files
+from hosts.cli.records import Records, facts_here, records_to
 from hosts.cli.soak_show import check_json
-from hosts.cli.stress import command, drawn_seed
+from hosts.cli.stress import drawn_seed
 from hosts.compiler.fingerprint import sources_key
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.plural import counted
-from hosts.report.environment import environment
-from hosts.report.jsonl import JsonLines
 from hosts.runs.native_runner import check_machine
 from hosts.signals import interrupts_told
 from hosts.soak.coordinator import Conductor, Ending, Limits
@@ -47,8 +46,8 @@ ENDINGS: Final[dict[Ending, str]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """What the user gave."""
+class SoakOptions:
+    """The options of the command."""
 
     campaign: str
     length: float | None = None
@@ -80,7 +79,7 @@ class Options:
         return [name for name, value in given.items() if value not in (None, (), [])]
 
 
-def soak_command(options: Options, executor_of: MakeExecutor | None = None) -> int:
+def soak_command(options: SoakOptions, executor_of: MakeExecutor | None = None) -> int:
     """Begin a campaign, or go on with one; give the exit status. ``executor_of`` stands for the real ones."""
     check_machine()
     seconds = options.length if options.length is not None else math.inf
@@ -90,7 +89,7 @@ def soak_command(options: Options, executor_of: MakeExecutor | None = None) -> i
         said = f"--resume goes on with what the campaign is about: leave out {', '.join(options.chosen)}"
         raise Failure(said, EXIT_USAGE)
     reads = rule_files(wanted.user_policy if wanted is not None else None)
-    with json_to(options.json_file, reads) as write, (executor_of or open_executor)(options.dask) as executor:
+    with records_to(options.json_file, reads) as records, (executor_of or open_executor)(options.dask) as executor:
         here = options.dask is None
         topologies = (Topology.read(),) if here else executor.topologies()
         if not topologies:
@@ -100,10 +99,10 @@ def soak_command(options: Options, executor_of: MakeExecutor | None = None) -> i
             soak = Soak(options, campaign, executor, wide_console())
             soak.tell_begin(wanted, chooser, topologies, seconds)
             limits = Limits(seconds, options.until_violation, bool(wanted.policies or wanted.mutations))
-            return soak.run(chooser, limits, raced_check(wanted, campaign.settings), write, here=here)
+            return soak.run(chooser, limits, raced_check(wanted, campaign.settings), records, here=here)
 
 
-def wanted_by(options: Options) -> Wanted:
+def wanted_by(options: SoakOptions) -> Wanted:
     """Read what the campaign is to be about; Failure."""
     return Wanted(
         scenarios=tuple(options.scenario),
@@ -118,7 +117,7 @@ def wanted_by(options: Options) -> Wanted:
 
 def _facts(topologies: Sequence[Topology]) -> dict[str, Any]:
     """Say where this session of the campaign runs; seed and lengths are the campaign's and the rows' own."""
-    facts = environment(0, 0.0, "pinned", command())
+    facts = facts_here(placement="pinned")
     kept = {name: fact for name, fact in facts.items() if name not in ("seed", "budget_seconds", "placement")}
     notes = dict.fromkeys(note for topology in topologies for note in topology.notes)
     told = [topology.describe() for topology in topologies]
@@ -133,7 +132,7 @@ def in_short(note: str) -> str:
 
 @contextlib.contextmanager
 def _campaign(
-    options: Options, wanted: Wanted | None, topologies: Sequence[Topology], facts: dict[str, Any], *, here: bool
+    options: SoakOptions, wanted: Wanted | None, topologies: Sequence[Topology], facts: dict[str, Any], *, here: bool
 ) -> Iterator[tuple[Campaign, Chooser, Wanted]]:
     """Open the file: a new one once it is sure that there is something to be soaked."""
     folder = Path(options.campaign)
@@ -150,32 +149,28 @@ def _campaign(
 class Soak:
     """One session, as the user meets it."""
 
-    def __init__(self, options: Options, campaign: Campaign, executor: Any, console: Console) -> None:
+    def __init__(self, options: SoakOptions, campaign: Campaign, executor: Any, console: Console) -> None:
         self.options, self.campaign, self.executor, self.console = options, campaign, executor, console
 
-    def run(
-        self, chooser: Chooser, limits: Limits, check: Callable[[], None], write: JsonLines | None, *, here: bool
-    ) -> int:
+    def run(self, chooser: Chooser, limits: Limits, check: Callable[[], None], records: Records, *, here: bool) -> int:
         """Soak, and say what came of it; ``check``: see :class:`Conductor`."""
-        if write is not None:
-            write.write(campaign_record(self.campaign))
-        panel = self._panel(write)
+        records.write(campaign_record(self.campaign))
+        panel = self._panel(records)
         conductor = Conductor(self.campaign, chooser, self.executor, panel, limits, here=here, check=check)
         with panel, interrupts_told(conductor.stop):
             ending = conductor.run()
         status = Status.of(self.campaign, over=True)
-        if write is not None:
-            write.write(status.to_json())
+        records.write(status.to_json())
         return self._tell_end(ending, status)
 
-    def _panel(self, write: JsonLines | None) -> Panel:
+    def _panel(self, records: Records) -> Panel:
         panel = make_panel(
             self.campaign,
             self.console,
             lambda: getattr(self.executor, "stage", ""),  # of a cluster's workers nobody knows
             quiet=self.options.quiet,
         )
-        return panel if write is None else Recorded(panel, lambda row: write.write(run_record(row)))
+        return Recorded(panel, lambda row: records.write(run_record(row))) if records.wanted else panel
 
     def tell_begin(self, wanted: Wanted, chooser: Chooser, topologies: Sequence[Topology], seconds: float) -> None:
         """Say what is about to run."""

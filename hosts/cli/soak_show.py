@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from hosts.cli.outputs import json_to
+from hosts.cli.records import records_to
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
 from hosts.plural import counted
@@ -42,13 +42,13 @@ def check_json(path: str | None, folder: str) -> None:
 def status_command(folder: str, json_file: str | None) -> int:
     """Say what a campaign has come to; give the exit status that its soak would end with."""
     check_json(json_file, folder)
-    with Campaign.read(Path(folder)) as campaign, json_to(json_file) as write:
+    with Campaign.read(Path(folder)) as campaign, records_to(json_file) as records:
         with campaign.snapshot():  # the soak goes on: the runs are those of the status
             status = Status.of(campaign)
-            if write is not None:
+            if records.wanted:
                 for line in export_lines(campaign):
-                    write.write(line)
-                write.write(status.to_json())
+                    records.write(line)
+                records.write(status.to_json())
         status.print_to(wide_console())
         return status.assessment.exit_code
 
@@ -56,12 +56,12 @@ def status_command(folder: str, json_file: str | None) -> int:
 def show_command(folder: str, number: int, json_file: str | None) -> int:
     """Show one run whole."""
     check_json(json_file, folder)
-    with Campaign.read(Path(folder)) as campaign, json_to(json_file) as write:
+    with Campaign.read(Path(folder)) as campaign, records_to(json_file) as records:
         row = campaign.row(number)
         saved, why_not = saved_machine(row, campaign)
-        if write is not None:
-            write.write(campaign_record(campaign))
-            write.write({**run_record(row), MACHINE: saved.to_json() if saved is not None else None})
+        if records.wanted:
+            records.write(campaign_record(campaign))
+            records.write({**run_record(row), MACHINE: saved.to_json() if saved is not None else None})
         console = wide_console()
         for line in lines_of(campaign, row):
             say(console, line)

@@ -5,23 +5,22 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rich.console import Console
 
-from hosts.cli.outputs import json_to, rule_files
+from hosts.cli.outputs import rule_files
+from hosts.cli.records import Records, records_to
 from hosts.errors import Failure, tell_faults
 from hosts.exit_codes import EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.loader.program import PolicyError, load_program
 from hosts.loader.sent_vectors import windows_never_entered
 from hosts.plural import counted
 from hosts.reading import read_bytes
-from hosts.report.environment import environment, processors
-from hosts.report.jsonl import JsonLines, environment_record, result_record
+from hosts.report.environment import processors
+from hosts.report.jsonl import result_record
 from hosts.report.live import Display, make_display
 from hosts.report.tables import print_report, remark, summary, unexplored_lines
 from hosts.runs.collect import Measured
@@ -51,55 +50,51 @@ class Scouting(Protocol):
         """Begin to make it ready when the context is entered."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the user gave."""
-
-    scenario: Sequence[str] = ()
-    policy: Sequence[str] = ()
-    mutation: Sequence[str] = ()
-    controls: Controls = "some"
-    seconds: float | None = None
-    seed: int | None = None
-    cpus: int | None = None
-    placement: Placement = "pinned"
-    json_file: str | None = None
-    quiet: bool = False
-
-
-def stress_command(options: Options, host: Host | None = None, scouting: Scouting | None = None) -> int:
-    """Plan, build, run, report; ``host`` stands for the native one, ``scouting`` for what explores."""
+def stress_command(
+    *,
+    scenario: Sequence[str] = (),
+    policy: Sequence[str] = (),
+    mutation: Sequence[str] = (),
+    controls: Controls = "some",
+    seconds: float | None = None,
+    seed: int | None = None,
+    cpus: int | None = None,
+    placement: Placement = "pinned",
+    json_file: str | None = None,
+    quiet: bool = False,
+    host: Host | None = None,
+    scouting: Scouting | None = None,
+) -> int:
+    """Plan, build, run, report; return the exit status. ``host`` and ``scouting`` replace the real ones."""
     host = host if host is not None else native_host
     scouting = scouting if scouting is not None else _scouting
     try:
-        wanted = Wanted(options.scenario, options.policy, options.mutation, options.controls, options.cpus)
-        plan = make_plan(wanted, processors())
-        user_policy = user_policy_of(options.policy)
+        plan = make_plan(Wanted(scenario, policy, mutation, controls, cpus), processors())
+        user_policy = user_policy_of(policy)
         # Loading a user's rule says at once what is wrong with it.
         program = load_program(user_policy) if user_policy is not None else None
         never = windows_never_entered(program) if program is not None else ()
     except (PlanError, PolicyError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
-    seconds, limit = times(plan, options.seconds)
-    seed = drawn_seed() if options.seed is None else options.seed
-    settings = Settings(seconds, limit, seed, options.placement, processors(), never)
-    with json_to(options.json_file, rule_files(user_policy)) as write:
+    seconds, limit = times(plan, seconds)
+    seed = drawn_seed() if seed is None else seed
+    settings = Settings(seconds, limit, seed, placement, processors(), never)
+    with records_to(json_file, rule_files(user_policy)) as records:
         console = wide_console()
-        if write is not None:
-            facts = environment(seed, seconds, options.placement, command())
-            write.write(environment_record(facts, program.rule_sha256 if program is not None else ""))
-        if not options.quiet:
+        rule_sha256 = program.rule_sha256 if program is not None else ""
+        records.environment(seed=seed, seconds=seconds, placement=placement, rule_sha256=rule_sha256)
+        if not quiet:
             for line in header(plan, settings).splitlines():
                 say(console, line)
-        display = make_display(console, plan.rows, seconds, quiet=options.quiet)
+        display = make_display(console, plan.rows, seconds, quiet=quiet)
         scout: AbstractContextManager[Scout | None] = contextlib.nullcontext()
         if user_policy is not None and any(planned.explorable for planned in plan.rows):
-            scout = scouting(user_policy, quiet=options.quiet)
-        raced = host(user_policy, quiet=options.quiet)
+            scout = scouting(user_policy, quiet=quiet)
+        raced = host(user_policy, quiet=quiet)
         if program is not None:
-            raced = same_rule(raced, user_policy, program.rule_sha256)
-        rows = run(plan, settings, raced, display, write, scout)
-        show_end(console, rows, plan, quiet=options.quiet)
+            raced = same_rule(raced, user_policy, rule_sha256)
+        rows = run(plan, settings, raced, display, records, scout)
+        show_end(console, rows, plan, quiet=quiet)
     status = exit_code(rows)
     if status != EXIT_INTERRUPTED:
         tell_faults(rows)
@@ -118,11 +113,6 @@ def show_end(console: Console, rows: Sequence[Row], plan: Plan, *, quiet: bool) 
     for line in unexplored_lines(rows):
         say(console, line)
     say(console, summary(rows, len(plan.rows)))
-
-
-def command() -> list[str]:
-    """Give the command line as one would type it."""
-    return ["pirace", *sys.argv[1:]]
 
 
 def times(plan: Plan, asked: float | None) -> tuple[float, float]:
@@ -161,7 +151,7 @@ def run(
     settings: Settings,
     host: AbstractContextManager[Runner],
     display: Display,
-    write: JsonLines | None,
+    records: Records,
     scouting: AbstractContextManager[Scout | None] | None = None,
 ) -> list[Row]:
     """Run everything; give a row for each planned configuration, whatever became of the run."""
@@ -169,8 +159,7 @@ def run(
 
     def note(row: Row) -> None:
         rows.append(row)
-        if write is not None:
-            write.write(result_record(row, settings.seed))
+        records.write(result_record(row, settings.seed))
 
     def note_rest(ending: Ending, why: str = "") -> None:
         finished = [row.planned for row in rows]

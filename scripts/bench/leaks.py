@@ -21,8 +21,7 @@ from bench.options import BenchError, Options
 from bench.report import Report
 from bench.series import Target, number
 from bench.soaking import TOP
-from hosts.cli.soak import Options as SoakOptions
-from hosts.cli.soak import soak_command
+from hosts.cli.soak import SoakOptions, soak_command
 from hosts.soak.plan.task import Result, Task
 from hosts.soak.workers.process import LocalExecutor
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from hosts.cli.commands.campaign import PLACES
 from hosts.cli.main import main
 from hosts.cli.repro import repro_command
-from hosts.cli.soak import Options, soak_command
-from hosts.cli.soak_commands import PLACES
+from hosts.cli.soak import SoakOptions, soak_command
 from hosts.cli.streams import told_at_the_end
 from hosts.errors import Failure
 from hosts.runs.verdict import Verdict
@@ -309,11 +309,11 @@ def test_the_usual_folder_is_named_where_there_is_none(
         assert main(arguments) == 64
         said = "pirace: pirace-soak: no campaign there; --campaign DIR names another folder\n"
         assert capsys.readouterr().err == said
-    soak_command(Options(campaign="pirace-soak"), lambda _address: ending_after(3))
+    soak_command(SoakOptions(campaign="pirace-soak"), lambda _address: ending_after(3))
     assert capsys.readouterr().out.endswith("to go on: pirace soak --resume\n")
     assert main(["soak", "show", "1"]) == 0
     assert "again: pirace repro 1\n" in capsys.readouterr().out
-    soak_command(Options(campaign="a b"), lambda _address: ending_after(3))
+    soak_command(SoakOptions(campaign="a b"), lambda _address: ending_after(3))
     assert capsys.readouterr().out.endswith("to go on: pirace soak --resume --campaign 'a b'\n")
 
 

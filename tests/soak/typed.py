@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from hosts.cli.soak import Options, soak_command
+from hosts.cli.soak import SoakOptions, soak_command
 from hosts.soak.plan.task import Result, Task
 from tests.soak.fakes import FakeExecutor, Outcome, fine
 
@@ -15,7 +15,7 @@ from tests.soak.fakes import FakeExecutor, Outcome, fine
 def soak(folder: Path, executor: FakeExecutor | None = None, **given: Any) -> int:
     """Soak with a made-up executor."""
     made = executor if executor is not None else ending_after(3)
-    return soak_command(Options(campaign=str(folder / "c"), **given), lambda _address: made)
+    return soak_command(SoakOptions(campaign=str(folder / "c"), **given), lambda _address: made)
 
 
 def ending_after(count: int, outcome: Outcome = fine, **other: Any) -> FakeExecutor:

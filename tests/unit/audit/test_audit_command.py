@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hosts.cli.audit import Given, audit_command, chosen_sites
+from hosts.cli.audit import audit_command, chosen_sites
 from hosts.cli.main import main
 from hosts.errors import Failure
 from hosts.explorer.audit.audit import Ground, Watch
@@ -74,7 +74,7 @@ def audit(tmp_path: Path) -> Callable[..., tuple[int, list[dict[str, Any]]]]:
 
     def run(judge: FakeJudge, *lines: str) -> tuple[int, list[dict[str, Any]]]:
         file = tmp_path / "out.jsonl"
-        status = audit_command(Given(scope=SCOPES, line=lines, json_file=str(file)), judge)
+        status = audit_command(scope=SCOPES, line=lines, json_file=str(file), make=judge)
         return status, records_in(file)
 
     return run
@@ -114,8 +114,8 @@ def test_what_the_rule_does_not_promise_is_named(tmp_path: Path, capsys: Any) ->
     """Before anything is tried, and in the record of each scope."""
     rule, file = tmp_path / "rule.py", tmp_path / "out.jsonl"
     rule.write_text("CHECKS = 'C1 C2 C3 C5 C7 C8 C9 C10'\n\n\ndef trigger(vcpu, vec):\n    return\n")
-    given = Given(f"{rule}:trigger", scope=SCOPES, line=(_line(ENTRY, "barrier"),), json_file=str(file))
-    audit_command(given, FakeJudge())
+    given = {"policy": f"{rule}:trigger", "scope": SCOPES, "line": (_line(ENTRY, "barrier"),), "json_file": str(file)}
+    audit_command(**given, make=FakeJudge())
     assert capsys.readouterr().out.startswith("not checked, as the rule does not promise it: C4\n")
     scopes = [record["unpromised"] for record in records_in(file) if record["record"] == "audit-scope"]
     assert scopes == [["C4"]] * len(SCOPES)

@@ -14,7 +14,7 @@ import pytest
 
 from emu.workload.scenarios import SCENARIOS
 from hosts.cli.main import main
-from hosts.cli.stress import Options, stress_command
+from hosts.cli.stress import stress_command
 from hosts.errors import Failure
 from hosts.explorer.counterexample.labels import check_labels
 from hosts.explorer.counterexample.witness import (
@@ -221,8 +221,8 @@ def test_records_and_witnesses_tell_the_rule_that_was_loaded(
     spec = f"{rule}:rule"
     assert load_program(spec).rule_sha256 == digest
     path = tmp_path / "out.jsonl"
-    options = Options(["kick"], [spec], controls="none", quiet=True, json_file=str(path))
-    stress_command(options, MadeUp(), FakeScout())
+    options = {"scenario": ["kick"], "policy": [spec], "controls": "none", "quiet": True, "json_file": str(path)}
+    stress_command(**options, host=MadeUp(), scouting=FakeScout())
     assert records_in(path)[0]["policy_sha256"] == digest
     mine = replace(witness, policy=spec, sources=source_hashes(spec, digest))
     assert changed_sources(mine, digest) == []
@@ -242,9 +242,9 @@ def test_a_rule_that_changes_while_it_is_compiled_is_not_raced(tmp_path: Path) -
             rule.write_text(RULE + "# another\n")
             return super().__call__(user_policy, quiet=quiet)
 
-    options = Options(["kick"], [f"{rule}:rule"], controls="none", quiet=True)
+    options = {"scenario": ["kick"], "policy": [f"{rule}:rule"], "controls": "none", "quiet": True}
     with pytest.raises(Failure, match="has changed while it was compiled"):
-        stress_command(options, Editing(), FakeScout())
+        stress_command(**options, host=Editing(), scouting=FakeScout())
 
 
 @pytest.mark.parametrize("deep", [" + ".join(["vec"] * 300), "-" * 300 + "vec"])

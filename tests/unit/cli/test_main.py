@@ -21,7 +21,7 @@ from emu.machine import Machine
 from emu.memory import WORD_BYTES
 from emu.observe.accounting import WINDOWS
 from hosts.cli.main import main
-from hosts.cli.stress import Options, stress_command
+from hosts.cli.stress import stress_command
 from hosts.errors import Failure
 from hosts.report.environment import processors
 from hosts.runs.explored import Explored
@@ -217,11 +217,14 @@ def own_rule(tmp_path: Path) -> str:
 def test_a_users_own_rule_is_explored_and_no_other(tmp_path: Path) -> None:
     """By somebody who is let go at the end; for historic rules nobody is asked for."""
     scout, mine = FakeScout(), own_rule(tmp_path)
-    assert stress_command(Options(["kick", "halt-wake"], [mine], controls="none"), MadeUp(), scout) == 0
+    assert (
+        stress_command(scenario=["kick", "halt-wake"], policy=[mine], controls="none", host=MadeUp(), scouting=scout)
+        == 0
+    )
     assert (scout.policy, scout.open) == (mine, False)
     assert scout.asked == [f"halt-wake x {mine}", f"kick x {mine}"]
     other = FakeScout()
-    assert stress_command(Options(["kick"], ["kick-2016"], controls="none"), MadeUp(), other) == 0
+    assert stress_command(scenario=["kick"], policy=["kick-2016"], controls="none", host=MadeUp(), scouting=other) == 0
     assert (other.policy, other.asked) == ("", [])
 
 
@@ -232,8 +235,14 @@ def test_ctrl_c_while_the_explorer_is_made_ready(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     path, scout = tmp_path / "out.jsonl", FakeScout(press)
-    options = Options(["kick"], [own_rule(tmp_path)], controls="none", json_file=str(path), quiet=True)
-    assert stress_command(options, MadeUp(), scout) == 130
+    options = {
+        "scenario": ["kick"],
+        "policy": [own_rule(tmp_path)],
+        "controls": "none",
+        "json_file": str(path),
+        "quiet": True,
+    }
+    assert stress_command(**options, host=MadeUp(), scouting=scout) == 130
     assert [line["verdict"] for line in results(path)] == ["CANCELLED"]
     assert scout.open is False
 
@@ -248,9 +257,14 @@ def results(path: Path) -> list[dict[str, Any]]:
 def test_a_run_writes_a_line_for_each_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And says what it has run, with the seed that was drawn."""
     path = tmp_path / "out.jsonl"
-    options = Options(["kick", "timer-slowpath"], ["kick-2016"], controls="none", json_file=str(path))
+    options = {
+        "scenario": ["kick", "timer-slowpath"],
+        "policy": ["kick-2016"],
+        "controls": "none",
+        "json_file": str(path),
+    }
     host = MadeUp()
-    assert stress_command(options, host) == 0
+    assert stress_command(**options, host=host) == 0
     written = results(path)
     assert [(line["scenario"], line["verdict"]) for line in written] == [("timer-slowpath", "PASS"), ("kick", "PASS")]
     out = capsys.readouterr().out
@@ -262,7 +276,7 @@ def test_a_run_writes_a_line_for_each_row(tmp_path: Path, capsys: pytest.Capture
 
 def test_what_had_to_wait_stands_in_its_place(capsys: pytest.CaptureFixture[str]) -> None:
     """A canary that does not show ends last, and its scenario's rows with it; the table is in the plan's order."""
-    assert stress_command(Options(["halt-wake", "all-to-all"], seconds=5), MadeUp()) == 2
+    assert stress_command(scenario=["halt-wake", "all-to-all"], seconds=5, host=MadeUp()) == 2
     rows, table = capsys.readouterr().out.split("verdicts: scenario x policy")
     assert rows.index("all-to-all x kick-2016") < rows.index("halt-wake x kick-2016")
     assert table.index("halt-wake") < table.index("all-to-all")
@@ -270,15 +284,21 @@ def test_what_had_to_wait_stands_in_its_place(capsys: pytest.CaptureFixture[str]
 
 def test_quiet_says_only_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     """One line for a good run; one more for each surprise, and for each row that proves nothing."""
-    assert stress_command(Options(["kick"], controls="none", quiet=True), MadeUp()) == 0
+    assert stress_command(scenario=["kick"], controls="none", quiet=True, host=MadeUp()) == 0
     assert capsys.readouterr().out == "4 of 4 rows: 4 PASS; none against the table\n"
-    unproven = Options(["device-irq"], ["skip-running-2020"], controls="none", quiet=True, seconds=100)
-    assert stress_command(unproven, MadeUp()) == 2
+    unproven = {
+        "scenario": ["device-irq"],
+        "policy": ["skip-running-2020"],
+        "controls": "none",
+        "quiet": True,
+        "seconds": 100,
+    }
+    assert stress_command(**unproven, host=MadeUp()) == 2
     told, last = capsys.readouterr().out.splitlines()
     assert told.startswith("device-irq x skip-running-2020: INCONCLUSIVE: C2 or C7 not seen in ")
     assert last == "1 of 1 row: 1 INCONCLUSIVE; none against the table"
-    surprise = Options(["kick"], ["kick-2016"], controls="none", quiet=True, seconds=1)
-    assert stress_command(surprise, MadeUp(crash="pCPU 1 was killed by SIGKILL")) == 1
+    surprise = {"scenario": ["kick"], "policy": ["kick-2016"], "controls": "none", "quiet": True, "seconds": 1}
+    assert stress_command(**surprise, host=MadeUp(crash="pCPU 1 was killed by SIGKILL")) == 1
     assert capsys.readouterr().out.splitlines() == [
         "kick x kick-2016: CRASH (expected PASS): pCPU 1 was killed by SIGKILL",
         "1 of 1 row: 1 CRASH; 1 not as expected",
@@ -289,7 +309,7 @@ def test_a_given_seed_is_used_and_told(capsys: pytest.CaptureFixture[str]) -> No
     """The same seed, the same requests."""
     hosts = [MadeUp(), MadeUp()]
     for host in hosts:
-        stress_command(Options(["kick"], seed=11, controls="none"), host)
+        stress_command(scenario=["kick"], seed=11, controls="none", host=host)
     seeds = [[request.seed for request in host.requests] for host in hosts]
     assert seeds[0] == seeds[1]
     assert len(set(seeds[0])) == len(seeds[0])
@@ -299,16 +319,25 @@ def test_a_given_seed_is_used_and_told(capsys: pytest.CaptureFixture[str]) -> No
 def test_placement_and_cpus_reach_the_host() -> None:
     """As given; more pCPUs than processors are run, and labelled."""
     host = MadeUp()
-    options = Options(["kick"], ["kick-2016"], controls="none", cpus=33, placement="unpinned", quiet=True)
-    assert stress_command(options, host) == (2 if processors() < 33 else 0)
+    options = {
+        "scenario": ["kick"],
+        "policy": ["kick-2016"],
+        "controls": "none",
+        "cpus": 33,
+        "placement": "unpinned",
+        "quiet": True,
+    }
+    assert stress_command(**options, host=host) == (2 if processors() < 33 else 0)
     assert {(request.planned.pcpus, request.placement) for request in host.requests} == {(33, "unpinned")}
 
 
 def test_a_machine_that_is_too_small_is_told_in_advance(capsys: pytest.CaptureFixture[str]) -> None:
     """What such a run can show and what it cannot."""
-    stress_command(Options(["kick"], ["kick-2016"], controls="none", placement="shared"), MadeUp())
+    stress_command(scenario=["kick"], policy=["kick-2016"], controls="none", placement="shared", host=MadeUp())
     assert "A violation seen so is real, a pass proves little" in capsys.readouterr().out
-    stress_command(Options(["timer-fastpath"], ["kick-2016"], controls="none", placement="shared"), MadeUp())
+    stress_command(
+        scenario=["timer-fastpath"], policy=["kick-2016"], controls="none", placement="shared", host=MadeUp()
+    )
     assert "proves little" not in capsys.readouterr().out
 
 
@@ -320,8 +349,8 @@ def test_ctrl_c_keeps_what_there_is(tmp_path: Path, capsys: pytest.CaptureFixtur
             signal.raise_signal(signal.SIGINT)
 
     path = tmp_path / "out.jsonl"
-    options = Options(["timer-slowpath"], controls="none", json_file=str(path))
-    assert stress_command(options, MadeUp(press)) == 130
+    options = {"scenario": ["timer-slowpath"], "controls": "none", "json_file": str(path)}
+    assert stress_command(**options, host=MadeUp(press)) == 130
     assert [line["verdict"] for line in results(path)] == ["PASS", "PASS", "CANCELLED", "CANCELLED"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -336,8 +365,8 @@ def test_ctrl_c_while_it_compiles(tmp_path: Path) -> None:
         yield MadeUp()
 
     path = tmp_path / "out.jsonl"
-    options = Options(["kick"], controls="none", json_file=str(path), quiet=True)
-    assert stress_command(options, compiling) == 130
+    options = {"scenario": ["kick"], "controls": "none", "json_file": str(path), "quiet": True}
+    assert stress_command(**options, host=compiling) == 130
     assert [line["verdict"] for line in results(path)] == ["CANCELLED"] * 4
 
 
@@ -352,7 +381,7 @@ def test_a_host_that_cannot_be_had_leaves_a_line_for_each_row(tmp_path: Path) ->
 
     path = tmp_path / "out.jsonl"
     with pytest.raises(Failure, match="does not compile"):
-        stress_command(Options(["kick"], controls="none", json_file=str(path), quiet=True), broken)
+        stress_command(scenario=["kick"], controls="none", json_file=str(path), quiet=True, host=broken)
     assert [(line["verdict"], line["reason"]) for line in results(path)] == [("SKIPPED", "does not compile")] * 4
 
 
@@ -361,7 +390,7 @@ def test_a_users_policy_reaches_the_host(tmp_path: Path) -> None:
     rule = tmp_path / "own.py"
     rule.write_text("def rule(vcpu, vec):\n    pass\n")
     host = MadeUp()
-    options = Options(["kick"], [f"{rule}:rule"], controls="none", quiet=True)
-    assert stress_command(options, host, FakeScout()) == 0
+    options = {"scenario": ["kick"], "policy": [f"{rule}:rule"], "controls": "none", "quiet": True}
+    assert stress_command(**options, host=host, scouting=FakeScout()) == 0
     assert host.user_policy == f"{rule}:rule"
     assert {request.planned.policy.number for request in host.requests} == {4}

@@ -13,8 +13,8 @@ import pytest
 from bench.__main__ import parser
 
 from emu.machine import MAX_PCPUS
+from hosts.cli.commands.numbers import MOST_PCPUS, bytes_of, seconds_of
 from hosts.cli.main import cli, main
-from hosts.cli.numbers import MOST_PCPUS, bytes_of, seconds_of
 
 NO_NUMBERS = ("nan", "inf", "-inf", "1e400", "9" * 400, "-1", "0", "0s", "soon", "")
 NUMBERS = ("TIME", "SIZE", "N")

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from hosts.cli.main import main
-from hosts.cli.outputs import json_to, opened
+from hosts.cli.outputs import opened
+from hosts.cli.records import records_to
 from hosts.errors import Failure
 from tests.unit.cli.test_main import MadeUp
 
@@ -64,8 +65,8 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(
     tmp_path: Path, host: MadeUp, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A folder, a path that leads nowhere, one that another run writes."""
-    with json_to(str(tmp_path / "taken")) as write:
-        assert write is not None
+    with records_to(str(tmp_path / "taken")) as records:
+        assert records.wanted
         for path, why in [
             (tmp_path, "Is a directory"),
             (tmp_path / "no" / "where", "No such file or directory"),

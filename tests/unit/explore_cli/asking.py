@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from emu.observe.accounting import CHECKS
-from hosts.cli.explore import Given, explore_command
+from hosts.cli.explore import ExploreOptions, explore_command
 
 C1_34 = CHECKS.index("C1") << 8 | 0x34
 C2_61 = CHECKS.index("C2") << 8 | 0x61
 C7_34 = CHECKS.index("C7") << 8 | 0x34
-SEEDED = Given(("remote-post",), ("always-2021",), ("no-entry-barrier",))
+SEEDED = ExploreOptions(("remote-post",), ("always-2021",), ("no-entry-barrier",))
 
 
-def run(given: Given, engine: Any, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+def run(given: ExploreOptions, engine: Any, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     """Return the exit status and what was printed."""
     return explore_command(given, lambda _policy: engine), capsys.readouterr().out

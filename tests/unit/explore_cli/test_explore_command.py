@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from emu.observe.accounting import WINDOWS
-from hosts.cli.explore import Given, search_options
+from hosts.cli.explore import ExploreOptions, search_options
 from hosts.cli.explore_show import Ticker
 from hosts.errors import Failure
 from hosts.explorer.model.system import Options
@@ -51,7 +51,7 @@ def test_what_may_be_seen_has_to_be_seen_here() -> None:
 
 def test_a_complete_search_passes(fake: Any, seen: Any, capsys: Any) -> None:
     """And says what it has seen."""
-    status, out = run(Given(("remote-post",), ("always-2021",)), fake([seen(depth=7)]), capsys)
+    status, out = run(ExploreOptions(("remote-post",), ("always-2021",)), fake([seen(depth=7)]), capsys)
     assert status == 0
     assert "remote-post x always-2021: PASS" in out
     assert "complete: every interleaving" in out
@@ -60,7 +60,7 @@ def test_a_complete_search_passes(fake: Any, seen: Any, capsys: Any) -> None:
 
 def test_a_violation_that_nobody_expects_fails(fake: Any, caught: Any, capsys: Any) -> None:
     """Exit code 1, marked."""
-    status, out = run(Given(("remote-post",), ("always-2021",)), fake([caught(C1_34)]), capsys)
+    status, out = run(ExploreOptions(("remote-post",), ("always-2021",)), fake([caught(C1_34)]), capsys)
     assert status == 1
     assert "VIOLATION (!) (C1 about 0x34 in 9 steps)" in out
 
@@ -85,7 +85,7 @@ def test_a_check_that_the_table_does_not_name_is_not_enough(fake: Any, caught: A
 def test_what_is_bounded_proves_nothing(fake: Any, seen: Any, capsys: Any, bound: str, said: str) -> None:
     """Exit code 2, with the reason."""
     engine = fake([seen(complete=False, bounded_by=(bound,))])
-    status, out = run(Given(("remote-post",), ("always-2021",)), engine, capsys)
+    status, out = run(ExploreOptions(("remote-post",), ("always-2021",)), engine, capsys)
     assert status == 2
     assert "INCONCLUSIVE" in out
     assert said in out
@@ -94,11 +94,11 @@ def test_what_is_bounded_proves_nothing(fake: Any, seen: Any, capsys: Any, bound
 def test_a_complete_search_needs_no_windows(fake: Any, seen: Any, capsys: Any) -> None:
     """What no interleaving enters cannot be entered: it is named, and nothing is missing."""
     none = seen(windows=1 << WINDOWS.index("post-sees-in-guest"))
-    status, out = run(Given(("remote-post",), ("always-2021",)), fake([none]), capsys)
+    status, out = run(ExploreOptions(("remote-post",), ("always-2021",)), fake([none]), capsys)
     assert status == 0
     assert "exists for post-sees-outside, sync-finds-on, notified-in-guest, which no interleaving enters" in out
     cut = seen(windows=1, complete=False, bounded_by=("seconds",))
-    status, out = run(Given(("remote-post",), ("always-2021",)), fake([cut]), capsys)
+    status, out = run(ExploreOptions(("remote-post",), ("always-2021",)), fake([cut]), capsys)
     assert status == 2
     assert "exists for post-sees-outside, sync-finds-on, notified-in-guest, not entered" in out
 
@@ -106,7 +106,7 @@ def test_a_complete_search_needs_no_windows(fake: Any, seen: Any, capsys: Any) -
 def test_a_small_scope_need_not_show_the_seeded_bug(fake: Any, seen: Any, capsys: Any) -> None:
     """Nor need sequential consistency."""
     for more in ({"scope": "post:34"}, {"model": "sc"}):
-        given = Given(SEEDED.scenario, SEEDED.policy, SEEDED.mutation, **more)
+        given = ExploreOptions(SEEDED.scenario, SEEDED.policy, SEEDED.mutation, **more)
         status, out = run(given, fake([seen()]), capsys)
         assert status == 0
         assert "PASS" in out
@@ -117,7 +117,7 @@ def test_a_violation_whose_way_could_not_be_told_is_one_and_says_what_to_do(
 ) -> None:
     """Nothing is taken back, and the missing witness is no surprise."""
     untold = replace(caught("deadlock"), pathless=True)
-    status, out = run(Given(("remote-post",), ("always-2021",)), fake([untold]), capsys)
+    status, out = run(ExploreOptions(("remote-post",), ("always-2021",)), fake([untold]), capsys)
     assert status == 1
     assert "deadlock in 9 steps, but the way to it was not found again in time: --no-symmetry" in out.replace("\n", " ")
 
@@ -125,7 +125,7 @@ def test_a_violation_whose_way_could_not_be_told_is_one_and_says_what_to_do(
 @pytest.mark.parametrize("what", ["deadlock", "no-progress"])
 def test_other_endings_are_violations(fake: Any, caught: Any, capsys: Any, what: str) -> None:
     """By their names."""
-    status, out = run(Given(("remote-post",), ("always-2021",)), fake([caught(what)]), capsys)
+    status, out = run(ExploreOptions(("remote-post",), ("always-2021",)), fake([caught(what)]), capsys)
     assert status == 1
     assert f"VIOLATION (!) ({what} in 9 steps)" in out
 
@@ -133,9 +133,10 @@ def test_other_endings_are_violations(fake: Any, caught: Any, capsys: Any, what:
 def test_one_path_only_is_a_fault_of_the_tool(fake: Any, seen: Any, capsys: Any) -> None:
     """With more than one thread there is always more to see."""
     with pytest.raises(Failure, match="one path only") as failed:
-        run(Given(("remote-post",), ("always-2021",)), fake([seen(branching=False)]), capsys)
+        run(ExploreOptions(("remote-post",), ("always-2021",)), fake([seen(branching=False)]), capsys)
     assert failed.value.exit_code == 4
-    assert run(Given(("timer-fastpath",), ("always-2021",)), fake([seen(branching=False, locals=(3,))]), capsys)[0] == 0
+    one_thread = fake([seen(branching=False, locals=(3,))])
+    assert run(ExploreOptions(("timer-fastpath",), ("always-2021",)), one_thread, capsys)[0] == 0
 
 
 def fails(error: Exception) -> Callable[[Any], Any]:
@@ -147,7 +148,7 @@ def fails(error: Exception) -> Callable[[Any], Any]:
     return search
 
 
-TWO = Given(("remote-post",), ("always-2021", "kick-2016"))
+TWO = ExploreOptions(("remote-post",), ("always-2021", "kick-2016"))
 
 
 def test_a_row_that_fails_keeps_no_other_from_being_shown(fake: Any, seen: Any, caught: Any, capsys: Any) -> None:
@@ -182,8 +183,8 @@ def test_sizes_as_people_read_them() -> None:
 
 def test_options_reach_the_search() -> None:
     """Sequential consistency is a buffer of none."""
-    assert search_options(Given(model="sc", buffer=3)).buffer == 0
-    given = Given(
+    assert search_options(ExploreOptions(model="sc", buffer=3)).buffer == 0
+    given = ExploreOptions(
         buffer=3, overtake=True, workers=2, reduce=False, symmetry=False, fuse=False, memory=10**9, budget=120.0
     )
     assert search_options(given) == Options(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hosts.cli.explore import Given
+from hosts.cli.explore import ExploreOptions
 from hosts.cli.main import main
 from hosts.cli.streams import told_at_the_end
 from hosts.errors import Failure
@@ -31,7 +31,7 @@ def test_ctrl_c_gives_what_there_is(fake: Any, seen: Any, capsys: Any, tmp_path:
         assert not watch(Progress(77, 200, 5, 6, 1.0, 1000))
         return seen(complete=False, bounded_by=("cancelled",), states=77)
 
-    given = Given(("remote-post",), ("always-2021", "kick-2016"), json_file=str(tmp_path / "rows"))
+    given = ExploreOptions(("remote-post",), ("always-2021", "kick-2016"), json_file=str(tmp_path / "rows"))
     before = signal.getsignal(signal.SIGINT)
     status, out = run(given, fake([seen(), interrupted]), capsys)
     assert status == 130
@@ -47,7 +47,7 @@ def test_rows_behind_ctrl_c_are_rows_too(fake: Any, seen: Any, capsys: Any) -> N
     def interrupted(watch: Callable[[Progress], bool]) -> Any:
         raise KeyboardInterrupt
 
-    status, out = run(Given(("remote-post",)), fake([interrupted]), capsys)
+    status, out = run(ExploreOptions(("remote-post",)), fake([interrupted]), capsys)
     assert status == 130
     assert out.splitlines()[-1] == "4 of 4 rows: 4 not begun; none against the table"
 
@@ -63,7 +63,7 @@ def test_records_are_as_the_schema_says(
 
     bounded = seen(complete=False, bounded_by=("memory",))
     engine = fake([seen(), caught(C1_34), bounded, caught("no-progress")])
-    status, _out = run(Given(("remote-post",), json_file=str(tmp_path / "rows")), engine, capsys)
+    status, _out = run(ExploreOptions(("remote-post",), json_file=str(tmp_path / "rows")), engine, capsys)
     records = [json.loads(line) for line in (tmp_path / "rows").read_text().splitlines()]
     assert status == 1
     assert [errors(record, schema()) for record in records] == [[]] * 5
@@ -88,7 +88,7 @@ def test_a_witness_that_cannot_be_written_hides_no_verdict(
         folder.rmdir()
         return replace(caught(C1_34), witness=witness)
 
-    given = Given(("remote-post",), ("always-2021", "kick-2016"), witness_file=str(folder / "w.json"))
+    given = ExploreOptions(("remote-post",), ("always-2021", "kick-2016"), witness_file=str(folder / "w.json"))
     status, out = run(given, fake([replace(caught(C1_34), witness=witness), gone]), capsys)
     assert status == 1
     assert "witness saved" in out
@@ -106,7 +106,7 @@ def test_a_witness_file_is_opened_before_the_search(fake: Any, tmp_path: Path, c
     """A folder is refused at once."""
     engine = fake()
     with pytest.raises(Failure, match="Is a directory"):
-        run(Given(("remote-post",), witness_file=str(tmp_path)), engine, capsys)
+        run(ExploreOptions(("remote-post",), witness_file=str(tmp_path)), engine, capsys)
     assert not engine.searched
 
 

@@ -35,7 +35,7 @@ def test_what_is_wrong_is_said_before_anything_is_compiled(monkeypatch: pytest.M
     monkeypatch.setattr(search_loops, "have_loops", refuse)
     with pytest.raises(Failure, match=r"none\.py"):
         explorer_runner.Explorer("none.py:mine")
-    assert litmus.litmus_command(["none.litmus"], litmus.Options(reduce=False)) != 0
+    assert litmus.litmus_command(["none.litmus"], litmus.LitmusOptions(reduce=False)) != 0
 
 
 def test_a_litmus_test_needs_nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,4 +47,4 @@ def test_a_litmus_test_needs_nothing_compiled(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(search_loops, "have_loops", fail)
     assert litmus.litmus_command([SB]) == 0
     with pytest.raises(Failure, match="asked for"):
-        litmus.litmus_command([SB], litmus.Options(reduce=False))
+        litmus.litmus_command([SB], litmus.LitmusOptions(reduce=False))

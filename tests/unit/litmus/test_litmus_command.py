@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hosts.cli.litmus import Options, litmus_command
+from hosts.cli.litmus import LitmusOptions, litmus_command
 from hosts.cli.litmus_show import Shown
 from hosts.cli.main import main
 from hosts.explorer.model import system
@@ -86,7 +86,7 @@ def test_the_help_says_where_herd7_differs(capsys: pytest.CaptureFixture[str]) -
     assert main(["litmus", "--help"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     for part in (
-        "(7.57, and 7.58 unless told)",
+        "(7.57, and 7.58 unless noted)",
         "xchg, lock another",
         "since 2026-06-30",
         "decb of 0 gives -1, not 255",
@@ -102,7 +102,7 @@ def test_the_default_is_the_native_search(capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_condition_that_does_not_hold(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 1; the other tests are run too."""
-    assert litmus_command([path("SB"), path("MP")], Options(model="sc"), finals) == 1
+    assert litmus_command([path("SB"), path("MP")], LitmusOptions(model="sc"), finals) == 1
     out = capsys.readouterr().out
     assert "States 3" in out
     assert "\nNo\nCondition exists (0:rax=0 /\\ 1:rax=0)\nObservation SB Never\n\nTest MP Forbidden\n" in out
@@ -179,13 +179,13 @@ def test_a_file_that_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_not_read_is_worse_than_no(tmp_path: Path) -> None:
     """64 before 1."""
     wrong = write(tmp_path, "{ }\n")
-    assert litmus_command([path("SB"), wrong, path("SB")], Options(model="sc"), finals) == 64
+    assert litmus_command([path("SB"), wrong, path("SB")], LitmusOptions(model="sc"), finals) == 64
 
 
 def test_json(tmp_path: Path) -> None:
     """Where it was run, and a line for each file, refused or not, as the schema says."""
     lines, absent = tmp_path / "out.jsonl", str(tmp_path / "absent")
-    litmus_command([path("SB"), absent, path("pointers")], Options(json_file=str(lines)))
+    litmus_command([path("SB"), absent, path("pointers")], LitmusOptions(json_file=str(lines)))
     _, first, refused, second = records_in(lines)
     states = [{"0:rax": a, "1:rax": b} for a in (0, 1) for b in (0, 1)]
     assert first == {
@@ -234,7 +234,7 @@ def test_what_has_no_answer_keeps_no_other_from_one(
     def fail() -> None:
         raise error
 
-    assert litmus_command([file, path("SB")], Options(json_file=str(lines)), where_marked(fail)) == status
+    assert litmus_command([file, path("SB")], LitmusOptions(json_file=str(lines)), where_marked(fail)) == status
     said = capsys.readouterr()
     assert said.err == f"{file}: {told}\n"
     assert said.out == SB
@@ -269,7 +269,7 @@ def test_ctrl_c_leaves_a_record_of_every_file(tmp_path: Path, capsys: pytest.Cap
     """Of those that were not run, too; without a line for each."""
     file, lines = write(tmp_path, MARKED), tmp_path / "out.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        litmus_command([path("SB"), file, path("MP")], Options(json_file=str(lines)), where_marked(interrupt))
+        litmus_command([path("SB"), file, path("MP")], LitmusOptions(json_file=str(lines)), where_marked(interrupt))
     assert capsys.readouterr() == (SB, "")
     _, *records = records_in(lines)
     assert [(each.get("why"), each.get("file") or each["planned"]) for each in records] == [

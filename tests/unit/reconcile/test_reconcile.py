@@ -16,7 +16,7 @@ from emu.memory import WORD_BYTES
 from emu.observe.accounting import CHECKS, RECORD_WORDS, WINDOWS
 from emu.workload.scenarios import SCENARIOS
 from hosts.cli.main import main
-from hosts.cli.reconcile import Given, allowed_by, explorer, reconcile_command
+from hosts.cli.reconcile import allowed_by, explorer, reconcile_command
 from hosts.explorer.cache.programs import ready_program
 from hosts.explorer.search.result import Result, Violation
 from hosts.report.jsonl import schema
@@ -57,7 +57,7 @@ def compare(tmp_path: Path) -> Callable[..., tuple[int, list[dict[str, Any]]]]:
             yield seen
 
         file = tmp_path / "out.jsonl"
-        status = reconcile_command(Given(**ROW, json_file=str(file)), host, lambda *_: allowed)
+        status = reconcile_command(**ROW, json_file=str(file), host=host, explores=lambda *_: allowed)
         return status, records_in(file)[1:]
 
     return run
@@ -111,8 +111,8 @@ def test_what_the_rule_does_not_promise_is_named(tmp_path: Path, capsys: Any) ->
     def host(_policy: str | None, *, quiet: bool) -> Iterator[Fake]:
         yield Fake(SEEN)
 
-    given = Given(**{**ROW, "policy": (f"{rule}:trigger",)}, json_file=str(file))
-    reconcile_command(given, host, lambda *_: _allowed(SEEN))
+    given = {**ROW, "policy": (f"{rule}:trigger",), "json_file": str(file)}
+    reconcile_command(**given, host=host, explores=lambda *_: _allowed(SEEN))
     assert "\nnot checked, as the rule does not promise it: C4\n" in capsys.readouterr().out
     assert [record["unpromised"] for record in records_in(file)[1:]] == [["C4"]]
 

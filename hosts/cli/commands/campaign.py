@@ -7,8 +7,18 @@ from typing import Any, Final
 
 import click
 
-from hosts.cli.numbers import PCPUS, RUN, SECONDS, TIMES
-from hosts.cli.options import CONTEXT, LARGEST_SEED, C, debug_option
+from hosts.cli.commands.numbers import RUN, SECONDS, TIMES
+from hosts.cli.commands.options import (
+    CONTEXT,
+    C,
+    cpus_option,
+    debug_option,
+    json_option,
+    mutation_option,
+    policies_option,
+    scenario_option,
+    seed_option,
+)
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
 from hosts.soak.view.hints import FOLDER
@@ -17,8 +27,8 @@ PLACES: Final = ("alone", "smt", "core-complex", "package", "numa", "other-packa
 
 
 def campaign_option(command: C) -> C:
-    """Give a command the option that says which campaign it is about."""
-    text = f"The campaign's folder; {FOLDER} if not given."
+    """Add the option that names the campaign."""
+    text = f"Folder of the campaign; {FOLDER} if not given."
     return click.option("--campaign", metavar="DIR", help=text)(command)
 
 
@@ -28,43 +38,44 @@ def campaign_option(command: C) -> C:
     short_help="Race everything for hours, on every placement of this machine.",
 )
 @campaign_option
-@click.option("--for", "length", type=SECONDS, metavar="TIME", help="As 90s, 30m, 8h or 2d; else until Ctrl-C.")
+@click.option(
+    "--for", "length", type=SECONDS, metavar="TIME", help="Length, as 90s, 30m, 8h or 2d; until Ctrl-C if not given."
+)
 @click.option(
     "--until-violation",
     is_flag=True,
     help="End at the first violation that the table of expected verdicts does not name; with --policy or --mutation at "
-    "the first one. Canaries apart.",
+    "the first of any kind. Violations of canaries do not count.",
 )
-@click.option("--resume", is_flag=True, help="Go on with the campaign of the folder, as it was begun.")
-@click.option("--each", type=SECONDS, metavar="TIME", help="Of a race; 2s if not given.")
-@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), help="Of all choices; drawn and shown if not given.")
-@click.option("--scenario", multiple=True, metavar="NAME", help="Only this scenario; may be repeated.")
-@click.option("--policy", multiple=True, metavar="NAME", help="Only this policy, or file.py:function; may be repeated.")
-@click.option("--mutation", multiple=True, metavar="NAME", help="With this seeded bug; may be repeated.")
-@click.option("--cpus", type=PCPUS, metavar="N", help="pCPUs in the scenarios that can do with more than they need.")
+@click.option("--resume", is_flag=True, help="Continue the campaign in the folder, with its settings.")
+@click.option("--each", type=SECONDS, metavar="TIME", help="Length of one race; 2s if not given.")
+@seed_option("Seed of all choices; drawn and printed if not given.")
+@scenario_option()
+@policies_option
+@mutation_option()
+@cpus_option
 @click.option(
     "--place", multiple=True, type=click.Choice(PLACES), help="Only this class of placement; may be repeated."
 )
-@click.option("--dask", metavar="ADDRESS", help="On the worker hosts of this Dask scheduler, a machine on each.")
 @click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    help="Write JSON lines: the campaign, each run as it ends, then what the soak has come to "
-    "(hosts/report/schema.json).",
+    "--dask",
+    metavar="ADDRESS",
+    help="Run on the worker hosts of this Dask scheduler, one emulated machine on each host at a time.",
 )
-@click.option("--quiet", is_flag=True, help="Show only the end: what it is worth, and runs that are not as expected.")
+@json_option("the campaign, each run as it ends, then the status of the campaign")
+@click.option("--quiet", is_flag=True, help="Print only the assessment at the end, and runs that are not as expected.")
 @debug_option
 @click.pass_context
 def soak(context: click.Context, /, **options: Any) -> int | None:
-    """Race everything for hours, on every placement that this machine has; lose nothing, and say what it is worth.
+    """Race everything for hours, on every placement of this machine; record every run, and assess the whole.
 
-    A campaign is a folder with one file. Each run is entered in it before it begins and once when it ends: after
-    Ctrl-C, a kill or a power cut --resume goes on. A run is a scenario under a policy, with the pCPUs' processors close
-    or far (--place), disturbed or not; every few runs a seeded bug that must be seen (the canary), now and then every
-    interleaving of a small scope. Half of the races go where least time was spent, half where most was found.
+    A campaign is a folder with a database. Each run is recorded before it begins and when it ends, so --resume
+    continues after Ctrl-C, a kill or a power cut. A run is a race of a scenario under a policy, with the pCPUs on
+    processors that are near or far (--place), disturbed or not. At regular intervals there is a canary, a seeded bug
+    that must be seen, and an exploration of every interleaving of a small scope. Half of the races go where least time
+    was spent, half where most was found.
 
-    What a run leaves that is not as expected is kept whole: pirace soak show ID, pirace repro ID.
+    The machine of a run that is not as expected is kept: pirace soak show ID, pirace repro ID.
 
     \b
     Examples:
@@ -88,13 +99,13 @@ def soak(context: click.Context, /, **options: Any) -> int | None:
         _refuse_before_subcommand(context)
         context.obj = {**(context.obj or {}), "campaign": options["campaign"]}
         return None
-    from hosts.cli.soak import Options, soak_command
+    from hosts.cli.soak import SoakOptions, soak_command
 
-    return soak_command(Options(**{**options, "campaign": options["campaign"] or FOLDER}))
+    return soak_command(SoakOptions(**{**options, "campaign": options["campaign"] or FOLDER}))
 
 
 def _refuse_before_subcommand(context: click.Context) -> None:
-    """Say that a subcommand takes its own options, rather than pass over those of the soak."""
+    """Refuse options of the soak before a subcommand, which takes its own, rather than ignore them."""
     given = [name for name, value in context.params.items() if value not in (None, False, ()) and name != "campaign"]
     if given:
         option = next(each for each in context.command.params if each.name == given[0])
@@ -107,7 +118,7 @@ def _folder(context: click.Context, given: str | None) -> str:
 
 
 def _there(given: str | None) -> str:
-    """Give the folder of a campaign to be read; Failure if nobody named one and there is none where it would be."""
+    """Return the folder of a campaign to be read; Failure if none was named and the default one does not exist."""
     if given is None and not Path(FOLDER).exists():
         raise Failure(f"{FOLDER}: no campaign there; --campaign DIR names another folder", EXIT_USAGE)
     return given or FOLDER
@@ -115,19 +126,14 @@ def _there(given: str | None) -> str:
 
 @soak.command(context_settings=CONTEXT)
 @campaign_option
-@click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    help="Write JSON lines: the campaign, each of its runs, then what is shown (hosts/report/schema.json).",
-)
+@json_option("the campaign, each of its runs, then its status")
 @debug_option
 @click.pass_context
 def status(context: click.Context, campaign: str | None, json_file: str | None) -> int:
-    """Show what a campaign has come to, also while it runs.
+    """Show the status of a campaign, also while it runs.
 
-    The first line says what it is worth: whether a canary was not caught, no race window was entered, or anything is
-    not as expected. Then rates, by policy, scenario and placement, over the runs.
+    The first line is the assessment: whether a canary was missed, no race window was entered, or anything is not as
+    expected. Then follow the rates over all runs, by policy, scenario and placement.
 
     \b
     Examples:
@@ -144,19 +150,14 @@ def status(context: click.Context, campaign: str | None, json_file: str | None) 
 @soak.command(context_settings=CONTEXT, short_help="Show one run of a campaign, and its machine.")
 @click.argument("number", metavar="ID", type=RUN)
 @campaign_option
-@click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    help="Write JSON lines: the campaign, then the run with its machine (hosts/report/schema.json).",
-)
+@json_option("the campaign, then the run with its machine")
 @debug_option
 @click.pass_context
 def show(context: click.Context, number: int, campaign: str | None, json_file: str | None) -> int:
-    """Show one run of a campaign: seed, placement, environment, counts, what fired, and the machine as it was left.
+    """Show one run of a campaign: seed, placement, environment, counts, checks that fired, and the final machine.
 
-    Of a run that was kept: the descriptors, modes and requests, and the last events of every pCPU, under the kernel's
-    names; then the command that repeats it.
+    If the run's machine was kept: descriptors, modes, requests, and the last events of every pCPU, under the kernel's
+    names. The last line is the command that repeats the run.
 
     \b
     Example:
@@ -167,22 +168,17 @@ def show(context: click.Context, number: int, campaign: str | None, json_file: s
     return show_command(_folder(context, campaign), number, json_file)
 
 
-@click.command(context_settings=CONTEXT, short_help="Do a run of a campaign again: how often does it show?")
+@click.command(context_settings=CONTEXT, short_help="Repeat a run of a campaign: how often does its result recur?")
 @click.argument("number", metavar="ID", type=RUN)
 @campaign_option
-@click.option("--times", type=TIMES, metavar="N", help="So often; 20 if not given.")
-@click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    help="Write JSON lines: where it is done, then one for each time (hosts/report/schema.json).",
-)
+@click.option("--times", type=TIMES, metavar="N", help="Number of repetitions; 20 if not given.")
+@json_option("the environment, then each repetition")
 @debug_option
 def repro(number: int, campaign: str | None, times: int | None, json_file: str | None) -> int:
-    """Do a run of a campaign again, and say how often it shows what it showed.
+    """Repeat a run of a campaign, and report how often its result recurs.
 
-    The same race, seed, disturbance and processors. Who wins a race is up to the machine, so it need not show each
-    time. What an exploration found is replayed, step by step.
+    The race, the seed, the disturbance and the processors are the same. The outcome of a race depends on the machine,
+    so the result need not recur each time. A counterexample that an exploration found is replayed step by step.
 
     \b
     Examples:

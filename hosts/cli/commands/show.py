@@ -1,0 +1,50 @@
+"""The commands that only show: ``pirace list`` and ``pirace trace``."""
+
+from __future__ import annotations
+
+import click
+
+from hosts.cli.commands.options import CONTEXT, debug_option, policy_option
+
+
+@click.command(name="list", context_settings=CONTEXT, short_help="List scenarios, policies, mutations and checkers.")
+@debug_option
+def list_() -> int:
+    """List scenarios, policies, mutations and checkers, one line each, with the commit that each comes from.
+
+    \b
+    Example:
+      pirace list
+    """  # noqa: D301
+    from hosts.cli.listing import listing
+    from hosts.terminal import room, wide_console
+
+    for line in listing(room(wide_console())):
+        click.echo(line)
+    return 0
+
+
+@click.command(context_settings=CONTEXT, short_help="Print one post and its delivery as the kernel's call tree.")
+@click.argument("scenario")
+@policy_option
+@click.option("--mutation", metavar="NAME", help="Apply this seeded bug.")
+@click.option("--all", "everything", is_flag=True, help="Show helpers and instruments, too.")
+@debug_option
+def trace(scenario: str, policy: str, mutation: str | None, everything: bool) -> int:  # noqa: FBT001
+    """Print one post and its delivery as the kernel's call tree, the state beside each step.
+
+    One pCPU, no races. IF is the interrupt flag, running what kvm_get_running_vcpu() returns, PIR the posted vectors.
+
+    \b
+    Examples:
+      pirace trace timer-fastpath
+      pirace trace tscdeadline-immed --policy always-2021
+      pirace trace device-irq --policy skip-running-2020
+      pirace trace timer-fastpath --mutation no-fastpath-sync
+    """  # noqa: D301
+    from hosts.cli.trace import trace_lines
+    from hosts.terminal import room, wide_console
+
+    for line in trace_lines(scenario, policy, mutation, everything=everything, width=room(wide_console())):
+        click.echo(line)
+    return 0
