@@ -16,7 +16,7 @@ from rich.console import Console
 
 from hosts.runs.explored import Explored, Scout
 from hosts.runs.plan import Planned
-from hosts.soak.plan.task import Result, Task
+from hosts.soak.task import Result, Task
 from hosts.soak.workers.explored import command_for, explored_of
 from hosts.soak.workers.failures import CannotRun, WorkerDied, WorkerOverdue
 from hosts.soak.workers.job import do_task

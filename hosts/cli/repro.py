@@ -24,8 +24,8 @@ from hosts.runs.verdict import Verdict
 from hosts.signals import interrupts_told
 from hosts.soak.placement.groups import Place, classify, place_for
 from hosts.soak.placement.topology import Topology
-from hosts.soak.plan.task import Result, Task
 from hosts.soak.store.rows import Row
+from hosts.soak.task import Result, Task
 from hosts.soak.view.rates import UNPLACED
 from hosts.soak.workers.failures import CannotRun, WorkerDied
 from hosts.soak.workers.job import do_task, lost

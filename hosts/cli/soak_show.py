@@ -12,11 +12,11 @@ from hosts.exit_codes import EXIT_USAGE
 from hosts.plural import counted
 from hosts.runs.plan import is_user_policy
 from hosts.soak.plan.settings import from_settings
-from hosts.soak.plan.task import Result
 from hosts.soak.postmortem.machine_image import NotReadable, Saved
 from hosts.soak.store.rows import Row
 from hosts.soak.store.schema import DATABASE
 from hosts.soak.store.writer import Campaign
+from hosts.soak.task import Result
 from hosts.soak.view.export import campaign_record, export_lines, run_record
 from hosts.soak.view.hints import hint
 from hosts.soak.view.status import Status

@@ -17,10 +17,10 @@ from typing import Final, Literal, Protocol
 from hosts.errors import Failure
 from hosts.runs.verdict import Verdict
 from hosts.soak.plan.choose import Chooser
-from hosts.soak.plan.task import Result, Task
 from hosts.soak.store.rows import Row
 from hosts.soak.store.tallies import Cell, Spot
 from hosts.soak.store.writer import Campaign
+from hosts.soak.task import Result, Task
 from hosts.soak.workers.failures import CannotRun, WorkerDied
 from hosts.soak.workers.job import do_task, lost
 

@@ -22,7 +22,7 @@ from bench.report import Report
 from bench.series import Target, number
 from bench.soaking import TOP
 from hosts.cli.soak import SoakOptions, soak_command
-from hosts.soak.plan.task import Result, Task
+from hosts.soak.task import Result, Task
 from hosts.soak.workers.process import LocalExecutor
 
 ROWS: Final = 2000

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 from bench.soaking import servers_of
 
-from hosts.soak.plan.task import Task
+from hosts.soak.task import Task
 from hosts.soak.workers.job import RUNNING, do_task
 from hosts.soak.workers.process import LocalExecutor
 from tests.harness.driven import UP_SECONDS, eventually

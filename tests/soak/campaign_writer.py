@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hosts.soak.errors import CampaignError
-from hosts.soak.plan.task import Result, Task
 from hosts.soak.store.folders import Folders
 from hosts.soak.store.schema import DATABASE
 from hosts.soak.store.writer import Campaign
+from hosts.soak.task import Result, Task
 
 KEEPS, INTERRUPTS, DIES = 7, 11, 13
 """Each seventh run has something to keep, each eleventh is interrupted, each thirteenth outlives a worker."""

@@ -10,7 +10,7 @@ from typing import Any, Self
 from emu.observe.accounting import COUNTERS, WINDOWS
 from hosts.runs.verdict import Verdict
 from hosts.soak.placement.topology import Topology
-from hosts.soak.plan.task import Result, Task
+from hosts.soak.task import Result, Task
 
 Outcome = Callable[[Task, int], Result | BaseException | None]
 """Gives what comes of a task and of which attempt at any (from 1); None: it goes on until it is cancelled."""

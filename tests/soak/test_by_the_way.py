@@ -12,7 +12,7 @@ import pytest
 
 from hosts.cli.background_explorer import Explorer, scout
 from hosts.runs.plan import Planned, Wanted, make_plan
-from hosts.soak.plan.task import Result, Task
+from hosts.soak.task import Result, Task
 from hosts.soak.workers.explored import explored_of
 from hosts.soak.workers.failures import CannotRun, WorkerDied
 from hosts.soak.workers.process import LocalExecutor

@@ -12,9 +12,9 @@ import pytest
 
 from hosts.soak.clock import Clock
 from hosts.soak.errors import CampaignError, Refused, Unwritable
-from hosts.soak.plan.task import Result, Task
 from hosts.soak.store.tallies import Cell, Spot
 from hosts.soak.store.writer import KEEP_EXPECTED, KEEP_UNEXPECTED, SOAK_ENDED, Campaign
+from hosts.soak.task import Result, Task
 
 TASK = Task(
     scenario="device-irq",

@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 
 from hosts.soak.placement.core_sharing import TITLES, company_of
-from hosts.soak.plan.task import Result, Task
 from hosts.soak.store.writer import Campaign
+from hosts.soak.task import Result, Task
 from hosts.soak.view.assessment import WINDOWS, Assessment, spent
 from hosts.soak.view.export import export_lines
 from hosts.soak.view.rates import Spread, rates

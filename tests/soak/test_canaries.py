@@ -11,7 +11,7 @@ import pytest
 
 from hosts.soak.plan.canaries import BESIDE_THE_TABLE, canary_of
 from hosts.soak.plan.choose import CANARY_SECONDS
-from hosts.soak.plan.task import Task
+from hosts.soak.task import Task
 from hosts.soak.workers.job import do_task
 from hosts.soak.workers.process import LocalExecutor
 from tests.harness.driven import UP_SECONDS

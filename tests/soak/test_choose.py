@@ -13,8 +13,8 @@ from hosts.runs.plan import PlanError
 from hosts.soak.placement.groups import Place
 from hosts.soak.plan.canaries import NEED_TWO_PROCESSORS
 from hosts.soak.plan.choose import CANARY_SECONDS, EXPLORE_FROM, RUNS_AFTER_MISS, RUNS_PER_CANARY, Chooser, Wanted
-from hosts.soak.plan.task import Task
 from hosts.soak.store.tallies import Cell, Entry, Spot, Tallies
+from hosts.soak.task import Task
 
 Outcome = tuple[str, bool | None, float]
 """Verdict, as expected, seconds."""

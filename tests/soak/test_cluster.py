@@ -15,7 +15,7 @@ import pytest
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.runs.verdict import Verdict
-from hosts.soak.plan.task import Result, Task
+from hosts.soak.task import Result, Task
 from hosts.soak.workers import dask_client
 from hosts.soak.workers.dask_client import ClusterExecutor
 from hosts.soak.workers.job import do_task

@@ -13,9 +13,9 @@ from hosts.runs.verdict import Verdict
 from hosts.soak.coordinator import ATTEMPTS, HAS_STRAYED, NOT_CAUGHT, Conductor, Limits
 from hosts.soak.placement.groups import Place
 from hosts.soak.plan.choose import Chooser, Wanted
-from hosts.soak.plan.task import Result, Task
 from hosts.soak.store.rows import Row
 from hosts.soak.store.writer import Campaign
+from hosts.soak.task import Result, Task
 from hosts.soak.workers.failures import CannotRun, WorkerDied
 from tests.soak.fakes import FakeExecutor, fine, result_of
 

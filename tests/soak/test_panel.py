@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from hosts.soak.plan.task import Result, Task
 from hosts.soak.store.rows import Row
 from hosts.soak.store.writer import Campaign
+from hosts.soak.task import Result, Task
 from hosts.soak.view.panel import LINE_SECONDS, Lines, LivePanel, make_panel
 from hosts.soak.view.panel import remarkable as remarkable_of
 from tests.soak.fakes import result_of

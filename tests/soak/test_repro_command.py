@@ -11,8 +11,8 @@ from hosts.cli.repro import repro_command
 from hosts.runs.verdict import Verdict
 from hosts.soak.placement.groups import Place
 from hosts.soak.placement.topology import Processor, Topology
-from hosts.soak.plan.task import Result, Task
 from hosts.soak.store.writer import Campaign
+from hosts.soak.task import Result, Task
 from tests.soak.fakes import FakeExecutor, Outcome, result_of
 from tests.soak.typed import CANARY_FIRST, ending_after, lines_of, soak
 

@@ -18,8 +18,8 @@ from hosts.errors import Failure
 from hosts.runs.verdict import Verdict
 from hosts.soak.placement.groups import WORDS
 from hosts.soak.placement.topology import Processor, Topology
-from hosts.soak.plan.task import Result, Task
 from hosts.soak.store.writer import Campaign
+from hosts.soak.task import Result, Task
 from hosts.soak.view.export import export_lines
 from tests.soak.fakes import FakeExecutor, fine, result_of
 from tests.soak.typed import CANARY_FIRST, ending_after, lines_of, soak

@@ -23,11 +23,11 @@ from hosts.runs.verdict import Verdict
 from hosts.soak.placement.core_sharing import TITLES
 from hosts.soak.placement.groups import WORDS
 from hosts.soak.plan.choose import Wanted
-from hosts.soak.plan.task import Kind, Task
 from hosts.soak.postmortem.dump import TROUBLES
 from hosts.soak.store.rows import State
 from hosts.soak.store.tallies import Cell
 from hosts.soak.store.writer import Campaign
+from hosts.soak.task import Kind, Task
 from hosts.soak.view.export import export_lines
 from hosts.soak.view.status import Status
 from hosts.soak.workers.job import do_task, lost

@@ -15,8 +15,8 @@ import pytest
 
 from hosts.native.memory.layout import HOST_OFFSET, RUNNING, HostWords
 from hosts.native.process.affinity import strays
-from hosts.soak.plan.task import Result, Task
 from hosts.soak.store.writer import Campaign
+from hosts.soak.task import Result, Task
 from hosts.soak.view.rates import rates, strayed
 from hosts.soak.workers.job import do_task
 from hosts.soak.workers.process import LocalExecutor

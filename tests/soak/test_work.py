@@ -23,7 +23,7 @@ from hosts.native.memory.region import SharedMemory
 from hosts.native.process.outcome import Outcome
 from hosts.runs.native_runner import HANG_SECONDS
 from hosts.runs.verdict import Verdict
-from hosts.soak.plan.task import Result, Task
+from hosts.soak.task import Result, Task
 from hosts.soak.workers.failures import CannotRun, WorkerDied
 from hosts.soak.workers.job import _measured, do_task, lost, planned_of
 from hosts.soak.workers.process import LocalExecutor

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hosts.cli.soak import SoakOptions, soak_command
-from hosts.soak.plan.task import Result, Task
+from hosts.soak.task import Result, Task
 from tests.soak.fakes import FakeExecutor, Outcome, fine
 
 

@@ -1,1 +1,1 @@
-"""What a campaign does next: its settings, tasks, seeded bugs, and the choice among them."""
+"""What a campaign does next: its settings, seeded bugs, and the choice among them."""

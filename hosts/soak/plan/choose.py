@@ -32,8 +32,8 @@ from hosts.runs.runner import REGIMES
 from hosts.soak.placement.core_sharing import races_apart
 from hosts.soak.placement.groups import Place
 from hosts.soak.plan.canaries import canary_of
-from hosts.soak.plan.task import Task
 from hosts.soak.store.tallies import Cell, Spot, Tally
+from hosts.soak.task import Task
 
 RUNS_PER_CANARY: Final = 25
 """Races of a scenario on a placement between two canaries there."""

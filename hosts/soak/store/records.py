@@ -9,9 +9,9 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
 
-from hosts.soak.plan.task import Result, Task
 from hosts.soak.store.rows import Row, Session
 from hosts.soak.store.tallies import Cell, Entry
+from hosts.soak.task import Result, Task
 
 Columns = dict[str, Any]
 

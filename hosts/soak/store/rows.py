@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from hosts.soak.plan.task import Result, Task
+from hosts.soak.task import Result, Task
 
 State = Literal["running", "finished", "interrupted"]
 

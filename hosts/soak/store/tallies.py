@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 from hosts.runs.verdict import Verdict
-from hosts.soak.plan.task import Task
 from hosts.soak.store.rows import State
+from hosts.soak.task import Task
 
 
 class Cell(NamedTuple):

@@ -16,7 +16,6 @@ from typing import Any, Final, Self
 
 from hosts.soak.clock import Clock, Stopwatch
 from hosts.soak.errors import CampaignError, Refused, Unwritable
-from hosts.soak.plan.task import Result, Task
 from hosts.soak.store import records, schema
 from hosts.soak.store.folders import KEPT, LIVE, Folders, make_folder
 from hosts.soak.store.lock import FolderLock
@@ -24,6 +23,7 @@ from hosts.soak.store.reader import Archive
 from hosts.soak.store.rows import Row
 from hosts.soak.store.schema import DATABASE, LOG, NOTHING_BEGUN, translated
 from hosts.soak.store.tallies import Cell, Entry, Tallies, is_alarming
+from hosts.soak.task import Result, Task
 
 KEEP_UNEXPECTED: Final = 50
 KEEP_EXPECTED: Final = 3

@@ -19,9 +19,9 @@ from hosts.report.table_layout import Column, Sheet
 from hosts.runs.plan import short_name
 from hosts.runs.verdict import Verdict
 from hosts.soak.coordinator import Show
-from hosts.soak.plan.task import Task
 from hosts.soak.store.rows import Row
 from hosts.soak.store.writer import Campaign
+from hosts.soak.task import Task
 from hosts.soak.view.assessment import Assessment
 from hosts.soak.view.hints import hint
 from hosts.terminal import say, wrapped

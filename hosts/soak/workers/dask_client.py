@@ -26,7 +26,7 @@ from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.runs.plan import is_user_policy
 from hosts.soak.placement.topology import Topology
-from hosts.soak.plan.task import Result, Task
+from hosts.soak.task import Result, Task
 from hosts.soak.workers.dask_worker import Do, cancel_here, close_here, on_host
 from hosts.soak.workers.failures import CannotRun, WorkerDied
 

@@ -26,7 +26,7 @@ from hosts.exit_codes import EXIT_ENVIRONMENT
 from hosts.plural import counted
 from hosts.soak.placement.groups import classify, place_for
 from hosts.soak.placement.topology import Topology
-from hosts.soak.plan.task import Result, Task
+from hosts.soak.task import Result, Task
 from hosts.soak.workers.failures import CannotRun
 from hosts.soak.workers.job import WORKER, skipped
 from hosts.soak.workers.process import LocalExecutor

@@ -22,7 +22,7 @@ from hosts.runs.explorer_runner import Explorer, Searched
 from hosts.runs.explorer_verdict import judged, out_of_time, search_facts, with_expected_violations
 from hosts.runs.plan import PlanError, user_policy_of
 from hosts.runs.verdict import Circumstances, Row, Verdict, grade
-from hosts.soak.plan.task import Task
+from hosts.soak.task import Task
 
 MOST_BYTES: Final = 4_000_000_000
 SHARE: Final = 4

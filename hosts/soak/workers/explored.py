@@ -8,7 +8,7 @@ from typing import Any
 from hosts.plural import counted
 from hosts.runs.explored import Explored
 from hosts.runs.verdict import Verdict
-from hosts.soak.plan.task import Result, Task
+from hosts.soak.task import Result, Task
 
 
 def explored_of(task: Task, result: Result, ended: str = "") -> Explored:

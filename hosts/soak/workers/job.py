@@ -37,7 +37,7 @@ from hosts.runs.runner import Placement, Request
 from hosts.runs.tally import ENOUGH_SIGHTINGS, SOUGHT_AT_LEAST
 from hosts.runs.verdict import Circumstances, Row, Verdict, grade
 from hosts.soak.plan.canaries import as_canary
-from hosts.soak.plan.task import Result, Task
+from hosts.soak.task import Result, Task
 from hosts.soak.workers.explored import explored_of
 from hosts.soak.workers.failures import CannotRun
 from hosts.soak.workers.retention import MACHINE, evidence_of

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hosts.report.environment import environment
 from hosts.runs.verdict import Verdict
-from hosts.soak.plan.task import Result, Task
+from hosts.soak.task import Result, Task
 
 if TYPE_CHECKING:
     from hosts.native.process.outcome import Outcome
