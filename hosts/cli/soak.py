@@ -31,7 +31,7 @@ from hosts.soak.view.export import campaign_record, run_record
 from hosts.soak.view.hints import hint
 from hosts.soak.view.panel import Panel, Recorded, make_panel, remarkable
 from hosts.soak.view.status import NOTES, SOURCES, Status
-from hosts.soak.workers.process import open_executor
+from hosts.soak.workers.executors import open_executor
 from hosts.terminal import say, wide_console
 
 MakeExecutor = Callable[[str | None], Any]

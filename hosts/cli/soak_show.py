@@ -12,6 +12,7 @@ from hosts.exit_codes import EXIT_USAGE
 from hosts.plural import counted
 from hosts.runs.plan import is_user_policy
 from hosts.soak.plan.settings import from_settings
+from hosts.soak.postmortem import dump
 from hosts.soak.postmortem.machine_image import NotReadable, Saved
 from hosts.soak.store.rows import Row
 from hosts.soak.store.schema import DATABASE
@@ -61,12 +62,12 @@ def show_command(folder: str, number: int, json_file: str | None) -> int:
         saved, why_not = saved_machine(row, campaign)
         if records.wanted:
             records.write(campaign_record(campaign))
-            records.write({**run_record(row), MACHINE: saved.to_json() if saved is not None else None})
+            records.write({**run_record(row), MACHINE: dump.decoded(saved) if saved is not None else None})
         console = wide_console()
         for line in lines_of(campaign, row):
             say(console, line)
         if saved is not None or why_not:
-            for line in (saved.text() if saved is not None else why_not).splitlines():
+            for line in (dump.text(saved) if saved is not None else why_not).splitlines():
                 say(console, line)
     return 0
 

@@ -18,8 +18,9 @@ from hosts.runs.verdict import Verdict
 from hosts.soak.task import Result, Task
 from hosts.soak.workers import dask_client
 from hosts.soak.workers.dask_client import ClusterExecutor
+from hosts.soak.workers.executors import open_executor
 from hosts.soak.workers.job import do_task
-from hosts.soak.workers.process import LocalExecutor, open_executor
+from hosts.soak.workers.process import LocalExecutor
 from tests.harness.driven import UP_SECONDS, eventually
 from tests.soak import jobs
 

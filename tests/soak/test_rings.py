@@ -33,7 +33,7 @@ from hosts.native.memory.private_words import Local
 from hosts.native.memory.region import SharedMemory
 from hosts.native.runtime.process_locals import this_process
 from hosts.native.runtime.trace_ring import note_turn, trace
-from hosts.soak.postmortem import decode, machine_image
+from hosts.soak.postmortem import decode, dump, machine_image
 from hosts.soak.postmortem.decode import Event
 from hosts.soak.postmortem.machine_image import KEPT, NotReadable, Saved
 from tests.compiled import Compiled
@@ -175,7 +175,7 @@ def test_the_words_of_an_outcome_are_a_saved_machine(tmp_path: Path) -> None:
     """With or without a file the format is one."""
     path = tmp_path / "machine"
     path.write_bytes(whole())
-    assert Saved.open(path).to_json() == Saved.of_bytes(whole()).to_json()
+    assert dump.decoded(Saved.open(path)) == dump.decoded(Saved.of_bytes(whole()))
     assert Saved.open(path).pcpus == 2
 
 
@@ -254,22 +254,22 @@ def test_a_stranded_interrupt_can_be_read(memory: SharedMemory) -> None:
     memory.write(memory.host.cpus[0].pending[3], 1 << (RESCHEDULE_VECTOR & 63))
     memory.write(memory.host.bells[0].rung, 4)
     saved = Saved.of(memory)
-    text, (told, *_) = saved.text(), saved.to_json()["vcpus"]
+    text, (told, *_) = dump.text(saved), dump.decoded(saved)["vcpus"]
     assert "vcpu 0: IN_GUEST_MODE" in text
     assert f"PIR {timer:#x} (timer); ON 1 SN 0 NV 0xf2" in text
     assert f"unread: {timer:#x} (timer) from cpu 1, number 9, last read 0" in text
     assert "running vCPU vcpu 0" in text
     assert "pending 0xfd (RESCHEDULE_VECTOR); 4 IPIs under way to it" in text
     assert (told["descriptor"]["pir"], told["descriptor"]["on"], told["requests"]) == ([timer], 1, ["KVM_REQ_UNBLOCK"])
-    assert json.loads(json.dumps(saved.to_json())) == saved.to_json()
+    assert json.loads(json.dumps(dump.decoded(saved))) == dump.decoded(saved)
 
 
 def test_a_machine_that_nobody_set_up_reads_well() -> None:
     """A run that was killed at its very start."""
     with SharedMemory() as memory:
         saved = Saved.of(memory)
-    assert saved.to_json()["pcpus"] == []
-    assert "nothing had been set up" in saved.text()
+    assert dump.decoded(saved)["pcpus"] == []
+    assert "nothing had been set up" in dump.text(saved)
 
 
 def test_any_words_behind_a_good_label_can_be_told() -> None:
@@ -282,7 +282,7 @@ def test_any_words_behind_a_good_label_can_be_told() -> None:
             memory.words[: LABEL_OFFSET // 8] = value
             memory.write(memory.machine.config.pcpus, 2)
             memory.write(memory.machine.config.vcpus, 2)
-            assert Saved.of(memory).text()
+            assert dump.text(Saved.of(memory))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from hosts.native.memory.layout import RUNNING
+from hosts.soak.postmortem import dump
 from hosts.soak.postmortem.dump import PHASES
 from hosts.soak.postmortem.machine_image import KEPT, Saved
 from tests.harness.driven import GONE_SECONDS, TOP, UP_SECONDS, eventually
@@ -71,7 +72,7 @@ def test_the_file_of_a_run_that_was_killed_tells_its_last_moment(tmp_path: Path,
     kill_all(process)
     assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in up["pids"]), GONE_SECONDS)
     saved = Saved.open(tmp_path / "machine")
-    told = saved.to_json()
+    told = dump.decoded(saved)
     assert (told["policy"], told["mutation"], told["seed"], told["sighted_by"]) == ("always-2021", None, 7, None)
     assert [cpu["pid"] for cpu in told["pcpus"]] == up["pids"]
     assert {cpu["phase"] for cpu in told["pcpus"]} == {PHASES[RUNNING]}
@@ -113,6 +114,6 @@ def test_what_led_up_to_the_first_violation_outlasts_the_run(tmp_path: Path, sta
     )
     assert post < entry
     assert before[entry].text() == "kvm_entry: RVI none"
-    (pcpu,) = saved.to_json()["pcpus"]
+    (pcpu,) = dump.decoded(saved)["pcpus"]
     assert {seen["check"] for seen in pcpu["sightings"]} <= {"C1", "C7"}
-    assert "the first violation was seen by cpu 0" in saved.text()
+    assert "the first violation was seen by cpu 0" in dump.text(saved)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from emu.halt import KVM_MP_STATE_HALTED, KVM_MP_STATE_RUNNABLE
 from emu.machine import MAX_PCPUS, Machine, Pcpu, PiDesc, Vcpu
@@ -16,10 +16,8 @@ from hosts.native.memory.layout import BOUND, CLOSED, DONE, READY, RUNNING, STAR
 from hosts.plural import counted, how_often
 from hosts.runs.collect import MODE_NAMES, readable
 from hosts.soak.postmortem.decode import TASKS, Event, guest_vector, host_vector, request
+from hosts.soak.postmortem.machine_image import KEPT, Saved
 from hosts.vectors import vector_text
-
-if TYPE_CHECKING:
-    from hosts.soak.postmortem.machine_image import Saved
 
 PHASES: Final = {
     0: "not started",
@@ -39,8 +37,8 @@ _FIRST_VCPU: Final = Machine(0).vcpus[0].at
 # --- values ------------------------------------------------------------------------------------------------------
 
 
-def portrait(saved: Saved, last: int) -> dict[str, Any]:
-    """Read everything; of each pCPU the ``last`` events."""
+def decoded(saved: Saved, last: int = KEPT) -> dict[str, Any]:
+    """Return everything that a person can use, as plain values; of each pCPU the ``last`` events."""
     run = saved.host.run
     return {
         "policy": saved.policy,
@@ -176,8 +174,12 @@ def _sightings(saved: Saved, cpu: Pcpu) -> Iterator[dict[str, Any]]:
 # --- lines -------------------------------------------------------------------------------------------------------
 
 
-def lines(told: Mapping[str, Any]) -> Iterator[str]:
-    """Write a portrait."""
+def text(saved: Saved, last: int = 24) -> str:
+    """Return it as lines, under the kernel's names; of each pCPU the ``last`` events."""
+    return "\n".join(_lines(decoded(saved, last)))
+
+
+def _lines(told: Mapping[str, Any]) -> Iterator[str]:
     if not told["pcpus"]:
         yield "the machine as it was left: nothing had been set up"
         return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,6 @@ from hosts.native.memory.layout import (
     Ring,
 )
 from hosts.native.memory.region import SharedMemory
-from hosts.soak.postmortem import dump
 from hosts.soak.postmortem.decode import Event
 
 KEPT: Final = RING_EVENTS - 1
@@ -138,14 +137,6 @@ class Saved:
         count, words = self.read(ring.count), self.slice(ring.events.at, RING_EVENTS)
         whole = range(max(0, max(count, self.read(ring.overtaken)) - KEPT), max(0, count))
         return [Event.of(number, words[number & RING_MASK]) for number in whole]
-
-    def to_json(self, last: int = KEPT) -> dict[str, Any]:
-        """Give all that a person can use, as plain values; of each pCPU the ``last`` events."""
-        return dump.portrait(self, last)
-
-    def text(self, last: int = 24) -> str:
-        """Tell it in lines, in a kernel engineer's words."""
-        return "\n".join(dump.lines(self.to_json(last)))
 
 
 def _overtaken_by(words: npt.NDArray[np.int64], later: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

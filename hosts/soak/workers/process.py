@@ -21,18 +21,14 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+from typing import IO, Any, Final, ParamSpec, TypeVar
 
 import hosts
-from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT
 from hosts.native.process.watchdog import standing
 from hosts.rundir import base_folder, sweep
 from hosts.soak.placement.topology import Topology
 from hosts.soak.workers.failures import CannotRun, WorkerDied, WorkerOverdue
-
-if TYPE_CHECKING:  # an extra
-    from hosts.soak.workers.dask_client import ClusterExecutor
 
 GRACE: Final = 90.0
 """Seconds that a task may take besides its own: the supervisor bounds each of its steps, and they add up to less."""
@@ -294,18 +290,6 @@ class _Process:
             lines = self._log.read().decode(errors="replace").strip().splitlines()
             return f" ({lines[-1].strip()})" if lines else ""
         return ""
-
-
-def open_executor(dask: str | None) -> LocalExecutor | ClusterExecutor:
-    """Give what does the tasks: a worker here, or with an address the workers of a Dask cluster."""
-    if dask is None:
-        return LocalExecutor()
-    try:
-        from hosts.soak.workers.dask_client import ClusterExecutor
-    except ImportError as missing:
-        said = f"--dask needs the extra `dask`: pip install 'pirace[dask]' ({missing})"
-        raise Failure(said, EXIT_ENVIRONMENT) from None
-    return ClusterExecutor(dask)
 
 
 def _lives(group: int) -> bool:
