@@ -21,8 +21,9 @@ try:
     from hosts.compiler.cache import CacheError
     from hosts.native.memory import layout
     from hosts.native.memory.region import SharedMemory
-    from hosts.native.process import outcome
+    from hosts.native.process import configuration as process
     from hosts.native.process.forkserver import Root
+    from hosts.native.process.outcome import Outcome
     from hosts.native.process.supervisor import Supervisor
     from hosts.native.program.build import LIVE, LOADER, BuildError, Built, Progress, build
 except ImportError as missing:
@@ -35,10 +36,10 @@ REGIMES: Final[dict[Regime, int]] = {
     "delays": layout.REGIME_DELAYS,
     "starvation": layout.REGIME_STARVATION,
 }
-PLACEMENTS: Final[dict[Placement, outcome.Placement]] = {
-    "pinned": outcome.Placement.PINNED,
-    "shared": outcome.Placement.SHARED,
-    "unpinned": outcome.Placement.UNPINNED,
+PLACEMENTS: Final[dict[Placement, process.Placement]] = {
+    "pinned": process.Placement.PINNED,
+    "shared": process.Placement.SHARED,
+    "unpinned": process.Placement.UNPINNED,
 }
 
 
@@ -126,7 +127,7 @@ class NativeRunner:
             ),
         )
 
-    def _check_start(self, done: outcome.Outcome) -> None:
+    def _check_start(self, done: Outcome) -> None:
         """Go on after a machine that did not come up, a few times; Failure if it is for want of something."""
         self._failed_starts = self._failed_starts + 1 if done.crash is not None and done.seconds == 0 else 0
         if done.crash is not None and (done.lacking or self._failed_starts >= START_TRIES):
@@ -134,10 +135,10 @@ class NativeRunner:
             raise Failure(f"cannot start a machine: {why}", EXIT_ENVIRONMENT)
 
 
-def configuration(request: Request) -> outcome.Configuration:
+def configuration(request: Request) -> process.Configuration:
     """Say to the supervisor what to run."""
     mutation = request.planned.mutation
-    return outcome.Configuration(
+    return process.Configuration(
         pcpus=request.planned.pcpus,
         seconds=request.seconds,
         seed=request.seed,

@@ -24,9 +24,10 @@ from hosts.loader.program import load_program
 from hosts.native.codegen import symbols
 from hosts.native.memory.layout import DONE
 from hosts.native.memory.region import SharedMemory
+from hosts.native.process.configuration import Configuration
 from hosts.native.process.forkserver import Root
-from hosts.native.process.outcome import Configuration
-from hosts.native.process.supervisor import Setup, Supervisor
+from hosts.native.process.supervised_run import Setup
+from hosts.native.process.supervisor import Supervisor
 from hosts.native.program import root
 from hosts.native.program.build import LIVE, TAKE_INTERRUPT
 

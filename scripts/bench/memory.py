@@ -10,7 +10,7 @@ from bench.pirace import configuration, prepare, supervisor
 from bench.report import Report
 from bench.series import Target, number, spread
 from hosts.native.memory.region import SharedMemory
-from hosts.native.process.outcome import Configuration
+from hosts.native.process.configuration import Configuration
 from hosts.native.process.supervisor import Supervisor
 
 SIZES: Final = (1, 2, 4, 8, 16, 32)

@@ -14,8 +14,9 @@ from emu.workload.scenarios import SCENARIOS, Scenario
 from emu.workload.setup import choose_race, power_on
 from hosts.native.memory.layout import REGIME_NONE
 from hosts.native.memory.region import SharedMemory
+from hosts.native.process.configuration import Configuration
 from hosts.native.process.forkserver import Root
-from hosts.native.process.outcome import Configuration, Outcome
+from hosts.native.process.outcome import Outcome
 from hosts.native.process.supervisor import Supervisor
 from hosts.native.program.build import LOADER, build
 from hosts.runs.collect import Measured, collect, count_fired, fabric_violation, merged

@@ -12,8 +12,9 @@ import sys
 from typing import Any
 
 from hosts.native.memory.region import SharedMemory
+from hosts.native.process.configuration import Configuration, Placement
 from hosts.native.process.forkserver import Root
-from hosts.native.process.outcome import Configuration, Outcome, Placement
+from hosts.native.process.outcome import Outcome
 from hosts.native.process.supervisor import Supervisor
 from hosts.signals import interrupts_raised
 

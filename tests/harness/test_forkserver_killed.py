@@ -16,9 +16,11 @@ from typing import Any
 import multiprocess.forkserver
 import pytest
 
-from hosts.native.process import supervisor
+from hosts.native.process.configuration import Configuration
 from hosts.native.process.forkserver import ForkServer, Root
-from hosts.native.process.outcome import Configuration, Outcome
+from hosts.native.process.outcome import Outcome
+from hosts.native.process.pcpu_processes import PcpuProcesses
+from hosts.native.process.supervised_run import SupervisedRun
 from hosts.native.process.supervisor import Supervisor
 from tests.choice import slow_but
 from tests.harness import dying, roots
@@ -176,8 +178,9 @@ def state_of(pid: int) -> str:
 
 
 def before(name: str, nth: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the fork server killed before the ``nth`` call of a method of the run."""
-    original: Callable[..., Any] = getattr(supervisor._Run, name)
+    """Have the fork server killed before the ``nth`` call of a method of the run, or of its processes."""
+    owner = SupervisedRun if hasattr(SupervisedRun, name) else PcpuProcesses
+    original: Callable[..., Any] = getattr(owner, name)
     calls = 0
 
     def killed(run: Any, *arguments: Any, **named: Any) -> Any:
@@ -187,7 +190,7 @@ def before(name: str, nth: int, monkeypatch: pytest.MonkeyPatch) -> None:
             kill(run.server)
         return original(run, *arguments, **named)
 
-    monkeypatch.setattr(supervisor._Run, name, killed)
+    monkeypatch.setattr(owner, name, killed)
 
 
 @pytest.mark.parametrize("nth", [1, 2])
@@ -215,7 +218,7 @@ def test_killed_just_before_it_is_replaced(watched: Watched, monkeypatch: pytest
     """Its number is not given back before its death is told."""
     first = watched.server_pid
     with monkeypatch.context() as patched:
-        before("_start_one", 1, patched)
+        before("start", 1, patched)
         outcome = watched.spin(0.1)
     assert (outcome.crash, REPLACED in outcome.labels) == (None, True)
     watched.is_told(first, KILLED)
@@ -225,7 +228,7 @@ def test_killed_between_two_processes(watched: Watched, monkeypatch: pytest.Monk
     """No other one takes its place within a run: the first pCPUs are dead."""
     first = watched.server_pid
     with monkeypatch.context() as patched:
-        before("_start_one", 2, patched)
+        before("start", 2, patched)
         outcome = watched.spin(LONG)
     assert outcome.crash == "the fork server died while pCPU 1 was started (EOFError('it is gone'))"
     watched.is_told(first, KILLED)
@@ -238,7 +241,7 @@ def test_killed_between_two_processes(watched: Watched, monkeypatch: pytest.Monk
         pytest.param("_await", 1, LONG, id="all are started"),
         pytest.param("_await", 2, LONG, id="all are bound"),
         pytest.param("_watch", 1, LONG, id="all run"),
-        pytest.param("_look_after", 1, LONG, id="in the middle of the run"),
+        pytest.param("_check_health", 1, LONG, id="in the middle of the run"),
         pytest.param("_wind_down", 1, 0.1, id="the time is over"),
         pytest.param("_await", 3, 0.1, id="all are to stop"),
     ],
@@ -255,7 +258,7 @@ def test_killed_in_a_run(
     watched.runs_again(first)
 
 
-@pytest.mark.parametrize("name", ["_await", "_join", "_kill", "_workers"])
+@pytest.mark.parametrize("name", ["_await", "join", "kill", "workers"])
 def test_killed_at_the_end_of_a_run(watched: Watched, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The run may have come to its end: it is told all the same, and not only by the run after."""
     first = watched.server_pid

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hosts.native.process.outcome import Configuration
+from hosts.native.process.configuration import Configuration
 from tests.harness import roots
 from tests.harness.driven import UP_SECONDS, Driven
 

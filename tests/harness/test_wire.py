@@ -61,9 +61,9 @@ def fabric() -> Iterator[Fabric]:
     region.map_doorbell(ME)
     fabric = Fabric(NAME, TOKEN, ME, PCPUS)
     fabric.bind()
-    life = pcpu.Life(None, NAME, TOKEN, ME, PCPUS, 0, 0, None)
+    arguments = pcpu.PcpuArguments(None, NAME, TOKEN, ME, PCPUS, 0, 0, None)
     host = region.host_words()
-    pcpu.fill_local(life, fabric, host.run, host.cpus[ME])
+    pcpu.fill_local(arguments, fabric, host.run, host.cpus[ME])
     yield fabric
     fabric.close()
 
@@ -215,8 +215,8 @@ def test_a_hundred_thousand_bad_frames_through_a_socket_are_counted_and_ignored(
 
 def test_the_frames_of_the_pcpus_are_those_of_the_codec(fabric: Fabric) -> None:
     """What is prepared in the private words, vector and sequence left out."""
-    life = pcpu.Life(None, NAME, TOKEN, ME, PCPUS, 0, 0, None)
-    pcpu.fill_frame(region.local(), life, 4)
+    arguments = pcpu.PcpuArguments(None, NAME, TOKEN, ME, PCPUS, 0, 0, None)
+    pcpu.fill_frame(region.local(), arguments, 4)
     at = region.local().frames[4 * 4]
     assert ctypes.string_at(at, wire.FRAME_BYTES) == wire.encode(wire.Frame(TOKEN, ME, 4, 0, 0))
     assert fabric.cpu == ME

@@ -15,8 +15,8 @@ from emu.observe.accounting import ROUNDS
 from emu.workload.scenarios import SCENARIOS
 from emu.workload.setup import choose_race, power_on
 from hosts.native.memory.region import SharedMemory
+from hosts.native.process.configuration import Configuration
 from hosts.native.process.forkserver import Root
-from hosts.native.process.outcome import Configuration
 from hosts.native.process.supervisor import Supervisor
 from hosts.native.program.build import LIVE, LOADER
 from hosts.runs.native_runner import built

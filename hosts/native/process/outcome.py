@@ -1,8 +1,7 @@
-"""What is asked of a run on real processes, and what came of it."""
+"""What came of a run on real processes."""
 
 from __future__ import annotations
 
-import enum
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,51 +11,7 @@ import numpy.typing as npt
 
 from emu.machine import MAX_PCPUS
 from hosts.native.fabric.frame_kinds import KINDS, VECTOR_OF_KIND
-from hosts.native.memory.layout import FAULT_NONE, REGIME_NONE
 from hosts.native.memory.region import SharedMemory
-
-ROLE_TAKE_INTERRUPTS = 0
-ROLE_LIFE = 1
-
-
-class Placement(enum.Enum):
-    """Which processors the pCPUs run on."""
-
-    PINNED = "pinned"
-    """Each on one processor of its own, round and round when there are too few."""
-    SHARED = "shared"
-    """All on one."""
-    UNPINNED = "unpinned"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Configuration:
-    """What to run. What is raced is written into the machine's words by the caller (``setup`` of ``run``)."""
-
-    pcpus: int
-    seconds: float
-    seed: int = 0
-    placement: Placement = Placement.PINNED
-    processors: tuple[int, ...] = ()
-    """The processor of each pCPU; if there are any, ``placement`` has no say."""
-    role: int = ROLE_LIFE
-    argument: int = 0
-    regime: int = REGIME_NONE
-    fabric_fault: int = FAULT_NONE
-    fault_one_in: int = 64
-    stop_seconds: float = 5.0
-    """How long a pCPU may take to bring what is under way to its end."""
-    hang_seconds: float = 0.0
-    """After how many seconds on a processor without progress a pCPU is hung, and the run ended; 0: never."""
-
-    def __post_init__(self) -> None:
-        """Refuse what no run can be."""
-        if not 1 <= self.pcpus <= MAX_PCPUS:
-            raise ValueError(f"a run has 1 to {MAX_PCPUS} pCPUs, not {self.pcpus}")
-        if self.fault_one_in < 1:
-            raise ValueError(f"one in {self.fault_one_in} is no share")
-        if self.processors and len(self.processors) != self.pcpus:
-            raise ValueError(f"{self.pcpus} pCPUs cannot be placed by {len(self.processors)} processors, one for each")
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,8 @@ _NAP_SECONDS: Final = 0.0003
 
 
 @dataclass
-class Life:
-    """What one pCPU process is told. The memory's descriptor travels beside it."""
+class PcpuArguments:
+    """The arguments of one pCPU process. The memory's descriptor travels beside them."""
 
     fd: Any
     name: str
@@ -60,30 +60,32 @@ class Life:
         return {**vars(self), "fd": multiprocess.reduction.DupFd(self.fd)}
 
 
-def main(life: Life) -> NoReturn:
-    """Live as a pCPU."""
+def main(arguments: PcpuArguments) -> NoReturn:
+    """Main loop of one pCPU process, from its start to its exit."""
     tie_to_parents()
     if PRELOADED.root_address == 0:
         os._exit(EXIT_NO_ROOT)
-    region.map_machine(life.fd.detach())
-    region.map_doorbell(life.cpu)
-    host, own = region.host_words(), region.host_words().cpus[life.cpu]
+    region.map_machine(arguments.fd.detach())
+    region.map_doorbell(arguments.cpu)
+    host, own = region.host_words(), region.host_words().cpus[arguments.cpu]
     _set(own.pid, os.getpid())
     _set(own.phase, STARTED)
-    fabric = Fabric(life.name, life.token, life.cpu, life.pcpus)
+    fabric = Fabric(arguments.name, arguments.token, arguments.cpu, arguments.pcpus)
     fabric.bind()
     _set(own.phase, BOUND)
     _await_phase(host.run, CONNECT)
     fabric.connect()
     fabric.await_hellos(HANDSHAKE_SECONDS)
-    fill_local(life, fabric, host.run, own)
-    if life.processor is not None:
-        os.sched_setaffinity(0, {life.processor})  # this thread only: libzmq's has started and goes where there is room
+    fill_local(arguments, fabric, host.run, own)
+    if arguments.processor is not None:
+        os.sched_setaffinity(
+            0, {arguments.processor}
+        )  # this thread only: libzmq's has started and goes where there is room
     root = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(PRELOADED.root_address)
     _set(own.phase, READY)
     _await_phase(host.run, GO)
     _set(own.phase, RUNNING)
-    _set(own.result, root(life.role, life.argument))
+    _set(own.result, root(arguments.role, arguments.argument))
     _set(own.phase, DONE)
     _await_phase(host.run, CLOSE)  # until then others may be waiting for frames that are still in this process
     fabric.close()
@@ -122,27 +124,27 @@ def _await_phase(run: Run, phase: int) -> None:
         time.sleep(_NAP_SECONDS)
 
 
-def fill_local(life: Life, fabric: Fabric, run: Run, own: HostCpu) -> None:
+def fill_local(arguments: PcpuArguments, fabric: Fabric, run: Run, own: HostCpu) -> None:
     """Give compiled code what it needs to know of this process."""
     local = region.local()
     shared = region.words_at
-    pcpu = region.machine().pcpus[life.cpu]
-    head, middle = wire.words_of(wire.Frame(life.token, 0, life.cpu, 0, 0))
+    pcpu = region.machine().pcpus[arguments.cpu]
+    head, middle = wire.words_of(wire.Frame(arguments.token, 0, arguments.cpu, 0, 0))
     for word, value in (
-        (local.cpu, life.cpu),
+        (local.cpu, arguments.cpu),
         (local.pcpu_at, pcpu.at),
         (local.irq_enabled_at, pcpu.irq.enabled),
         (local.sightings_at, pcpu.sightings),
         (local.non_root_at, pcpu.irq.non_root),
         (local.own_at, own.at),
         (local.run_at, run.at),
-        (local.ring_at, region.host_words().rings[life.cpu].at),
+        (local.ring_at, region.host_words().rings[arguments.cpu].at),
         (local.pull, fabric.pull.underlying),
-        (local.pcpus, life.pcpus),
+        (local.pcpus, arguments.pcpus),
         (local.root_at, PRELOADED.root_address),
         (local.head, head),
         (local.middle, middle & wire.MIDDLE_MASK),
-        (local.random, seed_of(int(shared(run.seed, 1)[0]), life.cpu)),
+        (local.random, seed_of(int(shared(run.seed, 1)[0]), arguments.cpu)),
         (local.regime, shared(run.regime, 1)[0]),
         (local.fault, shared(run.fabric_fault, 1)[0]),
         (local.fault_one_in, shared(run.fault_one_in, 1)[0]),
@@ -156,14 +158,14 @@ def fill_local(life: Life, fabric: Fabric, run: Run, own: HostCpu) -> None:
     shared(local.kinds.at, 32)[:] = memoryview(table).cast("q")
     for target, socket in enumerate(fabric.push):
         _set(local.push[target], socket.underlying)
-        fill_frame(local, life, target)
+        fill_frame(local, arguments, target)
     shared(local.sequence.at, MAX_PCPUS)[:] = 1  # 0 was the hello
     shared(own.arrived.at, MAX_PCPUS)[:] = 1
 
 
-def fill_frame(local: Local, life: Life, target: int) -> None:
+def fill_frame(local: Local, arguments: PcpuArguments, target: int) -> None:
     """Prepare the frame to a pCPU."""
-    frame = wire.encode(wire.Frame(life.token, life.cpu, target, 0, 0))
+    frame = wire.encode(wire.Frame(arguments.token, arguments.cpu, target, 0, 0))
     at = local.frames[target * FRAME_WORDS]
     region.words_at(at, FRAME_WORDS)[:] = memoryview(frame.ljust(8 * FRAME_WORDS, b"\0")).cast("q")
 

@@ -43,8 +43,9 @@ from hosts.soak.workers.failures import CannotRun
 from hosts.soak.workers.retention import MACHINE, evidence_of
 
 if TYPE_CHECKING:  # they bring a compiler along, which the conductor has no use for
+    from hosts.native.process.configuration import Configuration
     from hosts.native.process.forkserver import Lost
-    from hosts.native.process.outcome import Configuration, Outcome
+    from hosts.native.process.outcome import Outcome
     from hosts.native.process.supervisor import Supervisor
     from hosts.native.program.build import Built
 

@@ -14,7 +14,8 @@ from emu.workload.scenarios import SCENARIOS
 from hosts.errors import Failure
 from hosts.native.memory import layout
 from hosts.native.memory.region import SharedMemory
-from hosts.native.process.outcome import Outcome, Placement
+from hosts.native.process.configuration import Placement
+from hosts.native.process.outcome import Outcome
 from hosts.resource_limits import lack_in
 from hosts.runs.native_runner import NativeRunner, check_machine, configuration, set_up, users_error
 from hosts.runs.plan import planned
