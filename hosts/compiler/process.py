@@ -20,8 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from hosts.compiler.link import Piece
 from hosts.compiler.objects import MANIFEST, OBJECT, PIECES
-from hosts.compiler.unit import CompileError, Piece, Progress, Unit
+from hosts.compiler.signatures import CompileError
+from hosts.compiler.unit import Progress, Unit
 from hosts.loader.syntax.language import LoaderError, PolicyError
 
 _DEPTH: Final = 10_000

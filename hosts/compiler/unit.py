@@ -18,105 +18,27 @@ from __future__ import annotations
 import builtins
 import dis
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType
-from typing import Any, Final, cast
+from typing import Any, cast
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 from numba.core import cgutils, compiler, errors, types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
-from numba.extending import models, register_model
 
 from emu import waist
 from hosts.compiler.arrays import ArrayDescribed, ArraysDescribed
+from hosts.compiler.attributes import plain
+from hosts.compiler.callee import Callee
 from hosts.compiler.convention import direct
+from hosts.compiler.link import Piece, linked_module, optimise, undefined
 from hosts.compiler.object_file import target_machine
 from hosts.compiler.pipeline import Pipeline, typing_like
-from hosts.compiler.signatures import CompileError, annotated, check_words, place, widened, with_names
-from hosts.compiler.variants import TWIN, with_twins
-
-_COLD: Final = "pirace_cold"
-INLINED: Final = "pirace_inlined"
-"""The attribute of a function that is put into its callers whatever its size."""
+from hosts.compiler.signatures import CompileError, annotated, check_words, place, with_names
 
 Progress = Callable[[int, int, str], None]
 """Called before each function: its number, how many there are, its name."""
-
-
-def cold(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep the function out of line, and its calls out of the way of those who make them: it is hardly ever called."""
-    setattr(plain(function), _COLD, True)
-    return function
-
-
-def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Put the function into its callers, whatever its size."""
-    setattr(plain(function), INLINED, True)
-    return function
-
-
-def plain(value: Any) -> Any:
-    """Give the Python function behind one that Numba has wrapped."""
-    return getattr(value, "py_func", value)
-
-
-@dataclass(frozen=True)
-class Piece:
-    """One function in LLVM's language, and the code of Numba's own that it calls (``max``, ``in``)."""
-
-    text: str
-    helpers: tuple[str, ...] = ()
-
-
-class _Callee(types.Callable, types.Opaque):
-    """The type of a function of a unit: calling it is calling its symbol."""
-
-    def __init__(self, unit: Unit, function: FunctionType, symbol: str) -> None:
-        self.unit = unit
-        self.function = function
-        self.symbol = symbol
-        self.signature: Any = None
-        super().__init__(name=f"function({symbol}, {id(unit)})")
-
-    @property
-    def key(self) -> Any:
-        """Tell functions apart as Python does."""
-        return self.function
-
-    def get_call_type(self, _context: Any, args: tuple[Any, ...], kws: Any) -> Any:
-        """Give the signature; a function without annotations is compiled for its first caller."""
-        if self.signature is None:
-            if kws:
-                raise errors.TypingError(f"{self.function.__name__} has no annotations: no keyword arguments")
-            self.unit._translate(self, tuple(widened(arg) for arg in args))  # noqa: SLF001 - of this module
-        return self.signature
-
-    def get_call_signatures(self) -> Any:
-        """List the signatures for an error message."""
-        return [self.signature], False
-
-    def get_impl_key(self, _signature: Any) -> Any:
-        """Give each function a lowering of its own."""
-        return self.function
-
-    def lower(self, context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        """Emit the call."""
-        return self.call(context, builder, args)
-
-    def call(self, context: Any, builder: Any, args: Any) -> Any:
-        """Emit the call; give the result."""
-        convention, module = context.call_conv, builder.module
-        result, parameters = self.signature.return_type, self.signature.args
-        function = module.globals.get(self.symbol)
-        if function is None:
-            function = ir.Function(module, convention.get_function_type(result, parameters), self.symbol)
-        return convention.call_function(builder, function, result, parameters, args)[1]
-
-
-register_model(_Callee)(models.OpaqueModel)
 
 
 class Unit:
@@ -137,9 +59,9 @@ class Unit:
         self._base.refresh()
         self._typing = typing_like(cpu_target.typing_context)
         self._target = direct(self._base, self._mangle)
-        self._callees: dict[FunctionType, _Callee] = {}
+        self._callees: dict[FunctionType, Callee] = {}
         self._namespaces: dict[int, dict[str, Any]] = {}
-        self._translating: list[_Callee] = []
+        self._translating: list[Callee] = []
         self._exports = {name: self._reach(plain(function)) for name, function in exports.items()}
         for callee in self._callees.values():
             callee.signature = annotated(callee.function)
@@ -156,7 +78,7 @@ class Unit:
 
     # --- what belongs to it --------------------------------------------------------------------------------------
 
-    def _reach(self, function: FunctionType) -> _Callee:
+    def _reach(self, function: FunctionType) -> Callee:
         """Take in a function and all that it calls, each as a copy whose names lead to the copies."""
         if function in self._callees:
             return self._callees[function]
@@ -166,7 +88,7 @@ class Unit:
         copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
         copy.__annotations__ = function.__annotations__
         copy.__dict__.update(function.__dict__)
-        callee = _Callee(self, copy, f"{function.__module__}.{function.__qualname__}")
+        callee = Callee(id(self), copy, f"{function.__module__}.{function.__qualname__}", self._translate)
         if any(other.symbol == callee.symbol for other in self._callees.values()):
             raise CompileError(f"{place(function)}: a second function of the name {callee.symbol}")
         self._callees[function] = callee
@@ -230,7 +152,7 @@ class Unit:
             for name, callee in self._exports.items():
                 self._export(name, callee)
 
-    def _translate(self, callee: _Callee, args: tuple[Any, ...]) -> None:
+    def _translate(self, callee: Callee, args: tuple[Any, ...]) -> None:
         if callee in self._translating:
             raise CompileError(f"{place(callee.function)}: calls itself and has no annotations")
         library = self._target.codegen().create_library(callee.symbol)
@@ -253,10 +175,9 @@ class Unit:
         if callee.signature is None:
             callee.signature = with_names(compiled.signature, callee.function)
         text = library.get_llvm_str()
-        needed = [helper.get_llvm_str() for helper in dict.fromkeys(helpers)]
-        self.pieces[callee.symbol] = Piece(text, tuple(other for other in needed if _calls_into(text, other)))
+        self.pieces[callee.symbol] = Piece.of(text, (helper.get_llvm_str() for helper in dict.fromkeys(helpers)))
 
-    def _export(self, name: str, callee: _Callee) -> None:
+    def _export(self, name: str, callee: Callee) -> None:
         """Wrap a function for C."""
         module = ir.Module(name)
         word = ir.IntType(64)
@@ -269,43 +190,25 @@ class Unit:
     # --- LLVM's part ---------------------------------------------------------------------------------------------
 
     def module(self, addresses: Mapping[str, int] | None = None, *, level: int = 2) -> Any:
-        """Give the optimised whole. ``addresses`` fixes those external symbols for good."""
+        """Return the optimised whole. ``addresses`` fixes those external symbols for good."""
         names = [name for name in (*self.functions, *self._exports) if name in self.pieces]
-        cold_symbols = self._marked(_COLD)
-        inlined_symbols = self._marked(INLINED)
-        texts = with_twins({name: self.pieces[name].text for name in names}, self.functions, cold_symbols)
-        texts += dict.fromkeys(helper for name in names for helper in self.pieces[name].helpers)
-        module = _linked([_sparing(_with_addresses(text, addresses or {}), cold_symbols) for text in texts])
-        for value in (*module.functions, *module.global_variables):
-            if not value.is_declaration and value.name not in self._exports:
-                value.linkage = "internal"
-            if value.name in cold_symbols:
-                value.add_function_attribute("noinline")
-                value.add_function_attribute("cold")
-            if value.name.removesuffix(TWIN) in inlined_symbols:
-                value.add_function_attribute("alwaysinline")
-        options = llvm.create_pipeline_tuning_options(speed_level=level)
-        if not self._unrolled:
-            options.loop_unrolling = options.loop_vectorization = False
-        passes = llvm.create_pass_builder(target_machine(level), options)
-        passes.getModulePassManager().run(module, passes)
+        pieces = {name: self.pieces[name] for name in names}
+        module = linked_module(pieces, self.functions, self._exports, addresses or {})
+        optimise(module, level, unrolled=self._unrolled)
         return module
-
-    def _marked(self, mark: str) -> set[str]:
-        return {symbol for symbol, function in self.functions.items() if hasattr(function, mark)}
 
     def object_code(
         self, addresses: Mapping[str, int] | None = None, symbols: Iterable[str] = (), *, level: int = 2
     ) -> bytes:
-        """Give the object file, which may name no more than ``symbols``: one that is missing would kill when called."""
+        """Return the object file, which may name no more than ``symbols``: a call of a missing one would be fatal."""
         module = self.module(addresses, level=level)
-        missing = sorted(_undefined(module) - set(symbols))
+        missing = sorted(undefined(module) - set(symbols))
         if missing:
             raise CompileError(f"no host function for: {', '.join(missing)}")
         return cast("bytes", target_machine(level).emit_object(module))
 
     def assembly(self, addresses: Mapping[str, int] | None = None, *, level: int = 2) -> str:
-        """Give the machine code for people, and for tests that read it."""
+        """Return the machine code for people, and for tests that read it."""
         return cast("str", target_machine(level).emit_assembly(self.module(addresses, level=level)))
 
 
@@ -331,40 +234,3 @@ def _flags() -> Any:
 
 def _globals_used(function: FunctionType) -> list[str]:
     return list(dict.fromkeys(str(i.argval) for i in dis.get_instructions(function) if i.opname == "LOAD_GLOBAL"))
-
-
-def _linked(texts: Sequence[str]) -> Any:
-    whole = llvm.parse_assembly("")
-    for text in texts:
-        whole.link_in(llvm.parse_assembly(text))
-    whole.verify()
-    return whole
-
-
-def _undefined(module: Any) -> set[str]:
-    values = (*module.functions, *module.global_variables)
-    return {value.name for value in values if value.is_declaration and not value.name.startswith("llvm.")}
-
-
-def _calls_into(text: str, helper: str) -> bool:
-    declared = set(re.findall(r"^declare .*?@(\"[^\"]+\"|[\w.$]+)\(", text, re.MULTILINE))
-    defined = set(re.findall(r"^define .*?@(\"[^\"]+\"|[\w.$]+)\(", helper, re.MULTILINE))
-    return bool(declared & defined)
-
-
-def _sparing(text: str, symbols: Iterable[str]) -> str:
-    """Have these functions leave their callers' registers as they are: no caller keeps any free for such a call."""
-    for symbol in symbols:
-        text = re.sub(rf"\b(define|declare|call)\b(?=[^\n]*@{re.escape(symbol)}\()", r"\1 preserve_mostcc", text)
-    return text
-
-
-def _with_addresses(text: str, addresses: Mapping[str, int]) -> str:
-    """Put numbers in the place of external symbols, so that LLVM computes addresses of fields at compile time."""
-    for name, address in addresses.items():
-        text = re.sub(rf"^@{name} = external global .*\n", "", text, flags=re.MULTILINE)
-        text = re.sub(rf"@{name}\b", f"inttoptr (i64 {address} to ptr)", text)
-    return text
-
-
-__all__ = ["CompileError", "Piece", "Progress", "Unit", "cold", "inlined"]

@@ -8,7 +8,8 @@ import pytest
 
 from emu.memory import Word
 from emu.waist import READ_ONCE, WRITE_ONCE, interrupt_point, mutated, smp_mb
-from hosts.compiler.unit import Unit, cold
+from hosts.compiler.attributes import cold
+from hosts.compiler.unit import Unit
 from hosts.compiler.variants import unmutated
 from hosts.loader.program import load_program
 from hosts.native.codegen import symbols

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from hosts.compiler.link import Piece
 from hosts.compiler.objects import MANIFEST, PIECES
 from hosts.compiler.process import _keep, _kept, _packed
-from hosts.compiler.unit import Piece
 
 TRANSLATED = {"harvest": Piece("ret i64 1", ("max",)), "merge": Piece("ret i64 2")}
 

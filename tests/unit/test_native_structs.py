@@ -9,7 +9,7 @@ import pytest
 from emu.machine import Machine, PiDesc, Vcpu, machine
 from emu.memory import Array, Struct, Word, Words, array, struct, word, words
 from emu.waist import send_IPI
-from hosts.compiler.unit import CompileError
+from hosts.compiler.signatures import CompileError
 from tests.compiled import Compiled, unit_of
 
 pytestmark = pytest.mark.timeout(60)  # some ten functions of two lines: 3 s, more on a crowded machine

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from emu import waist
 from emu.waist import mutated
-from hosts.compiler.unit import Unit, cold, inlined
+from hosts.compiler.attributes import cold, inlined
+from hosts.compiler.unit import Unit
 from hosts.compiler.variants import SELECTED, one_for_all, unmutated
 from hosts.loader.program import Program
 from hosts.native.codegen.intrinsics import load_constant, local_address
