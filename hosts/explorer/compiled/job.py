@@ -7,7 +7,7 @@ from typing import Final
 
 from hosts.compiler.process import Job
 from hosts.compiler.unit import Unit
-from hosts.explorer.compiled import hash_table, successors, walks
+from hosts.explorer.compiled import backward, hash_table, scc, successors
 from hosts.explorer.jit import library
 from hosts.explorer.jit import lowering as _lowering  # noqa: F401 - registers what the operations mean
 
@@ -23,5 +23,5 @@ def job(_key: str) -> Job:
 
 def unit() -> Unit:
     """Give them as one unit."""
-    values = [value for module in (successors, hash_table, walks) for value in vars(module).values()]
+    values = [value for module in (successors, hash_table, backward, scc) for value in vars(module).values()]
     return Unit({value.py_func.__name__: value for value in values if isinstance(value, library.Loop)}, unrolled=False)

@@ -34,7 +34,7 @@ from hosts.explorer.compiled.abi import (
 )
 from hosts.explorer.compiled.canonical import in_order
 from hosts.explorer.compiled.effects import arrivals, wish
-from hosts.explorer.compiled.hash_table import BATCH, enter, hash_of, place_of
+from hosts.explorer.compiled.hash_table import BATCH, INDEX_MASK, enter, hash_of, lookup, place_of
 from hosts.explorer.compiled.lazy_flush import due, forget
 from hosts.explorer.compiled.state_fields import held
 from hosts.explorer.compiled.step import steps
@@ -49,7 +49,7 @@ from hosts.explorer.compiled.transition_cache import (
     touch,
     view_size,
 )
-from hosts.explorer.jit.intrinsics import Ints, called, compiled, get, inlined, put
+from hosts.explorer.jit.intrinsics import Ints, called, compiled, get, inlined, prefetch, put
 
 
 @called
@@ -234,3 +234,22 @@ def expand(
         i += 1
     counts[C_STATES] = enter(states, table, work.out, work.hashes, waiting, words, worker, workers, count)
     return i
+
+
+@compiled
+def look_up_successors(tables: Tables, work: Work, states: Ints, table: Ints, at: int, places: Ints) -> int:
+    """Expand a stored state and look its successors up: put their places into ``places``; return how many there are."""
+    words = tables.header[H_WORDS]
+    last = table.shape[0] - 1
+    number = successors(tables, work, states, at * words)
+    for each in range(number):
+        h = hash_of(work.out, each * words, words)
+        put(work.hashes, each, h)
+        prefetch(table, h & last)
+    for each in range(number):
+        entry = get(table, get(work.hashes, each) & last)
+        if entry != 0:
+            prefetch(states, ((entry & INDEX_MASK) - 1) * words)
+    for each in range(number):
+        places[each] = lookup(states, table, work.out, each * words, get(work.hashes, each), words)
+    return number

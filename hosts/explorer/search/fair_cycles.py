@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from hosts.explorer.compiled import abi, hash_table, walks
+from hosts.explorer.compiled import abi, hash_table, scc
 from hosts.explorer.model.operations import Kind
 from hosts.explorer.model.state_vector import WIDEST, TooWide
 from hosts.explorer.reduce.footprints import straight
@@ -85,7 +85,7 @@ class FairCycles:
             found, room = [], np.zeros(CHUNK, np.int64)
             for start in range(0, max(counts[worker], 1), CHUNK):
                 stop = min(start + CHUNK, counts[worker])
-                found.append(room[: walks.gather(tables, states, owing, worker, start, stop, room)].copy())
+                found.append(room[: scc.gather(tables, states, owing, worker, start, stop, room)].copy())
             return found
 
         parts = self.explored.rounds.each_of_many(some, sum(counts))
@@ -96,28 +96,34 @@ class FairCycles:
         store = self.store
         work = self.explored.work[0]
         room = len(work.told)
-        places = store.places
-        order = np.zeros(places, np.int32)
-        low = np.zeros(places, np.int32)
-        frames = np.zeros((1 << 12, 3), np.int64)
-        kids = np.zeros(4 * room, np.int64)
-        members = np.zeros(1 << 12, np.int64)
-        walk = np.zeros(walks.G_SIZE, np.int64)
-        around = np.zeros(room, np.int64)
-        tables = self.learnt.tables
-        while walks.walk_cycles(
-            tables, work, store.states, store.table, owing, roots, order, low, frames, kids, members, walk, self.hits,
-            around, BUDGET,
-        ):  # fmt: skip
-            if walk[walks.G_FRAMES] + 1 >= len(frames):
-                frames = np.concatenate([frames, np.zeros_like(frames)])
-            if walk[walks.G_STACK] + 1 >= len(members):
-                members = np.concatenate([members, np.zeros_like(members)])
-            if walk[walks.G_KIDS] + room >= len(kids):
-                kids = np.concatenate([kids, np.zeros_like(kids)])
+        parts = scc.Components(
+            owing=owing,
+            roots=roots,
+            order=np.zeros(store.places, np.int32),
+            low=np.zeros(store.places, np.int32),
+            frames=np.zeros((1 << 12, scc.F_SIZE), np.int64),
+            kids=np.zeros(4 * room, np.int64),
+            members=np.zeros(1 << 12, np.int64),
+            walk=np.zeros(scc.G_SIZE, np.int64),
+            hits=self.hits,
+            places=np.zeros(room, np.int64),
+        )
+        while scc.walk_components(self.learnt.tables, work, store.states, store.table, parts, BUDGET):
+            parts = _with_room(parts, room)
             if not going_on():
                 return False
         return True
+
+
+def _with_room(parts: scc.Components, room: int) -> scc.Components:
+    """Double those arrays that are full."""
+    full = {
+        "frames": parts.walk[scc.G_FRAMES] + 1 >= len(parts.frames),
+        "members": parts.walk[scc.G_STACK] + 1 >= len(parts.members),
+        "kids": parts.walk[scc.G_KIDS] + room >= len(parts.kids),
+    }
+    arrays = {name: getattr(parts, name) for name, is_so in full.items() if is_so}
+    return parts._replace(**{name: np.concatenate([each, np.zeros_like(each)]) for name, each in arrays.items()})
 
 
 def over_on_cycles(learnt: Learnt) -> list[int]:

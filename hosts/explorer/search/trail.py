@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from hosts.explorer.compiled import abi, step, walks
+from hosts.explorer.compiled import abi, backward, step, successors
 from hosts.explorer.model.operations import Kind
 from hosts.explorer.model.semantics import Move, Outcome, Product, State
 from hosts.explorer.model.store_merging import Waiting
@@ -21,8 +21,6 @@ from hosts.explorer.model.system import Options
 from hosts.explorer.search.explored import Explored
 from hosts.explorer.search.result import Violation
 
-FAR: Final = 1 << 14
-"""More changes of thread than any way has."""
 CHUNK: Final = 50_000
 
 
@@ -41,7 +39,7 @@ class TrailFinder:
         threads = len(self.model.threads)
         self.row_of: npt.NDArray[np.int32] = np.full(self.store.places, -1, np.int32)
         """By state: its row of ``costs``, or -1 if it is on no shortest way."""
-        self.costs: npt.NDArray[np.int16] = np.full((1024, threads), FAR, np.int16)
+        self.costs: npt.NDArray[np.int16] = np.full((1024, threads), backward.FAR, np.int16)
         self.rows = 0
 
     def path(self, violation: Violation, targets: list[int] | None = None) -> list[Move]:
@@ -67,7 +65,7 @@ class TrailFinder:
 
     def _rows_for(self, more: int) -> None:
         while len(self.costs) < self.rows + more:
-            self.costs = np.concatenate([self.costs, np.full_like(self.costs, FAR)])
+            self.costs = np.concatenate([self.costs, np.full_like(self.costs, backward.FAR)])
 
     def _level(self, depth: int, sighting: int) -> None:
         """Work out one level. ``sighting``: 0: ways on; -1: states without a move; else moves with that sighting."""
@@ -79,20 +77,18 @@ class TrailFinder:
                 stop = min(start + CHUNK, end)
                 self._rows_for(stop - start)
                 places = np.zeros(stop - start, np.int64)
-                count = walks.backwards(
+                arrays = backward.Backward(self.row_of, self.costs, places, around)
+                count = backward.search_backward(
                     self.tables,
                     self.explored.work[worker],
                     self.store.states,
                     self.store.table,
+                    arrays,
                     worker,
                     start,
                     stop,
                     sighting,
-                    self.row_of,
-                    self.costs,
                     self.rows,
-                    places,
-                    around,
                 )
                 marked.append(places[:count])
                 # Only now: a move to another state of the same level is no step ahead.
@@ -136,7 +132,7 @@ class TrailFinder:
         """Give the best next move from a place: thread, agent, slot, where it leads, the state there."""
         work, words = self.explored.work[0], self.store.words
         around = np.zeros(len(work.told), np.int64)
-        count = int(walks.look_up_all(self.tables, work, self.store.states, self.store.table, at, around))
+        count = int(successors.look_up_successors(self.tables, work, self.store.states, self.store.table, at, around))
         best: tuple[int, int] | None = None
         for number in range(count):
             told = int(work.told[number])
