@@ -20,7 +20,7 @@ from hosts.exit_codes import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, E
 from hosts.explorer.audit.audit import Auditor, Ground, Watch
 from hosts.explorer.audit.relax import Site, Way, sites
 from hosts.explorer.audit.verdicts import Tried, verdict_of
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.search.result import Progress
 from hosts.explorer.threads.harness import Scope, ScopeError, scope_of
 from hosts.loader.program import LoaderError, Program, load_program

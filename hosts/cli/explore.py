@@ -18,7 +18,7 @@ from hosts.errors import Failure, tell_faults
 from hosts.exit_codes import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.counterexample.witness_file import text
-from hosts.explorer.model.system import DEEP, Options
+from hosts.explorer.model.options import DEEP, Options
 from hosts.explorer.search.result import Result
 from hosts.explorer.size_estimate import size_of
 from hosts.explorer.threads.harness import Scope, ScopeError

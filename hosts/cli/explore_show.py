@@ -16,7 +16,7 @@ from rich.text import Text
 
 from emu.observe.accounting import WINDOWS
 from hosts.explorer.explanation.table import story_lines
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.search.result import Progress, Result
 from hosts.explorer.size_estimate import Size
 from hosts.plural import counted

@@ -23,7 +23,7 @@ from hosts.explorer.build import Builder
 from hosts.explorer.cache.learnt import Learning
 from hosts.explorer.cache.programs import ready_program
 from hosts.explorer.counterexample.witness import check_of
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import ScopeError, scope_of

@@ -15,8 +15,9 @@ from typing import Final
 
 from hosts.explorer.build import Builder
 from hosts.explorer.cache.learnt import Learning
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product
-from hosts.explorer.model.system import Model, Options, Unstable
+from hosts.explorer.model.system import Model, Unstable
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Progress, Result
 from hosts.explorer.threads.automaton import Automaton

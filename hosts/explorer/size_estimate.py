@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from emu.workload.program import GUEST_ARM_LATER, GUEST_ARM_NOW, GUEST_HLT, GUEST_ICR
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.threads.harness import Scope
 
 TIMERS: Final = frozenset((GUEST_ARM_NOW, GUEST_ARM_LATER))

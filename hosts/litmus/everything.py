@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.state_vector import Crammed, TooWide
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.system import Model
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Progress
 from hosts.litmus.bounds import IncompleteError

@@ -19,8 +19,9 @@ from dataclasses import replace
 from functools import cache
 from typing import Final, NamedTuple
 
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product, State
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.system import Model
 from hosts.litmus.bounds import Bounds, IncompleteError
 from hosts.litmus.columns import Columns
 from hosts.litmus.locations import Location

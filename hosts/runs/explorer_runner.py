@@ -16,7 +16,8 @@ from hosts.explorer.build import Builder
 from hosts.explorer.cache.learnt import Learning, key_of
 from hosts.explorer.cache.programs import ready_program
 from hosts.explorer.counterexample.witness import Witness
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.system import Model
 from hosts.explorer.refine import explore
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Progress, Result

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from emu.observe.accounting import WINDOWS
 from hosts.explorer.counterexample.witness import Witness, check_of
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.search.result import Result
 from hosts.plural import counted
 from hosts.runs.collect import Measured, Violation

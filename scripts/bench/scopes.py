@@ -10,7 +10,7 @@ from bench.report import Report
 from bench.series import number
 from emu.expected import policy_by_name
 from hosts.explorer.build import Builder
-from hosts.explorer.model.system import Options as Bounds
+from hosts.explorer.model.options import Options as Bounds
 from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import scope_of

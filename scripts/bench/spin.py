@@ -23,7 +23,7 @@ from emu.expected import by_name, policy_by_name
 from hosts.explorer.build import Builder
 from hosts.explorer.cache.files import Files
 from hosts.explorer.cache.learnt import Learning
-from hosts.explorer.model.system import Options as Bounds
+from hosts.explorer.model.options import Options as Bounds
 from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import DEFAULT, Scope, scope_of

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from emu.memory import WORD_BYTES
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.system import Model
 from hosts.explorer.threads.automaton import Automaton
 from hosts.explorer.threads.machine_words import SILENT, World
 from hosts.explorer.threads.primitives import direct

@@ -8,8 +8,9 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product
-from hosts.explorer.model.system import Model, Options, Thread
+from hosts.explorer.model.system import Model, Thread
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.automaton import Automaton

@@ -10,7 +10,7 @@ import pytest
 from emu.expected import by_name, policy_by_name
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.search.bfs import Result
 from hosts.explorer.threads.harness import scope_of

@@ -12,8 +12,9 @@ from emu.mutations import Mutation
 from hosts.explorer.build import Builder
 from hosts.explorer.initial_state import initial_words
 from hosts.explorer.model.operations import Operation
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Outcome, Product, State
-from hosts.explorer.model.system import Edge, Model, NotTerminating, Options, Place, Unstable
+from hosts.explorer.model.system import Edge, Model, NotTerminating, Place, Unstable
 from hosts.explorer.threads.automaton import Automaton
 from hosts.explorer.threads.cfg import cut
 from hosts.explorer.threads.harness import Scope, drivers

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from hosts.explorer.model.operations import BEGINS, FENCELESS, LOCKED, SCHEDULED, Kind, Operation
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Product, State
-from hosts.explorer.model.system import Edge, Model, NotTerminating, Options, Place
+from hosts.explorer.model.system import Edge, Model, NotTerminating, Place
 
 VALUES = (0, 1, 2, 3, -1, -(1 << 63), (1 << 63) - 1)
 WORDS = 4

@@ -11,7 +11,8 @@ from emu.mutations import Edit, Mutation
 from emu.observe.accounting import CHECKS
 from hosts.explorer.build import Builder
 from hosts.explorer.model.operations import BEGINS, SCHEDULED, Kind, Operation
-from hosts.explorer.model.system import Edge, Model, Options
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.system import Edge, Model
 from hosts.explorer.refine import explore
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.threads.harness import scope_of

@@ -18,8 +18,9 @@ from emu.workload.scenarios import POLICIES
 from hosts.explorer.build import Builder
 from hosts.explorer.compiled import hash_table as finding
 from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product, State
-from hosts.explorer.model.system import Edge, Group, Model, Options, Unstable
+from hosts.explorer.model.system import Edge, Group, Model, Unstable
 from hosts.explorer.reduce.symmetry_candidates import align, equal_columns, groups
 from hosts.explorer.refine import warm_up
 from hosts.explorer.search.bfs import Search

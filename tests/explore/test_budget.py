@@ -11,7 +11,7 @@ import pytest
 from emu.expected import policy_by_name
 from hosts.explorer import refine
 from hosts.explorer.build import Builder
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.search import bfs
 from hosts.explorer.search.result import Progress

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hosts.explorer.model.operations import Kind, Operation
-from hosts.explorer.model.system import Edge, Model, Options
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.system import Edge, Model
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.fair_cycles import over_on_cycles
 from tests.explore.models import Table, op, straight

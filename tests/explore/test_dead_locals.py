@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hosts.explorer.model.operations import Kind
-from hosts.explorer.model.system import Options, Unstable
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.system import Unstable
 from hosts.explorer.search.bfs import Search
 from tests.explore.bodies import Tiny
 

@@ -15,8 +15,8 @@ from emu.expected import policy_by_name
 from emu.mutations import MUTATIONS
 from emu.workload.scenarios import SCENARIOS, Scenario
 from hosts.explorer.build import Builder
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product, State
-from hosts.explorer.model.system import Options
 from hosts.explorer.threads.harness import scope_of
 from tests.choice import slow_but
 from tests.explore.exactly import builder_of, learnt, levels, pairs_of, projected, strolled, until_stable, variant_of

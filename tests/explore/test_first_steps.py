@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hosts.explorer.model.operations import Kind, Operation
-from hosts.explorer.model.system import Edge, Model, Options
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.system import Edge, Model
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Result
 from tests.explore.models import Plain, Table, op, plain_search, straight

@@ -10,7 +10,7 @@ from emu.expected import by_name, policies_of, policy_by_name
 from emu.mutations import MUTATIONS, Mutation
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
 from tests.choice import first_of_each, slow_but

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hosts.explorer.model.operations import Kind, Operation
-from hosts.explorer.model.system import Edge, Model, Options
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.system import Edge, Model
 from hosts.explorer.reduce.footprints import later_first
 from hosts.explorer.search import bfs
 from hosts.explorer.search.bfs import Search

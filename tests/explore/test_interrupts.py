@@ -19,7 +19,8 @@ from emu.mutations import MUTATIONS, Edit, Mutation
 from emu.observe.accounting import CHECKS, WINDOWS
 from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR
 from hosts.explorer.build import Builder
-from hosts.explorer.model.system import Options, Unstable
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.system import Unstable
 from hosts.explorer.refine import warm_up
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.threads.deferrable import harmless_vectors

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import State
-from hosts.explorer.model.system import Edge, Model, Options
+from hosts.explorer.model.system import Edge, Model
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Result
 from tests.explore.models import Table, op, straight

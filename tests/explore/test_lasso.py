@@ -10,8 +10,9 @@ import pytest
 
 from hosts.explorer.counterexample.lasso import cycle_from, lasso_from
 from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Product, State
-from hosts.explorer.model.system import Edge, Model, Options
+from hosts.explorer.model.system import Edge, Model
 from hosts.explorer.search.bfs import Search
 from tests.explore.models import Table, op, random_model, straight
 

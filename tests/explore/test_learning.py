@@ -25,7 +25,8 @@ from hosts.explorer.cache.serialize import sources_now
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.counterexample.witness_file import text
 from hosts.explorer.explanation.make import tell_witness
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.system import Model
 from hosts.explorer.refine import explore
 from hosts.explorer.search import bfs
 from hosts.explorer.search.bfs import Search

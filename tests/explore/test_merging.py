@@ -10,9 +10,10 @@ from dataclasses import replace
 import pytest
 
 from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product
 from hosts.explorer.model.store_merging import Store, Waiting, held, left, superfluous
-from hosts.explorer.model.system import Edge, Model, Options
+from hosts.explorer.model.system import Edge, Model
 from hosts.explorer.search.bfs import Search
 from tests.explore.models import Plain, Table, op, plain_search
 

@@ -10,7 +10,7 @@ import pytest
 from emu.machine import USER
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import check_of
-from hosts.explorer.model.system import DEEP, Options
+from hosts.explorer.model.options import DEEP, Options
 from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import scope_of

@@ -16,7 +16,7 @@ import pytest
 
 from emu.workload.program import GUEST_CPUID
 from hosts.explorer.build import Builder
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import Scope
 from hosts.explorer.threads.primitives import direct

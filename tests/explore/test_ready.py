@@ -17,7 +17,7 @@ from hosts.explorer.build import Builder
 from hosts.explorer.cache import programs as ready
 from hosts.explorer.cache.files import Files
 from hosts.explorer.cache.programs import key_of, ready_program
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
 from hosts.explorer.threads.protocol import cut_of

@@ -9,7 +9,8 @@ import pytest
 
 from hosts.explorer.compiled import abi
 from hosts.explorer.model.operations import Kind, Operation
-from hosts.explorer.model.system import Edge, Model, Options
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.system import Edge, Model
 from hosts.explorer.search import workers
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Result

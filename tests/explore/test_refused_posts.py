@@ -11,7 +11,7 @@ from emu.mutations import Edit, Mutation
 from emu.workload.setup import power_on
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import check_of
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program

@@ -11,7 +11,7 @@ from emu.expected import policy_by_name
 from hosts.explorer import refine
 from hosts.explorer.build import Builder
 from hosts.explorer.cache.programs import ready_program
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.threads.automaton import Automaton
 from hosts.explorer.threads.harness import scope_of

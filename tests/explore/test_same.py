@@ -9,7 +9,7 @@ import pytest
 from emu.machine import USER
 from emu.workload.scenarios import POLICIES, SCENARIOS
 from hosts.explorer.build import Builder
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.rule_equivalence import same_as
 from hosts.explorer.search.result import Result

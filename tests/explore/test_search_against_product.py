@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.system import Model
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Result
 from tests.explore.models import Plain, TooBig, fair_depth, plain_search, random_model, switches_of

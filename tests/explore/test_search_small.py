@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from hosts.explorer.model.operations import SCHEDULED, Kind, Operation
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product
-from hosts.explorer.model.system import Edge, Model, NotTerminating, Options
+from hosts.explorer.model.system import Edge, Model, NotTerminating
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Progress
 from tests.explore.models import Table, op, plain_search, random_model, straight

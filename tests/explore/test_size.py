@@ -7,7 +7,7 @@ import math
 import pytest
 
 from emu.workload.scenarios import SCENARIOS, Scenario
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.size_estimate import size_of
 from hosts.explorer.threads.harness import Scope, scope_of
 

@@ -13,7 +13,7 @@ from emu.observe.accounting import CHECKS
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.cache.files import Files
 from hosts.explorer.cache.learnt import Learning
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Result
 from hosts.explorer.size_estimate import size_of

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hosts.explorer.model.operations import Kind
-from hosts.explorer.model.system import Model, Options, Unstable
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.system import Model, Unstable
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.automaton import Automaton

@@ -8,7 +8,7 @@ import pytest
 
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.counterexample.witness_file import load, save
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.replay.program import cast_of
 from hosts.replay.scheduler import Replayed, replay
 from tests.replay.witnesses import NONE, Case, program

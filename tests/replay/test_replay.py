@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hosts.explorer.counterexample.witness import Row, Step, Witness
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.replay import process
 from hosts.replay.program import cast_of
 from hosts.replay.scheduler import Replayed, replay

@@ -15,7 +15,7 @@ from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import Witness, WitnessError
 from hosts.explorer.counterexample.witness_file import load, save
 from hosts.explorer.explanation.make import tell_witness
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program

@@ -10,8 +10,9 @@ from emu.machine import USER
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import Witness, make_witness
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Product
-from hosts.explorer.model.system import Model, Options, Unstable
+from hosts.explorer.model.system import Model, Unstable
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
 

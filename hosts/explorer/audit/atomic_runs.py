@@ -13,9 +13,11 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from hosts.explorer.build import Builder
-from hosts.explorer.model.operations import LOCKED, Kind
+from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.rmw import modifies
 from hosts.explorer.model.semantics import Micro, Outcome, Product, State
-from hosts.explorer.model.system import Options, Unstable
+from hosts.explorer.model.system import Unstable
 
 Flags = tuple[tuple[bool, ...], ...]
 """For each thread and each store in its buffer, whether it is such an operation's."""
@@ -103,8 +105,5 @@ class _Atomic:
 
 def changes(micro: Micro) -> bool:
     """Tell whether a locked operation has changed its word."""
-    kind, a, b, old = micro.operation.kind, micro.operation.a, micro.operation.b, micro.answer
-    if kind not in LOCKED:
-        return False
-    new = {Kind.XCHG: a, Kind.CMPXCHG: b if old == a else old, Kind.OR: old | a, Kind.AND: old & a, Kind.ADD: old + a}
-    return new[kind] != old
+    operation = micro.operation
+    return modifies(operation.kind, micro.answer, operation.a, operation.b)

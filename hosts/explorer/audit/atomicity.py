@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Final
 
-from hosts.explorer.counterexample.witness import Row, Step
+from hosts.explorer.counterexample.witness import Step
 from hosts.explorer.model.operations import Kind
-
-_CHANGES: Final = {
-    Kind.XCHG.name: lambda row: row.answer != row.a,
-    Kind.CMPXCHG.name: lambda row: row.answer == row.a,
-    Kind.OR.name: lambda row: row.answer | row.a != row.answer,
-    Kind.AND.name: lambda row: row.answer & row.a != row.answer,
-    Kind.ADD.name: lambda row: row.a != 0,
-}
-"""Whether a locked operation has changed its word."""
+from hosts.explorer.model.rmw import modifies
 
 
 def was_atomic(steps: Sequence[Step], function: str, line: int) -> bool:
@@ -32,14 +23,9 @@ def was_atomic(steps: Sequence[Step], function: str, line: int) -> bool:
         for row in step.rows:
             if row.kind == Kind.STORE.name:
                 mine.append((row.word, row.function == function and row.line == line))
-            elif _changed(row) and _awaited(waiting, step.thread, row.word):
+            elif modifies(Kind[row.kind], row.answer, row.a, row.b) and _awaited(waiting, step.thread, row.word):
                 return False
     return True
-
-
-def _changed(row: Row) -> bool:
-    changes = _CHANGES.get(row.kind)
-    return changes is not None and changes(row)
 
 
 def _awaited(waiting: Mapping[int, deque[tuple[str, bool]]], thread: int, word: str) -> bool:

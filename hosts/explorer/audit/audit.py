@@ -18,7 +18,8 @@ from hosts.explorer.audit.relax import NO_FENCE_BEHIND, Site, Way, weakened
 from hosts.explorer.audit.verdicts import Tried
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import check_of, steps_of
-from hosts.explorer.model.system import Model, NotTerminating, Options
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.system import Model, NotTerminating
 from hosts.explorer.refine import explore
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Progress, Result

@@ -30,7 +30,8 @@ from hosts.explorer.cache.serialize import (
     sources_have_changed,
     write,
 )
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.system import Model
 from hosts.explorer.search.thread_tables import Learnt
 from hosts.explorer.threads.cfg import Flow
 from hosts.explorer.threads.machine_words import World

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Product, State
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.system import Model
 
 MOST_STATES: Final = 20_000
 """States with the debt unpaid that are looked at; of more, no way round is told."""

@@ -19,8 +19,9 @@ from hosts.explorer.counterexample.lasso import left_out
 from hosts.explorer.counterexample.witness import Step, Witness, WitnessError, check_of, step_of
 from hosts.explorer.counterexample.witness_file import LONGEST_BUFFER
 from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Outcome, Product, State
-from hosts.explorer.model.system import NotTerminating, Options, Unstable
+from hosts.explorer.model.system import NotTerminating, Unstable
 from hosts.explorer.threads.harness import scope_of
 from hosts.explorer.threads.machine_words import BASE
 from hosts.loader.program import Program

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from emu.observe.accounting import CHECKS
 from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Micro, Move, Product, State
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.system import Model
 from hosts.explorer.threads.harness import driver_sources
 from hosts.explorer.threads.machine_words import BASE
 from hosts.plural import counted

@@ -16,7 +16,8 @@ from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.cause import Cause
 from hosts.explorer.explanation.explain import story_of
 from hosts.explorer.explanation.make import tell_witness
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.system import Model
 from hosts.explorer.refine import explore
 from hosts.explorer.repair.repair import ASTRAY, fate_of
 from hosts.explorer.search.bfs import Search

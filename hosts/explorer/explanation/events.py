@@ -22,8 +22,9 @@ from hosts.explorer.explanation.act import Act, Told, View
 from hosts.explorer.explanation.branches import Branches
 from hosts.explorer.explanation.state_view import view_of
 from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Micro, Move, Product, State
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.system import Model
 from hosts.explorer.threads.automaton import Automaton, Frame, Frames
 from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.protocol import Protocol

@@ -11,8 +11,9 @@ from hosts.explorer.counterexample.lasso import lasso_from
 from hosts.explorer.counterexample.witness import Witness, make_witness, steps_of
 from hosts.explorer.explanation.events import tell
 from hosts.explorer.explanation.explain import story_of
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.system import Model
 from hosts.explorer.search.result import Violation
 
 

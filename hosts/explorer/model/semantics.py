@@ -15,21 +15,15 @@ from collections.abc import Iterator
 from typing import Any, Final, Literal, NamedTuple
 
 from hosts.explorer.model.operations import LOCKED, Kind, Operation
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.rmw import modified, signed
 from hosts.explorer.model.store_merging import Buffer, left
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.system import Model
 
 LONGEST_STEP: Final = 10_000
 """Operations in one step; more is a thread that never lets others act."""
 
-WORD: Final = 1 << 64
-SIGN: Final = 1 << 63
-
 Agent = Literal["run", "drain", "arrive"]
-
-
-def signed(value: int) -> int:
-    """Wrap a number into a signed 64-bit word."""
-    return ((value + SIGN) % WORD) - SIGN
 
 
 class State(NamedTuple):
@@ -197,7 +191,7 @@ class Product:
         kind, word, a, b = operation.kind, operation.word, operation.a, operation.b
         if kind in LOCKED:
             old = state.memory[word]
-            yield old, state._replace(memory=_put(state.memory, word, _modified(kind, old, a, b)))
+            yield old, state._replace(memory=_put(state.memory, word, modified(kind, old, a, b)))
         elif kind in (Kind.LOAD, Kind.PEEK):
             yield self._seen(state, thread, word, mark=kind == Kind.PEEK), state
         elif kind == Kind.STORE and self.options.buffer:
@@ -253,18 +247,6 @@ class Product:
 def _glued(micros: tuple[Micro, ...]) -> bool:
     """Tell whether the next operation belongs to the last even when nothing is fused: an empty point, an arrival."""
     return not micros or micros[-1].operation.kind in (Kind.POINT, Kind.PENDING)
-
-
-def _modified(kind: Kind, old: int, a: int, b: int) -> int:
-    if kind == Kind.XCHG:
-        return signed(a)
-    if kind == Kind.CMPXCHG:
-        return signed(b) if old == signed(a) else old
-    if kind == Kind.OR:
-        return old | signed(a)
-    if kind == Kind.AND:
-        return old & signed(a)
-    return signed(old + a)
 
 
 def _put(items: tuple[Any, ...], index: int, value: Any) -> tuple[Any, ...]:

@@ -17,7 +17,8 @@ from typing import Final, NamedTuple
 from hosts.explorer.compiled import abi
 from hosts.explorer.compiled.abi import EVERYTHING
 from hosts.explorer.model.operations import Kind, Operation
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.system import Model
 from hosts.explorer.reduce.known_threads import KnownThreads
 
 MOST: Final = 4000

@@ -9,7 +9,8 @@ operation that contradicts, the reduced search was right, so it finds that opera
 from __future__ import annotations
 
 from hosts.explorer.model.operations import LOCKED, Kind, Operation
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.system import Model
 
 
 class Facts:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hosts.explorer.model.operations import Operation
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.state_vector import Name
-from hosts.explorer.model.system import Edge, Group, Model, Options
+from hosts.explorer.model.system import Edge, Group, Model
 
 
 class Twins:

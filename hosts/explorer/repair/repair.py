@@ -17,8 +17,9 @@ from emu.posted_intr import POSTED_INTR_ON
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.lasso import agent_of
 from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Outcome, Product, State
-from hosts.explorer.model.system import Model, Options, Unstable
+from hosts.explorer.model.system import Model, Unstable
 from hosts.explorer.repair.events import Way
 from hosts.explorer.repair.threads import Unrepaired
 from hosts.explorer.threads.cfg import Endless

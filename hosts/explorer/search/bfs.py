@@ -39,9 +39,10 @@ from typing import Final
 import numpy as np
 
 from hosts.explorer.compiled import abi
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move
 from hosts.explorer.model.state_vector import Crammed
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.system import Model
 from hosts.explorer.search.explored import Explored
 from hosts.explorer.search.fair_cycles import FairCycles
 from hosts.explorer.search.reencode import moves

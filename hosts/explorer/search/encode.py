@@ -15,9 +15,11 @@ import numpy.typing as npt
 
 from hosts.explorer.compiled import abi
 from hosts.explorer.model.operations import LOCKED, Kind, Operation
-from hosts.explorer.model.semantics import State, signed
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.rmw import signed
+from hosts.explorer.model.semantics import State
 from hosts.explorer.model.state_vector import WIDEST, Layout, Name, bits
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.system import Model
 from hosts.explorer.reduce.independence import Facts
 from hosts.explorer.reduce.symmetry import Twins
 from hosts.explorer.search.reencode import Kept

@@ -9,7 +9,7 @@ import numpy as np
 
 from hosts.explorer.compiled import hash_table
 from hosts.explorer.jit.intrinsics import Ints
-from hosts.explorer.model.semantics import signed
+from hosts.explorer.model.rmw import signed
 from hosts.explorer.model.state_vector import Field, Layout
 
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from hosts.explorer.compiled import abi
 from hosts.explorer.model.operations import FENCELESS, LOCKED, OWN_FENCE, Kind, Operation
-from hosts.explorer.model.semantics import _modified, signed
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.rmw import modified, signed
 from hosts.explorer.model.state_vector import TooWide, bits
-from hosts.explorer.model.system import Edge, Model, Options
+from hosts.explorer.model.system import Edge, Model
 from hosts.explorer.reduce.footprints import Futures, straight
 from hosts.explorer.reduce.read_bounds import Looks
 from hosts.explorer.search.encode import BY_VALUE, Sheets
@@ -180,7 +181,7 @@ class Learnt(Sheets):
         if kind not in LOCKED and kind != Kind.TALLY:
             return 0
         old = self.values[operation.word].known[index]
-        new = signed(old + operation.a) if kind == Kind.TALLY else _modified(kind, old, operation.a, operation.b)
+        new = signed(old + operation.a) if kind == Kind.TALLY else modified(kind, old, operation.a, operation.b)
         return self._value(operation.word, new)
 
     def _note(self, edge: Edge) -> int:

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from hosts.explorer.compiled import abi, backward, step, successors
 from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Outcome, Product, State
 from hosts.explorer.model.store_merging import Waiting
-from hosts.explorer.model.system import Options
 from hosts.explorer.search.explored import Explored
 from hosts.explorer.search.result import Violation
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from emu.observe.accounting import WINDOWS
 from hosts.explorer.model.operations import BEGINS, FENCELESS, OWN_FENCE, SCHEDULED, Kind, Operation
-from hosts.explorer.model.semantics import signed
+from hosts.explorer.model.rmw import modified, signed
 from hosts.explorer.threads.abstraction import Folded, Role
 from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.sharing import CONSTANT, OWN, SHARED
@@ -152,8 +152,7 @@ class Access:
             return Operation(Kind.FENCE, a=OWN_FENCE)
         self.fenced = False
         old = self.own_value(word)
-        new = {Kind.XCHG: a, Kind.CMPXCHG: b if old == signed(a) else old, Kind.OR: old | a, Kind.AND: old & a}
-        self.set_own(word, signed(new.get(kind, old + a)))
+        self.set_own(word, modified(kind, old, a, b))
         return self.gave(old)
 
     def own_value(self, word: int) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hosts.explorer.counterexample.witness_file import text
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.search.result import Progress, Result
 from hosts.explorer.threads.harness import ScopeError
 from hosts.report.jsonl import explorer_record

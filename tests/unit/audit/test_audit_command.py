@@ -17,7 +17,7 @@ from hosts.errors import Failure
 from hosts.explorer.audit.audit import Ground, Watch
 from hosts.explorer.audit.relax import Site, Way, sites
 from hosts.explorer.audit.verdicts import Tried
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.search.result import Progress, Result, Violation
 from hosts.explorer.threads.harness import Scope
 from hosts.loader.program import Program, load_program

@@ -11,8 +11,8 @@ from hosts.explorer.audit.audit import Auditor, spliced
 from hosts.explorer.audit.relax import Site, sites, weakened
 from hosts.explorer.audit.verdicts import Tried, answer_of, verdict_of
 from hosts.explorer.build import Builder
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product
-from hosts.explorer.model.system import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Progress
 from hosts.explorer.threads.harness import scope_of

@@ -14,8 +14,9 @@ from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.make import tell_witness
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Product, State
-from hosts.explorer.model.system import Model, Options, Unstable
+from hosts.explorer.model.system import Model, Unstable
 from hosts.explorer.search.result import Result, Violation
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program

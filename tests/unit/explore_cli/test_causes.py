@@ -18,7 +18,7 @@ from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.counterexample.witness_file import load, save
 from hosts.explorer.explanation.complete import Found, tell_in_full
 from hosts.explorer.explanation.explain import story_of
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program

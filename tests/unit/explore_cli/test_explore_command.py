@@ -14,7 +14,7 @@ from emu.observe.accounting import WINDOWS
 from hosts.cli.explore import ExploreOptions, search_options
 from hosts.cli.explore_show import Ticker
 from hosts.errors import Failure
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.explorer.search.result import Progress
 from hosts.runs.explore_request import asked_for, size_text
 from hosts.runs.explorer_runner import coverage

@@ -9,7 +9,7 @@ import pytest
 
 from hosts.explorer.cache import programs
 from hosts.explorer.cache.learnt import Learning
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.runs import explorer_runner
 from hosts.runs.explore_request import asked_for
 from hosts.runs.explorer_runner import Explorer

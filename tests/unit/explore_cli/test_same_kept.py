@@ -10,7 +10,7 @@ import pytest
 from hosts.explorer import rule_equivalence
 from hosts.explorer.cache.files import Files
 from hosts.explorer.cache.learnt import Learning
-from hosts.explorer.model.system import Options
+from hosts.explorer.model.options import Options
 from hosts.runs.explore_request import Asked, asked_for
 from hosts.runs.explorer_runner import Explorer
 

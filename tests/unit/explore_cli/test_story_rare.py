@@ -23,8 +23,9 @@ from hosts.explorer.explanation.make import tell_witness
 from hosts.explorer.explanation.rows import rows_of
 from hosts.explorer.explanation.table import story_lines
 from hosts.explorer.model.operations import FENCELESS, Kind, Operation
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product, State
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.system import Model
 from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Violation
 from hosts.explorer.threads.harness import scope_of

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.system import Model
 
 
 def finals(model: Model, options: Options) -> Iterable[tuple[Sequence[int], Sequence[int]]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hosts.explorer.model.operations import Kind
-from hosts.explorer.model.system import Model, Options
+from hosts.explorer.model.options import Options
+from hosts.explorer.model.system import Model
 from hosts.litmus.outcome import run
 from hosts.litmus.read import read_test
 from hosts.litmus.render import name, told

@@ -15,6 +15,7 @@ from hosts.cli.litmus import LitmusOptions, litmus_command
 from hosts.cli.litmus_show import Shown
 from hosts.cli.main import main
 from hosts.explorer.model import system
+from hosts.explorer.model.options import Options
 from hosts.litmus.bounds import IncompleteError
 from hosts.litmus.outcome import Final_, Finals
 from hosts.litmus.render import FOR_HERD7
@@ -328,7 +329,7 @@ MARKED = "{ }\nP0 ;\n movl $1,(marked) ;\n"
 def where_marked(act: Callable[[], None]) -> Finals:
     """Give a search that does something else first where a test has the location ``marked``."""
 
-    def search(asked: system.Model, options: system.Options) -> Iterable[Final_]:
+    def search(asked: system.Model, options: Options) -> Iterable[Final_]:
         if "marked" in asked.words:
             act()
         return finals(asked, options)

@@ -1,0 +1,33 @@
+"""The meaning of the locked read-modify-write operations. Words are signed 64-bit numbers that wrap around."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hosts.explorer.model.operations import LOCKED, Kind
+
+WORD: Final = 1 << 64
+SIGN: Final = 1 << 63
+
+
+def signed(value: int) -> int:
+    """Wrap a number into a signed 64-bit word."""
+    return ((value + SIGN) % WORD) - SIGN
+
+
+def modified(kind: Kind, old: int, a: int, b: int) -> int:
+    """Return what a locked operation leaves in a word that held ``old``."""
+    if kind == Kind.XCHG:
+        return signed(a)
+    if kind == Kind.CMPXCHG:
+        return signed(b) if old == signed(a) else old
+    if kind == Kind.OR:
+        return old | signed(a)
+    if kind == Kind.AND:
+        return old & signed(a)
+    return signed(old + a)
+
+
+def modifies(kind: Kind, old: int, a: int, b: int) -> bool:
+    """Tell whether an operation is a locked one that changes its word."""
+    return kind in LOCKED and modified(kind, old, a, b) != old
