@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from hosts import procfs
+
 PACKAGES: Final = ("numba", "llvmlite", "numpy", "pyzmq", "msgpack", "multiprocess")
 _TOP: Final = Path(__file__).resolve().parents[2]
 _GIT_SECONDS: Final = 2.0
@@ -50,17 +52,6 @@ def versions() -> dict[str, str | None]:
     return found | {"libzmq": zmq.zmq_version(), "kernel": platform.release()}
 
 
-def cpu_model() -> str:
-    """Give the processor's name as the kernel tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or "unknown"
-
-
 def commit(folder: Path) -> str | None:
     """Give the git commit of a checkout, with a ``+`` if files differ from it; None if it is none."""
     head = _git(folder, "rev-parse", "--verify", "HEAD")
@@ -88,7 +79,7 @@ def environment(seed: int, seconds: float, placement: str, command: Sequence[str
     """Give all of it."""
     return {
         "versions": versions(),
-        "cpu_model": cpu_model(),
+        "cpu_model": procfs.cpu_model() or platform.processor() or "unknown",
         "machine": platform.machine(),
         "processors": processors(),
         "placement": placement,

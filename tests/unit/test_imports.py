@@ -12,7 +12,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 
 FLOORS = (
-    "exit_codes kernel_names plural reading resource_limits rundir signals sources terminal vectors",
+    "exit_codes kernel_names plural procfs reading resource_limits rundir signals sources terminal vectors",
     "errors loader",
     "compiler sequential explorer.model",
     "native trace explorer.threads explorer.jit",
@@ -32,22 +32,7 @@ FLOORS = (
 )
 """The packages of ``hosts``, the lowest first. Those of one floor do not import each other."""
 
-CIRCLES = (
-    frozenset({"cli", "soak"}),
-    frozenset(
-        {
-            "cli.background_explorer",
-            "cli.explore",
-            "cli.stress",
-            "soak.workers.dask_client",
-            "soak.workers.dask_worker",
-            "soak.workers.exploration",
-            "soak.workers.job",
-            "soak.workers.process",
-        }
-    ),
-    frozenset({"soak.postmortem.dump", "soak.postmortem.machine_image"}),
-)
+CIRCLES: tuple[frozenset[str], ...] = ()
 """Circles of modules or packages that are still there; whoever opens one takes it out."""
 
 Graph = Mapping[str, frozenset[str]]

@@ -10,7 +10,8 @@ import pytest
 
 from hosts.native.memory.region import SharedMemory
 from hosts.native.process import watchdog
-from hosts.native.process.watchdog import Standing, Watchdog
+from hosts.native.process.watchdog import Watchdog
+from hosts.procfs import ThreadStat, main_thread
 
 LIMIT = 2.0
 LOOK = 0.1
@@ -22,15 +23,15 @@ class World:
 
     memory: SharedMemory
     now: float = 0.0
-    standings: dict[int, Standing] = field(default_factory=dict)
+    threads: dict[int, ThreadStat] = field(default_factory=dict)
     stolen: dict[int, float] = field(default_factory=dict)
     moved: int = 0
     beating: tuple[int, ...] = ()
 
     def pass_time(self, cpu: int, state: str, ran: float, waited: float) -> None:
         """Let a pCPU spend a look's time with something."""
-        before = self.standings.get(cpu, Standing("R", cpu, 0.0, 0.0))
-        self.standings[cpu] = Standing(state, cpu, before.ran + ran, before.waited + waited)
+        before = self.threads.get(cpu, ThreadStat("R", cpu, 0.0, 0.0))
+        self.threads[cpu] = ThreadStat(state, cpu, before.ran + ran, before.waited + waited)
         if cpu in self.beating:
             beat = self.memory.host.cpus[cpu].heartbeat
             self.memory.write(beat, self.memory.read(beat) + 1)
@@ -41,8 +42,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Give a world instead of /proc."""
     with SharedMemory() as memory:
         made = World(memory)
-        monkeypatch.setattr(watchdog, "standing", made.standings.get)
-        monkeypatch.setattr(watchdog, "stolen", lambda: dict(made.stolen))
+        monkeypatch.setattr(watchdog, "main_thread", made.threads.get)
+        monkeypatch.setattr(watchdog, "stolen_seconds", lambda: dict(made.stolen))
         yield made
 
 
@@ -174,9 +175,9 @@ def test_without_a_limit_nobody_hangs(world: World) -> None:
 
 def test_this_process_can_be_looked_at() -> None:
     """The kernel's files are where they are thought to be."""
-    seen = watchdog.standing(os.getpid())
+    seen = main_thread(os.getpid())
     assert seen is not None
     assert seen.state == "R"
     assert seen.processor in range(os.cpu_count() or 1)
     assert seen.ran > 0
-    assert watchdog.standing(2**22 + 1) is None
+    assert main_thread(2**22 + 1) is None

@@ -1,34 +1,34 @@
-"""Looks at the end of a run whether each pCPU is still where it was put: figures of a placement are of nothing else."""
+"""The check at the end of a run that each pCPU kept its affinity: else its figures are of no placement."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 
-from hosts.native.process.watchdog import standing
+from hosts.procfs import ENDED, main_thread
 
 
-def strays(pids: Mapping[int, int], processors: Sequence[int | None]) -> dict[int, str]:
-    """Give the pCPUs that were put on a processor and are not, or need not be, there any more, and what was seen.
+def affinity_lost(pids: Mapping[int, int], processors: Sequence[int | None]) -> dict[int, str]:
+    """Return the pCPUs that were pinned to a processor and lost that affinity, and what was seen of each.
 
-    A pCPU is told its processor once; later a change of its cpuset, a processor that goes offline, or anybody who may
-    set its affinity can send it elsewhere. What is gone cannot be asked, and is none.
+    Affinity is set once; a change of the cpuset, a processor that goes offline, or any process that may set it can
+    change it later. A process that is gone cannot be checked and is left out.
     """
     found = {}
     for cpu, pid in pids.items():
         wanted = processors[cpu]
-        if wanted is not None and (seen := _stray(pid, wanted)):
+        if wanted is not None and (seen := _loss(pid, wanted)):
             found[cpu] = f"pCPU {cpu} did not stay on processor {wanted}: {seen}"
     return found
 
 
-def _stray(pid: int, wanted: int) -> str:
-    now = standing(pid)
+def _loss(pid: int, wanted: int) -> str:
+    now = main_thread(pid)
     try:
         allowed = os.sched_getaffinity(pid)
     except OSError:
         return ""
-    if now is None or now.state in "ZX":
+    if now is None or now.state in ENDED:
         return ""
     if now.processor != wanted:
         return f"at the end it ran on {now.processor}"

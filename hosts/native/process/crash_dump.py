@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Final
 
+from hosts.procfs import threads_text
+
 STACKS: Final = "stacks"
 """Name of the file in the run's folder."""
 SIGNAL: Final = signal.SIGUSR2
@@ -23,10 +25,6 @@ SIGNAL: Final = signal.SIGUSR2
 STANDARD_ERROR: Final = 2
 _PATIENCE: Final = 0.5
 _NAP: Final = 0.002
-_FACTS: Final = ("status", "stat", "schedstat", "wchan", "syscall", "stack")
-"""Files below ``/proc/PID/task/TID``; the last two are for the privileged."""
-_TOLD: Final = ("Name", "State", "Threads", "SigPnd", "ShdPnd", "SigBlk", "Cpus_allowed_list", "VmRSS")
-"""Lines of ``status`` that say something about a hang."""
 _MOST: Final = 16
 """pCPUs that are asked at most; the hung ones come first."""
 
@@ -91,20 +89,5 @@ def gather(stacks: Stacks, pids: Mapping[int, int], suspects: tuple[int, ...]) -
 
 
 def _facts(cpu: int, pid: int) -> str:
-    """Write down what the kernel says of a pCPU's threads."""
-    lines = [f"== pCPU {cpu}, process {pid}"]
-    with contextlib.suppress(OSError):
-        for task in sorted(Path(f"/proc/{pid}/task").iterdir(), key=lambda path: int(path.name)):
-            lines.append(f"-- thread {task.name}")
-            lines += [line for name in _FACTS for line in _read(task / name)]
-    return "\n".join(lines) + "\n"
-
-
-def _read(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return []
-    if path.name == "status":
-        return [line for line in text.splitlines() if line.startswith(_TOLD)]
-    return [f"{path.name}: {line}" for line in text.splitlines()]
+    """Return what the kernel says of a pCPU's threads."""
+    return "\n".join([f"== pCPU {cpu}, process {pid}", *threads_text(pid)]) + "\n"

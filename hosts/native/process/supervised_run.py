@@ -12,7 +12,7 @@ from typing import Final
 from hosts.native.memory.layout import BOUND, CLOSE, CLOSED, CONNECT, DONE, GO, READY
 from hosts.native.memory.region import SharedMemory
 from hosts.native.process import pcpu
-from hosts.native.process.affinity import strays
+from hosts.native.process.affinity import affinity_lost
 from hosts.native.process.configuration import Configuration
 from hosts.native.process.crash_dump import Stacks, gather
 from hosts.native.process.forkserver import ForkServer, main_module_hidden
@@ -222,7 +222,7 @@ class SupervisedRun:
         self._await(DONE, bound, longest=bound if self.interrupt.noted else PATIENCE * bound)
         behind = self.processes.behind(DONE)
         self.watchdog.note_times(self.processes.pids())
-        self.end.strayed = strays(self.processes.pids(), self.processors)
+        self.end.strayed = affinity_lost(self.processes.pids(), self.processors)
         if not behind:
             self.memory.write(run.phase, CLOSE)
             self._await(CLOSED, CLOSE_SECONDS)

@@ -9,14 +9,12 @@ the run is labelled, and that is all.
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from hosts.native.memory.region import SharedMemory
+from hosts.procfs import STOPPED, ThreadStat, main_thread, stolen_seconds
 
 Advancing = Callable[[SharedMemory], int]
 """Gives a number that changes as long as anything in the machine goes on."""
@@ -31,45 +29,6 @@ STILL: Final = 2
 """How many times as long nothing may move although every pCPU could have run: whom it is up to is not known."""
 WAITED_SHARE: Final = 0.25
 """Share of a run that a pCPU waited for a processor, from which on the run is labelled with it."""
-STOPPED: Final = "Tt"
-"""By a signal, or a debugger."""
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
-_STEAL: Final = 8
-"""Column of ``/proc/stat``."""
-
-
-class Standing(NamedTuple):
-    """What the kernel says of a process's main thread."""
-
-    state: str
-    """R, S, D, T (stopped), t (traced)."""
-    processor: int
-    ran: float
-    waited: float
-    """Seconds that it was ready to run and the machine ran something else."""
-
-
-def standing(pid: int) -> Standing | None:
-    """Read it; None if the process is gone."""
-    folder = Path(f"/proc/{pid}/task/{pid}")
-    try:
-        ran, waited, _ = (folder / "schedstat").read_text(encoding="ascii").split()
-        text = (folder / "stat").read_text(encoding="utf-8", errors="replace")
-    except (OSError, ValueError):
-        return None
-    fields = text.rpartition(")")[2].split()
-    return Standing(fields[0], int(fields[36]), int(ran) / 1e9, int(waited) / 1e9)
-
-
-def stolen() -> dict[int, float]:
-    """Give the seconds that the host below has kept each processor for others, where it says so."""
-    found = {}
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
-            name, *columns = line.split()
-            if name[3:].isdigit() and name.startswith("cpu") and len(columns) >= _STEAL:
-                found[int(name[3:])] = int(columns[_STEAL - 1]) / _TICKS
-    return found
 
 
 @dataclass
@@ -79,7 +38,7 @@ class _Watched:
     beat: int = -1
     since: float = 0.0
     """When the heartbeat was last seen to have moved."""
-    last: Standing | None = None
+    last: ThreadStat | None = None
     """At the look before; None: not yet, or it was not silent then."""
     spun: float = 0.0
     """Seconds on a processor since the last heartbeat."""
@@ -121,7 +80,7 @@ class Watchdog:
             self.away += gap
         step = min(gap, LONGEST_STEP)
         silent = [cpu for cpu, pid in pids.items() if self._look_at(cpu, pid, now, step)]
-        self._stolen = stolen() if self._hang_seconds and (silent or self._advancing is not None) else {}
+        self._stolen = stolen_seconds() if self._hang_seconds and (silent or self._advancing is not None) else {}
         hung = {cpu: text for cpu in silent if (text := self._hung(self._watched[cpu]))}
         return hung or self._all_hung(pids)
 
@@ -130,7 +89,7 @@ class Watchdog:
         watched = self._watched.setdefault(cpu, _Watched(since=now))
         beat = self._memory.read(self._memory.host.cpus[cpu].heartbeat)
         moved, watched.beat = beat != watched.beat, beat
-        seen, before = standing(pid), watched.last
+        seen, before = main_thread(pid), watched.last
         watched.last = seen
         if seen is None:
             return False
@@ -145,7 +104,7 @@ class Watchdog:
             self._account(watched, before, seen, step, moved=moved)
         return not moved
 
-    def _account(self, watched: _Watched, before: Standing, seen: Standing, step: float, *, moved: bool) -> None:
+    def _account(self, watched: _Watched, before: ThreadStat, seen: ThreadStat, step: float, *, moved: bool) -> None:
         """Say what the time since the look before was spent with."""
         ran, waited = seen.ran - before.ran, seen.waited - before.waited
         if seen.state in STOPPED:
@@ -165,7 +124,7 @@ class Watchdog:
 
     def _stolen_since(self, processor: int) -> float:
         before = self._stolen.get(processor)
-        return stolen().get(processor, before) - before if before is not None else 0.0
+        return stolen_seconds().get(processor, before) - before if before is not None else 0.0
 
     def _hung(self, watched: _Watched) -> str:
         limit = self._hang_seconds
@@ -193,13 +152,13 @@ class Watchdog:
 
     def stopped(self, pids: Mapping[int, int]) -> tuple[int, ...]:
         """Give those of these pCPUs that a signal has stopped, and that have been silent for it."""
-        found = {cpu: standing(pid) for cpu, pid in pids.items() if cpu in self.stalled}
+        found = {cpu: main_thread(pid) for cpu, pid in pids.items() if cpu in self.stalled}
         return tuple(cpu for cpu, seen in found.items() if seen is not None and seen.state in STOPPED)
 
     def note_times(self, pids: Mapping[int, int]) -> None:
         """Note how long each of these pCPUs has run and waited so far."""
         for cpu, pid in pids.items():
-            if (seen := standing(pid)) is not None:
+            if (seen := main_thread(pid)) is not None:
                 self.times[cpu] = (seen.ran, seen.waited)
 
     def kept(self, pids: Mapping[int, int]) -> dict[int, float]:

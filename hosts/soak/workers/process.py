@@ -25,7 +25,7 @@ from typing import IO, Any, Final, ParamSpec, TypeVar
 
 import hosts
 from hosts.exit_codes import EXIT_ENVIRONMENT
-from hosts.native.process.watchdog import standing
+from hosts.procfs import STOPPED, group_lives, main_thread
 from hosts.rundir import base_folder, sweep
 from hosts.soak.placement.topology import Topology
 from hosts.soak.workers.failures import CannotRun, WorkerDied, WorkerOverdue
@@ -246,8 +246,8 @@ class _Process:
 
     def stopped(self) -> bool:
         """Tell whether a signal or a debugger holds it."""
-        seen = standing(self.pid)
-        return seen is not None and seen.state in "Tt"
+        seen = main_thread(self.pid)
+        return seen is not None and seen.state in STOPPED
 
     def kill(self) -> None:
         """Kill it and all that it has started."""
@@ -278,7 +278,7 @@ class _Process:
     def _await_group(self) -> None:
         until = time.monotonic() + GONE_SECONDS
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            while time.monotonic() < until and _lives(self.pid):
+            while time.monotonic() < until and group_lives(self.pid):
                 os.killpg(self.pid, signal.SIGKILL)
                 time.sleep(0.002)
 
@@ -290,17 +290,6 @@ class _Process:
             lines = self._log.read().decode(errors="replace").strip().splitlines()
             return f" ({lines[-1].strip()})" if lines else ""
         return ""
-
-
-def _lives(group: int) -> bool:
-    """Tell whether a process of the group is still there and not a zombie that nobody collects."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                fields = (entry / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-                if int(fields[2]) == group and fields[0] not in "ZX":
-                    return True
-    return False
 
 
 def _to_stderr(line: str) -> None:

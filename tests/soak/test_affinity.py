@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hosts.native.memory.layout import HOST_OFFSET, RUNNING, HostWords
-from hosts.native.process.affinity import strays
+from hosts.native.process.affinity import affinity_lost
 from hosts.soak.store.writer import Campaign
 from hosts.soak.task import Result, Task
 from hosts.soak.view.rates import rates, strayed
@@ -46,14 +46,14 @@ def sleeper() -> Iterator[int]:
 
 def test_who_stays_is_no_stray(sleeper: int) -> None:
     """Nor is who was put nowhere."""
-    assert strays({0: sleeper}, [FIRST]) == {}
-    assert strays({0: sleeper, 1: os.getpid()}, [FIRST, None]) == {}
+    assert affinity_lost({0: sleeper}, [FIRST]) == {}
+    assert affinity_lost({0: sleeper, 1: os.getpid()}, [FIRST, None]) == {}
 
 
 def test_who_was_moved_is_one(sleeper: int) -> None:
     """By whoever may: asleep it has not gone yet, but need not come back."""
     os.sched_setaffinity(sleeper, {LAST})
-    (told,) = strays({3: sleeper}, [None, None, None, FIRST]).values()
+    (told,) = affinity_lost({3: sleeper}, [None, None, None, FIRST]).values()
     assert told.startswith(f"pCPU 3 did not stay on processor {FIRST}: at the end it ")
     assert told.endswith(f"on {LAST}")
 
@@ -61,21 +61,21 @@ def test_who_was_moved_is_one(sleeper: int) -> None:
 def test_who_may_leave_is_one(sleeper: int) -> None:
     """Where it was between two looks nobody knows."""
     os.sched_setaffinity(sleeper, {FIRST, LAST})
-    (told,) = strays({0: sleeper}, [FIRST]).values()
+    (told,) = affinity_lost({0: sleeper}, [FIRST]).values()
     assert told.startswith(f"pCPU 0 did not stay on processor {FIRST}: at the end it ")
 
 
 def test_who_ran_elsewhere_is_one(sleeper: int) -> None:
     """Told by the processor that it ran on last, before what it may do now."""
     told = f"pCPU 0 did not stay on processor {LAST}: at the end it ran on {FIRST}"
-    assert strays({0: sleeper}, [LAST]) == {0: told}
+    assert affinity_lost({0: sleeper}, [LAST]) == {0: told}
 
 
 def test_who_is_gone_cannot_be_asked() -> None:
     """A crash is told as such."""
     done = subprocess.Popen([sys.executable, "-c", ""])
     done.wait()
-    assert strays({0: done.pid}, [FIRST]) == {}
+    assert affinity_lost({0: done.pid}, [FIRST]) == {}
 
 
 # --- a race
