@@ -15,8 +15,10 @@ for each in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(each, signal.SIG_DFL)
 
 TESTS = Path(__file__).parent
-ALONE = {"harness", "race", "replay", "soak"}
-"""The folders whose tests start processes that need both processors: nothing else may run beside them."""
+ALONE = {"harness", "race", "replay"}
+"""The folders whose tests start processes that need both processors: nothing else may run beside them.
+
+So it is with files of other folders that are marked by themselves."""
 LEFT_OUT = pytest.StashKey[int]()
 """How many slow tests were not selected."""
 

@@ -1,4 +1,4 @@
-"""A compiled root without a machine, made once for all tests of processes; and a fresh checkout."""
+"""A compiled root without a machine, made once for all tests of processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.harness import roots
-from tests.harness.checkout import Checkout, fresh_checkout
 
 
 @pytest.fixture(scope="session")
@@ -16,9 +15,3 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("roots") / "root.o"
     file.write_bytes(roots.object_code())
     return file
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Checkout:
-    """Return a copy of the checkout on a machine of its own, where nothing is set up yet."""
-    return fresh_checkout(tmp_path)

@@ -21,6 +21,8 @@ from hosts.runs.plan import chosen_mutations, chosen_policies, chosen_scenarios,
 from hosts.runs.runner import Request
 from hosts.soak.postmortem.ledger import compare
 
+pytestmark = pytest.mark.alone
+
 PCPUS = 2
 
 

@@ -18,7 +18,7 @@ from hosts.soak.workers.failures import CannotRun, WorkerDied
 from hosts.soak.workers.process import LocalExecutor
 from tests.harness.driven import UP_SECONDS
 
-pytestmark = pytest.mark.timeout(6 * UP_SECONDS)  # the first may have to compile
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(6 * UP_SECONDS)]  # the first may have to compile
 
 RULES = """
 from emu.kvm_main import kvm_vcpu_kick
@@ -70,6 +70,7 @@ def test_a_scope_is_explored_to_its_end(executor: LocalExecutor, rules: Path) ->
     assert found.command == f"pirace explore --policy '{rules}:kicks' --scenario tscdeadline-immed"
 
 
+@pytest.mark.slow
 def test_a_violation_comes_with_its_check(executor: LocalExecutor, rules: Path) -> None:
     """And in how many steps."""
     row = planned(rules, "tells_nobody", "remote-post")

@@ -23,7 +23,7 @@ WORDS = 8
 MICROSECONDS = 3000
 """More than a run takes here, so the kill falls anywhere within one."""
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(90)]
 
 
 @pytest.fixture
@@ -103,6 +103,7 @@ def check_tallies(campaign: Campaign, rows: list[Row]) -> None:
     assert sum(tally.interrupted for tally in tallies) == sum(row.state == "interrupted" for row in rows)
 
 
+@pytest.mark.slow
 def test_a_writer_killed_at_random_moments_loses_nothing(child: Child, tmp_path: Path) -> None:
     """After each kill the file has what was said to be done, and one run at most is under way, whole or not at all.
 

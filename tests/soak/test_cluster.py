@@ -26,7 +26,7 @@ from tests.soak import jobs
 
 WORKERS = 3
 
-pytestmark = pytest.mark.timeout(6 * UP_SECONDS)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(6 * UP_SECONDS)]
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +101,7 @@ def test_one_host_is_one_slot(executor: ClusterExecutor) -> None:
     assert set(topology.numbers) == os.sched_getaffinity(0)
 
 
+@pytest.mark.slow
 def test_a_violation_comes_with_its_machine(executor: ClusterExecutor) -> None:
     """As bytes: the file was on the worker's host."""
     result = executor.submit(do_task, task(**jobs.AT_ONCE)).result()
@@ -108,6 +109,7 @@ def test_a_violation_comes_with_its_machine(executor: ClusterExecutor) -> None:
     assert set(result.files) == {"facts.json", "machine"}
 
 
+@pytest.mark.slow
 def test_a_users_rule_travels(executor: ClusterExecutor, tmp_path: Path) -> None:
     """Its file is on the conductor's machine only, and the row names that one; what it does there is told here."""
     mine = task(policy=jobs.endless_rule(tmp_path), seconds=600.0)

@@ -38,6 +38,8 @@ from hosts.soak.postmortem.decode import Event
 from hosts.soak.postmortem.machine_image import KEPT, NotReadable, Saved
 from tests.compiled import Compiled
 
+pytestmark = pytest.mark.alone
+
 CPU = 3
 """The pCPU whose events the compiled functions keep."""
 

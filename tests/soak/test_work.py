@@ -31,7 +31,7 @@ from tests.harness.driven import UP_SECONDS, eventually
 from tests.soak import jobs
 
 UNPROMISED = "not checked, as the rule does not promise it: C7"
-pytestmark = pytest.mark.timeout(6 * UP_SECONDS)  # the first may have to compile
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(6 * UP_SECONDS)]  # the first may have to compile
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +129,7 @@ def test_a_hang_is_a_crash_that_is_kept(executor: LocalExecutor, tmp_path: Path)
     assert executor.pid == before
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(12 * UP_SECONDS)
 def test_what_was_seen_before_a_hang_is_the_verdict(executor: LocalExecutor, tmp_path: Path) -> None:
     """A rule that tells nobody, until it waits for ever: thousands of posts lie before that, and a hang behind them.
@@ -144,6 +145,7 @@ def test_what_was_seen_before_a_hang_is_the_verdict(executor: LocalExecutor, tmp
     assert set(result.files) == {"facts.json", "machine", "proc.txt", "stacks.txt"}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(12 * UP_SECONDS)  # it compiles, and learns what threads do
 def test_a_race_is_not_asked_for_what_its_exploration_has_ruled_out(executor: LocalExecutor, tmp_path: Path) -> None:
     """A rule that notifies nobody: until its scope was explored to the end, that window is missed in every race."""
@@ -163,7 +165,7 @@ def pcpu_pid(machine: Path, cpu: int) -> int:
     return int.from_bytes(words, "little")
 
 
-@pytest.mark.parametrize("cpu", [0, 1])
+@pytest.mark.parametrize("cpu", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_pcpu_stopped_for_seconds_is_a_label_and_no_alarm(executor: LocalExecutor, tmp_path: Path, cpu: int) -> None:
     """For longer than makes a hang, the one that runs the vCPU or the one that posts; the other waits, and beats."""
     file = tmp_path / "machine"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.checkout import PIP, START, Checkout
+from tests.setup.checkout import PIP, START, Checkout
 
 
 @pytest.mark.timeout(2 * START)

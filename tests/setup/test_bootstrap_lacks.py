@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.harness.checkout import BASE, START, Checkout
+from tests.setup.checkout import BASE, START, Checkout
 
 
 @pytest.mark.parametrize("lacking", ["bundle", "bundle venv"])

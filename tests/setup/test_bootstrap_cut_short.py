@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.harness.checkout import START, Checkout, alive
+from tests.setup.checkout import START, Checkout, alive
 
 
 @pytest.mark.timeout(2 * START)

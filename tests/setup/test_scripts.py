@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.checkout import ROOT, SCRIPTS, START, Checkout
+from tests.setup.checkout import ROOT, SCRIPTS, START, Checkout
 
 
 @pytest.mark.timeout(START)
