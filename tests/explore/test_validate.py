@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from msgspec.structs import replace
 
 from emu.machine import USER
 from emu.workload.scenarios import SCENARIOS
@@ -100,7 +100,7 @@ def test_labels_that_the_steps_do_not_show_are_refused(late_store: Witness) -> N
         ),
     ]:
         with pytest.raises(WitnessError) as told:
-            check_violation(replace(late_store, **labels), loaded())  # type: ignore[arg-type]
+            check_violation(replace(late_store, **labels), loaded())
         assert str(told.value) == said
 
 
@@ -202,4 +202,4 @@ def test_a_cycle_that_is_none_is_refused(endless: Witness) -> None:
         ({"check": "deadlock", "cycle": 0}, "somebody can still move"),
     ]:
         with pytest.raises(WitnessError, match=f"which it names: {said}$"):
-            check_violation(replace(endless, **labels), rule)  # type: ignore[arg-type]
+            check_violation(replace(endless, **labels), rule)

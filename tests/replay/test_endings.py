@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zmq
+from msgspec.structs import replace
 
 from hosts.cli.main import main
 from hosts.explorer.counterexample.witness import Witness
@@ -120,7 +120,7 @@ def test_what_cannot_be_replayed_is_one_line(
     drivers = {**store_buffered.drivers, **CHANGES[said].get("drivers", {})}  # type: ignore[dict-item]
     if said.startswith("does not say"):
         del drivers["thread_1"]
-    save(replace(store_buffered, **{**CHANGES[said], "drivers": drivers}), path)  # type: ignore[arg-type]
+    save(replace(store_buffered, **{**CHANGES[said], "drivers": drivers}), path)
     assert run(path) == 64
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 1

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from hosts.explorer.counterexample.witness import Row, Step, Witness
 from hosts.explorer.model.options import Options
@@ -138,7 +138,7 @@ def changed_row(witness: Witness, kind: str, **changes: int) -> Witness:
     for i, step in enumerate(steps):
         for k, row in enumerate(step.rows):
             if row.kind == kind:
-                rows: tuple[Row, ...] = (*step.rows[:k], replace(row, **changes), *step.rows[k + 1 :])  # type: ignore[arg-type]
+                rows: tuple[Row, ...] = (*step.rows[:k], replace(row, **changes), *step.rows[k + 1 :])
                 steps[i] = replace(step, rows=rows)
                 return replace(witness, steps=tuple(steps))
     raise AssertionError(kind)

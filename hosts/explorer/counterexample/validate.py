@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from msgspec import structs
+
 from emu.expected import by_name, policy_by_name
 from emu.machine import USER
 from emu.workload.scenarios import SCENARIOS
@@ -139,7 +141,7 @@ def _taken(product: Product, state: State, step: Step) -> Outcome | None:
 
 def _same(step: Step) -> Step:
     """Return a step with what is equal wherever the sources lie."""
-    return replace(step, rows=tuple(replace(row, file=Path(row.file).name) for row in step.rows))
+    return structs.replace(step, rows=tuple(structs.replace(row, file=Path(row.file).name) for row in step.rows))
 
 
 # --- endings that are no check's -----------------------------------------------------------------------------------

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta, Struct
 
 from emu.observe.accounting import CHECKS
 from hosts.explorer.model.operations import Kind
@@ -21,46 +22,47 @@ from hosts.sources import source_files
 if TYPE_CHECKING:
     from hosts.explorer.build import Builder  # brings a compiler along; a witness is read without
 
+Int64 = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+"""A word of the machine, or a small number."""
+Offset = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+
 
 class WitnessError(Exception):
     """A file that is no witness this version can read; the message is for the user."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True, forbid_unknown_fields=True):
     """One operation of a step."""
 
     kind: str
     """The name of a :class:`hosts.explorer.model.operations.Kind`."""
     word: str
-    a: int
-    b: int
-    answer: int
+    a: Int64
+    b: Int64
+    answer: Int64
     function: str
     file: str
-    line: int
+    line: Int64
     text: str
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True, forbid_unknown_fields=True):
     """One move: a thread runs (``rows`` say what it did), a store reaches memory, an IPI arrives."""
 
     agent: str
     """``run``, ``drain`` or ``arrive``."""
-    thread: int
-    vector: int
+    thread: Int64
+    vector: Int64
     """The vector that arrives, as the host numbers it (0xf2); -1 for other moves."""
-    answers: tuple[int, ...]
+    answers: tuple[Int64, ...]
     """What the branches of the step are answered (choose, one_in, deadline_passed, run_goes_on), in order."""
     rows: tuple[Row, ...]
     word: str = ""
-    value: int = 0
+    value: Int64 = 0
     """Of a drain: which store leaves the buffer."""
 
 
-@dataclass(frozen=True)
-class Witness:
+class Witness(Struct, frozen=True, forbid_unknown_fields=True):
     """A way to a violation, and all that is needed to take it again."""
 
     scenario: str
@@ -71,22 +73,22 @@ class Witness:
     scope: str
     model: str
     """``tso`` or ``sc``."""
-    buffer: int
+    buffer: Int64
     overtake: bool
     check: str
     """The check that fires, or ``deadlock`` or ``no-progress``."""
-    vector: int
+    vector: Int64
     """The vector it is about, or -1."""
     threads: tuple[str, ...]
     drivers: Mapping[str, str]
     """The source of ``thread_0`` ..., which are run in the program's namespace."""
-    initial: Mapping[int, int]
+    initial: Mapping[Offset, Int64]
     """Words that are not 0 at the start, by byte offset from the machine's beginning."""
-    shared: Mapping[int, str]
+    shared: Mapping[Offset, str]
     """The shared words' names by byte offset; operations on other words are no steps."""
-    interrupted: tuple[int, ...]
+    interrupted: tuple[Int64, ...]
     """Threads that take interrupts at every point where their flag is on."""
-    interrupted_last: tuple[int, ...]
+    interrupted_last: tuple[Int64, ...]
     """Threads that take them only at the end of an open window (see hosts.explorer.threads.machine_words)."""
     eager: bool
     """IPIs of a delivery leave in the step before (see hosts.explorer.threads.machine_words)."""
@@ -97,7 +99,7 @@ class Witness:
     """The SHA-256 of every source file that decides what is run, by its name."""
     story: str = ""
     """Who owed what to whom, and which step broke it."""
-    cycle: int = 0
+    cycle: Int64 = 0
     """Of a no-progress: so many of the last steps lead back to where they begin; 0: the way round is not told."""
     without_buffers: str = ""
     """Of a witness that would blame a store buffer: what the same scope has come to under sequential consistency.
@@ -110,7 +112,7 @@ class Witness:
     """What repairs it the soonest."""
     fuse: bool = True
     """Instruments and branches belong to the step of the operation before."""
-    alone: Mapping[int, int] = field(default_factory=dict)
+    alone: Mapping[Offset, Int64] = {}
     """Of the shared words those that one thread alone writes, always by ``local_write``, with that thread: it knows
     what they hold, and to put that there once more is no step."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import convert, to_builtins
+
 from emu.observe.accounting import CHECKS
-from hosts.explorer.counterexample.conform import Misfit, conform
 from hosts.explorer.counterexample.witness import Witness, WitnessError
 from hosts.explorer.model.operations import Kind
 from hosts.reading import read_text
@@ -18,11 +18,13 @@ FORMAT: Final = "1.3"
 AGENTS: Final = ("run", "drain", "arrive")
 LONGEST_BUFFER: Final = 64
 VECTORS: Final = range(-1, 256)
+LONGEST_REASON: Final = 160
+"""Characters: it may quote the file."""
 
 
 def text(witness: Witness) -> str:
     """Give what a witness file says."""
-    return json.dumps({"witness": FORMAT, **asdict(witness)}, indent=1) + "\n"
+    return json.dumps({"witness": FORMAT, **to_builtins(witness)}, indent=1) + "\n"
 
 
 def save(witness: Witness, path: Path) -> None:
@@ -34,13 +36,13 @@ def load(path: Path) -> Witness:
     """Read a witness file; WitnessError."""
     try:
         data = _parsed(read_text(path))
-        witness = conform(Witness, data)
+        witness = convert(data, Witness, str_keys=True)
     except OSError as error:
         raise WitnessError(f"{path}: {error.strerror or error}") from None
     except RecursionError:
         raise WitnessError(f"{path}: not a witness file (nested too deeply)") from None
     except ValueError as error:
-        raise WitnessError(f"{path}: not a witness file ({error})") from None
+        raise WitnessError(f"{path}: not a witness file ({str(error)[:LONGEST_REASON]})") from None
     for wrong in faults(witness):
         raise WitnessError(f"{path}: not a witness of this version ({wrong})")
     return witness
@@ -51,9 +53,9 @@ def _parsed(content: str) -> dict[str, Any]:
     data = json.loads(content)
     version = data.pop("witness", None) if isinstance(data, dict) else None
     if version is None:
-        raise Misfit("it does not say which format it has")
+        raise ValueError("it does not say which format it has")
     if str(version).partition(".")[0] != FORMAT.partition(".")[0]:
-        raise Misfit(f"a witness of format {str(version)[:20]}; this version reads {FORMAT}")
+        raise ValueError(f"a witness of format {str(version)[:20]}; this version reads {FORMAT}")
     return dict(data)
 
 

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from hosts.explorer.build import Builder
 from hosts.explorer.cache.learnt import Learning
 from hosts.explorer.counterexample.witness import Witness
@@ -55,8 +57,8 @@ def tell_in_full(
         if plain is not None:
             found, witness = plain, _told(plain, scenario, policy)
     fate = fate_of(found.builder, found.options, found.search.path(), witness, until)
-    witness = replace(witness, without_buffers=without, fate=fate.fate, repaired_by=fate.by)
-    return replace(witness, story=story_of(witness, found.builder.mutation))
+    witness = structs.replace(witness, without_buffers=without, fate=fate.fate, repaired_by=fate.by)
+    return structs.replace(witness, story=story_of(witness, found.builder.mutation))
 
 
 def _without_buffers(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.lasso import lasso_from
