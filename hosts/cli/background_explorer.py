@@ -1,7 +1,7 @@
 """Explores a user's own rule beside a stress run: in one worker process, one scope at a time, while no race runs.
 
-The worker is that of a soak on this machine (:mod:`hosts.soak.workers.process`): a process of its own, so that a search
-that is late can be ended whatever it is about, and Ctrl-C is the stress run's alone.
+The worker is that of a soak on this machine (:mod:`hosts.soak.workers.local_executor`): a process of its own, so that a
+search that is late can be ended whatever it is about, and Ctrl-C is the stress run's alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hosts.soak.task import Result, Task
 from hosts.soak.workers.explored import command_for, explored_of
 from hosts.soak.workers.failures import CannotRun, WorkerDied, WorkerOverdue
 from hosts.soak.workers.job import do_task
-from hosts.soak.workers.process import LocalExecutor
+from hosts.soak.workers.local_executor import LocalExecutor
 
 SMALLEST: Final = "tscdeadline-immed"
 """The scenario with the smallest scope: explored once before the run, it has everything loaded, or compiled."""

@@ -29,7 +29,7 @@ from hosts.soak.task import Result, Task
 from hosts.soak.view.rates import UNPLACED
 from hosts.soak.workers.failures import CannotRun, WorkerDied
 from hosts.soak.workers.job import do_task, lost
-from hosts.soak.workers.process import LocalExecutor
+from hosts.soak.workers.local_executor import LocalExecutor
 from hosts.terminal import say, wide_console
 
 TICK: Final = 0.1

@@ -40,7 +40,7 @@ Do = Callable[[Task, Path | None], Result]
 
 
 class Executor(Protocol):
-    """What does the tasks: see :mod:`hosts.soak.workers.process` and :mod:`hosts.soak.workers.dask_client`."""
+    """What does the tasks: see :mod:`hosts.soak.workers.local_executor` and :mod:`hosts.soak.workers.dask_client`."""
 
     @property
     def slots(self) -> int:

@@ -23,7 +23,7 @@ from bench.series import Target, number
 from bench.soaking import TOP
 from hosts.cli.soak import SoakOptions, soak_command
 from hosts.soak.task import Result, Task
-from hosts.soak.workers.process import LocalExecutor
+from hosts.soak.workers.local_executor import LocalExecutor
 
 ROWS: Final = 2000
 QUICK_ROWS: Final = 200

@@ -15,7 +15,7 @@ from bench.soaking import servers_of
 
 from hosts.soak.task import Task
 from hosts.soak.workers.job import RUNNING, do_task
-from hosts.soak.workers.process import LocalExecutor
+from hosts.soak.workers.local_executor import LocalExecutor
 from tests.harness.driven import UP_SECONDS, eventually
 
 RACE = Task(scenario="remote-post", policy="kick-2016", pcpus=2, place="unpinned", seconds=0.2)

@@ -19,7 +19,7 @@ from hosts.soak.store.writer import Campaign
 from hosts.soak.task import Result, Task
 from hosts.soak.view.rates import rates, strayed
 from hosts.soak.workers.job import do_task
-from hosts.soak.workers.process import LocalExecutor
+from hosts.soak.workers.local_executor import LocalExecutor
 from tests.harness.driven import UP_SECONDS, eventually
 
 ALLOWED = sorted(os.sched_getaffinity(0))

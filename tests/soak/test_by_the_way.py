@@ -15,7 +15,7 @@ from hosts.runs.plan import Planned, Wanted, make_plan
 from hosts.soak.task import Result, Task
 from hosts.soak.workers.explored import explored_of
 from hosts.soak.workers.failures import CannotRun, WorkerDied
-from hosts.soak.workers.process import LocalExecutor
+from hosts.soak.workers.local_executor import LocalExecutor
 from tests.harness.driven import UP_SECONDS
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(6 * UP_SECONDS)]  # the first may have to compile

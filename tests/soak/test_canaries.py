@@ -13,7 +13,7 @@ from hosts.soak.plan.canaries import BESIDE_THE_TABLE, canary_of
 from hosts.soak.plan.choose import CANARY_SECONDS
 from hosts.soak.task import Task
 from hosts.soak.workers.job import do_task
-from hosts.soak.workers.process import LocalExecutor
+from hosts.soak.workers.local_executor import LocalExecutor
 from tests.harness.driven import UP_SECONDS
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(6 * UP_SECONDS)]  # the first may have to compile

@@ -20,7 +20,7 @@ from hosts.soak.workers import dask_client
 from hosts.soak.workers.dask_client import ClusterExecutor
 from hosts.soak.workers.executors import open_executor
 from hosts.soak.workers.job import do_task
-from hosts.soak.workers.process import LocalExecutor
+from hosts.soak.workers.local_executor import LocalExecutor
 from tests.harness.driven import UP_SECONDS, eventually
 from tests.soak import jobs
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hosts.soak.workers.failures import CannotRun, WorkerDied, WorkerOverdue
-from hosts.soak.workers.process import LocalExecutor
+from hosts.soak.workers.local_executor import LocalExecutor
 from tests.harness.driven import GONE_SECONDS, TOP, UP_SECONDS, eventually
 from tests.soak import jobs
 
@@ -118,7 +118,7 @@ def test_shut_down_it_takes_nothing_more_and_leaves_nothing() -> None:
 
 CONDUCTOR = """
 import sys
-from hosts.soak.workers.process import LocalExecutor
+from hosts.soak.workers.local_executor import LocalExecutor
 from tests.soak import jobs
 if __name__ == "__main__":
     LocalExecutor().submit(jobs.sleep_with_company, sys.argv[1], 600.0).result()

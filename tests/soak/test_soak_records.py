@@ -31,7 +31,7 @@ from hosts.soak.task import Kind, Task
 from hosts.soak.view.export import export_lines
 from hosts.soak.view.status import Status
 from hosts.soak.workers.job import do_task, lost
-from hosts.soak.workers.process import LocalExecutor
+from hosts.soak.workers.local_executor import LocalExecutor
 from tests.harness.driven import UP_SECONDS
 from tests.validator import anchored, campaign_records_in, errors, records_in, rule_of
 

@@ -25,8 +25,9 @@ from hosts.runs.native_runner import HANG_SECONDS
 from hosts.runs.verdict import Verdict
 from hosts.soak.task import Result, Task
 from hosts.soak.workers.failures import CannotRun, WorkerDied
-from hosts.soak.workers.job import _measured, do_task, lost, planned_of
-from hosts.soak.workers.process import LocalExecutor
+from hosts.soak.workers.job import do_task, lost
+from hosts.soak.workers.local_executor import LocalExecutor
+from hosts.soak.workers.race_result import measured, planned_of
 from tests.harness.driven import UP_SECONDS, eventually
 from tests.soak import jobs
 
@@ -188,8 +189,8 @@ def test_what_only_an_end_tells_is_not_asked_of_a_run_that_was_stopped_for_good(
         memory.write(memory.machine.pcpus[0].counters[COUNTERS.index("ipis_sent")], 7)  # in no other book
         ended = Outcome(memory.copy(), seconds=1.0, overhead=0.0, workers=())
         chosen = planned_of(task())
-        assert _measured(ended, chosen, cancelled=False)[1] != ()
-        assert _measured(replace(ended, halted=(0,)), chosen, cancelled=False)[1] == ()
+        assert measured(ended, chosen, cancelled=False)[1] != ()
+        assert measured(replace(ended, halted=(0,)), chosen, cancelled=False)[1] == ()
 
 
 def counted_rounds(machine: Path) -> int:

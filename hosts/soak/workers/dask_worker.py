@@ -29,7 +29,7 @@ from hosts.soak.placement.topology import Topology
 from hosts.soak.task import Result, Task
 from hosts.soak.workers.failures import CannotRun
 from hosts.soak.workers.job import WORKER, skipped
-from hosts.soak.workers.process import LocalExecutor
+from hosts.soak.workers.local_executor import LocalExecutor
 
 NAME: Final = "\0pirace-machine-{uid}"
 """An abstract address: bound by one process at a time, and gone with it; nothing in the file system."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT
-from hosts.soak.workers.process import LocalExecutor
+from hosts.soak.workers.local_executor import LocalExecutor
 
 if TYPE_CHECKING:  # an extra
     from hosts.soak.workers.dask_client import ClusterExecutor

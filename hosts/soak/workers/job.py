@@ -6,43 +6,42 @@ between them; a program with a user's policy has the historic policies in it too
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
-from hosts.loader.rule.faults import RuleFault
-from hosts.report.environment import processors
-from hosts.report.jsonl import result_record
 from hosts.report.sentences import not_checked
-from hosts.runs.collect import MachineWords, Measured, Undelivered, collect, count_fired, fabric_violation, merged
+from hosts.runs.collect import MachineWords, Measured, count_fired
 from hosts.runs.explored import Explored
 from hosts.runs.plan import (
     AT_THE_END,
     PlanError,
     Planned,
-    chosen_mutations,
-    chosen_policies,
-    chosen_scenarios,
     is_user_policy,
-    planned,
 )
-from hosts.runs.runner import Placement, Request
+from hosts.runs.runner import Request
 from hosts.runs.tally import ENOUGH_SIGHTINGS, SOUGHT_AT_LEAST
-from hosts.runs.verdict import Circumstances, Row, Verdict, grade
-from hosts.soak.plan.canaries import as_canary
+from hosts.runs.verdict import Circumstances, grade
 from hosts.soak.task import Result, Task
 from hosts.soak.workers.explored import explored_of
 from hosts.soak.workers.failures import CannotRun
+from hosts.soak.workers.race_result import (
+    circumstances,
+    doubted,
+    measured,
+    notes_of,
+    placement_of,
+    planned_of,
+    result_of,
+)
 from hosts.soak.workers.retention import MACHINE, evidence_of
 
-if TYPE_CHECKING:  # they bring a compiler along, which the conductor has no use for
+if TYPE_CHECKING:  # they bring a compiler along, which the coordinator has no use for
     from hosts.native.process.configuration import Configuration
     from hosts.native.process.forkserver import Lost
     from hosts.native.process.outcome import Outcome
@@ -82,8 +81,8 @@ def _row_of(task: Task, what: Circumstances) -> Result:
         from hosts.soak.workers.exploration import not_searched
 
         row, record = not_searched(task, what)
-        return _result(row, task, record)
-    return _result(grade(planned_of(task), Measured(), what), task)
+        return result_of(row, task, record)
+    return result_of(grade(planned_of(task), Measured(), what), task)
 
 
 class Worker:
@@ -155,15 +154,15 @@ class Worker:
         outcome = self._run(supervisor, task, chosen, file)
         self._check_start(outcome)
         cancelled = outcome.cancelled or self._cancelled
-        measured, disagreements = _measured(outcome, chosen, cancelled=cancelled)
-        what = _circumstances(task, outcome, cancelled=cancelled)
+        seen, disagreements = measured(outcome, chosen, cancelled=cancelled)
+        what = circumstances(task, outcome, cancelled=cancelled)
         known = self._complete.get((task.scenario, task.policy, task.mutation))
         never = self._never if chosen.own_rule and chosen.mutation is None else ()
-        row = grade(chosen, measured, replace(what, explored=known, never=never))
-        notes = (*_notes(outcome, task), *filter(None, [not_checked(chosen.policy.unpromised)]))
+        row = grade(chosen, seen, replace(what, explored=known, never=never))
+        notes = (*notes_of(outcome, task), *filter(None, [not_checked(chosen.policy.unpromised)]))
         if chosen.mutation is not None:  # some seeded bugs sit where things are counted: that is no news
             notes, disagreements = (*notes, *(f"two accountings differ: {line}" for line in disagreements)), ()
-        result = replace(_result(_doubted(row, disagreements), task), notes=notes, disagreements=disagreements)
+        result = replace(result_of(doubted(row, disagreements), task), notes=notes, disagreements=disagreements)
         result = replace(result, strayed=bool(outcome.strayed))
         result = replace(result, files=evidence_of(task, result, outcome, file if machine_file is None else None))
         if machine_file is None:
@@ -173,7 +172,7 @@ class Worker:
     def _run(self, supervisor: Supervisor, task: Task, chosen: Planned, file: Path) -> Outcome:
         from hosts.runs.native_runner import rounds, set_up
 
-        request = Request(chosen, task.seconds, task.seed, task.regime, _placement(task))
+        request = Request(chosen, task.seconds, task.seed, task.regime, placement_of(task))
         enough = self._enough(task, chosen)
         try:
             return supervisor.run(
@@ -247,7 +246,7 @@ class Worker:
         self.stage(COMPILING, 0.0)
         found = explore(task, lambda: self.stage(RUNNING, task.seconds), lambda: self._cancelled)
         notes = tuple(filter(None, [not_checked(found.row.planned.policy.unpromised)]))
-        result = replace(_result(found.row, task, found.record), files=found.files, notes=notes)
+        result = replace(result_of(found.row, task, found.record), files=found.files, notes=notes)
         if is_user_policy(task.policy) and not task.scope:
             self._note(task, explored_of(task, result))
         return result
@@ -258,83 +257,11 @@ class Worker:
             self._complete[task.scenario, task.policy, task.mutation] = explored
 
 
-WORKER: Final = Worker()
-"""This process's."""
-
-
-# --- what came of a race -----------------------------------------------------------------------------------------
-
-
-def planned_of(task: Task) -> Planned:
-    """Look a task's names up, and what the table says of it; PlanError."""
-    (scenario,) = chosen_scenarios([task.scenario])
-    policy = chosen_policies([task.policy])[-1]
-    mutation = chosen_mutations([task.mutation])[0] if task.mutation is not None else None
-    row = planned(scenario, policy, mutation, task.pcpus)
-    return as_canary(row) if task.canary else row
-
-
-def _placement(task: Task) -> Placement:
-    if not task.processors:
-        return "unpinned"
-    return "shared" if len(set(task.processors)) < task.pcpus else "pinned"
-
-
 def _configuration(request: Request, task: Task) -> Configuration:
     from hosts.runs.native_runner import configuration
 
     return replace(configuration(request), processors=task.processors)
 
 
-def _measured(outcome: Outcome, chosen: Planned, *, cancelled: bool) -> tuple[Measured, tuple[str, ...]]:
-    """Read what was counted and seen; of a run that came to its end, also what only the end tells."""
-    from hosts.soak.postmortem.ledger import compare
-
-    measured = collect(outcome.words, chosen.pcpus, outcome.seconds)
-    if outcome.crash is not None or outcome.halted or cancelled:
-        return measured, ()
-    left = tuple(
-        Undelivered(each.sender, each.target, each.vector, each.sent, each.taken) for each in outcome.undelivered
-    )
-    measured = replace(measured, violations=merged(measured.violations + fabric_violation(left)))
-    return measured, compare(outcome.memory, chosen.pcpus)
-
-
-def _circumstances(task: Task, outcome: Outcome, *, cancelled: bool) -> Circumstances:
-    what = Circumstances(
-        processors=len(set(task.processors)) or processors(),
-        placement=_placement(task),
-        stalled=outcome.stalled,
-    )
-    if outcome.fault is not None:
-        return replace(what, ending="fault", why=RuleFault(*outcome.fault).told(task.policy))
-    if outcome.crash is not None:
-        return replace(what, ending="crash", why=outcome.crash)
-    return replace(what, ending="cancelled") if cancelled else what
-
-
-def _doubted(row: Row, disagreements: tuple[str, ...]) -> Row:
-    """Do not believe a run whose books differ."""
-    if not disagreements or row.verdict is Verdict.VIOLATION:
-        return row
-    return replace(row, verdict=Verdict.UNTRUSTWORTHY, reason=f"two accountings differ: {disagreements[0]}")
-
-
-def _notes(outcome: Outcome, task: Task) -> tuple[str, ...]:
-    """Give what a reader must know of the run besides."""
-    memory = outcome.memory
-    foreign = [(cpu, memory.read(memory.host.cpus[cpu].bad_frames)) for cpu in range(task.pcpus)]
-    ignored = (f"pCPU {cpu} ignored {count} frames that were none of the run's" for cpu, count in foreign if count)
-    return (*outcome.labels, *ignored)
-
-
-def _result(row: Row, task: Task, record: dict[str, Any] | None = None) -> Result:
-    return Result(
-        verdict=str(row.verdict),
-        reason=row.reason,
-        as_expected=row.as_expected,
-        seconds=row.measured.seconds,
-        record=record if record is not None else result_record(row, task.seed),
-        where=f"{socket.gethostname()}:{os.getpid()}",
-        processors=task.processors,
-    )
+WORKER: Final = Worker()
+"""This process's."""
