@@ -22,6 +22,7 @@ from hosts.soak.store.lock import FolderLock
 from hosts.soak.store.reader import Archive
 from hosts.soak.store.rows import Row
 from hosts.soak.store.schema import DATABASE, LOG, NOTHING_BEGUN, translated
+from hosts.soak.store.statements import insert, update
 from hosts.soak.store.tallies import Cell, Entry, Tallies, is_alarming
 from hosts.soak.task import Result, Task
 
@@ -110,11 +111,8 @@ class Campaign(Archive):
         with self._transaction() as db:
             for number in cut_off:
                 self._enter_interruption(db, number, CUT_OFF, kept=kept[number], ended="", watch=None)
-            began = db.execute(
-                "INSERT INTO session (began, environment) VALUES (?, ?)",
-                (self._clock.label(), records.text(environment)),
-            )
-            self._session = _id_of(began)
+            session = {"began": self._clock.label(), "environment": records.text(environment)}
+            self._session = insert(db, "session", session)
         self._folders.sweep()
         self.interrupted = tuple(cut_off)
         self._tallies = super().tallied()
@@ -129,9 +127,9 @@ class Campaign(Archive):
         """Enter a task as running; give its number, which no other run has or had."""
         columns = records.task_columns(task) | {"session": self._session, "state": "running"}
         with self._transaction() as db:
-            number = _id_of(db.execute(*_insert("run", columns)))
+            number = insert(db, "run", columns)
             detail = {"id": number, "task": task.to_json(), "began": self._clock.label()}
-            db.execute(*_insert("detail", detail))
+            insert(db, "detail", detail)
             self._folders.begin(number)
         with self._lock:
             self._watches[number] = Stopwatch(self._clock)
@@ -152,8 +150,8 @@ class Campaign(Archive):
                 keep = bool(result.files) and self._has_room(entry)
             with self._transaction() as db:
                 kept = self._keep(number, result.files if keep else None)
-                self._update(db, "run", number, columns | {"state": "finished", "kept": int(kept)})
-                self._update(db, "detail", number, {"result": records.result_text(result)} | self._times(number))
+                update(db, "run", number, columns | {"state": "finished", "kept": int(kept)})
+                update(db, "detail", number, {"result": records.result_text(result)} | self._times(number))
             self._tallies.end(entry._replace(kept=kept))
             self._forget(number)
             return self.row(number)
@@ -176,8 +174,8 @@ class Campaign(Archive):
             row = self._running(number)
             with self._transaction() as db:
                 kept = self._folders.keep_attempt(number, row.attempts)
-                self._update(db, "run", number, {"attempts": row.attempts + 1, "kept": int(kept)})
-                self._update(db, "detail", number, {"died": records.text([*row.died, why])})
+                update(db, "run", number, {"attempts": row.attempts + 1, "kept": int(kept)})
+                update(db, "detail", number, {"died": records.text([*row.died, why])})
             return self.row(number)
 
     def _running(self, number: int) -> Row:
@@ -200,8 +198,8 @@ class Campaign(Archive):
     def _enter_interruption(
         self, db: sqlite3.Connection, number: int, why: str, *, kept: bool, ended: str, watch: Stopwatch | None
     ) -> None:
-        self._update(db, "run", number, {"state": "interrupted", "kept": int(kept)})
-        self._update(db, "detail", number, {"why": why, "ended": ended} | _durations(watch))
+        update(db, "run", number, {"state": "interrupted", "kept": int(kept)})
+        update(db, "detail", number, {"why": why, "ended": ended} | _durations(watch))
 
     def _times(self, number: int) -> dict[str, Any]:
         return {"ended": self._clock.label()} | _durations(self._watches.get(number))
@@ -244,15 +242,7 @@ class Campaign(Archive):
             raise Unwritable(f"{path}: moved away or removed while the soak was running; it ends here")
 
     def _note_session(self, db: sqlite3.Connection) -> None:
-        db.execute("UPDATE session SET elapsed = ? WHERE id = ?", (self._watch.elapsed, self._session))
-
-    @staticmethod
-    def _update(db: sqlite3.Connection, table: str, number: int, columns: Mapping[str, Any]) -> None:
-        assignments = ", ".join(f"{name} = ?" for name in columns)
-        db.execute(
-            f"UPDATE {table} SET {assignments} WHERE id = ?",  # noqa: S608 - names of columns only
-            (*columns.values(), number),
-        )
+        update(db, "session", self._session, {"elapsed": self._watch.elapsed})
 
     # --- closing
 
@@ -271,7 +261,7 @@ class Campaign(Archive):
         for row in list(self.rows(state="running")):
             self.interrupt(row.id, SOAK_ENDED)
         with self._transaction() as db:
-            db.execute("UPDATE session SET ended = ? WHERE id = ?", (self._clock.label(), self._session))
+            update(db, "session", self._session, {"ended": self._clock.label()})
 
     def __enter__(self) -> Self:
         return self
@@ -293,17 +283,6 @@ def _refuse_remains(folder: Path) -> None:
         raise Refused(f"{folder}: {DATABASE} is gone, but its log {LOG} is there; move it away")
     if not Folders(folder).are_empty():
         raise Refused(f"{folder}: {DATABASE} is gone, but {KEPT} or {LIVE} has runs of it; move them away")
-
-
-def _insert(table: str, columns: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
-    query = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
-    return query, tuple(columns.values())
-
-
-def _id_of(inserted: sqlite3.Cursor) -> int:
-    if inserted.lastrowid is None:
-        raise RuntimeError("SQLite has given no number to a row")
-    return inserted.lastrowid
 
 
 def _durations(watch: Stopwatch | None) -> dict[str, Any]:
