@@ -24,6 +24,8 @@ from typing import Final, Literal
 
 from emu.observe import is_instrument
 from hosts.explorer.audit.reorder import Pairs
+from hosts.explorer.threads.protocol import LATE_STORE, RELAXED
+from hosts.loader.primitives import LOCKED, TABLE
 from hosts.loader.program import Program
 from hosts.loader.syntax.interrupt_points import called
 from hosts.loader.syntax.language import TEMPORARY, bodies, without_docstring
@@ -32,11 +34,8 @@ from hosts.loader.syntax.names import PRIMITIVES
 Kind = Literal["barrier", "locked", "ordered", "pair"]
 Statements = list[ast.stmt]
 
-LOCKED: Final = frozenset(
-    {"xchg", "cmpxchg", "test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit", "atomic_inc"}
-)
-ORDERED: Final = {"smp_load_acquire": "READ_ONCE", "smp_store_release": "WRITE_ONCE"}
 BARRIER: Final = "smp_mb"
+_ORDERED: Final = frozenset(row.name for row in TABLE.values() if row.unordered)
 
 DROPPED: Final = "dropped"
 SWAPPED: Final = "swapped"
@@ -140,7 +139,7 @@ def _in_list(tree: ast.FunctionDef, statements: Statements, file: str, barriers:
     block = statements[0].lineno
     for i, statement in enumerate(statements):
         name = called(statement)
-        if name not in barriers and name not in LOCKED and name not in ORDERED:
+        if name not in barriers and name not in LOCKED and name not in _ORDERED:
             continue
         text = ast.unparse(_call(statement))
         if name in barriers:
@@ -148,7 +147,7 @@ def _in_list(tree: ast.FunctionDef, statements: Statements, file: str, barriers:
             yield Site("barrier", file, statement.lineno, tree.name, text, (way,), block)
             continue
         word = ast.unparse(_arguments(_call(statement))["word"])
-        if name in ORDERED:
+        if name in _ORDERED:
             yield Site("ordered", file, statement.lineno, tree.name, text, (), block, word)
             continue
         point = statements[i - 1] if i and called(statements[i - 1]) == "interrupt_point" else None
@@ -201,11 +200,11 @@ def _torn(statement: ast.stmt, point: ast.stmt | None) -> dict[str, Statements]:
     given = {key: ast.unparse(value) for key, value in _arguments(_call(statement)).items()}
     target = _target(statement)
     fenceless = copy.deepcopy(statement)
-    _call(fenceless).func = ast.copy_location(ast.Name(f"fenceless_{name}", ast.Load()), statement)
+    _call(fenceless).func = ast.copy_location(ast.Name(RELAXED + name, ast.Load()), statement)
     gives = f"{target} = {_GIVES.get(name, _OLD)}".format_map(given) if target else ""
     new, changes = _NEW[name].format_map(given), _CHANGES.get(name, "").format_map(given)
     read, write = f"{_OLD} = READ_ONCE({given['word']})", f"WRITE_ONCE({given['word']}, {new})"
-    late = f"late_store({given['word']}, {new})"
+    late = f"{LATE_STORE}({given['word']}, {new})"
 
     def lines(*texts: str) -> Statements:
         out: Statements = []

@@ -12,23 +12,14 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from hosts.loader.primitives import ACCESSES, BITS, COMPILER_BARRIERS, TABLE
 from hosts.loader.syntax.interrupt_points import called
 from hosts.loader.syntax.language import walk
 from hosts.loader.syntax.names import calls
 
-ACCESSES: Final = frozenset(
-    {
-        *("READ_ONCE", "WRITE_ONCE", "smp_load_acquire", "smp_store_release", "xchg", "cmpxchg", "send_IPI"),
-        *("test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit", "atomic_inc"),
-    }
-)
-BETWEEN: Final = frozenset({"smp_wmb", "smp_rmb"})
+MOVABLE: Final = frozenset({*ACCESSES, "send_IPI"})
 _OTHERWISE: Final = frozenset(
-    {
-        *("apic_pending", "apic_ack", "wait_for_interrupt", "choose", "one_in", "deadline_passed", "run_goes_on"),
-        *("open_turn", "next_turn", "say_silent", "all_silent", "ipis_in_flight"),
-        *("local_irq_enable", "local_irq_disable"),
-    }
+    {*(row.name for row in TABLE.values() if row.environment), "local_irq_enable", "local_irq_disable"}
 )
 """What is no access: a function that comes to one of these is not moved."""
 
@@ -41,7 +32,7 @@ class Pairs:
 
     def __init__(self, trees: Mapping[str, ast.FunctionDef]) -> None:
         self.trees = trees
-        self._counts: dict[str, int] = dict.fromkeys(ACCESSES, 1) | dict.fromkeys(_OTHERWISE, -1)
+        self._counts: dict[str, int] = dict.fromkeys(MOVABLE, 1) | dict.fromkeys(_OTHERWISE, -1)
 
     def of(self, statements: Sequence[ast.stmt]) -> Iterator[tuple[Unit, Unit]]:
         """Give the pairs of one list of statements, each as the places of what changes places."""
@@ -52,7 +43,7 @@ class Pairs:
             if name == "interrupt_point":
                 point = [i]
                 continue
-            if name in BETWEEN:
+            if name in COMPILER_BARRIERS:
                 continue
             unit = [*point, i] if self.count(name) > 0 else []
             point = []
@@ -86,7 +77,7 @@ class Pairs:
             return False
         if _names(b, ast.Store) & _names(a, ast.Load):
             return False
-        return not (called(a) in ACCESSES and called(b) in ACCESSES and _word(a) == _word(b))
+        return not (called(a) in MOVABLE and called(b) in MOVABLE and _word(a) == _word(b))
 
 
 def _names(statement: ast.stmt, context: type[ast.expr_context]) -> set[str]:
@@ -97,5 +88,5 @@ def _word(statement: ast.stmt) -> str:
     """Give the word of an access as it is written."""
     value = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr) else None
     assert isinstance(value, ast.Call)  # noqa: S101 - hosts.loader.syntax.interrupt_points.called says so
-    bits = called(statement) in ("test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit")
+    bits = called(statement) in BITS
     return ast.unparse(value.args[1 if bits else 0]) if len(value.args) > bits else ""

@@ -30,22 +30,10 @@ from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.protocol import Protocol
 from hosts.explorer.threads.sharing import CONSTANT
 from hosts.explorer.threads.symbols import word_name
+from hosts.loader.primitives import ACCESSES, BITS
 
-PRIMITIVES: Final = {
-    "READ_ONCE": Kind.LOAD,
-    "smp_load_acquire": Kind.LOAD,
-    "WRITE_ONCE": Kind.STORE,
-    "smp_store_release": Kind.STORE,
-    "xchg": Kind.XCHG,
-    "cmpxchg": Kind.CMPXCHG,
-    "test_and_set_bit": Kind.OR,
-    "test_and_clear_bit": Kind.AND,
-    "set_bit": Kind.OR,
-    "clear_bit": Kind.AND,
-    "atomic_inc": Kind.ADD,
-}
+PRIMITIVES: Final = {name: Kind[row.rmw or ("LOAD" if row.loads else "STORE")] for name, row in ACCESSES.items()}
 """Operations on words, as the source calls them."""
-_BITS: Final = frozenset({"test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit"})
 _SHOWN: Final = frozenset({*PRIMITIVES.values(), Kind.FENCE, Kind.SEND, Kind.ACK})
 """Operations of the search that a reader wants to see; the rest are instruments, points and choices."""
 
@@ -94,7 +82,7 @@ class Recorder(Automaton):
             before = dict(self.held)
             operation = issue(*arguments)
             flow, call = self.frames[-1].flow, self.frames[-1].call
-            word = arguments[1] if name in _BITS else arguments[0]
+            word = arguments[ACCESSES[name].word]
             known = self.world.words.kind(word) == CONSTANT and word not in self.telling
             if operation is None and not is_instrument(flow.module) and not known:
                 act = Act(self.number, PRIMITIVES[name].name, word_name(self.world.machine, word), own=True)
@@ -154,7 +142,7 @@ class Recorder(Automaton):
 
 def _numbers(name: str, arguments: Sequence[int], was: int) -> dict[str, Any]:
     """Give an operation's arguments and answer as the search has them: what the word held, whatever code is given."""
-    if name in _BITS:
+    if name in BITS:
         bit = 1 << (arguments[0] & 63)
         return {"a": bit if PRIMITIVES[name] == Kind.OR else ~bit, "answer": was}
     a, b = (*arguments[1:], 0, 0)[:2]

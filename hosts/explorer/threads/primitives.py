@@ -15,7 +15,9 @@ from hosts.explorer.model.operations import FENCELESS, OWN_FENCE, SCHEDULED, Kin
 from hosts.explorer.threads.deferrable import harmless_vectors
 from hosts.explorer.threads.machine_words import SILENT, World, over_word
 from hosts.explorer.threads.memory import Access
+from hosts.explorer.threads.protocol import LATE_STORE, RELAXED
 from hosts.explorer.threads.sharing import OWN
+from hosts.loader.primitives import BITS, LOCKED, VOID
 from hosts.loader.program import Program
 from hosts.loader.rule.faults import RuleFault
 
@@ -25,22 +27,6 @@ _UNSCHEDULED: Final = frozenset(
     {Kind.PEEK, Kind.POKE, Kind.TALLY, Kind.RENEW, Kind.IN_FLIGHT, Kind.ACK, Kind.CHOOSE}
 ) | {Kind.PAUSE}
 
-_FENCELESS: Final = "fenceless_"
-LATE_STORE: Final = "late_store"
-"""What the audit puts in place of a locked operation (hosts.explorer.audit.relax): one that waits for no store; and a
-store that belongs to the step of the load before it."""
-
-_WORD_OF: Final = dict.fromkeys(("xchg", "cmpxchg", "atomic_inc"), 0) | dict.fromkeys(
-    ("test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit"), 1
-)
-"""The locked operations: which of their arguments is the word."""
-_VOID: Final = frozenset(
-    {
-        *("WRITE_ONCE", "smp_store_release", "mark", "set_bit", "clear_bit", "atomic_inc", "smp_mb", "send_IPI"),
-        *("interrupt_point", "say_silent", "local_write"),
-    }
-)
-"""Primitives that give nothing."""
 ASKED_TWICE: Final = (0,)
 """Arguments of ``run_goes_on`` once all others are silent: the second question is whether the run is over."""
 
@@ -69,7 +55,7 @@ class Primitives(Access):
 
     def _table(self) -> dict[str, Callable[..., Operation | None]]:
         """Give what each primitive that may suspend asks for; None: it is done, and ``done`` holds its value."""
-        fenceless = {_FENCELESS + name: issue for name, issue in self._locked(FENCELESS).items()}
+        fenceless = {RELAXED + name: issue for name, issue in self._locked(FENCELESS).items()}
         return {
             **self._locked(0),
             **fenceless,
@@ -114,14 +100,15 @@ class Primitives(Access):
 
     def _value(self, name: str, arguments: Any, answer: int) -> Any:
         """Turn an operation's answer into what the primitive gives."""
-        if name in _WORD_OF and self.world.words.kind(arguments[_WORD_OF[name]]) == OWN:
+        if name in LOCKED and self.world.words.kind(arguments[LOCKED[name].word]) == OWN:
             self.fenced = True  # the buffer is empty now: do it
             self.issue[name](*arguments)
             return self.done.value
-        if name.removeprefix(_FENCELESS) in ("test_and_set_bit", "test_and_clear_bit"):
-            return 1 if answer & BIT(arguments[0]) != 0 else 0
-        if name.removeprefix(_FENCELESS) in _VOID:
+        plain = name.removeprefix(RELAXED)
+        if plain in VOID:
             return None
+        if plain in BITS:
+            return 1 if answer & BIT(arguments[0]) != 0 else 0
         if name == "apic_ack":
             return self.world.vectors[answer]
         if name == "run_goes_on":

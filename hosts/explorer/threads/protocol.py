@@ -12,23 +12,20 @@ from types import CodeType
 from typing import Any, Final
 
 from hosts.explorer.threads.cfg import Flow, Lines, bound, cut_up
+from hosts.loader.primitives import LOCKED, TABLE
 from hosts.loader.program import Program
 from hosts.loader.syntax.anf import normalise
 from hosts.loader.syntax.interrupt_points import called
 from hosts.loader.syntax.names import calls, pure_functions
 
+RELAXED: Final = "fenceless_"
+LATE_STORE: Final = "late_store"
+"""What the audit puts in place of a locked operation (hosts.explorer.audit.relax): one that waits for no store; and a
+store that belongs to the step of the load before it. They are no primitives of the waist."""
 SUSPENDING: Final = frozenset(
-    {
-        *("READ_ONCE", "WRITE_ONCE", "smp_load_acquire", "smp_store_release", "xchg", "cmpxchg"),
-        *("test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit", "atomic_inc", "smp_mb"),
-        *("peek", "mark", "interrupt_point", "send_IPI", "apic_pending", "apic_ack", "choose", "one_in"),
-        *("deadline_passed", "run_goes_on", "ipis_in_flight", "say_silent", "all_silent"),
-        *("fenceless_xchg", "fenceless_cmpxchg", "fenceless_test_and_set_bit", "fenceless_test_and_clear_bit"),
-        *("fenceless_set_bit", "fenceless_clear_bit", "fenceless_atomic_inc", "late_store"),
-    }
+    {*(row.name for row in TABLE.values() if row.suspends), *(RELAXED + name for name in LOCKED), LATE_STORE}
 )
-"""Primitives that others may notice, or that branch. The rest a thread does by itself. The last two lines are no
-primitives of the waist: the audit puts them in (hosts.explorer.audit.relax)."""
+"""Operations that others may notice, or that branch. The rest a thread does by itself."""
 
 TRACEPOINTS: Final = "emu.observe.tracepoints"
 """The module whose functions do nothing here: calls of them are left out, or they would keep locals alive."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final, NewType
 
 from emu import reach
+from hosts.loader.primitives import ACCESSES
 from hosts.loader.rule.context import Local
 from hosts.loader.rule.expressions import Expressions, Typed
 from hosts.loader.rule.guards import CHANGING, STORED, at
@@ -18,7 +19,7 @@ from hosts.loader.syntax.names import PRIMITIVES, PURE_BUILTINS
 Given = Mapping[str, tuple[ast.expr, Kind, ast.expr]]
 """For each parameter that is given the new expression, what it is, and the old one."""
 
-_READING: Final = frozenset({"READ_ONCE", "smp_load_acquire"})
+_READING: Final = frozenset(name for name, row in ACCESSES.items() if row.loads and not row.locked)
 _INSTEAD: Final = {
     **dict.fromkeys(("peek", "local_read"), "READ_ONCE(word)"),
     **dict.fromkeys(("mark", "local_write"), "WRITE_ONCE(word, value)"),

@@ -23,6 +23,7 @@ from emu.rulechecks import (
     LINE_SHIFT,
 )
 from emu.vectors import SLOTS
+from hosts.loader.primitives import ACCESSES, LOCKED
 from hosts.loader.rule.types import Kind
 from hosts.loader.syntax.language import TEMPORARY
 
@@ -52,12 +53,9 @@ UNCHECKED: Final = frozenset(
 )
 """Parameters that may be any number: nothing is looked up by them."""
 
-STORED: Final = {
-    **dict.fromkeys(("WRITE_ONCE", "smp_store_release", "xchg"), "value"),
-    "cmpxchg": "new",
-}
+STORED: Final = {name: row.stored for name, row in ACCESSES.items() if row.stored}
 """Primitives that put a number into a word, and the parameter that is the number."""
-CHANGING: Final = frozenset({"test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit", "atomic_inc"})
+CHANGING: Final = frozenset(name for name, row in LOCKED.items() if not row.stored)
 """Primitives that make another number of what is there."""
 
 

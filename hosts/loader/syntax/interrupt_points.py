@@ -11,26 +11,9 @@ import copy
 from dataclasses import dataclass
 from typing import Final
 
-SHARED_OPERATIONS: Final = frozenset(
-    {
-        "READ_ONCE",
-        "WRITE_ONCE",
-        "smp_load_acquire",
-        "smp_store_release",
-        "xchg",
-        "cmpxchg",
-        "test_and_set_bit",
-        "test_and_clear_bit",
-        "set_bit",
-        "clear_bit",
-        "atomic_inc",
-        "smp_mb",
-        "send_IPI",
-    }
-)
-"""What another pCPU can observe (see :mod:`emu.waist`)."""
+from hosts.loader.primitives import SHARED
 
-_WITH_POINT: Final = SHARED_OPERATIONS | {"local_irq_disable"}
+_WITH_POINT: Final = SHARED | {"local_irq_disable"}
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,12 @@ from typing import Final, NewType
 
 from emu import waist
 from emu.memory import Struct
+from hosts.loader.primitives import TABLE
 from hosts.loader.syntax.language import Origin, local_names, parameters, walk
 
 PURE_BUILTINS: Final = frozenset({"abs", "bool", "int", "len", "max", "min", "range"})
-_INSERTED: Final = frozenset({"interrupt_point", "mutated"})
-
-_PURE_PRIMITIVES: Final = frozenset({"BIT", "fls64", "hweight64", "memory", "this_cpu_ptr", "mutated"})
-"""Primitives that neither read nor change anything that changes: ``memory()`` is a constant, and so are the number of
-the pCPU for its own thread and the selected mutation."""
+_INSERTED: Final = frozenset(row.name for row in TABLE.values() if row.inserted)
+_PURE_PRIMITIVES: Final = frozenset(row.name for row in TABLE.values() if row.pure)
 
 PRIMITIVES: Final[Mapping[str, FunctionType]] = {
     name: value

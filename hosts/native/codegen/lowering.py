@@ -14,15 +14,16 @@ that give the old bit are written as the instruction itself, ``lock bts`` and ``
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from llvmlite import ir
 from numba import types
 
-from emu import waist
 from hosts.compiler import emit as code
 from hosts.compiler.emit import I8, I64, Emit, give_meaning
 from hosts.compiler.variants import SELECTED
+from hosts.loader.primitives import TABLE
+from hosts.loader.syntax.names import PRIMITIVES
 
 _FLAGS = "~{memory},~{dirflag},~{fpsr},~{flags}"
 
@@ -83,31 +84,34 @@ def _mutated(builder: Any, number: Any) -> Any:
     return builder.call(code.declared(builder, "llvm.expect.i64", I64, I64, I64), [told, I64(0)])
 
 
-VOID = types.void
+MEANINGS: Final[dict[str, Emit]] = {
+    "READ_ONCE": code.volatile_load,
+    "WRITE_ONCE": code.volatile_store,
+    "smp_load_acquire": _load_acquire,
+    "smp_store_release": _store_release,
+    "xchg": code.locked("xchg"),
+    "cmpxchg": code.locked_compare,
+    "test_and_set_bit": _test_and_change("btsq"),
+    "test_and_clear_bit": _test_and_change("btrq"),
+    "set_bit": _set_bit,
+    "clear_bit": _clear_bit,
+    "atomic_inc": _atomic_inc,
+    "smp_mb": code.full_fence,
+    "smp_wmb": code.compiler_fence,
+    "smp_rmb": code.compiler_fence,
+    "local_read": code.private_load,
+    "local_write": code.private_store,
+    "peek": code.volatile_load,
+    "mark": code.volatile_store,
+    "memory": code.symbol_address("pirace_memory"),
+    "mutated": _mutated,
+    "BIT": _bit,
+    "fls64": _fls64,
+    "hweight64": lambda builder, word: builder.ctpop(word),
+}
+"""What is emitted where a primitive is called."""
 
-give_meaning(waist.READ_ONCE, 1, code.volatile_load)
-give_meaning(waist.WRITE_ONCE, 2, code.volatile_store, result=VOID)
-give_meaning(waist.smp_load_acquire, 1, _load_acquire)
-give_meaning(waist.smp_store_release, 2, _store_release, result=VOID)
-give_meaning(waist.xchg, 2, code.locked("xchg"))
-give_meaning(waist.cmpxchg, 3, code.locked_compare)
-give_meaning(waist.test_and_set_bit, 2, _test_and_change("btsq"))
-give_meaning(waist.test_and_clear_bit, 2, _test_and_change("btrq"))
-give_meaning(waist.set_bit, 2, _set_bit, result=VOID)
-give_meaning(waist.clear_bit, 2, _clear_bit, result=VOID)
-give_meaning(waist.atomic_inc, 1, _atomic_inc, result=VOID)
-give_meaning(waist.smp_mb, 0, code.full_fence, result=VOID)
-give_meaning(waist.smp_wmb, 0, code.compiler_fence, result=VOID)
-give_meaning(waist.smp_rmb, 0, code.compiler_fence, result=VOID)
-
-give_meaning(waist.local_read, 1, code.private_load)
-give_meaning(waist.local_write, 2, code.private_store, result=VOID)
-give_meaning(waist.peek, 1, code.volatile_load)
-give_meaning(waist.mark, 2, code.volatile_store, result=VOID)
-
-give_meaning(waist.memory, 0, code.symbol_address("pirace_memory"))
-give_meaning(waist.mutated, 1, _mutated)
-
-give_meaning(waist.BIT, 1, _bit)
-give_meaning(waist.fls64, 1, _fls64)
-give_meaning(waist.hweight64, 1, lambda builder, word: builder.ctpop(word))
+for _name, _emit in MEANINGS.items():
+    _primitive = PRIMITIVES[_name]
+    _result = types.void if TABLE[_name].void else types.int64
+    give_meaning(_primitive, _primitive.__code__.co_argcount, _emit, result=_result)

@@ -12,10 +12,11 @@ import pytest
 
 from emu import waist
 from emu.observe import is_instrument
-from hosts.explorer.audit.relax import LOCKED, Site, edited, is_barrier, sites, weakened
+from hosts.explorer.audit.relax import Site, edited, is_barrier, sites, weakened
 from hosts.explorer.audit.reorder import Pairs
+from hosts.loader.primitives import LOCKED, SHARED
 from hosts.loader.program import Program, load_program
-from hosts.loader.syntax.interrupt_points import SHARED_OPERATIONS, called
+from hosts.loader.syntax.interrupt_points import called
 from hosts.loader.syntax.language import walk
 
 
@@ -76,7 +77,7 @@ def test_weakening_keeps_lines_and_points_and_gives_new_accesses_points(program:
         lines = {node.lineno for node in ast.walk(before) if isinstance(node, ast.stmt)}
         for way in site.ways:
             assert {node.lineno for node in ast.walk(way.tree) if isinstance(node, ast.stmt)} <= lines
-            shared = [name for name in _calls(way.tree) if name.removeprefix("fenceless_") in SHARED_OPERATIONS]
+            shared = [name for name in _calls(way.tree) if name.removeprefix("fenceless_") in SHARED]
             points = _calls(way.tree).count("interrupt_point")
             masked = _calls(way.tree).count("local_irq_disable")
             dropped = way.name == "dropped" and site.text == "smp_mb()"

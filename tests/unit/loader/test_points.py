@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 
-from hosts.loader.syntax.interrupt_points import SHARED_OPERATIONS
+from hosts.loader.primitives import SHARED
 from hosts.loader.syntax.names import PRIMITIVES
 from tests.unit.loader.generated import answers, functions, make_program
 from tests.unit.loader.synthetic import Load, body, run, same
@@ -33,14 +33,14 @@ def test_every_shared_operation_has_a_numbered_point(load: Load) -> None:
     lines = [f"    {name}({', '.join('1' * count)})" for name, count in _arities().items()]
     program = load("def f():\n" + "\n".join(lines) + "\n    local_read(1)\n    local_write(1, 2)\n    peek(1)\n")
     assert [site.operation for site in program.sites.values()] == list(_arities())
-    assert list(program.sites) == list(range(1, len(SHARED_OPERATIONS) + 1))
+    assert list(program.sites) == list(range(1, len(SHARED) + 1))
     assert [site.line for site in program.sites.values()] == list(range(3, 3 + len(lines)))
     assert {site.function for site in program.sites.values()} == {"f"}
     assert str(program.sites[1]).endswith("one.py:3: f: READ_ONCE")
 
 
 def _arities() -> dict[str, int]:
-    ordered = sorted(SHARED_OPERATIONS)
+    ordered = sorted(SHARED)
     return {name: PRIMITIVES[name].__code__.co_argcount for name in ordered}
 
 
