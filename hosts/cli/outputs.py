@@ -19,6 +19,7 @@ from typing import IO, Final
 from hosts.cli.streams import note_unwritten
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
+from hosts.loader.rule.policy_source import source_of
 
 STDOUT: Final = "-"
 
@@ -42,7 +43,8 @@ def opened(option: str, path: str, reads: Sequence[str] = ()) -> Iterator[Output
 
 def rule_files(user_policy: str | None) -> list[str]:
     """Name the file of a user's own rule, which is read."""
-    return [user_policy.rpartition(":")[0]] if user_policy is not None else []
+    source = source_of(user_policy)
+    return [source.path] if source is not None else []
 
 
 def write_now(option: str, path: str, text: str) -> bool:

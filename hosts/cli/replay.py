@@ -17,6 +17,7 @@ from hosts.explorer.counterexample.validate import check_violation
 from hosts.explorer.counterexample.witness import Witness, WitnessError, changed_sources
 from hosts.explorer.counterexample.witness_file import load
 from hosts.loader.program import LoaderError, load_program
+from hosts.loader.rule.policy_source import is_user_policy
 from hosts.loader.rule.userpolicy import unpromised
 from hosts.plural import counted
 from hosts.replay.processes import EnvironmentLacks
@@ -32,7 +33,7 @@ def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, 
     """Take a witness so many times; give the exit status: 0 if each showed the violation."""
     witness = _witness(file)
     try:
-        program = load_program(witness.policy if ":" in witness.policy else None)
+        program = load_program(witness.policy if is_user_policy(witness.policy) else None)
         changed = changed_sources(witness, program.rule_sha256)
         if changed and not anyway:
             said = f"{file}: the sources have changed since: {', '.join(changed)}"
@@ -79,7 +80,7 @@ def heading(witness: Witness, changed: list[str]) -> Iterator[str]:
 
 
 def _unpromised(witness: Witness) -> tuple[str, ...]:
-    return unpromised(witness.policy) if ":" in witness.policy else ()
+    return unpromised(witness.policy) if is_user_policy(witness.policy) else ()
 
 
 def _delayed(stores: int) -> str:

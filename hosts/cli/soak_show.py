@@ -9,8 +9,8 @@ from typing import Final
 from hosts.cli.records import records_to
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
+from hosts.loader.rule.policy_source import is_user_policy
 from hosts.plural import counted
-from hosts.runs.plan import is_user_policy
 from hosts.soak.plan.settings import from_settings
 from hosts.soak.postmortem import dump
 from hosts.soak.postmortem.machine_image import NotReadable, Saved

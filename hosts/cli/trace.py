@@ -11,6 +11,7 @@ from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
 from hosts.loader.program import PolicyError, load_program
 from hosts.loader.rule.faults import RuleFault
+from hosts.loader.rule.policy_source import source_of
 from hosts.runs.plan import PlanError, chosen_mutations, chosen_policies, chosen_scenarios, user_policy_of
 from hosts.trace.record import EndlessStoryError, Step
 from hosts.trace.render import lines
@@ -49,9 +50,10 @@ def _steps(scenario: str, policy: str, mutation: Mutation | None, *, everything:
 
 def _users_fault(error: Exception, user: str | None) -> Failure | None:
     """Turn an error that comes out of the user's own function into one line that says where."""
-    if user is None:
+    source = source_of(user)
+    if source is None:
         return None
-    path = user.rpartition(":")[0]
+    path = source.path
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == Path(path).resolve()]
     return Failure(f"{path}:{lines[-1]}: {type(error).__name__}: {error}", EXIT_USAGE) if lines else None

@@ -11,20 +11,22 @@ import platform
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hosts.compiler.object_file import processor
 from hosts.sources import source_files
 
+if TYPE_CHECKING:
+    from hosts.loader.rule.policy_source import PolicySource  # whoever compiles without a rule does not load it
+
 _TOOLS: Final = ("numba", "llvmlite")
 
 
-def key_of(user_policy: str | None) -> tuple[str, str]:
+def key_of(rule: PolicySource | None) -> tuple[str, str]:
     """Give the hash of everything but the user's rule, and of everything. OSError if the rule's file is not there."""
     base = hash_of([*environment(), *_sources()])
-    file, _, function = (user_policy or "").rpartition(":")
-    rule = Path(file).read_bytes() if user_policy is not None else b""
-    return base, hash_of([base.encode(), function.encode(), rule])
+    named = (rule.function.encode(), rule.read()) if rule is not None else (b"", b"")
+    return base, hash_of([base.encode(), *named])
 
 
 def sources_key() -> str:

@@ -18,6 +18,7 @@ from hosts.explorer.model.operations import Kind
 from hosts.explorer.threads.deferrable import harmless_vectors
 from hosts.explorer.threads.machine_words import BASE, VECTORS
 from hosts.loader.program import Program, load_program
+from hosts.loader.rule.policy_source import is_user_policy
 from hosts.loader.syntax.anf import normalise
 from hosts.loader.syntax.language import LoaderError, Origin, check_language
 from hosts.loader.syntax.names import Scope, pure_functions, struct_fields
@@ -45,7 +46,7 @@ def cast_of(witness: Witness, program: Program | None = None) -> Cast:
     """Make a witness's threads; WitnessError, or LoaderError about the user's policy."""
     _check(witness)
     if program is None:
-        program = load_program(witness.policy if ":" in witness.policy else None)
+        program = load_program(witness.policy if is_user_policy(witness.policy) else None)
     places = {
         function.__code__: Place(name, function.__code__.co_filename, function.__module__)
         for name, function in program.functions.items()

@@ -25,6 +25,7 @@ from hosts.explorer.threads.cfg import Endless
 from hosts.explorer.threads.harness import ScopeError
 from hosts.loader.program import LoaderError, PolicyError, Program
 from hosts.loader.rule.faults import RuleFault
+from hosts.loader.rule.policy_source import source_of
 from hosts.runs.explore_request import Asked
 from hosts.runs.search_loops import have_loops
 
@@ -177,11 +178,12 @@ def _errors(user_policy: str | None) -> Iterator[None]:
 
 def _users_fault(error: Exception, user_policy: str | None) -> Failure | None:
     """Turn an error that a user's own function is behind into one line that says where."""
-    if user_policy is None:
+    source = source_of(user_policy)
+    if source is None:
         return None
     if isinstance(error, TypeError) and "unhashable" in str(error):
         return Failure(f"{user_policy}: keeps a local that cannot be compared ({error})", EXIT_USAGE)
-    path = Path(user_policy.rpartition(":")[0]).resolve()
+    path = Path(source.path).resolve()
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == path]
     text = f"{path.name}:{lines[-1]}: {type(error).__name__}: {error}" if lines else ""

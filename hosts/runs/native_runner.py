@@ -14,6 +14,7 @@ from emu.workload.setup import choose_race, power_on
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_USAGE
 from hosts.loader.rule.faults import RuleFault
+from hosts.loader.rule.policy_source import source_of
 from hosts.runs.collect import Undelivered
 from hosts.runs.runner import Ended, Placement, Regime, Request, Runner, Watch
 
@@ -64,10 +65,10 @@ def built(user_policy: str | None, progress: Progress) -> Built:
     except CacheError as error:
         raise Failure(str(error), EXIT_ENVIRONMENT) from error
     except (LoaderError, BuildError) as error:
-        path = user_policy.rpartition(":")[0] if user_policy is not None else None
-        if path is None or path not in str(error):
+        source = source_of(user_policy)
+        if source is None or source.path not in str(error):
             raise Failure(str(error), EXIT_FAULT) from error
-        raise Failure(users_error(str(error), path), EXIT_USAGE) from error
+        raise Failure(users_error(str(error), source.path), EXIT_USAGE) from error
 
 
 def users_error(text: str, path: str) -> str:

@@ -11,6 +11,7 @@ from emu.expected import Expectation, expected, policies_of, policy_by_name
 from emu.machine import MAX_PCPUS, USER
 from emu.mutations import MUTATIONS, Mutation
 from emu.workload.scenarios import POLICIES, SCENARIOS, PolicyInfo, Scenario
+from hosts.loader.rule.policy_source import is_user_policy
 from hosts.loader.rule.userpolicy import unpromised
 
 Controls = Literal["some", "all", "none"]
@@ -212,11 +213,6 @@ def planned(scenario: Scenario, policy: PolicyInfo, mutation: Mutation | None, p
 
 
 # --- names -------------------------------------------------------------------------------------------------------
-
-
-def is_user_policy(name: str) -> bool:
-    """Tell whether a policy's name is ``path/to/file.py:function``."""
-    return ":" in name
 
 
 def short_name(policy: str) -> str:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from emu.expected import policy_by_name
-from emu.machine import USER, Vcpu
+from emu.machine import Vcpu
 from emu.mutations import Mutation
 from emu.vectors import DEVICE_VECTOR
 from emu.workload.program import GUEST_ARM_NOW, GUEST_HLT, TIMER_DELTA
 from emu.workload.scenarios import SCENARIOS, Scenario
 from emu.workload.setup import choose_race, power_on
 from hosts.loader.program import Program
+from hosts.loader.rule.policy_source import policy_number
 from hosts.trace.record import Recorder, Step, TracedHost
 
 
@@ -84,7 +84,7 @@ def _scenario(name: str) -> Scenario:
 
 def _set_up(host: TracedHost, story: Story, scenario: Scenario, policy: str, mutation: Mutation | None) -> None:
     power_on(host.machine, 1, 1, host.poke)
-    number = USER if ":" in policy else policy_by_name(policy).number
+    number = policy_number(policy)
     choose_race(host.machine, scenario, number, mutation, host.poke)
     config = host.machine.config
     host.poke(config.guest_items, len(story.guest_menu))

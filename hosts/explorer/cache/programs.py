@@ -30,7 +30,7 @@ from hosts.explorer.cache.serialize import (
 from hosts.explorer.threads.deferrable import harmless_of
 from hosts.explorer.threads.protocol import Cut, cut_of, known_cut
 from hosts.loader.program import Program, load_program
-from hosts.reading import read_bytes
+from hosts.loader.rule.policy_source import source_of
 
 _APART: Final = frozenset({"namespace", "functions", "trees"})
 """Fields of a program that are not kept as they are."""
@@ -106,11 +106,11 @@ def key_of(user_policy: str | None) -> str:
     """
     where = [next(iter(emu.__path__))]
     rule = b""
-    if user_policy is not None:
-        file = user_policy.rpartition(":")[0]
+    source = source_of(user_policy)
+    if source is not None:
         try:
-            rule = read_bytes(file)
-            where.append(str(Path(file).resolve()))
+            rule = source.read()
+            where.append(str(Path(source.path).resolve()))
         except OSError:
             return ""
     named = [explorer_sources(), sys.version, user_policy or "", *where]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from emu.expected import by_name, policy_by_name
-from emu.machine import MENU_ITEMS, USER, Machine
+from emu.expected import by_name
+from emu.machine import MENU_ITEMS, Machine
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.counterexample.witness import Witness, WitnessError, by_offset
 from hosts.explorer.initial_state import initial_words
 from hosts.explorer.threads.harness import DEFAULT_NAME, Scope, ScopeError, driver_sources, scope_of
 from hosts.explorer.threads.machine_words import BASE
+from hosts.loader.rule.policy_source import policy_number
 
 
 def check_labels(witness: Witness) -> None:
@@ -42,7 +43,7 @@ def _scope(witness: Witness) -> Scope:
 
 def _policy(witness: Witness) -> int:
     try:
-        return USER if ":" in witness.policy else policy_by_name(witness.policy).number
+        return policy_number(witness.policy)
     except KeyError:
         raise WitnessError(f"it names a policy that there is not: {witness.policy}") from None
 

@@ -13,8 +13,7 @@ from typing import Final
 
 from msgspec import structs
 
-from emu.expected import by_name, policy_by_name
-from emu.machine import USER
+from emu.expected import by_name
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.lasso import left_out
@@ -28,6 +27,7 @@ from hosts.explorer.threads.harness import scope_of
 from hosts.explorer.threads.machine_words import BASE
 from hosts.loader.program import Program
 from hosts.loader.rule.faults import RuleFault
+from hosts.loader.rule.policy_source import policy_number
 from hosts.loader.syntax.language import LoaderError
 from hosts.vectors import about
 
@@ -77,7 +77,7 @@ def _with_builder(witness: Witness, builder: Builder, options: Options) -> str |
 def _builder(witness: Witness, program: Program, *, fold: bool) -> Builder:
     """Return a builder that knows from the start what the witness tells of its model."""
     scenario = next((each for each in SCENARIOS if each.name == witness.scenario), None)
-    policy = USER if ":" in witness.policy else policy_by_name(witness.policy).number
+    policy = policy_number(witness.policy)
     mutation = by_name(witness.mutation) if witness.mutation else None
     builder = Builder(program, scope_of(scenario, witness.scope), policy, mutation, fold=fold)
     world = builder.world

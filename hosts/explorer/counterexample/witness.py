@@ -16,6 +16,7 @@ from hosts.explorer.model.semantics import Micro, Move, Product, State
 from hosts.explorer.model.system import Model
 from hosts.explorer.threads.harness import driver_sources
 from hosts.explorer.threads.machine_words import BASE
+from hosts.loader.rule.policy_source import is_user_policy, source_of
 from hosts.plural import counted
 from hosts.sources import source_files
 
@@ -246,19 +247,20 @@ def source_hashes(policy: str, rule_sha256: str) -> dict[str, str]:
     """Hash what decides what is run: emu, the loader's files and, as it was when it was loaded, the user's rule."""
     files = source_files("emu", "hosts", "hosts/loader")
     hashes = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
-    return hashes | ({rule_file(policy): rule_sha256} if ":" in policy else {})
+    return hashes | ({rule_file(policy): rule_sha256} if is_user_policy(policy) else {})
 
 
 def rule_file(policy: str) -> str:
-    """Name the file of a user's rule, given as ``file.py:function``."""
-    return str(Path(policy.rpartition(":")[0]))
+    """Return the file of a user's rule as a witness names it; an empty string for a policy of the table."""
+    source = source_of(policy)
+    return str(Path(source.path)) if source is not None else ""
 
 
 def changed_sources(witness: Witness, rule_sha256: str) -> list[str]:
     """Name the source files that are not what they were when the witness was found."""
     now, then = source_hashes(witness.policy, rule_sha256), witness.sources
     changed = sorted(name for name in {*now, *then} if now.get(name) != then.get(name))
-    rule = rule_file(witness.policy) if ":" in witness.policy else ""
+    rule = rule_file(witness.policy)
     return [f"{name} ({_another_rule(now, then, name)})" if name == rule else name for name in changed]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from emu.rulechecks import FAULTS, LINE_SHIFT
+from hosts.loader.rule.policy_source import source_of
 
 _TEXTS: Final = {
     "cpu": "sends an IPI to pCPU {value}; this machine has {range}",
@@ -42,8 +43,8 @@ class RuleFault(Exception):  # noqa: N818 - the rule's, not the program's
 
     def told(self, user_policy: str | None) -> str:
         """Say it in one line that begins with the file of the rule (``file.py:function``)."""
-        file = user_policy.rpartition(":")[0] if user_policy is not None else "the rule"
-        return f"{file}:{self.line}: {self.reason}"
+        source = source_of(user_policy)
+        return f"{source.path if source is not None else 'the rule'}:{self.line}: {self.reason}"
 
     def __str__(self) -> str:
         return f"line {self.line} of the rule {self.reason}"

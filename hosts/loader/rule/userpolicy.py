@@ -17,6 +17,7 @@ from typing import Final, NewType
 
 from emu import reach
 from emu.observe.accounting import CHECKS
+from hosts.loader.rule.policy_source import source_of
 from hosts.loader.syntax.language import (
     WORD_MAX,
     WORD_MIN,
@@ -28,7 +29,6 @@ from hosts.loader.syntax.language import (
     walk,
 )
 from hosts.loader.syntax.names import PRIMITIVES, Scope
-from hosts.reading import read_bytes
 
 ENTRY: Final = "user_kvm_vcpu_trigger_posted_interrupt"
 """The name by which the protocol calls a user's rule."""
@@ -63,9 +63,11 @@ class Policy:
 
 def unpromised(spec: str) -> tuple[str, ...]:
     """Name the checks that a rule's file leaves out; nothing of a file that is refused when it is loaded."""
-    path = spec.rpartition(":")[0]
+    source = source_of(spec)
+    if source is None:
+        return ()
     try:
-        return _left_out(ast.parse(read_bytes(path), path), Origin(path, PolicyError))
+        return _left_out(ast.parse(source.read(), source.path), Origin(source.path, PolicyError))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError, PolicyError):
         return ()
 
@@ -92,12 +94,13 @@ def _left_out(module: ast.Module, origin: Origin) -> tuple[str, ...]:
 
 def read_policy(spec: str, scope: Scope, packages: Collection[str]) -> Policy:
     """Read and check the rule that ``spec`` (``path/to/file.py:function``) names."""
-    path, colon, name = spec.rpartition(":")
-    if not colon or not path or not name:
+    named = source_of(spec)
+    if named is None or not named.path or not named.function:
         raise PolicyError(spec, 1, "a policy is given as path/to/file.py:function")
+    path, name = named.path, named.function
     origin = Origin(path, PolicyError)
     try:
-        source = read_bytes(path)
+        source = named.read()
         module = ast.parse(source, path)
     except OSError as error:
         origin.refuse(None, f"cannot be read: {error.strerror or error}")

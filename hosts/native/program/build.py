@@ -14,6 +14,7 @@ from hosts.compiler.cache import Cache
 from hosts.compiler.fingerprint import key_of
 from hosts.compiler.object_file import Image
 from hosts.compiler.objects import MANIFEST, BuildError, Built, Progress, Wanted, obtain, verified
+from hosts.loader.rule.policy_source import source_of
 from hosts.native.codegen import symbols
 
 ROOT: Final = "pcpu_main"
@@ -56,7 +57,7 @@ def number_of(key: str) -> int:
 
 def _key(user_policy: str | None) -> str:
     try:
-        return key_of(user_policy)[1]
+        return key_of(source_of(user_policy))[1]
     except OSError:
         from hosts.loader.program import load_program
 

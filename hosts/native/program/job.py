@@ -11,6 +11,7 @@ from hosts.compiler import fingerprint
 from hosts.compiler.process import Job
 from hosts.compiler.unit import Unit
 from hosts.loader.program import Program, load_program
+from hosts.loader.rule.policy_source import source_of
 from hosts.native.codegen import symbols
 from hosts.native.program import root
 from hosts.native.program.build import number_of
@@ -18,16 +19,17 @@ from hosts.native.program.build import number_of
 
 def job(key: str, user_policy: str | None) -> Job:
     """Give the machine with the user's rule; LoaderError or CompileError."""
+    rule = source_of(user_policy)
     loaded = load_program(user_policy)
     unit = root.unit_of(loaded, number_of(key))
     named = symbols.symbols()
     return Job(
         unit=unit,
-        key=lambda: fingerprint.key_of(user_policy)[1],
+        key=lambda: fingerprint.key_of(rule)[1],
         sources=fingerprint.own_files(),
         addresses={name: named[name] for name in root.FIXED},
         symbols=named,
-        base=fingerprint.key_of(user_policy)[0],
+        base=fingerprint.key_of(rule)[0],
         keepable=_keepable(unit, loaded),
     )
 

@@ -17,6 +17,7 @@ from typing import Final
 
 from emu.machine import MAX_PCPUS
 from emu.workload.scenarios import Scenario
+from hosts.loader.rule.policy_source import is_user_policy
 from hosts.runs.plan import (
     DEFAULT_PCPUS,
     PlanError,
@@ -24,7 +25,6 @@ from hosts.runs.plan import (
     chosen_mutations,
     chosen_policies,
     chosen_scenarios,
-    is_user_policy,
     planned,
     user_policy_of,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,8 +11,8 @@ from hosts.compiler.fingerprint import sources_key
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.loader.program import PolicyError, load_program
-from hosts.reading import read_bytes
-from hosts.runs.plan import PlanError, is_user_policy
+from hosts.loader.rule.policy_source import source_of
+from hosts.runs.plan import PlanError
 from hosts.soak.placement.groups import Place, placements
 from hosts.soak.placement.topology import Topology
 from hosts.soak.plan.choose import Chooser, Places, Wanted
@@ -23,12 +22,8 @@ _RULE: Final = "policy_sha256"
 
 def absolute(policies: Sequence[str]) -> tuple[str, ...]:
     """Name a rule of the user's by the whole path, so that it is found from wherever the campaign is resumed."""
-    return tuple(_absolute(name) if is_user_policy(name) else name for name in policies)
-
-
-def _absolute(name: str) -> str:
-    path, _, function = name.rpartition(":")
-    return f"{Path(path).absolute()}:{function}"
+    sources = ((name, source_of(name)) for name in policies)
+    return tuple(name if source is None else str(source.absolute()) for name, source in sources)
 
 
 def checked(wanted: Wanted) -> Wanted:
@@ -86,13 +81,13 @@ def raced_check(wanted: Wanted, settings: dict[str, Any]) -> Callable[[], None]:
 
 
 def _hash_of_rule(wanted: Wanted) -> str | None:
-    if wanted.user_policy is None:
+    source = source_of(wanted.user_policy)
+    if source is None:
         return None
-    path = Path(wanted.user_policy.rpartition(":")[0])
     try:
-        return hashlib.sha256(read_bytes(path)).hexdigest()
+        return source.digest
     except OSError as error:
-        raise Failure(f"{path}: {error.strerror or error}", EXIT_USAGE) from None
+        raise Failure(f"{Path(source.path)}: {error.strerror or error}", EXIT_USAGE) from None
 
 
 def chooser_of(wanted: Wanted, topologies: Sequence[Topology], *, here: bool = True) -> Chooser:

@@ -24,7 +24,7 @@ from distributed.scheduler import KilledWorker
 from hosts.compiler.fingerprint import sources_key
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
-from hosts.runs.plan import is_user_policy
+from hosts.loader.rule.policy_source import source_of
 from hosts.soak.placement.topology import Topology
 from hosts.soak.task import Result, Task
 from hosts.soak.workers.dask_worker import Do, cancel_here, close_here, on_host
@@ -254,9 +254,8 @@ def _first_line(error: BaseException) -> str:
 
 def _policy_source(task: Task) -> bytes | None:
     """Give the text of a user's policy: its file is on this machine only."""
-    if not is_user_policy(task.policy):
-        return None
-    return Path(task.policy.rpartition(":")[0]).read_bytes()
+    source = source_of(task.policy)
+    return source.read() if source is not None else None
 
 
 def _hosts_of(dask_scheduler: Any) -> dict[str, str]:

@@ -23,6 +23,7 @@ import distributed
 
 from hosts.compiler.fingerprint import sources_key
 from hosts.exit_codes import EXIT_ENVIRONMENT
+from hosts.loader.rule.policy_source import source_of
 from hosts.plural import counted
 from hosts.soak.placement.groups import classify, place_for
 from hosts.soak.placement.topology import Topology
@@ -105,15 +106,15 @@ def _claimed(claim: socket.socket) -> bool:
 @contextlib.contextmanager
 def _policy_file(task: Task, source: bytes | None) -> Iterator[Task]:
     """Put a user's policy into a file of this host."""
-    if source is None:
+    named = source_of(task.policy)
+    if source is None or named is None:
         yield task
         return
-    name, _, function = task.policy.rpartition(":")
     # Below the Dask worker's own folder, which is removed with it, however it ends.
     with tempfile.TemporaryDirectory(dir=distributed.get_worker().local_directory) as folder:
-        file = Path(folder) / Path(name).name
+        file = Path(folder) / Path(named.path).name
         file.write_bytes(source)
-        yield replace(task, policy=f"{file}:{function}")
+        yield replace(task, policy=str(named.at(file)))
 
 
 def _placed(task: Task) -> Task | None:

@@ -8,13 +8,13 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 from hosts.explorer.counterexample.witness_file import text
 from hosts.explorer.model.options import Options
 from hosts.explorer.search.result import Progress, Result
 from hosts.explorer.threads.harness import ScopeError
+from hosts.loader.rule.policy_source import source_of
 from hosts.report.jsonl import explorer_record
 from hosts.runs.collect import Measured
 from hosts.runs.explore_request import DEFAULT_SCENARIO, Asked, asked_for
@@ -64,8 +64,9 @@ def _engine(user_policy: str | None, _content: bytes) -> Explorer:
 
 def _content(user_policy: str | None) -> bytes:
     """Give what a rule's file holds; nothing if it cannot be read, which the explorer tells better."""
+    source = source_of(user_policy)
     with contextlib.suppress(OSError):
-        return Path(user_policy.rpartition(":")[0]).read_bytes() if user_policy is not None else b""
+        return source.read() if source is not None else b""
     return b""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from hosts.loader.rule.policy_source import source_of
 from hosts.plural import counted
 from hosts.runs.explored import Explored
 from hosts.runs.verdict import Verdict
@@ -21,7 +22,8 @@ def explored_of(task: Task, result: Result, ended: str = "") -> Explored:
     # Whoever looked at the clock first, the worker or who waits for it: the time was over.
     over = f"its {task.seconds:.1f} s were over" if search["bounded_by"] == ["seconds"] else result.reason
     why = ended if result.verdict == Verdict.CANCELLED and ended else over
-    its_own = result.verdict == Verdict.CRASH and result.reason.startswith(task.policy.rpartition(":")[0] + ":")
+    source = source_of(task.policy)
+    its_own = result.verdict == Verdict.CRASH and result.reason.startswith(f"{source.path if source else ''}:")
     return Explored(
         command_for(task),
         complete=search["complete"],

@@ -15,15 +15,11 @@ from typing import TYPE_CHECKING, Final
 
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
+from hosts.loader.rule.policy_source import is_user_policy
 from hosts.report.sentences import not_checked
 from hosts.runs.collect import MachineWords, Measured, count_fired
 from hosts.runs.explored import Explored
-from hosts.runs.plan import (
-    AT_THE_END,
-    PlanError,
-    Planned,
-    is_user_policy,
-)
+from hosts.runs.plan import AT_THE_END, PlanError, Planned
 from hosts.runs.runner import Request
 from hosts.runs.tally import ENOUGH_SIGHTINGS, SOUGHT_AT_LEAST
 from hosts.runs.verdict import Circumstances, grade
