@@ -21,7 +21,7 @@ from hosts.explorer.model.system import Model
 from hosts.explorer.refine import explore
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Progress, Result
-from hosts.explorer.threads.cfg import Endless
+from hosts.explorer.threads.coverage import Endless
 from hosts.explorer.threads.harness import ScopeError
 from hosts.loader.program import LoaderError, PolicyError, Program
 from hosts.loader.rule.faults import RuleFault

@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from hosts.explorer.model.operations import Kind
-from hosts.explorer.threads.cfg import Endless
+from hosts.explorer.threads.coverage import Endless
 from hosts.loader.syntax.language import LoaderError
 from tests.explore.bodies import Tiny
 

@@ -16,7 +16,7 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.model.system import Model
 from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Result
-from hosts.explorer.threads.cfg import Endless
+from hosts.explorer.threads.coverage import Endless
 from hosts.explorer.threads.harness import scope_of
 from hosts.explorer.threads.unbounded_loops import cycle
 from hosts.loader.program import load_program

@@ -23,7 +23,8 @@ from hosts.explorer.model.system import Model, NotTerminating
 from hosts.explorer.refine import explore
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Progress, Result
-from hosts.explorer.threads.cfg import Endless, cut
+from hosts.explorer.threads.cfg import cut
+from hosts.explorer.threads.coverage import Endless
 from hosts.explorer.threads.harness import Scope
 from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.protocol import Protocol

@@ -50,7 +50,7 @@ class Kept:
         self.model = model
         self.learnt = learnt
         self.hit = hit
-        """Of the protocol's lines those that have run (:class:`hosts.explorer.threads.cfg.Lines`)."""
+        """Of the protocol's lines those that have run (:class:`hosts.explorer.threads.coverage.Lines`)."""
 
 
 class Learning:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import emu
-from hosts.explorer.threads.cfg import Lines
+from hosts.explorer.threads.coverage import Lines
 
 _MACHINE: Final = Path(next(iter(emu.__path__)))
 _RULES: Final = "policies.py"

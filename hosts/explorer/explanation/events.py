@@ -25,7 +25,8 @@ from hosts.explorer.model.operations import Kind, Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Micro, Move, Product, State
 from hosts.explorer.model.system import Model
-from hosts.explorer.threads.automaton import Automaton, Frame, Frames
+from hosts.explorer.threads.automaton import Automaton
+from hosts.explorer.threads.frames import Frame, Frames
 from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.protocol import Protocol
 from hosts.explorer.threads.sharing import CONSTANT

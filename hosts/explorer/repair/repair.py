@@ -22,7 +22,7 @@ from hosts.explorer.model.semantics import Move, Outcome, Product, State
 from hosts.explorer.model.system import Model, Unstable
 from hosts.explorer.repair.events import Way
 from hosts.explorer.repair.threads import Unrepaired
-from hosts.explorer.threads.cfg import Endless
+from hosts.explorer.threads.coverage import Endless
 from hosts.loader.rule.faults import RuleFault
 
 MOST_STATES: Final = 4_000

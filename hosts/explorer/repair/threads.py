@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 from emu.observe.accounting import VM_EXITS
 from hosts.explorer.model.operations import Operation
 from hosts.explorer.model.system import Edge
-from hosts.explorer.threads.automaton import Automaton, Frames
+from hosts.explorer.threads.automaton import Automaton
+from hosts.explorer.threads.frames import Frames
 from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.protocol import Protocol
 

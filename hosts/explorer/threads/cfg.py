@@ -1,31 +1,25 @@
-"""A protocol function as blocks that can be left and entered again: its state is a block and a list of locals.
+"""Control-flow graph: a protocol function as blocks that can be left and entered again.
 
-CPython's frames cannot be copied, and a generator runs on only once; a search wants to go on from one state in many
-ways. So each function, in A-normal form, is cut after every call that may suspend (an operation that other threads can
-notice, a choice, or a function that reaches one). What is between two cuts is compiled as it stands and run by CPython;
-only the control flow around the cuts is this module's. A local that no later block reads is forgotten at the cut.
+The state of a call is a block and a list of locals. CPython's frames cannot be copied, and a generator runs on only
+once; a search goes on from one state in many ways. So each function, in A-normal form, is cut after every call that may
+suspend (an operation that other threads can notice, a choice, or a function that reaches one). What is between two cuts
+is compiled as it stands (:mod:`hosts.explorer.threads.block_code`) and run by CPython; only the control flow around the
+cuts is this module's. A local that no later block reads is dropped at the cut.
 """
 
 from __future__ import annotations
 
 import ast
 import copy
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import CodeType
-from typing import Any, Final
+from typing import Any
 
+from hosts.explorer.threads.block_code import arguments, compile_blocks, frame_slot, parsed
 from hosts.explorer.threads.live_variables import ANSWER, RETURN, Call, live_slots
 from hosts.loader.syntax.interrupt_points import called
-from hosts.loader.syntax.language import LoaderError, bodies, parameters, walk, without_docstring
-from hosts.loader.syntax.names import PRIMITIVES
-
-_FRAME: Final = "_pirace_frame"
-_HIT: Final = "_pirace_hit"
-_TURN: Final = "_pirace_turn"
-LONGEST_LOOP: Final = 300_000
-"""Turns of counted loops from one operation to the next; more will not come to an end."""
+from hosts.loader.syntax.language import bodies, parameters, walk, without_docstring
 
 Code = Callable[[list[Any]], int]
 """Runs one block over a frame's locals. Gives the next block, or RETURN, or ``-2 - s`` for the call of site ``s``."""
@@ -54,64 +48,6 @@ class Flow:
     """For each call the locals that are read when it has returned, apart from the one that takes its value."""
 
 
-class Endless(LoaderError):  # noqa: N818 - what the thread is
-    """A thread's code runs on and on without doing anything that others notice, and nobody else can end it."""
-
-
-class Lines:
-    """Which of the statements' lines have run: a number for each list of statements, set when it begins.
-
-    And how often a counted loop has gone round: loops of unknown length are cut, and counted by whoever runs them.
-    """
-
-    def __init__(self, spans: Sequence[tuple[str, int, str]] = ()) -> None:
-        """``spans``: those that have their numbers already."""
-        self.turns = 0
-        """Of loops, since somebody put it back to 0."""
-        self.hit = bytearray(len(spans))
-        self.spans = list(spans)
-        """For each number: file, line, function."""
-
-    def marked(self, tree: ast.FunctionDef, file: str) -> ast.FunctionDef:
-        """Give the function with a note at the beginning of each list of statements."""
-        new = copy.copy(tree)
-        new.body = self._block(without_docstring(tree) or [ast.copy_location(ast.Pass(), tree)], tree.name, file)
-        return new
-
-    def names(self) -> dict[str, Any]:
-        """Give what the marks refer to."""
-        return {_HIT: self.hit, _TURN: self.turn}
-
-    def turn(self, number: int) -> None:
-        """Count a turn of a loop."""
-        self.turns += 1
-        if self.turns > LONGEST_LOOP:
-            self.turns = 0
-            file, line, function = self.spans[number]
-            raise Endless(file, line, f"{function} does not come to an end")
-
-    def _block(self, statements: list[ast.stmt], function: str, file: str, *, loop: bool = False) -> list[ast.stmt]:
-        number = len(self.spans)
-        self.spans.append((file, statements[0].lineno, function))
-        self.hit.append(0)
-        out: list[ast.stmt] = [_parsed(f"{_HIT}[{number}] = 1", statements[0])]
-        if loop:
-            out.append(_parsed(f"{_TURN}({number})", statements[0]))
-        for statement in statements:
-            new = copy.copy(statement)
-            match new:
-                case ast.If() | ast.While() | ast.For():
-                    new.body = self._block(new.body, function, file, loop=isinstance(new, ast.For))
-                    new.orelse = self._block(new.orelse, function, file) if new.orelse else []
-                case ast.Match():
-                    new.cases = [
-                        ast.match_case(case.pattern, case.guard, self._block(case.body, function, file))
-                        for case in new.cases
-                    ]
-            out.append(new)
-        return out
-
-
 def cut(
     tree: ast.FunctionDef, file: str, module: str, suspends: Callable[[str], bool], namespace: dict[str, Any]
 ) -> Flow:
@@ -122,7 +58,7 @@ def cut(
 def cut_up(tree: ast.FunctionDef, file: str, module: str, suspends: Callable[[str], bool]) -> tuple[Flow, CodeType]:
     """Give the flow without its blocks, and the code that makes them, which depends on no namespace."""
     cutter = _Cutter(tree, file, module, suspends)
-    return cutter.flow, cutter.compiled(file)
+    return cutter.flow, compile_blocks(tree.name, cutter.blocks, cutter.slots, file)
 
 
 def bound(flow: Flow, code: CodeType, namespace: dict[str, Any]) -> Flow:
@@ -179,7 +115,7 @@ class _Cutter:
 
     def returned(self, value: ast.expr | None) -> ast.stmt:
         """Give the statement that returns from the function."""
-        keep = ast.Assign([_local(ANSWER, ast.Store())], value or ast.Constant(None))
+        keep = ast.Assign([frame_slot(ANSWER, ast.Store())], value or ast.Constant(None))
         return ast.If(ast.Constant(value=True), [keep, ast.Return(ast.Constant(RETURN))], [])
 
     def body(self, statements: list[ast.stmt], block: int) -> int:
@@ -247,9 +183,9 @@ class _Cutter:
             target = self.slots[node.target.id]
         after = self.new()
         if isinstance(node, ast.Assign) and several:
-            self.blocks[after].append(ast.Assign(node.targets, _local(ANSWER, ast.Load())))
-        self.flow.calls.append(Call(name, target, after, node.lineno, _text(value)))
-        keep = ast.Assign([_local(ANSWER, ast.Store())], _arguments(name, value))
+            self.blocks[after].append(ast.Assign(node.targets, frame_slot(ANSWER, ast.Load())))
+        self.flow.calls.append(Call(name, target, after, node.lineno, ast.unparse(value)))
+        keep = ast.Assign([frame_slot(ANSWER, ast.Store())], arguments(name, value))
         self.end(block, keep, ast.Return(ast.Constant(-1 - len(self.flow.calls))))
         return after
 
@@ -295,18 +231,18 @@ class _Cutter:
         at, stop, by = (self.made_up(f"_range{self.bounds}_{part}") for part in ("at", "stop", "by"))
         head, start, step, after = self.new(), self.new(), self.new(), self.new()
         counted = ast.unparse(node.iter)
-        self.end(block, _parsed(f"{at} = ({counted}).start; {stop} = ({counted}).stop; {by} = ({counted}).step", node))
+        self.end(block, parsed(f"{at} = ({counted}).start; {stop} = ({counted}).stop; {by} = ({counted}).step", node))
         self.end(block, self.goto(head))
-        more = _parsed(f"{at} < {stop} if {by} > 0 else {at} > {stop}", node)
+        more = parsed(f"{at} < {stop} if {by} > 0 else {at} > {stop}", node)
         assert isinstance(more, ast.Expr)  # noqa: S101
         self.end(head, ast.If(more.value, [self.goto(start)], []), self.goto(after))
-        self.blocks[start].append(_parsed(f"{node.target.id} = {at}", node))
+        self.blocks[start].append(parsed(f"{node.target.id} = {at}", node))
         self.loops.append((step, after))
         end = self.body(node.body, start)
         self.loops.pop()
         if end >= 0:
             self.end(end, self.goto(step))
-        self.end(step, _parsed(f"{at} = {at} + {by}", node), self.goto(head))
+        self.end(step, parsed(f"{at} = {at} + {by}", node), self.goto(head))
         return after
 
     def made_up(self, name: str) -> str:
@@ -314,76 +250,6 @@ class _Cutter:
         self.slots[name] = self.flow.size
         self.flow.size += 1
         return name
-
-    # --- code ----------------------------------------------------------------------------------------------------
-
-    def compiled(self, file: str) -> CodeType:
-        """Compile all blocks at once: a call of the compiler costs as much as several blocks."""
-        in_frame = _InFrame(self.slots)
-        functions: list[ast.stmt] = []
-        for number, block in enumerate(self.blocks):
-            body = [in_frame.statement(node) for node in block]
-            frame = ast.arguments([], [ast.arg(_FRAME)], None, [], [], None, [])
-            name = f"{self.flow.name}_{number}"
-            functions.append(ast.copy_location(ast.FunctionDef(name, frame, body, [], None), block[0]))
-        module = ast.fix_missing_locations(ast.Module(functions, []))
-        return compile(module, file, "exec")
-
-
-class _InFrame:
-    """Copies statements, with names of locals turned into places in the frame, which have no annotations."""
-
-    def __init__(self, slots: Mapping[str, int]) -> None:
-        self.slots = slots
-
-    def statement(self, node: ast.stmt) -> ast.stmt:
-        """Copy one statement."""
-        new: ast.stmt = self._copied(node)
-        return new
-
-    def _copied(self, node: Any) -> Any:
-        if isinstance(node, ast.Name):
-            local = node.id in self.slots
-            return ast.copy_location(_local(self.slots[node.id], node.ctx), node) if local else _twin(node)
-        if isinstance(node, ast.expr_context):
-            return node
-        if isinstance(node, ast.AnnAssign):  # the mere annotation becomes nothing
-            plain = ast.Assign([node.target], node.value) if node.value is not None else ast.Pass()
-            node = ast.copy_location(plain, node)
-        new = _twin(node)
-        for name, value in node.__dict__.items():
-            if isinstance(value, ast.AST):
-                named = name == "func" and isinstance(node, ast.Call)  # the name of what is called is left alone
-                new.__dict__[name] = _twin(value) if named else self._copied(value)
-            elif isinstance(value, list):
-                new.__dict__[name] = [self._copied(each) if isinstance(each, ast.AST) else each for each in value]
-        return new
-
-
-def _twin(node: Any) -> Any:
-    """Copy a node, not its parts; copy.copy() takes ten times as long, and there are a hundred thousand."""
-    new = node.__class__.__new__(node.__class__)
-    new.__dict__.update(node.__dict__)
-    return new
-
-
-def _local(slot: int, context: ast.expr_context) -> ast.expr:
-    return ast.Subscript(ast.Name(_FRAME, ast.Load()), ast.Constant(slot), context)
-
-
-def _arguments(name: str, call: ast.Call) -> ast.expr:
-    """Give the expression of a call's arguments: a tuple, in order if a primitive is called.
-
-    The keywords of another function stand behind it as a second one, if there are any.
-    """
-    if not call.keywords:
-        return ast.Tuple(list(call.args), ast.Load())
-    words = {str(word.arg): word.value for word in call.keywords}
-    if name in PRIMITIVES:
-        bound = inspect.signature(PRIMITIVES[name]).bind(*call.args, **words)
-        return ast.Tuple(list(bound.args), ast.Load())
-    keywords = ast.Dict([ast.Constant(word) for word in words], list(words.values()))
-    return ast.Tuple([ast.Tuple(list(call.args), ast.Load()), keywords], ast.Load())
 
 
 def _leaves(statement: ast.stmt, own_loop: bool) -> bool:  # noqa: FBT001
@@ -394,13 +260,3 @@ def _leaves(statement: ast.stmt, own_loop: bool) -> bool:  # noqa: FBT001
         return not own_loop
     inside = own_loop or isinstance(statement, ast.While | ast.For)
     return any(_leaves(part, inside) for body in bodies(statement) for part in body)
-
-
-def _text(call: ast.Call) -> str:
-    return ast.unparse(call)
-
-
-def _parsed(text: str, like: ast.AST) -> ast.stmt:
-    statements = ast.parse(text).body
-    statement = statements[0] if len(statements) == 1 else ast.If(ast.Constant(value=True), statements, [])
-    return ast.fix_missing_locations(ast.copy_location(statement, like))

@@ -23,11 +23,11 @@ from greenlet import getcurrent, greenlet
 
 from hosts.explorer.model.operations import Kind, Operation
 from hosts.explorer.model.system import Edge, NotTerminating, Place
-from hosts.explorer.threads.automaton import LONGEST
-from hosts.explorer.threads.cfg import Endless
+from hosts.explorer.threads.coverage import Endless
 from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.primitives import ASKED_TWICE, Primitives, direct, now, running
 from hosts.explorer.threads.protocol import SUSPENDING, cut_of
+from hosts.explorer.threads.resume import LONGEST
 from hosts.loader.program import Program
 from hosts.loader.syntax.anf import normalise
 from hosts.loader.syntax.language import walk

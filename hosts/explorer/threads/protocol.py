@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any, Final
 
-from hosts.explorer.threads.cfg import Flow, Lines, bound, cut_up
+from hosts.explorer.threads.cfg import Flow, bound, cut_up
+from hosts.explorer.threads.coverage import Lines
 from hosts.loader.primitives import LOCKED, TABLE
 from hosts.loader.program import Program
 from hosts.loader.syntax.anf import normalise

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from hosts.explorer.model.system import Unstable
-from hosts.explorer.threads.cfg import Endless
+from hosts.explorer.threads.coverage import Endless
 from hosts.explorer.threads.machine_words import World
 
 _NONE: Final[frozenset[Any]] = frozenset()

@@ -229,7 +229,7 @@ def test_a_cycle_too_big_to_be_walked_is_left_out(waiting: Witness, monkeypatch:
 
 def test_a_rule_that_waits_for_itself_is_named(tmp_path: Path) -> None:
     """No other thread can end that loop: it is an error of the rule, with its line, and no cycle."""
-    from hosts.explorer.threads.cfg import Endless
+    from hosts.explorer.threads.coverage import Endless
 
     file = tmp_path / "waits.py"
     file.write_text(WAITS)
