@@ -17,9 +17,9 @@ from hosts.cli.outputs import rule_files
 from hosts.cli.records import Records, records_to
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
-from hosts.explorer.audit.audit import Auditor, Ground, Watch
-from hosts.explorer.audit.relax import Site, Way, sites
-from hosts.explorer.audit.verdicts import Tried, verdict_of
+from hosts.explorer.audit.audit import Auditor, Baseline, Watch
+from hosts.explorer.audit.relax import Relaxation, Site, sites
+from hosts.explorer.audit.verdicts import Attempt, verdict_of
 from hosts.explorer.model.options import Options
 from hosts.explorer.search.result import Progress
 from hosts.explorer.threads.harness import Scope, ScopeError, scope_of
@@ -48,10 +48,10 @@ SCOPES: Final = (
 class Judge(Protocol):
     """Judges; see hosts.explorer.audit.audit.Auditor."""
 
-    def add(self, name: str, scope: Scope, watch: Watch) -> Ground:
+    def add(self, name: str, scope: Scope, watch: Watch) -> Baseline:
         """Explore a scope with the protocol as it stands."""
 
-    def tried(self, site: Site, way: Way, watch: Callable[[str], Watch]) -> Iterator[Tried]:
+    def attempts(self, site: Site, way: Relaxation, watch: Callable[[str], Watch]) -> Iterator[Attempt]:
         """Weaken a site in one way, and explore."""
 
 
@@ -178,25 +178,25 @@ class Audit:
         sound = 0
         for number, (name, scope) in enumerate(scopes.items(), 1):
             try:
-                ground = self.judge.add(name, scope, self._watch(f"scope {number}, nothing weakened"))
+                baseline = self.judge.add(name, scope, self._watch(f"scope {number}, nothing weakened"))
             except RuleFault as fault:
                 raise Failure(fault.told(self.policy), EXIT_USAGE) from None
             if self.cancelled:
                 return
-            sound += ground.sound
-            say(self.console, scope_line(number, name, ground.result))
-            self.records.write(scope_record(name, scope, self.policy, self.unpromised, ground.result))
+            sound += baseline.sound
+            say(self.console, scope_line(number, name, baseline.result))
+            self.records.write(scope_record(name, scope, self.policy, self.unpromised, baseline.result))
         if not sound:
             raise Failure(f"{self.policy} fails in every scope with nothing weakened: explore it", EXIT_UNEXPECTED)
 
     def _one(self, number: int, site: Site) -> None:
-        tried: list[Tried] = []
-        for way in site.ways:
+        attempts: list[Attempt] = []
+        for way in site.relaxations:
             name = f"{number}/{len(self.sites)} {line_of(site)} {way.name}"
-            tried += self.judge.tried(site, way, lambda scope, name=name: self._watch(f"{name}: {scope}"))  # type: ignore[misc]
+            attempts += self.judge.attempts(site, way, lambda scope, name=name: self._watch(f"{name}: {scope}"))  # type: ignore[misc]
             if self.cancelled:
                 return
-        row = Audited(site, verdict_of(site, tried), tuple(tried))
+        row = Audited(site, verdict_of(site, attempts), tuple(attempts))
         if site.kind == "ordered":
             row = replace(row, neighbours=neighbours(site, self.sites))
         self.rows.append(row)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hosts.explorer.audit.relax import Site
-from hosts.explorer.audit.verdicts import COMPILER_ONLY, NEVER_REACHED, Tried, answer_of, halves
+from hosts.explorer.audit.verdicts import COMPILER_ONLY, NEVER_REACHED, Attempt, answer_of, fence_and_atomicity
 from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import Scope
@@ -37,7 +37,7 @@ class Audited:
 
     site: Site
     verdict: str
-    tried: tuple[Tried, ...]
+    attempts: tuple[Attempt, ...]
     neighbours: tuple[int, ...] = ()
     """Of an acquire or release: the lines of the swaps that a compiler could then do."""
 
@@ -112,30 +112,30 @@ def shown_by(row: Audited, scopes: Sequence[str]) -> str:
         swaps = f"see the swap at line {lines}" if lines else "it has no neighbour to change places with"
         return f"{COMPILER}; {swaps}"
     said: dict[str, list[str]] = {}
-    for way in row.site.ways:
-        said.setdefault(_way(row, way.name, scopes), []).append(way.name)
+    for way in row.site.relaxations:
+        said.setdefault(_relaxation(row, way.name, scopes), []).append(way.name)
     return "\n".join(f"{', '.join(ways)}: {what}" for what, ways in said.items())
 
 
-def _way(row: Audited, way: str, scopes: Sequence[str]) -> str:
-    tried = [each for each in row.tried if each.way == way]
-    shown = [each for each in tried if each.outcome == "violation"]
+def _relaxation(row: Audited, way: str, scopes: Sequence[str]) -> str:
+    attempts = [each for each in row.attempts if each.way == way]
+    shown = [each for each in attempts if each.outcome == "violation"]
     if shown:
         best = next((each for each in shown if each.atomic), shown[0])
         torn = "" if best.atomic else ", where it was not atomic either"
         where = f"{best.check}{about(best.vector)} in {counted(best.steps, 'step')}{torn} ({_numbers([best], scopes)})"
         apart = [each for each in shown if each.apart]
         return f"{where}; clean as long as it is ({_numbers(apart, scopes)})" if apart else where
-    clean = [each for each in tried if each.outcome == "clean"]
-    open_ = [each for each in tried if each.outcome in ("bounded", "fault")]
+    clean = [each for each in attempts if each.outcome == "clean"]
+    open_ = [each for each in attempts if each.outcome in ("bounded", "fault")]
     said = [f"clean ({_numbers(clean, scopes)})"] if clean else []
     said += [f"{each.reason} ({_numbers([each], scopes)})" for each in open_]
     return ", ".join(said) or NEVER_REACHED
 
 
-def _numbers(tried: Sequence[Tried], scopes: Sequence[str]) -> str:
+def _numbers(attempts: Sequence[Attempt], scopes: Sequence[str]) -> str:
     """Name scopes by their numbers, what follows on each other as 1-3."""
-    numbers = sorted(scopes.index(each.scope) + 1 for each in tried)
+    numbers = sorted(scopes.index(each.scope) + 1 for each in attempts)
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:
@@ -187,11 +187,13 @@ def audit_record(row: Audited, policy: str) -> dict[str, Any]:
         "verdict": row.verdict,
         "fence": None,
         "atomicity": None,
-        "ways": [_way_record(row, way.name) for way in site.ways],
+        "ways": [_way_record(row, way.name) for way in site.relaxations],
     }
     if site.kind == "locked":
-        answers = {way.name: answer_of([each for each in row.tried if each.way == way.name]) for way in site.ways}
-        record["fence"], record["atomicity"] = halves(answers, row.tried)
+        answers = {
+            way.name: answer_of([each for each in row.attempts if each.way == way.name]) for way in site.relaxations
+        }
+        record["fence"], record["atomicity"] = fence_and_atomicity(answers, row.attempts)
     return record
 
 
@@ -202,10 +204,10 @@ def _short(file: str) -> str:
 
 
 def _way_record(row: Audited, way: str) -> dict[str, Any]:
-    tried = [each for each in row.tried if each.way == way]
+    attempts = [each for each in row.attempts if each.way == way]
     return {
         "way": way,
-        "answer": answer_of(tried),
+        "answer": answer_of(attempts),
         "scopes": [
             {
                 "scope": each.scope,
@@ -219,6 +221,6 @@ def _way_record(row: Audited, way: str) -> dict[str, Any]:
                 "seconds": round(each.seconds, 3),
                 "reason": each.reason,
             }
-            for each in tried
+            for each in attempts
         ],
     }

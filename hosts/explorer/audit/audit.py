@@ -14,8 +14,8 @@ from typing import Final
 
 from hosts.explorer.audit.atomic_runs import atomic_runs
 from hosts.explorer.audit.atomicity import was_atomic
-from hosts.explorer.audit.relax import NO_FENCE_BEHIND, Site, Way, weakened
-from hosts.explorer.audit.verdicts import Tried
+from hosts.explorer.audit.relax import NO_FENCE_BEHIND, Relaxation, Site, weakened
+from hosts.explorer.audit.verdicts import Attempt
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import check_of, steps_of
 from hosts.explorer.model.options import Options
@@ -45,7 +45,7 @@ _NONE: Final = (0, 0, 0, 0, 0.0, 0)
 
 
 @dataclass(frozen=True)
-class Ground:
+class Baseline:
     """One scope with the protocol as it stands."""
 
     name: str
@@ -64,12 +64,12 @@ class Ground:
         return not self.result.complete or (site.file, site.block, site.function) in self.reached
 
 
-def lay(name: str, builder: Builder, options: Options, watch: Watch) -> Ground:
+def baseline_of(name: str, builder: Builder, options: Options, watch: Watch) -> Baseline:
     """Explore a scope with the protocol as it stands."""
     result, _, _ = explored(builder, options, watch)
     lines = builder.protocol.lines
     reached = frozenset(span for span, hit in zip(lines.spans, lines.hit, strict=True) if hit)
-    return Ground(name, builder, result, reached)
+    return Baseline(name, builder, result, reached)
 
 
 def explored(builder: Builder, options: Options, watch: Watch) -> tuple[Result, Search, Model]:
@@ -88,73 +88,73 @@ class Auditor:
     def __init__(self, program: Program, policy: int, options: Options) -> None:
         """``options.seconds`` is what one way may take in one scope."""
         self.program, self.policy, self.options = program, policy, options
-        self.grounds: list[Ground] = []
+        self.baselines: list[Baseline] = []
 
-    def add(self, name: str, scope: Scope, watch: Watch) -> Ground:
+    def add(self, name: str, scope: Scope, watch: Watch) -> Baseline:
         """Explore a scope with the protocol as it stands; from now on it is used if it is clean."""
-        ground = lay(name, Builder(self.program, scope, self.policy), self.options, watch)
-        if ground.sound:
-            self.grounds.append(ground)
-        return ground
+        baseline = baseline_of(name, Builder(self.program, scope, self.policy), self.options, watch)
+        if baseline.sound:
+            self.baselines.append(baseline)
+        return baseline
 
-    def tried(self, site: Site, way: Way, watch: Callable[[str], Watch]) -> Iterator[Tried]:
+    def attempts(self, site: Site, way: Relaxation, watch: Callable[[str], Watch]) -> Iterator[Attempt]:
         """Weaken a site in one way; give what each scope says, up to the first that settles it."""
-        for ground in self.grounds:
-            if not ground.reaches(site):
-                yield Tried(way.name, ground.name, "never reached")
+        for baseline in self.baselines:
+            if not baseline.reaches(site):
+                yield Attempt(way.name, baseline.name, "never reached")
                 continue
-            now = self._explored(ground, site, way, watch(ground.name))
+            now = self._explored(baseline, site, way, watch(baseline.name))
             yield now
             if now.outcome == "violation" and now.atomic:
                 return
 
-    def _explored(self, ground: Ground, site: Site, way: Way, watch: Watch) -> Tried:
+    def _explored(self, baseline: Baseline, site: Site, way: Relaxation, watch: Watch) -> Attempt:
         begun = time.monotonic()
         try:
-            builder = spliced(ground.builder, way)
+            builder = with_relaxation(baseline.builder, way)
             result, search, model = explored(builder, self.options, watch)
         except (NotTerminating, Endless) as error:
-            return Tried(way.name, ground.name, "fault", reason=str(error), seconds=time.monotonic() - begun)
+            return Attempt(way.name, baseline.name, "fault", reason=str(error), seconds=time.monotonic() - begun)
         except RuleFault as error:
             told = error.told(f"{self.program.functions[ENTRY].__code__.co_filename}:{ENTRY}")
-            return Tried(way.name, ground.name, "fault", reason=told, seconds=time.monotonic() - begun)
-        tried = Tried(way.name, ground.name, "clean", states=result.states, seconds=time.monotonic() - begun)
+            return Attempt(way.name, baseline.name, "fault", reason=told, seconds=time.monotonic() - begun)
+        attempt = Attempt(way.name, baseline.name, "clean", states=result.states, seconds=time.monotonic() - begun)
         if result.violation is not None:
-            tried = self._violated(tried, site, result, search, model)
-            if tried.atomic or ground.result.states > APART_STATES:
-                return tried
-            return self._told_apart(tried, site, builder, lambda: watch(Progress(*_NONE)))
+            attempt = self._violated(attempt, site, result, search, model)
+            if attempt.atomic or baseline.result.states > APART_STATES:
+                return attempt
+            return self._told_apart(attempt, site, builder, lambda: watch(Progress(*_NONE)))
         if not result.complete:
             bounds = dict.fromkeys(BOUNDS.get(each, each) for each in result.bounded_by)
-            return replace(tried, outcome="bounded", reason=", ".join(bounds))
-        return tried
+            return replace(attempt, outcome="bounded", reason=", ".join(bounds))
+        return attempt
 
-    def _violated(self, tried: Tried, site: Site, result: Result, search: Search, model: Model) -> Tried:
+    def _violated(self, attempt: Attempt, site: Site, result: Result, search: Search, model: Model) -> Attempt:
         found = result.violation
         assert found is not None  # noqa: S101 - asked before
         check, vector = check_of(found.sighting) if found.what == "sighting" else (found.what, -1)
         moves = search.path()
         atomic = True
-        if tried.way == NO_FENCE_BEHIND:
+        if attempt.way == NO_FENCE_BEHIND:
             steps, _ = steps_of(model, self.options, moves)
             atomic = was_atomic(steps, site.function, site.line)
-        return replace(tried, outcome="violation", check=check, vector=vector, steps=len(moves), atomic=atomic)
+        return replace(attempt, outcome="violation", check=check, vector=vector, steps=len(moves), atomic=atomic)
 
-    def _told_apart(self, tried: Tried, site: Site, builder: Builder, goes_on: Callable[[], bool]) -> Tried:
+    def _told_apart(self, attempt: Attempt, site: Site, builder: Builder, goes_on: Callable[[], bool]) -> Attempt:
         """Look whether the fence alone is to blame: search the runs in which the operation is atomic."""
         begun = time.monotonic()
         ending, sighting, steps = atomic_runs(builder, self.options, site.function, site.line, goes_on)
-        tried = replace(tried, apart=ending == "clean", seconds=tried.seconds + time.monotonic() - begun)
+        attempt = replace(attempt, apart=ending == "clean", seconds=attempt.seconds + time.monotonic() - begun)
         if ending != "violation":
-            return tried
+            return attempt
         check, vector = check_of(sighting)
-        return replace(tried, check=check, vector=vector, steps=steps, atomic=True)
+        return replace(attempt, check=check, vector=vector, steps=steps, atomic=True)
 
 
 # --- a builder like another, with one function changed -----------------------------------------------------------
 
 
-def spliced(builder: Builder, way: Way) -> Builder:
+def with_relaxation(builder: Builder, way: Relaxation) -> Builder:
     """Give a builder that differs in one function and knows from the start which words are shared.
 
     That a word is taken for shared which is not any more costs states, never a verdict.
@@ -166,7 +166,7 @@ def spliced(builder: Builder, way: Way) -> Builder:
     return new
 
 
-def _with(protocol: Protocol, program: Program, way: Way) -> Protocol:
+def _with(protocol: Protocol, program: Program, way: Relaxation) -> Protocol:
     new = copy.copy(protocol)
     new.program = program
     old = protocol.flows[way.tree.name]

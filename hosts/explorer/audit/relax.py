@@ -68,7 +68,7 @@ _GIVES: Final = dict.fromkeys(("test_and_set_bit", "test_and_clear_bit"), f"1 if
 
 
 @dataclass(frozen=True)
-class Way:
+class Relaxation:
     """One site, weakened in one way."""
 
     name: str
@@ -86,7 +86,7 @@ class Site:
     function: str
     text: str
     """What stands there."""
-    ways: tuple[Way, ...]
+    relaxations: tuple[Relaxation, ...]
     block: int = 0
     """The line at which the list of statements begins that it stands in."""
     word: str = ""
@@ -96,7 +96,7 @@ class Site:
         return f"{self.file}:{self.line}: {self.function}: {self.text}"
 
 
-def weakened(program: Program, way: Way) -> Program:
+def weakened(program: Program, way: Relaxation) -> Program:
     """Give the program with one function changed."""
     return replace(program, trees={**program.trees, way.tree.name: way.tree})
 
@@ -143,7 +143,7 @@ def _in_list(tree: ast.FunctionDef, statements: Statements, file: str, barriers:
             continue
         text = ast.unparse(_call(statement))
         if name in barriers:
-            way = Way(DROPPED, edited(tree, {id(statement): [_located("pass", statement)]}))
+            way = Relaxation(DROPPED, edited(tree, {id(statement): [_located("pass", statement)]}))
             yield Site("barrier", file, statement.lineno, tree.name, text, (way,), block)
             continue
         word = ast.unparse(_arguments(_call(statement))["word"])
@@ -151,10 +151,10 @@ def _in_list(tree: ast.FunctionDef, statements: Statements, file: str, barriers:
             yield Site("ordered", file, statement.lineno, tree.name, text, (), block, word)
             continue
         point = statements[i - 1] if i and called(statements[i - 1]) == "interrupt_point" else None
-        ways = tuple(
-            Way(way, edited(tree, {id(statement): becomes})) for way, becomes in _torn(statement, point).items()
+        relaxations = tuple(
+            Relaxation(way, edited(tree, {id(statement): becomes})) for way, becomes in _torn(statement, point).items()
         )
-        yield Site("locked", file, statement.lineno, tree.name, text, ways, block, word)
+        yield Site("locked", file, statement.lineno, tree.name, text, relaxations, block, word)
 
 
 def _pairs_in_list(tree: ast.FunctionDef, statements: Statements, file: str, pairs: Pairs) -> Iterator[Site]:
@@ -164,7 +164,7 @@ def _pairs_in_list(tree: ast.FunctionDef, statements: Statements, file: str, pai
         edits: dict[int, Statements] = {id(each): [] for each in (*a, *b)}
         edits |= {id(a[0]): b, id(b[0]): a}
         text = f"{ast.unparse(_call(a[-1]))} ; {ast.unparse(_call(b[-1]))}"
-        way = Way(SWAPPED, edited(tree, edits))
+        way = Relaxation(SWAPPED, edited(tree, edits))
         yield Site("pair", file, b[-1].lineno, tree.name, text, (way,), statements[0].lineno)
 
 

@@ -16,7 +16,7 @@ NEVER_REACHED: Final = "never reached"
 
 
 @dataclass(frozen=True)
-class Tried:
+class Attempt:
     """What one way of weakening a site came to in one scope."""
 
     way: str
@@ -35,25 +35,25 @@ class Tried:
     """Of one that was not: no run in which it is atomic violates anything, all were seen."""
 
 
-def answer_of(tried: Sequence[Tried]) -> Answer:
+def answer_of(attempts: Sequence[Attempt]) -> Answer:
     """Say what the scopes tell together."""
-    if any(each.outcome == "violation" for each in tried):
+    if any(each.outcome == "violation" for each in attempts):
         return "needed"
-    reached = [each for each in tried if each.outcome != "never reached"]
+    reached = [each for each in attempts if each.outcome != "never reached"]
     return "not needed" if reached and all(each.outcome == "clean" for each in reached) else "unknown"
 
 
-def verdict_of(site: Site, tried: Sequence[Tried]) -> str:
+def verdict_of(site: Site, attempts: Sequence[Attempt]) -> str:
     """Say of an ordering what it is needed for."""
     if site.kind == "ordered":
         return COMPILER_ONLY
-    if all(each.outcome == "never reached" for each in tried):
+    if all(each.outcome == "never reached" for each in attempts):
         return NEVER_REACHED
-    answers = {way.name: answer_of([each for each in tried if each.way == way.name]) for way in site.ways}
-    return locked_verdict(answers, tried) if site.kind == "locked" else answers[site.ways[0].name]
+    answers = {way.name: answer_of([each for each in attempts if each.way == way.name]) for way in site.relaxations}
+    return locked_verdict(answers, attempts) if site.kind == "locked" else answers[site.relaxations[0].name]
 
 
-def halves(answers: Mapping[str, Answer], tried: Sequence[Tried]) -> tuple[Answer, Answer]:
+def fence_and_atomicity(answers: Mapping[str, Answer], attempts: Sequence[Attempt]) -> tuple[Answer, Answer]:
     """Say whether the fence is needed, and whether the atomicity is.
 
     A violation without a fence behind shows that the fence is needed if the operation was atomic in it all the same;
@@ -62,19 +62,19 @@ def halves(answers: Mapping[str, Answer], tried: Sequence[Tried]) -> tuple[Answe
     """
     atomicity = answers[NO_ATOMICITY]
     before, behind = answers[NO_FENCE_BEFORE], answers[NO_FENCE_BEHIND]
-    shown = [each for each in tried if each.way == NO_FENCE_BEHIND and each.outcome == "violation"]
+    shown = [each for each in attempts if each.way == NO_FENCE_BEHIND and each.outcome == "violation"]
     proven = behind == "needed" and (any(each.atomic for each in shown) or atomicity == "not needed")
     if before == "needed" or proven:
         return "needed", atomicity
     if shown and all(each.apart for each in shown):
-        others = [each for each in tried if each.way == NO_FENCE_BEHIND and each not in shown]
+        others = [each for each in attempts if each.way == NO_FENCE_BEHIND and each not in shown]
         behind = "unknown" if any(each.outcome in ("bounded", "fault") for each in others) else "not needed"
     return ("not needed" if before == behind == "not needed" else "unknown"), atomicity
 
 
-def locked_verdict(answers: Mapping[str, Answer], tried: Sequence[Tried]) -> str:
+def locked_verdict(answers: Mapping[str, Answer], attempts: Sequence[Attempt]) -> str:
     """Put into words what a locked operation is needed for."""
-    fence, atomicity = halves(answers, tried)
+    fence, atomicity = fence_and_atomicity(answers, attempts)
     if fence == atomicity == "needed":
         return "needs both"
     if fence == atomicity == "not needed":

@@ -14,9 +14,9 @@ import pytest
 from hosts.cli.audit import audit_command, chosen_sites
 from hosts.cli.main import main
 from hosts.errors import Failure
-from hosts.explorer.audit.audit import Ground, Watch
-from hosts.explorer.audit.relax import Site, Way, sites
-from hosts.explorer.audit.verdicts import Tried
+from hosts.explorer.audit.audit import Baseline, Watch
+from hosts.explorer.audit.relax import Relaxation, Site, sites
+from hosts.explorer.audit.verdicts import Attempt
 from hosts.explorer.model.options import Options
 from hosts.explorer.search.result import Progress, Result, Violation
 from hosts.explorer.threads.harness import Scope
@@ -51,21 +51,21 @@ class FakeJudge:
         self.options = options
         return self
 
-    def add(self, name: str, _scope: Scope, _watch: Watch) -> Ground:
+    def add(self, name: str, _scope: Scope, _watch: Watch) -> Baseline:
         """Take a scope."""
         self.scopes.append(name)
         violation = None if self.sound else Violation("sighting", 256 + 255, 9)
         result = Result(complete=self.sound, states=7, violation=violation)
-        return Ground(name, None, result, frozenset())  # type: ignore[arg-type]
+        return Baseline(name, None, result, frozenset())  # type: ignore[arg-type]
 
-    def tried(self, _site: Site, way: Way, watch: Callable[[str], Watch]) -> Iterator[Tried]:
+    def attempts(self, _site: Site, way: Relaxation, watch: Callable[[str], Watch]) -> Iterator[Attempt]:
         """Say it of each scope."""
         for name in self.scopes:
             if self.interrupt:
                 os.kill(os.getpid(), signal.SIGINT)
             if watch(name)(Progress(1, 2, 3, 4, 0.5, 6)):
                 check = "C1" if self.outcome == "violation" else ""
-                yield Tried(way.name, name, self.outcome, check=check, vector=0x34, steps=9, reason="budget")
+                yield Attempt(way.name, name, self.outcome, check=check, vector=0x34, steps=9, reason="budget")
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from emu.expected import policy_by_name
-from hosts.explorer.audit.audit import Auditor, spliced
+from hosts.explorer.audit.audit import Auditor, with_relaxation
 from hosts.explorer.audit.relax import Site, sites, weakened
-from hosts.explorer.audit.verdicts import Tried, answer_of, verdict_of
+from hosts.explorer.audit.verdicts import Attempt, answer_of, verdict_of
 from hosts.explorer.build import Builder
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product
@@ -35,82 +35,84 @@ def auditor() -> Auditor:
 
 
 @pytest.fixture(scope="module")
-def judged(auditor: Auditor) -> Callable[[str, str], tuple[Site, list[Tried]]]:
+def judged(auditor: Auditor) -> Callable[[str, str], tuple[Site, list[Attempt]]]:
     """Give what judges the site of a kind in a function."""
 
-    def judge(function: str, kind: str) -> tuple[Site, list[Tried]]:
+    def judge(function: str, kind: str) -> tuple[Site, list[Attempt]]:
         (site,) = [each for each in sites(auditor.program) if (each.function, each.kind) == (function, kind)]
-        return site, [tried for way in site.ways for tried in auditor.tried(site, way, lambda _name: _on)]
+        return site, [
+            attempts for way in site.relaxations for attempts in auditor.attempts(site, way, lambda _name: _on)
+        ]
 
     return judge
 
 
 def test_the_protocol_as_it_stands_is_clean(auditor: Auditor) -> None:
     """Else nothing that follows means anything."""
-    (ground,) = auditor.grounds
-    assert ground.result.complete
-    assert ground.result.violation is None
+    (baseline,) = auditor.baselines
+    assert baseline.result.complete
+    assert baseline.result.violation is None
 
 
-def test_the_entry_barrier_is_needed(judged: Callable[[str, str], tuple[Site, list[Tried]]]) -> None:
+def test_the_entry_barrier_is_needed(judged: Callable[[str, str], tuple[Site, list[Attempt]]]) -> None:
     """Without it the vCPU enters on a PIR that nobody will look at."""
-    site, tried = judged("vcpu_enter_guest", "barrier")
-    assert verdict_of(site, tried) == "needed"
-    assert tried[0].check in ("C1", "C7")
-    assert 0 < tried[0].steps < 30
+    site, attempts = judged("vcpu_enter_guest", "barrier")
+    assert verdict_of(site, attempts) == "needed"
+    assert attempts[0].check in ("C1", "C7")
+    assert 0 < attempts[0].steps < 30
 
 
-def test_the_sleepers_barrier_is_needed(judged: Callable[[str, str], tuple[Site, list[Tried]]]) -> None:
+def test_the_sleepers_barrier_is_needed(judged: Callable[[str, str], tuple[Site, list[Attempt]]]) -> None:
     """The locked operation in schedule comes behind the last look."""
-    site, tried = judged("set_current_state", "barrier")
-    assert verdict_of(site, tried) == "needed"
-    assert tried[0].check == "C2"
+    site, attempts = judged("set_current_state", "barrier")
+    assert verdict_of(site, attempts) == "needed"
+    assert attempts[0].check == "C2"
 
 
 def test_the_wakers_barrier_is_not_needed_behind_a_locked_operation(
-    judged: Callable[[str, str], tuple[Site, list[Tried]]],
+    judged: Callable[[str, str], tuple[Site, list[Attempt]]],
 ) -> None:
     """Setting ON is locked, so the barrier finds nothing to drain; every interleaving was seen."""
-    site, tried = judged("rcuwait_wake_up", "barrier")
-    assert verdict_of(site, tried) == "not needed"
-    assert [each.outcome for each in tried] == ["clean"]
-    assert tried[0].states > 500
+    site, attempts = judged("rcuwait_wake_up", "barrier")
+    assert verdict_of(site, attempts) == "not needed"
+    assert [each.outcome for each in attempts] == ["clean"]
+    assert attempts[0].states > 500
 
 
-def test_turning_on_on_needs_its_fence(judged: Callable[[str, str], tuple[Site, list[Tried]]]) -> None:
+def test_turning_on_on_needs_its_fence(judged: Callable[[str, str], tuple[Site, list[Attempt]]]) -> None:
     """The poster's half of the pair with the entry: ON before the look at the mode."""
-    site, tried = judged("pi_test_and_set_on", "locked")
-    assert verdict_of(site, tried) == "needs the fence"
-    assert {each.way for each in tried if each.outcome == "violation"} == {"no fence behind", "neither"}
+    site, attempts = judged("pi_test_and_set_on", "locked")
+    assert verdict_of(site, attempts) == "needs the fence"
+    assert {each.way for each in attempts if each.outcome == "violation"} == {"no fence behind", "neither"}
 
 
 def test_going_to_sleep_needs_its_atomicity_and_no_fence(
-    judged: Callable[[str, str], tuple[Site, list[Tried]]],
+    judged: Callable[[str, str], tuple[Site, list[Attempt]]],
 ) -> None:
     """Late, it loses a waker's write; the runs in which it loses none are all clean."""
-    site, tried = judged("schedule", "locked")
-    (late,) = [each for each in tried if each.way == "no fence behind"]
+    site, attempts = judged("schedule", "locked")
+    (late,) = [each for each in attempts if each.way == "no fence behind"]
     assert (late.check, late.atomic, late.apart) == ("C2", False, True)
-    assert verdict_of(site, tried) == "needs atomicity"
+    assert verdict_of(site, attempts) == "needs atomicity"
 
 
 def test_a_scope_that_does_not_come_to_a_site_says_nothing_of_it(
-    judged: Callable[[str, str], tuple[Site, list[Tried]]],
+    judged: Callable[[str, str], tuple[Site, list[Attempt]]],
 ) -> None:
     """Nobody makes a request here."""
-    site, tried = judged("request", "pair")
-    assert [each.outcome for each in tried] == ["never reached"]
-    assert verdict_of(site, tried) == "never reached"
+    site, attempts = judged("request", "pair")
+    assert [each.outcome for each in attempts] == ["never reached"]
+    assert verdict_of(site, attempts) == "never reached"
 
 
 def test_a_search_that_is_cut_short_leaves_it_open(auditor: Auditor) -> None:
     """Nothing is superfluous because nobody looked."""
     hasty = Auditor(auditor.program, ELIDE, Options(max_states=50))
-    hasty.grounds = auditor.grounds
+    hasty.baselines = auditor.baselines
     (site,) = [each for each in sites(auditor.program) if (each.function, each.kind) == ("rcuwait_wake_up", "barrier")]
-    tried = list(hasty.tried(site, site.ways[0], lambda _name: _on))
-    assert [each.outcome for each in tried] == ["bounded"]
-    assert answer_of(tried) == "unknown"
+    attempts = list(hasty.attempts(site, site.relaxations[0], lambda _name: _on))
+    assert [each.outcome for each in attempts] == ["bounded"]
+    assert answer_of(attempts) == "unknown"
 
 
 @pytest.mark.parametrize(("function", "way"), [("pi_clear_on", "no fence behind"), ("harvest", "no fence before")])
@@ -119,8 +121,8 @@ def test_the_short_way_to_a_weakened_model_gives_what_the_long_way_does(
 ) -> None:
     """A builder with one function replaced finds what one that is made from the weakened program finds."""
     site = next(each for each in sites(auditor.program) if (each.function, each.kind) == (function, "locked"))
-    weak = next(each for each in site.ways if each.name == way)
-    quick, _, _ = explore(spliced(auditor.grounds[0].builder, weak), Options())
+    weak = next(each for each in site.relaxations if each.name == way)
+    quick, _, _ = explore(with_relaxation(auditor.baselines[0].builder, weak), Options())
     program = weakened(auditor.program, weak)
     slow, _, _ = explore(Builder(program, scope_of(None, POSTS), ELIDE), Options())
     assert (quick.complete, quick.violation, quick.windows) == (slow.complete, slow.violation, slow.windows)
@@ -146,7 +148,7 @@ def test_the_search_does_with_the_audits_own_operations_what_the_definition_says
     site = next(
         each for each in sites(auditor.program) if (each.function, each.kind) == ("pi_test_and_set_on", "locked")
     )
-    weak = next(each for each in site.ways if each.name == way)
+    weak = next(each for each in site.relaxations if each.name == way)
     program = weakened(auditor.program, weak)
     builder = Builder(program, scope_of(None, "device | guest=hlt | timers=0"), ELIDE)
     result, _, _ = explore(builder, Options(reduce=False))

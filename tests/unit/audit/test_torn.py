@@ -6,7 +6,7 @@ import pytest
 
 from hosts.explorer.audit.atomicity import was_atomic
 from hosts.explorer.audit.relax import NEITHER, NO_ATOMICITY, NO_FENCE_BEFORE, NO_FENCE_BEHIND
-from hosts.explorer.audit.verdicts import Answer, Outcome, Tried, answer_of, halves, locked_verdict
+from hosts.explorer.audit.verdicts import Answer, Attempt, Outcome, answer_of, fence_and_atomicity, locked_verdict
 from hosts.explorer.counterexample.witness import Row, Step
 
 N, Y, U = "not needed", "needed", "unknown"
@@ -50,8 +50,8 @@ def test_another_write_in_between_makes_it_not_atomic(*, between: list[Step], at
     assert was_atomic([LATE, *between, _drains(0, "w")], "f", 8), "nor do other lines"
 
 
-def _tried(outcome: Outcome, way: str = NO_FENCE_BEHIND, *, atomic: bool = True) -> Tried:
-    return Tried(way, "scope", outcome, atomic=atomic)
+def _attempt(outcome: Outcome, way: str = NO_FENCE_BEHIND, *, atomic: bool = True) -> Attempt:
+    return Attempt(way, "scope", outcome, atomic=atomic)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def _tried(outcome: Outcome, way: str = NO_FENCE_BEHIND, *, atomic: bool = True)
 )
 def test_only_what_was_seen_completely_is_not_needed(outcomes: list[Outcome], answer: Answer) -> None:
     """One scope that was cut short leaves it open; one that never comes there says nothing."""
-    assert answer_of([_tried(outcome) for outcome in outcomes]) == answer
+    assert answer_of([_attempt(outcome) for outcome in outcomes]) == answer
 
 
 @pytest.mark.parametrize(
@@ -97,23 +97,23 @@ def test_the_ways_add_up(before: Answer, behind: Answer, atomicity: Answer, neit
         NO_ATOMICITY: atomicity,
         NEITHER: neither,
     }
-    assert locked_verdict(answers, [_tried("violation")]) == verdict
+    assert locked_verdict(answers, [_attempt("violation")]) == verdict
 
 
 def test_a_late_store_that_was_not_atomic_does_not_show_that_the_fence_is_needed() -> None:
     """Unless what is fenced and not atomic does no harm: then the lost atomicity was not it."""
-    torn = [_tried("violation", atomic=False)]
+    torn = [_attempt("violation", atomic=False)]
     answers: dict[str, Answer] = {NO_FENCE_BEFORE: N, NO_FENCE_BEHIND: Y, NO_ATOMICITY: Y, NEITHER: Y}
-    assert halves(answers, torn) == (U, Y)
-    assert halves(answers, [*torn, _tried("violation")]) == (Y, Y)
-    assert halves({**answers, NO_ATOMICITY: N}, torn) == (Y, N)
+    assert fence_and_atomicity(answers, torn) == (U, Y)
+    assert fence_and_atomicity(answers, [*torn, _attempt("violation")]) == (Y, Y)
+    assert fence_and_atomicity({**answers, NO_ATOMICITY: N}, torn) == (Y, N)
 
 
 def test_no_fence_is_needed_if_all_runs_in_which_it_is_atomic_are_clean() -> None:
     """Of each scope that showed a violation; and the others were seen completely."""
-    apart = Tried(NO_FENCE_BEHIND, "scope", "violation", atomic=False, apart=True)
+    apart = Attempt(NO_FENCE_BEHIND, "scope", "violation", atomic=False, apart=True)
     answers: dict[str, Answer] = {NO_FENCE_BEFORE: N, NO_FENCE_BEHIND: Y, NO_ATOMICITY: Y, NEITHER: Y}
-    assert halves(answers, [apart, _tried("clean")]) == (N, Y)
-    assert halves(answers, [apart, _tried("bounded")]) == (U, Y)
-    assert halves(answers, [apart, _tried("violation", atomic=False)]) == (U, Y)
+    assert fence_and_atomicity(answers, [apart, _attempt("clean")]) == (N, Y)
+    assert fence_and_atomicity(answers, [apart, _attempt("bounded")]) == (U, Y)
+    assert fence_and_atomicity(answers, [apart, _attempt("violation", atomic=False)]) == (U, Y)
     assert locked_verdict(answers, [apart]) == "needs atomicity"

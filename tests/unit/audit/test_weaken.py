@@ -56,7 +56,7 @@ def test_a_call_of_a_function_that_is_a_barrier_is_a_barrier(found: list[Site]) 
     """The entry barrier goes where it is called, in the run loop."""
     (site,) = _in(found, "vcpu_enter_guest", "barrier")
     assert site.text == "smp_mb__after_srcu_read_unlock()"
-    assert "smp_mb__after_srcu_read_unlock" not in _calls(site.ways[0].tree)
+    assert "smp_mb__after_srcu_read_unlock" not in _calls(site.relaxations[0].tree)
 
 
 def test_instruments_rely_on_nothing(program: Program, found: list[Site]) -> None:
@@ -67,7 +67,7 @@ def test_instruments_rely_on_nothing(program: Program, found: list[Site]) -> Non
 def test_a_release_is_told_and_not_weakened(found: list[Site]) -> None:
     """On x86 it is a plain store."""
     (site,) = [each for each in found if each.kind == "ordered"]
-    assert (site.function, site.ways) == ("vcpu_enter_guest", ())
+    assert (site.function, site.relaxations) == ("vcpu_enter_guest", ())
 
 
 def test_weakening_keeps_lines_and_points_and_gives_new_accesses_points(program: Program, found: list[Site]) -> None:
@@ -75,7 +75,7 @@ def test_weakening_keeps_lines_and_points_and_gives_new_accesses_points(program:
     for site in found:
         before = program.trees[site.function]
         lines = {node.lineno for node in ast.walk(before) if isinstance(node, ast.stmt)}
-        for way in site.ways:
+        for way in site.relaxations:
             assert {node.lineno for node in ast.walk(way.tree) if isinstance(node, ast.stmt)} <= lines
             shared = [name for name in _calls(way.tree) if name.removeprefix("fenceless_") in SHARED]
             points = _calls(way.tree).count("interrupt_point")
@@ -88,7 +88,7 @@ def test_the_program_itself_stays_as_it_is(program: Program, found: list[Site]) 
     """A weakening is a copy of one function."""
     before = {name: ast.dump(tree) for name, tree in program.trees.items()}
     for site in found:
-        for way in site.ways:
+        for way in site.relaxations:
             other = weakened(program, way)
             assert [name for name in before if ast.dump(other.trees[name]) != before[name]] == [site.function]
     assert before == {name: ast.dump(tree) for name, tree in program.trees.items()}
@@ -168,7 +168,7 @@ def test_alone_each_way_does_what_the_locked_operation_does(name: str, tmp_path:
     gives = "old" if OPERATIONS[name].startswith("old") else "None"
     whole = ast.parse(f"def f(word):\n    {OPERATIONS[name]}\n    return {gives}").body[0]
     assert isinstance(whole, ast.FunctionDef)
-    for way, value in itertools.product(site.ways, (0, 1, 2, 3, 7)):
+    for way, value in itertools.product(site.relaxations, (0, 1, 2, 3, 7)):
         body = [each for each in way.tree.body if called(each) not in ("always_2021", "")]
         rest = [each for each in way.tree.body if isinstance(each, ast.If) or "_pirace_old" in ast.unparse(each)]
         kept = [each for each in way.tree.body if each in body or each in rest]
@@ -235,5 +235,5 @@ def test_a_swap_moves_points_along_and_nothing_else(program: Program, found: lis
     for site in found:
         if site.kind == "pair":
             before = [ast.unparse(each) for each in walk(program.trees[site.function]) if isinstance(each, ast.Expr)]
-            after = [ast.unparse(each) for each in walk(site.ways[0].tree) if isinstance(each, ast.Expr)]
+            after = [ast.unparse(each) for each in walk(site.relaxations[0].tree) if isinstance(each, ast.Expr)]
             assert sorted(before) == sorted(after)

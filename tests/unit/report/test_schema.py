@@ -14,8 +14,8 @@ from hosts.explorer.audit.verdicts import (
     COMPILER_ONLY,
     NEVER_REACHED,
     Answer,
+    Attempt,
     Outcome,
-    Tried,
     locked_verdict,
     verdict_of,
 )
@@ -42,11 +42,13 @@ def enum(rule: Any, *path: str) -> set[Any]:
 def locked_verdicts() -> set[str]:
     """Give all that can be said of a locked operation."""
     said = set()
-    ways = (NO_FENCE_BEFORE, NO_FENCE_BEHIND, NO_ATOMICITY, NEITHER)
-    for answers in itertools.product(get_args(Answer), repeat=len(ways)):
+    relaxations = (NO_FENCE_BEFORE, NO_FENCE_BEHIND, NO_ATOMICITY, NEITHER)
+    for answers in itertools.product(get_args(Answer), repeat=len(relaxations)):
         for atomic, apart in itertools.product((True, False), repeat=2):
-            fires = Tried(NO_FENCE_BEHIND, "s", "violation", atomic=atomic, apart=apart)
-            said.add(locked_verdict(dict(zip(ways, answers, strict=True)), [fires] if answers[1] == "needed" else []))
+            fires = Attempt(NO_FENCE_BEHIND, "s", "violation", atomic=atomic, apart=apart)
+            said.add(
+                locked_verdict(dict(zip(relaxations, answers, strict=True)), [fires] if answers[1] == "needed" else [])
+            )
     return said
 
 
@@ -60,7 +62,7 @@ def test_an_audit_says_nothing_else() -> None:
     rule = rule_of("audit")
     found = sites(load_program(mutations=()))
     assert enum(rule, "kind") == set(get_args(Kind)) == {site.kind for site in found}
-    assert enum(rule, "ways", "way") == {way.name for site in found for way in site.ways}
+    assert enum(rule, "ways", "way") == {way.name for site in found for way in site.relaxations}
     assert enum(rule, "ways", "answer") == set(get_args(Answer))
     assert enum(rule, "ways", "scopes", "outcome") == set(get_args(Outcome))
     assert enum(rule, "ways", "scopes", "check") == FOUND | {None}
