@@ -10,9 +10,11 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
+
+from msgspec.structs import replace
 
 from hosts.errors import Failure
 from hosts.runs.verdict import Verdict

@@ -6,16 +6,16 @@ Both types cross machines as plain JSON, so that a row of the campaign file says
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
+
+from msgspec import Struct, convert, to_builtins
 
 from hosts.runs.runner import Regime
 
 Kind = Literal["race", "explore"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Task:
+class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One configuration."""
 
     kind: Kind = "race"
@@ -39,14 +39,12 @@ class Task:
 
     def to_json(self) -> str:
         """Give it as one line."""
-        return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True)
+        return json.dumps(to_builtins(self), separators=(",", ":"), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read it back."""
-        held = json.loads(text)
-        held["processors"] = tuple(held["processors"])
-        return cls(**held)
+        return convert(json.loads(text), cls)
 
     def __str__(self) -> str:
         """Name it in one line."""
@@ -54,8 +52,7 @@ class Task:
         return f"{self.scenario} x {self.policy}{mutated}, {self.place}, {self.regime}, seed {self.seed}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
+class Result(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What came of a task."""
 
     verdict: str
@@ -64,7 +61,7 @@ class Result:
     as_expected: bool | None = None
     seconds: float = 0.0
     """That it was raced, or searched."""
-    record: dict[str, Any] = field(default_factory=dict)
+    record: dict[str, Any] = {}
     """The result record of the JSON schema, as of a stress run."""
     notes: tuple[str, ...] = ()
     """What a reader must know besides: stolen processors, bad frames, attempts that died."""
@@ -76,5 +73,5 @@ class Result:
     """The processor of each pCPU there, if they were pinned."""
     strayed: bool = False
     """A pCPU was not on its processor at the end: what was measured is no figure of the placement."""
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, bytes] = {}
     """What is to be kept of it, by file name: of a violation, a crash or a hang everything, else nothing."""

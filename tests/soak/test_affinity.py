@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from hosts.native.memory.layout import HOST_OFFSET, RUNNING, HostWords
 from hosts.native.process.affinity import affinity_lost
@@ -102,7 +103,7 @@ def executor() -> Iterator[LocalExecutor]:
 def race(executor: LocalExecutor, file: Path, moved: dict[int, set[int]]) -> Result:
     """Race; while it runs, give pCPUs other processors."""
     host = HostWords(HOST_OFFSET)
-    future = executor.submit(do_task, Task(**{**vars(TASK), "seconds": 1.0 if moved else TASK.seconds}), file)
+    future = executor.submit(do_task, replace(TASK, seconds=1.0 if moved else TASK.seconds), file)
     for cpu, processors in moved.items():
         assert eventually(lambda cpu=cpu: word(file, host.cpus[cpu].phase) == RUNNING, UP_SECONDS)
         os.sched_setaffinity(word(file, host.cpus[cpu].pid), processors)

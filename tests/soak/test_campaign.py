@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hosts.soak.clock import Clock
 from hosts.soak.errors import CampaignError, Refused, Unwritable

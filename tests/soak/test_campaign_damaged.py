@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from hosts.errors import Failure
 from hosts.soak.errors import CampaignError, Damaged, Refused
+from hosts.soak.plan.choose import Wanted
+from hosts.soak.plan.settings import from_settings
 from hosts.soak.store.schema import DATABASE, FORMAT
 from hosts.soak.store.writer import Campaign
 from tests.soak.campaign_writer import result_of, task_of
@@ -114,6 +117,13 @@ def test_a_page_of_rubbish(tmp_path: Path, whole: bytes) -> None:
     [
         ("UPDATE detail SET result = substr(result, 2) WHERE id = 3", "run 3"),
         ("UPDATE detail SET task = replace(task, 'scenario', 'scenari') WHERE id = 3", "run 3"),
+        ("UPDATE detail SET task = json_set(task, '$.more', 1) WHERE id = 3", "run 3"),
+        ("UPDATE detail SET task = json_set(task, '$.pcpus', 'two') WHERE id = 3", "run 3"),
+        ("UPDATE detail SET task = json_set(task, '$.regime', 'stormy') WHERE id = 3", "run 3"),
+        ("UPDATE detail SET task = '[]' WHERE id = 3", "run 3"),
+        ("UPDATE detail SET result = json_set(result, '$.more', 1) WHERE id = 3", "run 3"),
+        ("UPDATE detail SET result = json_set(result, '$.notes', 7) WHERE id = 3", "run 3"),
+        ("UPDATE detail SET result = json_set(result, '$.seconds', 'long') WHERE id = 3", "run 3"),
         ("UPDATE run SET windows = 'x' WHERE id = 3", "run 3"),
         ("UPDATE fact SET value = '[]'", "what it is about"),
         ("UPDATE session SET environment = '{'", "a session"),
@@ -132,6 +142,13 @@ def test_what_stands_on_sound_pages_may_be_rubbish(tmp_path: Path, whole: bytes,
         print(campaign.settings, campaign.sessions(), list(campaign.rows()), campaign.tallies())
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 3
+
+
+def test_settings_that_do_not_fit_are_named() -> None:
+    """A campaign of which nobody can say what it is about is not gone on with; what has no value has its default."""
+    assert from_settings({"each": 2, "more": 1, "policy_sha256": None}) == Wanted(each=2.0)
+    with pytest.raises(Failure, match=r"cannot be read: Expected `str`, got `int` - at `\$.scenarios\[0\]`"):
+        from_settings({"scenarios": [1]})
 
 
 def test_a_folder_in_its_place(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
@@ -106,7 +107,7 @@ def test_an_exploration_names_what_the_rule_does_not_promise(executor: LocalExec
 def test_an_exploration_keeps_its_witness(executor: LocalExecutor) -> None:
     """Step by step, to be replayed."""
     found = task(kind="explore", scenario="tscdeadline-immed", policy="elide-self-2022", mutation="no-fastpath-sync")
-    result = executor.submit(do_task, Task(**{**vars(found), "seconds": 60.0})).result()
+    result = executor.submit(do_task, structs.replace(found, seconds=60.0)).result()
     assert (result.verdict, set(result.files)) == (Verdict.VIOLATION, {"witness.json"})
 
 

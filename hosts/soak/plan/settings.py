@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import convert
+
 from hosts.compiler.fingerprint import sources_key
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
@@ -42,10 +44,11 @@ def to_settings(wanted: Wanted) -> dict[str, Any]:
 
 
 def from_settings(settings: dict[str, Any]) -> Wanted:
-    """Read it back; Failure if the user's rule is another by now."""
-    known: dict[str, Any] = {name: settings[name] for name in Wanted.__dataclass_fields__ if name in settings}
-    known |= {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
-    wanted = Wanted(**known)
+    """Read it back; Failure if it is damaged, or the user's rule is another by now."""
+    try:
+        wanted = convert(settings, Wanted)
+    except ValueError as error:
+        raise Failure(f"what the campaign is about cannot be read: {error}", EXIT_ENVIRONMENT) from None
     rule_check(wanted, settings)()
     return wanted
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import convert, structs
 
 from hosts.soak.store.rows import Row, Session
 from hosts.soak.store.tallies import Cell, Entry
@@ -79,15 +80,14 @@ def text(value: Any) -> str:
 
 def result_text(result: Result) -> str:
     """Write a result, without what is kept of it in files."""
-    held = {each.name: getattr(result, each.name) for each in fields(result) if each.name != "files"}
-    return text(held | {"verdict": str(result.verdict)})
+    held = structs.asdict(result) | {"verdict": str(result.verdict)}
+    del held["files"]
+    return text(held)
 
 
 def result_of(written: str) -> Result:
     """Read it back."""
-    held: dict[str, Any] = json.loads(written)
-    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in held.items()}
-    return Result(**values)
+    return convert(json.loads(written), Result)
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -150,8 +150,3 @@ def session_of(found: tuple[Any, ...]) -> Session:
     """Read a session."""
     number, began, ended, elapsed, environment = found
     return Session(id=number, began=began, ended=ended, elapsed=elapsed, environment=json.loads(environment))
-
-
-def described(task: Task) -> dict[str, Any]:
-    """Give a task as a record for programs."""
-    return asdict(task) | {"processors": list(task.processors)}

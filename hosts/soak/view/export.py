@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from msgspec import to_builtins
+
 from hosts.report.jsonl import SCHEMA_VERSION
 from hosts.soak.store.reader import Archive
-from hosts.soak.store.records import described
 from hosts.soak.store.rows import Row
 
 
@@ -36,7 +37,7 @@ def run_record(row: Row) -> dict[str, Any]:
         "id": row.id,
         "state": row.state,
         "session": row.session,
-        "task": described(row.task),
+        "task": to_builtins(row.task),
         "attempts": row.attempts,
         "died": list(row.died),
         "began": row.began,

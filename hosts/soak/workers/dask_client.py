@@ -13,13 +13,14 @@ import time
 import uuid
 from collections import deque
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import distributed
 from distributed.comm.addressing import get_address_host_port
 from distributed.scheduler import KilledWorker
+from msgspec.structs import replace
 
 from hosts.compiler.fingerprint import sources_key
 from hosts.errors import Failure

@@ -15,11 +15,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import distributed
+from msgspec.structs import replace
 
 from hosts.compiler.fingerprint import sources_key
 from hosts.exit_codes import EXIT_ENVIRONMENT

@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec import structs
+
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.loader.rule.policy_source import is_user_policy
@@ -158,12 +160,12 @@ class Worker:
         notes = (*notes_of(outcome, task), *filter(None, [not_checked(chosen.policy.unpromised)]))
         if chosen.mutation is not None:  # some seeded bugs sit where things are counted: that is no news
             notes, disagreements = (*notes, *(f"two accountings differ: {line}" for line in disagreements)), ()
-        result = replace(result_of(doubted(row, disagreements), task), notes=notes, disagreements=disagreements)
-        result = replace(result, strayed=bool(outcome.strayed))
-        result = replace(result, files=evidence_of(task, result, outcome, file if machine_file is None else None))
+        told = {"notes": notes, "disagreements": disagreements, "strayed": bool(outcome.strayed)}
+        result = structs.replace(result_of(doubted(row, disagreements), task), **told)
+        files = evidence_of(task, result, outcome, file if machine_file is None else None)
         if machine_file is None:
             file.unlink(missing_ok=True)
-        return result
+        return structs.replace(result, files=files)
 
     def _run(self, supervisor: Supervisor, task: Task, chosen: Planned, file: Path) -> Outcome:
         from hosts.runs.native_runner import rounds, set_up
@@ -242,7 +244,7 @@ class Worker:
         self.stage(COMPILING, 0.0)
         found = explore(task, lambda: self.stage(RUNNING, task.seconds), lambda: self._cancelled)
         notes = tuple(filter(None, [not_checked(found.row.planned.policy.unpromised)]))
-        result = replace(result_of(found.row, task, found.record), files=found.files, notes=notes)
+        result = structs.replace(result_of(found.row, task, found.record), files=found.files, notes=notes)
         if is_user_policy(task.policy) and not task.scope:
             self._note(task, explored_of(task, result))
         return result

@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import to_builtins
+
 from hosts.report.environment import environment
 from hosts.runs.verdict import Verdict
 from hosts.soak.task import Result, Task
@@ -38,7 +40,7 @@ def evidence_of(task: Task, result: Result, outcome: Outcome, machine: Path | No
 
 def _facts(task: Task, result: Result, outcome: Outcome) -> dict[str, Any]:
     return {
-        "task": asdict(task),
+        "task": to_builtins(task),
         "environment": _environment(task.seed, task.seconds, task.place),
         "verdict": result.verdict,
         "reason": result.reason,
