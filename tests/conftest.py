@@ -15,7 +15,7 @@ for each in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(each, signal.SIG_DFL)
 
 TESTS = Path(__file__).parent
-ALONE = {"harness", "race", "replay"}
+ALONE = {"harness", "race"}
 """The folders whose tests start processes that need both processors: nothing else may run beside them.
 
 So it is with files of other folders that are marked by themselves."""

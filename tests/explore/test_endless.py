@@ -54,7 +54,7 @@ def explored(folder: Path, rule: str, scenario: str, scope: str | None = None) -
     ("rule", "scenario"),
     [
         (ONLY_WAKES, "halt-wake"),
-        (TELLS_NOBODY, "halt-wake"),
+        pytest.param(TELLS_NOBODY, "halt-wake", marks=pytest.mark.slow),
         (TELLS_NOBODY, "device-irq"),
         pytest.param(TELLS_NOBODY, "all-to-all", marks=pytest.mark.slow),
     ],

@@ -70,8 +70,10 @@ def searched(
     ("function", "scenario", "scope", "same"),
     [
         ("written_otherwise", "device-irq", "device", ["elide-self-2022"]),
-        ("written_otherwise", "remote-post", "post:34", ["always-2021", "elide-self-2022"]),
-        ("kicks_from_afar", "device-irq", "device", ["elide-self-2022"]),
+        pytest.param(
+            "written_otherwise", "remote-post", "post:34", ["always-2021", "elide-self-2022"], marks=pytest.mark.slow
+        ),
+        pytest.param("kicks_from_afar", "device-irq", "device", ["elide-self-2022"], marks=pytest.mark.slow),
         ("kicks_from_afar", "remote-post", "post:34", []),
         ("looks_twice", "remote-post", "post:34", []),
         ("written_otherwise", "tscdeadline-immed", None, ["skip-running-2020", "elide-self-2022"]),

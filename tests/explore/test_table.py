@@ -44,6 +44,8 @@ UNMUTATED = [
     for policy in ("kick-2016", "skip-running-2020", "always-2021", "elide-self-2022")
 ]
 
+FAST_CLEAN = [row for row in UNMUTATED if row[1] == "elide-self-2022" or row[0] == "device-irq"]
+"""Today's rule in every scenario, and every rule in the one that tells them apart."""
 FAST = first_of_each([*SEEN, *CLEAN], lambda row: expected(*row))
 """One row for each verdict: the checks of which one must fire, or none."""
 
@@ -76,7 +78,7 @@ def test_a_seeded_bug_is_found(builder_of: BuilderOf, row: Row, tmp_path: Path) 
     assert fired(builder_of, row, tmp_path) in wanted.checks
 
 
-@pytest.mark.parametrize("row", [*CLEAN, *UNMUTATED], ids=str)
+@pytest.mark.parametrize("row", slow_but(FAST_CLEAN, [*CLEAN, *UNMUTATED]), ids=str)
 def test_what_is_clean_stays_clean(builder_of: BuilderOf, row: Row, tmp_path: Path) -> None:
     """Every interleaving of the scope was seen and nothing fired, or what the table says."""
     wanted = expected(*row)

@@ -106,7 +106,9 @@ def test_killed_while_it_starts_a_process(root: Path, tmp_path: Path, moment: st
     assert watched.told.empty()
 
 
-@pytest.mark.parametrize(("moment", "status"), [("loading", KILLED), ("leaving", dying.EXIT_CODE)])
+@pytest.mark.parametrize(
+    ("moment", "status"), [("loading", KILLED), pytest.param("leaving", dying.EXIT_CODE, marks=pytest.mark.slow)]
+)
 def test_dead_while_it_loads(root: Path, tmp_path: Path, moment: str, status: int) -> None:
     """Told with no run under way; whether the run comes before its death or after makes no difference to that."""
     with Watched(Root("tests.harness.dying:load", dying.argument(root, moment, 1, tmp_path))) as watched:
@@ -193,7 +195,7 @@ def before(name: str, nth: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owner, name, killed)
 
 
-@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("nth", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_killed_when_it_is_about_to_be_asked(watched: Watched, monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
     """No other one takes its place within the start of a process: it would have no root."""
     kept, calls = ForkServer.kept, iter(range(1, 3))
@@ -238,12 +240,12 @@ def test_killed_between_two_processes(watched: Watched, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("name", "nth", "seconds"),
     [
-        pytest.param("_await", 1, LONG, id="all are started"),
-        pytest.param("_await", 2, LONG, id="all are bound"),
+        pytest.param("_await", 1, LONG, id="all are started", marks=pytest.mark.slow),
+        pytest.param("_await", 2, LONG, id="all are bound", marks=pytest.mark.slow),
         pytest.param("_watch", 1, LONG, id="all run"),
         pytest.param("_check_health", 1, LONG, id="in the middle of the run"),
         pytest.param("_wind_down", 1, 0.1, id="the time is over"),
-        pytest.param("_await", 3, 0.1, id="all are to stop"),
+        pytest.param("_await", 3, 0.1, id="all are to stop", marks=pytest.mark.slow),
     ],
 )
 def test_killed_in_a_run(
@@ -258,7 +260,7 @@ def test_killed_in_a_run(
     watched.runs_again(first)
 
 
-@pytest.mark.parametrize("name", ["_await", "join", "kill", "workers"])
+@pytest.mark.parametrize("name", slow_but(["join"], ["_await", "join", "kill", "workers"]))
 def test_killed_at_the_end_of_a_run(watched: Watched, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The run may have come to its end: it is told all the same, and not only by the run after."""
     first = watched.server_pid

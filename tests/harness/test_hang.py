@@ -17,7 +17,9 @@ LONG = 60.0
 pytestmark = pytest.mark.timeout(3 * UP_SECONDS)
 
 
-@pytest.mark.parametrize(("role", "how"), [(roots.DEAF, "ran for"), (roots.ASLEEP, "slept for")])
+@pytest.mark.parametrize(
+    ("role", "how"), [(roots.DEAF, "ran for"), pytest.param(roots.ASLEEP, "slept for", marks=pytest.mark.slow)]
+)
 def test_a_hang_ends_the_run_and_is_kept(root: Path, role: int, how: str) -> None:
     """Not waited for: the run would last a minute. Stacks and the kernel's facts of each pCPU are there."""
     with Driven(root, role, 2, LONG, hang_seconds=0.4) as driven:

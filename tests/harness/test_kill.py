@@ -42,7 +42,7 @@ def test_the_end_of_a_run_leaves_nothing(root: Path) -> None:
         driven.leaves_nothing(sockets)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV])
+@pytest.mark.parametrize("number", slow_but([signal.SIGKILL], [signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV]))
 def test_a_killed_worker_is_a_crash_and_the_others_are_stopped(root: Path, number: signal.Signals) -> None:
     """The outcome names the pCPU and the signal, the others' words are kept, and the next run is a good one."""
     with Driven(root, roots.TURNS, 3, LONG / 40, repeats=2) as driven:
@@ -148,9 +148,7 @@ def test_ctrl_c_ends_even_workers_that_do_not_listen(root: Path) -> None:
         driven.leaves_nothing()
 
 
-@pytest.mark.parametrize(
-    "milliseconds", slow_but([0, 30, 100, 300], [0, 5, 10, 20, 30, 50, 70, 100, 150, 200, 300, 500])
-)
+@pytest.mark.parametrize("milliseconds", slow_but([0, 100], [0, 5, 10, 20, 30, 50, 70, 100, 150, 200, 300, 500]))
 def test_ctrl_c_during_the_start_leaves_nothing(root: Path, milliseconds: int) -> None:
     """At whatever moment between the making of the supervisor and the go of eight pCPUs it comes."""
     with Driven(root, roots.SPIN, 8, LONG) as driven:
@@ -161,7 +159,7 @@ def test_ctrl_c_during_the_start_leaves_nothing(root: Path, milliseconds: int) -
         driven.leaves_nothing()
 
 
-@pytest.mark.parametrize("milliseconds", slow_but([0, 60, 200], [0, 10, 30, 60, 100, 200, 400]))
+@pytest.mark.parametrize("milliseconds", slow_but([60], [0, 10, 30, 60, 100, 200, 400]))
 def test_a_supervisor_killed_during_the_start_leaves_nothing(root: Path, milliseconds: int) -> None:
     """The fork server may be loading, or in the middle of a fork; before it is up, the folder is the next start's."""
     with Driven(root, roots.SPIN, 8, LONG) as driven:

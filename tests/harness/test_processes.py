@@ -15,6 +15,7 @@ import pytest
 from hosts.native.fabric import wire
 from hosts.native.memory.layout import FAULT_AFTER_COUNT, FAULT_BEFORE_COUNT, REGIME_DELAYS, REGIME_STARVATION
 from hosts.native.runtime.send import UNDER_WAY
+from tests.choice import slow_but
 from tests.harness import roots
 from tests.harness.driven import TOP, UP_SECONDS, Driven, sockets_of
 
@@ -36,7 +37,7 @@ def assert_sound(result: dict[str, Any]) -> None:
     assert set(result["bad_frames"]) == {0}
 
 
-@pytest.mark.parametrize("placement", ["pinned", "shared", "unpinned"])
+@pytest.mark.parametrize("placement", slow_but(["pinned", "shared"], ["pinned", "shared", "unpinned"]))
 def test_every_frame_of_a_flood_arrives(root: Path, placement: str) -> None:
     """Each sends to all, itself included, as fast as the bound on what is under way lets it."""
     result = outcome(root, roots.FLOOD, 3, 0.5, argument=0xF2, placement=placement)
@@ -66,6 +67,7 @@ def test_what_lies_in_the_folder_is_not_imported(root: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.timeout(3 * UP_SECONDS)
+@pytest.mark.slow
 def test_thirty_two_pcpus_run_and_end(root: Path) -> None:
     """However few processors there are; each halts, is woken and wakes the next."""
     result = outcome(root, roots.RING, 32, 1.0)
@@ -136,7 +138,7 @@ def test_the_faults_touch_notifications_only(root: Path) -> None:
     assert result["faulted"] == [0, 0]
 
 
-@pytest.mark.parametrize("regime", [REGIME_DELAYS, REGIME_STARVATION])
+@pytest.mark.parametrize("regime", [REGIME_DELAYS, pytest.param(REGIME_STARVATION, marks=pytest.mark.slow)])
 def test_disturbed_pcpus_lose_nothing(root: Path, regime: int) -> None:
     """Stalls hit both sides of a flood and of the turns."""
     assert_sound(outcome(root, roots.FLOOD, 2, 0.5, argument=0xF2, regime=regime))
@@ -145,7 +147,7 @@ def test_disturbed_pcpus_lose_nothing(root: Path, regime: int) -> None:
     assert min(result["stalls"]) > 0
 
 
-@pytest.mark.parametrize("pcpus", [2, 5])
+@pytest.mark.parametrize("pcpus", slow_but([2], [2, 5]))
 def test_every_turn_reaches_every_actor(root: Path, pcpus: int) -> None:
     """Also the last one, opened just before the stop was seen: all have taken the same turn at the end."""
     result = outcome(root, roots.TURNS, pcpus, 0.5)

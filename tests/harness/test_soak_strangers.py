@@ -110,6 +110,7 @@ def stopped_pcpu(soak: Soaking) -> tuple[int, str]:
             os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.slow
 def test_an_address_in_use_cannot_be_taken(soak: Soaking) -> None:
     """A second process that binds it is refused; one that listens at it as a pCPU sends gets nothing."""
     context = zmq.Context()

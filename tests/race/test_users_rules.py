@@ -53,6 +53,7 @@ def raced(rule: str, *scenarios: str) -> dict[str, Measured]:
 
 
 @pytest.mark.skipif(not two_processors(), reason="who posts from afar needs a second processor")
+@pytest.mark.slow
 def test_the_kernels_rule_letter_for_letter_is_right(tmp_path: Path) -> None:
     """Its fields are read as C reads them: it notifies who is in the guest, and elides what it posts to itself."""
     measured = raced(letter_for_letter(tmp_path), "remote-post", "tscdeadline-immed")

@@ -167,7 +167,8 @@ def pcpu_pid(machine: Path, cpu: int) -> int:
     return int.from_bytes(words, "little")
 
 
-@pytest.mark.parametrize("cpu", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("cpu", [0, 1])
 def test_a_pcpu_stopped_for_seconds_is_a_label_and_no_alarm(executor: LocalExecutor, tmp_path: Path, cpu: int) -> None:
     """For longer than makes a hang, the one that runs the vCPU or the one that posts; the other waits, and beats."""
     file = tmp_path / "machine"

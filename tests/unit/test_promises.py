@@ -95,6 +95,7 @@ def test_a_check_that_is_not_promised_neither_fires_nor_puts_right(tmp_path: Pat
     assert fired(explored(rule(tmp_path, f'CHECKS = "{rest}"\n{NOTHING}'))) == everything - {"C7", "C1"}
 
 
+@pytest.mark.slow
 def test_a_rule_that_does_without_on_is_convicted_of_nothing_else(tmp_path: Path) -> None:
     """It clears ON and kicks: what was posted is found at the next entry, and C4 is all that it breaks."""
     assert "C4" in fired(explored(rule(tmp_path, CLEARS_ON)))

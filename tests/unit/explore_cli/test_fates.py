@@ -44,6 +44,7 @@ def of(mutation: str, scenario: str, policy: str, scope: str) -> Cause:
             "late",
             LATE.format(r"the next post of pCPU 2 \(post:0x35\)"),
             id="a sleeper whom the next post will wake, as ON is clear",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             of("wake-dropped", "halt-wake", "always-2021", "post:34 | post:35 | guest=hlt | timers=0"),
@@ -53,12 +54,19 @@ def of(mutation: str, scenario: str, policy: str, scope: str) -> Cause:
         ),
         pytest.param(by("no-entry-barrier"), "either", EITHER.format(EXIT), id="a guest that may never exit again"),
         pytest.param(by("request-after-kick"), "late", LATE.format(EXIT), id="a guest that can but exit"),
-        pytest.param(by("no-entry-sync"), "lost", LOST, id="an exit that repairs nothing, as no entry syncs"),
+        pytest.param(
+            by("no-entry-sync"),
+            "lost",
+            LOST,
+            id="an exit that repairs nothing, as no entry syncs",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             by("on-cleared-plainly"),
             "either",
             EITHER.format("the 0xf2 that is on its way"),
             id="a notification on its way, which may be taken in root mode",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             by("pir-set-plainly"), "", "Lost: nothing that is still to come puts the books right.", id="books"
