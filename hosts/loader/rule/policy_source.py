@@ -10,8 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from emu.expected import policy_by_name
 from emu.machine import USER
+from emu.workload.scenarios import POLICIES
 from hosts.reading import read_bytes
 
 
@@ -58,4 +58,4 @@ def source_of(policy: str | None) -> PolicySource | None:
 
 def policy_number(policy: str) -> int:
     """Return the number by which the machine selects a policy; KeyError if the table has none of this name."""
-    return USER if is_user_policy(policy) else policy_by_name(policy).number
+    return USER if is_user_policy(policy) else {each.name: each.number for each in POLICIES}[policy]
