@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator
-from pathlib import Path
 
 from emu.mutations import Mutation
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
 from hosts.loader.program import PolicyError, load_program
+from hosts.loader.rule.blame import failure_of_rule
 from hosts.loader.rule.faults import RuleFault
-from hosts.loader.rule.policy_source import source_of
 from hosts.runs.plan import PlanError, chosen_mutations, chosen_policies, chosen_scenarios, user_policy_of
 from hosts.trace.record import EndlessStoryError, Step
 from hosts.trace.render import lines
@@ -45,15 +43,4 @@ def _steps(scenario: str, policy: str, mutation: Mutation | None, *, everything:
     except RuleFault as fault:
         raise Failure(fault.told(user), EXIT_USAGE) from None
     except Exception as error:  # noqa: BLE001 - whatever the user's function does
-        raise _users_fault(error, user) or error from None
-
-
-def _users_fault(error: Exception, user: str | None) -> Failure | None:
-    """Turn an error that comes out of the user's own function into one line that says where."""
-    source = source_of(user)
-    if source is None:
-        return None
-    path = source.path
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == Path(path).resolve()]
-    return Failure(f"{path}:{lines[-1]}: {type(error).__name__}: {error}", EXIT_USAGE) if lines else None
+        raise failure_of_rule(error, user) or error from None

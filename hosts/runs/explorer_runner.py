@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from emu.workload.scenarios import POLICIES
@@ -24,8 +22,8 @@ from hosts.explorer.search.result import Progress, Result
 from hosts.explorer.threads.coverage import Endless
 from hosts.explorer.threads.harness import ScopeError
 from hosts.loader.program import LoaderError, PolicyError, Program
+from hosts.loader.rule.blame import failure_of_rule
 from hosts.loader.rule.faults import RuleFault
-from hosts.loader.rule.policy_source import source_of
 from hosts.runs.explore_request import Asked
 from hosts.runs.search_loops import have_loops
 
@@ -173,18 +171,4 @@ def _errors(user_policy: str | None) -> Iterator[None]:
     except (PolicyError, ScopeError, LoaderError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     except Exception as error:  # noqa: BLE001 - whatever a user's function does
-        raise _users_fault(error, user_policy) or error from None
-
-
-def _users_fault(error: Exception, user_policy: str | None) -> Failure | None:
-    """Turn an error that a user's own function is behind into one line that says where."""
-    source = source_of(user_policy)
-    if source is None:
-        return None
-    if isinstance(error, TypeError) and "unhashable" in str(error):
-        return Failure(f"{user_policy}: keeps a local that cannot be compared ({error})", EXIT_USAGE)
-    path = Path(source.path).resolve()
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == path]
-    text = f"{path.name}:{lines[-1]}: {type(error).__name__}: {error}" if lines else ""
-    return Failure(text, EXIT_USAGE) if lines else None
+        raise failure_of_rule(error, user_policy) or error from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from emu.observe.accounting import ROUNDS
 from emu.workload.setup import choose_race, power_on
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_USAGE
+from hosts.loader.rule.blame import compiler_error
 from hosts.loader.rule.faults import RuleFault
 from hosts.loader.rule.policy_source import source_of
 from hosts.runs.collect import Undelivered
@@ -68,17 +68,7 @@ def built(user_policy: str | None, progress: Progress) -> Built:
         source = source_of(user_policy)
         if source is None or source.path not in str(error):
             raise Failure(str(error), EXIT_FAULT) from error
-        raise Failure(users_error(str(error), source.path), EXIT_USAGE) from error
-
-
-def users_error(text: str, path: str) -> str:
-    """Cut the compiler's many lines about a user's function down to one: where, and why."""
-    places = re.findall(rf'{re.escape(path)}(?::|", line |[ ]\()(\d+)', text)
-    lines = [line.strip() for line in text.splitlines()]
-    reasons = [line for line in lines[1:] if line and not line.startswith(("File ", "During:", "Failed in "))]
-    if not places or not reasons:
-        return lines[0]
-    return f"{path}:{places[-1]}: cannot be compiled: {reasons[0]}"
+        raise Failure(compiler_error(str(error), source.path), EXIT_USAGE) from error
 
 
 @contextmanager

@@ -12,12 +12,13 @@ from emu.expected import policy_by_name
 from emu.mutations import MUTATIONS
 from emu.workload.scenarios import SCENARIOS
 from hosts.errors import Failure
+from hosts.loader.rule.blame import compiler_error
 from hosts.native.memory import layout
 from hosts.native.memory.region import SharedMemory
 from hosts.native.process.configuration import Placement
 from hosts.native.process.outcome import Outcome
 from hosts.resource_limits import lack_in
-from hosts.runs.native_runner import NativeRunner, check_machine, configuration, set_up, users_error
+from hosts.runs.native_runner import NativeRunner, check_machine, configuration, set_up
 from hosts.runs.plan import planned
 from hosts.runs.runner import Request
 
@@ -151,7 +152,7 @@ During: typing of assignment at my.py (30)"""
 )
 def test_the_compilers_many_lines_become_one(text: str, line: str) -> None:
     """Where, and why."""
-    assert users_error(text, "my.py") == line
+    assert compiler_error(text, "my.py") == line
 
 
 @pytest.mark.parametrize(("system", "machine"), [("darwin", "x86_64"), ("linux", "aarch64")])
