@@ -16,10 +16,10 @@ from hosts.explorer.audit.verdicts import COMPILER_ONLY, NEVER_REACHED, Attempt,
 from hosts.explorer.counterexample.witness import check_of
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import Scope
+from hosts.kernel_names import on_vector
 from hosts.plural import counted
 from hosts.report.table_layout import READABLE, Column, Content, Sheet
 from hosts.terminal import say
-from hosts.vectors import about
 
 STYLES: Final = {
     "needed": "green",
@@ -123,7 +123,9 @@ def _relaxation(row: Audited, way: str, scopes: Sequence[str]) -> str:
     if shown:
         best = next((each for each in shown if each.atomic), shown[0])
         torn = "" if best.atomic else ", where it was not atomic either"
-        where = f"{best.check}{about(best.vector)} in {counted(best.steps, 'step')}{torn} ({_numbers([best], scopes)})"
+        where = (
+            f"{best.check}{on_vector(best.vector)} in {counted(best.steps, 'step')}{torn} ({_numbers([best], scopes)})"
+        )
         apart = [each for each in shown if each.apart]
         return f"{where}; clean as long as it is ({_numbers(apart, scopes)})" if apart else where
     clean = [each for each in attempts if each.outcome == "clean"]

@@ -16,6 +16,7 @@ from hosts.explorer.counterexample.labels import check_labels
 from hosts.explorer.counterexample.validate import check_violation
 from hosts.explorer.counterexample.witness import Witness, WitnessError, changed_sources
 from hosts.explorer.counterexample.witness_file import load
+from hosts.kernel_names import on_vector
 from hosts.loader.program import LoaderError, load_program
 from hosts.loader.rule.policy_source import is_user_policy
 from hosts.loader.rule.userpolicy import unpromised
@@ -26,7 +27,6 @@ from hosts.replay.scheduler import DEADLOCK, NO_PROGRESS, ROUNDS, Replayed, repl
 from hosts.report.sentences import not_checked
 from hosts.signals import interrupts_raised
 from hosts.terminal import say, wide_console
-from hosts.vectors import about
 
 
 def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, anyway: bool = False) -> int:
@@ -66,7 +66,7 @@ def _witness(file: str) -> Witness:
 def heading(witness: Witness, changed: list[str]) -> Iterator[str]:
     """Say what is replayed, and how."""
     mutated = f" + {witness.mutation}" if witness.mutation else ""
-    what = witness.check + about(witness.vector)
+    what = witness.check + on_vector(witness.vector)
     yield f"{witness.scenario} x {witness.policy}{mutated}: {what} in {witness.length}"
     yield f"scope {witness.scope}; {witness.memory}"
     if left_out := not_checked(_unpromised(witness)):

@@ -9,6 +9,7 @@ from typing import Final
 from hosts.cli.records import records_to
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
+from hosts.kernel_names import field_text
 from hosts.loader.rule.policy_source import is_user_policy
 from hosts.plural import counted
 from hosts.soak.plan.settings import from_settings
@@ -22,7 +23,6 @@ from hosts.soak.view.export import campaign_record, export_lines, run_record
 from hosts.soak.view.hints import hint
 from hosts.soak.view.status import Status
 from hosts.terminal import say, wide_console
-from hosts.vectors import seen_text
 
 MACHINE: Final = "machine"
 WITNESS: Final = "witness.json"
@@ -144,7 +144,7 @@ def _outcome(result: Result) -> Iterator[str]:
         yield f"race windows: {', '.join(entered) or 'none was entered'}"
     for violation in record.get("violations", []):
         first = " ".join(
-            f"{name}={seen_text(name, value)}" for name, value in violation["first"].items() if name != "story"
+            f"{name}={field_text(name, value)}" for name, value in violation["first"].items() if name != "story"
         )
         yield f"{violation['check']} x {violation['count']}, the first: {first}"
         if story := violation["first"].get("story"):

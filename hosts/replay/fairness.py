@@ -11,10 +11,10 @@ from typing import Final
 from emu.machine import MAX_PCPUS
 from hosts.explorer.counterexample.witness import Step
 from hosts.explorer.explanation.format import vectors_in
+from hosts.kernel_names import vectors_text
 from hosts.native.fabric.frame_kinds import KINDS, kind_of_vector
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Report
-from hosts.vectors import vectors_text
 
 PIR_WORDS: Final = 4
 

@@ -11,6 +11,7 @@ from emu.waist import LONG_PAST, local_read, local_write
 from hosts.explorer.model.operations import Kind
 from hosts.explorer.threads.machine_words import BASE
 from hosts.explorer.threads.primitives import DEADLINE
+from hosts.kernel_names import vector_text
 from hosts.loader.rule.faults import RuleFault
 from hosts.replay.interfaces import Ipis, Schedule
 from hosts.replay.memory import Memory
@@ -18,7 +19,6 @@ from hosts.replay.operations import Operations, nothing
 from hosts.replay.scheduling_points import Diverged
 from hosts.replay.setting import Setting
 from hosts.sequential import signed
-from hosts.vectors import vector_text
 
 
 class ReplayHost:

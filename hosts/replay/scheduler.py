@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from emu.machine import MAX_PCPUS
 from hosts.explorer.counterexample.witness import Step, Witness
+from hosts.kernel_names import on_vector
 from hosts.native.fabric.frame_kinds import KINDS
 from hosts.replay.conformance import Comparison
 from hosts.replay.fairness import Fairness
@@ -15,7 +16,6 @@ from hosts.replay.messages import Arrive, Command, Drain, Report, Run
 from hosts.replay.processes import Crew, Died
 from hosts.replay.program import Cast
 from hosts.runs.collect import Violation, pcpu_table, violations_in
-from hosts.vectors import about
 
 DEADLOCK: Final = "deadlock"
 NO_PROGRESS: Final = "no-progress"
@@ -157,5 +157,5 @@ def _fired(violations: Sequence[Violation]) -> str:
     named = []
     for each in violations:
         vector = each.first["vector"]
-        named.append(each.check if vector is None else each.check + about(vector))
+        named.append(each.check if vector is None else each.check + on_vector(vector))
     return ", ".join(named)

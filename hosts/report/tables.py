@@ -9,6 +9,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from hosts.kernel_names import field_text
 from hosts.plural import counted
 from hosts.report.sentences import sentences
 from hosts.report.table_layout import Column, Content, Sheet
@@ -16,7 +17,6 @@ from hosts.runs.cost import PER_SELF_POST, Cost, costs
 from hosts.runs.plan import REPEATS, short_name
 from hosts.runs.verdict import Row, Verdict, policy_names
 from hosts.terminal import say
-from hosts.vectors import seen_text
 
 STYLES: Final = {
     Verdict.PASS: "green",
@@ -83,7 +83,7 @@ def remark(row: Row) -> str:
     if row.measured.violations:
         first = row.measured.violations[0]
         line += f"; first {first.check}: " + " ".join(
-            f"{name}={seen_text(name, value)}" for name, value in first.first.items()
+            f"{name}={field_text(name, value)}" for name, value in first.first.items()
         )
     return line.rstrip(": ")
 

@@ -10,20 +10,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from emu.kvm_host import EXITING_GUEST_MODE, IN_GUEST_MODE, OUTSIDE_GUEST_MODE
 from emu.machine import Machine, Pcpu
 from emu.memory import WORD_BYTES
 from emu.observe.accounting import CHECKS, COUNTERS, RECORD, RECORD_WORDS, WINDOWS
 from emu.posted_intr import NDST_SHIFT, NV_SHIFT, POSTED_INTR_ON, POSTED_INTR_SN
+from hosts.kernel_names import MODES
 
 MachineWords = npt.NDArray[np.int64]
 """A machine's words, from its first."""
-
-MODE_NAMES: Final = {
-    OUTSIDE_GUEST_MODE: "OUTSIDE_GUEST_MODE",
-    IN_GUEST_MODE: "IN_GUEST_MODE",
-    EXITING_GUEST_MODE: "EXITING_GUEST_MODE",
-}
 
 _FIRST: Final = Machine(0).pcpus[0].at // WORD_BYTES
 _EACH: Final = Pcpu.nbytes // WORD_BYTES
@@ -122,7 +116,7 @@ def readable(record: list[int]) -> dict[str, Any]:
     control = seen["control"]
     return {
         "vector": _vector(seen["vector"]),
-        "mode": MODE_NAMES.get(seen["mode"], str(seen["mode"])),
+        "mode": MODES.get(seen["mode"], str(seen["mode"])),
         "pir": _vector(seen["pir"]),
         "on": control >> POSTED_INTR_ON & 1,
         "sn": control >> POSTED_INTR_SN & 1,

@@ -11,12 +11,12 @@ from emu.observe.accounting import WINDOWS
 from hosts.explorer.counterexample.witness import Witness, check_of
 from hosts.explorer.model.options import Options
 from hosts.explorer.search.result import Result
+from hosts.kernel_names import on_vector
 from hosts.plural import counted
 from hosts.runs.collect import Measured, Violation
 from hosts.runs.explore_request import Asked
 from hosts.runs.explorer_runner import Engine, Searched, Watch
 from hosts.runs.verdict import Circumstances, Row, Verdict, grade
-from hosts.vectors import about
 
 BOUNDS: Final = {
     "seconds": "its budget of time",
@@ -123,13 +123,13 @@ def _finding(searched: Searched) -> str:
     check, vector = check_of(found.sighting) if found.what == "sighting" else (found.what, -1)
     no_trail = f", {NO_TRAIL}" if searched.pathless else ""
     if witness is not None and witness.without_buffers == "violates":
-        return f"{check}{about(vector)}, also without store buffers: {_witness_text(witness)}"
+        return f"{check}{on_vector(vector)}, also without store buffers: {_witness_text(witness)}"
     length = witness.length if witness is not None else f"{counted(found.depth, 'step')}"
-    return f"{check}{about(vector)} in {length}{no_trail}"
+    return f"{check}{on_vector(vector)} in {length}{no_trail}"
 
 
 def _witness_text(witness: Witness) -> str:
-    return f"{witness.check}{about(witness.vector)} in {witness.length}"
+    return f"{witness.check}{on_vector(witness.vector)} in {witness.length}"
 
 
 def search_facts(asked: Asked, searched: Searched, options: Options) -> dict[str, Any]:

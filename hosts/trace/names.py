@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from emu.exits import (
-    EXIT_REASON_CPUID,
-    EXIT_REASON_EXTERNAL_INTERRUPT,
-    EXIT_REASON_HLT,
-    EXIT_REASON_MSR_WRITE,
-    EXIT_REASON_PREEMPTION_TIMER,
-)
-from hosts.vectors import vector_text
+from hosts.kernel_names import EXITS, vector_text
 
 _MODULES: Final = """
 cpu posted_intr sched kvm_main policies vmx_intr lapic_regs lapic_irr lapic nonroot vmx irq halt x86
@@ -32,14 +25,6 @@ kvm_cpu_has_pending_timer
 """
 OURS: Final = frozenset(f"{_FORMS} {_HELPERS} {_READS}".split())
 """Functions of those modules that are not shown."""
-
-REASONS: Final = {
-    EXIT_REASON_EXTERNAL_INTERRUPT: "EXTERNAL_INTERRUPT",
-    EXIT_REASON_CPUID: "CPUID",
-    EXIT_REASON_HLT: "HLT",
-    EXIT_REASON_MSR_WRITE: "MSR_WRITE",
-    EXIT_REASON_PREEMPTION_TIMER: "PREEMPTION_TIMER",
-}
 
 LABELS: Final = {
     "vmx_vcpu_run": "kvm_x86_run = vmx_vcpu_run()",
@@ -66,7 +51,7 @@ def is_shown(name: str, module: str) -> bool:
 def label(name: str, arguments: Mapping[str, Any], rvi: int) -> str:
     """Write a call as the seed does."""
     if name == "vm_exit":
-        return f"[VM-exit: {REASONS[arguments['reason']]}]"
+        return f"[VM-exit: {EXITS[arguments['reason']]}]"
     if name == "deliver_virtual_interrupt":
         return f"[non-root: virtual interrupt {vector_text(rvi)} delivered]"
     return LABELS.get(name, f"{name}()")

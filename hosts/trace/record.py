@@ -9,15 +9,14 @@ from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from emu.kvm_host import EXITING_GUEST_MODE, IN_GUEST_MODE, OUTSIDE_GUEST_MODE
 from emu.memory import WORD_BYTES
 from emu.observe.accounting import CHECKS, IPIS_ELIDED, NOTIFICATIONS_SPURIOUS, RECORD_WORDS
 from emu.observe.ghost import TOLD_NOBODY
 from emu.posted_intr import POSTED_INTR_ON
+from hosts.kernel_names import MODES, vector_text
 from hosts.loader.program import Program
 from hosts.sequential import BASE, SequentialHost, signed
 from hosts.trace.names import is_shown, label
-from hosts.vectors import vector_text
 
 TICKS: Final = 1500
 """How far the clock goes on whenever somebody looks: a timer that is armed ahead expires at the second look."""
@@ -25,12 +24,11 @@ LONGEST: Final = 300_000
 """Calls after which a story is given up: nothing historic comes near."""
 
 TRIGGER: Final = "kvm_vcpu_trigger_posted_interrupt"
-MODES: Final = {OUTSIDE_GUEST_MODE: "OUTSIDE", IN_GUEST_MODE: "IN", EXITING_GUEST_MODE: "EXITING"}
 
 
 def mode_name(mode: int) -> str:
-    """Give a mode's name, without the part that all have; a number that no mode has stays one."""
-    return MODES.get(mode, str(mode))
+    """Return the name of a mode without the suffix that all have; a number that is no mode as it is."""
+    return MODES.get(mode, str(mode)).removesuffix("_GUEST_MODE")
 
 
 class EndlessStoryError(Exception):

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from hosts.kernel_names import vector_text
 from hosts.terminal import wrapped
 from hosts.trace.record import State, Step
-from hosts.vectors import vector_text
 
 COLUMNS: Final = (("IF", 2), ("preempt", 7), ("mode", 7), ("running", 7), ("PIR", 7), ("ON", 2), ("RVI", 4))
 

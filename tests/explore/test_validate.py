@@ -79,17 +79,17 @@ def late_store() -> Witness:
 def test_labels_that_the_steps_do_not_show_are_refused(late_store: Witness) -> None:
     """Another check, vector, kind of violation, number of steps or memory model."""
     steps = late_store.steps
-    fires = f"C7 about 0x34 fires in step {len(steps)}"
+    fires = f"C7 on vector 0x34 fires in step {len(steps)}"
     for labels, said in [
-        ({"check": "C1"}, f"its steps do not show C1 about 0x34, which it names: {fires}"),
-        ({"vector": 0x35}, f"its steps do not show C7 about 0x35, which it names: {fires}"),
+        ({"check": "C1"}, f"its steps do not show C1 on vector 0x34, which it names: {fires}"),
+        ({"vector": 0x35}, f"its steps do not show C7 on vector 0x35, which it names: {fires}"),
         ({"vector": -1}, f"its steps do not show C7, which it names: {fires}"),
         ({"check": "deadlock", "vector": -1}, f"its steps do not show deadlock, which it names: {fires}"),
         (
             {"check": "no-progress", "vector": -1, "cycle": 2},
             f"its steps do not show no-progress, which it names: {fires}",
         ),
-        ({"steps": steps[:-1]}, "its steps do not show C7 about 0x34, which it names: no check fires"),
+        ({"steps": steps[:-1]}, "its steps do not show C7 on vector 0x34, which it names: no check fires"),
         (
             {"steps": steps[:-1], "check": "deadlock", "vector": -1},
             "its steps do not show deadlock, which it names: somebody can still move",
@@ -121,8 +121,8 @@ def test_replay_refuses_it_in_one_line_before_it_begins(
     assert main(["replay", str(file)]) == 64
     told = capsys.readouterr()
     assert told.out == ""
-    fires = f"C7 about 0x34 fires in step {len(late_store.steps)}"
-    assert told.err == f"pirace: {file}: its steps do not show C1 about 0x34, which it names: {fires}\n"
+    fires = f"C7 on vector 0x34 fires in step {len(late_store.steps)}"
+    assert told.err == f"pirace: {file}: its steps do not show C1 on vector 0x34, which it names: {fires}\n"
 
 
 # --- genuine ones of other kinds -----------------------------------------------------------------------------------

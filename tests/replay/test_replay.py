@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from hosts.explorer.counterexample.witness import Row, Step, Witness
 from hosts.explorer.model.options import Options
+from hosts.kernel_names import vector_text
 from hosts.replay import process
 from hosts.replay.program import cast_of
 from hosts.replay.scheduler import Replayed, replay
-from hosts.vectors import vector_text
 from tests.replay.witnesses import NONE, Case, program
 
 pytestmark = pytest.mark.timeout(120)
@@ -198,7 +198,7 @@ def test_another_check_is_not_the_witnesss(lost_wakeup: Witness) -> None:
     """The violation has to be the one that the witness is about, vector included."""
     done = again(replace(lost_wakeup, check="C1"))
     assert done.ending == "other"
-    assert done.why.startswith(f"{lost_wakeup.check} about {vector_text(lost_wakeup.vector)}")
+    assert done.why.startswith(f"{lost_wakeup.check} on vector {vector_text(lost_wakeup.vector)}")
     assert again(replace(lost_wakeup, vector=0x20)).ending == "other"
 
 

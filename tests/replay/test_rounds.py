@@ -96,7 +96,7 @@ def test_a_check_that_fires_on_the_way_is_told(store_buffered: Witness) -> None:
     """A no-progress has none."""
     done = replay(replace(store_buffered, check=NO_PROGRESS, cycle=1), cast_of(store_buffered, program()))
     assert done.ending == "diverged"
-    assert "C7 about 0x34 already, the witness has none" in done.why
+    assert "C7 on vector 0x34 already, the witness has none" in done.why
 
 
 def test_the_command_says_what_it_does(tmp_path: Path, endless: Witness, capsys: pytest.CaptureFixture[str]) -> None:

@@ -295,7 +295,7 @@ def test_any_words_behind_a_good_label_can_be_told() -> None:
         ("kvm_entry", 0, "kvm_entry: RVI none"),
         ("kvm_apicv_accept_irq", 0xE8 | 2 << 8, "kvm_apicv_accept_irq: vcpu 2, vector 0xe8 (timer)"),
         ("sched_switch", 1 << 8, "sched_switch: vcpu 1 ==> idle"),
-        ("sched_waking", 2 | 1 << 8, "sched_waking: vcpu 1, was asleep"),
+        ("sched_waking", 2 | 1 << 8, "sched_waking: vcpu 1, was TASK_ASLEEP"),
         ("ipi_send_cpu", 0xF2 | 63 << 8, "ipi_send_cpu: cpu 63, vector 0xf2 (POSTED_INTR_VECTOR)"),
         ("sighting", CHECKS.index("C1"), "sighting: C1"),
         ("sighting", CHECKS.index("C7") | 0x35 << 8, "sighting: C7, vector 0x34 (post)"),

@@ -12,8 +12,9 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 
 FLOORS = (
-    "exit_codes kernel_names plural procfs reading resource_limits rundir signals sources terminal vectors",
-    "errors loader",
+    "exit_codes kernel_names plural procfs reading resource_limits rundir signals sources terminal",
+    "errors",
+    "loader",
     "compiler sequential explorer.model",
     "native trace explorer.threads explorer.jit",
     "explorer.compiled explorer.size_estimate",

@@ -25,11 +25,11 @@ from hosts.explorer.model.semantics import Move, Outcome, Product, State
 from hosts.explorer.model.system import NotTerminating, Unstable
 from hosts.explorer.threads.harness import scope_of
 from hosts.explorer.threads.machine_words import BASE
+from hosts.kernel_names import on_vector
 from hosts.loader.program import Program
 from hosts.loader.rule.faults import RuleFault
 from hosts.loader.rule.policy_source import policy_number
 from hosts.loader.syntax.language import LoaderError
-from hosts.vectors import about
 
 MOST_MODELS: Final = 200
 """Models that are built anew because a thread shows what was not known of a word; a genuine witness takes fewer."""
@@ -48,7 +48,7 @@ def check_violation(witness: Witness, program: Program) -> None:
     named = Options(buffer=witness.buffer, overtake=witness.overtake, fuse=witness.fuse)
     wrong = _judged(witness, program, named)
     if wrong:
-        raise WitnessError(f"its steps do not show {witness.check}{about(witness.vector)}, which it names: {wrong}")
+        raise WitnessError(f"its steps do not show {witness.check}{on_vector(witness.vector)}, which it names: {wrong}")
     others = [replace(named, buffer=buffer, overtake=overtake) for buffer, overtake in MEMORY_MODELS]
     if wrong is None and any(_judged(witness, program, other) is not None for other in others):
         raise WitnessError(f"its steps are not those of the memory model that it names: {witness.memory}")
@@ -113,7 +113,7 @@ def _shown(witness: Witness, product: Product) -> str | None:
             check, vector = check_of(outcome.sighting)
             if (check, vector, number) == (witness.check, witness.vector, len(witness.steps)):
                 return ""
-            fired = f"{check}{about(vector)} fires in step {number}"
+            fired = f"{check}{on_vector(vector)} fires in step {number}"
     if fired:
         return fired
     if witness.check == "deadlock":

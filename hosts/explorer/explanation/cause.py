@@ -8,7 +8,7 @@ from hosts.explorer.explanation.format import field_of, name_of
 from hosts.explorer.explanation.missed_syncs import Looks
 from hosts.explorer.explanation.overwrites import overwritten, overwritten_text
 from hosts.explorer.explanation.rows import Line
-from hosts.vectors import vector_text
+from hosts.kernel_names import vector_text
 
 
 class Cause(Looks):

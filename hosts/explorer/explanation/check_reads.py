@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from hosts.vectors import vector_text, vectors_text
+from hosts.kernel_names import vector_text, vectors_text
 
 NONE: Final = "-"
 

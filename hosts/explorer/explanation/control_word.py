@@ -6,7 +6,7 @@ from typing import Final
 
 from emu.posted_intr import NDST_SHIFT, NV_SHIFT, POSTED_INTR_ON, POSTED_INTR_SN
 from emu.vectors import POSTED_INTR_VECTOR
-from hosts.vectors import vector_text
+from hosts.kernel_names import vector_text
 
 CONTROL: Final = "pi_desc.control"
 BITS: Final = {"ON": POSTED_INTR_ON, "SN": POSTED_INTR_SN}

@@ -16,8 +16,7 @@ from hosts.explorer.explanation.cause import Cause
 from hosts.explorer.explanation.format import stored
 from hosts.explorer.explanation.query import CONTROL
 from hosts.explorer.explanation.repair_sentence import fate_text
-from hosts.kernel_names import MODES
-from hosts.vectors import vector_text, vectors_text
+from hosts.kernel_names import SHORT_MODES, vector_text, vectors_text
 
 BUFFERS: Final = {
     "violates": (
@@ -164,7 +163,9 @@ class Tale(Cause):
         parts = []
         if mode >= 0:
             earlier = " before that" if mode < i else ""
-            parts.append(f"read mode as {MODES.get(self.rows[mode].act.answer, '?')}{earlier} ({self.step(mode)})")
+            parts.append(
+                f"read mode as {SHORT_MODES.get(self.rows[mode].act.answer, '?')}{earlier} ({self.step(mode)})"
+            )
         if waiter >= 0:
             parts.append(f"found {'a' if self.rows[waiter].act.answer else 'no'} waiter ({self.step(waiter)})")
         if woken >= 0:

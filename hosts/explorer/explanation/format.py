@@ -9,8 +9,7 @@ from typing import Any, Final
 from emu.workload.program import GUEST_ARM_LATER, GUEST_ARM_NOW, GUEST_CPUID, GUEST_HLT, GUEST_ICR, GUEST_SELF_IPI
 from hosts.explorer.explanation.act import Act
 from hosts.explorer.explanation.control_word import CONTROL, changed_text, control_text, odd_text
-from hosts.kernel_names import EXITS, MODES, REQUESTS, TASKS
-from hosts.vectors import vector_text, vectors_text
+from hosts.kernel_names import EXITS, SHORT_MODES, SHORT_REQUESTS, SHORT_TASKS, vector_text, vectors_text
 
 WORD: Final = (1 << 64) - 1
 _BITMAP: Final = re.compile(r"(?:pi_desc\.pir|apic\.virr|apic\.visr)\[(\d)\]")
@@ -39,11 +38,11 @@ def field_of(word: str) -> tuple[int, str]:
 def value_text(field: str, value: int, vcpu: int = 0) -> str:
     """Write what a word holds; ``vcpu``: whose it is."""
     if field == "mode":
-        return MODES.get(value, str(value))
+        return SHORT_MODES.get(value, str(value))
     if field == "wait.state":
-        return TASKS.get(value, str(value))
+        return SHORT_TASKS.get(value, str(value))
     if field == "requests":
-        return " ".join(name for bit, name in REQUESTS.items() if value >> bit & 1) or "none"
+        return " ".join(name for bit, name in SHORT_REQUESTS.items() if value >> bit & 1) or "none"
     if field == CONTROL:
         return control_text(value, vcpu)
     if match := _BITMAP.fullmatch(field):
@@ -156,7 +155,7 @@ def stored(word: str, value: int, *, several: bool = False) -> str:
 
 
 def _vcpu_text(vcpu: Mapping[str, Any], number: int) -> str:
-    parts = [MODES.get(vcpu["mode"], str(vcpu["mode"]))]
+    parts = [SHORT_MODES.get(vcpu["mode"], str(vcpu["mode"]))]
     parts += ["ON"] * vcpu["on"]
     if odd := odd_text(vcpu["control"], number):
         parts.append(odd)
@@ -169,5 +168,5 @@ def _vcpu_text(vcpu: Mapping[str, Any], number: int) -> str:
     if vcpu["requests"]:
         parts.append(f"req {value_text('requests', vcpu['requests'])}")
     if vcpu["waiting"] or vcpu["task"]:
-        parts.append(f"task {TASKS.get(vcpu['task'], vcpu['task'])}{'' if vcpu['waiting'] else ', no waiter'}")
+        parts.append(f"task {SHORT_TASKS.get(vcpu['task'], vcpu['task'])}{'' if vcpu['waiting'] else ', no waiter'}")
     return " ".join(parts)

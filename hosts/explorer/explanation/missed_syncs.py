@@ -10,7 +10,7 @@ from hosts.explorer.explanation.act import Act, View
 from hosts.explorer.explanation.format import field_of
 from hosts.explorer.explanation.query import CONTROL, Track
 from hosts.explorer.explanation.rows import Line
-from hosts.vectors import vector_text
+from hosts.kernel_names import vector_text
 
 DEBTS: Final = ("C1", "C2", "C7", "C9")
 """Checks that fire when a look that was owed was not taken."""

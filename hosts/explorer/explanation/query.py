@@ -9,7 +9,7 @@ from emu.kvm_host import TASK_ASLEEP
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.format import field_of, operation_text, value_text
 from hosts.explorer.explanation.rows import Line, rows_of
-from hosts.vectors import vector_text
+from hosts.kernel_names import vector_text
 
 CONTROL: Final = "pi_desc.control"
 Test = Callable[[Line], bool]

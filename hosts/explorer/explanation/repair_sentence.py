@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from hosts.explorer.explanation.query import Track
-from hosts.vectors import vector_text
+from hosts.kernel_names import vector_text
 
 _FATES: Final = {
     "late": "Late, not lost: every way on repairs it, the soonest {by}.",

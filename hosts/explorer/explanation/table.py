@@ -17,8 +17,8 @@ from hosts.explorer.explanation.check_reads import is_read, reads_text
 from hosts.explorer.explanation.format import state_text
 from hosts.explorer.explanation.narrow_table import step_lines
 from hosts.explorer.explanation.rows import Line, doing, place, rows_of
+from hosts.kernel_names import on_vector
 from hosts.terminal import WIDE, wrapped
-from hosts.vectors import about
 
 _NUMBER: Final = 5
 _STATE: Final = (20, 38)
@@ -45,7 +45,7 @@ def story_lines(witness: Witness, width: int | None = None) -> Iterator[str]:
 
 def _heading(witness: Witness) -> Iterator[str]:
     mutated = f" + {witness.mutation}" if witness.mutation else ""
-    what = witness.check + about(witness.vector)
+    what = witness.check + on_vector(witness.vector)
     yield f"{witness.scenario} x {witness.policy}{mutated}: {what} in {witness.length}"
     memory = f"x86-TSO, store buffers of {witness.buffer}" if witness.model == "tso" else "sequential consistency"
     overtake = ", IPIs may overtake the buffer" if witness.overtake else ""

@@ -12,8 +12,7 @@ from hosts.explorer.model.operations import Kind
 from hosts.explorer.model.semantics import Micro, Outcome
 from hosts.explorer.model.system import Model
 from hosts.explorer.repair.threads import Unrepaired
-from hosts.kernel_names import EXITS
-from hosts.vectors import vector_text
+from hosts.kernel_names import EXITS, vector_text
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from emu.workload.program import (
     GUEST_SELF_IPI,
 )
 from emu.workload.scenarios import Scenario
-from hosts.vectors import vector_text
+from hosts.kernel_names import vector_text
 
 DEFAULT: Final = "post:0x34 post:0x34 | post:0x35 | device | kick"
 """Two remote posts from one pCPU and one from another, one device interrupt on the target's own pCPU, one kick."""

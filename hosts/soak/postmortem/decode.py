@@ -6,23 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from emu.kvm_host import (
-    KVM_REQ_EVENT,
-    KVM_REQ_TLB_FLUSH,
-    KVM_REQ_UNBLOCK,
-    TASK_ASLEEP,
-    TASK_INTERRUPTIBLE,
-    TASK_RUNNING,
-)
 from emu.observe.accounting import CHECKS
 from emu.observe.tracepoints import TRACE_EVENTS
 from emu.vectors import (
-    DEVICE_VECTOR,
     POST_SLOTS,
-    POSTED_INTR_NESTED_VECTOR,
-    POSTED_INTR_VECTOR,
-    POSTED_INTR_WAKEUP_VECTOR,
-    RESCHEDULE_VECTOR,
     SLOT_DEVICE,
     SLOT_GUEST_IPI,
     SLOT_POST,
@@ -30,27 +17,9 @@ from emu.vectors import (
     SLOT_TIMER,
     vector_of,
 )
+from hosts.kernel_names import EXITS, HOST_VECTORS, REQUESTS, TASKS, vector_text
 from hosts.native.memory.layout import ARGUMENT_MASK, ARGUMENT_SHIFT, TURN_SHIFT
-from hosts.trace.names import REASONS
-from hosts.vectors import vector_text
 
-REQUESTS: Final = {
-    KVM_REQ_TLB_FLUSH: "KVM_REQ_TLB_FLUSH",
-    KVM_REQ_UNBLOCK: "KVM_REQ_UNBLOCK",
-    KVM_REQ_EVENT: "KVM_REQ_EVENT",
-}
-TASKS: Final = {
-    TASK_RUNNING: "TASK_RUNNING",
-    TASK_INTERRUPTIBLE: "TASK_INTERRUPTIBLE",
-    TASK_ASLEEP: "asleep",
-}
-HOST_VECTORS: Final = {
-    POSTED_INTR_VECTOR: "POSTED_INTR_VECTOR",
-    POSTED_INTR_WAKEUP_VECTOR: "POSTED_INTR_WAKEUP_VECTOR",
-    POSTED_INTR_NESTED_VECTOR: "POSTED_INTR_NESTED_VECTOR",
-    RESCHEDULE_VECTOR: "RESCHEDULE_VECTOR",
-    DEVICE_VECTOR: "device",
-}
 GUEST_VECTORS: Final = {
     vector_of(SLOT_TIMER): "timer",
     vector_of(SLOT_DEVICE): "device",
@@ -109,7 +78,7 @@ def _plain(low: int, high: int) -> str:
 
 def _exit(reason: int, vector: int) -> str:
     info = f", interrupt {host_vector(vector)}" if vector else ""
-    return f"reason {REASONS.get(reason, str(reason))}{info}"
+    return f"reason {EXITS.get(reason, str(reason))}{info}"
 
 
 def _switch(runs: int, vcpu: int) -> str:

@@ -11,13 +11,13 @@ from emu.memory import Words
 from emu.observe.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.posted_intr import NDST_SHIFT, NV_SHIFT, POSTED_INTR_ON, POSTED_INTR_SN
 from emu.vectors import SLOTS, vector_of
+from hosts.kernel_names import MODES, TASKS, vector_text
 from hosts.native.memory.addresses import MEMORY_AT
 from hosts.native.memory.layout import BOUND, CLOSED, DONE, READY, RUNNING, STARTED
 from hosts.plural import counted, how_often
-from hosts.runs.collect import MODE_NAMES, readable
-from hosts.soak.postmortem.decode import TASKS, Event, guest_vector, host_vector, request
+from hosts.runs.collect import readable
+from hosts.soak.postmortem.decode import Event, guest_vector, host_vector, request
 from hosts.soak.postmortem.machine_image import KEPT, Saved
-from hosts.vectors import vector_text
 
 PHASES: Final = {
     0: "not started",
@@ -58,7 +58,7 @@ def _vcpu(saved: Saved, number: int) -> dict[str, Any]:
     requests = read(vcpu.requests)
     return {
         "vcpu": number,
-        "mode": MODE_NAMES.get(read(vcpu.mode), str(read(vcpu.mode))),
+        "mode": MODES.get(read(vcpu.mode), str(read(vcpu.mode))),
         "cpu": read(vcpu.cpu),
         "descriptor": _descriptor(saved, vcpu.pi_desc),
         "rvi": read(vmcs.rvi),

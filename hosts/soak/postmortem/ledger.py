@@ -21,10 +21,10 @@ from emu.machine import MAX_PCPUS, ORIG_2013, USER
 from emu.memory import Words
 from emu.observe.accounting import C5, C10, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.vectors import SLOT_SELF_IPI, SLOTS, vector_of
+from hosts.kernel_names import vector_text
 from hosts.native.fabric.frame_kinds import KIND_OTHER, KIND_SILENT, KINDS, VECTOR_OF_KIND
 from hosts.native.memory.layout import FAULT_BEFORE_COUNT
 from hosts.native.memory.region import SharedMemory
-from hosts.vectors import vector_text
 
 Numbers = npt.NDArray[np.int64]
 

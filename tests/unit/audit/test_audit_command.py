@@ -83,7 +83,7 @@ def audit(tmp_path: Path) -> Callable[..., tuple[int, list[dict[str, Any]]]]:
 @pytest.mark.parametrize(
     ("outcome", "verdict", "shown"),
     [
-        ("violation", "needed", "dropped: C1 about 0x34 in 9 steps"),
+        ("violation", "needed", "dropped: C1 on vector 0x34 in 9 steps"),
         ("clean", "not needed", "dropped: clean (scopes 1-2)"),
         ("bounded", "unknown", "dropped: budget (scope 1)"),
         ("never reached", "never reached", "never reached in these scopes: x86.py"),

@@ -62,7 +62,7 @@ def test_a_violation_that_nobody_expects_fails(fake: Any, caught: Any, capsys: A
     """Exit code 1, marked."""
     status, out = run(ExploreOptions(("remote-post",), ("always-2021",)), fake([caught(C1_34)]), capsys)
     assert status == 1
-    assert "VIOLATION (!) (C1 about 0x34 in 9 steps)" in out
+    assert "VIOLATION (!) (C1 on vector 0x34 in 9 steps)" in out
 
 
 def test_a_violation_that_has_to_be_is_as_expected(fake: Any, caught: Any, seen: Any, capsys: Any) -> None:

@@ -58,7 +58,7 @@ def made() -> Sheet:
         Column("shown by", prose=20),
     ]
     rows = [
-        ["tscdeadline-immed", 1_390_000, "1.0000", 99, "fence, atomicity: C1 about 0x34 in 21 steps (scope 4)"],
+        ["tscdeadline-immed", 1_390_000, "1.0000", 99, "fence, atomicity: C1 on vector 0x34 in 21 steps (scope 4)"],
         ["kick", 77, "0.5000", 1_234_567, "clean (scopes 1-8)"],
     ]
     return Sheet(columns, rows, title="a title", caption="a caption of several words")
