@@ -88,7 +88,7 @@ from pathlib import Path
 from hosts.compiler import cache
 from hosts.native.memory import region
 from hosts.native.program import build
-from hosts.native.memory.layout import MEMORY_AT
+from hosts.native.memory.addresses import MEMORY_AT
 
 def progress(step, steps, what):
     print(json.dumps([step, steps, what]), flush=True)
