@@ -20,7 +20,7 @@ from hosts.runs.verdict import Verdict
 from hosts.soak.store.writer import Campaign
 from hosts.soak.task import Result, Task
 from tests.soak.fakes import FakeExecutor, result_of
-from tests.soak.typed import ending_after, lines_of
+from tests.soak.soak_command import ending_after, lines_of
 
 HERE: Final = Path(__file__).parent
 FOLDER: Final = "golden"

@@ -14,7 +14,7 @@ from hosts.soak.placement.topology import Processor, Topology
 from hosts.soak.store.writer import Campaign
 from hosts.soak.task import Result, Task
 from tests.soak.fakes import FakeExecutor, Outcome, result_of
-from tests.soak.typed import CANARY_FIRST, ending_after, lines_of, soak
+from tests.soak.soak_command import CANARY_FIRST, ending_after, lines_of, soak
 
 
 def repro(folder: Path, executor: FakeExecutor, times: int = 4, json_file: str | None = None) -> int:

@@ -22,7 +22,7 @@ from hosts.soak.store.writer import Campaign
 from hosts.soak.task import Result, Task
 from hosts.soak.view.export import export_lines
 from tests.soak.fakes import FakeExecutor, fine, result_of
-from tests.soak.typed import CANARY_FIRST, ending_after, lines_of, soak
+from tests.soak.soak_command import CANARY_FIRST, ending_after, lines_of, soak
 
 
 def test_ctrl_c_keeps_the_rows_and_says_what_they_are_worth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ from hosts.soak.workers.executors import open_executor
 from hosts.soak.workers.job import do_task
 from hosts.soak.workers.local_executor import LocalExecutor
 from tests.harness.driven import UP_SECONDS, eventually
-from tests.soak import jobs
+from tests.soak import worker_jobs
 
 WORKERS = 3
 
@@ -104,7 +104,7 @@ def test_one_host_is_one_slot(executor: ClusterExecutor) -> None:
 @pytest.mark.slow
 def test_a_violation_comes_with_its_machine(executor: ClusterExecutor) -> None:
     """As bytes: the file was on the worker's host."""
-    result = executor.submit(do_task, task(**jobs.AT_ONCE)).result()
+    result = executor.submit(do_task, task(**worker_jobs.AT_ONCE)).result()
     assert result.verdict == Verdict.VIOLATION
     assert set(result.files) == {"facts.json", "machine"}
 
@@ -112,7 +112,7 @@ def test_a_violation_comes_with_its_machine(executor: ClusterExecutor) -> None:
 @pytest.mark.slow
 def test_a_users_rule_travels(executor: ClusterExecutor, tmp_path: Path) -> None:
     """Its file is on the conductor's machine only, and the row names that one; what it does there is told here."""
-    mine = task(policy=jobs.endless_rule(tmp_path), seconds=600.0)
+    mine = task(policy=worker_jobs.endless_rule(tmp_path), seconds=600.0)
     result = executor.submit(do_task, mine).result(4 * UP_SECONDS)
     assert (result.verdict, result.record["policy"]) == (Verdict.CRASH, mine.policy)
     assert "hung" in result.reason

@@ -30,7 +30,7 @@ from hosts.soak.workers.job import do_task, lost
 from hosts.soak.workers.local_executor import LocalExecutor
 from hosts.soak.workers.race_result import measured, planned_of
 from tests.harness.driven import UP_SECONDS, eventually
-from tests.soak import jobs
+from tests.soak import worker_jobs
 
 UNPROMISED = "not checked, as the rule does not promise it: C7"
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(6 * UP_SECONDS)]  # the first may have to compile
@@ -62,7 +62,7 @@ def test_a_race_is_a_row_and_its_machine_stays_in_the_file(executor: LocalExecut
 
 def test_a_violation_is_kept_whole(executor: LocalExecutor) -> None:
     """Without a file of the caller's, the machine's bytes come along."""
-    seeded = task(**jobs.AT_ONCE)
+    seeded = task(**worker_jobs.AT_ONCE)
     result = executor.submit(do_task, seeded).result()
     assert (result.verdict, result.as_expected) == (Verdict.VIOLATION, True)
     assert set(result.files) == {"facts.json", "machine"}
@@ -98,7 +98,7 @@ def test_an_exploration_is_a_row(executor: LocalExecutor) -> None:
 
 def test_an_exploration_names_what_the_rule_does_not_promise(executor: LocalExecutor, tmp_path: Path) -> None:
     """In its notes, which ``pirace soak show`` tells, and in the explorer's record."""
-    mine = task(kind="explore", scenario="tscdeadline-immed", policy=jobs.endless_rule(tmp_path), seconds=60.0)
+    mine = task(kind="explore", scenario="tscdeadline-immed", policy=worker_jobs.endless_rule(tmp_path), seconds=60.0)
     result = executor.submit(do_task, mine).result()
     assert UNPROMISED in result.notes
     assert result.record["unpromised"] == ["C7"]
@@ -117,7 +117,7 @@ def test_a_hang_is_a_crash_that_is_kept(executor: LocalExecutor, tmp_path: Path)
     The worker and its fork server go on, and the same program does the historic policies. What it does not promise
     is named.
     """
-    mine = task(policy=jobs.endless_rule(tmp_path), seconds=600.0)
+    mine = task(policy=worker_jobs.endless_rule(tmp_path), seconds=600.0)
     result = executor.submit(do_task, mine).result(4 * UP_SECONDS)
     assert (result.verdict, result.as_expected) == (Verdict.CRASH, False)
     assert "hung: nothing in the machine has moved" in result.reason
@@ -138,7 +138,7 @@ def test_what_was_seen_before_a_hang_is_the_verdict(executor: LocalExecutor, tmp
 
     That nothing fires before the rule waits has a chance of about one in 10,000 for each post that goes unseen.
     """
-    mine = task(policy=jobs.losing_rule(tmp_path), seconds=600.0)
+    mine = task(policy=worker_jobs.losing_rule(tmp_path), seconds=600.0)
     result = executor.submit(do_task, mine).result(4 * UP_SECONDS)
     assert (result.verdict, result.as_expected) == (Verdict.VIOLATION, False)
     assert "hung: nothing in the machine has moved" in result.reason
@@ -151,7 +151,7 @@ def test_what_was_seen_before_a_hang_is_the_verdict(executor: LocalExecutor, tmp
 @pytest.mark.timeout(12 * UP_SECONDS)  # it compiles, and learns what threads do
 def test_a_race_is_not_asked_for_what_its_exploration_has_ruled_out(executor: LocalExecutor, tmp_path: Path) -> None:
     """A rule that notifies nobody: until its scope was explored to the end, that window is missed in every race."""
-    mine = jobs.kicking_rule(tmp_path)
+    mine = worker_jobs.kicking_rule(tmp_path)
     before = executor.submit(do_task, task(policy=mine, seconds=1.0)).result()
     assert "notified-in-guest" in before.reason or before.verdict == Verdict.UNTRUSTWORTHY
     executor.submit(do_task, task(kind="explore", policy=mine, seconds=4 * UP_SECONDS)).result()
