@@ -29,7 +29,7 @@ from hosts.soak.store.rows import Row
 from hosts.soak.task import Result, Task
 from hosts.soak.view.rates import UNPLACED
 from hosts.soak.workers.failures import CannotRun, WorkerDied
-from hosts.soak.workers.job import do_task, lost
+from hosts.soak.workers.job import crash_result, do_task
 from hosts.soak.workers.local_executor import LocalExecutor
 from hosts.terminal import say, wide_console
 
@@ -121,7 +121,7 @@ def repeated(task: Task, row: Row, times: int, executor: LocalExecutor, stop: _S
             try:
                 result = _waited_for(executor.submit(do_task, task, file), executor, stop)
             except WorkerDied as error:
-                result = lost(task, str(error))
+                result = crash_result(task, str(error))
             except CannotRun as error:
                 raise Failure(str(error), error.exit_code) from None
             if result.verdict != Verdict.CANCELLED:

@@ -21,7 +21,7 @@ from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.plural import counted
 from hosts.runs.native_runner import check_machine
 from hosts.signals import interrupts_told
-from hosts.soak.coordinator import Conductor, Ending, Limits
+from hosts.soak.coordinator import Coordinator, Ending, Limits
 from hosts.soak.placement.topology import Topology
 from hosts.soak.plan.choose import Chooser, Wanted
 from hosts.soak.plan.settings import absolute, checked, chooser_of, from_settings, raced_check, to_settings
@@ -29,7 +29,7 @@ from hosts.soak.store.writer import Campaign
 from hosts.soak.view.assessment import spent
 from hosts.soak.view.export import campaign_record, run_record
 from hosts.soak.view.hints import hint
-from hosts.soak.view.panel import Panel, Recorded, make_panel, remarkable
+from hosts.soak.view.panel import Panel, Recorded, alert, make_panel
 from hosts.soak.view.status import NOTES, SOURCES, Status
 from hosts.soak.workers.executors import open_executor
 from hosts.terminal import say, wide_console
@@ -153,10 +153,10 @@ class Soak:
         self.options, self.campaign, self.executor, self.console = options, campaign, executor, console
 
     def run(self, chooser: Chooser, limits: Limits, check: Callable[[], None], records: Records, *, here: bool) -> int:
-        """Soak, and say what came of it; ``check``: see :class:`Conductor`."""
+        """Soak, and say what came of it; ``check``: see :class:`Coordinator`."""
         records.write(campaign_record(self.campaign))
         panel = self._panel(records)
-        conductor = Conductor(self.campaign, chooser, self.executor, panel, limits, here=here, check=check)
+        conductor = Coordinator(self.campaign, chooser, self.executor, panel, limits, here=here, check=check)
         with panel, interrupts_told(conductor.stop):
             ending = conductor.run()
         status = Status.of(self.campaign, over=True)
@@ -196,7 +196,7 @@ class Soak:
         if self.options.quiet:
             self._say(status.assessment.headline)
             rows = self.campaign.rows(as_expected=False)
-            for line in filter(None, (remarkable(row, self.campaign.folder) for row in rows)):
+            for line in filter(None, (alert(row, self.campaign.folder) for row in rows)):
                 self._say(line)
         else:
             status.print_to(self.console)

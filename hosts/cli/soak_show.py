@@ -14,7 +14,7 @@ from hosts.loader.rule.policy_source import is_user_policy
 from hosts.plural import counted
 from hosts.soak.plan.settings import from_settings
 from hosts.soak.postmortem import dump
-from hosts.soak.postmortem.machine_image import NotReadable, Saved
+from hosts.soak.postmortem.machine_image import MachineImage, NotReadable
 from hosts.soak.store.rows import Row
 from hosts.soak.store.schema import DATABASE
 from hosts.soak.store.writer import Campaign
@@ -72,14 +72,14 @@ def show_command(folder: str, number: int, json_file: str | None) -> int:
     return 0
 
 
-def saved_machine(row: Row, campaign: Campaign) -> tuple[Saved | None, str]:
+def saved_machine(row: Row, campaign: Campaign) -> tuple[MachineImage | None, str]:
     """Give the machine as the run left it, of a run that was kept or is under way; or why there is none."""
     folder = row.kept if row.kept is not None else campaign.live(row.id)
     path = folder / MACHINE
     if not path.exists():
         return None, ""
     try:
-        return Saved.open(path), ""
+        return MachineImage.open(path), ""
     except NotReadable as error:
         return None, str(error)
 

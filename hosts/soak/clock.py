@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-MOVED_AT_LEAST: Final = 1.0
+CLOCK_STEP_SECONDS: Final = 1.0
 """Seconds by which the wall clock has to move of its own before it is worth a word: it is always trimmed a little."""
 
 
@@ -42,4 +42,4 @@ class Stopwatch:
     def moved(self) -> float:
         """Seconds by which the wall clock was set, or the machine slept; 0: no more than a trim."""
         moved = self._clock.wall() - self._clock.now() - self._offset
-        return moved if abs(moved) >= MOVED_AT_LEAST else 0.0
+        return moved if abs(moved) >= CLOCK_STEP_SECONDS else 0.0

@@ -20,11 +20,11 @@ from hosts.errors import Failure
 from hosts.runs.verdict import Verdict
 from hosts.soak.plan.choose import Chooser
 from hosts.soak.store.rows import Row
-from hosts.soak.store.tallies import Cell, Spot
+from hosts.soak.store.tallies import CanaryKey, Cell
 from hosts.soak.store.writer import Campaign
 from hosts.soak.task import Result, Task
 from hosts.soak.workers.failures import CannotRun, WorkerDied
-from hosts.soak.workers.job import do_task, lost
+from hosts.soak.workers.job import crash_result, do_task
 
 TICK: Final = 0.1
 ATTEMPTS: Final = 3
@@ -34,7 +34,7 @@ SHORTEST: Final = 0.2
 STOP_SECONDS: Final = 10.0
 """What a task under way may take to end once it has been told to; then its worker is killed."""
 NOT_CAUGHT: Final = "the canary of this scenario was not caught"
-HAS_STRAYED: Final = "a pCPU did not stay on its processor"
+AFFINITY_LOST: Final = "a pCPU did not stay on its processor"
 
 Ending = Literal["time", "violation", "interrupted"]
 """Why a soak ended."""
@@ -55,7 +55,7 @@ class Executor(Protocol):
         """End what is under way; asked again, at once."""
 
 
-class Show(Protocol):
+class Display(Protocol):
     """Whoever tells the user."""
 
     def began(self, number: int, task: Task) -> None:
@@ -81,7 +81,7 @@ class Limits:
     """The user has named what is to be violated, so a violation that the table expects ends the soak too."""
 
 
-class Conductor:
+class Coordinator:
     """Conducts one campaign, or one session of it."""
 
     def __init__(
@@ -89,7 +89,7 @@ class Conductor:
         campaign: Campaign,
         chooser: Chooser,
         executor: Executor,
-        show: Show,
+        display: Display,
         limits: Limits,
         *,
         here: bool = True,
@@ -101,7 +101,7 @@ class Conductor:
         ``check`` raises if what is raced has become another thing: a worker reads it when it comes to need it, so a
         run counts only if all is as it was both before and after it.
         """
-        self._campaign, self._chooser, self._executor, self._show = campaign, chooser, executor, show
+        self._campaign, self._chooser, self._executor, self._display = campaign, chooser, executor, display
         self._limits, self._here, self._check, self._clock = limits, here, check, clock
         self._under_way: dict[Future[Result], tuple[int, Task]] = {}
         self._attempts: dict[int, int] = {}
@@ -121,7 +121,7 @@ class Conductor:
         try:
             while self._goes_on() or self._under_way:
                 self._fill()
-                self._show.tick()
+                self._display.tick()
                 if self._ending is not None:
                     self._cancel()
                 for done in self._some_done():
@@ -149,7 +149,7 @@ class Conductor:
         self._attempts[number] = self._attempts.get(number, 0) + 1
         file = self._campaign.live(number) / "machine" if self._here and task.kind == "race" else None
         self._under_way[self._executor.submit(do_task, task, file)] = number, task
-        self._show.began(number, task)
+        self._display.began(number, task)
 
     # --- ending
 
@@ -195,30 +195,30 @@ class Conductor:
             self._interrupt(number, f"the soak was ended: {why}")
         elif self._attempts[number] < ATTEMPTS:
             self._campaign.retry(number, why)
-            self._show.died(number, task, why)
+            self._display.died(number, task, why)
             self._submit(number, task)
         else:
-            self._finish(number, task, lost(task, why))
+            self._finish(number, task, crash_result(task, why))
 
     def _interrupt(self, number: int, why: str) -> None:
-        self._show.ended(self._campaign.interrupt(number, why))
+        self._display.ended(self._campaign.interrupt(number, why))
 
     def _finish(self, number: int, task: Task, result: Result) -> None:
         self._attempts.pop(number, None)
-        row = self._campaign.finish(number, self._believed(task, result))
-        self._show.ended(row)
+        row = self._campaign.finish(number, self._checked_against_canary(task, result))
+        self._display.ended(row)
         if self._ending is None and self._limits.until_violation and self._ends(row):
             self._ending = "violation"
 
-    def _believed(self, task: Task, result: Result) -> Result:
+    def _checked_against_canary(self, task: Task, result: Result) -> Result:
         """Take a PASS back where the last canary was not seen, or which pCPUs did not stay in their places for."""
         if task.kind != "race" or result.verdict != Verdict.PASS:
             return result
-        canary = self._campaign.canaries().get(Spot.of(Cell.of(task)))
+        canary = self._campaign.canaries().get(CanaryKey.of(Cell.of(task)))
         believed = canary is None or not canary.runs or canary.last_caught
         if believed and not result.strayed:
             return result
-        verdict, reason = str(Verdict.UNTRUSTWORTHY), HAS_STRAYED if result.strayed else NOT_CAUGHT
+        verdict, reason = str(Verdict.UNTRUSTWORTHY), AFFINITY_LOST if result.strayed else NOT_CAUGHT
         record = {**result.record, "verdict": verdict, "reason": reason, "as_expected": None}
         return replace(result, verdict=verdict, reason=reason, as_expected=None, record=record)
 

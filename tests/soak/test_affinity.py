@@ -18,7 +18,7 @@ from hosts.native.memory.layout import HOST_OFFSET, RUNNING, HostWords
 from hosts.native.process.affinity import affinity_lost
 from hosts.soak.store.writer import Campaign
 from hosts.soak.task import Result, Task
-from hosts.soak.view.rates import rates, strayed
+from hosts.soak.view.rates import rates, runs_without_affinity
 from hosts.soak.workers.job import do_task
 from hosts.soak.workers.local_executor import LocalExecutor
 from tests.harness.driven import UP_SECONDS, eventually
@@ -125,15 +125,15 @@ def test_a_race_says_whether_its_pcpus_stayed(executor: LocalExecutor, tmp_path:
     with Campaign.create(tmp_path / "c", {}) as campaign:
         for result in (stayed, moved):
             campaign.finish(campaign.begin(TASK), result)
-        found = {rate.key.company: (rate.key.place, rate.runs, rate.processors) for rate in rates(campaign)}
+        found = {rate.key.sharing: (rate.key.place, rate.runs, rate.processors) for rate in rates(campaign)}
         assert found == {
             "multicore": ("core-complex", 1, (f"{FIRST},{LAST}",)),
             "unpinned": ("strayed", 1, ()),
         }
-        assert strayed(campaign) == (1, 2)
+        assert runs_without_affinity(campaign) == (1, 2)
         assert campaign.row(2).result == moved
 
 
-def test_a_pcpu_that_may_go_anywhere_has_strayed(executor: LocalExecutor, tmp_path: Path) -> None:
+def test_a_pcpu_that_may_run_anywhere_has_lost_its_affinity(executor: LocalExecutor, tmp_path: Path) -> None:
     """Though it may not have gone."""
     assert race(executor, tmp_path / "freed", {0: {FIRST, LAST}}).strayed

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from hosts.soak.clock import Clock
 from hosts.soak.errors import CampaignError, Refused, Unwritable
-from hosts.soak.store.tallies import Cell, Spot
+from hosts.soak.store.tallies import CanaryKey, Cell
 from hosts.soak.store.writer import KEEP_EXPECTED, KEEP_UNEXPECTED, SOAK_ENDED, Campaign
 from hosts.soak.task import Result, Task
 
@@ -301,7 +301,7 @@ def test_canaries_are_counted_by_scenario_and_placement(campaign: Campaign) -> N
         (replace(canary, place="numa"), FOUND),
     ]:
         campaign.finish(campaign.begin(task), result)
-    here, there = (campaign.canaries()[Spot("device-irq", place)] for place in ("smt", "numa"))
+    here, there = (campaign.canaries()[CanaryKey("device-irq", place)] for place in ("smt", "numa"))
     assert (here.runs, here.caught, here.last, here.last_caught, here.since) == (2, 1, 3, False, 2)
     assert (there.runs, there.caught, there.since) == (1, 0, 0)
 
@@ -312,7 +312,7 @@ def test_the_order_in_which_runs_end_does_not_matter(campaign: Campaign) -> None
     first, second, third, last = (campaign.begin(task) for task in (canary, TASK, canary, TASK))
     for number in (last, third, first, second):
         campaign.finish(number, replace(FOUND, as_expected=True) if number == first else PASSED)
-    tally = campaign.canaries()[Spot("device-irq", "smt")]
+    tally = campaign.canaries()[CanaryKey("device-irq", "smt")]
     assert (tally.last, tally.last_caught, tally.since) == (third, False, 1)
     with Campaign.read(campaign.folder) as reader:
         assert reader.canaries() == campaign.canaries()

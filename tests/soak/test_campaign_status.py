@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from hosts.soak.placement.core_sharing import TITLES, company_of
+from hosts.soak.placement.core_sharing import TITLES, core_sharing
 from hosts.soak.store.writer import Campaign
 from hosts.soak.task import Result, Task
 from hosts.soak.view.assessment import WINDOWS, Assessment, spent
@@ -210,8 +210,8 @@ def test_only_cores_of_their_own_are_called_multicore(
     place: str, pcpus: int, processors: tuple[int, ...], company: str
 ) -> None:
     """By what the pCPUs were given, whatever it is called."""
-    assert company_of(place, pcpus, processors) == company
-    assert ("multicore:" in TITLES[company_of(place, pcpus, processors)]) == (company == "multicore")
+    assert core_sharing(place, pcpus, processors) == company
+    assert ("multicore:" in TITLES[core_sharing(place, pcpus, processors)]) == (company == "multicore")
 
 
 def test_a_rate_has_its_spread_its_place_and_its_processors(campaign: Campaign) -> None:
@@ -221,7 +221,7 @@ def test_a_rate_has_its_spread_its_place_and_its_processors(campaign: Campaign) 
         campaign.finish(campaign.begin(replace(TASK, processors=processors)), result)
     campaign.finish(campaign.begin(replace(TASK, place="unpinned", processors=())), PASSED)
     multicore, unpinned = rates(campaign)
-    assert (multicore.key.company, unpinned.key.company) == ("multicore", "unpinned")
+    assert (multicore.key.sharing, unpinned.key.sharing) == ("multicore", "unpinned")
     assert (multicore.runs, multicore.seconds, multicore.sightings) == (3, 8.0, 10)
     assert multicore.sightings_per_second == Spread(0.0, 1.0, 2.0)
     assert multicore.posts_per_second == Spread(25.0, 50.0, 50.0)
@@ -234,7 +234,7 @@ def test_the_processors_are_those_that_the_worker_used(campaign: Campaign) -> No
     """A task that was planned here may be done elsewhere; two hosts are two lines."""
     campaign.finish(campaign.begin(TASK), replace(PASSED, processors=(8, 9), where="big:4711"))
     campaign.finish(campaign.begin(TASK), replace(PASSED, processors=(3, 3), where="small 4711"))
-    found = {rate.key.host: (rate.key.company, rate.processors_named) for rate in rates(campaign)}
+    found = {rate.key.host: (rate.key.sharing, rate.processors_named) for rate in rates(campaign)}
     assert found == {"big": ("multicore", "8,9"), "small": ("shared", "3,3")}
 
 
@@ -248,7 +248,7 @@ def test_a_run_that_did_not_stay_in_its_place_is_no_figure_of_it(campaign: Campa
     done(campaign, (task, stayed), (task, moved), (replace(task, place="unpinned", processors=()), PASSED))
     placed, strayed, unpinned = rates(campaign)
     assert (placed.key.place, placed.runs, placed.sightings) == (place, 1, 2)
-    assert (strayed.key.company, strayed.key.place, strayed.sightings) == ("unpinned", "strayed", 9)
+    assert (strayed.key.sharing, strayed.key.place, strayed.sightings) == ("unpinned", "strayed", 9)
     assert strayed.processors_named == "any"
     assert (unpinned.key.place, unpinned.runs) == ("unpinned", 1)
     said = "1 run did not stay on the processors given, and no figure of the placement: the first is 2 ("

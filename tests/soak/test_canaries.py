@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hosts.soak.plan.canaries import BESIDE_THE_TABLE, canary_of
+from hosts.soak.plan.canaries import CANARIES_BESIDE_TABLE, canary_of
 from hosts.soak.plan.choose import CANARY_SECONDS
 from hosts.soak.task import Task
 from hosts.soak.workers.job import do_task
@@ -39,4 +39,4 @@ def test_a_canary_is_caught_before_its_time_is_over(executor: LocalExecutor, sce
     assert (result.record["canary"], result.record["expected"]) == (True, "VIOLATION")
     again = executor.submit(do_task, Task(**given, seconds=0.3)).result()
     assert again.verdict == "VIOLATION"
-    assert again.as_expected == (None if scenario in BESIDE_THE_TABLE else True)
+    assert again.as_expected == (None if scenario in CANARIES_BESIDE_TABLE else True)

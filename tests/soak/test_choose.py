@@ -13,7 +13,7 @@ from hosts.runs.plan import PlanError
 from hosts.soak.placement.groups import Place
 from hosts.soak.plan.canaries import NEED_TWO_PROCESSORS
 from hosts.soak.plan.choose import CANARY_SECONDS, EXPLORE_FROM, RUNS_AFTER_MISS, RUNS_PER_CANARY, Chooser, Wanted
-from hosts.soak.store.tallies import Cell, Entry, Spot, Tallies
+from hosts.soak.store.tallies import CanaryKey, Cell, Entry, Tallies
 from hosts.soak.task import Task
 
 Outcome = tuple[str, bool | None, float]
@@ -156,7 +156,7 @@ def test_a_canary_comes_first_and_then_every_so_often() -> None:
     seen: dict[tuple[str, str], list[bool]] = {}
     for task in made.steps(400):
         if task.kind == "race" and task.place != "shared":
-            seen.setdefault(Spot.of(Cell.of(task)), []).append(task.canary)
+            seen.setdefault(CanaryKey.of(Cell.of(task)), []).append(task.canary)
     assert len(seen) == 4
     for spot, canaries in seen.items():
         assert canaries[0], spot
@@ -192,8 +192,8 @@ def test_every_scenario_has_a_canary_that_must_be_caught() -> None:
 def test_a_canary_left_to_the_scheduler_needs_no_second_processor() -> None:
     """A busy machine may keep its pCPUs on one processor for long; seen: a missing barrier, not caught in 5 s."""
     canaries = Made(Wanted(scenarios=("halt-wake",))).chooser.canaries
-    assert canaries[Spot("halt-wake", "core-complex")].mutation == "no-wait-barrier"
-    assert canaries[Spot("halt-wake", "unpinned")].mutation == "wake-dropped"
+    assert canaries[CanaryKey("halt-wake", "core-complex")].mutation == "no-wait-barrier"
+    assert canaries[CanaryKey("halt-wake", "unpinned")].mutation == "wake-dropped"
     others = (cell for spot, cell in Made(Wanted()).chooser.canaries.items() if spot.place == "unpinned")
     assert not NEED_TWO_PROCESSORS & {cell.mutation for cell in others}
 

@@ -10,7 +10,7 @@ import pytest
 
 from hosts.errors import Failure
 from hosts.runs.verdict import Verdict
-from hosts.soak.coordinator import ATTEMPTS, HAS_STRAYED, NOT_CAUGHT, Conductor, Limits
+from hosts.soak.coordinator import AFFINITY_LOST, ATTEMPTS, NOT_CAUGHT, Coordinator, Limits
 from hosts.soak.placement.groups import Place
 from hosts.soak.plan.choose import Chooser, Wanted
 from hosts.soak.store.rows import Row
@@ -70,10 +70,10 @@ def campaign(tmp_path: Path) -> Iterator[Campaign]:
         yield made
 
 
-def conductor(campaign: Campaign, executor: FakeExecutor, limits: Limits = SOME) -> tuple[Conductor, Seen]:
+def conductor(campaign: Campaign, executor: FakeExecutor, limits: Limits = SOME) -> tuple[Coordinator, Seen]:
     """Put one together; the first task is the canary, and nothing is explored."""
     seen = Seen()
-    return Conductor(campaign, Chooser(WANTED, places, 1), executor, seen, limits, clock=Clock()), seen
+    return Coordinator(campaign, Chooser(WANTED, places, 1), executor, seen, limits, clock=Clock()), seen
 
 
 def test_it_goes_on_until_the_time_is_over(campaign: Campaign) -> None:
@@ -120,7 +120,7 @@ def test_a_task_that_kills_its_workers_is_given_up(campaign: Campaign) -> None:
 
 def test_stopped_the_run_under_way_ends_and_is_a_row(campaign: Campaign) -> None:
     """Nothing more is begun."""
-    made: list[Conductor] = []
+    made: list[Coordinator] = []
 
     def outcome(task: Task, attempt: int) -> Result | None:
         if attempt < 3:
@@ -139,7 +139,7 @@ def test_stopped_the_run_under_way_ends_and_is_a_row(campaign: Campaign) -> None
 
 def test_what_waits_for_a_worker_when_it_is_stopped_is_a_row_too(campaign: Campaign) -> None:
     """Interrupted: nobody had begun it."""
-    made: list[Conductor] = []
+    made: list[Coordinator] = []
 
     class Waiting(FakeExecutor):
         def cancel_running(self) -> None:
@@ -158,7 +158,7 @@ def test_what_waits_for_a_worker_when_it_is_stopped_is_a_row_too(campaign: Campa
 
 def test_what_does_not_end_is_told_again(campaign: Campaign) -> None:
     """The second time its worker is killed, and the row is interrupted."""
-    made: list[Conductor] = []
+    made: list[Coordinator] = []
 
     class Stubborn(FakeExecutor):
         def cancel_running(self) -> None:
@@ -206,7 +206,7 @@ def test_a_pass_of_a_run_that_strayed_is_not_believed(campaign: Campaign) -> Non
     one.run()
     found = [row.result for row in campaign.rows(ids=[2, 3, 4]) if row.result is not None]
     assert [result.verdict for result in found] == ["UNTRUSTWORTHY", "VIOLATION", "PASS"]
-    assert (found[0].reason, found[0].as_expected, found[0].record["reason"]) == (HAS_STRAYED, None, HAS_STRAYED)
+    assert (found[0].reason, found[0].as_expected, found[0].record["reason"]) == (AFFINITY_LOST, None, AFFINITY_LOST)
 
 
 def test_a_new_session_knows_which_canaries_were_missed(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_as_many_are_under_way_as_there_are_slots(campaign: Campaign) -> None:
         if attempt == 3:
             made[0].stop()
 
-    made: list[Conductor] = []
+    made: list[Coordinator] = []
     executor = FakeExecutor(outcome, slots=3)
     one, _ = conductor(campaign, executor, Limits())
     made.append(one)

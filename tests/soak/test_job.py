@@ -26,7 +26,7 @@ from hosts.runs.native_runner import HANG_SECONDS
 from hosts.runs.verdict import Verdict
 from hosts.soak.task import Result, Task
 from hosts.soak.workers.failures import CannotRun, WorkerDied
-from hosts.soak.workers.job import do_task, lost
+from hosts.soak.workers.job import crash_result, do_task
 from hosts.soak.workers.local_executor import LocalExecutor
 from hosts.soak.workers.race_result import measured, planned_of
 from tests.harness.driven import UP_SECONDS, eventually
@@ -247,7 +247,7 @@ def test_what_cannot_be_run_says_so_in_one_line(
 @pytest.mark.parametrize("kind", ["race", "explore"])
 def test_a_task_that_kills_its_workers_is_a_crash(kind: str) -> None:
     """With why, and never as expected."""
-    result = lost(task(kind=kind), "worker 1 was killed by SIGKILL")
+    result = crash_result(task(kind=kind), "worker 1 was killed by SIGKILL")
     assert (result.verdict, result.as_expected) == (Verdict.CRASH, False)
     assert result.reason == "worker 1 was killed by SIGKILL"
     assert result.record["verdict"] == "CRASH"

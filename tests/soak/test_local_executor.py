@@ -68,7 +68,7 @@ def test_a_worker_that_dies_is_told_and_replaced(executor: LocalExecutor, number
 
 def test_a_worker_that_takes_too_long_is_killed_with_its_tree(executor: LocalExecutor, tmp_path: Path) -> None:
     """Whatever it had started goes with it."""
-    job = executor.submit(worker_jobs.sleep_with_company, str(tmp_path / "pids"), 600.0)
+    job = executor.submit(worker_jobs.sleep_with_child, str(tmp_path / "pids"), 600.0)
     with pytest.raises(WorkerOverdue, match="longer than its task takes"):
         job.result()
     for pid in numbers(tmp_path / "pids"):
@@ -84,7 +84,7 @@ def test_a_stopped_worker_is_not_overdue(executor: LocalExecutor, tmp_path: Path
 
 def test_the_second_cancel_kills(executor: LocalExecutor, tmp_path: Path) -> None:
     """The first one asks, and this job does not listen."""
-    job = executor.submit(worker_jobs.sleep_with_company, str(tmp_path / "pids"), 600.0)
+    job = executor.submit(worker_jobs.sleep_with_child, str(tmp_path / "pids"), 600.0)
     numbers(tmp_path / "pids")
     executor.cancel_running()
     executor.cancel_running()
@@ -121,7 +121,7 @@ import sys
 from hosts.soak.workers.local_executor import LocalExecutor
 from tests.soak import worker_jobs
 if __name__ == "__main__":
-    LocalExecutor().submit(worker_jobs.sleep_with_company, sys.argv[1], 600.0).result()
+    LocalExecutor().submit(worker_jobs.sleep_with_child, sys.argv[1], 600.0).result()
 """
 
 

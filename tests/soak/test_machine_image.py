@@ -35,7 +35,7 @@ from hosts.native.runtime.process_locals import this_process
 from hosts.native.runtime.trace_ring import note_turn, trace
 from hosts.soak.postmortem import decode, dump, machine_image
 from hosts.soak.postmortem.decode import Event
-from hosts.soak.postmortem.machine_image import KEPT, NotReadable, Saved
+from hosts.soak.postmortem.machine_image import READABLE_EVENTS, MachineImage, NotReadable
 from tests.compiled import Compiled
 
 pytestmark = pytest.mark.alone
@@ -67,7 +67,7 @@ def functions() -> Compiled:
 def compiled(functions: Compiled) -> Compiled:
     """Give it with an empty memory of a run of four pCPUs."""
     functions.words[:] = functions.local[:] = 0
-    functions.words[Saved.machine.config.pcpus // 8] = 4
+    functions.words[MachineImage.machine.config.pcpus // 8] = 4
     host = HostWords(functions.base + HOST_OFFSET)
     for word, value in ((Local(0).ring_at, host.rings[CPU].at), (Local(0).cpu, CPU), (Local(0).pcpus, 4)):
         functions.local[word // 8] = value
@@ -77,13 +77,15 @@ def compiled(functions: Compiled) -> Compiled:
 # --- rings -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [0, 1, KEPT, RING_EVENTS, RING_EVENTS + 1, 5 * RING_EVENTS + 7])
+@pytest.mark.parametrize("count", [0, 1, READABLE_EVENTS, RING_EVENTS, RING_EVENTS + 1, 5 * RING_EVENTS + 7])
 def test_the_last_events_come_in_order(compiled: Compiled, count: int) -> None:
     """What compiled code wrote is read back, oldest first; no more than can be believed, and of the own ring only."""
     for number in range(count):
         compiled.put(KVM_EXIT, number, number // 2)
-    saved = Saved(compiled.words)
-    expected = [Event(number, number // 2, "kvm_exit", number) for number in range(max(0, count - KEPT), count)]
+    saved = MachineImage(compiled.words)
+    expected = [
+        Event(number, number // 2, "kvm_exit", number) for number in range(max(0, count - READABLE_EVENTS), count)
+    ]
     assert saved.events(CPU) == expected
     assert not any(saved.events(cpu) for cpu in range(MAX_PCPUS) if cpu != CPU)
 
@@ -94,7 +96,7 @@ def test_the_last_events_come_in_order(compiled: Compiled, count: int) -> None:
 def test_an_event_holds_its_extremes(compiled: Compiled, event: int, argument: int, turn: int) -> None:
     """No part of an event's word reaches into another."""
     compiled.put(event, argument, turn)
-    (read,) = Saved(compiled.words).events(CPU)
+    (read,) = MachineImage(compiled.words).events(CPU)
     name = TRACE_EVENTS[event] if event < len(TRACE_EVENTS) else f"event {event}"
     assert (read.turn, read.name, read.argument) == (turn, name, argument)
 
@@ -102,7 +104,7 @@ def test_an_event_holds_its_extremes(compiled: Compiled, event: int, argument: i
 def test_an_argument_that_is_too_large_harms_nothing_else(compiled: Compiled) -> None:
     """It is cut; a user's rule may say what it likes."""
     compiled.put(KVM_EXIT, -1, 5)
-    (read,) = Saved(compiled.words).events(CPU)
+    (read,) = MachineImage(compiled.words).events(CPU)
     assert (read.turn, read.name, read.argument) == (5, "kvm_exit", (1 << 24) - 1)
 
 
@@ -117,7 +119,7 @@ def test_the_first_violation_keeps_all_rings(compiled: Compiled) -> None:
     for number in range(2 * RING_EVENTS):
         compiled.put(KVM_EXIT, number, 2)
     compiled.told(5)
-    saved = Saved(compiled.words)
+    saved = MachineImage(compiled.words)
     assert saved.sighted_by == CPU
     assert [each.argument for each in saved.events_sighted(CPU)] == [*range(10), 4]
     assert saved.events_sighted(1) == [Event(0, 7, "kvm_exit", 2)]
@@ -132,8 +134,8 @@ def test_a_look_at_a_ring_that_goes_on_gives_no_newer_event_for_an_older_one() -
         for number in range(RING_EVENTS + 100):
             memory.write(own.events[number & RING_MASK], number << ARGUMENT_SHIFT | KVM_EXIT)
         memory.write(own.count, RING_EVENTS + 10)  # as it was when the copy began: ninety more have been put since
-        saved = Saved.of(memory)
-        saved.words[Saved.host.rings[0].overtaken // 8] = RING_EVENTS + 100
+        saved = MachineImage.of(memory)
+        saved.words[MachineImage.host.rings[0].overtaken // 8] = RING_EVENTS + 100
         assert [each.argument for each in saved.events(0)] == list(range(101, RING_EVENTS + 10))
 
 
@@ -148,7 +150,7 @@ def test_a_memory_file_is_private_new_and_left_to_its_owner(tmp_path: Path) -> N
         with SharedMemory(path) as second:
             second.write(second.machine.config.policy, 3)
         assert first.read(first.machine.config.policy) == 2
-    assert Saved.open(path).policy == "elide-self-2022"
+    assert MachineImage.open(path).policy == "elide-self-2022"
     assert (stat.S_IMODE(path.stat().st_mode), path.stat().st_size) == (0o600, SHARED_BYTES)
 
 
@@ -177,8 +179,8 @@ def test_the_words_of_an_outcome_are_a_saved_machine(tmp_path: Path) -> None:
     """With or without a file the format is one."""
     path = tmp_path / "machine"
     path.write_bytes(whole())
-    assert dump.decoded(Saved.open(path)) == dump.decoded(Saved.of_bytes(whole()))
-    assert Saved.open(path).pcpus == 2
+    assert dump.decoded(MachineImage.open(path)) == dump.decoded(MachineImage.of_bytes(whole()))
+    assert MachineImage.open(path).pcpus == 2
 
 
 def other_layout() -> bytes:
@@ -208,7 +210,7 @@ def test_what_is_no_machine_of_this_version_is_refused_in_one_line(tmp_path: Pat
     path = tmp_path / "machine"
     path.write_bytes(make())
     with pytest.raises(NotReadable, match=f"^{path}: .*{why}[^\n]*$"):
-        Saved.open(path)
+        MachineImage.open(path)
 
 
 def test_what_is_not_even_a_file_is_refused(tmp_path: Path) -> None:
@@ -216,7 +218,7 @@ def test_what_is_not_even_a_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name, why in (("", "a file|directory"), ("missing", "No such file"), ("pipe", "not even a file")):
         with pytest.raises(NotReadable, match=why):
-            Saved.open(tmp_path / name)
+            MachineImage.open(tmp_path / name)
 
 
 def test_every_change_of_what_a_word_means_is_another_layout(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +257,7 @@ def test_a_stranded_interrupt_can_be_read(memory: SharedMemory) -> None:
     memory.write(memory.machine.pcpus[0].irq.running_vcpu, vcpu.at)
     memory.write(memory.host.cpus[0].pending[3], 1 << (RESCHEDULE_VECTOR & 63))
     memory.write(memory.host.bells[0].rung, 4)
-    saved = Saved.of(memory)
+    saved = MachineImage.of(memory)
     text, (told, *_) = dump.text(saved), dump.decoded(saved)["vcpus"]
     assert "vcpu 0: IN_GUEST_MODE" in text
     assert f"PIR {timer:#x} (timer); ON 1 SN 0 NV 0xf2" in text
@@ -269,7 +271,7 @@ def test_a_stranded_interrupt_can_be_read(memory: SharedMemory) -> None:
 def test_a_machine_that_nobody_set_up_reads_well() -> None:
     """A run that was killed at its very start."""
     with SharedMemory() as memory:
-        saved = Saved.of(memory)
+        saved = MachineImage.of(memory)
     assert dump.decoded(saved)["pcpus"] == []
     assert "nothing had been set up" in dump.text(saved)
 
@@ -278,13 +280,13 @@ def test_any_words_behind_a_good_label_can_be_told() -> None:
     """Whatever a broken run has left in its words, the reader does not fall over it."""
     with SharedMemory() as memory:
         memory.words[: LABEL_OFFSET // 8] = -1
-        saved = Saved.of(memory)
+        saved = MachineImage.of(memory)
         assert saved.pcpus == 0
         for value in (-1, 1 << 40, (1 << 63) - 1):
             memory.words[: LABEL_OFFSET // 8] = value
             memory.write(memory.machine.config.pcpus, 2)
             memory.write(memory.machine.config.vcpus, 2)
-            assert dump.text(Saved.of(memory))
+            assert dump.text(MachineImage.of(memory))
 
 
 @pytest.mark.parametrize(
@@ -310,4 +312,4 @@ def test_an_event_is_told_as_a_trace_would(name: str, argument: int, text: str) 
 def test_every_event_is_told_by_its_own_words() -> None:
     """None was forgotten when it was added to the machine."""
     assert set(decode._TEXTS) == set(TRACE_EVENTS) - {"none"}
-    assert machine_image.KEPT < RING_EVENTS
+    assert machine_image.READABLE_EVENTS < RING_EVENTS

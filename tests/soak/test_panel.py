@@ -15,7 +15,7 @@ from hosts.soak.store.rows import Row
 from hosts.soak.store.writer import Campaign
 from hosts.soak.task import Result, Task
 from hosts.soak.view.panel import LINE_SECONDS, Lines, LivePanel, make_panel
-from hosts.soak.view.panel import remarkable as remarkable_of
+from hosts.soak.view.panel import alert as remarkable_of
 from tests.soak.fakes import result_of
 
 TASK = Task(scenario="kick", policy="always-2021", pcpus=2, place="unpinned")
@@ -74,22 +74,22 @@ def test_off_a_terminal_there_is_a_line_every_15_s(campaign: Campaign) -> None:
 def test_what_one_has_to_know_is_told_at_once(campaign: Campaign) -> None:
     """Against the table, a canary that was missed, accounts that differ; nothing else."""
 
-    def remarkable(row: Row) -> str | None:
+    def alert(row: Row) -> str | None:
         return remarkable_of(row, campaign.folder)
 
     show = f"--campaign {campaign.folder}"
-    assert remarkable(finished(campaign, TASK, result_of(TASK))) is None
-    assert remarkable(finished(campaign, CANARY, result_of(CANARY, "VIOLATION"))) is None
-    assert remarkable(finished(campaign, CANARY, result_of(CANARY, "CANCELLED"))) is None
-    against = remarkable(finished(campaign, TASK, result_of(TASK, "VIOLATION", files={"facts.json": b"{}"})))
+    assert alert(finished(campaign, TASK, result_of(TASK))) is None
+    assert alert(finished(campaign, CANARY, result_of(CANARY, "VIOLATION"))) is None
+    assert alert(finished(campaign, CANARY, result_of(CANARY, "CANCELLED"))) is None
+    against = alert(finished(campaign, TASK, result_of(TASK, "VIOLATION", files={"facts.json": b"{}"})))
     kept = campaign.folder / "kept" / "4"
     assert against == f"4: {TASK}: VIOLATION: C1 x 3; kept in {kept} (pirace soak show 4 {show})"
-    missed = remarkable(finished(campaign, CANARY, result_of(CANARY, "INCONCLUSIVE")))
+    missed = alert(finished(campaign, CANARY, result_of(CANARY, "INCONCLUSIVE")))
     assert missed == f"5: {CANARY}: INCONCLUSIVE; the canary was not caught (pirace soak show 5 {show})"
-    differs = remarkable(finished(campaign, TASK, result_of(TASK, "UNTRUSTWORTHY", disagreements=("a: 1, 2",))))
+    differs = alert(finished(campaign, TASK, result_of(TASK, "UNTRUSTWORTHY", disagreements=("a: 1, 2",))))
     assert differs == f"6: {TASK}: UNTRUSTWORTHY; a: 1, 2 (pirace soak show 6 {show})"
     number = campaign.begin(TASK)
-    assert remarkable(campaign.interrupt(number, "the soak was ended")) is None
+    assert alert(campaign.interrupt(number, "the soak was ended")) is None
 
 
 def test_on_a_terminal_there_is_a_panel(campaign: Campaign) -> None:

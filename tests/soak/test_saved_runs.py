@@ -17,7 +17,7 @@ import pytest
 from hosts.native.memory.layout import RUNNING
 from hosts.soak.postmortem import dump
 from hosts.soak.postmortem.dump import PHASES
-from hosts.soak.postmortem.machine_image import KEPT, Saved
+from hosts.soak.postmortem.machine_image import READABLE_EVENTS, MachineImage
 from tests.harness.driven import GONE_SECONDS, TOP, UP_SECONDS, eventually
 
 # The program may have to be compiled first, which takes 20 s of processor time.
@@ -71,7 +71,7 @@ def test_the_file_of_a_run_that_was_killed_tells_its_last_moment(tmp_path: Path,
     up = line(process)
     kill_all(process)
     assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in up["pids"]), GONE_SECONDS)
-    saved = Saved.open(tmp_path / "machine")
+    saved = MachineImage.open(tmp_path / "machine")
     told = dump.decoded(saved)
     assert (told["policy"], told["mutation"], told["seed"], told["sighted_by"]) == ("always-2021", None, 7, None)
     assert [cpu["pid"] for cpu in told["pcpus"]] == up["pids"]
@@ -81,7 +81,7 @@ def test_the_file_of_a_run_that_was_killed_tells_its_last_moment(tmp_path: Path,
     assert (told["vcpus"][0]["descriptor"]["nv"], told["vcpus"][0]["descriptor"]["ndst"]) == (0xF2, 0)
     for cpu in (0, 1):
         events = saved.events(cpu)
-        assert len(events) == KEPT
+        assert len(events) == READABLE_EVENTS
         assert all(b.sequence == a.sequence + 1 and b.turn >= a.turn for a, b in pairwise(events))
         assert told["turn"] - 2 <= events[-1].turn <= told["turn"] + 1
     seen = {each.name for cpu in (0, 1) for each in saved.events(cpu)}
@@ -92,9 +92,9 @@ def test_entries_and_exits_alternate(tmp_path: Path, start: Start) -> None:
     """The vCPU's ring is its own thread's order of events: between two entries there is one exit."""
     process = start(tmp_path / "machine", "remote-post", "elide-self-2022", "none", 2, 0.3)
     process.wait(UP_SECONDS * 4)
-    names = [each.name for each in Saved.open(tmp_path / "machine").events(0)]
+    names = [each.name for each in MachineImage.open(tmp_path / "machine").events(0)]
     steps = [name for name in names if name in ("kvm_entry", "kvm_exit")]
-    assert len(steps) > KEPT // 3
+    assert len(steps) > READABLE_EVENTS // 3
     assert all(a != b for a, b in pairwise(steps))
 
 
@@ -102,7 +102,7 @@ def test_what_led_up_to_the_first_violation_outlasts_the_run(tmp_path: Path, sta
     """The fastpath re-enters without a sync: the elided self-post is stranded, and the run goes on for long after."""
     process = start(tmp_path / "machine", "tscdeadline-immed", "elide-self-2022", "no-fastpath-sync", 1, 0.3)
     process.wait(UP_SECONDS * 4)
-    saved = Saved.open(tmp_path / "machine")
+    saved = MachineImage.open(tmp_path / "machine")
     before = saved.events_sighted(0)
     assert saved.sighted_by == 0
     assert before[-1].name == "sighting"

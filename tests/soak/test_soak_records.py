@@ -31,7 +31,7 @@ from hosts.soak.store.writer import Campaign
 from hosts.soak.task import Kind, Task
 from hosts.soak.view.export import export_lines
 from hosts.soak.view.status import Status
-from hosts.soak.workers.job import do_task, lost
+from hosts.soak.workers.job import crash_result, do_task
 from hosts.soak.workers.local_executor import LocalExecutor
 from tests.harness.driven import UP_SECONDS
 from tests.validator import anchored, campaign_records_in, errors, records_in, rule_of
@@ -123,7 +123,7 @@ def varied(soaked: Path) -> Iterator[Campaign]:
         for task in (search, found):
             campaign.finish(campaign.begin(task), executor.submit(do_task, task).result())
         for task in (search, race):
-            campaign.finish(campaign.begin(task), lost(task, "worker 1 was killed by SIGKILL"))
+            campaign.finish(campaign.begin(task), crash_result(task, "worker 1 was killed by SIGKILL"))
         campaign.retry(number := campaign.begin(race), "worker 2 was killed by SIGKILL")
         campaign.interrupt(number, "Ctrl-C")
         campaign.begin(race)

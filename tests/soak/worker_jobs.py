@@ -28,7 +28,7 @@ def die(number: int) -> None:
     os.kill(os.getpid(), number)
 
 
-def sleep_with_company(file: str, seconds: float) -> None:
+def sleep_with_child(file: str, seconds: float) -> None:
     """Say that it will be over at once, start a process, write both numbers down, and take long."""
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     WORKER.stage(RUNNING, 0.0)

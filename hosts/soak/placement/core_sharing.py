@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 from hosts.soak.placement.groups import MULTICORE
 
-Company = Literal["multicore", "alone", "smt", "unpinned", "shared"]
+CoreSharing = Literal["multicore", "alone", "smt", "unpinned", "shared"]
 
-TITLES: Final[dict[Company, str]] = {
+TITLES: Final[dict[CoreSharing, str]] = {
     "multicore": "multicore: each pCPU on a core of its own",
     "alone": "one pCPU: no second processor takes part",
     "smt": "hardware threads of one core: not multicore figures",
@@ -19,7 +19,7 @@ TITLES: Final[dict[Company, str]] = {
 """What each is called, best first."""
 
 
-def company_of(place: str, pcpus: int, processors: Sequence[int]) -> Company:
+def core_sharing(place: str, pcpus: int, processors: Sequence[int]) -> CoreSharing:
     """Say how the pCPUs of a run were placed: by what they were given and kept, not by what was meant."""
     if pcpus == 1:
         return "alone"
@@ -32,6 +32,6 @@ def company_of(place: str, pcpus: int, processors: Sequence[int]) -> Company:
     return "multicore" if place in MULTICORE else "unpinned"
 
 
-def races_apart(place: str, pcpus: int) -> bool:
+def races_on_store_buffers(place: str, pcpus: int) -> bool:
     """Tell whether the pCPUs have store buffers of their own, so that every seeded bug can be asked for."""
     return pcpus == 1 or place != "shared"

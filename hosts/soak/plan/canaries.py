@@ -12,7 +12,7 @@ from typing import Final
 from emu.expected import Expectation, by_name, policy_by_name
 from emu.workload.scenarios import SCENARIOS
 from hosts.runs.plan import Planned, chosen_scenarios, control_rows, planned
-from hosts.soak.placement.core_sharing import races_apart
+from hosts.soak.placement.core_sharing import races_on_store_buffers
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Canary:
 
 NO_SYNC: Final = Canary("always-2021", "no-entry-sync", ("C1", "C7"))
 """What is posted before VM-entry stays behind: the timer's own post on the slow path, anybody's where all post."""
-BESIDE_THE_TABLE: Final[dict[str, Canary]] = {"timer-slowpath": NO_SYNC, "all-to-all": NO_SYNC}
+CANARIES_BESIDE_TABLE: Final[dict[str, Canary]] = {"timer-slowpath": NO_SYNC, "all-to-all": NO_SYNC}
 
 
 NEED_TWO_PROCESSORS: Final = frozenset(("no-entry-barrier", "no-wait-barrier", "no-second-check"))
@@ -42,7 +42,7 @@ def canary_of(scenario: str, pcpus: int, place: str) -> Planned | None:
     row = next(shows, None)
     if row is not None:
         return replace(row, canary=True)
-    own = BESIDE_THE_TABLE.get(scenario)
+    own = CANARIES_BESIDE_TABLE.get(scenario)
     if own is None:
         return None
     return as_canary(planned(found, policy_by_name(own.policy), by_name(own.mutation), pcpus))
@@ -54,13 +54,13 @@ def _can_show(mutation: str, place: str) -> bool:
 
 def as_canary(row: Planned) -> Planned:
     """Make a canary of a configuration: it must show its bug, though the table may not say so."""
-    own = BESIDE_THE_TABLE.get(row.scenario.name)
+    own = CANARIES_BESIDE_TABLE.get(row.scenario.name)
     if row.expectation is not None or own is None or row.mutation is None or row.mutation.name != own.mutation:
         return replace(row, canary=True)
     return replace(row, canary=True, expectation=Expectation("VIOLATION", own.checks))
 
 
-HAVE_CANARY: Final = frozenset(
+SCENARIOS_WITH_CANARY: Final = frozenset(
     each.name for each in SCENARIOS if canary_of(each.name, each.pcpus, "unpinned") is not None
 )
 """The scenarios that have one."""
@@ -68,4 +68,4 @@ HAVE_CANARY: Final = frozenset(
 
 def may_have_canary(scenario: str, place: str, pcpus: int) -> bool:
     """Tell whether a seeded bug must be seen there: not where pCPUs share a processor, and store buffers a core."""
-    return scenario in HAVE_CANARY and races_apart(place, pcpus)
+    return scenario in SCENARIOS_WITH_CANARY and races_on_store_buffers(place, pcpus)

@@ -29,10 +29,10 @@ from hosts.runs.plan import (
     user_policy_of,
 )
 from hosts.runs.runner import REGIMES
-from hosts.soak.placement.core_sharing import races_apart
+from hosts.soak.placement.core_sharing import races_on_store_buffers
 from hosts.soak.placement.groups import Place
 from hosts.soak.plan.canaries import canary_of
-from hosts.soak.store.tallies import Cell, Spot, Tally
+from hosts.soak.store.tallies import CanaryKey, Cell, Tally
 from hosts.soak.task import Task
 
 RUNS_PER_CANARY: Final = 25
@@ -96,7 +96,7 @@ class Chooser:
         self.cells = tuple(self._race_cells())
         if not self.cells:
             raise PlanError(self._nothing())
-        self.canaries = {Spot.of(cell): cell for cell in self._canary_cells()}
+        self.canaries = {CanaryKey.of(cell): cell for cell in self._canary_cells()}
         self.explored = tuple(self._explored_cells()) if processors > 1 else ()
 
     def next(self, tallies: Tallies, number: int, at_most: float = math.inf) -> Task:
@@ -113,7 +113,7 @@ class Chooser:
             return scope
         new = self._never_raced(tallies)
         race = draw.choice(new) if new else draw.choice([self._covered_least, self._found_most])(tallies, draw)
-        return self._due_canary(Spot.of(race), tallies) or race
+        return self._due_canary(CanaryKey.of(race), tallies) or race
 
     def _never_raced(self, tallies: Tallies) -> list[Cell]:
         """Give the cells of the scenarios, policies and mutations that were not yet raced together.
@@ -124,14 +124,14 @@ class Chooser:
         new = [cell for cell in self.cells if _asked(cell) not in raced]
         most = max(map(_turns, new), default=0.0)
         placed = [cell for cell in new if _turns(cell) == most]
-        return [cell for cell in placed if self._due_canary(Spot.of(cell), tallies) is None] or placed
+        return [cell for cell in placed if self._due_canary(CanaryKey.of(cell), tallies) is None] or placed
 
-    def _due_canary(self, spot: Spot, tallies: Tallies) -> Cell | None:
+    def _due_canary(self, spot: CanaryKey, tallies: Tallies) -> Cell | None:
         """Give the canary of a scenario and placement, if it has not been caught there for so many runs."""
         canary = self.canaries.get(spot)
         if canary is None:
             return None
-        there = [cell for cell in tallies if cell.kind == "race" and Spot.of(cell) == spot and cell != canary]
+        there = [cell for cell in tallies if cell.kind == "race" and CanaryKey.of(cell) == spot and cell != canary]
         runs = sum(begun(tallies[cell]) for cell in there)
         seen = tallies.get(canary, NOTHING)
         caught = seen.verdicts["VIOLATION"] + seen.running
@@ -245,9 +245,9 @@ class Chooser:
 
     def _canary_cells(self) -> Iterable[Cell]:
         """Give a seeded bug that must be seen for each scenario and placement where it can be."""
-        for cell in {Spot.of(cell): cell for cell in reversed(self.cells)}.values():
+        for cell in {CanaryKey.of(cell): cell for cell in reversed(self.cells)}.values():
             row = canary_of(cell.scenario, cell.pcpus, cell.place)
-            if row is not None and row.mutation is not None and races_apart(cell.place, cell.pcpus):
+            if row is not None and row.mutation is not None and races_on_store_buffers(cell.place, cell.pcpus):
                 bug = cell._replace(policy=row.policy.name, mutation=row.mutation.name)
                 yield bug._replace(regime=REGIMES[0], canary=True)
 

@@ -17,7 +17,7 @@ from hosts.native.memory.layout import BOUND, CLOSED, DONE, READY, RUNNING, STAR
 from hosts.plural import counted, how_often
 from hosts.runs.collect import readable
 from hosts.soak.postmortem.decode import Event, guest_vector, host_vector, request
-from hosts.soak.postmortem.machine_image import KEPT, Saved
+from hosts.soak.postmortem.machine_image import READABLE_EVENTS, MachineImage
 
 PHASES: Final = {
     0: "not started",
@@ -37,7 +37,7 @@ _FIRST_VCPU: Final = Machine(0).vcpus[0].at
 # --- values ------------------------------------------------------------------------------------------------------
 
 
-def decoded(saved: Saved, last: int = KEPT) -> dict[str, Any]:
+def decoded(saved: MachineImage, last: int = READABLE_EVENTS) -> dict[str, Any]:
     """Return everything that a person can use, as plain values; of each pCPU the ``last`` events."""
     run = saved.host.run
     return {
@@ -52,7 +52,7 @@ def decoded(saved: Saved, last: int = KEPT) -> dict[str, Any]:
     }
 
 
-def _vcpu(saved: Saved, number: int) -> dict[str, Any]:
+def _vcpu(saved: MachineImage, number: int) -> dict[str, Any]:
     vcpu, read = saved.machine.vcpus[number], saved.read
     apic, vmcs, guest = vcpu.apic, vcpu.vmcs, vcpu.guest
     requests = read(vcpu.requests)
@@ -86,7 +86,7 @@ def _vcpu(saved: Saved, number: int) -> dict[str, Any]:
     }
 
 
-def _descriptor(saved: Saved, descriptor: PiDesc) -> dict[str, Any]:
+def _descriptor(saved: MachineImage, descriptor: PiDesc) -> dict[str, Any]:
     control = saved.read(descriptor.control)
     return {
         "pir": _vectors(saved, descriptor.pir),
@@ -98,12 +98,12 @@ def _descriptor(saved: Saved, descriptor: PiDesc) -> dict[str, Any]:
     }
 
 
-def _vectors(saved: Saved, bitmap: Words) -> list[int]:
+def _vectors(saved: MachineImage, bitmap: Words) -> list[int]:
     held = saved.slice(bitmap.at, 4)
     return [vector for vector in range(256) if held[vector >> 6] >> (vector & 63) & 1]
 
 
-def _slot(saved: Saved, vcpu: Vcpu, slot: int) -> dict[str, int]:
+def _slot(saved: MachineImage, vcpu: Vcpu, slot: int) -> dict[str, int]:
     at = (vcpu.at - _FIRST_VCPU) // Vcpu.nbytes * SLOTS + slot
     accepted = sum(saved.read(saved.machine.pcpus[i].accepted[at]) for i in range(saved.pcpus))
     return {
@@ -115,7 +115,7 @@ def _slot(saved: Saved, vcpu: Vcpu, slot: int) -> dict[str, int]:
     }
 
 
-def _unread(saved: Saved, vcpu: Vcpu) -> Iterator[dict[str, int]]:
+def _unread(saved: MachineImage, vcpu: Vcpu) -> Iterator[dict[str, int]]:
     for slot in range(SLOTS):
         for sender in range(saved.pcpus):
             box = slot * MAX_PCPUS + sender
@@ -125,7 +125,7 @@ def _unread(saved: Saved, vcpu: Vcpu) -> Iterator[dict[str, int]]:
                 yield {"vector": vector_of(slot), "sender": sender, "mail": mail, "acknowledged": seen}
 
 
-def _pcpu(saved: Saved, number: int, last: int) -> dict[str, Any]:
+def _pcpu(saved: MachineImage, number: int, last: int) -> dict[str, Any]:
     cpu, own, read = saved.machine.pcpus[number], saved.host.cpus[number], saved.read
     return {
         "pcpu": number,
@@ -164,7 +164,7 @@ def _running(address: int) -> int | None:
     return (address - MEMORY_AT - _FIRST_VCPU) // Vcpu.nbytes if address else None
 
 
-def _sightings(saved: Saved, cpu: Pcpu) -> Iterator[dict[str, Any]]:
+def _sightings(saved: MachineImage, cpu: Pcpu) -> Iterator[dict[str, Any]]:
     for i, check in enumerate(CHECKS):
         record = saved.slice(cpu.records[i * RECORD_WORDS], RECORD_WORDS)
         if record[0] != 0:
@@ -174,7 +174,7 @@ def _sightings(saved: Saved, cpu: Pcpu) -> Iterator[dict[str, Any]]:
 # --- lines -------------------------------------------------------------------------------------------------------
 
 
-def text(saved: Saved, last: int = 24) -> str:
+def text(saved: MachineImage, last: int = 24) -> str:
     """Return it as lines, under the kernel's names; of each pCPU the ``last`` events."""
     return "\n".join(_lines(decoded(saved, last)))
 

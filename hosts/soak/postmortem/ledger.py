@@ -44,13 +44,15 @@ def compare(memory: SharedMemory, pcpus: int) -> tuple[str, ...]:
 
     Of a run that came to its end only: one that was cancelled or has crashed stops in the middle of things.
     """
-    books = _Books(memory, pcpus)
+    counts = _Counts(memory, pcpus)
     return tuple(
-        line for part in (_frames, _interrupts, _posts, _mail, _deliveries, _processors, _turns) for line in part(books)
+        line
+        for part in (_frames, _interrupts, _posts, _mail, _deliveries, _processors, _turns)
+        for line in part(counts)
     )
 
 
-class _Books:
+class _Counts:
     """All that is counted, read once: a row for each pCPU."""
 
     def __init__(self, memory: SharedMemory, pcpus: int) -> None:
@@ -108,7 +110,7 @@ class _Books:
 
 
 def _equal(what: str, one: str, ones: Numbers, other: str, others: Numbers, who: str = "pCPU") -> Iterator[str]:
-    """Compare number by number; ``one`` and ``other`` name the two books."""
+    """Compare number by number; ``one`` and ``other`` name the two counts."""
     return _within(what, one, ones, other, others, others, who)
 
 
@@ -123,28 +125,30 @@ def _within(what: str, one: str, ones: Numbers, other: str, least: Numbers, most
 # --- frames ------------------------------------------------------------------------------------------------------
 
 
-def _frames(books: _Books) -> Iterator[str]:
+def _frames(counts: _Counts) -> Iterator[str]:
     """Sender against receiver, and the machine against the fabric."""
-    ipis = books.sent.sum(axis=(1, 2)) - books.sent[:, KIND_SILENT].sum(axis=1)
-    fabric = ipis + books.late + books.uncounted
-    yield from _equal("IPIs sent", "the machine counts", books.counters["ipis_sent"], "the fabric", fabric)
-    to_self = books.sent[:, NOTIFICATION].diagonal()
-    most = to_self + books.late + books.uncounted
-    sent = books.counters["self_ipis_sent"]
+    ipis = counts.sent.sum(axis=(1, 2)) - counts.sent[:, KIND_SILENT].sum(axis=1)
+    fabric = ipis + counts.late + counts.uncounted
+    yield from _equal("IPIs sent", "the machine counts", counts.counters["ipis_sent"], "the fabric", fabric)
+    to_self = counts.sent[:, NOTIFICATION].diagonal()
+    most = to_self + counts.late + counts.uncounted
+    sent = counts.counters["self_ipis_sent"]
     yield from _within("notifications to self", "the machine counts", sent, "the fabric", to_self, most, "pCPU")
     for kind in range(KINDS):
-        taken = books.taken[:, kind].T
-        yield from _equal(_name_of(kind), "sent", books.sent[:, kind], "taken", taken, "pCPU from, to")
-    booked = books.taken.sum(axis=1)
-    late = np.broadcast_to(books.late, booked.shape)
-    yield from _within("frames in sequence", "numbered", books.arrived, "taken", booked, booked + late, "pCPU to, from")
-    total = np.array([books.memory.read(cpu.taken_total) for cpu in books.cpus])
-    yield from _equal("frames taken", "in all", total, "by sender", books.arrived.sum(axis=1))
-    markers = np.array([books.memory.read(cpu.markers) for cpu in books.cpus])
-    yield from _equal("last words", "taken", markers, "pCPUs", np.full(books.pcpus, books.pcpus))
-    doorbells = np.array([books.memory.read(books.memory.host.bells[cpu].rung) for cpu in range(books.pcpus)])
-    rung = books.sent.sum(axis=(0, 1))
-    yield from _within("doorbells", "rung", doorbells, "frames sent", rung, rung + books.late.sum(), "pCPU")
+        taken = counts.taken[:, kind].T
+        yield from _equal(_name_of(kind), "sent", counts.sent[:, kind], "taken", taken, "pCPU from, to")
+    booked = counts.taken.sum(axis=1)
+    late = np.broadcast_to(counts.late, booked.shape)
+    yield from _within(
+        "frames in sequence", "numbered", counts.arrived, "taken", booked, booked + late, "pCPU to, from"
+    )
+    total = np.array([counts.memory.read(cpu.taken_total) for cpu in counts.cpus])
+    yield from _equal("frames taken", "in all", total, "by sender", counts.arrived.sum(axis=1))
+    markers = np.array([counts.memory.read(cpu.markers) for cpu in counts.cpus])
+    yield from _equal("last words", "taken", markers, "pCPUs", np.full(counts.pcpus, counts.pcpus))
+    doorbells = np.array([counts.memory.read(counts.memory.host.bells[cpu].rung) for cpu in range(counts.pcpus)])
+    rung = counts.sent.sum(axis=(0, 1))
+    yield from _within("doorbells", "rung", doorbells, "frames sent", rung, rung + counts.late.sum(), "pCPU")
 
 
 def _name_of(kind: int) -> str:
@@ -153,12 +157,12 @@ def _name_of(kind: int) -> str:
     return "last frames" if kind == KIND_SILENT else "frames of other vectors"
 
 
-def _interrupts(books: _Books) -> Iterator[str]:
+def _interrupts(counts: _Counts) -> Iterator[str]:
     """What the fabric put into the pending set against what the machine took out of it."""
-    counters, windows, memory = books.counters, books.windows, books.memory
-    frames = books.arrived.sum(axis=1) - np.array([memory.read(cpu.markers) for cpu in books.cpus])
-    coalesced = np.array([memory.read(cpu.coalesced) for cpu in books.cpus])
-    waiting = np.array([sum(int(word).bit_count() for word in row.view(np.uint64)) for row in books.pending])
+    counters, windows, memory = counts.counters, counts.windows, counts.memory
+    frames = counts.arrived.sum(axis=1) - np.array([memory.read(cpu.markers) for cpu in counts.cpus])
+    coalesced = np.array([memory.read(cpu.coalesced) for cpu in counts.cpus])
+    waiting = np.array([sum(int(word).bit_count() for word in row.view(np.uint64)) for row in counts.pending])
     due = frames - coalesced - waiting
     yield from _equal("interrupts taken", "the machine counts", counters["ipis_taken"], "the fabric", due)
     in_guest = counters["notifications_in_guest"]
@@ -168,13 +172,13 @@ def _interrupts(books: _Books) -> Iterator[str]:
     spurious = counters["notifications_spurious"]
     yield from _within("spurious notifications", "counted", spurious, "seen", least, most, "pCPU")
     device = counters["device_irqs"]
-    arrived = books.taken[:, DEVICE].sum(axis=1) + books.late.sum()
+    arrived = counts.taken[:, DEVICE].sum(axis=1) + counts.late.sum()
     yield from _within("device interrupts", "handled", device, "arrived", np.zeros_like(device), arrived, "pCPU")
     stray = counters["stray_interrupts"]
-    arrived = books.taken[:, STRAYS].sum(axis=(1, 2)) + books.late.sum()
+    arrived = counts.taken[:, STRAYS].sum(axis=(1, 2)) + counts.late.sum()
     yield from _within("stray interrupts", "counted", stray, "arrived", np.zeros_like(stray), arrived, "pCPU")
     if memory.read(memory.machine.config.policy) != USER:  # a user's rule may send whatever it likes
-        kicked = books.sent[:, RESCHEDULE].sum(axis=1)
+        kicked = counts.sent[:, RESCHEDULE].sum(axis=1)
         reasons = counters["kicks"] + counters["wakes"]
         yield from _within("reschedule IPIs", "sent", kicked, "kicks and wakes", np.zeros_like(kicked), reasons, "pCPU")
 
@@ -182,76 +186,76 @@ def _interrupts(books: _Books) -> Iterator[str]:
 # --- posts -------------------------------------------------------------------------------------------------------
 
 
-def _posts(books: _Books) -> Iterator[str]:
+def _posts(counts: _Counts) -> Iterator[str]:
     """What became of each post: accepted or merged into a PIR bit, and then triggered or left to the one before."""
-    counters, windows = books.counters, books.windows
+    counters, windows = counts.counters, counts.windows
     accepted = counters["accepted"]
-    yield from _equal("posts accepted", "in all", accepted, "by vector", books.accepted.sum(axis=(1, 2)))
+    yield from _equal("posts accepted", "in all", accepted, "by vector", counts.accepted.sum(axis=(1, 2)))
     became = accepted + windows["pir-already-set"]
     yield from _equal("posts", "counted", counters["posts"], "accepted or merged in the PIR", became)
     self_posts = np.sum([windows[name] for name in _SELF_POSTS], axis=0)
     yield from _equal("posts to self", "counted", counters["self_posts"], "by mode", self_posts)
-    if books.memory.read(books.memory.machine.config.policy) != ORIG_2013:
+    if counts.memory.read(counts.memory.machine.config.policy) != ORIG_2013:
         triggered = self_posts + np.sum([windows[name] for name in _TRIGGERS], axis=0) + windows["on-already-set"]
         yield from _equal("posts accepted", "counted", accepted, "triggered, or ON was set", triggered)
     told = counters["self_ipis_sent"] + counters["ipis_elided"]
-    vcpus = slice(books.vcpus)
+    vcpus = slice(counts.vcpus)
     saw = counters["self_posts_on_in_guest"][vcpus]
     yield from _equal("posts to self in guest mode", "counted", saw, "sent and elided", told[vcpus])
 
 
-def _mail(books: _Books) -> Iterator[str]:
+def _mail(counts: _Counts) -> Iterator[str]:
     """Mailboxes: what each sender wrote against what it posted, and against what the guest has read."""
-    written = np.delete(books.mail, SLOT_SELF_IPI, axis=1).sum(axis=(0, 1))
-    yield from _equal("mail", "written", written, "posts", books.counters["posts"])
-    own = np.array([books.mail[vcpu, SLOT_SELF_IPI, vcpu] for vcpu in range(books.vcpus)], np.int64)
-    sent = books.self_ipis[:, SLOT_SELF_IPI]
+    written = np.delete(counts.mail, SLOT_SELF_IPI, axis=1).sum(axis=(0, 1))
+    yield from _equal("mail", "written", written, "posts", counts.counters["posts"])
+    own = np.array([counts.mail[vcpu, SLOT_SELF_IPI, vcpu] for vcpu in range(counts.vcpus)], np.int64)
+    sent = counts.self_ipis[:, SLOT_SELF_IPI]
     yield from _equal("mail to self", "written", own, "IPIs to self", sent, "vCPU")
-    acknowledged = books.read_mail[:, :, : books.pcpus]
-    refused, before = (each[:, :, : books.pcpus] for each in (books.refused, books.accepted_before))
-    demanded = (books.mail != refused) | (acknowledged < before)
-    read = np.where((books.waiting[:, :, np.newaxis] == 0) & demanded, acknowledged, books.mail)
-    yield from _equal("mail", "written", books.mail, "read or about to be", read, "vCPU, slot, pCPU")
+    acknowledged = counts.read_mail[:, :, : counts.pcpus]
+    refused, before = (each[:, :, : counts.pcpus] for each in (counts.refused, counts.accepted_before))
+    demanded = (counts.mail != refused) | (acknowledged < before)
+    read = np.where((counts.waiting[:, :, np.newaxis] == 0) & demanded, acknowledged, counts.mail)
+    yield from _equal("mail", "written", counts.mail, "read or about to be", read, "vCPU, slot, pCPU")
 
 
-def _deliveries(books: _Books) -> Iterator[str]:
+def _deliveries(counts: _Counts) -> Iterator[str]:
     """What each vector's books say against the pCPU's sums, and what came in against what went out."""
-    vcpus = slice(books.vcpus)
-    delivered = books.counters["deliveries"][vcpus]
-    yield from _equal("deliveries", "in all", delivered, "by vector", books.delivered.sum(axis=1), "vCPU")
-    if books.fired(C5) or books.fired(C10):
+    vcpus = slice(counts.vcpus)
+    delivered = counts.counters["deliveries"][vcpus]
+    yield from _equal("deliveries", "in all", delivered, "by vector", counts.delivered.sum(axis=1), "vCPU")
+    if counts.fired(C5) or counts.fired(C10):
         return  # the checks have closed the books by force, so that one loss is one sighting
-    merged = np.delete(books.merged, SLOT_SELF_IPI, axis=1).sum(axis=1)
-    yield from _equal("merged", "in all", books.counters["merged"][vcpus], "by vector", merged, "vCPU")
-    came = books.accepted.sum(axis=0)[vcpus] + books.self_ipis
-    went = books.delivered + books.merged + books.waiting
+    merged = np.delete(counts.merged, SLOT_SELF_IPI, axis=1).sum(axis=1)
+    yield from _equal("merged", "in all", counts.counters["merged"][vcpus], "by vector", merged, "vCPU")
+    came = counts.accepted.sum(axis=0)[vcpus] + counts.self_ipis
+    went = counts.delivered + counts.merged + counts.waiting
     yield from _equal("interrupts of a vector", "came", came, "delivered, merged, waiting", went, "vCPU, slot")
 
 
 # --- the rest ----------------------------------------------------------------------------------------------------
 
 
-def _processors(books: _Books) -> Iterator[str]:
+def _processors(counts: _Counts) -> Iterator[str]:
     """Whatever is begun is ended: stays, marks, sections with preemption off."""
-    entries, exits = books.counters["vm_entries"], books.counters["vm_exits"]
+    entries, exits = counts.counters["vm_entries"], counts.counters["vm_exits"]
     yield from _equal("stays in the guest", "entered", entries, "left", exits)
-    zeros = np.zeros(books.pcpus, np.int64)
+    zeros = np.zeros(counts.pcpus, np.int64)
     for what, words in (
-        ("inside a delivery", [own.marks.inside for own in books.own]),
-        ("inside posted-interrupt processing", [own.irq.processing for own in books.own]),
+        ("inside a delivery", [own.marks.inside for own in counts.own]),
+        ("inside posted-interrupt processing", [own.irq.processing for own in counts.own]),
     ):
-        odd = np.array([books.memory.read(word) & 1 for word in words])
+        odd = np.array([counts.memory.read(word) & 1 for word in words])
         yield from _equal(what, "begun", odd, "and not ended", zeros)
-    disabled = np.array([books.memory.read(own.irq.preempt_count) for own in books.own])
+    disabled = np.array([counts.memory.read(own.irq.preempt_count) for own in counts.own])
     yield from _equal("preemption", "disabled", disabled, "and not enabled", zeros)
 
 
-def _turns(books: _Books) -> Iterator[str]:
+def _turns(counts: _Counts) -> Iterator[str]:
     """Every turn that was opened was taken by every actor."""
-    memory, machine = books.memory, books.memory.machine
-    if memory.read(machine.config.in_turns) == 0 or books.pcpus == books.vcpus:
+    memory, machine = counts.memory, counts.memory.machine
+    if memory.read(machine.config.in_turns) == 0 or counts.pcpus == counts.vcpus:
         return
-    actors = range(books.vcpus, books.pcpus)
+    actors = range(counts.vcpus, counts.pcpus)
     done = np.array([memory.read(machine.pcpus[cpu].marks.turn_done) for cpu in actors])
     opened = np.full(len(done), memory.read(memory.host.run.turn.number))
     yield from _equal("turns", "taken", done, "opened", opened, "actor")

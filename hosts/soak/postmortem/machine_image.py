@@ -33,7 +33,7 @@ from hosts.native.memory.layout import (
 from hosts.native.memory.region import SharedMemory
 from hosts.soak.postmortem.decode import Event
 
-KEPT: Final = RING_EVENTS - 1
+READABLE_EVENTS: Final = RING_EVENTS - 1
 """Events that can be believed: the oldest may have just been overwritten by one that is not counted yet."""
 
 
@@ -41,7 +41,7 @@ class NotReadable(ValueError):  # noqa: N818 - what the file is
     """No saved machine, or one of another version; one line."""
 
 
-class Saved:
+class MachineImage:
     """The words of one machine, which no longer change. Structs name its words by their offsets."""
 
     machine: Final = Machine(0)
@@ -135,14 +135,14 @@ class Saved:
     def _events(self, ring: Ring) -> list[Event]:
         """Read a ring, without the oldest events that others may have overwritten before the last word was copied."""
         count, words = self.read(ring.count), self.slice(ring.events.at, RING_EVENTS)
-        whole = range(max(0, max(count, self.read(ring.overtaken)) - KEPT), max(0, count))
+        whole = range(max(0, max(count, self.read(ring.overtaken)) - READABLE_EVENTS), max(0, count))
         return [Event.of(number, words[number & RING_MASK]) for number in whole]
 
 
 def _overtaken_by(words: npt.NDArray[np.int64], later: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Copy words, then note how far their rings have come meanwhile: the run may be under way."""
     copied = words.copy()
-    for ring in (Saved.host.rings[cpu] for cpu in range(MAX_PCPUS)):
+    for ring in (MachineImage.host.rings[cpu] for cpu in range(MAX_PCPUS)):
         copied[ring.overtaken // WORD_BYTES] = later[ring.count // WORD_BYTES]
     return copied
 

@@ -24,10 +24,10 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Unwritable(f"{folder}: {_in_the_way(folder, error)}; choose another folder (--campaign)") from None
+        raise Unwritable(f"{folder}: {_obstacle(folder, error)}; choose another folder (--campaign)") from None
 
 
-def _in_the_way(folder: Path, error: OSError) -> str:
+def _obstacle(folder: Path, error: OSError) -> str:
     """Name the nearest thing above a folder that is there, since that is what there is something to be done about."""
     there = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
     if not os.path.isdir(there):  # noqa: PTH112 - which fails where nobody may look

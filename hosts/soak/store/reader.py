@@ -17,7 +17,7 @@ from hosts.soak.store.folders import Folders
 from hosts.soak.store.lock import is_locked
 from hosts.soak.store.rows import Row, Session, Where
 from hosts.soak.store.schema import DATABASE, translated
-from hosts.soak.store.tallies import CanaryTally, Cell, Spot, Tallies, Tally
+from hosts.soak.store.tallies import CanaryKey, CanaryTally, Cell, Tallies, Tally
 
 _AT_ONCE: Final = 200
 """Rows read at a time, so that no reading holds the log back for long."""
@@ -35,7 +35,7 @@ class Archive:
     @property
     def settings(self) -> dict[str, Any]:
         """What the campaign was begun with."""
-        with self._sound("what it is about"):
+        with self._damage_named("what it is about"):
             found = json.loads(self._select("SELECT value FROM fact WHERE name = 'settings'")[0][0])
             if isinstance(found, dict):
                 return found
@@ -62,7 +62,7 @@ class Archive:
         )
         while found := self._select(query, (*values, after, end)):
             for each in found:
-                with self._sound(f"run {each[0]}"):
+                with self._damage_named(f"run {each[0]}"):
                     row = records.row_of(each, self._folders.kept(each[0]))
                 yield row
             end = found[-1][0]
@@ -71,7 +71,7 @@ class Archive:
         """Give what each cell has come to. The writer has it at hand, a reader reads every run."""
         return self.tallied().cells
 
-    def canaries(self) -> Mapping[Spot, CanaryTally]:
+    def canaries(self) -> Mapping[CanaryKey, CanaryTally]:
         """Give how the canaries did, by scenario and placement."""
         return self.tallied().canaries
 
@@ -79,7 +79,7 @@ class Archive:
         """Give both, as the file has it."""
         tallies = Tallies()
         for found in self._select(f"SELECT {records.ENTRY_COLUMNS} FROM run ORDER BY id"):  # noqa: S608 - constant
-            with self._sound(f"run {found[0]}"):
+            with self._damage_named(f"run {found[0]}"):
                 entry = records.entry_of(found)
             tallies.begin(entry.id, entry.cell)
             if entry.state != "running":
@@ -89,7 +89,7 @@ class Archive:
     def sessions(self) -> tuple[Session, ...]:
         """Give each start of the soak."""
         found = self._select("SELECT id, began, ended, elapsed, environment FROM session ORDER BY id")
-        with self._sound("a session"):
+        with self._damage_named("a session"):
             return tuple(map(records.session_of, found))
 
     def select(self, query: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
@@ -115,7 +115,7 @@ class Archive:
                 self._db.execute("COMMIT")
 
     @contextlib.contextmanager
-    def _sound(self, what: str) -> Iterator[None]:
+    def _damage_named(self, what: str) -> Iterator[None]:
         """Say what cannot be read: SQLite checks that its pages hang together, not what is written on them."""
         try:
             yield

@@ -32,7 +32,7 @@ class Cell(NamedTuple):
         return cls(*(getattr(task, name) for name in cls._fields))
 
 
-class Spot(NamedTuple):
+class CanaryKey(NamedTuple):
     """What a canary speaks for."""
 
     scenario: str
@@ -108,7 +108,7 @@ class Tallies:
 
     def __init__(self) -> None:
         self.cells: dict[Cell, Tally] = {}
-        self.canaries: dict[Spot, CanaryTally] = {}
+        self.canaries: dict[CanaryKey, CanaryTally] = {}
 
     def begin(self, number: int, cell: Cell) -> None:
         """Count a run that is under way."""
@@ -125,7 +125,7 @@ class Tallies:
             return
         _finish(tally, entry)
         if entry.cell.kind == "race" and entry.verdict not in (Verdict.CANCELLED, Verdict.SKIPPED):
-            self._canary(self.canaries.setdefault(Spot.of(entry.cell), CanaryTally()), entry)
+            self._canary(self.canaries.setdefault(CanaryKey.of(entry.cell), CanaryTally()), entry)
 
     @staticmethod
     def _canary(tally: CanaryTally, entry: Entry) -> None:

@@ -11,10 +11,10 @@ from emu.workload.scenarios import POLICIES, SCENARIOS
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
 from hosts.plural import counted
 from hosts.runs.verdict import Verdict
-from hosts.soak.placement.core_sharing import races_apart
+from hosts.soak.placement.core_sharing import races_on_store_buffers
 from hosts.soak.plan.canaries import may_have_canary
 from hosts.soak.store.reader import Archive
-from hosts.soak.store.tallies import CanaryTally, Cell, Spot, Tallies, Tally
+from hosts.soak.store.tallies import CanaryKey, CanaryTally, Cell, Tallies, Tally
 
 WINDOWS: Final = {scenario.name: scenario.windows for scenario in SCENARIOS}
 _NAMED: Final = 3
@@ -82,7 +82,7 @@ def _doubts(tallies: Tallies, wanted: Mapping[str, Any]) -> Iterator[str]:
     yield from _not_raced(wanted, tallies.cells)
 
 
-def _canaries(raced: Mapping[Cell, Tally], canaries: Mapping[Spot, CanaryTally]) -> Iterator[str]:
+def _canaries(raced: Mapping[Cell, Tally], canaries: Mapping[CanaryKey, CanaryTally]) -> Iterator[str]:
     missed = [
         f"{spot.scenario} {spot.place} ({tally.caught} of {tally.runs}, the last missed)"
         for spot, tally in sorted(canaries.items())
@@ -95,7 +95,7 @@ def _canaries(raced: Mapping[Cell, Tally], canaries: Mapping[Spot, CanaryTally])
         for cell in raced
         if cell.mutation is None
         and may_have_canary(cell.scenario, cell.place, cell.pcpus)
-        and not canaries.get(Spot.of(cell), CanaryTally()).runs
+        and not canaries.get(CanaryKey.of(cell), CanaryTally()).runs
     )
     if without:
         yield f"no canary has run in {listed(list(without))}"
@@ -154,7 +154,7 @@ def _unproven(cells: Mapping[Cell, Tally]) -> Iterator[str]:
     proved: dict[str, bool] = {}
     for cell, tally in asked.items():
         # Of a seeded bug that need not show nothing is to be proved, nor where pCPUs share a processor.
-        if cell.kind == "race" and cell.mutation is None and races_apart(cell.place, cell.pcpus):
+        if cell.kind == "race" and cell.mutation is None and races_on_store_buffers(cell.place, cell.pcpus):
             name = f"{cell.scenario} x {cell.policy}"
             proved[name] = proved.get(name, False) or _proves(tally)
     nothing = [name for name, has in proved.items() if not has]

@@ -18,7 +18,7 @@ from emu.workload.scenarios import SCENARIOS
 from hosts.report.table_layout import Column, Sheet
 from hosts.runs.plan import short_name
 from hosts.runs.verdict import Verdict
-from hosts.soak.coordinator import Show
+from hosts.soak.coordinator import Display
 from hosts.soak.store.rows import Row
 from hosts.soak.store.writer import Campaign
 from hosts.soak.task import Task
@@ -37,7 +37,7 @@ _ROOM: Final = 8
 STAGES: Final = {"compiling": "compiling the machine, which takes some seconds; the next start finds it done"}
 
 
-class Panel(Show, Protocol):
+class Panel(Display, Protocol):
     """A show that is opened and closed."""
 
     def __enter__(self) -> Self: ...
@@ -70,7 +70,7 @@ class Quiet:
 
     def ended(self, row: Row) -> None:
         """Tell a row that one has to know of."""
-        if (line := remarkable(row, self._campaign.folder)) is not None:
+        if (line := alert(row, self._campaign.folder)) is not None:
             self.say(line)
 
     def died(self, number: int, task: Task, why: str) -> None:
@@ -123,7 +123,7 @@ class Lines(Quiet):
     def line(self) -> str:
         """Tell in one line what the results are worth, how many there are, and what runs now."""
         now = "; ".join(f"{number}: {task}" for number, task in self._under_way.items())
-        return f"{spelt(self._clock() - self._begun)}  {self.headline()}; now {now or 'nothing'}"
+        return f"{clock_text(self._clock() - self._begun)}  {self.headline()}; now {now or 'nothing'}"
 
     def headline(self) -> str:
         """Say what the campaign is worth."""
@@ -181,7 +181,7 @@ class LivePanel(Lines):
         width = self.console.width
         above = [
             *(Text(line, style=style) for line in wrapped(assessment.headline, width)),
-            Text(f"{self._campaign.folder}, {spelt(self._clock() - self._begun)}", style="dim"),
+            Text(f"{self._campaign.folder}, {clock_text(self._clock() - self._begun)}", style="dim"),
             *(Text(f"{number}: {task}", no_wrap=True) for number, task in [*self._under_way.items()][:_LEAST_ROWS]),
         ]
         if (stage := STAGES.get(self._stage())) is not None:
@@ -217,7 +217,7 @@ def _counted(verdicts: dict[str, int]) -> str:
     return ", ".join(f"{verdicts[verdict]} {verdict.lower()}" for verdict in map(str, Verdict) if verdicts.get(verdict))
 
 
-def remarkable(row: Row, folder: Path) -> str | None:
+def alert(row: Row, folder: Path) -> str | None:
     """Say what one has to know of a row at once, and how to see more of the campaign of that folder; or nothing."""
     result, task = row.result, row.task
     if result is None:
@@ -235,7 +235,7 @@ def _last_line(reason: str) -> str:
     return reason.strip().splitlines()[-1] if reason.strip() else ""
 
 
-def spelt(seconds: float) -> str:
+def clock_text(seconds: float) -> str:
     """Spell a time out, as 2:03:15."""
     minutes, second = divmod(int(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{second:02}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self
 
 from hosts.runs.verdict import Verdict
-from hosts.soak.placement.core_sharing import TITLES, Company, company_of
+from hosts.soak.placement.core_sharing import TITLES, CoreSharing, core_sharing
 from hosts.soak.store.reader import Archive
 
 MEASURED: Final = (Verdict.PASS, Verdict.VIOLATION, Verdict.INCONCLUSIVE, Verdict.UNTRUSTWORTHY)
@@ -26,7 +26,7 @@ _COLUMNS: Final = (
 class Key(NamedTuple):
     """What the runs of one line have in common."""
 
-    company: Company
+    sharing: CoreSharing
     scenario: str
     policy: str
     mutation: str | None
@@ -84,14 +84,14 @@ def rates(campaign: Archive) -> list[Rate]:
     )
     lines: dict[Key, list[tuple[Any, ...]]] = {}
     for scenario, policy, mutation, canary, place, pcpus, host, processors, *figures in found:
-        company = company_of(place, pcpus, processors.split(",") if processors else ())
+        sharing = core_sharing(place, pcpus, processors.split(",") if processors else ())
         where = place if processors or place in UNPLACED else STRAYED
-        key = Key(company, scenario, policy, mutation, bool(canary), where, pcpus, host)
+        key = Key(sharing, scenario, policy, mutation, bool(canary), where, pcpus, host)
         lines.setdefault(key, []).append((processors, *figures))
     return sorted((_rate(key, runs) for key, runs in lines.items()), key=_order)
 
 
-def strayed(campaign: Archive) -> tuple[int, int]:
+def runs_without_affinity(campaign: Archive) -> tuple[int, int]:
     """Count the runs whose pCPUs did not stay where they were put, and give the number of the first; 0: none."""
     marks = ", ".join("?" * len(UNPLACED))
     ((runs, first),) = campaign.select(
@@ -125,4 +125,4 @@ def _per_second(counts: Iterable[int], seconds: Iterable[float]) -> Spread:
 
 def _order(rate: Rate) -> tuple[Any, ...]:
     key = rate.key
-    return list(TITLES).index(key.company), key.scenario, key.mutation or "", *key[2:3], *key[4:]
+    return list(TITLES).index(key.sharing), key.scenario, key.mutation or "", *key[2:3], *key[4:]

@@ -21,7 +21,7 @@ from hosts.soak.store.tallies import Cell, Tallies, Tally
 from hosts.soak.view.assessment import Assessment, spent
 from hosts.soak.view.export import run_record
 from hosts.soak.view.hints import hint
-from hosts.soak.view.rates import Rate, Spread, rates, strayed
+from hosts.soak.view.rates import Rate, Spread, rates, runs_without_affinity
 from hosts.terminal import say
 
 NOTES: Final = "topology_notes"
@@ -72,7 +72,7 @@ class Status:
                 sorted({row.id: row for row in rows}.values(), key=lambda row: row.id),
                 list(campaign.rows(state="interrupted", newest=True, limit=_ROWS_NAMED)),
                 list(campaign.rows(state="running")),
-                strayed(campaign),
+                runs_without_affinity(campaign),
                 not over and campaign.in_use(),
             )
 
@@ -91,7 +91,7 @@ class Status:
 
     def _sheets(self) -> Iterator[Sheet]:
         """Give the tables."""
-        for title, lines in _by_company(rate for rate in self.rates if rate.key.mutation is None):
+        for title, lines in _by_core_sharing(rate for rate in self.rates if rate.key.mutation is None):
             yield rate_table(title, lines)
         seeded = [rate for rate in self.rates if rate.key.mutation is not None]
         if seeded:
@@ -178,10 +178,10 @@ def remark(row: Row, folder: Path) -> str:
     return f"{row.id} {row.task}: {result.verdict}{''.join(f': {each}' for each in said)}{more}"
 
 
-def _by_company(found: Iterable[Rate]) -> Iterator[tuple[str, list[Rate]]]:
+def _by_core_sharing(found: Iterable[Rate]) -> Iterator[tuple[str, list[Rate]]]:
     found = list(found)
-    for company, title in TITLES.items():
-        lines = [rate for rate in found if rate.key.company == company]
+    for sharing, title in TITLES.items():
+        lines = [rate for rate in found if rate.key.sharing == sharing]
         if lines:
             yield title, lines
 
@@ -260,7 +260,8 @@ def _cell_record(cell: Cell, tally: Tally) -> dict[str, Any]:
 def _rate_record(rate: Rate) -> dict[str, Any]:
     figures = {name: getattr(rate, name) for name in ("sightings_per_second", "posts_per_second", "round_trip_ns")}
     return {
-        **rate.key._asdict(),
+        "company": rate.key.sharing,
+        **{name: value for name, value in rate.key._asdict().items() if name != "sharing"},
         "runs": rate.runs,
         "seconds": round(rate.seconds, 6),
         "sightings": rate.sightings,

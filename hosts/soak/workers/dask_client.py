@@ -28,7 +28,7 @@ from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.loader.rule.policy_source import source_of
 from hosts.soak.placement.topology import Topology
 from hosts.soak.task import Result, Task
-from hosts.soak.workers.dask_worker import Do, cancel_here, close_here, on_host
+from hosts.soak.workers.dask_worker import Do, cancel_on_host, close_on_host, do_on_host
 from hosts.soak.workers.failures import CannotRun, WorkerDied
 
 CONNECT_SECONDS: Final = 10.0
@@ -120,7 +120,7 @@ class ClusterExecutor(Executor):
         job = _Job(do, task)
         with self._lock:
             self._waiting.append(job)
-        self._hand_out()
+        self._dispatch()
         return job.future
 
     def cancel_running(self) -> None:
@@ -132,7 +132,7 @@ class ClusterExecutor(Executor):
             job.future.cancel()
         if busy:
             with contextlib.suppress(Exception):  # who does not answer is no worse than before
-                self._client.run(cancel_here, on_error="ignore")
+                self._client.run(cancel_on_host, on_error="ignore")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - inherited
         """Let go of the cluster, and end the processes that this campaign has started on it."""
@@ -148,7 +148,7 @@ class ClusterExecutor(Executor):
         self._closed.set()
         with contextlib.suppress(Exception):
             self._client.unsubscribe_topic("all")
-            self._client.run(close_here, on_error="ignore")
+            self._client.run(close_on_host, on_error="ignore")
         self._client.close()
 
     # --- hosts
@@ -166,7 +166,7 @@ class ClusterExecutor(Executor):
                 del self._hosts[host]
             lost = [(key, job) for key, job in self._jobs.items() if job.host not in self._hosts]
         for key, job in lost:
-            self._give_up(key, WorkerDied(f"{job.host} has left the cluster"))
+            self._fail(key, WorkerDied(f"{job.host} has left the cluster"))
 
     def _keep_looking(self) -> None:
         missed = 0.0
@@ -179,23 +179,23 @@ class ClusterExecutor(Executor):
                 if missed > GONE_SECONDS or self._client.status in ("closed", "closing"):
                     why = f"--dask {self._address}: the scheduler is gone ({_first_line(error)})"
                     for key in list(self._jobs):
-                        self._give_up(key, CannotRun(why, EXIT_ENVIRONMENT))
-            self._hand_out()
+                        self._fail(key, CannotRun(why, EXIT_ENVIRONMENT))
+            self._dispatch()
 
     # --- tasks
 
-    def _hand_out(self) -> None:
+    def _dispatch(self) -> None:
         """Give each free host a task."""
-        for job in self._matched():
+        for job in self._assigned():
             try:
                 policy = _policy_source(job.task)
                 given = job.do, job.task, policy, self._sources
-                job.remote = self._client.submit(on_host, *given, workers=[job.host], pure=False, key=job.key)
+                job.remote = self._client.submit(do_on_host, *given, workers=[job.host], pure=False, key=job.key)
                 job.remote.add_done_callback(self._done)
             except Exception as error:  # noqa: BLE001 - the future's owner is told
-                self._give_up(job.key, error)
+                self._fail(job.key, error)
 
-    def _matched(self) -> list[_Job]:
+    def _assigned(self) -> list[_Job]:
         """Match those who wait with hosts that are free."""
         matched = []
         with self._lock:
@@ -224,9 +224,9 @@ class ClusterExecutor(Executor):
             job.future.set_exception(error)
         else:
             job.future.set_result(replace(result, notes=(*result.notes, *job.deaths)))
-        self._hand_out()
+        self._dispatch()
 
-    def _give_up(self, key: str, error: Exception) -> None:
+    def _fail(self, key: str, error: Exception) -> None:
         with self._lock:
             job = self._jobs.pop(key, None)
         if job is not None:

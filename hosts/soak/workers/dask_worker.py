@@ -29,7 +29,7 @@ from hosts.soak.placement.groups import classify, place_for
 from hosts.soak.placement.topology import Topology
 from hosts.soak.task import Result, Task
 from hosts.soak.workers.failures import CannotRun
-from hosts.soak.workers.job import WORKER, skipped
+from hosts.soak.workers.job import WORKER, skipped_result
 from hosts.soak.workers.local_executor import LocalExecutor
 
 NAME: Final = "\0pirace-machine-{uid}"
@@ -39,49 +39,49 @@ UNPLACED: Final = ("", "unpinned")
 
 Do = Callable[[Task, Path | None], Result]
 
-_here: LocalExecutor | None = None
-_here_lock: Final = threading.Lock()
+_executor: LocalExecutor | None = None
+_executor_lock: Final = threading.Lock()
 
 
-def on_host(do: Do, task: Task, policy: bytes | None, sources: str) -> Result:
+def do_on_host(do: Do, task: Task, policy: bytes | None, sources: str) -> Result:
     """Do a task on this host, when nobody else has a machine on it."""
     if sources_key() != sources:
         raise CannotRun("a worker of the cluster has another version of pirace", EXIT_ENVIRONMENT)
     with _policy_file(task, policy) as local:
         placed = _placed(local)
         if placed is None:
-            return skipped(
+            return skipped_result(
                 replace(task, processors=()), f"this host has no {task.place} for {counted(task.pcpus, 'pCPU')}"
             )
-        result = _executor().submit(alone, do, placed).result()
+        result = _executor_of_process().submit(do_exclusively, do, placed).result()
     return replace(result, record={**result.record, "policy": task.policy}) if result.record else result
 
 
-def _executor() -> LocalExecutor:
-    global _here  # noqa: PLW0603 - one for the process: Dask gives a task no other place to keep it
-    with _here_lock:
-        if _here is None:
-            _here = LocalExecutor()
-            atexit.register(close_here)
-        return _here
+def _executor_of_process() -> LocalExecutor:
+    global _executor  # noqa: PLW0603 - one for the process: Dask gives a task no other place to keep it
+    with _executor_lock:
+        if _executor is None:
+            _executor = LocalExecutor()
+            atexit.register(close_on_host)
+        return _executor
 
 
-def cancel_here() -> None:
+def cancel_on_host() -> None:
     """End what this Dask worker has under way; asked again, kill the process that does it."""
-    if _here is not None:
-        _here.cancel_running()
+    if _executor is not None:
+        _executor.cancel_running()
 
 
-def close_here() -> None:
+def close_on_host() -> None:
     """End the process that does this Dask worker's tasks."""
-    global _here
-    with _here_lock:
-        executor, _here = _here, None
+    global _executor
+    with _executor_lock:
+        executor, _executor = _executor, None
     if executor is not None:
         executor.shutdown(wait=False, cancel_futures=True)
 
 
-def alone(do: Do, task: Task) -> Result:
+def do_exclusively(do: Do, task: Task) -> Result:
     """Do a task when no other machine of a cluster runs on this host.
 
     The lock belongs to the process that supervises the machine: a Dask worker may be gone before its machine is.

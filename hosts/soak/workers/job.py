@@ -37,7 +37,7 @@ from hosts.soak.workers.race_result import (
     planned_of,
     result_of,
 )
-from hosts.soak.workers.retention import MACHINE, evidence_of
+from hosts.soak.workers.retention import MACHINE, files_to_keep
 
 if TYPE_CHECKING:  # they bring a compiler along, which the coordinator has no use for
     from hosts.native.process.configuration import Configuration
@@ -63,12 +63,12 @@ def do_task(task: Task, machine_file: Path | None = None) -> Result:
     return WORKER.do(task, machine_file)
 
 
-def lost(task: Task, why: str) -> Result:
+def crash_result(task: Task, why: str) -> Result:
     """Give the row of a task whose workers have died of it, again and again."""
     return _row_of(task, Circumstances(ending="crash", why=why))
 
 
-def skipped(task: Task, why: str) -> Result:
+def skipped_result(task: Task, why: str) -> Result:
     """Give the row of a race that is not to be had here."""
     return _row_of(task, Circumstances(ending="skipped", why=why))
 
@@ -122,12 +122,12 @@ class Worker:
         return self._cancelled
 
     def cancel(self) -> None:
-        """End what is being done (from another thread); what is begun later ends at once, until :meth:`renew`."""
+        """End the task under way (from another thread), and later ones at once, until :meth:`reset_cancellation`."""
         self._cancelled = True
         if self._supervisor is not None:
             self._supervisor.cancel()
 
-    def renew(self) -> None:
+    def reset_cancellation(self) -> None:
         """Forget that something was cancelled."""
         self._cancelled = False
 
@@ -145,7 +145,7 @@ class Worker:
     def _race(self, task: Task, machine_file: Path | None) -> Result:
         chosen = planned_of(task)
         if chosen.too_few:
-            return skipped(task, f"needs {chosen.scenario.pcpus} pCPUs, has {chosen.pcpus}")
+            return skipped_result(task, f"needs {chosen.scenario.pcpus} pCPUs, has {chosen.pcpus}")
         supervisor = self._ready(task.policy)
         self.stage(RUNNING, task.seconds)
         file = supervisor.folder / MACHINE if machine_file is None else machine_file
@@ -162,7 +162,7 @@ class Worker:
             notes, disagreements = (*notes, *(f"two accountings differ: {line}" for line in disagreements)), ()
         told = {"notes": notes, "disagreements": disagreements, "strayed": bool(outcome.strayed)}
         result = structs.replace(result_of(doubted(row, disagreements), task), **told)
-        files = evidence_of(task, result, outcome, file if machine_file is None else None)
+        files = files_to_keep(task, result, outcome, file if machine_file is None else None)
         if machine_file is None:
             file.unlink(missing_ok=True)
         return structs.replace(result, files=files)

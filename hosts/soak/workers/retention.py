@@ -22,7 +22,7 @@ MACHINE: Final = "machine"
 WORTH_KEEPING: Final = (Verdict.VIOLATION, Verdict.CRASH, Verdict.CANCELLED)
 
 
-def evidence_of(task: Task, result: Result, outcome: Outcome, machine: Path | None) -> dict[str, bytes]:
+def files_to_keep(task: Task, result: Result, outcome: Outcome, machine: Path | None) -> dict[str, bytes]:
     """Give the files to keep, by name; none if nothing is worth it. ``machine``: a file whose bytes are to go along.
 
     A canary is there to be caught, and a cancelled one is not missed: neither is news, unless it crashed.

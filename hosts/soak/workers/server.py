@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, NoReturn
 
 from hosts.soak.workers.job import WORKER
 
-LAST_SECONDS: Final = 5.0
+ORPHAN_SECONDS: Final = 5.0
 """How long what is under way may take to end once nobody is left to tell about it."""
 
 Job = tuple[int, Any, tuple[Any, ...], dict[str, Any]]
@@ -27,7 +27,7 @@ Job = tuple[int, Any, tuple[Any, ...], dict[str, Any]]
 Order = tuple[Literal["do", "cancel", "end"], Any]
 
 
-class _Desk:
+class _Orders:
     """What the two threads of the worker share: jobs to be done, and which of them nobody wants any more."""
 
     def __init__(self, connection: Connection) -> None:
@@ -60,7 +60,7 @@ class _Desk:
     def _abandoned(self) -> None:
         """End: nobody is there any more. What does not end in time is killed with everything that it has started."""
         self._jobs.put(None)
-        threading.Timer(LAST_SECONDS, lambda: os.killpg(0, signal.SIGKILL)).start()
+        threading.Timer(ORPHAN_SECONDS, lambda: os.killpg(0, signal.SIGKILL)).start()
         self._cancel(self._current)
         WORKER.cancel()
 
@@ -73,12 +73,12 @@ class _Desk:
             return None
         with self._lock:
             self._current = job[0]
-            WORKER.renew()
+            WORKER.reset_cancellation()
             if self._current in self._unwanted:
                 WORKER.cancel()
         return job
 
-    def tell(self, what: str, *rest: Any) -> None:
+    def send(self, what: str, *rest: Any) -> None:
         """Answer; whoever is not there any more is not missed."""
         with self._sending, contextlib.suppress(OSError):
             self._connection.send((what, *rest))
@@ -87,28 +87,28 @@ class _Desk:
 def main(fd: int) -> NoReturn:
     """Work."""
     os.set_inheritable(fd, False)  # noqa: FBT003 - whoever holds it keeps the conductor from seeing this process dead
-    desk = _Desk(Connection(fd))
-    WORKER.stage = lambda what, seconds: desk.tell("stage", what, seconds)
-    WORKER.lost = lambda pid, status: desk.tell("lost", pid, status)
-    threading.Thread(target=desk.read, daemon=True).start()
+    orders = _Orders(Connection(fd))
+    WORKER.stage = lambda what, seconds: orders.send("stage", what, seconds)
+    WORKER.lost = lambda pid, status: orders.send("lost", pid, status)
+    threading.Thread(target=orders.read, daemon=True).start()
     WORKER.stage("", 0.0)  # it is up
     try:
-        while (job := desk.job()) is not None:
-            _do(desk, job)
+        while (job := orders.job()) is not None:
+            _do(orders, job)
     finally:
         WORKER.close()
         _leave(0)
 
 
-def _do(desk: _Desk, job: Job) -> None:
+def _do(orders: _Orders, job: Job) -> None:
     number, function, arguments, named = job
     try:
         result = function(*arguments, **named)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the conductor's
         traceback.print_exc()
-        desk.tell("failed", number, _sendable(error))
+        orders.send("failed", number, _sendable(error))
     else:
-        desk.tell("done", number, result)
+        orders.send("done", number, result)
 
 
 def _sendable(error: Exception) -> Exception:
