@@ -18,6 +18,7 @@ from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.cause import Cause
 from hosts.explorer.explanation.explain import story_of
 from hosts.explorer.explanation.make import tell_witness
+from hosts.explorer.explanation.query import EventLog
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.system import Model
 from hosts.explorer.refine import explore
@@ -52,7 +53,7 @@ def tell_in_full(
     until = time.monotonic() + left if left else math.inf
     witness = _told(found, scenario, policy)
     without = ""
-    if witness.model == "tso" and Cause(witness).blames_a_buffer():
+    if witness.model == "tso" and Cause(EventLog(witness)).blames_a_buffer():
         without, plain = _without_buffers(found, make(), left, watch, learning)
         if plain is not None:
             found, witness = plain, _told(plain, scenario, policy)

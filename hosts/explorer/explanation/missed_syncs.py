@@ -8,7 +8,7 @@ from emu.kvm_host import KICKED_REQUESTS, TASK_RUNNING
 from emu.vectors import POSTED_INTR_VECTOR
 from hosts.explorer.explanation.act import Act, View
 from hosts.explorer.explanation.format import field_of
-from hosts.explorer.explanation.query import CONTROL, Track
+from hosts.explorer.explanation.query import CONTROL, EventLog
 from hosts.explorer.explanation.rows import Line
 from hosts.kernel_names import vector_text
 
@@ -18,14 +18,18 @@ _ASKED: Final = ("mode", "wait.task", "wait.state")
 """Words by which a vCPU says how it wants to be told."""
 
 
-class Looks(Track):
-    """Debts and looks. Texts are a clause, or empty if the steps do not show it."""
+class MissedSyncs:
+    """Obligations and the syncs that should have met them. Texts are a clause, or empty if the steps do not show it."""
+
+    def __init__(self, log: EventLog) -> None:
+        self.log = log
+        self.witness, self.rows, self.end, self.v = log.witness, log.rows, log.end, log.v
 
     def promise(self) -> tuple[int, str]:
         """Give the row by which somebody came to owe the vCPU a look, or -1, and what that row did."""
         if self.witness.check == "C9":
-            return self.last(self.turned("requests", KICKED_REQUESTS, 1)), "the request was made"
-        return self.last(self.turned("on", 1, 1)), "ON was set"
+            return self.log.last(self.log.turned("requests", KICKED_REQUESTS, 1)), "the request was made"
+        return self.log.last(self.log.turned("on", 1, 1)), "ON was set"
 
     @property
     def looked_at(self) -> str:
@@ -34,17 +38,17 @@ class Looks(Track):
 
     def last_look(self, before: int | None = None) -> int:
         """Give the row of the vCPU's last look, or -1."""
-        return self.last(self.does(self.v, self.looked_at, "LOAD"), before)
+        return self.log.last(self.log.does(self.v, self.looked_at, "LOAD"), before)
 
     def end_of_root(self) -> int:
         """Give the row of the last VM-entry or of going to sleep, or -1."""
-        return self.last(lambda row: row.act.thread == self.v and (row.act.kind == "entry" or self.sleeps(row)))
+        return self.log.last(lambda row: row.act.thread == self.v and (row.act.kind == "entry" or self.log.sleeps(row)))
 
     # --- the sender ----------------------------------------------------------------------------------------------
 
     def reads(self, thread: int, i: int) -> list[int]:
         """Give the rows with which a sender has read what its delivery or request depends on, the last one last."""
-        start, until = self.delivery(thread, i)
+        start, until = self.log.delivery(thread, i)
         return [k for k in range(max(start, 0), until) if self._decides(thread, self.rows[k], self.rows[i].act.word)]
 
     def _decides(self, thread: int, row: Line, promised: str) -> bool:
@@ -61,21 +65,21 @@ class Looks(Track):
 
     def is_silent(self, thread: int, i: int) -> bool:
         """Tell whether a sender has sent no IPI and woken nobody about a debt."""
-        start, until = self.delivery(thread, i)
-        woken = self.first(lambda row: self._wakes(thread, row), start, until)
-        return woken < 0 and self.first(lambda row: _sends(thread, row), start, until) < 0
+        start, until = self.log.delivery(thread, i)
+        woken = self.log.first(lambda row: self._wakes(thread, row), start, until)
+        return woken < 0 and self.log.first(lambda row: _sends(thread, row), start, until) < 0
 
     def _wakes(self, thread: int, row: Line) -> bool:
-        return self.does(thread, "wait.state", "XCHG")(row) and row.act.answer != TASK_RUNNING
+        return self.log.does(thread, "wait.state", "XCHG")(row) and row.act.answer != TASK_RUNNING
 
     def silence(self, thread: int, i: int) -> str:
         """Name the branch that kept a sender silent, and the value that it had read."""
         if not self.is_silent(thread, i):
             return ""
-        start, until = self.delivery(thread, i)
-        branches = self.branches(thread, max(start, 0), until)
+        start, until = self.log.delivery(thread, i)
+        branches = self.log.branches(thread, max(start, 0), until)
         read = self.last_read(thread, i)
-        parts = [f"what it read last, {self.told(read)} in {self.rows[read].act.function}"] if read >= 0 else []
+        parts = [f"what it read last, {self.log.told(read)} in {self.rows[read].act.function}"] if read >= 0 else []
         if branches:
             last = branches[-1]
             parts.append(f"the branch `{last['text']}` of {last['function']}, {last['file']}:{last['line']}")
@@ -89,10 +93,10 @@ class Looks(Track):
         if i < 0 or self.witness.check not in DEBTS or self.rows[i].act.kind == "drain":
             return ""
         t = self.rows[i].act.thread
-        mode = self.first(lambda row: self.reads_mode(row, t), self.delivery(t, i)[0], i)
+        mode = self.log.first(lambda row: self.log.reads_mode(row, t), self.log.delivery(t, i)[0], i)
         if mode < 0:
             return ""
-        return f"the mode was read before {what} in {self.step(i)}: it was found {self.found(mode)}"
+        return f"the mode was read before {what} in {self.log.step(i)}: it was found {self.log.found(mode)}"
 
     # --- the look ------------------------------------------------------------------------------------------------
 
@@ -105,12 +109,12 @@ class Looks(Track):
         t = self.rows[i].act.thread
         for read in self.reads(t, i):
             act = self.rows[read].act
-            says = self.first(lambda row, act=act: _says(row, self.v, act), look)  # type: ignore[misc]
-            exits = self.first(lambda row: (row.act.thread, row.act.kind) == (self.v, "exit"), look, says)
+            says = self.log.first(lambda row, act=act: _says(row, self.v, act), look)  # type: ignore[misc]
+            exits = self.log.first(lambda row: (row.act.thread, row.act.kind) == (self.v, "exit"), look, says)
             if field_of(act.word)[1] in _ASKED and says >= 0 > exits and not self._seen_before(read, says):
                 return (
-                    f"the look of {self.step(look)} came too early, before {self.told(says)}: {self.who(t)}, which "
-                    f"came in between, still found {self.found(read)}"
+                    f"the look of {self.log.step(look)} came too early, before {self.log.told(says)}: "
+                    f"{self.log.who(t)}, which came in between, still found {self.log.found(read)}"
                 )
         return ""
 
@@ -119,7 +123,7 @@ class Looks(Track):
         act = self.rows[says].act
         arrived = says
         if self.witness.buffer and act.kind == "STORE":
-            drained = self.first(
+            drained = self.log.first(
                 lambda row: (row.act.thread, row.act.kind, row.act.word) == (self.v, "drain", act.word), says
             )
             arrived = drained if drained >= 0 else len(self.rows)
@@ -127,18 +131,19 @@ class Looks(Track):
 
     def consumed(self) -> str:
         """ON was set, seen and cleared before the bit that it announces was in the PIR."""
-        post = self.last(self.posts)
+        post = self.log.last(self.log.posts)
         if post < 0:
             return ""
         t = self.rows[post].act.thread
-        begun = self.last(self.does(t, CONTROL, "OR"), post)
-        cleared = self.first(self.turned("on", 1, 0), begun, post) if begun >= 0 else -1
-        again = self.first(self.does(t, CONTROL, "OR"), post)
+        begun = self.log.last(self.log.does(t, CONTROL, "OR"), post)
+        cleared = self.log.first(self.log.turned("on", 1, 0), begun, post) if begun >= 0 else -1
+        again = self.log.first(self.log.does(t, CONTROL, "OR"), post)
         if cleared < 0 or again >= 0 or self.end["vcpus"][self.v]["on"]:
             return ""
         return (
-            f"{self.step(cleared)} consumed the ON that {self.who(t)} had set or found set in {self.step(begun)}, "
-            f"before the bit that it announces was in the PIR ({self.step(post)}): the look came too early"
+            f"{self.log.step(cleared)} consumed the ON that {self.log.who(t)} had set or found set in "
+            f"{self.log.step(begun)}, before the bit that it announces was in the PIR "
+            f"({self.log.step(post)}): the look came too early"
         )
 
     def passed_over(self) -> str:
@@ -147,19 +152,21 @@ class Looks(Track):
         vector, look = self.witness.vector, self.last_look()
         if self.witness.check != "C2" or look < 0 or vector not in seen["virr"] or vector in seen["pir"]:
             return ""
-        came = self.last(
+        came = self.log.last(
             lambda row: vector in self._of(row.view, "virr") and vector not in self._of(row.before, "virr")
         )
-        text = f"{vector_text(vector)} was in the vIRR" + (f" since {self.step(came)}" if came >= 0 else "")
-        text += f", and the block check with the look of {self.step(look)} did not count it"
+        text = f"{vector_text(vector)} was in the vIRR" + (f" since {self.log.step(came)}" if came >= 0 else "")
+        text += f", and the block check with the look of {self.log.step(look)} did not count it"
         stale, now = self._of(self.rows[look].view, "ppr"), self._of(self.rows[look].view, "visr")
         if stale & 0xF0 >= vector & 0xF0 and not now:
-            served = self.last(lambda row: bool(self._of(row.before, "visr")) and not self._of(row.view, "visr"), look)
-            since = f" (since {self.step(served)})" if served >= 0 else ""
+            served = self.log.last(
+                lambda row: bool(self._of(row.before, "visr")) and not self._of(row.view, "visr"), look
+            )
+            since = f" (since {self.log.step(served)})" if served >= 0 else ""
             return f"{text}: PPR was stale, {vector_text(stale)} with nothing in service{since}"
-        other = self.last(self._odd_read)
-        read = f" and {self.told(other)}" if other > came else ""
-        return f"{text}, though PPR was {vector_text(stale)}: it read {self.told(look)}{read}"
+        other = self.log.last(self._odd_read)
+        read = f" and {self.log.told(other)}" if other > came else ""
+        return f"{text}, though PPR was {vector_text(stale)}: it read {self.log.told(look)}{read}"
 
     def _odd_read(self, row: Line) -> bool:
         """Tell whether the vCPU reads a word that a block check does not read in KVM."""
@@ -174,35 +181,40 @@ class Looks(Track):
         """The notification was taken in root mode, behind the last look."""
         i, _what = self.promise()
         end = self.end_of_root()
-        sent = self.first(lambda row: row.act.kind == "SEND" and row.act.b == POSTED_INTR_VECTOR, i) if i >= 0 else -1
-        taken = self.first(lambda row: _takes(self.v, row), sent) if sent >= 0 else -1
+        sent = (
+            self.log.first(lambda row: row.act.kind == "SEND" and row.act.b == POSTED_INTR_VECTOR, i) if i >= 0 else -1
+        )
+        taken = self.log.first(lambda row: _takes(self.v, row), sent) if sent >= 0 else -1
         if self.witness.check not in DEBTS or taken < 0 or self.rows[taken].act.function == "external_interrupt":
             return ""
         if self.last_look() > taken:
             return ""
-        text = f"the notification of {self.step(sent)} was taken in root mode ({self.step(taken)}), where it touches "
+        where = f"in root mode ({self.log.step(taken)})"
+        text = f"the notification of {self.log.step(sent)} was taken {where}, where it touches "
         if end < taken:
             return f"{text}no descriptor, and there is no sync behind that"
         what = "VM-entry" if self.rows[end].act.kind == "entry" else "sleep"
-        return f"{text}no descriptor, and there is no sync between that and the {what} of {self.step(end)}"
+        return f"{text}no descriptor, and there is no sync between that and the {what} of {self.log.step(end)}"
 
     def unlooked(self) -> str:
         """There was no look between the promise and the entry or the sleep, or the promise came too late for one."""
         i, _what = self.promise()
         end = self.end_of_root()
         missing = "look at the requests" if self.witness.check == "C9" else "sync"
-        looked = self.first(self.does(self.v, self.looked_at, "LOAD"), i)
+        looked = self.log.first(self.log.does(self.v, self.looked_at, "LOAD"), i)
         if self.witness.check not in DEBTS or min(i, end) < 0 or looked >= 0:
             return ""
         what = "VM-entry" if self.rows[end].act.kind == "entry" else "sleep"
         if end > i:
-            return f"there is no {missing} between {self.step(i)} and the {what} of {self.step(end)}"
+            return f"there is no {missing} between {self.log.step(i)} and the {what} of {self.log.step(end)}"
         t = self.rows[i].act.thread
         if not self.is_silent(t, i):
             return ""
         read = self.last_read(t, i)
-        why = f", which had read {self.told(read)}," if read >= 0 else ""
-        return f"{self.step(i)} came after the {what} of {self.step(end)}, and {self.who(t)}{why} told nobody"
+        why = f", which had read {self.log.told(read)}," if read >= 0 else ""
+        return (
+            f"{self.log.step(i)} came after the {what} of {self.log.step(end)}, and {self.log.who(t)}{why} told nobody"
+        )
 
 
 def _sends(thread: int, row: Line) -> bool:

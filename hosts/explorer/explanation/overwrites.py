@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from hosts.explorer.explanation.format import field_of, stored, value_text
-from hosts.explorer.explanation.query import Track
+from hosts.explorer.explanation.query import EventLog
 from hosts.explorer.explanation.rows import Line
 
 _SHARED_BITS: Final = ("pi_desc.pir", "pi_desc.control", "requests")
@@ -69,65 +69,63 @@ class Memory:
         self.changes.setdefault(act.word, []).append(Change(i, bits, after))
 
 
-def overwritten(track: Track) -> Overwrite | None:
+def overwritten(log: EventLog) -> Overwrite | None:
     """Give the last overwrite on the way, if any."""
-    return max(_overwrites(track), key=lambda each: (each.store, each.undone), default=None)
+    return max(_overwrites(log), key=lambda each: (each.store, each.undone), default=None)
 
 
-def overwritten_text(track: Track, found: Overwrite) -> str:
+def overwritten_text(log: EventLog, found: Overwrite) -> str:
     """Write it."""
-    act, other = track.rows[found.store].act, track.rows[found.undone].act
+    act, other = log.rows[found.store].act, log.rows[found.undone].act
     number, field = field_of(act.word)
-    arrived = ", still in its buffer" if found.arrived < 0 else f", in memory with {track.step(found.arrived)}"
+    arrived = ", still in its buffer" if found.arrived < 0 else f", in memory with {log.step(found.arrived)}"
     arrived = "" if found.arrived == found.store else arrived
-    name = stored(act.word, act.a, several=track.vcpus > 1)
+    name = stored(act.word, act.a, several=log.vcpus > 1)
     held = value_text(field, found.held, max(number, 0))
-    how = f"a load ({track.step(found.load)}) and " if found.load >= 0 else "no load, only "
-    who = track.who(other.thread) if other.thread != act.thread else f"{track.who(other.thread)} itself, interrupted,"
-    mine = track.who(act.thread)
+    how = f"a load ({log.step(found.load)}) and " if found.load >= 0 else "no load, only "
+    who = log.who(other.thread) if other.thread != act.thread else f"{log.who(other.thread)} itself, interrupted,"
+    mine = log.who(act.thread)
     return (
-        f"{mine} overwrote a word: by {how}a plain store, {name} ({track.step(found.store)}{arrived}), "
-        f"it undid what {who} had done to it in between: {track.told(found.undone)}, so that it held {held}"
+        f"{mine} overwrote a word: by {how}a plain store, {name} ({log.step(found.store)}{arrived}), "
+        f"it undid what {who} had done to it in between: {log.told(found.undone)}, so that it held {held}"
     )
 
 
-def _overwrites(track: Track) -> Iterator[Overwrite]:
-    memory, buffered = Memory(), track.witness.buffer > 0
+def _overwrites(log: EventLog) -> Iterator[Overwrite]:
+    memory, buffered = Memory(), log.witness.buffer > 0
     waiting: dict[tuple[int, str], list[int]] = {}
-    for i, row in enumerate(track.rows):
+    for i, row in enumerate(log.rows):
         act = row.act
         if act.kind == "STORE" and not act.own and buffered:
             waiting.setdefault((act.thread, act.word), []).append(i)
         elif act.kind == "STORE":
-            yield from _arrives(track, memory, i, i)
+            yield from _arrives(log, memory, i, i)
         elif act.kind == "drain":
             store = waiting.get((act.thread, act.word), [-1]).pop(0)
             if store >= 0:
-                yield from _arrives(track, memory, store, i)
+                yield from _arrives(log, memory, store, i)
         memory.take(i, row, buffered=buffered)
     for stores in waiting.values():
         for store in stores:
-            yield from _arrives(track, memory, store, -1)
+            yield from _arrives(log, memory, store, -1)
 
 
-def _arrives(track: Track, memory: Memory, store: int, arrived: int) -> Iterator[Overwrite]:
-    row = track.rows[store]
-    load = track.last(lambda each: _reads_for(each, row), store)
+def _arrives(log: EventLog, memory: Memory, store: int, arrived: int) -> Iterator[Overwrite]:
+    row = log.rows[store]
+    load = log.last(lambda each: _reads_for(each, row), store)
     side_by_side = field_of(row.act.word)[1].startswith(_SHARED_BITS)
     for change in memory.changes.get(row.act.word, []):
         undone = (row.act.a ^ change.after) & change.bits & _WORD
         between = load < change.row if load >= 0 else side_by_side
-        if undone and between and _foreign(track, row, load, change.row):
+        if undone and between and _foreign(log, row, load, change.row):
             yield Overwrite(store, arrived, load, change.row, memory.holds[row.act.word])
 
 
-def _foreign(track: Track, store: Line, load: int, change: int) -> bool:
+def _foreign(log: EventLog, store: Line, load: int, change: int) -> bool:
     """Tell whether a change was another thread's, or that of a handler which came behind the load."""
     thread = store.act.thread
-    taken = (
-        track.first(lambda row: (row.act.thread, row.act.kind) == (thread, "ACK"), load, change) if load >= 0 else -1
-    )
-    return track.rows[change].act.thread != thread or taken >= 0
+    taken = log.first(lambda row: (row.act.thread, row.act.kind) == (thread, "ACK"), load, change) if load >= 0 else -1
+    return log.rows[change].act.thread != thread or taken >= 0
 
 
 def _reads_for(row: Line, store: Line) -> bool:

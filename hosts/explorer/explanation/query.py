@@ -1,4 +1,4 @@
-"""The rows of a witness, and what can be found in them: which row turned ON on last, which read the mode after it."""
+"""Queries over the events of a witness: which one set ON last, which read the mode after it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def _in_run_loop(row: Line) -> bool:
     return row.act.file in _RUN_LOOP or row.act.function in _SLEEPER
 
 
-class Track:
-    """The rows of a witness, and what can be found in them."""
+class EventLog:
+    """The rows of a witness, with queries over them."""
 
     def __init__(self, witness: Witness) -> None:
         self.witness = witness

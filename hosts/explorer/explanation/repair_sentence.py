@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from hosts.explorer.explanation.query import Track
+from hosts.explorer.explanation.query import EventLog
 from hosts.kernel_names import vector_text
 
 _FATES: Final = {
@@ -25,10 +25,10 @@ _FIXED: Final = {
 """Of checks behind which there is nothing to be searched for."""
 
 
-def fate_text(track: Track) -> Iterator[str]:
+def fate_text(log: EventLog) -> Iterator[str]:
     """Say whether it is lost or late, and what repairs it; nothing if nobody has looked."""
-    witness = track.witness
-    if witness.check == "C5" and _is_unread(track):
+    witness = log.witness
+    if witness.check == "C5" and _is_unread(log):
         yield f"Late: the next interrupt of {vector_text(witness.vector)}, if there is one, has its mailbox read."
     elif witness.check in _FIXED:
         yield _FIXED[witness.check]
@@ -37,8 +37,8 @@ def fate_text(track: Track) -> Iterator[str]:
         yield _FATES[known].format(by=witness.repaired_by)
 
 
-def _is_unread(track: Track) -> bool:
+def _is_unread(log: EventLog) -> bool:
     """Tell whether the books of the vector balance, so that only mail is left."""
-    seen, vector = track.end["vcpus"][track.v], track.witness.vector
+    seen, vector = log.end["vcpus"][log.v], log.witness.vector
     balance = dict(map(tuple, seen["books"])).get(vector, 0)
     return bool(balance == (vector in seen["pir"]) + (vector in seen["virr"]))
