@@ -1,4 +1,4 @@
-"""How a command says that it cannot go on: one line, and an exit code."""
+"""Failure: an error that is reported in one line, with its exit code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Failure(Exception):  # noqa: N818 - not an error of the program
 
 
 def tell_faults(rows: Iterable[HasFault]) -> None:
-    """Say at the end, when all rows have been run, where a user's rule went wrong; Failure if it did anywhere."""
+    """Raise a Failure with the lines at which a user's rule went wrong, if it did; called when all rows are done."""
     lines = dict.fromkeys(row.fault for row in rows if row.fault)
     if lines:
         raise Failure("\n".join(lines), EXIT_USAGE)

@@ -1,4 +1,4 @@
-"""Files that somebody hands over: read once and whole, or refused in one line that an OSError carries."""
+"""Reading of files that a user names: once and whole, or refused with an OSError of one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tells that the machine, or a limit of this user, did not give what was asked for."""
+"""Errors by which the machine, or a limit of the user, refuses a resource."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ _SAID: Final = (*map(os.strerror, EXHAUSTED), "can't start new thread", "MemoryE
 
 
 def lack_in(text: str) -> str:
-    """Give the line of an error's text in which a library or the interpreter says so; nothing if there is none."""
+    """Return the line of an error's text in which a library or the interpreter says so; nothing if there is none."""
     lines = [line.strip() for line in text.splitlines()]
     return next((line for line in lines if any(said in line for said in _SAID)), "")

@@ -1,4 +1,4 @@
-"""One folder for the temporary files of a run, removed by whoever is left, swept by the next start if nobody is.
+"""The folder for the temporary files of a run: removed at its end, or by the next start if it was killed.
 
 The only file that has to be there is the fork server's socket; it lies in a folder of mode 0700, since whoever can
 write to it can have any code run. The folder itself is locked while its owner lives: the lock goes with the process,
@@ -17,19 +17,19 @@ from pathlib import Path
 from typing import Final
 
 PREFIX: Final = ".pirace-run-"
-"""No name that a user would give to a folder: what has it, and no owner, is removed."""
+"""Prefix of the folders; one without a living owner is removed."""
 _LONGEST: Final = 64
 """A socket's path ends at 107 bytes, and multiprocess adds a name of its own."""
 
 
 def base_folder() -> Path:
-    """Give the folder for temporary folders: the user's choice, unless a socket's path would not fit there."""
+    """Return the folder for temporary folders: the user's choice, unless a socket's path would not fit there."""
     chosen = Path(tempfile.gettempdir())
     return chosen if len(os.fsencode(chosen)) <= _LONGEST else Path("/tmp")  # noqa: S108 - mkdtemp makes it private
 
 
 class RunFolder:
-    """A folder for what is gone when its owner is; ``with`` gives its path."""
+    """A temporary folder that does not outlive its owner; ``with`` returns its path."""
 
     def __init__(self) -> None:
         """Sweep what the dead have left, then make and lock a folder."""

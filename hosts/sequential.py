@@ -1,4 +1,4 @@
-"""The simplest host: one pCPU, plain Python, no time. What a person steps through, and what tests compare against."""
+"""The sequential host: one pCPU, plain Python, no time. It runs traces, and tests compare other hosts with it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class SequentialHost:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the place back."""
+        """Restore the previous host."""
         set_host(self._before)
 
     def load(self, word: int) -> int:
@@ -97,11 +97,11 @@ class SequentialHost:
         self.store(word, value)
 
     def memory(self) -> int:
-        """Give the machine's address."""
+        """Return the machine's address."""
         return BASE
 
     def this_cpu(self) -> int:
-        """Give pCPU 0."""
+        """Return pCPU 0."""
         return self.machine.pcpus[0].at
 
     def interrupt_point(self, site: int) -> None:  # noqa: ARG002 - the waist's signature
@@ -151,21 +151,21 @@ class SequentialHost:
         return 1 if self.now >= deadline else 0
 
     def run_goes_on(self) -> int:
-        """Say yes as often as there are turns: a guest asks once for each."""
+        """Return 1 as often as there are turns: a guest asks once for each."""
         self.asked += 1
         return 1 if self.asked <= self.turns else 0
 
     def open_turn(self) -> int:
-        """Give the next number."""
+        """Return the next number."""
         self.turn += 1
         return self.turn
 
     def next_turn(self, seen: int) -> int:
-        """Give turns until they are used up."""
+        """Return turns until they are used up."""
         return seen + 1 if seen < self.turns else 0
 
     def ipis_in_flight(self) -> int:
-        """Say no: they arrive at once."""
+        """Return 0: they arrive at once."""
         return 0
 
     def say_silent(self) -> None:
@@ -173,7 +173,7 @@ class SequentialHost:
         self.silent = 1
 
     def all_silent(self) -> int:
-        """Give the note back."""
+        """Return the note."""
         return self.silent
 
     def mutated(self, number: int) -> int:

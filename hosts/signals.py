@@ -1,4 +1,4 @@
-"""What ends a command from outside: Ctrl-C, SIGTERM, a terminal that is closed (SIGHUP); one way to hear them for all.
+"""Signals that end a command (SIGINT, SIGTERM, SIGHUP), handled in one way for all commands.
 
 A command hears them from its beginning to its end (:func:`interrupts_raised`): each raises KeyboardInterrupt, but where
 somebody asks to be told instead, and so loses nothing between two statements. What was ignored when the command began
@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Final
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What a command is ended with."""
+"""The signals that end a command."""
 
 _heard: Final[list[int]] = []
 """The signals of this command, in their order."""
@@ -24,7 +24,7 @@ _depth = 0
 
 
 class Interrupt:
-    """Whether somebody has asked for the end."""
+    """Whether a signal has been received."""
 
     noted = False
 
@@ -35,18 +35,18 @@ class Interrupt:
 
 
 def exit_status() -> int:
-    """Give the exit status of a command that was interrupted: 128 and the number of the first signal, as a shell's."""
+    """Return the exit status of an interrupted command: 128 + the number of the first signal, as a shell's."""
     return 128 + (_heard[0] if _heard else signal.SIGINT)
 
 
 def interrupted_by() -> str:
-    """Name the first signal that was heard, or nothing."""
+    """Return the name of the first signal received, or nothing."""
     return signal.Signals(_heard[0]).name if _heard else ""
 
 
 @contextlib.contextmanager
 def interrupts_raised() -> Iterator[Interrupt]:
-    """Have each of the signals raise KeyboardInterrupt, as Ctrl-C does by itself, and note it.
+    """Let each of the signals raise KeyboardInterrupt, as Ctrl-C does by default, and note it.
 
     Python passes over what is raised while it does away with an object: who repeats something asks in between, and
     nothing is printed of it.
@@ -63,7 +63,7 @@ def interrupts_raised() -> Iterator[Interrupt]:
 
 @contextlib.contextmanager
 def _passed_over_quietly() -> Iterator[None]:
-    """Print no traceback of a KeyboardInterrupt that Python passes over."""
+    """Print no traceback of a KeyboardInterrupt that Python ignores."""
     before = sys.unraisablehook
 
     def hook(unraisable: sys.UnraisableHookArgs) -> None:
@@ -79,14 +79,14 @@ def _passed_over_quietly() -> Iterator[None]:
 
 @contextlib.contextmanager
 def interrupts_told(stop: Callable[[], None]) -> Iterator[None]:
-    """Call ``stop`` meanwhile, for each Ctrl-C and for the first of the others."""
+    """Call ``stop`` for each Ctrl-C, and for the first of each other signal."""
     with _handled(lambda handler: handler is not signal.SIG_IGN, stop):
         yield
 
 
 @contextlib.contextmanager
 def cancelled_by_interrupts(cancel: Callable[[], None]) -> Iterator[None]:
-    """Call ``cancel`` once meanwhile; whoever presses Ctrl-C again does not want to wait for what that brings about."""
+    """Call ``cancel`` once; a second Ctrl-C raises KeyboardInterrupt."""
     asked = False
 
     def stop() -> None:
@@ -102,7 +102,7 @@ def cancelled_by_interrupts(cancel: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def interrupts_noted() -> Iterator[Interrupt]:
-    """Note, meanwhile, what would raise KeyboardInterrupt; in a thread that is not the main one nothing would."""
+    """Note the signals that would raise KeyboardInterrupt; outside the main thread none would."""
     interrupt = Interrupt()
 
     def note() -> None:
@@ -114,7 +114,7 @@ def interrupts_noted() -> Iterator[Interrupt]:
 
 @contextlib.contextmanager
 def _handled(those: Callable[[object], bool], stop: Callable[[], None]) -> Iterator[None]:
-    """Handle those signals whose present handlers are of some kind, and put these back."""
+    """Handle the signals whose present handlers satisfy ``those``, and restore these at the end."""
     global _depth  # noqa: PLW0603 - signals are the whole process's
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -139,7 +139,7 @@ def _handled(those: Callable[[object], bool], stop: Callable[[], None]) -> Itera
 
 
 def _is_news(number: int) -> bool:
-    """Tell whether a signal says anything that has not been said.
+    """Return whether a signal is a new request to end.
 
     Only Ctrl-C does so each time. ``timeout`` sends its signal to the command and then to its group, and a shell passes
     on the SIGHUP that the terminal has sent already: that is nobody's impatience.

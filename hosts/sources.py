@@ -1,4 +1,4 @@
-"""The source files of this project's packages, by their names from its root: what the keys of caches are made of."""
+"""The source files of this project's packages by name, from which the keys of caches are made."""
 
 from __future__ import annotations
 

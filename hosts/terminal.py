@@ -1,4 +1,4 @@
-"""How wide what is printed may be: the one place that knows whether somebody reads it on a terminal.
+"""Width of printed text and tables, by whether the output is a terminal.
 
 On a terminal, text is broken once, between words, at the terminal's width, and tables are laid out to fit it
 (:mod:`hosts.report.table_layout`). In a pipe or a file text is not broken at all: a line there is what ``grep`` finds
@@ -24,18 +24,18 @@ _COMMAND: Final = re.compile(r"pirace (?:stress|explore|replay|soak|repro) [^();
 
 
 def wide_console() -> Console:
-    """Give the console of the standard output; a file is wide enough for the tables."""
+    """Return the console of the standard output; a file has the width of the tables."""
     console = Console()
     return console if is_read(console) else Console(width=WIDE)
 
 
 def is_read(console: Console) -> bool:
-    """Tell whether lines are to be broken: on a terminal, or if somebody has said how wide it is."""
+    """Return whether lines are broken: on a terminal, or if COLUMNS is set."""
     return console.is_terminal or "COLUMNS" in os.environ
 
 
 def room(console: Console) -> int | None:
-    """Give the columns of a line of text; None: as many as it likes."""
+    """Return the width of a line of text; None: unlimited."""
     return console.width if is_read(console) else None
 
 

@@ -46,7 +46,7 @@ SCOPES: Final = (
 
 
 class Judge(Protocol):
-    """Judges; see hosts.explorer.audit.audit.Auditor."""
+    """What the command asks of :class:`hosts.explorer.audit.audit.Auditor`."""
 
     def add(self, name: str, scope: Scope, watch: Watch) -> Baseline:
         """Explore a scope with the protocol as it stands."""
@@ -95,14 +95,14 @@ def audit_command(
 
 
 def scopes_of(scenarios: Sequence[str], texts: Sequence[str]) -> dict[str, Scope]:
-    """Give the scopes: of scenarios, or as the user writes them, or both; else the default ones."""
+    """Return the scopes of scenarios, or as the user wrote them, or both; without either the default ones."""
     named = {name: scope_of(scenario) for name in scenarios for scenario in chosen_scenarios([name])}
     written = {text: scope_of(None, text) for text in texts or ([] if named else SCOPES)}
     return named | written
 
 
 def chosen_sites(found: Sequence[Site], lines: Sequence[str]) -> list[Site]:
-    """Give the sites at some lines, all if there are none; Failure if one has none."""
+    """Return the sites at these lines, or all sites if no line is given; Failure for a line without a site."""
     chosen = {id(site) for site in found} if not lines else set()
     for text in lines:
         file, _, number = text.rpartition(":")
@@ -154,7 +154,7 @@ class Audit:
             self.cancelled = True
 
     def write_rest(self) -> None:
-        """Write a line for each ordering that was not come to."""
+        """Write a record for each ordering that was not reached."""
         why = "cancelled" if self.cancelled else "the audit could not be made"
         for site in self.sites[len(self.rows) :]:
             self.records.not_done("audit", f"{line_of(site)} {site.text}", why)
@@ -207,7 +207,7 @@ class Audit:
 
 
 def neighbours(site: Site, others: Sequence[Site]) -> tuple[int, ...]:
-    """Give the lines of the pairs that an acquire or release is one of."""
+    """Return the lines of the pairs that an acquire or release belongs to."""
     halves = {other.line: other.text.split(" ; ") for other in others if other.kind == "pair"}
     return tuple(
         other.line

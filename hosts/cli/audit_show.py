@@ -1,4 +1,4 @@
-"""How an audit is shown: a table by source line, and JSON lines."""
+"""Output of ``pirace audit``: a table by source line, and JSON lines."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COMPILER: Final = "x86 orders it: the same instruction as a plain access; matter
 
 @dataclass(frozen=True)
 class Audited:
-    """One ordering, and what the audit says of it."""
+    """One ordering, and its verdict."""
 
     site: Site
     verdict: str
@@ -43,12 +43,12 @@ class Audited:
 
 
 def line_of(site: Site) -> str:
-    """Name a site's line."""
+    """Return the file and line of a site."""
     return f"{Path(site.file).name}:{site.line}"
 
 
 def scope_line(number: int, name: str, result: Result) -> str:
-    """Say how big a scope is, and whether it is used."""
+    """Return the size of a scope, and whether it is used."""
     line = f"scope {number}: {name}: {counted(result.states, 'state')} in {result.seconds:.1f} s"
     if result.violation is not None:
         return f"{line}; the rule itself fails here ({_what(result)}), so it is not used"
@@ -100,13 +100,13 @@ def audit_table(rows: Sequence[Audited], scopes: Sequence[str], policy: str) -> 
 
 
 def ordering(site: Site) -> str:
-    """Say what stands there."""
+    """Return the source text of a site."""
     first, between, second = site.text.partition(" ; ")
     return f"{first} before {second}" if between else site.text
 
 
 def shown_by(row: Audited, scopes: Sequence[str]) -> str:
-    """Say what each way of weakening has come to."""
+    """Return the outcome of each way of weakening."""
     if row.verdict == COMPILER_ONLY:
         lines = ", ".join(map(str, row.neighbours))
         swaps = f"see the swap at line {lines}" if lines else "it has no neighbour to change places with"
@@ -136,7 +136,7 @@ def _relaxation(row: Audited, way: str, scopes: Sequence[str]) -> str:
 
 
 def _numbers(attempts: Sequence[Attempt], scopes: Sequence[str]) -> str:
-    """Name scopes by their numbers, what follows on each other as 1-3."""
+    """Return scopes by their numbers, consecutive ones as 1-3."""
     numbers = sorted(scopes.index(each.scope) + 1 for each in attempts)
     runs: list[list[int]] = []
     for number in numbers:
@@ -149,7 +149,7 @@ def _numbers(attempts: Sequence[Attempt], scopes: Sequence[str]) -> str:
 
 
 def summary(rows: Sequence[Audited], planned: int, policy: str) -> str:
-    """Count in one line."""
+    """Return the summary line."""
     kinds = Counter(row.verdict for row in rows)
     said = ", ".join(f"{count} {verdict}" for verdict, count in kinds.most_common())
     return f"{policy}: {len(rows)} of {counted(planned, 'ordering')}: {said or 'nothing'}"
@@ -159,7 +159,7 @@ def summary(rows: Sequence[Audited], planned: int, policy: str) -> str:
 
 
 def scope_record(name: str, scope: Scope, policy: str, unpromised: Sequence[str], result: Result) -> dict[str, Any]:
-    """Give the line of a scope with nothing weakened."""
+    """Return the record of a scope with nothing weakened."""
     return {
         "record": "audit-scope",
         "policy": policy,
@@ -175,7 +175,7 @@ def scope_record(name: str, scope: Scope, policy: str, unpromised: Sequence[str]
 
 
 def audit_record(row: Audited, policy: str) -> dict[str, Any]:
-    """Give the line of an ordering."""
+    """Return the record of an ordering."""
     site = row.site
     record: dict[str, Any] = {
         "record": "audit",

@@ -26,9 +26,9 @@ SMALLEST: Final = "tscdeadline-immed"
 """The scenario with the smallest scope: explored once before the run, it has everything loaded, or compiled."""
 PREPARE_SECONDS: Final = 300.0
 QUIET_SECONDS: Final = 3.0
-"""What takes longer is told."""
+"""After this time the wait is reported."""
 TOO_SHORT: Final = 0.2
-"""Seconds in which no search comes to anything."""
+"""A shorter budget is not worth a search."""
 GRACE: Final = 1.5
 """Seconds that a search may take to end when its time is over, before its worker is killed."""
 LOOK: Final = 0.05
@@ -36,7 +36,7 @@ LOOK: Final = 0.05
 
 @contextlib.contextmanager
 def scout(policy: str, *, quiet: bool) -> Iterator[Scout]:
-    """Give what explores this rule, when it is ready. What it needs is loaded while the machine is compiled."""
+    """Start the explorer of a user's rule: it loads what it needs while the machine is compiled."""
     executor = LocalExecutor(say=lambda _: None)
     try:
         yield Explorer(executor, policy, quiet=quiet)
@@ -48,7 +48,7 @@ def scout(policy: str, *, quiet: bool) -> Iterator[Scout]:
 
 
 class Explorer:
-    """Explores."""
+    """Explores the scopes of a user's rule."""
 
     def __init__(self, executor: LocalExecutor, policy: str, *, quiet: bool = False) -> None:
         self._executor = executor
@@ -62,7 +62,7 @@ class Explorer:
         return self._executor.pid
 
     def wait(self) -> None:
-        """Wait until everything is loaded; whatever comes of it, it is told again when a row is explored."""
+        """Wait until everything is loaded; an error shows again when a row is explored."""
         begun, told = time.monotonic(), False
         while not _ended(self._prepared):
             waited = time.monotonic() - begun
@@ -102,14 +102,14 @@ class Explorer:
 
 
 def _told(error: BaseException) -> str:
-    """Say in one line why there is no result; an error of the tool's own is called so."""
+    """Return the reason why there is no result; an error of pirace is called an internal one."""
     text = str(error).partition("\n")[0]
     ours = isinstance(error, CannotRun | WorkerDied | WorkerOverdue)
     return text if ours else f"internal error: {type(error).__name__}: {text}"
 
 
 def _ended(future: Future[Result]) -> bool:
-    """Wait a moment for a result; tell whether there is one, or an error in its place."""
+    """Wait a moment for a result; return whether there is one, or an error."""
     with contextlib.suppress(TimeoutError):
         future.exception(LOOK)
     return future.done()

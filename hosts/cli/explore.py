@@ -1,4 +1,4 @@
-"""``pirace explore``: from options to an exit status."""
+"""``pirace explore``: explores each row, judges and reports it."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from hosts.signals import cancelled_by_interrupts
 from hosts.terminal import put, room, say, wide_console
 
 WORTH_SAYING: Final = 1_000_000
-"""States from which on a search may take more than a few seconds."""
+"""From this number of states on a search may take more than a few seconds."""
 
 MakeEngine = Callable[[str | None], Engine]
 
 
 MOST_WORKERS: Final = 8
-"""Processors that a search takes unasked: memory is what holds back more."""
+"""Default limit of workers: beyond it, memory limits the speed."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class ExploreOptions:
 
 
 def explore_command(given: ExploreOptions, make: MakeEngine | None = None) -> int:
-    """Search and report; ``make`` stands for the real explorer."""
+    """Search and report; return the exit status. ``make`` replaces the real explorer."""
     try:
         rows = asked_for(given.scenario, given.policy, given.mutation, given.scope)
         user_policy = user_policy_of(given.policy)
@@ -104,7 +104,7 @@ def _explorer(given: ExploreOptions) -> MakeEngine:
 
 
 def search_options(given: ExploreOptions) -> Options:
-    """Put the bounds together."""
+    """Return the options of the search."""
     return Options(
         buffer=given.buffer if given.model == "tso" else 0,
         overtake=given.overtake,
@@ -118,7 +118,7 @@ def search_options(given: ExploreOptions) -> Options:
 
 
 def refuse_what_is_too_big(rows: Sequence[Asked], given: ExploreOptions, options: Options, console: Console) -> None:
-    """Say how big each scope may be that may be big; Failure before anything starts if one cannot fit.
+    """Return how big each scope may be that may be big; Failure before anything starts if one cannot fit.
 
     A rule of the user's own, or a seeded bug, may have fewer states than any that was measured, or more.
     """
@@ -157,10 +157,10 @@ class Run:
         self.witnesses = 0
         self.cancelled = False
         self.failure: Exception | None = None
-        """The first error that is no rule's: told when all rows have been."""
+        """The first error that is not a rule's fault: raised when all rows are done."""
 
     def all(self) -> list[Row]:
-        """Explore everything; Ctrl-C gives what there is so far."""
+        """Explore all rows; after Ctrl-C the rest is cancelled."""
         for asked in self.asked:
             if self.cancelled:
                 self._note(asked, Searched(Result()), shown=False)
@@ -188,7 +188,7 @@ class Run:
         self._note(asked, searched)
 
     def _failed(self, asked: Asked, error: Exception) -> None:
-        """Note a row whose search could not be made: the user's rule is at fault, or the tool."""
+        """Record a row whose search failed, by a fault of the user's rule or of pirace."""
         if isinstance(error, Failure) and error.exit_code == EXIT_USAGE:
             self._note(asked, Searched(Result(), fault=str(error)))
             return
@@ -214,7 +214,7 @@ class Run:
             self._save(searched.witness, self._witness, Path(self.given.witness_file))
 
     def _save(self, witness: Witness, first: Output, path: Path) -> None:
-        """Save the first witness as the user said, further ones with a number behind the name."""
+        """Save the first witness under the given name, further ones with a number appended."""
         self.witnesses += 1
         if self.witnesses == 1:
             first.write(text(witness))

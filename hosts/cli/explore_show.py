@@ -1,4 +1,4 @@
-"""How an exploration is shown: that it goes on, and what it has come to."""
+"""Output of ``pirace explore``: the progress of a search, and its result."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from hosts.runs.verdict import Row, Verdict
 from hosts.terminal import say, wrapped
 
 QUIET_SECONDS: Final = 15.0
-"""Where there is no terminal, a line so often."""
+"""Interval of progress lines where there is no terminal."""
 FUNCTIONS_SHOWN: Final = 8
 WRITTEN_OUT: Final = 1e15
 INDENT: Final = "    "
 
 
 class Ticker:
-    """Shows how far a search is; says no when it is to end."""
+    """Shows the progress of a search, and ends it when it is cancelled or out of time."""
 
     def __init__(self, console: Console, name: str, budget: float) -> None:
         self._console = console
@@ -51,7 +51,7 @@ class Ticker:
         self.out_of_time = False
 
     def shown(self) -> AbstractContextManager[Any]:
-        """Give the context in which it shows."""
+        """Return the context in which progress is shown."""
         if not self._console.is_interactive:
             return nullcontext()
         status = self._status = self._console.status(f"{self._name} ...")
@@ -62,7 +62,7 @@ class Ticker:
         self.cancelled = True
 
     def __call__(self, progress: Progress) -> bool:
-        """Show; tell whether the search is to go on."""
+        """Show the progress; return whether the search is to go on."""
         now = time.monotonic()
         if self._status is not None:
             self._status.update(Text(self.line(progress, now)))
@@ -73,7 +73,7 @@ class Ticker:
         return not self.cancelled and not self.out_of_time
 
     def line(self, progress: Progress, now: float) -> str:
-        """Say how far it is; the speed is that since the last line."""
+        """Return the line; the speed is that since the last one."""
         if not progress.states:
             return f"{self._name}: {now - self._begun:.0f} s, walking about to see what the threads share"
         before, done = self._last if self._last is not None else (now - max(progress.seconds, 0.001), 0)
@@ -87,20 +87,20 @@ class Ticker:
 
 
 def size_line(asked: Asked, size: Size) -> str:
-    """Say how big a scope may be."""
+    """Return the estimated size of a scope as a line."""
     most = f"to {_rounded(size.most)} states" if size.most < math.inf else "states or more"
     return f"{asked.planned.scenario.name}: {asked.scope}: {_rounded(size.least)} {most}, to judge by what is in it"
 
 
 def _rounded(number: float) -> str:
-    """Write a number with two figures."""
+    """Return a number with two figures."""
     return f"{float(f'{number:.2g}'):,.0f}" if number < WRITTEN_OUT else f"10^{math.log10(number):.0f}"
 
 
 def row_lines(
     row: Row, asked: Asked, searched: Searched, options: Options, *, lines: bool, width: int | None = None
 ) -> Iterator[Text]:
-    """Tell what a search has come to; with a width nothing is wider."""
+    """Return the lines on the result of a search, none wider than ``width``."""
     result = searched.result
     told = Text(f"{asked}: ").append_text(verdict_text(row)).append(f" ({row.reason})" if row.reason else "")
     yield from [told] if width is None or len(told) <= width else map(Text, wrapped(told.plain, width))
@@ -126,7 +126,7 @@ def row_lines(
 
 
 def _extent(row: Row, result: Result) -> str:
-    """Say whether all was seen; by what a search was bounded stands beside the verdict."""
+    """Return whether the search was complete; its bound stands beside the verdict."""
     if result.violation is not None:
         return f"stopped at the violation, {counted(result.violation.depth, 'move')} from the start"
     if result.complete:
@@ -163,7 +163,7 @@ def _stores(result: Result, options: Options) -> str:
 
 
 def coverage_lines(seen: Coverage, *, everything: bool, short: bool) -> Iterator[str]:
-    """Name the lines that no run came to, function by function, and the functions that were never called."""
+    """Return the lines of ``emu`` that were never reached, by function, and the functions that were never called."""
     if not seen.places:
         return
     yield f"emu/ lines never reached: {len(seen.missed)} of {counted(seen.places, 'branch', 'branches')}"

@@ -1,4 +1,4 @@
-"""``pirace list``: what can be named, a line each."""
+"""``pirace list``: scenarios, policies, mutations and checkers, one line each."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ CHECK_ORIGIN: Final = {
     "C9": "vcpu-requests.rst",
     "C10": "the fabric",
 }
-"""Where a rule that a checker holds the machine to is argued."""
+"""The commit, or the fact, that each check comes from."""
 
 
 def listing(width: int | None = None) -> Iterator[str]:
-    """Give the lines; with a width, one that is longer goes on below what it says."""
+    """Return the lines, broken at ``width``."""
     for line, hanging in _lines():
         yield from wrapped(line, width, " " * hanging)
 
 
 def _lines() -> Iterator[tuple[str, int]]:
-    """Give each line, and how far in it goes on."""
+    """Return each line, and the indentation of its continuation."""
     yield from _section("scenarios", ((each.name, each.origin, each.about) for each in SCENARIOS))
     yield "", 0
     yield from _section("policies", ((each.name, each.origin, each.about) for each in POLICIES))

@@ -1,4 +1,4 @@
-"""``pirace litmus``: from files to what they come to."""
+"""``pirace litmus``: runs litmus tests and prints their outcomes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Why = Literal["refused", "bounded", "fault"]
 
 EXITS: Final[Mapping[Why, int]] = {"refused": EXIT_USAGE, "bounded": EXIT_UNPROVEN, "fault": EXIT_FAULT}
 WORST: Final = (EXIT_FAULT, EXIT_USAGE, EXIT_UNEXPECTED, EXIT_UNPROVEN, EXIT_EXPECTED)
-"""Of several exit codes the first of these is given."""
+"""Of several exit codes the command returns the first of these."""
 BOUNDS: Final = {
     "seconds": "bounded by its budget of time, no answer: more --budget",
     "memory": "bounded by its memory, no answer: more --memory",
@@ -67,11 +67,11 @@ class Unanswered:
 
 
 class Cancelled(Exception):  # noqa: N818 - nothing is wrong
-    """Whoever started the command has ended it."""
+    """The command was interrupted."""
 
 
 def litmus_command(files: Sequence[str], options: LitmusOptions | None = None, finals: Finals | None = None) -> int:
-    """Run each file; print what it comes to, or the one line that says why it has no answer; give the exit status.
+    """Run each file; print its outcome, or one line that says why it has none; return the exit status.
 
     ``finals`` searches instead of what the options say.
     """
@@ -98,11 +98,11 @@ class _Command:
         self.cancelled = False
 
     def cancel(self) -> None:
-        """End what is run; of the files that are left only a record is written."""
+        """End the search; the remaining files only get a record."""
         self.cancelled = True
 
     def run(self, each: Meant) -> None:
-        """Answer for a file, or say why not."""
+        """Run a file and print its outcome, or why it has none."""
         try:
             outcome = self._outcome(each)
         except Cancelled:
@@ -124,7 +124,7 @@ class _Command:
             self.statuses.add(EXIT_EXPECTED if outcome.ok else EXIT_UNEXPECTED)
 
     def _tell(self, told: Unanswered) -> None:
-        """Say why a file has no answer."""
+        """Report a file that has no answer."""
         click.echo(str(told), err=True)
         self.statuses.add(EXITS[told.why])
         self._records.write(unanswered_record(told, self._given.model))
@@ -147,12 +147,12 @@ class _Command:
         return outcome
 
     def _go_on(self) -> None:
-        """End what is run if it has been cancelled."""
+        """Raise Cancelled if the command was interrupted."""
         if self.cancelled:
             raise Cancelled
 
     def _searching(self, told: Callable[[int], None]) -> Finals | None:
-        """Give what finds the final states, if it is not the reduced search."""
+        """Return the search for the final states, if it is not the reduced one."""
         if self._finals is not None or self._given.reduce:
             return self._finals
         from hosts.litmus.everything import searched
@@ -182,7 +182,7 @@ def _print(told: Iterator[str]) -> None:
 
 
 def record(file: str, memory_model: MemoryModel, outcome: Outcome) -> Iterator[tuple[str, Any]]:
-    """Give what a test came to, for programs."""
+    """Return the record of an outcome."""
     test = outcome.test
     yield "record", "litmus"
     yield "host", "explorer"
@@ -202,7 +202,7 @@ def record(file: str, memory_model: MemoryModel, outcome: Outcome) -> Iterator[t
 
 
 def unanswered_record(told: Unanswered, memory_model: MemoryModel) -> dict[str, Any]:
-    """Give why a file has no answer, for programs."""
+    """Return the record of a file without an answer."""
     return {
         "record": "litmus-unanswered",
         "file": told.file,

@@ -1,4 +1,4 @@
-"""How far a litmus test is that takes long."""
+"""Progress of a litmus test that takes long."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 WAIT_SECONDS: Final = 1.0
-"""Nothing is shown of what is done by then."""
+"""Progress is shown from then on."""
 
 
 class Shown:
-    """A line that is there while a test runs, on a terminal."""
+    """A progress line on a terminal."""
 
     def __init__(self, file: str, stack: ExitStack) -> None:
         self._file = file
@@ -24,7 +24,7 @@ class Shown:
         self._silent = False
 
     def __call__(self, states: int) -> None:
-        """Show how many states there are."""
+        """Show the number of states."""
         seconds = time.monotonic() - self._begun
         if self._silent or seconds < WAIT_SECONDS:
             return

@@ -42,13 +42,13 @@ def opened(option: str, path: str, reads: Sequence[str] = ()) -> Iterator[Output
 
 
 def rule_files(user_policy: str | None) -> list[str]:
-    """Name the file of a user's own rule, which is read."""
+    """Return the files of a user's own rule, which the command reads."""
     source = source_of(user_policy)
     return [source.path] if source is not None else []
 
 
 def write_now(option: str, path: str, text: str) -> bool:
-    """Write a file of which nobody knew before; tell whether it is written."""
+    """Write a further file; return whether it was written."""
     try:
         with opened(option, path) as output:
             output.write(text)
@@ -59,7 +59,7 @@ def write_now(option: str, path: str, text: str) -> bool:
 
 
 class Output:
-    """A file, or a stream, that takes what is written as long as it can."""
+    """An output file or stream; a write error ends the writing, not the command."""
 
     def __init__(self, name: str, to: int | IO[str], made: bool = False) -> None:  # noqa: FBT001, FBT002
         """``to``: a file descriptor, or a stream that somebody else has opened; ``made``: there was no such file."""
@@ -72,11 +72,11 @@ class Output:
 
     @property
     def is_file(self) -> bool:
-        """Tell whether it can be read again."""
+        """Return whether it is a regular file."""
         return self._plain
 
     def write(self, text: str) -> None:
-        """Write more; the first time, in place of what was there."""
+        """Append text; the first write replaces the old content."""
         if self.failed:
             return
         if not isinstance(self._to, int):
@@ -96,7 +96,7 @@ class Output:
         """Do nothing: all is written at once."""
 
     def close(self, path: str) -> None:
-        """Close it; a file that was made and not used is taken away again."""
+        """Close it, and remove a file that was created and not used."""
         if not isinstance(self._to, int):
             return
         with contextlib.suppress(OSError):
@@ -126,7 +126,7 @@ class Output:
 
 
 def _reserve(fd: int, size: int) -> None:
-    """Have room in a file: what is there is lost only when what takes its place will fit."""
+    """Allocate space in a file, so that its content is not lost if the new content does not fit."""
     try:
         os.posix_fallocate(fd, 0, size)
     except OSError as error:
@@ -135,7 +135,7 @@ def _reserve(fd: int, size: int) -> None:
 
 
 def _file(option: str, path: str, reads: Sequence[str]) -> tuple[int, bool]:
-    """Open a file, and see to it that nobody else writes or reads it; tell whether it was made."""
+    """Open and lock a file that the command does not read; return its descriptor, and whether it was created."""
     for read in reads:
         with contextlib.suppress(OSError):
             if Path(path).samefile(read):
@@ -162,7 +162,7 @@ def _open(path: str) -> tuple[int, bool]:
 
 
 def _refused(fd: int) -> str:
-    """Say why a file is not written."""
+    """Return why a file must not be written, or nothing."""
     mode = os.fstat(fd).st_mode
     if stat.S_ISBLK(mode):
         return "this is a disk"
@@ -177,7 +177,7 @@ def _refused(fd: int) -> str:
 
 
 def _is_stream(path: str, fd: int) -> bool:
-    """Tell whether a path is what the standard output or error goes to: it is not to be opened a second time."""
+    """Return whether a path is the standard output or error, which must not be opened a second time."""
     try:
         there, here = Path(path).stat(), os.fstat(fd)
     except OSError:

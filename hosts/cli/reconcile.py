@@ -46,7 +46,7 @@ GRACE_SECONDS: Final = 10.0
 
 
 Explore = Callable[[Planned, Ticker, float], Allowed]
-"""Says what the explorer allows of a configuration, within some seconds."""
+"""Explores a configuration within some seconds."""
 
 
 def reconcile_command(
@@ -97,7 +97,7 @@ def reconcile_command(
 
 
 def _explored(row: Row, explores: Explore, console: Console, budget: float, user_policy: str | None) -> Allowed | None:
-    """Say what the explorer allows of a row; None if somebody has had enough."""
+    """Return what the explorer allows of a row; None if the command was interrupted."""
     ticker = Ticker(console, f"exploring {row.planned}", budget)
     try:
         with ticker.shown(), cancelled_by_interrupts(ticker.cancel):
@@ -110,7 +110,7 @@ def _explored(row: Row, explores: Explore, console: Console, budget: float, user
 
 
 def _write_rest(records: Records, plan: Plan, rows: Sequence[Row], done: Sequence[Reconciled]) -> None:
-    """Write a line for each configuration that was not reconciled."""
+    """Write a record for each configuration that was not reconciled."""
     finished = [each.row.planned for each in done]
     reasons = {row.planned: row.reason for row in rows if not _ran(row)}
     for planned in plan.rows:
@@ -119,7 +119,7 @@ def _write_rest(records: Records, plan: Plan, rows: Sequence[Row], done: Sequenc
 
 
 def _ran(row: Row) -> bool:
-    """Tell whether a run has something to show."""
+    """Return whether a run has results to compare."""
     if row.crash or row.verdict in (Verdict.CANCELLED, Verdict.SKIPPED):
         return False
     return row.measured.seconds > 0
@@ -134,7 +134,7 @@ def _status(rows: Sequence[Row], done: Sequence[Reconciled], *, cancelled: bool)
 
 
 def stressed(plan: Plan, each: float, seed: int, host: Any, console: Console) -> list[Row]:
-    """Run every configuration for some seconds on real processes."""
+    """Race every configuration for some seconds on real processes."""
     seconds = sum(each + planned.stints * OVERHEAD_SECONDS for planned in plan.rows)
     settings = Settings(seconds, max(seconds * 1.25, seconds + GRACE_SECONDS), seed, "pinned", processors())
     rows = counted(len(plan.rows), "row")
@@ -147,7 +147,7 @@ def stressed(plan: Plan, each: float, seed: int, host: Any, console: Console) ->
 
 
 def explorer(program: Program) -> Explore:
-    """Give the real explorer."""
+    """Return the real explorer."""
     learning = Learning()
     have_loops()
 
@@ -161,7 +161,7 @@ def explorer(program: Program) -> Explore:
 
 
 def allowed_by(result: Result) -> Allowed:
-    """Put together what a search has come across."""
+    """Return the windows entered and the checks fired in a search."""
     checks = {check_of(each.sighting)[0] if each.what == "sighting" else each.what for each in result.violations}
     checks |= {name for i, name in enumerate(CHECKS) if result.windows >> len(WINDOWS) + i & 1}
     return Allowed(

@@ -1,4 +1,4 @@
-"""How a reconciliation is shown: a table of both hosts, and JSON lines."""
+"""Output of ``pirace reconcile``: a table of both hosts, and JSON lines."""
 
 from __future__ import annotations
 
@@ -49,20 +49,20 @@ def table_of(done: Sequence[Reconciled]) -> Sheet:
 
 
 def extent(each: Reconciled) -> str:
-    """Say how much was explored."""
+    """Return how much was explored."""
     states = f"{counted(each.allowed.states, 'state')}"
     return f"complete, {states}" if each.allowed.complete else f"{states}, bounded"
 
 
 def verdict(each: Reconciled) -> Text:
-    """Show whether the two hosts agree."""
+    """Return whether the two hosts agree."""
     if each.not_allowed:
         return Text("NOT ALLOWED", style="bold red")
     return Text("not explored", style="yellow") if each.not_explored else Text("agree", style="green")
 
 
 def remarks(done: Sequence[Reconciled]) -> list[str]:
-    """Say what was seen and not allowed, or not explored, or why it cannot be there."""
+    """Return what was seen and is not allowed, was not explored, or lies outside the scope."""
     lines = []
     for each in done:
         what, names = str(each.row.planned), ", ".join
@@ -83,7 +83,7 @@ def remarks(done: Sequence[Reconciled]) -> list[str]:
 
 
 def summary(done: Sequence[Reconciled], planned: int) -> str:
-    """Count in one line."""
+    """Return the summary line."""
     wrong, unknown = sum(bool(each.not_allowed) for each in done), sum(bool(each.not_explored) for each in done)
     agree = len(done) - sum(bool(each.not_allowed or each.not_explored) for each in done)
     gaps = sum(bool(each.gap) for each in done)
@@ -94,7 +94,7 @@ def summary(done: Sequence[Reconciled], planned: int) -> str:
 
 
 def reconcile_record(each: Reconciled, scope: str, seed: int) -> dict[str, Any]:
-    """Give the line of a configuration."""
+    """Return the record of a configuration."""
     measured, allowed = each.row.measured, each.allowed
     return {
         "record": "reconcile",

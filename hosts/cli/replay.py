@@ -1,4 +1,4 @@
-"""``pirace replay``: from a witness file to how often it showed its violation."""
+"""``pirace replay``: replays a witness and counts how often it shows its violation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from hosts.terminal import say, wide_console
 
 
 def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, anyway: bool = False) -> int:
-    """Take a witness so many times; give the exit status: 0 if each showed the violation."""
+    """Replay a witness so many times; return the exit status: 0 if each replay showed the violation."""
     witness = _witness(file)
     try:
         program = load_program(witness.policy if is_user_policy(witness.policy) else None)
@@ -64,7 +64,7 @@ def _witness(file: str) -> Witness:
 
 
 def heading(witness: Witness, changed: list[str]) -> Iterator[str]:
-    """Say what is replayed, and how."""
+    """Return what is replayed, and how."""
     mutated = f" + {witness.mutation}" if witness.mutation else ""
     what = witness.check + on_vector(witness.vector)
     yield f"{witness.scenario} x {witness.policy}{mutated}: {what} in {witness.length}"
@@ -90,7 +90,7 @@ def _delayed(stores: int) -> str:
 
 
 def _repeat(file: str, witness: Witness, cast: Cast, repeat: int, records: Records, console: Console) -> int:
-    """Replay, and say how often the violation showed and what was seen instead; Ctrl-C gives what there is so far."""
+    """Replay, and print how often the violation showed and what was seen instead, after Ctrl-C, too."""
     runs: list[Replayed] = []
     why = "cancelled"
     try:
@@ -122,7 +122,7 @@ def _tell(witness: Witness, runs: list[Replayed], console: Console) -> None:
 
 
 def record(file: str, witness: Witness, number: int, done: Replayed) -> dict[str, Any]:
-    """Give what a replay came to, for programs."""
+    """Return the record of a replay."""
     return {
         "record": "replay",
         "host": "replay",

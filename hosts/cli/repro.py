@@ -1,4 +1,4 @@
-"""``pirace repro``: does a run of a campaign again and again, and says how often what it showed shows."""
+"""``pirace repro``: repeats a run of a campaign, and counts how often its result recurs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TIMES: Final = 20
 
 @dataclass(frozen=True)
 class Again:
-    """What a run showed, done again."""
+    """One repetition of a run."""
 
     result: Result
     shown: bool
@@ -53,7 +53,7 @@ def repro_command(
     json_file: str | None = None,
     executor_of: Callable[[], LocalExecutor] = LocalExecutor,
 ) -> int:
-    """Do a run again so many times; give the exit status: 0 if it showed. ``executor_of`` stands for the real one."""
+    """Repeat a run; return the exit status: 0 if its result recurred. ``executor_of`` replaces the real one."""
     check_json(json_file, folder)
     row = read_row(folder, number)
     witness = witness_of(row)
@@ -86,7 +86,7 @@ def repro_command(
 
 
 def task_here(row: Row, console: Console) -> Task:
-    """Give the task for this machine, which need not be the one that did it; in a cluster that one chose."""
+    """Return the task as this machine can run it, which need not be the one that ran it before."""
     given = (row.result.processors if row.result is not None else ()) or row.task.processors
     # A canary would end at its first sightings: here all of them count.
     task = replace(row.task, canary=False, processors=given)
@@ -102,7 +102,7 @@ def task_here(row: Row, console: Console) -> Task:
 
 
 def _misplaced(task: Task) -> str:
-    """Say what is wrong with the processors of a task."""
+    """Return why the processors of a task cannot be used here."""
     if not task.processors:
         return "which processors it had is not known"
     missing = sorted(set(task.processors) - os.sched_getaffinity(0))
@@ -112,7 +112,7 @@ def _misplaced(task: Task) -> str:
 
 
 def repeated(task: Task, row: Row, times: int, executor: LocalExecutor, stop: _Stop) -> Iterator[Again]:
-    """Do it again; a worker that dies counts as what it is."""
+    """Repeat the task; the death of a worker is a result."""
     with RunFolder() as folder:
         for _ in range(times):
             if stop.asked:
@@ -140,7 +140,7 @@ def _waited_for(future: Future[Result], executor: LocalExecutor, stop: _Stop) ->
 
 
 def shows(row: Row, result: Result) -> bool:
-    """Tell whether a run shows what the first one did: one of its checks, or the same verdict where none fired.
+    """Return whether a run shows what the first one did: one of its checks, or the same verdict where none fired.
 
     Accounts that disagree make a run untrustworthy as a busy machine does: they have to disagree again.
     """
@@ -154,17 +154,17 @@ def shows(row: Row, result: Result) -> bool:
 
 
 def checks(result: Result) -> set[str]:
-    """Name the checks that fired."""
+    """Return the checks that fired."""
     return {violation["check"] for violation in result.record.get("violations", [])}
 
 
 def sightings(result: Result) -> int:
-    """Count how often they fired."""
+    """Return how often they fired."""
     return sum(violation["count"] for violation in result.record.get("violations", []))
 
 
 def brief(result: Result) -> str:
-    """Tell a result in a line."""
+    """Return a result as one line."""
     reason = result.reason.strip().splitlines()[-1:] or [""]
     return f"{result.verdict}{f' ({reason[0]})' if reason[0] else ''} in {result.seconds:.1f} s"
 
@@ -176,7 +176,7 @@ def _placement(task: Task) -> str:
 
 
 def record(row: Row, time: int, done: Again) -> dict[str, Any]:
-    """Give what a program wants to know of one time."""
+    """Return the record of one repetition."""
     result = done.result
     return {
         "record": "repro",
@@ -195,7 +195,7 @@ def record(row: Row, time: int, done: Again) -> dict[str, Any]:
 
 
 def summary(row: Row, again: Sequence[Again]) -> Iterator[str]:
-    """Say how often it showed, how much, and what else came."""
+    """Return how often the result recurred, its sightings, and the other results."""
     shown = [done for done in again if done.shown]
     fired = sorted(checks(row.result)) if row.result is not None else []
     what = " ".join(fired) or (row.result.verdict if row.result is not None else "nothing, as it was cut off,")
@@ -213,7 +213,7 @@ def summary(row: Row, again: Sequence[Again]) -> Iterator[str]:
 
 
 class _Stop:
-    """Counts how often somebody asked for the end."""
+    """Counts the interrupts."""
 
     def __init__(self) -> None:
         self.asked = 0

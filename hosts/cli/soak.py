@@ -1,4 +1,4 @@
-"""``pirace soak``: from options to a campaign, and from its end to an exit status."""
+"""``pirace soak``: runs a session of a campaign."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from hosts.soak.workers.executors import open_executor
 from hosts.terminal import say, wide_console
 
 MakeExecutor = Callable[[str | None], Any]
-"""Gives what does the tasks, here or on the cluster of an address; a context manager."""
+"""Returns the executor of tasks, on this machine or on the cluster of an address; a context manager."""
 
 EACH: Final = 2.0
 ENDINGS: Final[dict[Ending, str]] = {
@@ -66,7 +66,7 @@ class SoakOptions:
 
     @property
     def chosen(self) -> list[str]:
-        """Name the options that say what the campaign is about."""
+        """Return the options given that define the campaign."""
         given = {
             "--each": self.each,
             "--seed": self.seed,
@@ -80,7 +80,7 @@ class SoakOptions:
 
 
 def soak_command(options: SoakOptions, executor_of: MakeExecutor | None = None) -> int:
-    """Begin a campaign, or go on with one; give the exit status. ``executor_of`` stands for the real ones."""
+    """Begin or resume a campaign; return the exit status. ``executor_of`` replaces the real ones."""
     check_machine()
     seconds = options.length if options.length is not None else math.inf
     wanted = None if options.resume else checked(wanted_by(options))
@@ -116,7 +116,7 @@ def wanted_by(options: SoakOptions) -> Wanted:
 
 
 def _facts(topologies: Sequence[Topology]) -> dict[str, Any]:
-    """Say where this session of the campaign runs; seed and lengths are the campaign's and the rows' own."""
+    """Return the environment of this session; seed and lengths belong to the campaign and its rows."""
     facts = facts_here(placement="pinned")
     kept = {name: fact for name, fact in facts.items() if name not in ("seed", "budget_seconds", "placement")}
     notes = dict.fromkeys(note for topology in topologies for note in topology.notes)
@@ -125,7 +125,7 @@ def _facts(topologies: Sequence[Topology]) -> dict[str, Any]:
 
 
 def in_short(note: str) -> str:
-    """Give the first half of a note on a topology, as part of a line: what follows from it is in the status."""
+    """Return the first half of a note on a topology; its consequence is in the status."""
     said = note.partition(":")[0].rstrip(".")
     return f"{said[:1].lower()}{said[1:]}"
 
@@ -134,7 +134,7 @@ def in_short(note: str) -> str:
 def _campaign(
     options: SoakOptions, wanted: Wanted | None, topologies: Sequence[Topology], facts: dict[str, Any], *, here: bool
 ) -> Iterator[tuple[Campaign, Chooser, Wanted]]:
-    """Open the file: a new one once it is sure that there is something to be soaked."""
+    """Open the campaign; a new one is created only once there is something to race."""
     folder = Path(options.campaign)
     if wanted is not None:
         chooser = chooser_of(wanted, topologies, here=here)
@@ -147,7 +147,7 @@ def _campaign(
 
 
 class Soak:
-    """One session, as the user meets it."""
+    """One session of a campaign on the command line."""
 
     def __init__(self, options: SoakOptions, campaign: Campaign, executor: Any, console: Console) -> None:
         self.options, self.campaign, self.executor, self.console = options, campaign, executor, console
@@ -173,7 +173,7 @@ class Soak:
         return Recorded(panel, lambda row: records.write(run_record(row))) if records.wanted else panel
 
     def tell_begin(self, wanted: Wanted, chooser: Chooser, topologies: Sequence[Topology], seconds: float) -> None:
-        """Say what is about to run."""
+        """Print what is about to run."""
         if self.options.quiet:
             return
         long = f"for {spent(seconds)}" if seconds < math.inf else "until Ctrl-C"
@@ -192,7 +192,7 @@ class Soak:
             self._say(f"{number}: was cut off, and is kept as a row of its own ({self._hint(f'soak show {number}')})")
 
     def _tell_end(self, ending: Ending, status: Status) -> int:
-        """Say what the campaign has come to; what it is worth comes first."""
+        """Print the status of the campaign, its assessment first."""
         if self.options.quiet:
             self._say(status.assessment.headline)
             rows = self.campaign.rows(as_expected=False)

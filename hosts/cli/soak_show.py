@@ -1,4 +1,4 @@
-"""``pirace soak status`` and ``pirace soak show``: what a campaign has come to, and all about one of its runs."""
+"""``pirace soak status`` and ``pirace soak show``: the status of a campaign, and one of its runs in full."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from hosts.terminal import say, wide_console
 MACHINE: Final = "machine"
 WITNESS: Final = "witness.json"
 TEXTS: Final = ("stacks.txt", "proc.txt")
-"""Kept files that are shown as they are."""
+"""Kept files that are printed as they are."""
 SHOWN_COUNTS: Final = ("rounds", "vm_entries", "deliveries", "ipis_sent", "ipis_elided", "snapshots")
 
 
 def check_json(path: str | None, folder: str) -> None:
-    """Refuse a file that is the campaign's own."""
+    """Refuse a file that belongs to the campaign."""
     if path is None:
         return
     file = Path(path).resolve()
@@ -41,7 +41,7 @@ def check_json(path: str | None, folder: str) -> None:
 
 
 def status_command(folder: str, json_file: str | None) -> int:
-    """Say what a campaign has come to; give the exit status that its soak would end with."""
+    """Print the status of a campaign; return the exit status that its soak would end with."""
     check_json(json_file, folder)
     with Campaign.read(Path(folder)) as campaign, records_to(json_file) as records:
         with campaign.snapshot():  # the soak goes on: the runs are those of the status
@@ -55,7 +55,7 @@ def status_command(folder: str, json_file: str | None) -> int:
 
 
 def show_command(folder: str, number: int, json_file: str | None) -> int:
-    """Show one run whole."""
+    """Print one run in full."""
     check_json(json_file, folder)
     with Campaign.read(Path(folder)) as campaign, records_to(json_file) as records:
         row = campaign.row(number)
@@ -73,7 +73,7 @@ def show_command(folder: str, number: int, json_file: str | None) -> int:
 
 
 def saved_machine(row: Row, campaign: Campaign) -> tuple[MachineImage | None, str]:
-    """Give the machine as the run left it, of a run that was kept or is under way; or why there is none."""
+    """Return the saved machine of a run that was kept or is under way, or why it cannot be read."""
     folder = row.kept if row.kept is not None else campaign.live(row.id)
     path = folder / MACHINE
     if not path.exists():
@@ -85,7 +85,7 @@ def saved_machine(row: Row, campaign: Campaign) -> tuple[MachineImage | None, st
 
 
 def lines_of(campaign: Campaign, row: Row) -> Iterator[str]:
-    """Tell a row: what it is worth, what was asked for, where it ran, what came of it, what was kept."""
+    """Return the lines on a run: its verdict, task, environment, outcome, and the files kept."""
     yield f"{row.id}: {row.task}: {worth(row)}"
     yield from (f"    {line}" for line in _facts(row))
     yield from (f"    {line}" for line in _environment(campaign, row))
@@ -95,7 +95,7 @@ def lines_of(campaign: Campaign, row: Row) -> Iterator[str]:
 
 
 def worth(row: Row) -> str:
-    """Say in a few words what came of a row."""
+    """Return the result of a row in a few words."""
     result = row.result
     if result is None:
         return f"{row.state}{f': {row.why}' if row.why else ''}"
@@ -167,13 +167,13 @@ def _kept(campaign: Campaign, row: Row) -> Iterator[str]:
 
 
 def witness_of(row: Row) -> Path | None:
-    """Give the way that an exploration found, if it was kept."""
+    """Return the witness that an exploration found, if it was kept."""
     path = row.kept / WITNESS if row.kept is not None else None
     return path if path is not None and path.exists() else None
 
 
 def read_row(folder: str, number: int) -> Row:
-    """Give a row that has come to an end and can be done again: the rule is the one that it raced; Failure."""
+    """Return a row that can be repeated; Failure if it is under way, or if the file of its rule has changed."""
     with Campaign.read(Path(folder)) as campaign:
         row = campaign.row(number)
         if row.state == "running":

@@ -1,4 +1,4 @@
-"""The standard output and error of a command, which may fail as files do; and what could not be written.
+"""Standard output and standard error of a command, which may fail as files do; what could not be written is reported.
 
 A full disk or a terminal that is gone ends no work and hides no verdict: it is told at the end, and only an exit status
 of 0 becomes another.
@@ -22,12 +22,12 @@ _unwritten: Final[list[str]] = []
 
 
 def note_unwritten(line: str) -> None:
-    """Keep what is to be told at the end of a file that takes nothing more."""
+    """Note a file that could not be written, to be reported at the end."""
     _unwritten.append(line)
 
 
 def told_at_the_end(status: int) -> int:
-    """Say on the standard error what could not be written; give the command's exit status."""
+    """Report on the standard error what could not be written; return the exit status of the command."""
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     lines = list(dict.fromkeys(_unwritten))
@@ -40,7 +40,7 @@ def told_at_the_end(status: int) -> int:
 
 @contextlib.contextmanager
 def streams_that_may_fail() -> Iterator[None]:
-    """Have what is printed go nowhere, meanwhile, once it cannot be printed: a full disk, a terminal that is gone."""
+    """Discard output that cannot be printed (full disk, closed terminal) instead of failing."""
     before = sys.stdout, sys.stderr
     _unwritten.clear()
     sys.stdout, sys.stderr = (_forgiving(stream) for stream in before)
@@ -53,10 +53,10 @@ def streams_that_may_fail() -> Iterator[None]:
 
 
 class _Forgiving(io.FileIO):
-    """A standard stream. A pipe that nobody reads any more is another matter: it ends the command."""
+    """A standard stream that survives write errors. A broken pipe is not one of them: it ends the command."""
 
     def write(self, data: Any) -> int:
-        """Write, or note that it was not possible."""
+        """Write, or note the error."""
         try:
             return super().write(data)
         except BrokenPipeError:
@@ -71,7 +71,7 @@ class _Forgiving(io.FileIO):
 
 
 def _forgiving(stream: Any) -> Any:
-    """Give a stream that forgives, for one of the process's own; one that takes all for one that was closed."""
+    """Return a stream that survives write errors for one of the process's own, and the null device for a closed one."""
     if stream is None:
         return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - as long as the command
     buffer = getattr(stream, "buffer", None)

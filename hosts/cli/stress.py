@@ -1,4 +1,4 @@
-"""``pirace stress``: from options to an exit status."""
+"""``pirace stress``: plans, compiles, races and reports."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ GRACE_SECONDS = 10.0
 
 
 class Host(Protocol):
-    """Gives a runner, once the program with the user's policy is ready."""
+    """Makes a runner, once the program with the user's policy is ready."""
 
     def __call__(self, user_policy: str | None, *, quiet: bool) -> AbstractContextManager[Runner]:
         """Make it ready when the context is entered."""
 
 
 class Scouting(Protocol):
-    """Gives whoever explores a user's own rule by the way."""
+    """Makes what explores the scopes of a user's own rule beside the races."""
 
     def __call__(self, user_policy: str, *, quiet: bool) -> AbstractContextManager[Scout]:
         """Begin to make it ready when the context is entered."""
@@ -116,7 +116,7 @@ def show_end(console: Console, rows: Sequence[Row], plan: Plan, *, quiet: bool) 
 
 
 def times(plan: Plan, asked: float | None) -> tuple[float, float]:
-    """Give what the run is to take, and when it ends whatever is missing: a slow machine is given some more."""
+    """Return the target time of the run, and its limit: a slow machine gets some more."""
     if asked is not None:
         return asked, asked + 1 + asked / 20
     seconds = plan.nominal_seconds
@@ -129,7 +129,7 @@ def drawn_seed() -> int:
 
 
 def header(plan: Plan, settings: Settings) -> str:
-    """Say what is about to run, and if the machine is too small for it, what that means."""
+    """Return what is about to run, and what it means if the machine is too small for it."""
     rows, most = len(plan.rows), max(planned.pcpus for planned in plan.rows)
     line = (
         f"{counted(rows, 'row')} in about {settings.seconds:.0f} s, seed {settings.seed}, "
@@ -154,7 +154,7 @@ def run(
     records: Records,
     scouting: AbstractContextManager[Scout | None] | None = None,
 ) -> list[Row]:
-    """Run everything; give a row for each planned configuration, whatever became of the run."""
+    """Run everything; return a row for each planned configuration, whatever became of the run."""
     rows: list[Row] = []
 
     def note(row: Row) -> None:
@@ -185,7 +185,7 @@ def run(
 
 @contextlib.contextmanager
 def same_rule(host: AbstractContextManager[Runner], user_policy: str | None, rule_sha256: str) -> Iterator[Runner]:
-    """Give what a host gives; Failure if the user's rule has become another one since it was read."""
+    """Return the runner of a host; Failure if the file of the user's rule has changed since it was read."""
     with host as runner:
         for file in rule_files(user_policy):
             if hashlib.sha256(read_bytes(file)).hexdigest() != rule_sha256:
@@ -194,7 +194,7 @@ def same_rule(host: AbstractContextManager[Runner], user_policy: str | None, rul
 
 
 def _scouting(user_policy: str, *, quiet: bool) -> AbstractContextManager[Scout]:
-    """Have the rule explored in a process beside the run's."""
+    """Explore the rule in a process of its own."""
     from hosts.cli import background_explorer
 
     return background_explorer.scout(user_policy, quiet=quiet)
@@ -202,7 +202,7 @@ def _scouting(user_policy: str, *, quiet: bool) -> AbstractContextManager[Scout]
 
 @contextlib.contextmanager
 def native_host(user_policy: str | None, *, quiet: bool) -> Iterator[Runner]:
-    """Compile the program if need be, and give what runs it."""
+    """Compile the program if need be, and return its runner."""
     from hosts.runs import native_runner
 
     native_runner.check_machine()
@@ -214,6 +214,6 @@ def native_host(user_policy: str | None, *, quiet: bool) -> Iterator[Runner]:
 
 
 def _build(native_runner: Any, user_policy: str | None, *, quiet: bool) -> Any:
-    """Compile, showing how far it is."""
+    """Compile, and show the progress."""
     with Compiling("the machine", quiet=quiet) as shown:
         return native_runner.built(user_policy, shown.progress)

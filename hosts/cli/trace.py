@@ -1,4 +1,4 @@
-"""``pirace trace``: from names to lines."""
+"""``pirace trace``: one post and its delivery as a call tree."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hosts.trace.story import NoStoryError, story_of, tell
 def trace_lines(
     scenario: str, policy: str, mutation: str | None, *, everything: bool = False, width: int | None = None
 ) -> Iterator[str]:
-    """Give the lines of a trace, no wider than that; Failure if there is none."""
+    """Return the lines of a trace, no wider than ``width``; Failure if there is none."""
     try:
         chosen_scenarios([scenario])
         chosen_policies([policy])

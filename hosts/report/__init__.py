@@ -1,1 +1,1 @@
-"""What a stress run consists of, what came of it, and how it is told: to a person and as JSON lines."""
+"""Reports of runs, for people and as JSON lines."""

@@ -1,4 +1,4 @@
-"""Where a run was made: what a reader needs to judge its numbers, or to make it again."""
+"""The environment of a run, as needed to judge its numbers or to repeat it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def processors() -> int:
 
 
 def version() -> str:
-    """Give the version of this package: of the checkout that this is, or as it was installed."""
+    """Return the version of this package: of the checkout that this is, or as it was installed."""
     with contextlib.suppress(OSError, KeyError, tomllib.TOMLDecodeError):
         project = tomllib.loads((_TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         if project["name"] == "pirace":
@@ -40,7 +40,7 @@ def version() -> str:
 
 
 def versions() -> dict[str, str | None]:
-    """Give the versions of everything that takes part."""
+    """Return the versions of Python, packages, libzmq and kernel."""
     import zmq
 
     found: dict[str, str | None] = {"pirace": version(), "python": platform.python_version()}
@@ -53,7 +53,7 @@ def versions() -> dict[str, str | None]:
 
 
 def commit(folder: Path) -> str | None:
-    """Give the git commit of a checkout, with a ``+`` if files differ from it; None if it is none."""
+    """Return the git commit of a checkout, with a ``+`` if files differ from it; None if it is none."""
     head = _git(folder, "rev-parse", "--verify", "HEAD")
     top = _git(folder, "rev-parse", "--show-toplevel")
     if head is None or top is None or Path(top).resolve() != folder.resolve():
@@ -62,7 +62,7 @@ def commit(folder: Path) -> str | None:
 
 
 def commit_here() -> str | None:
-    """Give the commit of the checkout that this is."""
+    """Return the commit of the checkout that this is."""
     return commit(_TOP)
 
 
@@ -76,7 +76,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def environment(seed: int, seconds: float, placement: str, command: Sequence[str] | None = None) -> dict[str, Any]:
-    """Give all of it."""
+    """Return the facts of an ``environment`` record."""
     return {
         "versions": versions(),
         "cpu_model": procfs.cpu_model() or platform.processor() or "unknown",

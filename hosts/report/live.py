@@ -1,4 +1,4 @@
-"""What a person sees while it runs: a table that moves on a terminal, else one plain line for each finished row."""
+"""Display of a running stress: a live table on a terminal, otherwise one line for each finished row."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hosts.terminal import say
 
 COUNTS: Final = ("rounds", "deliveries", "sent", "elided", "windows", "violations")
 SPARE: Final = {"elided": 7, "sent": 6, "deliveries": 5, "rounds": 4, "violations": 3, "fired": 2, "windows": 1}
-"""What a narrow terminal does without, the largest first."""
+"""Columns that a narrow terminal leaves out, the largest number first."""
 _NUMBER: Final = 6
 _VERDICT: Final = 13
 _FIRED: Final = 8
@@ -39,7 +39,7 @@ class Display(Show, Protocol):
 
 
 def make_display(console: Console, planned: Sequence[Planned], seconds: float, *, quiet: bool) -> Display:
-    """Choose how to show the run; what cannot be drawn over (a dumb terminal) is told in lines."""
+    """Return the display of a run; a dumb terminal gets lines."""
     if quiet:
         return Silent()
     return LiveTable(console, planned, seconds) if console.is_interactive else PlainLines(console, len(planned))
@@ -78,7 +78,7 @@ class PlainLines(Silent):
 
 
 def plain_line(row: Row, number: int, of: int) -> str:
-    """Tell a row in one line."""
+    """Return a row as one line."""
     counts = row.measured.counts
     told = [
         f"rounds {counts['rounds']}",
@@ -95,7 +95,7 @@ def plain_line(row: Row, number: int, of: int) -> str:
 
 
 def windows(planned: Planned, measured: Measured) -> str:
-    """Say how many of the windows that the scenario exists for were entered."""
+    """Return how many of the scenario's own windows were entered."""
     wanted = planned.scenario.windows
     return f"{sum(measured.windows[window] > 0 for window in wanted)}/{len(wanted)}"
 
@@ -150,7 +150,7 @@ class LiveTable(Silent):
         return Group(*(wide if whole else self._sheet(shown, title, apart=False)).lines(self._console.width))
 
     def _sheet(self, shown: Sequence[tuple[Planned, Measured, Text, str]], title: str, *, apart: bool) -> Sheet:
-        """Give the last rows, scenario, policy and mutation in columns of their own or in one."""
+        """Return the last rows, scenario, policy and mutation in columns of their own or in one."""
         named = names if apart else named_in_one
         lines = max(1, self._console.height - _ROOM)
         rows: list[list[Content]] = [
@@ -166,19 +166,19 @@ class LiveTable(Silent):
 
 
 def names(planned: Planned) -> list[str]:
-    """Name a row in three columns."""
+    """Return the name of a row in three columns."""
     mutation = planned.mutation.name if planned.mutation is not None else ""
     return [planned.scenario.name, short_name(planned.policy.name), mutation]
 
 
 def named_in_one(planned: Planned) -> list[str]:
-    """Name a row in one."""
+    """Return the name of a row in one column."""
     scenario, policy, mutation = names(planned)
     return [f"{scenario} x {policy}{f' + {mutation}' if mutation else ''}"]
 
 
 def counts_of(planned: Planned, measured: Measured) -> list[str]:
-    """Give the counts of a row."""
+    """Return the counts of a row."""
     counts = measured.counts
     numbers = [short_number(counts[name]) for name in ("rounds", "deliveries", "ipis_sent", "ipis_elided")]
     return [*numbers, windows(planned, measured), short_number(measured.sightings)]

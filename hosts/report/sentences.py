@@ -1,4 +1,4 @@
-"""One sentence per policy, made of this run's verdicts and counts alone: what it did not show is not said."""
+"""One sentence per policy, from the verdicts and counts of this run alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BROKEN: Final = {
 
 
 def sentences(rows: Sequence[Row]) -> list[str]:
-    """Give a sentence for each policy that ran unmutated."""
+    """Return a sentence for each policy that ran unmutated."""
     return [_sentence(name, rows) for name in policy_names(rows)]
 
 
@@ -55,7 +55,7 @@ def _survival(rows: Sequence[Row]) -> list[str]:
 
 
 def not_checked(unpromised: Sequence[str]) -> str:
-    """Name the checks that are not made of a user's rule; nothing if all are."""
+    """Return the checks that are not made of a user's rule; nothing if all are made."""
     return f"not checked, as the rule does not promise it: {_list(unpromised)}" if unpromised else ""
 
 
@@ -74,7 +74,7 @@ def _breach(row: Row) -> str:
 
 
 def _difference(rows: Sequence[Row]) -> list[str]:
-    """Say of a user's own rule if it is another one, whatever it is called, in every scenario of the run."""
+    """Return the policy to which a user's own rule is equivalent in every scenario of the run, as a sentence."""
     same = [set(row.explored.same_as) if row.explored is not None else set() for row in rows]
     everywhere = [policy.name for policy in POLICIES if all(policy.name in names for names in same)]
     if not everywhere:
@@ -108,7 +108,7 @@ def _cost(name: str, rows: Sequence[Row]) -> list[str]:
 
 
 def _use(cost: Cost) -> str:
-    """Say what the notifications were good for."""
+    """Return how many notifications found nothing to do."""
     taken, useless = cost.counts["ipis_taken"], cost.counts["notifications_spurious"]
     if useless == taken:
         return "not one of these notifications found anything to do"
@@ -119,7 +119,7 @@ def _use(cost: Cost) -> str:
 
 
 def _reliance(name: str, rows: Sequence[Row]) -> list[str]:
-    """Say which seeded bugs tell the policies apart, and on which side this one is."""
+    """Return which seeded bugs distinguish the policies, and whether this policy fails under them."""
     broken, held = [], []
     for mutation in dict.fromkeys(row.planned.mutation for row in rows if row.planned.mutation is not None):
         verdicts = _telling(mutation, rows).get(name, set())
@@ -136,7 +136,7 @@ def _reliance(name: str, rows: Sequence[Row]) -> list[str]:
 
 
 def _telling(mutation: Mutation, rows: Iterable[Row]) -> dict[str, set[Verdict]]:
-    """Give each policy's verdicts under a mutation, in the scenarios where it broke one policy and not another.
+    """Return each policy's verdicts under a mutation, in the scenarios where it broke one policy and not another.
 
     A bug in one of the policies themselves says nothing about the others.
     """

@@ -30,7 +30,7 @@ READABLE: Final = 24
 
 @dataclass(frozen=True)
 class Column:
-    """What is said of a column."""
+    """A column and its layout."""
 
     title: str
     right: bool = False
@@ -71,7 +71,7 @@ class Sheet:
             yield Text()
 
     def form(self, width: int) -> Form | None:
-        """Give the fullest form that fits; None: none does."""
+        """Return the fullest form that fits; None: none does."""
         return next((form for form in self._forms() if self._needs(form) <= width), None)
 
     def _forms(self) -> Iterator[Form]:
@@ -85,11 +85,11 @@ class Sheet:
             yield Form(tuple(i for i in left if i not in spare), above, short=True, gap=1)
 
     def _needs(self, form: Form) -> int:
-        """Give the width below which a word would have to be broken."""
+        """Return the width below which a word would have to be broken."""
         return 1 + form.indent + sum(self.least(i, short=form.short) for i in form.shown) + form.gaps
 
     def least(self, number: int, *, short: bool) -> int:
-        """Give the least width of a column."""
+        """Return the least width of a column."""
         column = self.columns[number]
         texts = [written(row[number], short=short).plain for row in self.rows]
         words = max((cell_len(word) for text in [column.title, *texts] for word in text.split()), default=0)
@@ -120,12 +120,12 @@ class Form(NamedTuple):
 
     @property
     def indent(self) -> int:
-        """Give how far in the rows stand below what they have in common."""
+        """Return how far in the rows stand below what they have in common."""
         return 2 if self.above else 0
 
     @property
     def gaps(self) -> int:
-        """Give the blanks between columns."""
+        """Return the blanks between columns."""
         return self.gap * (len(self.shown) - 1)
 
 
@@ -139,7 +139,7 @@ class _Drawn:
         self.widths = self._widths(width - 1 - form.indent - form.gaps)
 
     def _widths(self, width: int) -> list[int]:
-        """Give what is left to the columns of prose, by what they lack."""
+        """Return what is left to the columns of prose, by what they lack."""
         least = [self.sheet.least(i, short=self.form.short) for i in self.form.shown]
         whole = [
             max(low, cell_len(column.title), _longest(row[n].plain for row in self.cells)) if column.prose else low

@@ -1,4 +1,4 @@
-"""What a person reads at the end: verdicts, what was not as expected, costs."""
+"""Tables at the end of a stress run: verdicts, remarks on rows that are not as expected, costs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def verdict_text(row: Row) -> Text:
 
 
 def fired(row: Row) -> str:
-    """Name the checks that fired."""
+    """Return the checks that fired."""
     return " ".join(row.checks)
 
 
@@ -76,7 +76,7 @@ def mutation_table(rows: Sequence[Row]) -> Sheet:
 
 
 def remark(row: Row) -> str:
-    """Say in one line why a row is not what one would like."""
+    """Return in one line why a row is not as expected, or proves nothing."""
     wanted = row.planned.expectation
     surprise = f" (expected {wanted.outcome})" if row.as_expected is False and wanted is not None else ""
     line = f"{row.planned}: {row.verdict}{surprise}: {row.reason.strip().splitlines()[-1] if row.reason else ''}"
@@ -111,7 +111,7 @@ def cost_table(measured: Sequence[Cost]) -> Sheet:
 
 
 def explored_lines(rows: Sequence[Row]) -> list[str]:
-    """Tell of a user's own rule what the explorer knows, row by row."""
+    """Return what the explorer knows of a user's own rule, row by row."""
     return [
         f"{row.planned}: {line}"
         for row in rows
@@ -121,7 +121,7 @@ def explored_lines(rows: Sequence[Row]) -> list[str]:
 
 
 def unexplored_lines(rows: Sequence[Row]) -> list[str]:
-    """Name the rows whose PASS is the races' alone, with the command that explores each."""
+    """Return the rows whose PASS rests on races alone, with the command that explores each."""
     return [
         f"{row.planned}: {row.verdict}, {row.explored.told()}"
         for row in rows
@@ -130,7 +130,7 @@ def unexplored_lines(rows: Sequence[Row]) -> list[str]:
 
 
 def summary(rows: Sequence[Row], planned: int) -> str:
-    """Count the rows in one line."""
+    """Return the summary line."""
     kinds = Counter(str(row.verdict) if row.begun else "not begun" for row in rows)
     told = ", ".join(f"{kinds[kind]} {kind}" for kind in (*Verdict, "not begun") if kinds[kind])
     surprises = sum(row.as_expected is False for row in rows)

@@ -1,4 +1,4 @@
-"""Reads what a machine has counted, seen and recorded out of its words."""
+"""Reads counters, windows and violations out of a machine's words."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Measured:
     seconds: float = 0.0
 
     def fired(self, check: str) -> int:
-        """Give how often a check fired."""
+        """Return how often a check fired."""
         return sum(violation.count for violation in self.violations if violation.check == check)
 
     @property
@@ -65,7 +65,7 @@ def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
 
 
 def merged(violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
-    """Give one violation for each check, in the order of the checks."""
+    """Return one violation for each check, in the order of the checks."""
     counts: Counter[str] = Counter()
     first: dict[str, Mapping[str, Any]] = {}
     for violation in violations:
@@ -104,7 +104,7 @@ def violations_in(table: MachineWords) -> tuple[Violation, ...]:
 
 
 def count_fired(words: MachineWords, pcpus: int, checks: tuple[str, ...]) -> int:
-    """Give how often any of these checks has fired so far; quick enough to be asked all the time."""
+    """Return how often any of these checks has fired so far; quick enough to be asked all the time."""
     at = Pcpu(0).records.at // WORD_BYTES
     columns = [at + CHECKS.index(check) * RECORD_WORDS for check in checks]
     return int(pcpu_table(words, pcpus)[:, columns].sum())

@@ -1,4 +1,4 @@
-"""What a person sees of a compilation: how far it is on a terminal, else a line; nothing if there is none."""
+"""Display of a compilation: its progress on a terminal, otherwise one line; nothing if nothing is compiled."""
 
 from __future__ import annotations
 

@@ -26,19 +26,19 @@ class Cost:
     """Nanoseconds per self-post, one for each repeat; empty where nothing is timed."""
 
     def per_self_post(self, counter: str) -> float:
-        """Give a count per self-post."""
+        """Return a count per self-post."""
         return self.counts[counter] / self.self_posts
 
     @property
     def spread(self) -> tuple[float, float, float] | None:
-        """Give minimum, median and maximum of the round trips."""
+        """Return minimum, median and maximum of the round trips."""
         if not self.round_trips:
             return None
         return min(self.round_trips), statistics.median(self.round_trips), max(self.round_trips)
 
 
 def costs(rows: Iterable[Row]) -> list[Cost]:
-    """Give the costs that the run has measured, by scenario."""
+    """Return the costs that the run has measured, by scenario."""
     found = [
         Cost(
             row.planned.policy.name,

@@ -1,4 +1,4 @@
-"""What ``pirace explore`` is asked for: rows of scenario, policy and mutation, each with its scope."""
+"""Requests to the explorer: rows of scenario, policy and mutation, each with its scope."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hosts.runs.plan import Planned, chosen_mutations, chosen_policies, chosen_s
 DEFAULT_SCENARIO: Final = Scenario(
     DEFAULT_NAME, f"the default scope: {DEFAULT}, and a guest that halts and arms its timer", "issue 3", ()
 )
-"""What is explored if no scenario is named."""
+"""The default scope, as a scenario."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Asked:
     """The user has said how much is explored: it need not show all that the table says of the scenario."""
 
     def __str__(self) -> str:
-        """Name it in one line."""
+        """Return its name."""
         return str(self.planned)
 
 
 def asked_for(
     scenarios: Sequence[str], policies: Sequence[str], mutations: Sequence[str], scope: str | None
 ) -> list[Asked]:
-    """Give the rows; PlanError, ScopeError."""
+    """Return the rows; PlanError, ScopeError."""
     chosen = chosen_scenarios(scenarios) if scenarios else (DEFAULT_SCENARIO,)
     seeded: tuple[Mutation | None, ...] = chosen_mutations(mutations) if mutations else (None,)
     return list(_rows(chosen, chosen_policies(policies), seeded, scope))
@@ -56,7 +56,7 @@ def _rows(
 
 
 def _expectation(row: Planned) -> Expectation | None:
-    """Give what the table says, as the explorer has to see it: what may be seen, it sees."""
+    """Return what the table says, as the explorer has to see it: what may be seen, it sees."""
     if row.scenario is DEFAULT_SCENARIO:
         return _of_default(row)
     says = row.expectation
@@ -71,7 +71,7 @@ def _of_default(row: Planned) -> Expectation | None:
 
 
 def size_text(size: float) -> str:
-    """Write a number of bytes."""
+    """Return a number of bytes as text."""
     for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if size >= factor:
             return f"{size / factor:.3g} {unit}"

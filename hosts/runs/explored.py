@@ -40,11 +40,11 @@ class Explored:
     """The policies that do the same here, operation for operation."""
 
     def impossible(self, windows: Sequence[str]) -> tuple[str, ...]:
-        """Give those of the windows that no interleaving enters; none if that is not known."""
+        """Return those of the windows that no interleaving enters; none if that is not known."""
         return tuple(window for window in windows if window not in self.entered) if self.complete else ()
 
     def told(self) -> str:
-        """Say in one line what has come of it."""
+        """Return the result in one line."""
         if self.found:
             return f"explored: {self.found}: {self.command}"
         if self.complete:
@@ -63,7 +63,7 @@ class Scout(Protocol):
 
 
 def difference(same_as: Sequence[str]) -> str:
-    """Say of a rule that it does what others do, or nothing."""
+    """Return which policies a rule is equivalent to, as a sentence, or nothing."""
     if not same_as:
         return ""
     one = len(same_as) == 1

@@ -1,4 +1,4 @@
-"""The door to the explorer: searches what was asked for, and tells errors in one line."""
+"""Runner of the explorer: searches a requested row, and turns errors into one line."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Explorer:
     def _same(
         self, asked: Asked, builder: Builder, model: Model, search: Search, options: Options, watch: Watch
     ) -> tuple[str, ...]:
-        """Find out whether a user's rule does what one of the others does; kept as what the search has learnt is."""
+        """Return the policies that a user's rule is equivalent to; the result is cached as learnt tables are."""
         result = search.result
         if not asked.planned.own_rule or not result.complete or result.violation is not None or builder.exact:
             return ()
@@ -132,7 +132,7 @@ class Explorer:
     def _witness(
         self, asked: Asked, builder: Builder, model: Model, options: Options, search: Search, watch: Watch
     ) -> Witness:
-        """Tell the way to a violation, in the time that is left."""
+        """Make the witness of a violation, in the time that is left."""
         from hosts.explorer.explanation.complete import Found, tell_in_full
 
         taken, given = search.result.seconds, options.seconds
@@ -149,7 +149,7 @@ class Explorer:
 
 
 def coverage(spans: Spans, hit: bytes | bytearray) -> Coverage:
-    """Find out what was never come to.
+    """Return the lines that were never reached.
 
     A mutation's copy of a statement has the statement's own line: a line counts as reached if any copy was.
     """

@@ -1,4 +1,4 @@
-"""The door to the native host: builds the program, and runs planned configurations on real processes."""
+"""Runner of the native host: builds the program, and races planned configurations on real processes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def check_machine() -> None:
 
 
 def built(user_policy: str | None, progress: Progress) -> Built:
-    """Give the compiled program; Failure if there is none."""
+    """Return the compiled program; Failure if there is none."""
     try:
         return build(user_policy, progress)
     except PolicyError as error:
@@ -73,7 +73,7 @@ def built(user_policy: str | None, progress: Progress) -> Built:
 
 @contextmanager
 def native_runner(program: Built) -> Iterator[Runner]:
-    """Give a runner of the program's configurations."""
+    """Return a runner of the program's configurations."""
     try:
         supervisor = Supervisor(Root(LOADER, program.path))
         entered = supervisor.__enter__()
@@ -127,7 +127,7 @@ class NativeRunner:
 
 
 def configuration(request: Request) -> process.Configuration:
-    """Say to the supervisor what to run."""
+    """Return the configuration for the supervisor."""
     mutation = request.planned.mutation
     return process.Configuration(
         pcpus=request.planned.pcpus,
@@ -142,7 +142,7 @@ def configuration(request: Request) -> process.Configuration:
 
 
 def rounds(memory: SharedMemory) -> int:
-    """Give how far the slowest vCPU is: it opens no round before every actor has finished the last one's turn."""
+    """Return how far the slowest vCPU is: it opens no round before every actor has finished the last one's turn."""
     machine = memory.machine
     vcpus = range(memory.read(machine.config.vcpus))
     return min((memory.read(machine.pcpus[cpu].counters[ROUNDS]) for cpu in vcpus), default=0)

@@ -88,21 +88,21 @@ class Planned:
 
     @property
     def own_rule(self) -> bool:
-        """Tell whether the rule is the user's own: nobody knows what it does, and its scopes are explored."""
+        """Return whether the rule is the user's own: nobody knows what it does, and its scopes are explored."""
         return self.policy.number == USER
 
     @property
     def explorable(self) -> bool:
-        """Tell whether it is to be explored beside its races; what becomes of messages on the way cannot be."""
+        """Return whether it is to be explored beside its races; what becomes of messages on the way cannot be."""
         return self.own_rule and not self.too_few and (self.mutation is None or not self.mutation.fabric_fault)
 
     @property
     def too_few(self) -> bool:
-        """Tell whether the scenario needs more pCPUs than it is given."""
+        """Return whether the scenario needs more pCPUs than it is given."""
         return self.pcpus < self.scenario.pcpus
 
     def __str__(self) -> str:
-        """Name it in one line."""
+        """Return its name."""
         mutated = f" + {self.mutation.name}" if self.mutation is not None else ""
         return f"{self.scenario.name} x {self.policy.name}{mutated}"
 
@@ -183,7 +183,7 @@ def _groups(scenario: Scenario, wanted: Wanted, pcpus: int) -> list[Group]:
 
 
 def control_rows(scenario: Scenario, which: Controls, pcpus: int) -> Iterable[Planned]:
-    """Give the scenario's rows of the table of seeded bugs.
+    """Return the scenario's rows of the table of seeded bugs.
 
     *All* of them, or *some*: one policy for each, or two where it makes a difference which policy it is.
     """
@@ -197,7 +197,7 @@ def control_rows(scenario: Scenario, which: Controls, pcpus: int) -> Iterable[Pl
 
 
 def _asked_for(scenario: Scenario, wanted: Wanted, pcpus: int) -> Iterable[Planned]:
-    """Give the rows of mutations that were asked for by name: what the table says, or exactly what was named."""
+    """Return the rows of mutations that were asked for by name: what the table says, or exactly what was named."""
     named = bool(wanted.scenarios) and bool(wanted.policies)
     for mutation in chosen_mutations(wanted.mutations):
         for policy in chosen_policies(wanted.policies):
@@ -216,12 +216,12 @@ def planned(scenario: Scenario, policy: PolicyInfo, mutation: Mutation | None, p
 
 
 def short_name(policy: str) -> str:
-    """Give a policy's name for a table: of a rule of the user's own without its folders."""
+    """Return a policy's name for a table: of a rule of the user's own without its folders."""
     return policy.rpartition("/")[2] if is_user_policy(policy) else policy
 
 
 def user_policy_of(names: Sequence[str]) -> str | None:
-    """Give the one user's policy among the names, if any."""
+    """Return the one user's policy among the names, if any."""
     users = list(dict.fromkeys(name for name in names if is_user_policy(name)))
     if len(users) > 1:
         raise PlanError(f"a run takes one policy from a file, not {len(users)}: {', '.join(users)}")
@@ -229,14 +229,14 @@ def user_policy_of(names: Sequence[str]) -> str | None:
 
 
 def chosen_scenarios(names: Sequence[str]) -> tuple[Scenario, ...]:
-    """Give the scenarios of these names, all if there are none."""
+    """Return the scenarios of these names, all if there are none."""
     known = {scenario.name: scenario for scenario in SCENARIOS}
     _check("scenario", names, known)
     return tuple(scenario for name, scenario in known.items() if not names or name in names)
 
 
 def chosen_policies(names: Sequence[str]) -> tuple[PolicyInfo, ...]:
-    """Give the policies of these names, all historic ones if there are none."""
+    """Return the policies of these names, all historic ones if there are none."""
     known = {policy.name: policy for policy in POLICIES}
     _check("policy", [name for name in names if not is_user_policy(name)], known)
     historic = tuple(policy for name, policy in known.items() if not names or name in names)
@@ -245,7 +245,7 @@ def chosen_policies(names: Sequence[str]) -> tuple[PolicyInfo, ...]:
 
 
 def chosen_mutations(names: Sequence[str]) -> tuple[Mutation, ...]:
-    """Give the mutations of these names."""
+    """Return the mutations of these names."""
     known = {mutation.name: mutation for mutation in MUTATIONS}
     _check("mutation", names, known)
     return tuple(mutation for name, mutation in known.items() if name in names)
@@ -261,7 +261,7 @@ def _check(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
 
 
 def _meant(name: str, known: Sequence[str]) -> str:
-    """Say what somebody may have meant who has mistyped it, or written a part."""
+    """Return suggestions for a name that is mistyped or incomplete."""
     given = name.lower().replace("_", "-")
     part = len(given) >= _TELLING
     found = difflib.get_close_matches(given, known, 3) or [each for each in known if part and given in each][:3]

@@ -48,7 +48,7 @@ class Watch(Protocol):
     """What a run is watched by."""
 
     def enough(self, words: MachineWords) -> bool:
-        """Tell whether the run may end now; asked all the time."""
+        """Return whether the run may end now; asked all the time."""
 
     def progress(self, words: MachineWords, seconds: float) -> None:
         """Look at the run; called several times a second."""

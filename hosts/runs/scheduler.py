@@ -109,21 +109,21 @@ class Stress:
     # --- time
 
     def _share_out(self, group: Group, tallies: list[Tally]) -> None:
-        """Give a group its part of the time that is left."""
+        """Return a group its part of the time that is left."""
         in_one_go = self._shares.in_one_go
         waiting = sum(self._wish(tally) for tally in self._waiting)
         for tally, seconds in zip(tallies, self._shares.take(group, self._exploring, waiting), strict=True):
             tally.budget, tally.in_one_go = seconds, in_one_go
 
     def _stint_seconds(self, tally: Tally) -> float:
-        """Give the length of a row's next run; what is sought is looked for in ever longer ones."""
+        """Return the length of a row's next run; what is sought is looked for in ever longer ones."""
         if not tally.planned.sought:
             return max(SHORTEST, tally.budget / (1 if tally.in_one_go else tally.planned.stints))
         left, longer = tally.budget - tally.measured.seconds, _longer(tally)
         return max(SHORTEST, longer if left >= longer + SOUGHT_AT_LEAST else left)
 
     def _wish(self, tally: Tally) -> float:
-        """Give the seconds that a row would go on beyond its share: for a sighting that must come, or for a window."""
+        """Return the seconds that a row would run beyond its share: for an expected sighting, or for a window."""
         if tally.ending != "ended" or tally.measured.violations:
             return 0.0
         if tally.planned.sought:
@@ -210,7 +210,7 @@ class Stress:
         return tally.in_one_go or tally.stints >= tally.planned.stints
 
     def _never(self, planned: Planned) -> tuple[str, ...]:
-        """Give the windows that a row cannot enter; a seeded bug may send what the rule does not."""
+        """Return the windows that a row cannot enter; a seeded bug may send what the rule does not."""
         return self._settings.never if planned.own_rule and planned.mutation is None else ()
 
     def _finish(self, tally: Tally) -> Row:
@@ -233,14 +233,14 @@ class Stress:
         return row
 
     def _too_short(self) -> str:
-        """Say how long the run would have had to be on this machine, as busy as it is."""
+        """Return how long the run would have had to be on this machine at its present load."""
         exploring = self._plan.exploring_seconds if self._scout is not None else 0.0
         enough = self._shares.enough(exploring, sum(map(self._wish, self._waiting)))
         return f"the budget ended first: for all rows about {enough:.0f} s would have been enough"
 
 
 def _longer(tally: Tally) -> float:
-    """Give the length of a run that is longer than those before."""
+    """Return the length of a run that is longer than those before."""
     return SOUGHT_AT_LEAST * (2 << tally.stints)
 
 

@@ -1,4 +1,4 @@
-"""The door to the compiled loops of the search: has them ready before a budget begins to count."""
+"""Loads the compiled loops of the search, or compiles them, before a time budget begins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SEARCH_BYTES: Final = 3_000_000_000
 
 
 def have_loops() -> None:
-    """Load them, or compile them and show how far that is; Failure."""
+    """Load them, or compile them and show the progress; Failure."""
     try:
         with Compiling("the search") as shown:
             library.ready(shown.progress)

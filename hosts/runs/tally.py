@@ -48,7 +48,7 @@ class Tally:
     done: bool = False
 
     def satisfied(self) -> bool:
-        """Tell whether what is sought has been seen often enough; once, if it is looked for once in a run."""
+        """Return whether what is sought has been seen often enough; once, if it is looked for once in a run."""
         sought = self.planned.sought
         enough = 1 if AT_THE_END.issuperset(sought) else ENOUGH_SIGHTINGS
         return sum(map(self.measured.fired, sought)) >= enough
@@ -67,7 +67,7 @@ class Watcher:
         self._at_least = SOUGHT_AT_LEAST - tally.measured.seconds
 
     def enough(self, words: MachineWords) -> bool:
-        """Tell whether the check that must fire has fired a few times."""
+        """Return whether the check that must fire has fired a few times."""
         if self._begun is None:  # asked for the first time: now it runs
             self._begun = self._clock()
         if not self._live or self._clock() - self._begun < self._at_least:

@@ -50,11 +50,11 @@ class Shares:
 
     @property
     def in_one_go(self) -> bool:
-        """Tell whether each row to come is run once: starting several times would take half of the time left."""
+        """Return whether each row to come is run once: starting several times would take half of the time left."""
         return self._overhead_of(_stints(self._rows)) > self.left / 2
 
     def take(self, group: Group, exploring: float, waiting: float) -> list[float]:
-        """Give the seconds of the rows of the next group.
+        """Return the seconds of the rows of the next group.
 
         ``exploring``: seconds kept for that; ``waiting``: what rows without an answer would like to have.
         """
@@ -68,7 +68,7 @@ class Shares:
         return [part * planned.nominal_seconds for planned in group]
 
     def enough(self, exploring: float, waiting: float) -> float:
-        """Give what the whole run would likely have had to take on this machine, as it was, for every row."""
+        """Return what the whole run would likely have had to take on this machine, as it was, for every row."""
         races = sum(planned.nominal_seconds for planned in self._plan.rows)
         starts = self._overhead_of(_stints(self._plan.rows))
         return ENOUGH * (races + starts + exploring + waiting)

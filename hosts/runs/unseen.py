@@ -21,12 +21,12 @@ were not seen are, when they are raced anew for four times as long."""
 
 
 def enough_seconds(measured: Measured) -> float:
-    """Give how long the row by itself would likely have to be raced."""
+    """Return how long the row would likely have to be raced by itself, in seconds."""
     return max(PATIENCE, round(TIMES_AS_LONG * measured.seconds))
 
 
 def unseen(planned: Planned, measured: Measured) -> str:
-    """Say of a row in which no check fired, and may well be going to, what was seen, and what to do."""
+    """Return what was seen in a row whose expected check has not fired, and the command that races it longer."""
     entered = sum(measured.windows[window] for window in planned.scenario.windows)
     what = f"{' or '.join(planned.sought)} not seen" if planned.sought else "no table says what shows; nothing seen"
     ways = f" and {entered:,} entries of its windows" if planned.scenario.windows else ""

@@ -1,4 +1,4 @@
-"""What a row is worth: the grades of the design, and the exit code that they add up to."""
+"""Verdicts of rows, and the exit code of a run."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Row:
 
     @property
     def begun(self) -> bool:
-        """Tell whether anything was done for it: who ends a run leaves rows that it has not come to."""
+        """Return whether anything was done for it: who ends a run leaves rows that it has not come to."""
         return self.verdict is not Verdict.CANCELLED or self.measured.seconds > 0
 
     @property
@@ -85,12 +85,12 @@ class Row:
 
     @property
     def not_demanded(self) -> tuple[str, ...]:
-        """Give the windows that the scenario exists for, that were not entered, and that this rule makes impossible."""
+        """Return the scenario's own windows that were not entered because this rule makes them impossible."""
         return _left_out(self.planned, self.measured, self.explored, self.never)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Say what else is known of a user's own rule: how far it was explored, and what was not asked of it."""
+        """Return what else is known of a user's own rule: how far it was explored, and what was not asked of it."""
         explored = self.explored
         told = explored is not None and not explored.found and not explored.fault
         unsent = ", ".join(window for window in self.not_demanded if window in self.never)
@@ -105,7 +105,7 @@ class Row:
 
     @property
     def as_expected(self) -> bool | None:
-        """Tell whether the table of expected verdicts is confirmed, refuted, or neither.
+        """Return whether the table of expected verdicts is confirmed, refuted, or neither.
 
         Nothing that crashed is as expected, though its check had fired.
         """
@@ -136,7 +136,7 @@ def grade(planned: Planned, measured: Measured, what: Circumstances) -> Row:
 
 
 def _takes_longer(planned: Planned, what: Circumstances) -> bool:
-    """Tell whether a race can be expected to show more of a row some day: of a MAY nobody knows."""
+    """Return whether a race can be expected to show more of a row some day: of a MAY nobody knows."""
     return what.ending == "ended" and (planned.expectation is None or planned.expectation.outcome != "MAY")
 
 
@@ -178,7 +178,7 @@ def _nothing_seen(planned: Planned, measured: Measured, what: Circumstances) -> 
 
 
 def _gap(planned: Planned, measured: Measured, what: Circumstances) -> str:
-    """Say what a run without a violation has left open, or nothing."""
+    """Return what a run without a violation has left open, or nothing."""
     missing = missing_windows(planned, measured, what.explored, what.never)
     if missing:
         return f"never entered: {', '.join(missing)}"
@@ -188,7 +188,7 @@ def _gap(planned: Planned, measured: Measured, what: Circumstances) -> str:
 
 
 def may_show(planned: Planned, what: Circumstances) -> bool:
-    """Tell whether there is, or may be, a bug to be seen that a race without a sighting leaves open.
+    """Return whether there is, or may be, a bug to be seen that a race without a sighting leaves open.
 
     The table says that a check fires, or says nothing of a seeded bug. A search that has been everywhere knows.
     """
@@ -198,7 +198,7 @@ def may_show(planned: Planned, what: Circumstances) -> bool:
 
 
 def doubts(planned: Planned, what: Circumstances) -> str:
-    """Say why a run without a violation cannot be believed, or nothing."""
+    """Return why a run without a violation is not trustworthy, or nothing."""
     if what.stalled:
         return f"stalled by the machine: pCPU {', '.join(map(str, what.stalled))}"
     if planned.pcpus > what.processors:
@@ -211,7 +211,7 @@ def doubts(planned: Planned, what: Circumstances) -> str:
 def missing_windows(
     planned: Planned, measured: Measured, explored: Explored | None = None, never: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """Give the race windows that the scenario exists for and that were not entered, though they can be."""
+    """Return the race windows that the scenario exists for and that were not entered, though they can be."""
     left_out = _left_out(planned, measured, explored, never)
     return tuple(window for window in _not_entered(planned, measured) if window not in left_out)
 
@@ -227,7 +227,7 @@ def _not_entered(planned: Planned, measured: Measured) -> tuple[str, ...]:
 
 
 def policy_names(rows: Iterable[Row]) -> list[str]:
-    """Give the policies that ran unmutated, the oldest first, a user's own last."""
+    """Return the policies that ran unmutated, the oldest first, a user's own last."""
     clean = sorted((row for row in rows if row.planned.mutation is None), key=lambda row: row.planned.policy.number)
     return list(dict.fromkeys(row.planned.policy.name for row in clean))
 

@@ -1,1 +1,1 @@
-"""One story of the machine, told step by step as a call tree."""
+"""The trace: one post and its delivery on one pCPU, as a call tree."""

@@ -1,4 +1,4 @@
-"""Which functions a kernel engineer knows by name, and how the seed writes them."""
+"""Which functions a trace shows, and their labels."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ LABELS: Final = {
 
 
 def is_shown(name: str, module: str) -> bool:
-    """Tell whether a trace shows calls of a function."""
+    """Return whether a trace shows calls of a function."""
     return module in KERNEL_MODULES and name not in OURS
 
 
 def label(name: str, arguments: Mapping[str, Any], rvi: int) -> str:
-    """Write a call as the seed does."""
+    """Return the label of a call."""
     if name == "vm_exit":
         return f"[VM-exit: {EXITS[arguments['reason']]}]"
     if name == "deliver_virtual_interrupt":

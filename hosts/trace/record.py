@@ -21,7 +21,7 @@ from hosts.trace.names import is_shown, label
 TICKS: Final = 1500
 """How far the clock goes on whenever somebody looks: a timer that is armed ahead expires at the second look."""
 LONGEST: Final = 300_000
-"""Calls after which a story is given up: nothing historic comes near."""
+"""Calls after which a trace is given up; historic policies take far fewer."""
 
 TRIGGER: Final = "kvm_vcpu_trigger_posted_interrupt"
 
@@ -32,7 +32,7 @@ def mode_name(mode: int) -> str:
 
 
 class EndlessStoryError(Exception):
-    """The functions went on and on: a rule that never ends, or never wakes anybody."""
+    """The trace does not end: the rule loops, or never wakes the vCPU."""
 
 
 @dataclass(frozen=True)

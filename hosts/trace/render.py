@@ -1,4 +1,4 @@
-"""Prints the steps of a story: the state in columns, and beside it the call tree as the seed draws it.
+"""Prints the steps of a trace: the state in columns, and the call tree beside it.
 
 Where that is too wide, the tree alone, less far indented, and behind a step what has changed with it.
 """
@@ -16,7 +16,7 @@ COLUMNS: Final = (("IF", 2), ("preempt", 7), ("mode", 7), ("running", 7), ("PIR"
 
 
 def lines(steps: Sequence[Step], width: int | None = None) -> Iterator[str]:
-    """Give the lines of the whole trace, no wider than that."""
+    """Return the lines of the whole trace, no wider than that."""
     wide = [titles(), *map(line, steps)]
     if width is None or max(map(len, wide)) <= width:
         yield from wide
@@ -25,18 +25,18 @@ def lines(steps: Sequence[Step], width: int | None = None) -> Iterator[str]:
 
 
 def titles() -> str:
-    """Give the line above the states."""
+    """Return the line above the states."""
     return "  ".join(name.ljust(width) for name, width in COLUMNS).rstrip()
 
 
 def line(step: Step) -> str:
-    """Give one step's line."""
+    """Return one step's line."""
     state = "  ".join(text.ljust(width) for text, (_, width) in zip(cells(step.state), COLUMNS, strict=True))
     return f"{state}  {tree(step)}{''.join(f'   <= {note}' for note in step.notes)}"
 
 
 def narrow(steps: Sequence[Step], width: int) -> Iterator[str]:
-    """Give the tree, and what changes, line by line."""
+    """Return the tree, and what changes, line by line."""
     before: tuple[str, ...] = ("",) * len(COLUMNS)
     for step in steps:
         now = cells(step.state)

@@ -1,4 +1,4 @@
-"""The stories that one pCPU can tell: a scenario, cut down to one post and its delivery."""
+"""Scenarios cut down to one post and its delivery on one pCPU."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class NoStoryError(Exception):
 
 
 def story_of(scenario: str) -> Story:
-    """Give the story of a scenario."""
+    """Return the story of a scenario."""
     if scenario not in STORIES:
         able = ", ".join(STORIES)
         raise NoStoryError(f"{scenario} is about other pCPUs, and a trace has one; these can be traced: {able}")
