@@ -17,6 +17,7 @@ from typing import Final, NewType
 
 from emu import reach
 from emu.observe.accounting import CHECKS
+from hosts.loader.rule.bindings import Bindings
 from hosts.loader.rule.policy_source import source_of
 from hosts.loader.syntax.language import (
     WORD_MAX,
@@ -74,7 +75,7 @@ def unpromised(spec: str) -> tuple[str, ...]:
 
 def _left_out(module: ast.Module, origin: Origin) -> tuple[str, ...]:
     """Give the checks that the one assignment to CHECKS leaves out."""
-    statement = _Bindings(module, origin).get(PROMISES)
+    statement = Bindings(module, origin).get(PROMISES)
     if statement is None:
         return ()
     how = f'{PROMISES} is a tuple of names, or names in one text: {PROMISES} = "{" ".join(CHECKS)}"'
@@ -111,7 +112,7 @@ def read_policy(spec: str, scope: Scope, packages: Collection[str]) -> Policy:
     except (RecursionError, MemoryError):  # the parser's own words for it
         origin.refuse(None, TOO_DEEP)
     _check_depth(module, origin)
-    reader = _Reader(origin, _Bindings(module, origin), scope, packages)
+    reader = _Reader(origin, Bindings(module, origin), scope, packages)
     reader.entry(name)
     if left_out := _left_out(module, origin):
         reader.values[UNPROMISED] = sum(1 << CHECKS.index(check) for check in left_out)
@@ -129,60 +130,12 @@ def _check_depth(module: ast.Module, origin: Origin) -> None:
         origin.refuse(deep, TOO_DEEP)
 
 
-class _Bindings:
-    """What the names of a file stand for."""
-
-    def __init__(self, module: ast.Module, origin: Origin) -> None:
-        self.origin = origin
-        self.plain: dict[str, ast.stmt] = {}
-        self.unclear: dict[str, ast.AST] = {}
-        for statement in module.body:
-            names = _plainly_bound(statement)
-            for name in names or _bound_somehow(statement):
-                if not names or name in self.plain:
-                    self.unclear.setdefault(name, statement)
-                self.plain.setdefault(name, statement)
-
-    def get(self, name: str) -> ast.stmt | None:
-        """Give the one statement that binds a name, or None if the file does not."""
-        if name in self.unclear:
-            self.origin.refuse(self.unclear[name], f"{name} has no single, plain definition in this file")
-        return self.plain.get(name)
-
-    def functions(self) -> list[str]:
-        """Give the names of the file's functions."""
-        return [name for name, statement in self.plain.items() if isinstance(statement, ast.FunctionDef)]
-
-
-def _plainly_bound(statement: ast.stmt) -> list[str]:
-    match statement:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return [name]
-        case ast.ImportFrom(names=aliases):
-            return [alias.asname or alias.name for alias in aliases]
-        case ast.Import(names=aliases):
-            return [alias.asname or alias.name.partition(".")[0] for alias in aliases]
-        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
-            return [name]
-    return []
-
-
-def _bound_somehow(statement: ast.stmt) -> set[str]:
-    bound: set[str] = set()
-    for node in ast.walk(statement):
-        if isinstance(node, ast.stmt):
-            bound.update(_plainly_bound(node))
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
-            bound.add(node.id)
-    return bound
-
-
 @dataclass
 class _Reader:
     """Takes out of the file what the rule reaches."""
 
     origin: Origin
-    file: _Bindings
+    file: Bindings
     scope: Scope
     packages: Collection[str]
     functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
