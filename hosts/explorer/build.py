@@ -52,7 +52,7 @@ class Builder:
         return Automaton(number, self.protocol, f"thread_{number}", self.world)
 
     def model(self) -> Model:
-        """Give a model with threads of which nothing has been learned yet."""
+        """Return a model with threads of which nothing has been learned yet."""
         world = self.world
         self.cut_at(world.suspends)
         for group in self._alike:
@@ -82,10 +82,10 @@ class Builder:
 
     @property
     def debts(self) -> list[int]:
-        """Give the words that hold what is owed to guests."""
+        """Return the words that hold what is owed to guests."""
         return [self.world.machine.vcpus[v].pi_desc.pir[i] for v in range(self.scope.vcpus) for i in range(4)]
 
     @property
     def _alike(self) -> list[tuple[int, ...]]:
-        """Give the threads that do the same; a user's rule might tell them apart."""
+        """Return the threads that do the same; a user's rule might tell them apart."""
         return [] if self.exact or self.policy == USER else equal_columns(self.scope)

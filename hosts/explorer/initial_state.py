@@ -10,7 +10,7 @@ from hosts.explorer.threads.machine_words import BASE, SILENT
 
 
 def initial_words(scope: Scope, policy: int, mutation: int) -> dict[int, int]:
-    """Give the words that are not 0 when the machine starts, and what is raced."""
+    """Return the words that are not 0 when the machine starts, and what is raced."""
     words: dict[int, int] = {SILENT: 1 - scope.pcpus}
 
     def poke(word: Word, value: int) -> None:

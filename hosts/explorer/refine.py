@@ -63,7 +63,7 @@ def explore(
 
 
 def open_debts(builder: Builder, model: Model) -> bool:
-    """Share the debts of which one thread alone knows if it goes round without paying; tell whether there were any.
+    """Share the debts of which one thread alone knows if it goes round without paying; return whether there were any.
 
     Whether somebody else lets it out of there, and whether that is fair, only the search for cycles can tell.
     """
@@ -76,7 +76,7 @@ def open_debts(builder: Builder, model: Model) -> bool:
 
 
 def _goes_on(progress: Callable[[Progress], bool] | None, begun: float) -> bool:
-    """Show that something is being done, though no state has been searched yet; tell whether to go on."""
+    """Show that something is being done, though no state has been searched yet; return whether to go on."""
     return progress is None or progress(Progress(0, 0, 0, 0, time.monotonic() - begun, 0))
 
 

@@ -58,7 +58,7 @@ def _is_same(builder: Builder, model: Model, asked: Sequence[Asked], policy: int
 
 
 def _agree(mine: Thread, other: Thread, asked: Asked, goes_on: Callable[[], bool]) -> bool:
-    """Tell whether the other thread does the same wherever a search has come to in this one."""
+    """Return whether the other thread does the same wherever a search has come to in this one."""
     for looked, (local, its) in enumerate(_pairs(mine, other, asked)):
         if mine.operation(local)._replace(where=0) != other.operation(its)._replace(where=0):
             return False
@@ -70,7 +70,7 @@ def _agree(mine: Thread, other: Thread, asked: Asked, goes_on: Callable[[], bool
 
 
 def _pairs(mine: Thread, other: Thread, asked: Asked) -> Iterator[tuple[int, int]]:
-    """Give the local states that the same answers lead to in both, the first ones first.
+    """Yield the local states that the same answers lead to in both, the first ones first.
 
     What is read of a pair before the next is asked for decides whether one goes on behind it.
     """
@@ -86,13 +86,13 @@ def _pairs(mine: Thread, other: Thread, asked: Asked) -> Iterator[tuple[int, int
 
 
 def _told(thread: Thread, local: int, answer: int) -> tuple[int, int]:
-    """Give what a step tells besides where it leads."""
+    """Return what a step tells besides where it leads."""
     edge = thread.step(local, answer)
     return edge.windows, edge.sighting
 
 
 def _under(world: World, policy: int) -> World:
-    """Give a world that knows the same, and in which another rule is raced."""
+    """Return a world that knows the same, and in which another rule is raced."""
     words = world.words.copied({world.machine.config.policy: policy})
     return replace(
         world,

@@ -50,12 +50,12 @@ class Size(NamedTuple):
 
     @property
     def least_bytes(self) -> float:
-        """Give the memory that they take at least."""
+        """Return the memory that they take at least."""
         return self.least * BYTES
 
 
 def size_of(scope: Scope, options: Options, *, usual: bool = True) -> Size:
-    """Give the range.
+    """Return the range.
 
     ``usual``: a historic rule, no seeded bug, and local states are told apart as they are unless one says otherwise.
     """

@@ -44,7 +44,7 @@ class Primitive:
 
     @property
     def locked(self) -> bool:
-        """Tell whether it is a locked read-modify-write."""
+        """Return whether it is a locked read-modify-write."""
         return bool(self.rmw)
 
 

@@ -64,7 +64,7 @@ class Program:
     """Of the user's file, as it was read."""
 
     def source(self, function: str) -> str:
-        """Give what became of a function, for people."""
+        """Return what became of a function, for people."""
         return ast.unparse(self.trees[function])
 
 
@@ -111,7 +111,7 @@ def load_program(
 
 
 def _mutations(modules: Sequence[str]) -> Sequence[Mutation]:
-    """Give the mutations that stand beside the protocol's modules, if any."""
+    """Return the mutations that stand beside the protocol's modules, if any."""
     name = f"{modules[0].partition('.')[0]}.mutations"
     if importlib.util.find_spec(name) is None:
         return ()
@@ -184,7 +184,7 @@ def _policy(
 def _with_values(
     policy: Policy, definitions: Mapping[str, _Definition], values: Mapping[str, Any]
 ) -> dict[str, ast.FunctionDef]:
-    """Check the names in a rule's functions, and give these with its words read where their values are meant."""
+    """Check the names in a rule's functions, and return these with its words read where their values are meant."""
     protocol = {name: definition.tree for name, definition in definitions.items()}
     scope = Scope(values, protocol | policy.functions, struct_fields(values.values()))
     for tree in policy.functions.values():
@@ -214,7 +214,7 @@ def _without_idle_checks(
 def _patched(
     definitions: Mapping[str, _Definition], values: Mapping[str, Any], mutations: Sequence[Mutation]
 ) -> dict[str, _Definition]:
-    """Check every function, by itself and under each mutation alone; give them with all mutations in."""
+    """Check every function, by itself and under each mutation alone; return them with all mutations in."""
     check_mutations(mutations, definitions, Origin("mutations"))
     scope = Scope(values, {name: item.tree for name, item in definitions.items()}, struct_fields(values.values()))
     new: dict[str, _Definition] = {}

@@ -17,13 +17,13 @@ NOTIFIED: Final = ("notified-in-guest", "notified-in-root", "notified-after-sync
 
 
 def windows_never_entered(program: Program) -> tuple[str, ...]:
-    """Give the windows that a user's rule makes impossible, whatever is raced, because it sends no notification."""
+    """Return the windows that a user's rule makes impossible, whatever is raced, because it sends no notification."""
     vectors = vectors_sent(program, ENTRY)
     return NOTIFIED if vectors is not None and POSTED_INTR_VECTOR not in vectors else ()
 
 
 def vectors_sent(program: Program, function: str) -> frozenset[int] | None:
-    """Give all that a function and those that it calls can send; None if that is not written as constants."""
+    """Return all that a function and those that it calls can send; None if that is not written as constants."""
     sent: set[int] = set()
     names, seen = [function], {function}
     for name in names:
@@ -44,7 +44,7 @@ def vectors_sent(program: Program, function: str) -> frozenset[int] | None:
 
 
 def _constant(program: Program, call: ast.Call, own: set[str]) -> int | None:
-    """Give the vector that a call sends; None if it is not a constant."""
+    """Return the vector that a call sends; None if it is not a constant."""
     assert isinstance(call.func, ast.Name)  # noqa: S101 - the caller has looked
     at = _VECTOR_OF[call.func.id]
     if call.keywords or len(call.args) <= at:

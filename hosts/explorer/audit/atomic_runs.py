@@ -30,7 +30,7 @@ LOOKS: Final = 500
 def atomic_runs(
     builder: Builder, options: Options, function: str, line: int, goes_on: Callable[[], bool]
 ) -> tuple[Ending, int, int]:
-    """Search them; give what it came to, the sighting or -1, and the moves to it."""
+    """Search them; return what it came to, the sighting or -1, and the moves to it."""
     begun = time.monotonic()
     product = None
     while product is None:
@@ -78,7 +78,7 @@ class _Atomic:
         return ("bounded" if self.product.waited else "clean"), -1, 0
 
     def flags(self, state: State, flags: Flags, outcome: Outcome) -> Flags | None:
-        """Give the flags behind a move, or None if it makes an operation not atomic."""
+        """Return the flags behind a move, or None if it makes an operation not atomic."""
         move = outcome.move
         mine = list(flags[move.thread])
         if move.agent == "drain":
@@ -94,7 +94,7 @@ class _Atomic:
         return (*flags[: move.thread], tuple(mine), *flags[move.thread + 1 :])
 
     def _awaited(self, state: State, flags: Flags, thread: int, word: int) -> bool:
-        """Tell whether another thread's operation on a word has read and its store waits."""
+        """Return whether another thread's operation on a word has read and its store waits."""
         return any(
             late and waiting == word
             for other, (buffer, own) in enumerate(zip(state.buffers, flags, strict=True))
@@ -104,6 +104,6 @@ class _Atomic:
 
 
 def changes(micro: Micro) -> bool:
-    """Tell whether a locked operation has changed its word."""
+    """Return whether a locked operation has changed its word."""
     operation = micro.operation
     return modifies(operation.kind, micro.answer, operation.a, operation.b)

@@ -11,7 +11,7 @@ from hosts.explorer.model.rmw import modifies
 
 
 def was_atomic(steps: Sequence[Step], function: str, line: int) -> bool:
-    """Tell whether no other write came between the load and the store of the operation at a line, which waited."""
+    """Return whether no other write came between the load and the store of the operation at a line, which waited."""
     waiting: dict[int, deque[tuple[str, bool]]] = {}
     """For each thread the stores in its buffer, the oldest first: the word, and whether it is one of these."""
     for step in steps:
@@ -29,5 +29,5 @@ def was_atomic(steps: Sequence[Step], function: str, line: int) -> bool:
 
 
 def _awaited(waiting: Mapping[int, deque[tuple[str, bool]]], thread: int, word: str) -> bool:
-    """Tell whether such a store of another thread to a word waits."""
+    """Return whether such a store of another thread to a word waits."""
     return any((word, True) in buffer for other, buffer in waiting.items() if other != thread)

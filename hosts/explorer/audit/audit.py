@@ -56,11 +56,11 @@ class Baseline:
 
     @property
     def sound(self) -> bool:
-        """Tell whether a violation in it shows anything."""
+        """Return whether a violation in it shows anything."""
         return self.result.violation is None
 
     def reaches(self, site: Site) -> bool:
-        """Tell whether a run may come to a site."""
+        """Return whether a run may come to a site."""
         return not self.result.complete or (site.file, site.block, site.function) in self.reached
 
 
@@ -98,7 +98,7 @@ class Auditor:
         return baseline
 
     def attempts(self, site: Site, way: Relaxation, watch: Callable[[str], Watch]) -> Iterator[Attempt]:
-        """Weaken a site in one way; give what each scope says, up to the first that settles it."""
+        """Weaken a site in one way; yield what each scope says, up to the first that settles it."""
         for baseline in self.baselines:
             if not baseline.reaches(site):
                 yield Attempt(way.name, baseline.name, "never reached")
@@ -155,7 +155,7 @@ class Auditor:
 
 
 def with_relaxation(builder: Builder, way: Relaxation) -> Builder:
-    """Give a builder that differs in one function and knows from the start which words are shared.
+    """Return a builder that differs in one function and knows from the start which words are shared.
 
     That a word is taken for shared which is not any more costs states, never a verdict.
     """
@@ -177,7 +177,7 @@ def _with(protocol: Protocol, program: Program, way: Relaxation) -> Protocol:
 
 
 def _like(world: World) -> World:
-    """Give a world of which nothing is known but who uses what."""
+    """Return a world of which nothing is known but who uses what."""
     words = Words(world.words.initial)
     words.users = {word: set(users) for word, users in world.words.users.items()}
     words.written, words.read = set(world.words.written), set(world.words.read)

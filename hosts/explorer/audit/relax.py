@@ -97,7 +97,7 @@ class Site:
 
 
 def weakened(program: Program, way: Relaxation) -> Program:
-    """Give the program with one function changed."""
+    """Return the program with one function changed."""
     return replace(program, trees={**program.trees, way.tree.name: way.tree})
 
 
@@ -120,13 +120,13 @@ def sites(program: Program) -> list[Site]:
 
 
 def is_barrier(tree: ast.FunctionDef) -> bool:
-    """Tell whether a function is a full barrier and nothing else."""
+    """Return whether a function is a full barrier and nothing else."""
     names = [called(statement) for statement in without_docstring(tree)]
     return [name for name in names if name != "interrupt_point"] == [BARRIER]
 
 
 def _lists(statements: Statements) -> Iterator[Statements]:
-    """Give a list of statements and all lists inside of it."""
+    """Yield a list of statements and all lists inside of it."""
     if statements:
         yield statements
     for statement in statements:
@@ -172,7 +172,7 @@ def _pairs_in_list(tree: ast.FunctionDef, statements: Statements, file: str, pai
 
 
 def edited(tree: ast.FunctionDef, edits: Mapping[int, Sequence[ast.stmt]]) -> ast.FunctionDef:
-    """Give a function with some statements replaced, which are named by their identity."""
+    """Return a function with some statements replaced, which are named by their identity."""
     new = copy.copy(tree)
     new.body = _edited(tree.body, edits)
     return new
@@ -195,7 +195,7 @@ def _edited(statements: Statements, edits: Mapping[int, Sequence[ast.stmt]]) -> 
 
 
 def _torn(statement: ast.stmt, point: ast.stmt | None) -> dict[str, Statements]:
-    """Give what becomes of a locked operation in each way."""
+    """Return what becomes of a locked operation in each way."""
     name = called(statement)
     given = {key: ast.unparse(value) for key, value in _arguments(_call(statement)).items()}
     target = _target(statement)
@@ -244,21 +244,21 @@ def _located(text: str, like: ast.stmt) -> ast.stmt:
 
 
 def _call(statement: ast.stmt) -> ast.Call:
-    """Give the call that is all a statement does."""
+    """Return the call that is all a statement does."""
     value = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr) else None
     assert isinstance(value, ast.Call)  # noqa: S101 - hosts.loader.syntax.interrupt_points.called says so
     return value
 
 
 def _target(statement: ast.stmt) -> str:
-    """Give what a statement assigns, or an empty string."""
+    """Return what a statement assigns, or an empty string."""
     if isinstance(statement, ast.Assign):
         return ast.unparse(statement.targets[0])
     return ast.unparse(statement.target) if isinstance(statement, ast.AnnAssign) else ""
 
 
 def _arguments(call: ast.Call) -> dict[str, ast.expr]:
-    """Give a primitive's arguments by the names they have in the waist."""
+    """Return a primitive's arguments by the names they have in the waist."""
     assert isinstance(call.func, ast.Name)  # noqa: S101 - see hosts.loader.syntax.interrupt_points.called
     keywords = {each.arg: each.value for each in call.keywords if each.arg is not None}
     return dict(inspect.signature(PRIMITIVES[call.func.id]).bind(*call.args, **keywords).arguments)

@@ -35,7 +35,7 @@ class Pairs:
         self._counts: dict[str, int] = dict.fromkeys(MOVABLE, 1) | dict.fromkeys(_OTHERWISE, -1)
 
     def of(self, statements: Sequence[ast.stmt]) -> Iterator[tuple[Unit, Unit]]:
-        """Give the pairs of one list of statements, each as the places of what changes places."""
+        """Yield the pairs of one list of statements, each as the places of what changes places."""
         last: list[int] = []
         point: list[int] = []
         for i, statement in enumerate(statements):
@@ -85,7 +85,7 @@ def _names(statement: ast.stmt, context: type[ast.expr_context]) -> set[str]:
 
 
 def _word(statement: ast.stmt) -> str:
-    """Give the word of an access as it is written."""
+    """Return the word of an access as it is written."""
     value = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr) else None
     assert isinstance(value, ast.Call)  # noqa: S101 - hosts.loader.syntax.interrupt_points.called says so
     bits = called(statement) in BITS

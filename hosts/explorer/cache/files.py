@@ -34,11 +34,11 @@ class Files:
 
     @classmethod
     def of_user(cls, kind: str) -> Files:
-        """Give the user's folder for one kind of files."""
+        """Return the user's folder for one kind of files."""
         return cls(default_folder() / f".{kind}")
 
     def read(self, key: str) -> bytes | None:
-        """Give what is kept under a key; None if there is nothing, or not what was written."""
+        """Return what is kept under a key; None if there is nothing, or not what was written."""
         path = self.folder / key
         try:
             content = path.read_bytes()
@@ -54,7 +54,7 @@ class Files:
         return content[size:]
 
     def write(self, key: str, content: bytes) -> bool:
-        """Keep something; tell whether that was possible. It is not while somebody else writes."""
+        """Keep something; return whether that was possible. It is not while somebody else writes."""
         if len(content) > self.most_bytes:
             return False
         path = self.folder / f"{_WRITING}{key}"

@@ -60,7 +60,7 @@ class Learning:
         self.files = files if files is not None else Files.of_user("learnt")
 
     def find(self, builder: Builder, options: Options) -> tuple[Model, Learnt] | None:
-        """Give the model and what is known of it, in a builder that knows what the one before knew; None: not kept."""
+        """Return the model and its learnt tables, and restore the builder's knowledge; None if nothing is kept."""
         content = self.files.read(key_of(builder, options)) if not builder.exact else None
         if content is None:
             return None
@@ -90,7 +90,7 @@ class Learning:
             return b""
 
     def keep(self, builder: Builder, options: Options, content: bytes) -> bool:
-        """Keep what was written down; tell whether that was possible."""
+        """Keep what was written down; return whether that was possible."""
         if not content or sources_have_changed():
             return False
         return self.files.write(key_of(builder, options), content)
@@ -114,13 +114,13 @@ def written(part: Any) -> bytes:
 
 
 def read(content: bytes, program: Program, protocol: Protocol) -> Any:
-    """Give what was written down, what is made anew put in; UnpicklingError and others if it is something else."""
+    """Return what was written down, what is made anew put in; UnpicklingError and others if it is something else."""
     given = {"<program>": program, "<protocol>": protocol, **protocol.flows}
     return Reader(content, given.__getitem__).load()
 
 
 def key_of(builder: Builder, options: Options) -> str:
-    """Give the hash of all that what is learnt depends on."""
+    """Return the hash of all that what is learnt depends on."""
     same = {field: getattr(NO_MATTER, field) for field in ("workers", "max_states", "max_bytes", "seconds")}
     files = sorted({function.__code__.co_filename for function in builder.program.functions.values()})
     decides = [

@@ -71,7 +71,7 @@ class Trees(Mapping[str, ast.FunctionDef]):
         return self._loaded
 
     def __getitem__(self, name: str) -> ast.FunctionDef:
-        """Give a function's tree."""
+        """Return a function's tree."""
         return self._all()[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -84,7 +84,7 @@ class Trees(Mapping[str, ast.FunctionDef]):
 
 
 def ready_program(user_policy: str | None = None, files: Files | None = None) -> Program:
-    """Give what :func:`hosts.loader.program.load_program` gives, and know how it is cut; PolicyError, LoaderError."""
+    """Return what :func:`hosts.loader.program.load_program` gives, and know how it is cut; PolicyError, LoaderError."""
     files = files if files is not None else Files.of_user("protocol")
     key = key_of(user_policy)
     content = files.read(key) if key else None
@@ -100,7 +100,7 @@ def ready_program(user_policy: str | None = None, files: Files | None = None) ->
 
 
 def key_of(user_policy: str | None) -> str:
-    """Give the hash of all that a program depends on; nothing if the rule's file cannot be read.
+    """Return the hash of all that a program depends on; nothing if the rule's file cannot be read.
 
     Where the sources lie is part of it: a function knows its file, from which a witness's lines are shown.
     """

@@ -71,7 +71,7 @@ class Reader(pickle.Unpickler):
             return super().load()
 
     def find_class(self, module: str, name: str) -> Any:
-        """Give one of the things that may be in it."""
+        """Return one of the things that may be in it."""
         if module == __name__:
             return {"_put_in": self._put_in, "_code": _code}[name]
         numpys = module.partition(".")[0] == "numpy" and name in _NUMPY
@@ -97,19 +97,19 @@ def _no_collection() -> Iterator[None]:
 
 
 def sources_now() -> str:
-    """Give the hash of the protocol's sources, the explorer's own, and the loader's, as they are on disk."""
+    """Return the hash of the protocol's sources, the explorer's own, and the loader's, as they are on disk."""
     sources = source_files("emu", "hosts", "hosts/loader", "hosts/explorer")
     return hash_of(part for name, path in sources.items() for part in (name.encode(), path.read_bytes()))
 
 
 @functools.cache
 def explorer_sources() -> str:
-    """Give that hash as it was when they were imported: what is learnt is learnt by these."""
+    """Return that hash as it was when they were imported: what is learnt is learnt by these."""
     return sources_now()
 
 
 def sources_have_changed() -> bool:
-    """Tell whether somebody has edited them since: then nothing is kept that may be of the ones or of the others."""
+    """Return whether somebody has edited them since: then nothing is kept that may be of the ones or of the others."""
     try:
         return sources_now() != explorer_sources()
     except OSError:

@@ -25,7 +25,7 @@ Edges = dict[State, list[tuple[Move, State]]]
 
 
 def cycle_from(model: Model, options: Options, state: State) -> list[Move]:
-    """Give a fair cycle through a state on which a debt stays unpaid; nothing if there is none within reach."""
+    """Return a fair cycle through a state on which a debt stays unpaid; nothing if there is none within reach."""
     product = Product(model, options)
     for word in model.debt:
         if state.memory[word] != 0:
@@ -38,7 +38,7 @@ def cycle_from(model: Model, options: Options, state: State) -> list[Move]:
 
 
 def lasso_from(model: Model, options: Options, state: State) -> tuple[list[Move], list[Move]]:
-    """Give a way from a state to a fair cycle on which a debt stays unpaid, and the cycle; nothing if none is near.
+    """Return a way from a state to a fair cycle on which a debt stays unpaid, and the cycle; nothing if none is near.
 
     Mostly the state lies on one. But the reduced search goes past points that the product stops at: the state that it
     comes back to may be one that leads to the cycle.
@@ -59,7 +59,7 @@ def lasso_from(model: Model, options: Options, state: State) -> tuple[list[Move]
 
 
 def _unpaid(product: Product, start: State, word: int) -> Edges:
-    """Give the states that can be reached with the debt unpaid and the moves between them; nothing if too many."""
+    """Return the states that can be reached with the debt unpaid and the moves between them; nothing if too many."""
     edges: Edges = {start: []}
     queue = [start]
     for state in queue:
@@ -161,12 +161,12 @@ def left_out(product: Product, moves: Sequence[Move], states: Sequence[State]) -
 
 
 def agent_of(move: Move) -> Agent:
-    """Tell who makes a move."""
+    """Return the agent of a move."""
     return move.agent, move.thread, move.vector
 
 
 def _able(product: Product, state: State, agent: Agent) -> bool:
-    """Tell whether somebody can move."""
+    """Return whether somebody can move."""
     what, thread, vector = agent
     if what == "run":
         runs: Iterator[object] = product.runs(state, thread)

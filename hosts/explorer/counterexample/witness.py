@@ -199,7 +199,7 @@ def make_witness(
 
 
 def steps_of(model: Model, options: Options, moves: Sequence[Move]) -> tuple[tuple[Step, ...], list[State]]:
-    """Take the moves one by one; give them in full, with the states before the first and after each."""
+    """Take the moves one by one; return them in full, with the states before the first and after each."""
     product = Product(model, options)
     states = [product.initial()]
     steps = []
@@ -230,12 +230,12 @@ def _row(model: Model, thread: int, micro: Micro) -> Row:
 
 
 def by_offset(words: Mapping[int, Any]) -> dict[int, Any]:
-    """Give words by their offset from the machine's beginning instead of their address."""
+    """Return words by their offset from the machine's beginning instead of their address."""
     return {address - BASE: value for address, value in words.items() if address >= BASE}
 
 
 def check_of(sighting: int) -> tuple[str, int]:
-    """Give the check and the vector (-1: none) of a sighting."""
+    """Return the check and the vector (-1: none) of a sighting."""
     check, vector = divmod(sighting, 256)
     return CHECKS[check], -1 if vector == 255 else vector  # noqa: PLR2004 - see hosts.explorer.model.system.Edge
 

@@ -23,7 +23,7 @@ LONGEST_REASON: Final = 160
 
 
 def text(witness: Witness) -> str:
-    """Give what a witness file says."""
+    """Return what a witness file says."""
     return json.dumps({"witness": FORMAT, **to_builtins(witness)}, indent=1) + "\n"
 
 

@@ -40,5 +40,5 @@ class Told:
     view: View
 
     def data(self) -> dict[str, Any]:
-        """Give it as a witness file keeps it."""
+        """Return it as a witness file keeps it."""
         return {"part": self.part, **asdict(self.act), "view": dict(self.view)}

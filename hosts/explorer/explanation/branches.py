@@ -39,7 +39,7 @@ class Branches:
             self._lines.hit[number] = 0
 
     def end(self) -> Iterator[dict[str, Any]]:
-        """Give the branches of rules that have run since; what had run before counts as run again."""
+        """Yield the branches of rules that have run since; what had run before counts as run again."""
         for number in self._numbers:
             if self._lines.hit[number]:
                 file, line, function = self._lines.spans[number]
@@ -48,13 +48,13 @@ class Branches:
 
 
 def _is_rule(file: str) -> bool:
-    """Tell whether a file holds rules: emu's, or a user's own."""
+    """Return whether a file holds rules: emu's, or a user's own."""
     path = Path(file)
     return not file.startswith("<") and (_MACHINE not in path.parents or path.name == _RULES)
 
 
 def _header(file: str, line: int) -> str:
-    """Give the line under which a list of statements hangs: ``if ...``, also that of an ``else``."""
+    """Return the line under which a list of statements hangs: ``if ...``, also that of an ``else``."""
     indent, header = _indent(linecache.getline(file, line)), ""
     for above in range(line - 1, 0, -1):
         text = linecache.getline(file, above)

@@ -35,11 +35,11 @@ class Cause:
         yield self._unknown()
 
     def entered(self) -> int:
-        """Give the row of the VM-entry that a check fired at, or -1."""
+        """Return the row of the VM-entry that a check fired at, or -1."""
         return self.log.last(lambda row: row.act.thread == self.v and row.act.kind == "entry")
 
     def came(self) -> int:
-        """Give the row with which the highest vector of the vIRR got there, or -1."""
+        """Return the row with which the highest vector of the vIRR got there, or -1."""
         highest = self.end["vcpus"][self.v]["virr"][-1:]
 
         def comes(row: Line) -> bool:
@@ -49,7 +49,7 @@ class Cause:
         return self.log.last(comes) if highest else -1
 
     def rewritten(self) -> int:
-        """Give the row with which RVI changed last, or -1."""
+        """Return the row with which RVI changed last, or -1."""
         return self.log.last(lambda row: bool(row.before["vcpus"][self.v]["rvi"] != row.view["vcpus"][self.v]["rvi"]))
 
     def _unwritten(self) -> str:
@@ -63,7 +63,7 @@ class Cause:
         return f"RVI was not written between {self.log.step(came)} and the VM-entry of {self.log.step(entry)}"
 
     def told_itself(self) -> int:
-        """Give the row with which the vCPU notified itself behind its last post, or -1."""
+        """Return the row with which the vCPU notified itself behind its last post, or -1."""
         i = self.log.last(self.log.turned("on", 1, 1))
         return self.log.first(
             lambda row: (row.act.thread, row.act.kind, row.act.a) == (self.v, "SEND", self.v), i, len(self.rows)
@@ -101,14 +101,14 @@ class Cause:
         return overwritten_text(self.log, found) if found is not None else ""
 
     def blamed(self) -> list[tuple[int, int]]:
-        """Give the stores that waited and the loads that missed them: those on which the debt hangs, else all."""
+        """Return the stores that waited and the loads that missed them: those on which the debt hangs, else all."""
         missed = self.log.overlooked()
         i, _what = self.syncs.promise()
         decide = {self.syncs.last_look(), self.syncs.last_read(self.rows[i].act.thread, i)} if i >= 0 else set()
         return [each for each in missed if each[0] in decide] or missed
 
     def blames_a_buffer(self) -> bool:
-        """Tell whether the story would be another if no store waited."""
+        """Return whether the story would be another if no store waited."""
         found = overwritten(self.log)
         return bool(self.log.overlooked()) or (found is not None and found.arrived != found.store)
 

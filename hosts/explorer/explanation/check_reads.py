@@ -17,7 +17,7 @@ def reads_text(check: str, view: Mapping[str, Any], vcpu: int) -> str:
 
 
 def is_read(check: str) -> bool:
-    """Tell whether there is something to be shown of a check."""
+    """Return whether there is something to be shown of a check."""
     return check in _READ
 
 

@@ -46,7 +46,7 @@ def tell_in_full(
     watch: Callable[[Progress], bool] | None = None,
     learning: Learning | None = None,
 ) -> Witness:
-    """Tell the way to a violation; the way without store buffers, if there is one and the first would blame a buffer.
+    """Return an explained counterexample, one without store buffers if there is one and the first blames a buffer.
 
     ``make`` gives another builder of the same scope; ``left``: seconds that may be taken, 0: as many as it likes.
     """
@@ -69,7 +69,7 @@ def _without_buffers(
     watch: Callable[[Progress], bool] | None,
     learning: Learning | None,
 ) -> tuple[str, Found | None]:
-    """Search without store buffers; give what that has come to, and what it has found if there is a way to it."""
+    """Search without store buffers; return what that has come to, and what it has found if there is a way to it."""
     options = replace(found.options, buffer=0, seconds=left)
     try:
         result, search, model = explore(builder, options, watch, learning)

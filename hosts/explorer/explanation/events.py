@@ -63,7 +63,7 @@ class Recorder(Automaton):
         super().__init__(number, protocol, driver, world)
 
     def goes_on(self, local: int, answer: int) -> tuple[int, list[tuple[Act, dict[int, int]]]]:
-        """Answer the operation of a local state; give the next one and what was done on the way."""
+        """Answer the operation of a local state; return the next one and what was done on the way."""
         self.acts = []
         self.edges.pop((local, answer), None)  # what is known already is done again
         return self.step(local, answer).local, self.acts
@@ -142,7 +142,7 @@ class Recorder(Automaton):
 
 
 def _numbers(name: str, arguments: Sequence[int], was: int) -> dict[str, Any]:
-    """Give an operation's arguments and answer as the search has them: what the word held, whatever code is given."""
+    """Return an operation's arguments and answer as the search has them: what the word held, whatever code is given."""
     if name in BITS:
         bit = 1 << (arguments[0] & 63)
         return {"a": bit if PRIMITIVES[name] == Kind.OR else ~bit, "answer": was}
@@ -177,7 +177,7 @@ class _Teller:
         """What threads do before their first operation."""
 
     def view(self, state: State, thread: int = -1, held: Mapping[int, int] | None = None) -> View:
-        """Give what can be seen now; ``held``: with these own words of a thread."""
+        """Return what can be seen now; ``held``: with these own words of a thread."""
         begun = [recorder for i, recorder in enumerate(self.recorders) if i in self.started]
         own = {word: value for recorder in begun for word, value in recorder.held.items()}
         if held is not None:
@@ -203,7 +203,7 @@ class _Teller:
         return [Told(number, 0, act, self.view(self.state))]
 
     def _ran(self, number: int, thread: int, before: State, micros: Sequence[Micro]) -> list[Told]:
-        """Give the visible acts of a thread's step, each with what is seen after it."""
+        """Return the visible acts of a thread's step, each with what is seen after it."""
         recorder = self.recorders[thread]
         self.started.add(thread)
         found = [(act, held, before) for act, held in self.begun[thread]]
@@ -226,7 +226,7 @@ class _Teller:
         ]
 
     def _operation(self, thread: int, micro: Micro) -> Act | None:
-        """Give an operation of the search, if a reader wants to see it."""
+        """Return an operation of the search, if a reader wants to see it."""
         operation = micro.operation
         if operation.kind not in _SHOWN:
             return None
@@ -239,7 +239,7 @@ class _Teller:
 
 
 def _not_yet_sent(after: State, later: Sequence[Micro]) -> State:
-    """Give the state after a step without the IPIs that operations yet to come send."""
+    """Return the state after a step without the IPIs that operations yet to come send."""
     flight = list(after.flight)
     for micro in later:
         if micro.operation.kind == Kind.SEND:
@@ -248,7 +248,7 @@ def _not_yet_sent(after: State, later: Sequence[Micro]) -> State:
 
 
 def tell(builder: Builder, model: Model, options: Options, moves: Sequence[Move]) -> list[dict[str, Any]]:
-    """Take the moves again; give what is seen at the start and after each step, with its acts and branches."""
+    """Take the moves again; return what is seen at the start and after each step, with its acts and branches."""
     teller = _Teller(builder, model, options)
     seen: list[dict[str, Any]] = [{"view": view_of(builder.world, model, teller.state, {}), "acts": [], "branches": []}]
     for number, move in enumerate(moves, 1):

@@ -1,6 +1,6 @@
-"""Who owed what to whom, and which step broke it: one paragraph, made of what the steps of a witness show.
+"""Counterexample explanation: one paragraph that names the obligation, the missed sync and the step to blame.
 
-No sentence is written that some row does not bear out: a row is looked for, and the sentence names its step.
+Each sentence rests on a row of the witness, and names its step.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ BUFFERS: Final = {
 }
 """What the same scope under sequential consistency has come to, of a witness that would blame a buffer."""
 SHOWN: Final = 3
-"""Things that a thread does in a cycle are told up to so many."""
+"""At most so many operations of a thread in a cycle are listed."""
 
 
 def story_of(witness: Witness, mutation: Mutation | None) -> str:
-    """Write the paragraph."""
+    """Return the paragraph."""
     log = EventLog(witness)
     cause = Cause(log)
     explanation = Explanation(log, cause)
@@ -59,7 +59,7 @@ class Explanation:
     # --- how it came to it ---------------------------------------------------------------------------------------
 
     def how(self) -> Iterator[str]:
-        """Tell who owed what, what was overlooked, and the step that broke it."""
+        """Name the obligation, the sync that missed it, and the step that is to blame."""
         match self.witness.check:
             case "C9":
                 yield from self.debt("requests", KICKED_REQUESTS)
@@ -89,7 +89,7 @@ class Explanation:
         yield from BUFFERS.get(self.witness.without_buffers, ())
 
     def debt(self, name: str, bit: int) -> Iterator[str]:
-        """Tell who made the last promise, and whom it told."""
+        """Name the step that created the obligation, and what its thread did about it."""
         i = self.log.last(self.log.turned(name, bit, 1))
         if i < 0:
             return
@@ -105,7 +105,7 @@ class Explanation:
             yield from self.processed(i)
 
     def reaction(self, thread: int, i: int) -> str:
-        """Tell what a thread did about the debt that it had taken on."""
+        """Describe what a sender did about the obligation that it had created."""
         start, until = self.log.delivery(thread, i)
         mode = self.log.first(lambda row: self.log.reads_mode(row, thread), start, until)
         sent = self.log.first(lambda row: row.act.thread == thread and row.act.kind == "SEND", i, until)
@@ -131,7 +131,7 @@ class Explanation:
         return _listed(parts)
 
     def processed(self, i: int) -> Iterator[str]:
-        """Tell where the notification that was sent was taken."""
+        """Name the step that took the notification."""
         taken = self.log.first(self._takes_notification, i)
         if taken < 0:
             return
@@ -145,7 +145,7 @@ class Explanation:
         return row.act.thread == self.v and row.act.kind == "ACK" and row.act.answer >= 0xF0  # noqa: PLR2004 - the host's
 
     def posted(self) -> Iterator[str]:
-        """Tell of the last post, if it found ON set and left the look to somebody before it."""
+        """Describe the last post, if it found ON set already and sent no notification of its own."""
         i = self.log.last(self.log.posts)
         if i < 0:
             return
@@ -163,7 +163,7 @@ class Explanation:
             )
 
     def look(self, field: str) -> Iterator[str]:
-        """Tell when the vCPU looked last, and what it did instead of looking again."""
+        """Name the vCPU's last sync, and whether it came before the obligation."""
         name, bit = ("on", 1) if field == CONTROL else ("requests", KICKED_REQUESTS)
         i = self.log.last(self.log.turned(name, bit, 1))
         looked = self.log.last(self.log.does(self.v, field, "LOAD"))
@@ -175,7 +175,7 @@ class Explanation:
             yield f"The last look of {self.vcpu} came after that: {self.log.told(looked)}."
 
     def registers(self) -> Iterator[str]:
-        """Tell how RVI and the vIRR came apart, and what the last sync found."""
+        """Describe the last changes of vIRR and RVI, and what the last sync found."""
         came, rvi, looked = (
             self.cause.came(),
             self.cause.rewritten(),
@@ -194,7 +194,7 @@ class Explanation:
             yield "RVI never changed."
 
     def rounds(self) -> Iterator[str]:
-        """Tell what each thread does in the cycle."""
+        """Describe what each thread does in the cycle."""
         waits = self.log.waits()
         for thread in range(len(self.witness.threads)):
             rows = [i for i in self.log.around() if self.rows[i].act.thread == thread]
@@ -207,7 +207,7 @@ class Explanation:
                 yield f"In the cycle {self.log.who(thread)} goes on: {done}{more}."
 
     def cleared(self) -> Iterator[str]:
-        """Tell who turned ON off last, and when it had been set."""
+        """Name the step that cleared ON last, and the one that had set it."""
         i = self.log.last(self.log.turned("on", 1, 0))
         if i < 0:
             return
@@ -222,7 +222,7 @@ class Explanation:
             yield f"Between its load ({self.log.step(read)}) and its store {other} had set ON ({set_again})."
 
     def history(self) -> Iterator[str]:
-        """Tell where the vector was."""
+        """List the registers that the vector went through."""
         vector = self.witness.vector
         parts = []
         for row in self.rows:
@@ -236,7 +236,7 @@ class Explanation:
             yield f"{vector_text(vector)} went {', '.join(parts)}."
 
     def standing(self) -> Iterator[str]:
-        """Tell where each thread was seen last."""
+        """Name the last operation of each thread."""
         for thread in range(len(self.witness.threads)):
             i = self.log.last(lambda row, thread=thread: row.act.thread == thread and row.act.function != "")  # type: ignore[misc]
             if i >= 0:
@@ -247,7 +247,7 @@ class Explanation:
     # --- store buffers -------------------------------------------------------------------------------------------
 
     def stale(self) -> Iterator[str]:
-        """Tell which store was still in the buffer when which load read."""
+        """Name each store that was still in a buffer when a load read its word."""
         for j, i in () if self.syncs.early() or self.syncs.too_early() else self.cause.blamed():
             load, store = self.rows[j].act, self.rows[i].act
             text = (

@@ -25,7 +25,7 @@ ITEMS: Final = {
 
 
 def vectors_in(words: Iterable[int]) -> list[int]:
-    """Give the vectors whose bits are set in consecutive words, the lowest first."""
+    """Return the vectors whose bits are set in consecutive words, the lowest first."""
     return [64 * i + bit for i, word in enumerate(words) for bit in range(64) if word >> bit & 1]
 
 

@@ -40,7 +40,7 @@ def tell_witness(
 
 
 def _cycle(model: Model, options: Options, moves: Sequence[Move]) -> tuple[list[Move], list[Move]]:
-    """Give the way from where some moves lead to a cycle, mostly none, and the way round."""
+    """Return the way from where some moves lead to a cycle, mostly none, and the way round."""
     _steps, states = steps_of(model, options, moves)
     return lasso_from(model, options, states[-1])
 

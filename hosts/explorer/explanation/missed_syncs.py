@@ -26,7 +26,7 @@ class MissedSyncs:
         self.witness, self.rows, self.end, self.v = log.witness, log.rows, log.end, log.v
 
     def promise(self) -> tuple[int, str]:
-        """Give the row by which somebody came to owe the vCPU a look, or -1, and what that row did."""
+        """Return the row by which somebody came to owe the vCPU a look, or -1, and what that row did."""
         if self.witness.check == "C9":
             return self.log.last(self.log.turned("requests", KICKED_REQUESTS, 1)), "the request was made"
         return self.log.last(self.log.turned("on", 1, 1)), "ON was set"
@@ -37,17 +37,17 @@ class MissedSyncs:
         return "requests" if self.witness.check == "C9" else CONTROL
 
     def last_look(self, before: int | None = None) -> int:
-        """Give the row of the vCPU's last look, or -1."""
+        """Return the row of the vCPU's last look, or -1."""
         return self.log.last(self.log.does(self.v, self.looked_at, "LOAD"), before)
 
     def end_of_root(self) -> int:
-        """Give the row of the last VM-entry or of going to sleep, or -1."""
+        """Return the row of the last VM-entry or of going to sleep, or -1."""
         return self.log.last(lambda row: row.act.thread == self.v and (row.act.kind == "entry" or self.log.sleeps(row)))
 
     # --- the sender ----------------------------------------------------------------------------------------------
 
     def reads(self, thread: int, i: int) -> list[int]:
-        """Give the rows with which a sender has read what its delivery or request depends on, the last one last."""
+        """Return the rows with which a sender has read what its delivery or request depends on, the last one last."""
         start, until = self.log.delivery(thread, i)
         return [k for k in range(max(start, 0), until) if self._decides(thread, self.rows[k], self.rows[i].act.word)]
 
@@ -60,11 +60,11 @@ class MissedSyncs:
         return act.kind == "LOAD" or (field in _ASKED and act.kind in ("CMPXCHG", "XCHG"))
 
     def last_read(self, thread: int, i: int) -> int:
-        """Give the last of these rows, or -1."""
+        """Return the last of these rows, or -1."""
         return max(self.reads(thread, i), default=-1)
 
     def is_silent(self, thread: int, i: int) -> bool:
-        """Tell whether a sender has sent no IPI and woken nobody about a debt."""
+        """Return whether a sender has sent no IPI and woken nobody about a debt."""
         start, until = self.log.delivery(thread, i)
         woken = self.log.first(lambda row: self._wakes(thread, row), start, until)
         return woken < 0 and self.log.first(lambda row: _sends(thread, row), start, until) < 0
@@ -119,7 +119,7 @@ class MissedSyncs:
         return ""
 
     def _seen_before(self, read: int, says: int) -> bool:
-        """Tell whether what the vCPU says was in memory when it was read."""
+        """Return whether what the vCPU says was in memory when it was read."""
         act = self.rows[says].act
         arrived = says
         if self.witness.buffer and act.kind == "STORE":
@@ -169,7 +169,7 @@ class MissedSyncs:
         return f"{text}, though PPR was {vector_text(stale)}: it read {self.log.told(look)}{read}"
 
     def _odd_read(self, row: Line) -> bool:
-        """Tell whether the vCPU reads a word that a block check does not read in KVM."""
+        """Return whether the vCPU reads a word that a block check does not read in KVM."""
         field = field_of(row.act.word)[1]
         known = field in (*_ASKED, "requests", CONTROL) or field.startswith("pi_desc.pir")
         return row.act.thread == self.v and row.act.kind == "LOAD" and not known

@@ -70,7 +70,7 @@ class Memory:
 
 
 def overwritten(log: EventLog) -> Overwrite | None:
-    """Give the last overwrite on the way, if any."""
+    """Return the last overwrite on the way, if any."""
     return max(_overwrites(log), key=lambda each: (each.store, each.undone), default=None)
 
 
@@ -122,13 +122,13 @@ def _arrives(log: EventLog, memory: Memory, store: int, arrived: int) -> Iterato
 
 
 def _foreign(log: EventLog, store: Line, load: int, change: int) -> bool:
-    """Tell whether a change was another thread's, or that of a handler which came behind the load."""
+    """Return whether a change was another thread's, or that of a handler which came behind the load."""
     thread = store.act.thread
     taken = log.first(lambda row: (row.act.thread, row.act.kind) == (thread, "ACK"), load, change) if load >= 0 else -1
     return log.rows[change].act.thread != thread or taken >= 0
 
 
 def _reads_for(row: Line, store: Line) -> bool:
-    """Tell whether a load is what a function's store goes back to."""
+    """Return whether a load is what a function's store goes back to."""
     mine = (row.act.thread, row.act.word, row.act.function) == (store.act.thread, store.act.word, store.act.function)
     return mine and row.act.kind == "LOAD"

@@ -42,11 +42,11 @@ class EventLog:
         self.vcpu = f"vCPU {self.v}"
 
     def last(self, test: Test, before: int | None = None) -> int:
-        """Give the last row that passes a test, or -1."""
+        """Return the last row that passes a test, or -1."""
         return next((i for i in reversed(range(len(self.rows))[:before]) if test(self.rows[i])), -1)
 
     def first(self, test: Test, after: int, before: int | None = None) -> int:
-        """Give the first row behind another that passes a test, or -1."""
+        """Return the first row behind another that passes a test, or -1."""
         return next((i for i in range(len(self.rows))[after + 1 : before] if test(self.rows[i])), -1)
 
     def does(self, thread: int, field: str, *kinds: str) -> Test:
@@ -99,7 +99,7 @@ class EventLog:
         return f", in the handler of {vector_text(self.rows[taken].act.answer)} (taken in {self.step(taken)}),"
 
     def delivery(self, thread: int, i: int) -> tuple[int, int]:
-        """Give the rows between which a thread's delivery or request lies of which one row is known."""
+        """Return the rows between which a thread's delivery or request lies of which one row is known."""
 
         def begins(row: Line) -> bool:
             begun = ("pi_test_and_set_pir", "kvm_make_request")
@@ -113,20 +113,20 @@ class EventLog:
         return start, over if over >= 0 else len(self.rows)
 
     def reads_mode(self, row: Line, thread: int) -> bool:
-        """Tell whether a sender reads the mode; the run loop's own look at it is another matter."""
+        """Return whether a sender reads the mode; the run loop's own look at it is another matter."""
         own = row.act.function == "kvm_vcpu_exit_request"
         return not own and self.does(thread, "mode", "LOAD", "CMPXCHG")(row)
 
     def posts(self, row: Line) -> bool:
-        """Tell whether a vector gets into the PIR."""
+        """Return whether a vector gets into the PIR."""
         return bool(set(row.view["vcpus"][self.v]["pir"]) - set(row.before["vcpus"][self.v]["pir"]))
 
     def around(self) -> list[int]:
-        """Give the rows of the cycle that a no-progress goes round."""
+        """Return the rows of the cycle that a no-progress goes round."""
         return [i for i, row in enumerate(self.rows) if self.witness.cycle and row.step > self.witness.stem]
 
     def waits(self) -> dict[int, list[int]]:
-        """Give for each thread the rows of the cycle that read a word which nothing in the cycle changes."""
+        """Return for each thread the rows of the cycle that read a word which nothing in the cycle changes."""
         rows = [(i, self.rows[i].act) for i in self.around()]
         changed = {act.word for _, act in rows if act.kind not in ("LOAD", "STORE")} | {
             act.word for _, act in rows if act.kind == "drain"
@@ -140,7 +140,7 @@ class EventLog:
         return found
 
     def overlooked(self) -> list[tuple[int, int]]:
-        """Give the loads that missed a store because it waited in another thread's buffer: (load, store).
+        """Return the loads that missed a store because it waited in another thread's buffer: (load, store).
 
         A locked operation loads, too.
         """
@@ -157,13 +157,13 @@ class EventLog:
         return [(j, i) for j, i in found.values() if i >= 0]
 
     def branches(self, thread: int, after: int, before: int) -> list[dict[str, Any]]:
-        """Give the branches of the rule that a thread took in the steps from one row to right before another."""
+        """Return the branches of the rule that a thread took in the steps from one row to right before another."""
         last = self.rows[before].step if before < len(self.rows) else len(self.witness.steps)
         steps = self.witness.states[self.rows[after].step : last + 1]
         return [each for state in steps for each in state.get("branches", ()) if each["thread"] == thread]
 
     def sleeps(self, row: Line) -> bool:
-        """Tell whether a row takes the task off the run queue."""
+        """Return whether a row takes the task off the run queue."""
         act = row.act
         field = field_of(act.word)[1]
         return field == "wait.state" and act.kind == "CMPXCHG" and act.b == TASK_ASLEEP and act.answer == act.a

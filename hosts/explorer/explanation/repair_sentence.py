@@ -38,7 +38,7 @@ def fate_text(log: EventLog) -> Iterator[str]:
 
 
 def _is_unread(log: EventLog) -> bool:
-    """Tell whether the books of the vector balance, so that only mail is left."""
+    """Return whether the books of the vector balance, so that only mail is left."""
     seen, vector = log.end["vcpus"][log.v], log.witness.vector
     balance = dict(map(tuple, seen["books"])).get(vector, 0)
     return bool(balance == (vector in seen["pir"]) + (vector in seen["virr"]))

@@ -22,7 +22,7 @@ class Line:
 
 
 def rows_of(witness: Witness) -> list[Line]:
-    """Give the rows of a witness."""
+    """Return the rows of a witness."""
     found = []
     before: View = witness.states[0]["view"]
     for number, state in enumerate(witness.states[1:], 1):

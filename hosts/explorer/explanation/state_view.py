@@ -15,7 +15,7 @@ from hosts.explorer.threads.abstraction import Role
 from hosts.explorer.threads.machine_words import World
 
 Value = Callable[[int], int]
-"""Gives what the word at an address holds."""
+"""Returns what the word at an address holds."""
 WHOM: Final = ("not asked", "nobody", "another", "itself")
 """Whom a rule at work has told (see emu.observe.ghost)."""
 
@@ -65,7 +65,7 @@ def vcpu_view(world: World, number: int, value: Value) -> dict[str, Any]:
 
 
 def _untold(world: World, number: int, value: Value) -> list[int]:
-    """Give the senders that turned the ON of now on and told nobody."""
+    """Return the senders that turned the ON of now on and told nobody."""
     vcpu = world.machine.vcpus[number]
     folded = world.folds.of(vcpu.untold[0]).role == Role.UNTOLD
     present = 2 if folded else value(vcpu.pi_desc.software[0]) + 1
@@ -73,7 +73,7 @@ def _untold(world: World, number: int, value: Value) -> list[int]:
 
 
 def _books(world: World, vcpu: Vcpu, value: Value) -> list[list[int]]:
-    """Give accepted - delivered - merged of each vector of which that is not 0."""
+    """Return accepted - delivered - merged of each vector of which that is not 0."""
 
     def balance(slot: int) -> int:
         if world.folds.of(vcpu.merged[slot]).role == Role.CREDIT:
@@ -86,7 +86,7 @@ def _books(world: World, vcpu: Vcpu, value: Value) -> list[list[int]]:
 
 
 def _mail(world: World, vcpu: Vcpu, value: Value) -> list[list[Any]]:
-    """Give the vectors with mail that was not read, each with the senders."""
+    """Return the vectors with mail that was not read, each with the senders."""
     folded = world.folds.of(vcpu.mail[0]).role == Role.MAIL
 
     def unread(box: int) -> bool:

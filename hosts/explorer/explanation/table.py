@@ -69,7 +69,7 @@ class _Table:
         self._fit(width)
 
     def _wanted(self, thread: int) -> int:
-        """Give the width of what a thread does, unbroken."""
+        """Return the width of what a thread does, unbroken."""
         texts = [doing(row, self.vcpus) for row in self.rows if row.act.thread == thread]
         return max(map(len, [self._title(thread), *texts]))
 
@@ -85,13 +85,13 @@ class _Table:
 
     @property
     def fits(self) -> bool:
-        """Tell whether it is as wide as it may be, and no word in it broken."""
+        """Return whether it is as wide as it may be, and no word in it broken."""
         return self._total() <= self.width and all(
             len(word) <= size for text, size in self._texts() for word in text.split()
         )
 
     def _texts(self) -> Iterator[tuple[str, int]]:
-        """Give what has to be written, and how much room there is for it."""
+        """Yield what has to be written, and how much room there is for it."""
         for thread, size in self.columns.items():
             yield self._title(thread), size
         for row in self.rows:

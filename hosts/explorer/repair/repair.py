@@ -120,7 +120,7 @@ class _Search:
         return Fate("either" if self._never(queue) else "late", by)
 
     def _starts(self, moves: Sequence[Move]) -> Iterator[State]:
-        """Give the states right behind the violation: the step goes on where the check would have put it right."""
+        """Yield the states right behind the violation: the step goes on where the check would have put it right."""
         state = self.product.initial()
         for move in moves[:-1]:
             state = self.product.outcome(state, move).state
@@ -145,7 +145,7 @@ class _Search:
         return min(len(outcome.micros), len(rows))
 
     def _expand(self, state: State) -> list[State]:
-        """Take note of what may come in a state; give the new states in which the debt is still unpaid."""
+        """Take note of what may come in a state; return the new states in which the debt is still unpaid."""
         new = []
         self.edges[state], self.able[state] = [], set()
         for outcome in self.product.outcomes(state):
@@ -160,7 +160,7 @@ class _Search:
         return new
 
     def _pays(self, state: State, outcome: Outcome) -> bool:
-        """Tell whether a move pays: the vCPU itself looks, or C2's sleeper is woken by whomever."""
+        """Return whether a move pays: the vCPU itself looks, or C2's sleeper is woken by whomever."""
         debt = self.debt
         if self.shared >= 0:
             before, after = state.memory[self.shared], outcome.state.memory[self.shared]
@@ -182,7 +182,7 @@ class _Search:
         return [self.begun[state], *way[::-1]]
 
     def _never(self, states: Sequence[State]) -> bool:
-        """Tell whether some run never pays: it ends unpaid, or goes round and leaves nobody out."""
+        """Return whether some run never pays: it ends unpaid, or goes round and leaves nobody out."""
         return any(not self.able[state] for state in states) or any(map(self._is_fair, self._rounds(states)))
 
     def _is_fair(self, component: set[State]) -> bool:
@@ -193,7 +193,7 @@ class _Search:
         return always <= moving
 
     def _rounds(self, states: Sequence[State]) -> Iterator[set[State]]:
-        """Give the strongly connected components (Tarjan, without recursion)."""
+        """Yield the strongly connected components (Tarjan, without recursion)."""
         number: dict[State, int] = {}
         low: dict[State, int] = {}
         stack: list[State] = []

@@ -42,7 +42,7 @@ class Unrepaired(Automaton):
         super().__init__(number, protocol, driver, world)
 
     def step(self, local: int, answer: int) -> Edge:
-        """Give where an answer leads."""
+        """Return where an answer leads."""
         known = (local, answer) in self.along
         if not known:
             self.events = []

@@ -69,7 +69,7 @@ class Folding:
     """For each vCPU the words that hold notes of its generation of ON."""
 
     def of(self, word: int) -> Folded:
-        """Give a word's role."""
+        """Return a word's role."""
         return self.roles.get(word, _PLAIN)
 
 

@@ -1,9 +1,9 @@
-"""A thread of the emulated machine as an automaton: its code run from one cut to the next, once for each answer.
+"""Thread automaton: the local states of a thread, learnt by running its code once for each answer in each of them.
 
-A local state is everything that decides the thread's future: for each frame the function, the place in it and the
-locals that are read again, with their types; the arguments of the operation that is due; and the words that only this
-thread uses. Handlers are frames like others. Nothing is hidden in an interpreter's stack: the loader has given every
-call's result a name, and flows keep the rest.
+A local state is everything that decides the thread's future: for each frame the function, the position in it and the
+live locals, with their types; the arguments of the operation that is due; and the words that only this thread uses.
+Handlers of interrupts are frames like others. Nothing is hidden in an interpreter's stack: the loader has given every
+call's result a name (A-normal form), and control-flow graphs keep the rest.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Automaton(Resumable):
         self._settle([Frame(flow, 0, [None] * flow.size)], begin=True)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Give what is known; what only helps to learn more is learnt again."""
+        """Return what is known; what only helps to learn more is learnt again."""
         return {**super().__getstate__(), "runs": Runs()}
 
     def __len__(self) -> int:
@@ -65,11 +65,11 @@ class Automaton(Resumable):
         return len(self.states)
 
     def operation(self, local: int) -> Operation:
-        """Give what the thread does in a local state."""
+        """Return what the thread does in a local state."""
         return self.operations[local]
 
     def step(self, local: int, answer: int) -> Edge:
-        """Give where an answer leads."""
+        """Return where an answer leads."""
         edge = self.edges.get((local, answer))
         if edge is None:
             edge = self.edges[local, answer] = self._learnt(local, answer)
@@ -98,7 +98,7 @@ class Automaton(Resumable):
         return Edge(after, run.windows, run.sighting, run.round)
 
     def _ran(self, local: int, answer: int, start: Start) -> tuple[int, Run]:
-        """Run; give the local state that this leads to, and what may be said of it from other states, too."""
+        """Run; return the local state that this leads to, and what may be said of it from other states, too."""
         frames, own = self.states[local]
         kind = self.operations[local].kind
         self.own = list(own)
@@ -128,9 +128,10 @@ class Automaton(Resumable):
         return after, run
 
     def may_wait(self, local: int) -> bool:
-        """Tell whether an interrupt might as well be taken at the next point: what is between does not meet a handler.
+        """Return whether taking an interrupt can be deferred to the next point.
 
-        The interrupt flag is left out: handlers find it on and leave it on.
+        It can if the code in between touches no own word that a handler touches. The interrupt flag is left out:
+        handlers find it on and leave it on.
         """
         self.step(local, 0)
         between = self.between.get(local)
@@ -156,7 +157,7 @@ class Automaton(Resumable):
         raise NotTerminating(self.place(self.operations[local].where))
 
     def keeps(self, word: int) -> bool:
-        """Tell whether the thread can go round in a loop of the user's with an own word that never becomes zero."""
+        """Return whether the thread can go round in a loop of the user's with an own word that never becomes zero."""
         turns = {
             edge for edge, passed in self.passed.items() if any(h.function in self.world.rule for h in passed.heads)
         }
@@ -171,7 +172,7 @@ class Automaton(Resumable):
         return any(turn in cycle(after, turn[0]) for turn in turns)
 
     def place(self, where: int) -> Place:
-        """Tell people where an operation stands."""
+        """Return where an operation stands in the source."""
         flow, number = self.where[where]
         if number < 0:
             return Place(flow.name, flow.file, flow.heads[-1 - number], "while")
@@ -181,7 +182,7 @@ class Automaton(Resumable):
     # --- running -------------------------------------------------------------------------------------------------
 
     def _settle(self, frames: Frames, answer: int = 0, *, begin: bool = False) -> int:
-        """Run until the next operation; give the number of the local state there."""
+        """Run until the next operation; return the number of the local state there."""
         before = now.thread
         now.thread = self
         try:
@@ -210,14 +211,14 @@ class Automaton(Resumable):
         return number
 
     def _kept_words(self) -> tuple[int, ...]:
-        """Give the own words as they are kept."""
+        """Return the own words as they are kept."""
         if len(self.own) > len(self.first):
             initial = self.world.words.initial
             self.first += [initial.get(word, 0) for word in list(self.slots)[len(self.first) :]]
         return self._trimmed(self.own)
 
     def _trimmed(self, own: Sequence[int]) -> tuple[int, ...]:
-        """Give own words without those at the end that are as they were at the start.
+        """Return own words without those at the end that are as they were at the start.
 
         So a state looks the same before and after further words have become known.
         """

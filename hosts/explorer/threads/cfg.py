@@ -56,13 +56,13 @@ def cut(
 
 
 def cut_up(tree: ast.FunctionDef, file: str, module: str, suspends: Callable[[str], bool]) -> tuple[Flow, CodeType]:
-    """Give the flow without its blocks, and the code that makes them, which depends on no namespace."""
+    """Return the flow without its blocks, and the code that makes them, which depends on no namespace."""
     cutter = _Cutter(tree, file, module, suspends)
     return cutter.flow, compile_blocks(tree.name, cutter.blocks, cutter.slots, file)
 
 
 def bound(flow: Flow, code: CodeType, namespace: dict[str, Any]) -> Flow:
-    """Give a flow its blocks, which run in ``namespace``."""
+    """Return a flow its blocks, which run in ``namespace``."""
     made: dict[str, Any] = {}
     exec(code, namespace, made)  # noqa: S102 - see the module
     return replace(flow, codes=list(made.values()))
@@ -110,16 +110,16 @@ class _Cutter:
         self.blocks[block] += statements
 
     def goto(self, block: int) -> ast.stmt:
-        """Give the statement that goes on at a block."""
+        """Return the statement that goes on at a block."""
         return ast.Return(ast.Constant(block))
 
     def returned(self, value: ast.expr | None) -> ast.stmt:
-        """Give the statement that returns from the function."""
+        """Return the statement that returns from the function."""
         keep = ast.Assign([frame_slot(ANSWER, ast.Store())], value or ast.Constant(None))
         return ast.If(ast.Constant(value=True), [keep, ast.Return(ast.Constant(RETURN))], [])
 
     def body(self, statements: list[ast.stmt], block: int) -> int:
-        """Put statements behind a block; give the block that goes on behind them, or -1 if none does."""
+        """Put statements behind a block; return the block that goes on behind them, or -1 if none does."""
         for statement in statements:
             block = self.statement(statement, block)
             if block < 0:
@@ -155,12 +155,12 @@ class _Cutter:
         return block
 
     def is_cut(self, node: ast.stmt) -> bool:
-        """Tell whether a compound statement cannot run as a whole."""
+        """Return whether a compound statement cannot run as a whole."""
         own_loop = isinstance(node, ast.While | ast.For)
         return any(_leaves(part, own_loop) or self.is_call(part) for body in bodies(node) for part in body)
 
     def is_call(self, node: ast.stmt) -> bool:
-        """Tell whether a call that may suspend is in a statement, or a loop that may never end."""
+        """Return whether a call that may suspend is in a statement, or a loop that may never end."""
         return any(
             isinstance(part, ast.While)
             or (isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and self.suspends(part.func.id))
@@ -201,7 +201,7 @@ class _Cutter:
         return after
 
     def arm(self, statements: list[ast.stmt], after: int) -> list[ast.stmt]:
-        """Put statements into blocks of their own; give the statement that goes there."""
+        """Put statements into blocks of their own; return the statement that goes there."""
         if not statements:
             return [self.goto(after)]
         start = self.new()
@@ -253,7 +253,7 @@ class _Cutter:
 
 
 def _leaves(statement: ast.stmt, own_loop: bool) -> bool:  # noqa: FBT001
-    """Tell whether a statement returns from the function, or leaves a loop that stands around the statement given."""
+    """Return whether a statement returns from the function, or leaves a loop that stands around the statement given."""
     if isinstance(statement, ast.Return):
         return True
     if isinstance(statement, ast.Break | ast.Continue):

@@ -36,13 +36,13 @@ class Lines:
         """For each number: file, line, function."""
 
     def marked(self, tree: ast.FunctionDef, file: str) -> ast.FunctionDef:
-        """Give the function with a note at the beginning of each list of statements."""
+        """Return the function with a note at the beginning of each list of statements."""
         new = copy.copy(tree)
         new.body = self._block(without_docstring(tree) or [ast.copy_location(ast.Pass(), tree)], tree.name, file)
         return new
 
     def names(self) -> dict[str, Any]:
-        """Give what the marks refer to."""
+        """Return what the marks refer to."""
         return {_HIT: self.hit, _TURN: self.turn}
 
     def turn(self, number: int) -> None:

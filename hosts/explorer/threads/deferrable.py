@@ -20,14 +20,14 @@ COUNTS: Final = frozenset({"count", "window", "trace"})
 
 
 def harmless_vectors(program: Program, vectors: tuple[int, ...]) -> frozenset[int]:
-    """Give the vectors whose handlers only count; none of a program that dispatches no interrupts."""
+    """Return the vectors whose handlers only count; none of a program that dispatches no interrupts."""
     if DISPATCH not in program.trees:
         return frozenset()
     return frozenset(vector for vector in vectors if _only_counts(program, vector))
 
 
 def harmless_of(program: Program) -> frozenset[int]:
-    """Give the vectors whose handlers only count, worked out once for each program."""
+    """Return the vectors whose handlers only count, worked out once for each program."""
     cut = cut_of(program)
     if cut.harmless is None:
         cut.harmless = harmless_vectors(program, VECTORS)
@@ -54,7 +54,7 @@ def _is_tracepoint(program: Program, name: str) -> bool:
 
 
 def _reached(program: Program, body: list[ast.stmt], name: str, vector: int) -> Iterator[str]:
-    """Give what statements call when a name holds the vector: only the arm of a comparison that it comes to."""
+    """Yield what statements call when a name holds the vector: only the arm of a comparison that it comes to."""
     for statement in body:
         if not isinstance(statement, ast.If):
             yield from _calls(statement)

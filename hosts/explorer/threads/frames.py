@@ -33,7 +33,7 @@ class SuspendedFrame(NamedTuple):
     call: int
 
     def resumed(self) -> Frame:
-        """Give a frame that goes on from here."""
+        """Return a frame that goes on from here."""
         return Frame(self.flow, self.block, list(self.values), self.call)
 
 
@@ -42,7 +42,7 @@ Frames = list[Frame | SuspendedFrame]
 
 
 def top(frames: Frames) -> Frame:
-    """Give the frame that runs."""
+    """Return the frame that runs."""
     frame = frames[-1]
     if isinstance(frame, SuspendedFrame):
         frame = frames[-1] = frame.resumed()
@@ -50,7 +50,7 @@ def top(frames: Frames) -> Frame:
 
 
 def typed(value: Any) -> Any:
-    """Give a key for a local's value that tells types apart: True is not 1."""
+    """Return a key for a local's value that tells types apart: True is not 1."""
     if value.__class__ is int or value is None:
         return value
     if isinstance(value, Struct):

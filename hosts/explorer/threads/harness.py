@@ -102,13 +102,13 @@ class Scope:
         )
 
     def without(self, left_out: frozenset[int]) -> Scope:
-        """Give the scope without some of the pCPUs that run no vCPU."""
+        """Return the scope without some of the pCPUs that run no vCPU."""
         acts = tuple(each for i, each in enumerate(self.acts) if i not in left_out)
         return Scope(acts, self.guest, self.timers, self.slow_handlers, self.vcpus, self.slow_timer)
 
 
 def scope_of(scenario: Scenario | None, text: str | None = None) -> Scope:
-    """Give what is explored of a scenario, or with ``text`` what the user asked for; ScopeError."""
+    """Return what is explored of a scenario, or with ``text`` what the user asked for; ScopeError."""
     wanted = text if text is not None else (ACTS[scenario.name] if scenario is not None else DEFAULT)
     columns = [column.split() for column in wanted.split("|")]
     settings = dict(act.split("=", 1) for column in columns for act in column if "=" in act)
@@ -130,7 +130,7 @@ def scope_of(scenario: Scenario | None, text: str | None = None) -> Scope:
 
 
 def _act(act: str) -> str:
-    """Give an act as it is written everywhere: a vector may be typed without its 0x; ScopeError."""
+    """Return an act as it is written everywhere: a vector may be typed without its 0x; ScopeError."""
     match = _ACT.fullmatch(act)
     if match is None:
         raise ScopeError(f"{act}: an act is post:VECTOR, device or kick, at another vCPU with @1 behind it")
@@ -147,7 +147,7 @@ def _menu(text: str) -> tuple[int, ...]:
 
 
 def _scenario_menu(scenario: Scenario | None) -> tuple[int, ...]:
-    """Give the items of a scenario's menu, each once; a deadline ahead may pass at once, so it covers one behind."""
+    """Return the items of a scenario's menu, each once; a deadline ahead may pass at once, so it covers one behind."""
     if scenario is None:
         return (GUEST_CPUID, GUEST_HLT, GUEST_ARM_LATER)
     items = dict.fromkeys(item for item in scenario.guest_menu if item != GUEST_NOTHING)

@@ -42,7 +42,7 @@ class ExactProtocol:
     """The program's functions, and a scope's drivers, over primitives that suspend."""
 
     def __init__(self, program: Program, drivers: Mapping[str, ast.FunctionDef], world: World) -> None:
-        """Give every function, its code as it is, a namespace in which the primitives are the explorer's."""
+        """Return every function, its code as it is, a namespace in which the primitives are the explorer's."""
         self.program = program
         self.modules: dict[CodeType, str] = {}
         """Of each function of the program the module."""
@@ -61,7 +61,7 @@ class ExactProtocol:
         self.trees: Mapping[str, ast.FunctionDef] = trees
 
     def text(self, function: str, line: int, primitive: str) -> str:
-        """Give a call of a primitive as it is written."""
+        """Return a call of a primitive as it is written."""
         for node in walk(*self.trees[function].body):
             if isinstance(node, ast.Call) and node.lineno == line and ast.unparse(node.func) == primitive:
                 return ast.unparse(node)
@@ -108,11 +108,11 @@ class ExactThread(Primitives):
         return len(self.past)
 
     def operation(self, local: int) -> Operation:
-        """Give what the thread does in a local state."""
+        """Return what the thread does in a local state."""
         return self.operations[local]
 
     def step(self, local: int, answer: int) -> Edge:
-        """Give where an answer leads."""
+        """Return where an answer leads."""
         edge = self.edges.get((local, answer))
         if edge is None:
             run = self.live.pop(local, None) or self._again(local)
@@ -123,7 +123,7 @@ class ExactThread(Primitives):
         return edge
 
     def history(self, local: int) -> tuple[int, ...]:
-        """Give all answers that led to a local state."""
+        """Return all answers that led to a local state."""
         answers: list[int] = []
         while local:
             local, answer = self.past[local]
@@ -131,7 +131,7 @@ class ExactThread(Primitives):
         return tuple(reversed(answers))
 
     def place(self, where: int) -> Place:
-        """Tell people where an operation stands."""
+        """Return where an operation stands in the source."""
         code, line, primitive = self.stands[where]
         return Place(code.co_name, code.co_filename, line, self.exact.text(code.co_name, line, primitive))
 
@@ -225,7 +225,7 @@ class ExactThread(Primitives):
 
 
 def _suspending(name: str) -> Callable[..., Any]:
-    """Give a primitive that suspends the thread which calls it."""
+    """Return a primitive that suspends the thread which calls it."""
 
     def primitive(*arguments: Any, **keywords: Any) -> Any:
         thread = running()

@@ -48,7 +48,7 @@ def live_slots(
 def _block(
     block: Sequence[ast.stmt], slots: Mapping[str, int], calls: Sequence[Call]
 ) -> tuple[set[int], set[int], Ends]:
-    """Give what a block reads before it assigns it, what it surely assigns, and where it goes on."""
+    """Return what a block reads before it assigns it, what it surely assigns, and where it goes on."""
     uses: set[int] = set()
     kills: set[int] = set()
     following: Ends = set()
@@ -70,7 +70,7 @@ def _block(
 
 
 def _ends(code: int, calls: Sequence[Call]) -> Ends:
-    """Give where an end of a block leads."""
+    """Return where an end of a block leads."""
     if code >= 0:
         return {(code, ANSWER)}
     return set() if code == RETURN else {(calls[-2 - code].after, calls[-2 - code].target)}

@@ -24,7 +24,7 @@ SILENT: Final = -WORD_BYTES
 
 
 def over_word(thread: int) -> int:
-    """Give the address of the word that says that a thread's run is over."""
+    """Return the address of the word that says that a thread's run is over."""
     return SILENT - WORD_BYTES * (thread + 1)
 
 
@@ -100,7 +100,7 @@ class World:
         return kind
 
     def renew(self, thread: int, family: int) -> list[int]:
-        """Note that a thread renews a family; give the words of it that are the thread's own."""
+        """Note that a thread renews a family; return the words of it that are the thread's own."""
         self.renewers[family].add(thread)
         used = [word for word in self.folds.families[family] if word in self.words.users]
         for word in used:
@@ -113,7 +113,7 @@ class World:
         raise Unstable(primitive)
 
     def number_of(self, vector: int, is_harmless: Callable[[int], bool]) -> int:
-        """Give the number of a vector that is sent; Unstable if nobody has sent it before."""
+        """Return the number of a vector that is sent; Unstable if nobody has sent it before."""
         if vector not in self.vectors:
             self.vectors = tuple(sorted((*self.vectors, vector)))
             self.harmless |= {vector} if is_harmless(vector) else set()
@@ -129,13 +129,13 @@ class World:
             raise Unstable(target)
 
     def has_point(self, thread: int, *, last: bool) -> bool:
-        """Tell whether interrupts are taken at a point of a thread, as far as is known; ``last``: of an open window."""
+        """Return whether a thread is known to take interrupts at a point; ``last``: the last one of an open window."""
         return self._is_interrupted(thread, harm=True) or (
             (last or not self.eager) and self._is_interrupted(thread, harm=False)
         )
 
     def with_points(self, *, last: bool) -> tuple[int, ...]:
-        """Give the threads that take interrupts at every point, or those that do at the last of an open window."""
+        """Return the threads that take interrupts at every point, or those that do at the last of an open window."""
         every = {thread for thread, harm in self.interrupted if harm or not self.eager}
         return tuple(sorted({thread for thread, _ in self.interrupted} - every if last else every))
 

@@ -99,7 +99,7 @@ class Access:
     def _folded_write(  # noqa: C901, PLR0911 - one branch for each role
         self, role: Folded, word: int, value: int
     ) -> Operation | tuple[int, int] | None:
-        """Do what a folded word's role says; give what is left to be written, if anything."""
+        """Do what a folded word's role says; return what is left to be written, if anything."""
         match role.role:
             case Role.WINDOW:
                 self.windows |= 1 << role.number
@@ -177,14 +177,14 @@ class Access:
         self.own[slot] = value
 
     def _slot(self, word: int) -> int:
-        """Give a word a place among the thread's own."""
+        """Return a word a place among the thread's own."""
         slot = self.slots.setdefault(word, len(self.slots))
         initial = self.world.words.initial
         self.own += [initial.get(each, 0) for each in list(self.slots)[len(self.own) :]]
         return slot
 
     def gave(self, value: Any) -> Operation | None:
-        """Give a value at once: no operation is due."""
+        """Return a value at once: no operation is due."""
         self.done.value = value
         return None
 

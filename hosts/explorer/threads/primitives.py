@@ -45,7 +45,7 @@ class Primitives(Access):
         self.issue = self._table()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Give what is known; what the primitives ask for is the same for all."""
+        """Return what is known; what the primitives ask for is the same for all."""
         return {name: value for name, value in vars(self).items() if name != "issue"}
 
     def __setstate__(self, known: dict[str, Any]) -> None:
@@ -54,7 +54,7 @@ class Primitives(Access):
         self.issue = self._table()
 
     def _table(self) -> dict[str, Callable[..., Operation | None]]:
-        """Give what each primitive that may suspend asks for; None: it is done, and ``done`` holds its value."""
+        """Return what each primitive that may suspend asks for; None: it is done, and ``done`` holds its value."""
         fenceless = {RELAXED + name: issue for name, issue in self._locked(FENCELESS).items()}
         return {
             **self._locked(0),
@@ -83,7 +83,7 @@ class Primitives(Access):
         }
 
     def _locked(self, flags: int) -> dict[str, Callable[..., Operation | None]]:
-        """Give the locked operations."""
+        """Return the locked operations."""
 
         def modify(kind: Kind, word: int, a: int, b: int = 0) -> Operation | None:
             return self.modify(kind, word, a, b, flags)
@@ -155,7 +155,7 @@ class Primitives(Access):
         return Operation(Kind.PEEK, self.world.words.shared[SILENT])
 
     def _is_inside(self) -> bool:
-        """Tell whether the thread is between the first and the last effect of a delivery, wake or kick."""
+        """Return whether the thread is between the first and the last effect of a delivery, wake or kick."""
         return self.own_value(self.world.machine.pcpus[self.number].irq.inside_depth) != 0
 
     def _stamped(self, operation: Operation, module: str, where: int) -> Operation:
@@ -178,13 +178,13 @@ now: Final = _Now()
 
 
 def running() -> Primitives:
-    """Give the thread whose code runs."""
+    """Return the thread whose code runs."""
     assert now.thread is not None  # noqa: S101 - protocol code runs within a thread
     return now.thread
 
 
 def direct(world: World) -> dict[str, Callable[..., Any]]:
-    """Give the primitives that a thread does by itself."""
+    """Return the primitives that a thread does by itself."""
     mutation = world.mutation
     memory = world.machine.at
     return {

@@ -60,7 +60,7 @@ _cuts: dict[int, tuple[weakref.ref[Program], Cut]] = {}
 
 
 def cut_of(program: Program, more: frozenset[str] = frozenset()) -> Cut:
-    """Give what becomes of a program's functions, worked out once for each program.
+    """Return what becomes of a program's functions, worked out once for each program.
 
     ``more``: further primitives that suspend, which few programs need: for them it is worked out each time.
     """
@@ -134,12 +134,12 @@ class Protocol:
                 exec(piece.code, self.namespace)  # noqa: S102 - the protocol's own functions
 
     def suspends(self, name: str) -> bool:
-        """Tell whether a call of a function may suspend."""
+        """Return whether a call of a function may suspend."""
         return name in SUSPENDING or name in self.suspending
 
 
 def untraced(tree: ast.FunctionDef, silent: AbstractSet[str]) -> ast.FunctionDef:
-    """Give a function without the statements that only call what is ``silent``."""
+    """Return a function without the statements that only call what is ``silent``."""
     return _without(tree, silent) if silent & set(calls(tree)) else tree
 
 
@@ -162,7 +162,7 @@ def _kept(statements: list[ast.stmt], silent: AbstractSet[str]) -> list[ast.stmt
 
 
 def _suspending(trees: Mapping[str, ast.FunctionDef], known: AbstractSet[str] = frozenset()) -> frozenset[str]:
-    """Give the functions that reach a suspending primitive, a function known to do so, or a loop of unknown length."""
+    """Return the functions that reach a suspending primitive or function, or a loop of unknown length."""
     called = {name: frozenset(calls(tree)) for name, tree in trees.items()}
     found = {name for name, tree in trees.items() if any(isinstance(node, ast.While) for node in ast.walk(tree))}
     reach = SUSPENDING | known
@@ -172,7 +172,7 @@ def _suspending(trees: Mapping[str, ast.FunctionDef], known: AbstractSet[str] = 
 
 
 def _plain(tree: ast.FunctionDef) -> ast.FunctionDef:
-    """Give a function without annotations, which its new namespace may not know."""
+    """Return a function without annotations, which its new namespace may not know."""
     tree.returns = None
     tree.args = ast.arguments(
         [], [ast.arg(each.arg) for each in tree.args.args], None, [], [], None, tree.args.defaults

@@ -45,7 +45,7 @@ class Resumable(Primitives):
         """Of the frames that waited when the run began: how many wait still, and have not been looked at."""
 
     def _answered(self, frames: Frames, answer: int) -> Operation | None:
-        """Give the due operation its answer; give what is asked next if the primitive asks twice."""
+        """Return the due operation its answer; return what is asked next if the primitive asks twice."""
         frame = top(frames)
         if frame.call < 0:
             return None  # it paused where a loop begins anew
@@ -123,7 +123,7 @@ class Resumable(Primitives):
             raise LoaderError(flow.file, line, f"{word} {REFUSED}") from None
 
     def _pauses(self, flow: Flow, head: int) -> bool:
-        """Note that a loop begins anew; tell whether others may act there."""
+        """Note that a loop begins anew; return whether others may act there."""
         self.round = True
         self.crossed.add(Head(flow.file, flow.heads[head], flow.name, head))
         return (flow.name, head) in self.world.breathers
@@ -146,7 +146,7 @@ class Resumable(Primitives):
         return frame
 
     def _keep(self, frame: Frame | SuspendedFrame, *, pending: bool) -> SuspendedFrame:
-        """Give a frame as it waits, without dead locals; ``pending``: its operation is due, the arguments are kept."""
+        """Return a suspended frame without dead locals; ``pending``: with the arguments of the due operation."""
         if isinstance(frame, SuspendedFrame):
             return frame
         flow, values, call = frame.flow, frame.values, frame.call

@@ -19,7 +19,7 @@ class Numbered(Protocol):
 
     @property
     def number(self) -> int:
-        """Give the number."""
+        """Return the number."""
 
 
 F = TypeVar("F", bound=Numbered)
@@ -45,7 +45,7 @@ class Run(NamedTuple):
     round: bool
 
     def written(self, own: Sequence[int], first: Sequence[int]) -> list[int]:
-        """Give own words with what was written; ``first``: what they hold at the start."""
+        """Return own words with what was written; ``first``: what they hold at the start."""
         words = [*own, *first[len(own) :]]
         for slot, value in self.put.items():
             words[slot] = value
@@ -65,7 +65,7 @@ class Runs(Generic[F]):
         alike[(*[frame.number for frame in frames[len(frames) - run.ran :]], *found.values())] = run
 
     def find(self, start: Start, frames: Sequence[F], own: Sequence[int], first: Sequence[int]) -> Run | None:
-        """Give the run from a local state, if it is known."""
+        """Return the run from a local state, if it is known."""
         for (ran, slots), alike in self._known.get(start, {}).items():
             if ran <= len(frames):
                 numbers = [frame.number for frame in frames[len(frames) - ran :]]

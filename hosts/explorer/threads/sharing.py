@@ -36,14 +36,14 @@ class Words:
         """Those that are shared because a loop asks for them that nothing else can end: see :meth:`open`."""
 
     def copied(self, initial: Mapping[int, int]) -> Words:
-        """Give a copy that knows the same, with some words that hold something else at the start."""
+        """Return a copy that knows the same, with some words that hold something else at the start."""
         copy = Words({**self.initial, **initial})
         copy.users = {word: set(users) for word, users in self.users.items()}
         copy.written, copy.read, copy.shared = set(self.written), set(self.read), dict(self.shared)
         return copy
 
     def use(self, thread: int, word: int, *, write: bool) -> int:
-        """Note a thread's use of a word; give what the word is now. Unstable if it was less before."""
+        """Note a thread's use of a word; return what the word is now. Unstable if it was less before."""
         users = self.users.setdefault(word, set())
         known = thread in users and (not write or word in self.written)
         if not known:
@@ -78,7 +78,7 @@ class Words:
         self.owner[word] = -1
 
     def used_privately(self, word: int) -> bool:
-        """Note that the protocol calls a word private; tell whether others use it all the same."""
+        """Note that the protocol calls a word private; return whether others use it all the same."""
         self.private[word] = word in self.shared
         return self.private[word]
 
@@ -96,11 +96,11 @@ class Words:
 
     @property
     def single(self) -> dict[int, int]:
-        """Give the private words that others read but one thread alone writes, always by ``local_write``; with it."""
+        """Return the private words that others read but one thread alone writes, always by ``local_write``; with it."""
         return {word: owner for word, owner in self.owner.items() if owner >= 0 and self.private.get(word)}
 
     def kind(self, word: int) -> int:
-        """Give what a word is as far as is known."""
+        """Return what a word is as far as is known."""
         if word not in self.written:
             return CONSTANT
         return SHARED if word in self.shared or len(self.users[word]) > 1 else OWN

@@ -73,7 +73,7 @@ def _endless(file: str, line: int) -> Endless:
 
 
 def cycle(edges: Mapping[int, Iterable[tuple[int, int]]], start: int) -> list[tuple[int, int]]:
-    """Give the edges, as (local state, answer), that lie on cycles behind ``start``.
+    """Return the edges, as (local state, answer), that lie on cycles behind ``start``.
 
     ``edges`` gives for each local state the answers and where they lead.
     """

@@ -22,13 +22,13 @@ class Bindings:
                 self.plain.setdefault(name, statement)
 
     def get(self, name: str) -> ast.stmt | None:
-        """Give the one statement that binds a name, or None if the file does not."""
+        """Return the one statement that binds a name, or None if the file does not."""
         if name in self.unclear:
             self.origin.refuse(self.unclear[name], f"{name} has no single, plain definition in this file")
         return self.plain.get(name)
 
     def functions(self) -> list[str]:
-        """Give the names of the file's functions."""
+        """Return the names of the file's functions."""
         return [name for name, statement in self.plain.items() if isinstance(statement, ast.FunctionDef)]
 
 

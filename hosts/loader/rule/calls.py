@@ -33,7 +33,7 @@ class Calls(Expressions):
     """The expressions of one function, calls included."""
 
     def call(self, node: ast.Call) -> Typed:
-        """Give a call: each argument as its parameter wants it."""
+        """Return a call: each argument as its parameter wants it."""
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name in self.around.mine:
             return self.own_call(node, name)
@@ -50,7 +50,7 @@ class Calls(Expressions):
         return new, as_number(found["word"][1]) if name in _READING else result
 
     def guarded(self, name: str, parameter: str, wanted: Kind, found: Given) -> ast.expr:
-        """Give an argument of the emulated kernel's with the checks that it needs."""
+        """Return an argument of the emulated kernel's with the checks that it needs."""
         argument, kind, like = found[parameter]
         if wanted.what is What.STRUCT and kind.what is What.STRUCT:
             return self.guards.there(argument, kind, like)
@@ -60,14 +60,14 @@ class Calls(Expressions):
         return self.guards.stored(argument, found["word"][1], like) if STORED.get(name) == parameter else argument
 
     def is_sound(self, parameter: str, kind: Kind, node: ast.expr) -> bool:
-        """Tell whether a number is what the emulated kernel itself would hand on."""
+        """Return whether a number is what the emulated kernel itself would hand on."""
         if parameter == "cpu":
             return kind.places == {"Vcpu.cpu"}
         given = isinstance(node, ast.Name) and (self.function, node.id) in self.known.given
         return given and parameter in ("vector", "vec")
 
     def builtin_call(self, node: ast.Call, name: str) -> ast.expr:
-        """Give a call of one of Python's own functions."""
+        """Return a call of one of Python's own functions."""
         if name == "len" or (name in ("min", "max") and len(node.args) == 1):
             if any(self.any(each)[1].what not in (What.NUMBERS, What.UNKNOWN, What.UNSEEN) for each in node.args):
                 self.refuse(node, f"{name}() takes a tuple")
@@ -76,7 +76,7 @@ class Calls(Expressions):
         return at(ast.Call(node.func, [whole(each) for each in node.args], []), node)
 
     def own_call(self, node: ast.Call, name: str) -> Typed:
-        """Give a call of one of the user's functions."""
+        """Return a call of one of the user's functions."""
         names = parameters(self.around.scope.functions[name])
         declared = {each: self.known.declared[name, each] for each in names if (name, each) in self.known.declared}
         new, found = self.arguments(node, names, declared, f"{name}()", callee=name)
@@ -93,7 +93,7 @@ class Calls(Expressions):
     def arguments(
         self, node: ast.Call, names: list[str], kinds: Mapping[str, Kind], what: str, callee: str = ""
     ) -> tuple[ast.Call, Given]:
-        """Give the call, and for each parameter that is given the new expression, what it is, and the old one."""
+        """Return the call, and for each parameter that is given the new expression, what it is, and the old one."""
         given = [*zip(names, node.args, strict=False), *((str(word.arg), word.value) for word in node.keywords)]
         found: dict[str, tuple[ast.expr, Kind, ast.expr]] = {}
         for parameter, argument in given:
@@ -114,7 +114,7 @@ class Calls(Expressions):
             self.refuse(node, f"{local[1]} is {kind} here and something else elsewhere: use two names")
 
     def is_number(self, local: Local) -> bool:
-        """Tell whether a local holds numbers: also one that is given words and is nowhere used as one."""
+        """Return whether a local holds numbers: also one that is given words and is nowhere used as one."""
         kind = self.known.kinds.get(local, UNSEEN)
         return kind.what is What.NUMBER or (kind.what is What.WORD and local not in self.known.as_word)
 

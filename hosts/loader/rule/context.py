@@ -38,7 +38,7 @@ class Known:
     """Functions that do something others notice or answer."""
 
     def size(self) -> tuple[object, ...]:
-        """Give something that changes as more is known."""
+        """Return something that changes as more is known."""
         return dict(self.kinds), dict(self.results), len(self.as_word), len(self.copies), len(self.acting)
 
 
@@ -56,11 +56,11 @@ class Around:
     origin: Origin
 
     def meant(self, name: str) -> object:
-        """Give what a name in the protocol's annotations stands for."""
+        """Return what a name in the protocol's annotations stands for."""
         return self.scope.values.get(name, {"Word": Word, "Words": Words}.get(name))
 
     def annotated(self, function: str) -> tuple[dict[str, Kind], Kind]:
-        """Give the kinds of a function's parameters and of its result."""
+        """Return the kinds of a function's parameters and of its result."""
         if function in self.scope.functions:
             tree = self.scope.functions[function]
             given = {each.arg: of_annotation(each.annotation, self.meant) for each in tree.args.args}

@@ -29,7 +29,7 @@ class Expressions:
         self.blank = UNKNOWN if final else UNSEEN
 
     def call(self, node: ast.Call) -> Typed:
-        """Give a call."""
+        """Return a call."""
         raise NotImplementedError
 
     def refuse(self, node: ast.AST, reason: str) -> None:
@@ -40,11 +40,11 @@ class Expressions:
     # --- what is wanted of an expression -------------------------------------------------------------------------
 
     def number(self, node: ast.expr) -> ast.expr:
-        """Give an expression as a number."""
+        """Return an expression as a number."""
         return self.as_number(node, *self.any(node))
 
     def as_number(self, node: ast.expr, new: ast.expr, kind: Kind) -> ast.expr:
-        """Give ``new``, which stands for ``node``, as a number: the value of a word is read."""
+        """Return ``new``, which stands for ``node``, as a number: the value of a word is read."""
         text = ast.unparse(node)
         if kind.what is What.WORD:
             if isinstance(node, ast.Name) and not kind.is_read:
@@ -58,7 +58,7 @@ class Expressions:
         return new
 
     def truth(self, node: ast.expr) -> ast.expr:
-        """Give an expression of which only matters whether it is true: of a word the value, of a vCPU whether it is."""
+        """Return an expression used as a condition: of a word the value, of a vCPU whether there is one."""
         match node:
             case ast.BoolOp(op=operator, values=values):
                 return at(ast.BoolOp(operator, [self.truth(value) for value in values]), node)
@@ -68,7 +68,7 @@ class Expressions:
         return new if kind.what is What.STRUCT else self.as_number(node, new, kind)
 
     def wanted(self, node: ast.expr, kind: Kind, what: str) -> Typed:
-        """Give an expression as what a parameter wants; ``what`` names that in a sentence."""
+        """Return an expression as what a parameter wants; ``what`` names that in a sentence."""
         new, found = self.any(node)
         if kind.what is What.NUMBER:
             return self.as_number(node, new, found), as_number(found)
@@ -86,7 +86,7 @@ class Expressions:
     # --- expressions ---------------------------------------------------------------------------------------------
 
     def any(self, node: ast.expr, into: Local | None = None) -> Typed:  # noqa: PLR0911 - one for each kind
-        """Give an expression and what it stands for; ``into``: the local that it is assigned to."""
+        """Return an expression and what it stands for; ``into``: the local that it is assigned to."""
         match node:
             case ast.Name():
                 return node, self.name(node, into)
@@ -111,7 +111,7 @@ class Expressions:
         return self.computed(node), NUMBER
 
     def computed(self, node: ast.expr) -> ast.expr:
-        """Give what is made of numbers."""
+        """Return what is made of numbers."""
         match node:
             case ast.Compare():
                 return self.compare(node)
@@ -123,7 +123,7 @@ class Expressions:
         return self.truth(node)
 
     def name(self, node: ast.Name, into: Local | None) -> Kind:
-        """Give what a name stands for."""
+        """Return what a name stands for."""
         if node.id not in self.local:
             return of_value(self.around.scope.values.get(node.id))
         local = (self.function, node.id)
@@ -135,7 +135,7 @@ class Expressions:
         return kind
 
     def alike(self, node: ast.expr, parts: list[ast.expr], into: Local | None) -> tuple[list[ast.expr], Kind]:
-        """Give expressions of which one becomes the value."""
+        """Return expressions of which one becomes the value."""
         found = [self.any(part, into) for part in parts]
         kind: Kind | None = None
         for _, each in found:
@@ -150,7 +150,7 @@ class Expressions:
         return [new for new, _ in found], kind
 
     def attribute(self, node: ast.Attribute) -> Typed:
-        """Give a field of a struct."""
+        """Return a field of a struct."""
         base, kind = self.any(node.value)
         new = at(ast.Attribute(base, node.attr, node.ctx), node)
         if kind.what is not What.STRUCT or kind.of is None:
@@ -169,7 +169,7 @@ class Expressions:
         return new, of_field(kind.of, node.attr)
 
     def subscript(self, node: ast.Subscript) -> Typed:
-        """Give one of several."""
+        """Return one of several."""
         base, kind = self.any(node.value)
         index = self.number(node.slice)
         if kind.what in (What.UNKNOWN, What.UNSEEN):

@@ -60,7 +60,7 @@ CHANGING: Final = frozenset(name for name, row in LOCKED.items() if not row.stor
 
 
 def at(node: N, like: ast.AST) -> N:
-    """Give ``node``, and all its parts that have none, the line of ``like``."""
+    """Return ``node``, and all its parts that have none, the line of ``like``."""
     return ast.fix_missing_locations(ast.copy_location(node, like))
 
 
@@ -70,7 +70,7 @@ def call(name: str, arguments: list[ast.expr], like: ast.AST) -> ast.Call:
 
 
 def fixed(node: ast.expr, values: Mapping[str, object]) -> int | None:
-    """Give the number that an expression always is, as far as that is plain to see."""
+    """Return the number that an expression always is, as far as that is plain to see."""
     value: object = None
     if isinstance(node, ast.Constant):
         value = node.value

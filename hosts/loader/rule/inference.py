@@ -31,7 +31,7 @@ _DONE_ALONE: Final = frozenset(
 
 
 def with_values(functions: Functions, stubs: Functions, around: Around, meant: Meant) -> dict[str, ast.FunctionDef]:
-    """Give a rule's functions with each word read that is used as a value, and with checks around what might go wrong.
+    """Return a rule's functions with reads of the words that are used as values, and checks of what might fault.
 
     ``stubs``: what functions of the rule take the place of, which says what they are given. ``meant``: what names in
     the user's annotations stand for. Refuses what has no meaning.
@@ -79,7 +79,7 @@ class Statements:
         self.returns_word = False
 
     def rewritten(self, meant: Meant) -> ast.FunctionDef:
-        """Give the function anew."""
+        """Return the function anew."""
         self.returns_word = of_annotation(self.tree.returns, meant).what is What.WORD
         new = self.annotated(meant)
         body = self.block(without_docstring(self.tree))
@@ -89,7 +89,7 @@ class Statements:
         return new
 
     def annotated(self, meant: Meant) -> ast.FunctionDef:
-        """Give a copy annotated with the program's names; without annotations if one is missing or means nothing."""
+        """Return a copy annotated with the program's names; without annotations if one is missing or means nothing."""
         new, given, values = copy.copy(self.tree), self.tree.args.args, self.around.scope.values
         hints = [*(each.annotation for each in given), self.tree.returns]
         named = [named_kind(of_annotation(each, meant), values) for each in hints]
@@ -101,11 +101,11 @@ class Statements:
         return at(new, self.tree)
 
     def block(self, statements: list[ast.stmt]) -> list[ast.stmt]:
-        """Give statements anew."""
+        """Return statements anew."""
         return [new for statement in statements for new in self.statement(copy.copy(statement))]
 
     def statement(self, new: ast.stmt) -> list[ast.stmt]:
-        """Give a statement anew, which is the caller's own copy."""
+        """Return a statement anew, which is the caller's own copy."""
         match new:
             case ast.Assign(targets=targets, value=value):
                 new.value = self.assigned(targets, value)
@@ -143,7 +143,7 @@ class Statements:
         return [new]
 
     def assigned(self, targets: list[ast.expr], value: ast.expr) -> ast.expr:
-        """Give what is assigned: to locals, or each part of a tuple to one."""
+        """Return what is assigned: to locals, or each part of a tuple to one."""
         names = [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
         if not isinstance(targets[0], ast.Tuple):
             return [self.kept(name, value) for name in names][-1]
@@ -155,7 +155,7 @@ class Statements:
         return self.what.any(value)[0]
 
     def kept(self, name: str, value: ast.expr) -> ast.expr:
-        """Give what is assigned to a local: a word is read unless the local is used as one."""
+        """Return what is assigned to a local: a word is read unless the local is used as one."""
         local = (self.name, name)
         new, kind = self.what.any(value, local)
         if kind.what is What.NOTHING and isinstance(value, ast.Call):
@@ -164,7 +164,7 @@ class Statements:
         return self.what.as_number(value, new, kind) if self.what.is_number(local) else new
 
     def returned(self, value: ast.expr | None) -> ast.expr | None:
-        """Give what is returned: the value of a word, unless the function is annotated to give a word."""
+        """Return what is returned: the value of a word, unless the function is annotated to give a word."""
         results = self.known.results
         if value is None:
             results[self.name] = joined(results.get(self.name), NOTHING)
@@ -182,7 +182,7 @@ class Statements:
     # --- loops ---------------------------------------------------------------------------------------------------
 
     def counted(self, loop: ast.While | ast.For) -> list[ast.stmt]:
-        """Give a loop that counts its turns, if it does nothing that anybody else notices or answers."""
+        """Return a loop that counts its turns, if it does nothing that anybody else notices or answers."""
         if not self.what.guards.active or self.is_short(loop) or self.acts(loop):
             return [loop]
         self.loops += 1
@@ -191,14 +191,14 @@ class Statements:
         return [begin, loop]
 
     def is_short(self, loop: ast.While | ast.For) -> bool:
-        """Tell whether a loop is seen to go round a few times only."""
+        """Return whether a loop is seen to go round a few times only."""
         if not isinstance(loop, ast.For) or not isinstance(loop.iter, ast.Call):
             return False
         bounds = [fixed(each, self.around.scope.values) for each in loop.iter.args]
         return all(each is not None and abs(each) < MOST_TURNS // 2 for each in bounds)
 
     def acts(self, *nodes: ast.AST) -> bool:
-        """Tell whether something does, or calls what does."""
+        """Return whether something does, or calls what does."""
         seen: set[str] = set()
         left = [name for node in nodes for name in _called(node)]
         while left:

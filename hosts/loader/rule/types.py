@@ -68,7 +68,7 @@ UNSEEN: Final = Kind(What.UNSEEN)
 
 
 def joined(one: Kind | None, other: Kind) -> Kind:
-    """Give the kind of what is the one at times and the other at times. A word among numbers is read."""
+    """Return the kind of what is the one at times and the other at times. A word among numbers is read."""
     if one is None or one == other or one.what is What.UNSEEN:
         return other
     if other.what is What.UNSEEN:
@@ -87,12 +87,12 @@ def joined(one: Kind | None, other: Kind) -> Kind:
 
 
 def as_number(kind: Kind) -> Kind:
-    """Give the kind of the value of a word, or of a number."""
+    """Return the kind of the value of a word, or of a number."""
     return replace(NUMBER, places=kind.places) if kind.what in (What.WORD, What.NUMBER) else NUMBER
 
 
 def of_field(owner: type[Struct], name: str) -> Kind:
-    """Give the kind of a struct's field."""
+    """Return the kind of a struct's field."""
     field = owner.fields.get(name)
     if field is None:
         return NUMBER  # its address, ``at``
@@ -105,7 +105,7 @@ def of_field(owner: type[Struct], name: str) -> Kind:
 
 
 def of_value(value: object) -> Kind:
-    """Give the kind of a constant."""
+    """Return the kind of a constant."""
     if isinstance(value, int):
         return NUMBER
     if isinstance(value, tuple):
@@ -114,7 +114,7 @@ def of_value(value: object) -> Kind:
 
 
 def of_annotation(node: ast.expr | None, meant: Callable[[str], object]) -> Kind:
-    """Give the kind that an annotation names; ``meant`` tells what a name stands for."""
+    """Return the kind that an annotation names; ``meant`` tells what a name stands for."""
     match node:
         case ast.Constant(value=None):
             return NOTHING
@@ -128,7 +128,7 @@ def of_annotation(node: ast.expr | None, meant: Callable[[str], object]) -> Kind
 
 
 def named_kind(kind: Kind, values: Mapping[str, object]) -> ast.expr | None:
-    """Give the annotation of a kind by its name among ``values``; None if it has none."""
+    """Return the annotation of a kind by its name among ``values``; None if it has none."""
     if kind.what is What.NOTHING:
         return ast.Constant(None)
     if kind.what in (What.NUMBER, What.WORD):  # a word is the number of its address
@@ -140,7 +140,7 @@ def named_kind(kind: Kind, values: Mapping[str, object]) -> ast.expr | None:
 
 
 def of_type(kind: Any) -> Kind:
-    """Give the kind of the values of a type."""
+    """Return the kind of the values of a type."""
     if kind is Word:
         return WORD
     if kind is Words:

@@ -74,7 +74,7 @@ def unpromised(spec: str) -> tuple[str, ...]:
 
 
 def _left_out(module: ast.Module, origin: Origin) -> tuple[str, ...]:
-    """Give the checks that the one assignment to CHECKS leaves out."""
+    """Return the checks that the one assignment to CHECKS leaves out."""
     statement = Bindings(module, origin).get(PROMISES)
     if statement is None:
         return ()
@@ -168,7 +168,7 @@ class _Reader:
                 node.id = self.name(node, node.id)
 
     def name(self, node: ast.AST, name: str) -> str:
-        """Give the program's name for a name that is not local."""
+        """Return the program's name for a name that is not local."""
         if name in self.names:
             return self.names[name]
         statement = self.file.get(name)
@@ -189,7 +189,7 @@ class _Reader:
         return self.names[name]
 
     def free(self, name: str) -> str:
-        """Give a name that nothing in the program has."""
+        """Return a name that nothing in the program has."""
         flat = _PREFIX + name
         while flat == ENTRY or any(flat in taken for taken in (self.scope.values, self.scope.functions, self.values)):
             flat += "_"
@@ -213,11 +213,11 @@ class _Reader:
         return result
 
     def anything(self, flat: str) -> object:
-        """Give the value of a program's name, whoever brought it in."""
+        """Return the value of a program's name, whoever brought it in."""
         return self.values.get(flat, self.scope.values.get(flat))
 
     def meant(self, name: str) -> object:
-        """Give what a name in an annotation stands for."""
+        """Return what a name in an annotation stands for."""
         statement = self.file.plain.get(name)
         if isinstance(statement, ast.ImportFrom) and (statement.module or "").partition(".")[0] in self.packages:
             alias = next(alias for alias in statement.names if (alias.asname or alias.name) == name)
@@ -226,7 +226,7 @@ class _Reader:
         return None
 
     def imported(self, statement: ast.ImportFrom, name: str, own: str) -> str:
-        """Give the program's name of something that the file imports as ``own``."""
+        """Return the program's name of something that the file imports as ``own``."""
         module = statement.module or ""
         if statement.level or module.partition(".")[0] not in self.packages:
             self.origin.refuse(statement, f"{own} is imported from {module or 'here'}: a policy imports from emu only")
@@ -260,6 +260,6 @@ _IN_CONSTANTS: Final = (ast.Constant, ast.UnaryOp, ast.BinOp, ast.Tuple, ast.ope
 
 
 def _is_plain(value: object) -> bool:
-    """Tell whether a value is a word or a tuple of words."""
+    """Return whether a value is a word or a tuple of words."""
     items = value if isinstance(value, tuple) else (value,)
     return all(isinstance(item, int) and WORD_MIN <= item <= WORD_MAX for item in items)

@@ -19,20 +19,20 @@ from typing import TypeVar
 from hosts.loader.syntax.language import TEMPORARY, assigned, walk
 
 Pure = Callable[[str], bool]
-"""Tells whether the function of a name neither reads nor changes anything: its calls may stay where they are."""
+"""Whether the function of a name neither reads nor changes anything: its calls may stay where they are."""
 Statements = list[ast.stmt]
 N = TypeVar("N", bound=ast.AST)
 
 
 def normalise(function: ast.FunctionDef, pure: Pure) -> ast.FunctionDef:
-    """Give the function in A-normal form; file and line stay those of the source."""
+    """Return the function in A-normal form; file and line stay those of the source."""
     normal = copy.copy(function)
     normal.body = _Normaliser(pure).block(function.body)
     return normal
 
 
 def _at(node: N, like: ast.AST) -> N:
-    """Give ``node`` the line of ``like``, and all its parts that have none."""
+    """Return ``node`` the line of ``like``, and all its parts that have none."""
     return ast.fix_missing_locations(ast.copy_location(node, like))
 
 
@@ -104,11 +104,11 @@ class _Normaliser:
     # --- expressions ---------------------------------------------------------------------------------------------
 
     def calls(self, *nodes: ast.AST) -> bool:
-        """Tell whether anything in the nodes has to be named."""
+        """Return whether anything in the nodes has to be named."""
         return any(isinstance(node, ast.Call) and not self.is_pure(node) for node in walk(*nodes))
 
     def is_pure(self, node: ast.Call) -> bool:
-        """Tell whether a call, apart from its arguments, may stay where it is."""
+        """Return whether a call, apart from its arguments, may stay where it is."""
         return isinstance(node.func, ast.Name) and self.pure(node.func.id)
 
     def temporary(self) -> str:
@@ -121,7 +121,7 @@ class _Normaliser:
         return self.assign(self.temporary(), value, value, out)
 
     def assign(self, name: str, value: ast.expr, like: ast.AST, out: Statements) -> ast.Name:
-        """Append the assignment of a value to a made-up name; give the expression that reads it."""
+        """Append the assignment of a value to a made-up name; return the expression that reads it."""
         out.append(_at(ast.Assign([ast.Name(name, ast.Store())], value), like))
         return _at(ast.Name(name, ast.Load()), like)
 
@@ -230,12 +230,12 @@ _Form = Callable[[ast.expr, Statements], ast.expr]
 
 
 def _some(node: ast.BoolOp, values: list[ast.expr]) -> ast.expr:
-    """Give the same operation on some of its operands."""
+    """Return the same operation on some of its operands."""
     return values[0] if len(values) == 1 else _at(ast.BoolOp(node.op, values), node)
 
 
 def _spelled_out(node: ast.BoolOp | ast.IfExp) -> ast.If:
-    """Give the ``if`` statement that means the same as an expression whose value nobody wants."""
+    """Return the ``if`` statement that means the same as an expression whose value nobody wants."""
     if isinstance(node, ast.IfExp):
         return _at(ast.If(node.test, [_at(ast.Expr(node.body), node)], [_at(ast.Expr(node.orelse), node)]), node)
     first, last = _some(node, node.values[:-1]), _at(ast.Expr(node.values[-1]), node)
@@ -243,14 +243,14 @@ def _spelled_out(node: ast.BoolOp | ast.IfExp) -> ast.If:
 
 
 def _negated(test: ast.expr) -> ast.expr:
-    """Give the opposite of a test."""
+    """Return the opposite of a test."""
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         return test.operand
     return _at(ast.UnaryOp(ast.Not(), test), test)
 
 
 def _is_flag(test: ast.expr) -> bool:
-    """Tell whether an expression without calls is True or False whatever its operands are."""
+    """Return whether an expression without calls is True or False whatever its operands are."""
     match test:
         case ast.Compare() | ast.UnaryOp(op=ast.Not()) | ast.Constant(value=bool()):
             return True

@@ -38,7 +38,7 @@ class Points:
         self.sites: dict[int, Site] = {}
 
     def insert(self, function: ast.FunctionDef, file: str) -> ast.FunctionDef:
-        """Give the function, which is in A-normal form, with its points."""
+        """Return the function, which is in A-normal form, with its points."""
         new = copy.copy(function)
         new.body = self._block(function.body, function.name, file)
         return new
@@ -66,7 +66,7 @@ class Points:
 
 
 def called(statement: ast.stmt) -> str:
-    """Give the name of the function whose call is all that a statement does, or an empty string."""
+    """Return the name of the function whose call is all that a statement does, or an empty string."""
     match statement:
         case (
             ast.Assign(value=ast.Call(func=ast.Name(id=name)))

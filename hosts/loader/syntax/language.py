@@ -47,7 +47,7 @@ class Origin:
 
     @property
     def is_users(self) -> bool:
-        """Tell whether it is a user's policy."""
+        """Return whether it is a user's policy."""
         return issubclass(self.error, PolicyError)
 
     def refuse(self, node: ast.AST | None, reason: str) -> NoReturn:
@@ -101,7 +101,7 @@ _NOT_EXECUTED: Final = frozenset({"annotation", "ctx", "returns", "type_comment"
 
 
 def children(node: ast.AST) -> list[ast.AST]:
-    """Give the parts of a node that are executed: all but annotations."""
+    """Return the parts of a node that are executed: all but annotations."""
     parts: list[ast.AST] = []
     for name in _fields_of(node):
         value = getattr(node, name, None)
@@ -124,7 +124,7 @@ def _fields_of(node: ast.AST) -> tuple[str, ...]:
 
 
 def walk(*nodes: ast.AST) -> Iterator[ast.AST]:
-    """Give the nodes and all their executed parts, in the order of the source."""
+    """Yield the nodes and all their executed parts, in the order of the source."""
     left = list(reversed(nodes))
     while left:
         node = left.pop()
@@ -133,7 +133,7 @@ def walk(*nodes: ast.AST) -> Iterator[ast.AST]:
 
 
 def bodies(statement: ast.AST) -> list[list[ast.stmt]]:
-    """Give the lists of statements directly inside a statement, in the order of the source."""
+    """Return the lists of statements directly inside a statement, in the order of the source."""
     if isinstance(statement, ast.Match):
         return [case.body for case in statement.cases]
     both = [getattr(statement, field, []) for field in ("body", "orelse")]
@@ -141,22 +141,22 @@ def bodies(statement: ast.AST) -> list[list[ast.stmt]]:
 
 
 def parameters(function: ast.FunctionDef) -> list[str]:
-    """Give the names of a function's parameters."""
+    """Return the names of a function's parameters."""
     return [argument.arg for argument in function.args.args]
 
 
 def assigned(*nodes: ast.AST) -> set[str]:
-    """Give the names that the nodes assign."""
+    """Return the names that the nodes assign."""
     return {node.id for node in walk(*nodes) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def local_names(function: ast.FunctionDef) -> set[str]:
-    """Give the names that are local to a function."""
+    """Return the names that are local to a function."""
     return {*parameters(function), *assigned(*function.body)}
 
 
 def without_docstring(function: ast.FunctionDef) -> list[ast.stmt]:
-    """Give the statements of a function that do something."""
+    """Return the statements of a function that do something."""
     return function.body[1:] if ast.get_docstring(function, clean=False) is not None else function.body
 
 

@@ -28,15 +28,15 @@ class Edit(Protocol):
 
     @property
     def find(self) -> str:
-        """Give the source of the statements; white space and comments do not matter."""
+        """Return the source of the statements; white space and comments do not matter."""
 
     @property
     def becomes(self) -> str:
-        """Give the source of what they become; empty: they are dropped."""
+        """Return the source of what they become; empty: they are dropped."""
 
     @property
     def occurrence(self) -> int:
-        """Tell which occurrence is meant, counted from 1 in the order of the source."""
+        """Return the number of the occurrence that is meant, from 1 in the order of the source."""
 
 
 class Mutation(Protocol):
@@ -44,15 +44,15 @@ class Mutation(Protocol):
 
     @property
     def number(self) -> int:
-        """Give the number that selects it, from 1 up."""
+        """Return the number that selects it, from 1 up."""
 
     @property
     def name(self) -> str:
-        """Give the name that people select it by."""
+        """Return the name that people select it by."""
 
     @property
     def edits(self) -> Sequence[Edit]:
-        """Give the edits."""
+        """Return the edits."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,11 @@ class Patch:
                 self._check_apart(mutation.number, len(edits), replace(origin, note=note))
 
     def only(self, number: int) -> ast.FunctionDef:
-        """Give the function as it is with one mutation applied."""
+        """Return the function as it is with one mutation applied."""
         return self._with_body(self._only(self.function.body, number, []))
 
     def merged(self) -> ast.FunctionDef:
-        """Give the function with all mutations in it, each behind its number."""
+        """Return the function with all mutations in it, each behind its number."""
         return self._with_body(self._merged(self.function.body, frozenset())) if self._places else self.function
 
     def _with_body(self, body: Statements) -> ast.FunctionDef:
@@ -150,7 +150,7 @@ class Patch:
         return out
 
     def _cluster(self, statements: Statements, start: int, done: frozenset[int]) -> tuple[int, list[int]]:
-        """Give the end of the statements that have to be chosen together, and by which mutations."""
+        """Return the end of the statements that have to be chosen together, and by which mutations."""
         end, at, numbers = start + 1, start, set[int]()
         while at < end:
             for place in self._at(statements[at]):
@@ -165,7 +165,7 @@ class Patch:
 
 
 def note_of(mutation: Mutation) -> str:
-    """Give the beginning of an error about a mutation."""
+    """Return the beginning of an error about a mutation."""
     return f"mutation {mutation.number} ({mutation.name}) "
 
 
@@ -187,7 +187,7 @@ def check_mutations(mutations: Sequence[Mutation], functions: Mapping[str, objec
 
 
 def _positions(statements: Statements) -> Iterator[tuple[Statements, int]]:
-    """Give all places where statements begin, in the order of the source."""
+    """Yield all places where statements begin, in the order of the source."""
     for i, statement in enumerate(statements):
         yield statements, i
         for body in bodies(statement):
@@ -200,7 +200,7 @@ def _matches(statements: Statements, start: int, wanted: list[str]) -> bool:
 
 
 def _located(statement: ast.stmt, like: ast.stmt) -> ast.stmt:
-    """Give a copy of a new statement that says it stands where ``like`` does."""
+    """Return a copy of a new statement that says it stands where ``like`` does."""
     new = copy.deepcopy(statement)
     for node in ast.walk(new):
         ast.copy_location(node, like)
@@ -208,7 +208,7 @@ def _located(statement: ast.stmt, like: ast.stmt) -> ast.stmt:
 
 
 def _inside(statement: ast.stmt, change: Callable[[Statements], Statements]) -> ast.stmt:
-    """Give a copy of a statement, with the lists of statements inside it changed."""
+    """Return a copy of a statement, with the lists of statements inside it changed."""
     new = copy.copy(statement)
     match new:
         case ast.If() | ast.While() | ast.For():

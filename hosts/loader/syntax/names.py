@@ -45,7 +45,7 @@ class Scope:
         _Flow(self, function, origin).run()
 
     def signature(self, name: str) -> inspect.Signature | None:
-        """Give the parameters of what can be called by a name, if they are known."""
+        """Return the parameters of what can be called by a name, if they are known."""
         if name in self.functions:
             return _signature(self.functions[name])
         value = self.values.get(name)
@@ -55,13 +55,13 @@ class Scope:
 
 
 def struct_fields(values: Iterable[object]) -> frozenset[str]:
-    """Give the names of all fields of the structs among some values."""
+    """Return the names of all fields of the structs among some values."""
     structs = [value for value in values if isinstance(value, type) and issubclass(value, Struct)]
     return frozenset({"at"}.union(*(struct.fields for struct in structs)))
 
 
 def pure_functions(functions: Mapping[str, ast.FunctionDef], values: Mapping[str, object]) -> frozenset[str]:
-    """Give the names whose calls may stay inside of expressions: nothing that a host gives a meaning to is behind them.
+    """Return the names of pure functions, whose calls may stay inside of expressions: they reach no host.
 
     These are some primitives and builtins, classes, and the protocol's functions that call nothing else.
     """
@@ -75,7 +75,7 @@ def pure_functions(functions: Mapping[str, ast.FunctionDef], values: Mapping[str
 
 
 def calls(function: ast.FunctionDef) -> dict[str, ast.Call]:
-    """Give the names of what a function calls, each with the first call."""
+    """Return the names of what a function calls, each with the first call."""
     found: dict[str, ast.Call] = {}
     for node in walk(*function.body):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
