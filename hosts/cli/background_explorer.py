@@ -90,7 +90,7 @@ class Explorer:
         while not _ended(future):
             now = time.monotonic()
             if not ended and (cancelled() or now >= end):
-                ended = "cancelled" if cancelled() else f"its {seconds:.1f} s were over"
+                ended = "cancelled" if cancelled() else f"time limit of {seconds:.1f} s reached"
                 self._executor.cancel_running()
                 end = now + GRACE
             elif ended and now >= end:

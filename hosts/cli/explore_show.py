@@ -75,7 +75,7 @@ class Ticker:
     def line(self, progress: Progress, now: float) -> str:
         """Return the line; the speed is that since the last one."""
         if not progress.states:
-            return f"{self._name}: {now - self._begun:.0f} s, walking about to see what the threads share"
+            return f"{self._name}: {now - self._begun:.0f} s, random walks to find out what the threads share"
         before, done = self._last if self._last is not None else (now - max(progress.seconds, 0.001), 0)
         speed = max(progress.transitions - done, 0) / max(now - before, 0.001)
         self._last = (now, progress.transitions)

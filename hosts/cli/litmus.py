@@ -31,8 +31,8 @@ EXITS: Final[Mapping[Why, int]] = {"refused": EXIT_USAGE, "bounded": EXIT_UNPROV
 WORST: Final = (EXIT_FAULT, EXIT_USAGE, EXIT_UNEXPECTED, EXIT_UNPROVEN, EXIT_EXPECTED)
 """Of several exit codes the command returns the first of these."""
 BOUNDS: Final = {
-    "seconds": "bounded by its budget of time, no answer: more --budget",
-    "memory": "bounded by its memory, no answer: more --memory",
+    "seconds": "bounded by its time limit, no answer: more --budget",
+    "memory": "bounded by its memory limit, no answer: more --memory",
     "room": "bounded, no answer: so long a store buffer does not fit into a state of this search; without --no-reduce",
     "buffer": "bounded, no answer: a loop fills the store buffer without end, as it has neither a fence nor a lock",
 }

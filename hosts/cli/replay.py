@@ -58,7 +58,7 @@ def _witness(file: str) -> Witness:
     except WitnessError as error:
         raise Failure(str(error), EXIT_USAGE) from None
     if witness.check == NO_PROGRESS and not 0 < witness.cycle <= len(witness.steps):
-        said = "no-progress, and its cycle was too big to be walked: there is no way round to be replayed"
+        said = "no-progress, and its cycle was too large to be reconstructed: there is nothing to replay"
         raise Failure(f"{file}: {said}", EXIT_USAGE)
     return witness
 
@@ -74,7 +74,7 @@ def heading(witness: Witness, changed: list[str]) -> Iterator[str]:
     processes = len(witness.threads)
     yield f"on {counted(processes, 'process', 'processes')}; {_delayed(witness.delayed_stores)}"
     if witness.check == NO_PROGRESS:
-        yield f"the way to the cycle, then {ROUNDS} times round: {witness.round}"
+        yield f"the path to the cycle, then {ROUNDS} times around it: {witness.round}"
     if changed:
         yield f"not the sources it was found with: {', '.join(changed)}"
 

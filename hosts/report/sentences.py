@@ -13,14 +13,14 @@ from hosts.runs.plan import TIMED_SCENARIO
 from hosts.runs.verdict import Row, Verdict, policy_names
 
 BROKEN: Final = {
-    "C1": "an interrupt lay in the PIR of a running vCPU, or RVI was wrong, and nobody owed it a look",
+    "C1": "a vector lay in the PIR of a running vCPU, or RVI was wrong, with no notification or sync on its way",
     "C2": "a vCPU slept on a deliverable interrupt with no wake-up on its way",
     "C3": "the guest was entered with an RVI that is not the highest vIRR",
-    "C4": "a PIR was not empty, ON was clear, and nobody was about to set it",
+    "C4": "a PIR was not empty and ON was clear, with no sender in the middle of its post",
     "C5": "a post was lost or made up",
-    "C7": "nobody looked at a descriptor whose ON had been set without telling anybody",
+    "C7": "ON was set without a notification, and the promised sync did not come before VM-entry or sleep",
     "C8": "notifications to self, sent and elided, do not add up to the self-posts",
-    "C9": "a request was left unserved in a guest that nobody was about to kick",
+    "C9": "a request that came with a kick was left unserved in non-root mode",
     "C10": "an IPI or a mailbox was left over at the end",
 }
 """What it means that a check fired."""
@@ -80,7 +80,7 @@ def _difference(rows: Sequence[Row]) -> list[str]:
     if not everywhere:
         return []
     where = f"in all {len(rows)} scenarios it does" if len(rows) > 1 else "it does here"
-    return [f"{where} nothing else than {_list(everywhere)}, operation for operation: what is new in it was not tried"]
+    return [f"{where} the same as {_list(everywhere)}, operation for operation: what is new in it was not exercised"]
 
 
 def _names(rows: Iterable[Row]) -> str:

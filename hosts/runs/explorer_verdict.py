@@ -19,15 +19,15 @@ from hosts.runs.explorer_runner import Engine, Searched, Watch
 from hosts.runs.verdict import Circumstances, Row, Verdict, grade
 
 BOUNDS: Final = {
-    "seconds": "its budget of time",
-    "memory": "its memory",
-    "states": "its number of states",
-    "buffer": "the buffer (a store waited for room in it)",
+    "seconds": "its time limit",
+    "memory": "its memory limit",
+    "states": "its limit of states",
+    "buffer": "the store buffer (a store waited for room in it)",
     "cancelled": "Ctrl-C",
 }
 """What ends a search before its end."""
 
-NO_TRAIL: Final = "but the way to it was not found again in time: --no-symmetry, or more --budget and --memory"
+NO_TRAIL: Final = "no counterexample was reconstructed within the limits: --no-symmetry, or more --budget and --memory"
 """Of a violation seen in states that stand for others (:attr:`hosts.explorer.search.bfs.Search.pathless`)."""
 
 

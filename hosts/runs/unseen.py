@@ -28,7 +28,7 @@ def enough_seconds(measured: Measured) -> float:
 def unseen(planned: Planned, measured: Measured) -> str:
     """Return what was seen in a row whose expected check has not fired, and the command that races it longer."""
     entered = sum(measured.windows[window] for window in planned.scenario.windows)
-    what = f"{' or '.join(planned.sought)} not seen" if planned.sought else "no table says what shows; nothing seen"
+    what = f"{' or '.join(planned.sought)} not seen" if planned.sought else "no check is expected by name; nothing seen"
     ways = f" and {entered:,} entries of its windows" if planned.scenario.windows else ""
     return f"{what} in {measured.seconds:.1f} s{ways}; longer: {_command(planned, enough_seconds(measured))}"
 

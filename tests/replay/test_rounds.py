@@ -107,7 +107,7 @@ def test_the_command_says_what_it_does(tmp_path: Path, endless: Witness, capsys:
     assert main(["replay", str(file), "--repeat", "2", "--json", str(records)]) == 0
     told = capsys.readouterr().out.splitlines()
     assert f"no-progress in {endless.stem} steps and a cycle of {endless.cycle}" in told[0]
-    assert f"the way to the cycle, then {ROUNDS} times round: {endless.round}" in told
+    assert f"the path to the cycle, then {ROUNDS} times around it: {endless.round}" in told
     assert told[-1] == "2 of 2 showed the cycle"
     assert [(line["check"], line["cycle"]) for line in records_in(records)[1:]] == [(NO_PROGRESS, endless.cycle)] * 2
 
@@ -120,7 +120,7 @@ def test_a_no_progress_without_a_way_round_is_refused(
     save(replace(endless, cycle=cycle), tmp_path / "stem.json")
     assert main(["replay", str(tmp_path / "stem.json")]) == 64
     (line,) = capsys.readouterr().err.splitlines()
-    assert "there is no way round to be replayed" in line
+    assert "there is nothing to replay" in line
 
 
 def test_a_witness_of_finer_steps_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,7 +86,7 @@ def test_what_does_not_come_to_its_end_in_time_is_ended(executor: LocalExecutor,
     row = planned(rules, "kicks", "all-to-all")
     found = Explorer(executor, row.policy.name, quiet=True).explore(row, 0.3, never)
     assert (found.complete, found.found, found.impossible(("notified-in-guest",))) == (False, "", ())
-    assert "its 0.3 s were over" in found.why
+    assert "time limit of 0.3 s reached" in found.why
     assert found.told().startswith(f"not explored: pirace explore --policy '{rules}:kicks' --scenario all-to-all (")
     small = planned(rules, "kicks", "timer-fastpath")
     assert Explorer(executor, row.policy.name, quiet=True).explore(small, UP_SECONDS, never).complete
@@ -97,10 +97,12 @@ def test_the_time_is_over_whoever_saw_it_first() -> None:
     task = Task(kind="explore", scenario="kick", policy="a.py:f", seconds=0.3)
     search = {"states": 1, "complete": False, "bounded_by": ["seconds"]}
     record = {"search": search, "violations": [], "windows": {}}
-    by_itself = Result(verdict="INCONCLUSIVE", seconds=0.31, reason="bounded by its budget of time", record=record)
+    by_itself = Result(verdict="INCONCLUSIVE", seconds=0.31, reason="bounded by its time limit", record=record)
     told = replace(by_itself, verdict="CANCELLED", reason="cancelled")
     for result in (by_itself, told):
-        assert explored_of(task, result, "its 0.3 s were over").why == "1 state seen; its 0.3 s were over"
+        assert (
+            explored_of(task, result, "time limit of 0.3 s reached").why == "1 state seen; time limit of 0.3 s reached"
+        )
 
 
 def test_too_little_time_is_not_spent(executor: LocalExecutor, rules: Path) -> None:
@@ -160,7 +162,7 @@ def test_who_does_not_end_when_asked_is_killed(rules: Path) -> None:
     deaf = Deaf()
     row = planned(rules, "kicks", "kick")
     assert Explorer(cast("LocalExecutor", deaf), "r.py:f", quiet=True).explore(row, 0.2, never).why == (
-        "its 0.2 s were over"
+        "time limit of 0.2 s reached"
     )
     assert deaf.asked == 2
 

@@ -20,7 +20,7 @@ def explored_of(task: Task, result: Result, ended: str = "") -> Explored:
     count = search["states"]
     states = f"{counted(count, 'state')} seen; " if count else ""
     # Whoever looked at the clock first, the worker or who waits for it: the time was over.
-    over = f"its {task.seconds:.1f} s were over" if search["bounded_by"] == ["seconds"] else result.reason
+    over = f"time limit of {task.seconds:.1f} s reached" if search["bounded_by"] == ["seconds"] else result.reason
     why = ended if result.verdict == Verdict.CANCELLED and ended else over
     source = source_of(task.policy)
     its_own = result.verdict == Verdict.CRASH and result.reason.startswith(f"{source.path if source else ''}:")

@@ -80,7 +80,7 @@ def test_a_check_that_the_table_does_not_name_is_not_enough(fake: Any, caught: A
 
 @pytest.mark.parametrize(
     ("bound", "said"),
-    [("seconds", "its budget of time"), ("memory", "its memory"), ("buffer", "a store waited for room")],
+    [("seconds", "its time limit"), ("memory", "its memory"), ("buffer", "a store waited for room")],
 )
 def test_what_is_bounded_proves_nothing(fake: Any, seen: Any, capsys: Any, bound: str, said: str) -> None:
     """Exit code 2, with the reason."""
@@ -119,7 +119,8 @@ def test_a_violation_whose_way_could_not_be_told_is_one_and_says_what_to_do(
     untold = replace(caught("deadlock"), pathless=True)
     status, out = run(ExploreOptions(("remote-post",), ("always-2021",)), fake([untold]), capsys)
     assert status == 1
-    assert "deadlock in 9 steps, but the way to it was not found again in time: --no-symmetry" in out.replace("\n", " ")
+    said = "deadlock in 9 steps, no counterexample was reconstructed within the limits: --no-symmetry"
+    assert said in out.replace("\n", " ")
 
 
 @pytest.mark.parametrize("what", ["deadlock", "no-progress"])
@@ -173,7 +174,7 @@ def test_what_is_done_before_the_search_is_shown() -> None:
     """Until there are states to be counted."""
     ticker = Ticker(Console(), "row", 60.0)
     line = ticker.line(Progress(0, 0, 0, 0, 2.0, 0), time.monotonic() + 2.0)
-    assert line == "row: 2 s, walking about to see what the threads share"
+    assert line == "row: 2 s, random walks to find out what the threads share"
 
 
 def test_sizes_as_people_read_them() -> None:

@@ -220,8 +220,8 @@ def test_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "status", "why", "told"),
     [
-        (IncompleteError("seconds"), 2, "bounded", "bounded by its budget of time, no answer: more --budget"),
-        (IncompleteError("memory"), 2, "bounded", "bounded by its memory, no answer: more --memory"),
+        (IncompleteError("seconds"), 2, "bounded", "bounded by its time limit, no answer: more --budget"),
+        (IncompleteError("memory"), 2, "bounded", "bounded by its memory limit, no answer: more --memory"),
         (MemoryError(), 2, "bounded", "bounded by this machine's memory, or a limit: no answer"),
         (ValueError("odd"), 4, "fault", "internal error: ValueError: odd (--debug shows where)"),
     ],
@@ -245,7 +245,7 @@ def test_what_has_no_answer_keeps_no_other_from_one(
 
 
 @pytest.mark.parametrize(
-    ("option", "given", "bound"), [("--budget", "0.01s", "budget of time"), ("--memory", "1", "memory")]
+    ("option", "given", "bound"), [("--budget", "0.01s", "time limit"), ("--memory", "1", "memory limit")]
 )
 @pytest.mark.parametrize("more", [[], ["--no-reduce"]], ids=["reduced", "everything"])
 def test_a_test_is_bounded(
@@ -263,7 +263,7 @@ def test_a_test_is_bounded_by_two_things_at_once(tmp_path: Path, capsys: pytest.
     """The first is told."""
     file = write(tmp_path, "{ }\nP0 | P1 ;\n L: incl (x) | movl (x),%eax ;\n jmp L | ;\nexists (1:rax=1)\n")
     assert main(["litmus", "--no-reduce", "--budget", "0.3s", file]) == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith(f"{file}: bounded by its budget of time")
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"{file}: bounded by its time limit")
 
 
 def test_ctrl_c_leaves_a_record_of_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,7 +65,7 @@ def compare(tmp_path: Path) -> Callable[..., tuple[int, list[dict[str, Any]]]]:
 
 def _allowed(*names: str, complete: bool = True) -> Allowed:
     checks = frozenset(names) & frozenset(CHECKS)
-    return Allowed(frozenset(names) - checks, checks, complete, "" if complete else "its budget of time", 99)
+    return Allowed(frozenset(names) - checks, checks, complete, "" if complete else "its time limit", 99)
 
 
 def test_what_both_show_agrees(compare: Any, capsys: Any) -> None:
@@ -91,7 +91,7 @@ def test_what_was_not_explored_is_told_and_no_fault(compare: Any, capsys: Any) -
     status, (record,) = compare(Fake(SEEN, "C1"), _allowed(SEEN, complete=False))
     assert status == 0
     assert (record["not_allowed"], record["not_explored"]) == ([], ["C1"])
-    assert "not explored within 99 states, bounded by its budget of time: C1" in capsys.readouterr().out
+    assert "not explored within 99 states, bounded by its time limit: C1" in capsys.readouterr().out
 
 
 def test_what_is_allowed_and_never_seen_is_the_gap(compare: Any, capsys: Any) -> None:
@@ -186,7 +186,7 @@ def test_a_search_is_told_in_names() -> None:
     mask = 1 << WINDOWS.index(SEEN)
     allowed = allowed_by(Result(bounded_by=("cancelled",), windows=mask, violations=found, states=5))
     assert (allowed.windows, allowed.checks) == ({SEEN}, {"C7", "deadlock"})
-    assert (allowed.complete, allowed.bound, allowed.states) == (False, "its budget of time", 5)
+    assert (allowed.complete, allowed.bound, allowed.states) == (False, "its time limit", 5)
 
 
 def test_the_explorer_is_asked_for_everything(compare: Any) -> None:

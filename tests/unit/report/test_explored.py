@@ -85,11 +85,11 @@ def text_of(rows: list[Row]) -> str:
 
 def test_a_pass_that_was_not_explored_says_so(run: Any) -> None:
     """With the command, in the row's line and at the end, there in one piece however narrow the terminal."""
-    (row,), _, _ = run(plan_of("remote-post"), Explored(COMMAND, why="its 3.0 s were over"))
+    (row,), _, _ = run(plan_of("remote-post"), Explored(COMMAND, why="time limit of 3.0 s reached"))
     assert row.verdict is Verdict.PASS
-    assert f"; not explored: {COMMAND} (its 3.0 s were over)" in plain_line(row, 1, 1)
-    assert f"remote-post x {MINE}: not explored: {COMMAND} (its 3.0 s were over)\n" in text_of([row])
-    assert result_record(row, 7)["explored"]["why"] == "its 3.0 s were over"
+    assert f"; not explored: {COMMAND} (time limit of 3.0 s reached)" in plain_line(row, 1, 1)
+    assert f"remote-post x {MINE}: not explored: {COMMAND} (time limit of 3.0 s reached)\n" in text_of([row])
+    assert result_record(row, 7)["explored"]["why"] == "time limit of 3.0 s reached"
 
 
 def test_a_violation_that_only_the_explorer_found_is_the_rows(run: Any) -> None:
@@ -160,7 +160,7 @@ def test_a_window_that_the_rule_sends_nothing_for_is_not_demanded(clock: Any, sc
 @pytest.mark.parametrize(
     "found",
     [
-        Explored(COMMAND, why="its 3.0 s were over", states=99, entered=NO_NOTIFICATION),
+        Explored(COMMAND, why="time limit of 3.0 s reached", states=99, entered=NO_NOTIFICATION),
         Explored(COMMAND, complete=True, states=99, entered=ALL),
     ],
 )
@@ -192,18 +192,18 @@ def test_a_rule_that_makes_no_difference_anywhere_is_told_of_the_run(run: Any) -
     """In the rule's sentence, and only if it is the same policy in every scenario."""
     elides = Explored(COMMAND, complete=True, states=9, entered=ALL, same_as=("elide-self-2022", "always-2021"))
     rows, _, _ = run(plan_of("device-irq", "kick"), elides)
-    assert (
-        "in all 2 scenarios it does nothing else than always-2021 and elide-self-2022, operation" in sentences(rows)[0]
-    )
-    assert "it does here nothing else than always-2021 and elide-self-2022, operation" in sentences(rows[:1])[0]
+    assert "in all 2 scenarios it does the same as always-2021 and elide-self-2022, operation" in sentences(rows)[0]
+    assert "it does here the same as always-2021 and elide-self-2022, operation" in sentences(rows[:1])[0]
     other = replace(rows[1], explored=replace(elides, same_as=("kick-2016",)))
     assert "nothing else" not in sentences([rows[0], other])[0]
 
 
 def test_a_quiet_run_does_not_hide_that_a_pass_was_not_explored(run: Any) -> None:
     """A line for each, with the command; what was explored to its end has none."""
-    (row,), _, _ = run(plan_of("remote-post"), Explored(COMMAND, why="its 3.0 s were over"))
-    assert unexplored_lines([row]) == [f"remote-post x {MINE}: PASS, not explored: {COMMAND} (its 3.0 s were over)"]
+    (row,), _, _ = run(plan_of("remote-post"), Explored(COMMAND, why="time limit of 3.0 s reached"))
+    assert unexplored_lines([row]) == [
+        f"remote-post x {MINE}: PASS, not explored: {COMMAND} (time limit of 3.0 s reached)"
+    ]
     complete = replace(row, explored=Explored(COMMAND, complete=True, entered=ALL))
     assert unexplored_lines([complete, replace(row, explored=None)]) == []
 
