@@ -1,9 +1,9 @@
-"""Whether a rule of the user's own makes a difference: its threads, taken step by step beside those of another rule.
+"""Equivalence of a user's rule with another rule: their threads make the same operations in the explored part.
 
-A search asks each thread for the steps that can happen, and for no others. If under another rule the thread, beginning
-in its first local state, does the same operation in each of these local states, and tells the same on the way from one
-to the next, then the two machines have the same moves in the same order: what holds of one search holds of the other.
-So the other rule need not be searched: its threads are asked for the steps of this one's, and for nothing else.
+A search asks each thread only for the steps that can happen. If under another rule the thread, from its first local
+state on, makes the same operation in each of these local states and reports the same on each transition, then both
+models have the same moves in the same order, and what holds of one search holds of the other. So the other rule need
+not be searched: its threads are asked for the steps of this search and nothing else.
 
 The converse does not hold. Two rules may do different things to the same end; then nothing is said.
 """

@@ -1,9 +1,9 @@
-"""How many states a scope may have, before any of it is explored: a range, read off what is in the scope.
+"""Estimate of the number of states of a scope before it is explored: a range, from the parts of the scope.
 
-States multiply: each thing in a scope multiplies them by about the same, whatever else is there. The factors are what
-was measured of some sixty scopes, most of them drawn at random, under the historic rules; what was found of those lay
-within 5 times of the product, of as many drawn afterwards within 9, and rather above it than below. A test holds the
-range against all of them, and all rows of the table.
+The number of states is about a product: each part of a scope multiplies it by about the same factor, whatever the other
+parts are. The factors were measured on some sixty scopes, most of them drawn at random, under the historic rules; the
+number found was within 5 times of the product for those, within 9 for as many drawn afterwards, and rather above it
+than below. A test compares the range with all of them, and with all rows of the table.
 """
 
 from __future__ import annotations

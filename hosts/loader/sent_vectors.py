@@ -1,4 +1,4 @@
-"""Which vectors a function can send, told by its source: what no race need be waited for."""
+"""Vectors that a function can send, by static analysis of its source: it tells which windows no race can enter."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The barrier audit: each ordering and each atomicity weakened by itself, and explored."""
+"""The memory-ordering audit: each barrier, locked operation and pair of accesses is relaxed by itself and explored."""

@@ -1,7 +1,8 @@
-"""The runs in which an operation without a fence behind is atomic all the same: what they show is owed to the fence.
+"""Search restricted to runs in which a relaxed read-modify-write stays atomic: what they violate is owed to the fence.
 
-Such an operation reads, and its store waits in the buffer; another write to its word meanwhile would be lost. Here the
-runs with such a write are left out. Plain Python over the definition: for small scopes, sightings only.
+An operation without a fence behind reads, and its store waits in the buffer; another write to its word meanwhile would
+be lost. Runs with such a write are left out. Plain Python over the reference semantics: for small scopes, and for
+assertion violations only.
 """
 
 from __future__ import annotations

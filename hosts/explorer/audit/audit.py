@@ -1,7 +1,7 @@
-"""The barrier audit: is each ordering needed? Explored with it weakened, scope by scope, the cheap ones first.
+"""The memory-ordering audit: is each ordering needed? Each relaxation is explored scope by scope, the small ones first.
 
-A scope counts only if the protocol as it stands is clean in it, and only for what it comes to: a site that no run of
-it reaches would look superfluous. What is *not needed* is so in the scopes named, on x86, and all of each was seen.
+A scope counts only if the unchanged protocol is clean in it, and only for what it reaches: a site that no run of it
+reaches would look superfluous. *Not needed* holds in the scopes named, on x86, and all of each was explored.
 """
 
 from __future__ import annotations

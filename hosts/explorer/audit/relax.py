@@ -1,14 +1,14 @@
-"""The orderings that the protocol relies on, and each of them weakened by an edit of the loaded program.
+"""Relaxation operators: the orderings that the protocol relies on, each weakened by an edit of the loaded program.
 
-A *site* is a barrier, a locked operation, an acquire or release, or two accesses that follow each other. Each *way* to
-weaken it is the function it stands in, changed: nothing of ``emu`` is touched, lines stay what they are, interrupt
-points stay where they were, and each access that is new has one of its own.
+A *site* is a barrier, a locked operation, an acquire or release, or two accesses that follow each other. A *relaxation*
+of it is the enclosing function, changed: nothing of ``emu`` is touched, lines and interrupt points stay where they
+were, and each new access has an interrupt point of its own.
 
-A locked operation is atomic, and a full barrier before and behind. What each is good for is asked one by one:
+A locked operation is atomic, and a full barrier before and behind. Each property is relaxed by itself:
 
-- *no fence before*: it does not wait for the stores that went before; they may reach memory after it.
-- *no fence behind*: it reads and changes the word in one step, but what it writes waits in the store buffer while its
-  thread reads on. Where another write gets in between, it has not been atomic; a witness is looked at for that.
+- *no fence before*: it does not wait for earlier stores, which may reach memory after it.
+- *no fence behind*: it reads and changes the word in one step, but its store waits in the buffer while its thread reads
+  on. If another write comes in between, it was not atomic; the counterexample is examined for that.
 - *no atomicity*: a barrier, a load, a store, a barrier.
 - *neither*: a load and a store.
 """

@@ -1,9 +1,9 @@
-"""Accesses that follow each other in the source and could change places: what a compiler might do, or a rewrite.
+"""Reordering operator: adjacent accesses that a compiler, or a rewrite of the source, could exchange.
 
-An access is a primitive, or a call of a function that comes to one access and no more (``pi_clear_on``). A pair is an
-access and what follows or precedes it: another access, or a call that does nothing but access words and send
-(``kvm_apic_update_irr``). Between the two there are at most interrupt points and compiler barriers, which is what a
-swap ignores. No pair are two accesses of which one needs the other's result, nor two of one word.
+An access is a primitive, or a call of a function that makes exactly one access (``pi_clear_on``). A pair is an access
+and its neighbour: another access, or a call that does nothing but access words and send (``kvm_apic_update_irr``). Only
+interrupt points and compiler barriers stand between the two, and an exchange ignores them. Two accesses are no pair if
+one needs the result of the other, or if both are of one word.
 """
 
 from __future__ import annotations

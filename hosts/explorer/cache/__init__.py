@@ -1,1 +1,1 @@
-"""What is kept on disk between searches: loaded programs and learnt threads."""
+"""The on-disk cache: loaded programs, and the thread automata and tables that a search has learnt."""

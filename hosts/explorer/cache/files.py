@@ -1,8 +1,8 @@
-"""Files that can be made again, each named by a hash of all it was made from, and checked when it is read.
+"""Cache files: named by a hash of all they were made from, written atomically, and checked when they are read.
 
-A file is written beside its place and renamed when it is complete; what is found under its name begins with the hash of
-the rest, so one that is cut off, or in which a bit has changed, is as good as none. Whoever cannot write goes on
-without; whoever is killed leaves a file that the next writer sweeps away.
+A file is written beside its final name and renamed when it is complete. It begins with the hash of its content, so a
+truncated or damaged one counts as missing. A process that cannot write goes on without; a file that a killed process
+left behind is removed by the next writer.
 """
 
 from __future__ import annotations

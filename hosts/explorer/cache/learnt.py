@@ -1,13 +1,11 @@
-"""What a search has learnt, kept for the next search of the same: threads, tables, and what the reduction leant on.
+"""Learnt tables, kept for the next search of the same model: automata, tables, and the assumptions of the reduction.
 
-It is all that :class:`hosts.explorer.search.bfs.Search` has at the end of its first attempt that held, as it is there,
-whatever its parts consist of: nothing is listed here that could be forgotten. The next search begins with it, has
-nothing left to ask, and comes to the same states. What is made anew in no time from the program (its functions, cut) is
-left out and put in again.
+Kept is the whole state of :class:`hosts.explorer.search.bfs.Search` after its first attempt whose assumptions held:
+nothing is listed here that could be forgotten. The next search starts with it, misses no table, and reaches the same
+states. Parts that are quickly made again from the program (its functions, cut) are left out and put in when it is read.
 
 The key is a hash of everything that decides: the program, the explorer's own sources, versions, the scope, the rule,
-the mutation, the options. The content is checked by :mod:`hosts.explorer.cache.files` before it is looked at, and read
-by
+the mutation, the options. The content is checked by :mod:`hosts.explorer.cache.files` and read by
 :mod:`hosts.explorer.cache.serialize`.
 """
 

@@ -1,8 +1,8 @@
-"""The protocol, loaded and cut, kept for the next start: what a program is depends on its sources alone.
+"""The loaded and cut protocol, kept for the next start: a program depends on its sources alone.
 
 Reading 125 functions, checking them under every mutation and cutting them takes as long as all the rest of a small
-exploration. Kept are the compiled functions, the flows and what the loader says of them; their syntax trees, which
-hardly anybody asks for, are loaded from the sources when somebody does.
+exploration. Kept are the compiled functions, the control-flow graphs and the loader's facts; syntax trees, which are
+rarely needed, are loaded from the sources on demand.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Writing down what the explorer knows, and reading it: objects of its own classes, plain values, arrays, code.
+"""Serialisation of the explorer's objects: instances of its own classes, plain values, arrays and code.
 
-Python's pickles, of which a reader takes only what is named here: classes of this package and of ``emu``, the functions
-of ``emu``, and what arrays are made of. What was written comes from :mod:`hosts.explorer.cache.files`, which checks it
-first.
+The format is Python's pickle, restricted by a list of what may be named in it: classes of this package and of ``emu``,
+functions of ``emu``, and what arrays consist of. The content comes from :mod:`hosts.explorer.cache.files`, which has
+checked it.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""A counterexample as data: the witness, its file, the cycle of a no-progress."""
+"""Counterexamples as data: the witness, its file, its validation, and the lasso of a progress violation."""

@@ -1,8 +1,9 @@
-"""A no-progress, step by step: the cycle that the machine can go round for ever.
+"""The lasso of a progress violation: a stem, and a fair cycle on which an obligation is never met.
 
-The search knows which states lie on a fair cycle (:mod:`hosts.explorer.search.fair_cycles`), not the way round. It is
-walked here, in the product itself: from one such state, with the debt unpaid all the way, past a move of each thread,
-each buffer and each IPI in flight, or past a state in which that one cannot move; and back to where it began.
+The search knows which states lie on a fair cycle (:mod:`hosts.explorer.search.fair_cycles`), not the cycle itself.
+It is constructed here by the reference semantics: from one such state, with the obligation unmet all the way, past a
+move of each thread, each store buffer and each IPI in flight, or past a state in which that agent is disabled, and back
+to the start.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Validation of a witness: its steps are taken again in the product, and must violate what its labels say.
+"""Validation of a witness: its steps are taken again by the reference semantics, and must violate what its labels say.
 
-Only steps that are the protocol's own, operation for operation, are judged. Where others diverge, a replay tells.
+Only a witness whose steps are the protocol's own, operation for operation, is judged. A replay reports where the steps
+of another one diverge.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""A counterexample explained to a person: the rows of its table and the sentences below."""
+"""Counterexample explanation: the events of a witness as a table (a sequence chart), and a paragraph on its cause."""

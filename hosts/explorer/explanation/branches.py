@@ -1,4 +1,4 @@
-"""Which branch of the rule a thread took: what it did without reading a shared word leaves no row behind."""
+"""Branches of the rule that a thread took: a decision on private values leaves no operation in the counterexample."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the check that fired (:mod:`emu.observe.checkers`) reads and the state does not show, or not where it is 0."""
+"""Ghost words that the check that fired (:mod:`emu.observe.checkers`) reads and the state column does not show."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A witness told in full: no store buffer is blamed before the scope was searched without, and what repairs it is said.
+"""A complete explanation: the violation is sought without store buffers, too, and what would repair it is determined.
 
-Both take the time that the search has left; what was not found in it is told as not known.
+Both take the time that the search has left; what was not determined in it is reported as not known.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The descriptor's control word as a kernel engineer writes it: ``ON 1``, and SN, NV and NDST where they matter."""
+"""Format of the descriptor's control word: ``ON 1``, and SN, NV and NDST where they matter."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What happens on the way to a violation, in full: a witness's steps taken again with every operation listened to.
+"""Recorder of events: the steps of a witness taken again, with every operation of every thread recorded.
 
-The search knows only operations that somebody else may notice. A reader wants to see the others too: what a thread
-does to words that are its own, its VM-entries, what the guest does, the check that fires. So each thread of the witness
-is run once more, by an automaton that writes down what it does.
+The search knows only visible operations. A reader also wants to see what a thread does to words of its own, its
+VM-entries, what the guest does, and the check that fires. So each thread is run once more, by an automaton that records
+its operations.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Words and numbers of a witness as a kernel engineer writes them: ``ON``, ``PIR 0x34``, ``mode -> IN_GUEST``."""
+"""Format of words and values as a kernel engineer writes them: ``ON``, ``PIR 0x34``, ``mode -> IN_GUEST``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A witness with its story: what a reader sees of each step, and who owed what to whom."""
+"""Construction of a witness with its events, its explanation and, of a progress violation, its lasso."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Looks that were owed: who owed one, what kept it silent, which look came too early, was passed over or not taken."""
+"""Missed syncs: which obligation was created, why no notification was sent, and which sync came too early or never.
+
+An *obligation* is created by setting ON, or by a request with a kick: from then on the vCPU has to look at its PIR, or
+at its requests. A *look* is its read of the control word, or of ``requests``.
+"""
 
 from __future__ import annotations
 

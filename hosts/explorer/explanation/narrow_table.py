@@ -1,4 +1,4 @@
-"""A witness in a narrow place: a step a line, by whom, and below it what it has changed."""
+"""The table of events on a narrow terminal: one line a step, with its thread, and below it what has changed."""
 
 from __future__ import annotations
 

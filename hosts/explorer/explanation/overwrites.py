@@ -1,8 +1,7 @@
-"""A word that was overwritten: what somebody had done to it was undone by a plain store that did not know of it.
+"""Lost updates: a change of a word that another thread's plain store has overwritten.
 
-Two shapes: a load and a store of one function with somebody else's change in between, of any word, also of one thread
-and the handler that interrupts it; and a store that is given without a load, of the words in which bits of several
-owners lie side by side.
+There are two patterns. A load and a store of one function with a change of any word in between, by another thread or by
+a handler that interrupts it; and a store without a load to a word in which bits of several owners lie side by side.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The last sentence of a story: what repairs it."""
+"""The last sentence of an explanation: whether the violation is repaired later, and by what."""
 
 from __future__ import annotations
 

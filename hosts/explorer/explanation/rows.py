@@ -1,4 +1,4 @@
-"""The rows of a witness that is told to a person: what each thing that happens is called, and what is seen after it."""
+"""Rows of the table of events: the text of an operation, and the state behind it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be seen of the machine at one moment: what a reader wants to see, and what the checks read."""
+"""The part of a state that a reader sees: registers and descriptor of each vCPU, IPIs, buffers, and ghost words."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A witness for a person: a column for each pCPU, a row for each thing that happens, what can be seen beside it.
+"""The table of events (a message sequence chart as text): a column for each pCPU, a row for each operation.
 
-Everything printed is in the witness: its ``states`` hold, for each step, what a reader sees of it (``acts``) and of the
-machine after it. Rows are numbered as the witness's steps are; what a thread does by itself behind a step's operation
-is numbered 7.1, 7.2. Steps in which nothing visible happens have no row.
+Everything printed is in the witness: its ``states`` hold, for each step, the events (``acts``) and the machine after
+them. Rows are numbered as the steps are; what a thread does to words of its own behind a step's operation is numbered
+7.1, 7.2. Steps in which nothing visible happens have no row.
 """
 
 from __future__ import annotations

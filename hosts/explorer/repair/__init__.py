@@ -1,1 +1,1 @@
-"""What would repair a violation, found by a second search from its state."""
+"""Repair of a violation: a second search, from the violating state, for what would still meet the obligation."""

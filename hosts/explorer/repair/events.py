@@ -1,4 +1,4 @@
-"""What brings a repair about, on the shortest way to it: a VM-exit, a post, a kick, a device's interrupt, a timer."""
+"""The event that repairs a violation, from the shortest path to it: a VM-exit, a post, a kick, a device, a timer."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What repairs a violation: an exit, a post, a timer that may still come, or nothing.
+"""Repair of a violation: whether every continuation meets the obligation (late), some (either), or none (lost).
 
-From the violating state on, with checks that put nothing right, all that may come is searched for the moment at which
-what is owed is paid; and, where nothing is paid, for a run that ends so, or goes round so with all threads, buffers and
-IPIs taking their turns.
+The search starts in the violating state, with checks that repair nothing. It looks for the first step that meets the
+obligation, and for runs that never do: they end, or they go round a cycle that is fair to all threads, store buffers
+and IPIs (strongly connected components, Tarjan 1972).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A thread whose checks only look: what they have seen stays as it is, to see what the machine makes of it."""
+"""Thread automata whose checks do not repair what they find, so that it shows what the machine makes of it."""
 
 from __future__ import annotations
 

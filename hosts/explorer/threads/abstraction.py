@@ -1,16 +1,16 @@
-"""What the explorer keeps of the instruments' words, which on other hosts are counters that only grow.
+"""Data abstraction of ghost words: on other hosts they are counters that only grow, here only differences are kept.
 
 Kept as they are they would make every history a state of its own. Each group of them decides something only through a
-difference; that is what is kept:
+difference:
 
-- counters, windows and records decide nothing: reading one gives 0, writing one is an event on the way.
+- counters, windows and records decide nothing: reading one gives 0, writing one is an event of the transition.
 - *inside* and *processing* marks: whether they are odd (a step is atomic, so that nobody sees a mark change twice).
 - a mailbox and the number last read from it: whether they differ.
 - accepted, self-sent, delivered and merged of one vector: their balance, kept negated in ``delivered``.
 - the generation of ON with all that has been noted of it: whether the note is about the present generation.
 
-Without folding (``--no-fold``) all are kept as they are, which ends only if every thread does. Where instruments are
-steps of their own (``--no-fuse``) there is no folding: a mark that changes twice would look as if it had not.
+``--no-fold`` disables the abstraction; the search then ends only if every thread does. Where instruments are steps of
+their own (``--no-fuse``) it is disabled, too: a mark that changes twice would look as if it had not.
 """
 
 from __future__ import annotations

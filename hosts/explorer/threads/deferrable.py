@@ -1,7 +1,7 @@
-"""Vectors that may be taken at the last point of an open window, because their handlers do nothing but count.
+"""Deferrable vectors: taking them can be deferred to the last point of a window, as their handlers only count.
 
-Read off the handlers as they are loaded, mutations and all: a call of anything but a counter makes a vector one that is
-taken at every point.
+This is decided from the handlers as they are loaded, mutations included: a handler that calls anything but a counter
+makes its vector one that is taken at every point.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How much is explored: what the other pCPUs do, each its own list of acts, and what the guest may do.
+"""The harness of an exploration (its environment): what the other pCPUs do, and what the guest may do.
 
-Written as ``post:0x34 post:0xf6 | post:0x35 | device | kick | guest=cpuid,hlt,timer | timers=1``: a column for each
-pCPU, its acts in order. The guest draws from its menu as often as it likes: nothing bounds the number of its
-exits and halts, only that of the timers and IPIs to other vCPUs that it starts. A vector may be typed without its 0x.
+A scope is written as ``post:0x34 post:0xf6 | post:0x35 | device | kick | guest=cpuid,hlt,timer | timers=1``: a column
+for each pCPU, its acts in order. The guest draws from its menu as often as it likes: the number of its exits and halts
+is unbounded, that of the timers and IPIs to other vCPUs that it starts is bounded. A vector may be typed without 0x.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""A thread keyed by the whole history of its answers, its code run by plain CPython: nothing is taken on trust.
+"""History-keyed threads: the reference for the automata, with no abstraction of local states at all (``--exact``).
 
-The functions of the loaded program run as they are, in a greenlet; a primitive that suspends switches out of it. A
-local state is the list of all answers so far, so no two histories are ever called one state, and nobody has to know
-what a frame's state is made of. It is what :mod:`hosts.explorer.threads.automaton` is held to. To go on from a state in
-a second way the thread is run again from its beginning. What each primitive asks for is the automaton's: words,
-folding, private words; how code is run and how states are told apart is not.
+The functions of the loaded program run unchanged, in a greenlet; a primitive that suspends switches out of it. A local
+state is the list of all answers so far, so two histories are never taken for one state, and nothing is assumed about
+what a frame's state consists of. :mod:`hosts.explorer.threads.automaton` is compared with it. To go on from a state in
+a second way the thread is run again from its beginning. The meaning of primitives, the data abstraction and private
+words are shared with the automaton; how code is run and how states are identified is not.
 
 Histories never repeat: unless every thread ends, a search over such threads ends at a bound and has to say so. A loop
-that calls no primitive at all is not noticed here; keyed threads refuse it.
+that calls no primitive at all is not noticed here; automata refuse it.
 """
 
 from __future__ import annotations

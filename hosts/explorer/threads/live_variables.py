@@ -1,4 +1,4 @@
-"""Which locals a function cut into blocks still reads: the others are no part of a local state."""
+"""Live-variable analysis of a function cut into blocks: locals that are not read again are no part of a local state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine that the threads of a model share, as far as it is known: its words, vectors and who is interrupted."""
+"""The machine that the threads of a model share, as far as it is known: words, vectors, and who takes interrupts."""
 
 from __future__ import annotations
 

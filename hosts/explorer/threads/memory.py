@@ -1,6 +1,6 @@
-"""What a thread does to words: at once to those that only it uses, as an operation of the search to the others.
+"""Memory accesses of a thread: private words are accessed at once, shared ones by an operation of the model.
 
-What a word means to the checks is folded away here, too (:mod:`hosts.explorer.threads.abstraction`).
+Words of instruments are abstracted on the way (:mod:`hosts.explorer.threads.abstraction`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What each primitive of the narrow waist asks for when a thread is explored, and what an answer means to its caller.
+"""Primitives of the waist as operations of the model, and the meaning of an answer to their caller.
 
-The same however a thread's code is run (:mod:`hosts.explorer.threads.automaton`,
+This is the same however a thread's code is run (:mod:`hosts.explorer.threads.automaton`,
 :mod:`hosts.explorer.threads.history`).
 """
 

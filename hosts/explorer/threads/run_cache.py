@@ -1,8 +1,8 @@
-"""Runs of a thread's code, remembered by what they depended on, so that none is made twice.
+"""A cache of runs of a thread's code, keyed by what each depended on, so that none is made twice.
 
-What a thread does from one operation to the next goes by the answer, by the frames that run, and by those of the own
-words that are looked at before they are written: seldom by all of the stack, or by all of the words. From most local
-states the code has been run before in all of that.
+A run from one operation to the next depends on the answer, on the frames that run, and on the private words that are
+read before they are written: seldom on the whole stack, or on all words. In most local states the code has been run
+before with all of these.
 """
 
 from __future__ import annotations

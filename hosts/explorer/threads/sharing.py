@@ -1,7 +1,7 @@
-"""Who uses which word: what nobody writes is a constant, what one thread uses is its own, the rest is shared.
+"""Sharing (escape) analysis of words: constant if nobody writes them, private if one thread uses them, else shared.
 
-Nobody says so beforehand. A word is taken for less than it is until a thread shows otherwise; then everything is
-learned anew with what is known by then (:class:`~hosts.explorer.model.system.Unstable`), a few dozen times and early.
+Nothing is declared. A word is assumed to be constant or private until a thread refutes that; then the model is built
+again with what is known by then (:class:`~hosts.explorer.model.system.Unstable`), a few dozen times and early.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Names of words, for people: ``vcpu0.pi_desc.control`` for an address."""
+"""Symbol names of words: ``vcpu0.pi_desc.control`` for an address."""
 
 from __future__ import annotations
 

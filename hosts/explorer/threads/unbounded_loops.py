@@ -1,9 +1,9 @@
-"""Loops that never end: others get their turn in those of the machine, one of the user's own is the user's error.
+"""Loops without a visible operation: those of the machine become schedulable, those of a user's rule are an error.
 
-A thread does at once what nobody else is known to notice. In a loop that waits for a word which nobody else is known to
-write (a sleeper whose waker has not been met yet, or that nobody wakes) it would never come to an operation. Such a
-loop is found when it has run for long; then its words are taken for shared, or, if it uses none, each of its turns
-becomes a place where others may act; and the model is built anew. So it is a cycle of states like others.
+A thread executes invisible operations at once. In a loop that waits for a word which no other thread is known to write
+(a sleeper whose waker has not been met yet, or that nobody wakes) it would never reach an operation. Such a loop is
+detected by its length; then its words are shared, or, if it uses none, each of its turns becomes a scheduling point,
+and the model is built again. From then on it is a cycle of states like others.
 """
 
 from __future__ import annotations

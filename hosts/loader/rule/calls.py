@@ -1,4 +1,4 @@
-"""Calls in a user's rule: each argument as its parameter wants it, and nothing called that is not a rule's to call."""
+"""Calls in a user's rule: arguments are converted to their parameters' kinds, and only what a rule may call is called."""
 
 from __future__ import annotations
 

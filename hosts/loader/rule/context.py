@@ -1,4 +1,4 @@
-"""What the pass over a user's rule knows: what has been found out of its functions, and what they stand in."""
+"""Context of the passes over a user's rule: what has been inferred of its functions, and the program around them."""
 
 from __future__ import annotations
 

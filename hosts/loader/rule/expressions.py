@@ -1,8 +1,8 @@
-"""What a user's expressions mean: a word where a number belongs is read, and what has no meaning is refused.
+"""Expressions of a user's rule: a word where a number belongs is read, and what has no meaning is refused.
 
 In C ``vcpu->mode`` is a read of the field wherever a number is wanted, and ``&vcpu->mode`` its address. Here both are
-written ``vcpu.mode``, and what it is used for decides: a primitive takes the word, everything else takes its value, by
-one READ_ONCE in the place where it stands.
+written ``vcpu.mode``, and the use decides: a primitive takes the word, everything else takes its value, by one
+READ_ONCE in the place where it stands.
 """
 
 from __future__ import annotations

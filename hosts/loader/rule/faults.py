@@ -1,4 +1,4 @@
-"""What a user's rule does wrong while it runs, in the one wording that every host tells it in."""
+"""Run-time faults of a user's rule, and the one wording in which every host reports them."""
 
 from __future__ import annotations
 

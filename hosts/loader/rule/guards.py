@@ -1,4 +1,4 @@
-"""The checks around what a user's rule computes, as calls that the loader puts in (:mod:`emu.rulechecks`)."""
+"""Run-time checks of what a user's rule computes, as calls that the loader inserts (:mod:`emu.rulechecks`)."""
 
 from __future__ import annotations
 

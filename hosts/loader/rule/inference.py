@@ -1,8 +1,8 @@
-"""The pass over a user's rule that finds out what everything in it is, and makes reads of words used as values.
+"""Type inference over a user's rule: numbers, words and structs, to a fixed point; words used as values become reads.
 
-All functions are gone through until nothing more is found out about their locals, parameters and results; a last time
-makes the new functions, or refuses. The rules, for a local as for a parameter: what is assigned to it is read there, as
-in C, unless it is used as a word somewhere (given to a primitive), when it is the word itself.
+All functions are visited until nothing more is found about their locals, parameters and results; a last pass makes the
+new functions, or refuses. The rule for a local and for a parameter: a word that is assigned to it is read there, as in
+C, unless it is used as a word somewhere (given to a primitive), when it is the word itself.
 """
 
 from __future__ import annotations

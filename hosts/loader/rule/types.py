@@ -1,4 +1,4 @@
-"""What an expression of a user's rule stands for: a number, a word (which is an address), or what is made of words."""
+"""Types of expressions in a user's rule: a number, a word (which is an address), or a struct of words."""
 
 from __future__ import annotations
 

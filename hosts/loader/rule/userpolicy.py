@@ -1,4 +1,4 @@
-"""A user's own rule: one plain function of a file, checked, and given names that do not clash with the protocol's.
+"""Reader of a user's rule: one function of a file, checked, with names that clash with none of the protocol's.
 
 The file is read, not run: what the function reaches is taken out of it (helpers, constants, imports from ``emu``),
 and anything else in the file does not matter. Every refusal is one :class:`PolicyError` with file and line.

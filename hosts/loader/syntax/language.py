@@ -1,8 +1,8 @@
-"""The part of Python that a protocol function may be written in, and the one clear error about anything else.
+"""The subset of Python that a protocol function may be written in, and one clear error about anything else.
 
 Three machines run these functions: CPython, Numba and the explorer, which takes a function's named locals for its
-whole state. What one of them does not run, or would run with another meaning without a word (``is``, ``1 << n``, a
-value that only an evaluation stack or a closure holds), is refused here, before anything is compiled.
+whole state. What one of them does not run, or would silently run with another meaning (``is``, ``1 << n``, a value that
+only an evaluation stack or a closure holds), is refused here, before anything is compiled.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What the names in a protocol function mean: every name is known, every call fits, every local has a value.
+"""Name resolution in a protocol function: every name is known, every call fits, every local has a value.
 
-CPython finds such faults when it comes across them, Numba in a page of its own words, or not at all: a local that was
-never assigned is 0 in compiled code.
+CPython reports such faults only when it reaches them, Numba in a long message or not at all: a local that was never
+assigned is 0 in compiled code.
 """
 
 from __future__ import annotations
