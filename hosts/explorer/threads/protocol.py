@@ -1,4 +1,4 @@
-"""The loaded protocol, ready to be run in steps: functions that may suspend as control-flow graphs, others as they are."""
+"""The loaded protocol, ready to be run in steps: the functions that may suspend are control-flow graphs."""
 
 from __future__ import annotations
 

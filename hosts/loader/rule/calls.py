@@ -1,4 +1,4 @@
-"""Calls in a user's rule: arguments are converted to their parameters' kinds, and only what a rule may call is called."""
+"""Calls in a user's rule: arguments become what their parameters want, and only what a rule may call is called."""
 
 from __future__ import annotations
 

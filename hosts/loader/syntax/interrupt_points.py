@@ -1,7 +1,7 @@
 """Interrupt points: where an interrupt may be taken while the pCPU's interrupt flag is on.
 
 A point stands right before each shared operation, and before ``local_irq_disable``, the last moment of an open window.
-Points are a mechanism, not a list of hand-placed calls: a forgotten one hides a bug (see ``DESIGN.md``).
+Points are a mechanism, not a list of hand-placed calls: a forgotten one hides a bug.
 """
 
 from __future__ import annotations
