@@ -22,7 +22,7 @@ from hosts.loader.program import Program
 
 @dataclass
 class Builder:
-    """Makes models of one configuration; each knows what was learnt from those before it."""
+    """Builds models of one configuration; each is built with what the ones before it have refuted."""
 
     program: Program
     scope: Scope
@@ -52,7 +52,7 @@ class Builder:
         return Automaton(number, self.protocol, f"thread_{number}", self.world)
 
     def model(self) -> Model:
-        """Return a model with threads of which nothing has been learned yet."""
+        """Return a new model, of whose threads nothing has been learnt."""
         world = self.world
         self.cut_at(world.suspends)
         for group in self._alike:
@@ -76,7 +76,7 @@ class Builder:
         )
 
     def cut_at(self, more: frozenset[str]) -> None:
-        """Have the protocol cut at primitives for private words, too, and at no others of them."""
+        """Cut the protocol at these primitives for private words, too, and at no others of them."""
         if more != self.protocol.more:
             self.protocol = Protocol(self.program, drivers(self.scope), direct(self.world), more)
 
@@ -87,5 +87,5 @@ class Builder:
 
     @property
     def _alike(self) -> list[tuple[int, ...]]:
-        """Return the threads that do the same; a user's rule might tell them apart."""
+        """Return the candidates for symmetry: threads with equal columns; a user's rule might tell them apart."""
         return [] if self.exact or self.policy == USER else equal_columns(self.scope)

@@ -31,7 +31,7 @@ LOOKS: Final = 500
 def atomic_runs(
     builder: Builder, options: Options, function: str, line: int, goes_on: Callable[[], bool]
 ) -> tuple[Ending, int, int]:
-    """Search them; return what it came to, the sighting or -1, and the moves to it."""
+    """Search these runs; return the ending, the assertion violation or -1, and the number of moves to it."""
     begun = time.monotonic()
     product = None
     while product is None:
@@ -48,7 +48,7 @@ def _over(options: Options, begun: float) -> bool:
 
 
 class _Atomic:
-    """The definition, with the runs left out in which another write comes in between."""
+    """The reference semantics without the runs in which another write comes in between."""
 
     def __init__(self, builder: Builder, options: Options, function: str, line: int) -> None:
         self.model = builder.model()
@@ -56,7 +56,7 @@ class _Atomic:
         self.place = (function, line)
 
     def search(self, goes_on: Callable[[], bool]) -> tuple[Ending, int, int]:
-        """Go through them, breadth first."""
+        """Search breadth first."""
         first = self.product.initial()
         start: tuple[State, Flags] = (first, ((),) * len(first.locals))
         seen, queue = {start}, deque([(start, 0)])

@@ -46,7 +46,7 @@ _NONE: Final = (0, 0, 0, 0, 0.0, 0)
 
 @dataclass(frozen=True)
 class Baseline:
-    """One scope with the protocol as it stands."""
+    """The search of one scope with the unchanged protocol."""
 
     name: str
     builder: Builder
@@ -65,7 +65,7 @@ class Baseline:
 
 
 def baseline_of(name: str, builder: Builder, options: Options, watch: Watch) -> Baseline:
-    """Explore a scope with the protocol as it stands."""
+    """Explore a scope with the unchanged protocol."""
     result, _, _ = explored(builder, options, watch)
     lines = builder.protocol.lines
     reached = frozenset(span for span, hit in zip(lines.spans, lines.hit, strict=True) if hit)
@@ -73,7 +73,7 @@ def baseline_of(name: str, builder: Builder, options: Options, watch: Watch) -> 
 
 
 def explored(builder: Builder, options: Options, watch: Watch) -> tuple[Result, Search, Model]:
-    """Explore; what is learnt anew on the way counts to the time."""
+    """Explore; rebuilding the model counts to the time."""
     begun = time.monotonic()
 
     def goes_on(progress: Progress) -> bool:
@@ -83,22 +83,22 @@ def explored(builder: Builder, options: Options, watch: Watch) -> tuple[Result, 
 
 
 class Auditor:
-    """Judges one way of weakening a site after another."""
+    """Judges one relaxation after another."""
 
     def __init__(self, program: Program, policy: int, options: Options) -> None:
-        """``options.seconds`` is what one way may take in one scope."""
+        """``options.seconds`` is the time of one relaxation in one scope."""
         self.program, self.policy, self.options = program, policy, options
         self.baselines: list[Baseline] = []
 
     def add(self, name: str, scope: Scope, watch: Watch) -> Baseline:
-        """Explore a scope with the protocol as it stands; from now on it is used if it is clean."""
+        """Explore a scope with the unchanged protocol; it becomes a baseline if it is clean."""
         baseline = baseline_of(name, Builder(self.program, scope, self.policy), self.options, watch)
         if baseline.sound:
             self.baselines.append(baseline)
         return baseline
 
     def attempts(self, site: Site, way: Relaxation, watch: Callable[[str], Watch]) -> Iterator[Attempt]:
-        """Weaken a site in one way; yield what each scope says, up to the first that settles it."""
+        """Relax a site in one way; yield the outcome in each scope, up to the first that decides."""
         for baseline in self.baselines:
             if not baseline.reaches(site):
                 yield Attempt(way.name, baseline.name, "never reached")
@@ -141,7 +141,7 @@ class Auditor:
         return replace(attempt, outcome="violation", check=check, vector=vector, steps=len(moves), atomic=atomic)
 
     def _told_apart(self, attempt: Attempt, site: Site, builder: Builder, goes_on: Callable[[], bool]) -> Attempt:
-        """Look whether the fence alone is to blame: search the runs in which the operation is atomic."""
+        """Search the runs in which the operation is atomic: what they violate, the missing fence is to blame for."""
         begun = time.monotonic()
         ending, sighting, steps = atomic_runs(builder, self.options, site.function, site.line, goes_on)
         attempt = replace(attempt, apart=ending == "clean", seconds=attempt.seconds + time.monotonic() - begun)
@@ -157,7 +157,7 @@ class Auditor:
 def with_relaxation(builder: Builder, way: Relaxation) -> Builder:
     """Return a builder that differs in one function and knows from the start which words are shared.
 
-    That a word is taken for shared which is not any more costs states, never a verdict.
+    A word that is shared no more is still taken for shared; that costs states, never a verdict.
     """
     new = copy.copy(builder)
     new.program = weakened(builder.program, way)
@@ -177,7 +177,7 @@ def _with(protocol: Protocol, program: Program, way: Relaxation) -> Protocol:
 
 
 def _like(world: World) -> World:
-    """Return a world of which nothing is known but who uses what."""
+    """Return a world that knows the users of each word, and nothing else."""
     words = Words(world.words.initial)
     words.users = {word: set(users) for word, users in world.words.users.items()}
     words.written, words.read = set(world.words.written), set(world.words.read)

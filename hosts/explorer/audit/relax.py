@@ -69,7 +69,7 @@ _GIVES: Final = dict.fromkeys(("test_and_set_bit", "test_and_clear_bit"), f"1 if
 
 @dataclass(frozen=True)
 class Relaxation:
-    """One site, weakened in one way."""
+    """One site, relaxed in one way."""
 
     name: str
     tree: ast.FunctionDef
@@ -78,7 +78,7 @@ class Relaxation:
 
 @dataclass(frozen=True)
 class Site:
-    """One ordering."""
+    """One ordering that the protocol relies on."""
 
     kind: Kind
     file: str
@@ -135,7 +135,7 @@ def _lists(statements: Statements) -> Iterator[Statements]:
 
 
 def _in_list(tree: ast.FunctionDef, statements: Statements, file: str, barriers: set[str]) -> Iterator[Site]:
-    """List what stands for itself."""
+    """Yield the sites that are one statement: barriers, locked operations, acquires and releases."""
     block = statements[0].lineno
     for i, statement in enumerate(statements):
         name = called(statement)
@@ -158,7 +158,7 @@ def _in_list(tree: ast.FunctionDef, statements: Statements, file: str, barriers:
 
 
 def _pairs_in_list(tree: ast.FunctionDef, statements: Statements, file: str, pairs: Pairs) -> Iterator[Site]:
-    """List what stands in the order it does."""
+    """Yield the sites that are two accesses in a row."""
     for first, second in pairs.of(statements):
         a, b = [statements[i] for i in first], [statements[i] for i in second]
         edits: dict[int, Statements] = {id(each): [] for each in (*a, *b)}
@@ -195,7 +195,7 @@ def _edited(statements: Statements, edits: Mapping[int, Sequence[ast.stmt]]) -> 
 
 
 def _torn(statement: ast.stmt, point: ast.stmt | None) -> dict[str, Statements]:
-    """Return what becomes of a locked operation in each way."""
+    """Return what replaces a locked operation in each relaxation."""
     name = called(statement)
     given = {key: ast.unparse(value) for key, value in _arguments(_call(statement)).items()}
     target = _target(statement)
@@ -236,7 +236,7 @@ def _with_point_inside(statements: Statements, point: ast.stmt | None) -> Statem
 
 
 def _located(text: str, like: ast.stmt) -> ast.stmt:
-    """Read one statement, which is to stand where another one does."""
+    """Parse one statement and set its line to that of another one."""
     statement = ast.parse(text).body[0]
     for node in ast.walk(statement):
         ast.copy_location(node, like)

@@ -28,14 +28,14 @@ Unit = Sequence[int]
 
 
 class Pairs:
-    """Finds them in a program's functions."""
+    """Finds the pairs in a program's functions."""
 
     def __init__(self, trees: Mapping[str, ast.FunctionDef]) -> None:
         self.trees = trees
         self._counts: dict[str, int] = dict.fromkeys(MOVABLE, 1) | dict.fromkeys(_OTHERWISE, -1)
 
     def of(self, statements: Sequence[ast.stmt]) -> Iterator[tuple[Unit, Unit]]:
-        """Yield the pairs of one list of statements, each as the places of what changes places."""
+        """Yield the pairs of one list of statements, each as the indices of the statements that are exchanged."""
         last: list[int] = []
         point: list[int] = []
         for i, statement in enumerate(statements):

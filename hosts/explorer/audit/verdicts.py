@@ -17,7 +17,7 @@ NEVER_REACHED: Final = "never reached"
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one way of weakening a site came to in one scope."""
+    """The outcome of one relaxation in one scope."""
 
     way: str
     scope: str
@@ -36,7 +36,7 @@ class Attempt:
 
 
 def answer_of(attempts: Sequence[Attempt]) -> Answer:
-    """Say what the scopes tell together."""
+    """Return whether a relaxation violates anything in any scope."""
     if any(each.outcome == "violation" for each in attempts):
         return "needed"
     reached = [each for each in attempts if each.outcome != "never reached"]
@@ -44,7 +44,7 @@ def answer_of(attempts: Sequence[Attempt]) -> Answer:
 
 
 def verdict_of(site: Site, attempts: Sequence[Attempt]) -> str:
-    """Say of an ordering what it is needed for."""
+    """Return the verdict on an ordering."""
     if site.kind == "ordered":
         return COMPILER_ONLY
     if all(each.outcome == "never reached" for each in attempts):
@@ -54,7 +54,7 @@ def verdict_of(site: Site, attempts: Sequence[Attempt]) -> str:
 
 
 def fence_and_atomicity(answers: Mapping[str, Answer], attempts: Sequence[Attempt]) -> tuple[Answer, Answer]:
-    """Say whether the fence is needed, and whether the atomicity is.
+    """Return whether the fence of a locked operation is needed, and whether its atomicity is.
 
     A violation without a fence behind shows that the fence is needed if the operation was atomic in it all the same;
     or if one that is fenced but not atomic does no harm. It is not needed if no run in which it is atomic violates
@@ -73,7 +73,7 @@ def fence_and_atomicity(answers: Mapping[str, Answer], attempts: Sequence[Attemp
 
 
 def locked_verdict(answers: Mapping[str, Answer], attempts: Sequence[Attempt]) -> str:
-    """Put into words what a locked operation is needed for."""
+    """Return the verdict on a locked operation."""
     fence, atomicity = fence_and_atomicity(answers, attempts)
     if fence == atomicity == "needed":
         return "needs both"

@@ -25,7 +25,7 @@ _WRITING: Final = ".writing-"
 
 
 class Files:
-    """A folder of such files."""
+    """A folder of cache files."""
 
     def __init__(self, folder: Path, *, most_bytes: int = MOST_BYTES, most_files: int = MOST_FILES) -> None:
         self.folder = folder
@@ -54,7 +54,7 @@ class Files:
         return content[size:]
 
     def write(self, key: str, content: bytes) -> bool:
-        """Keep something; return whether that was possible. It is not while somebody else writes."""
+        """Store content under a key; return whether that was possible. It is not while another process writes."""
         if len(content) > self.most_bytes:
             return False
         path = self.folder / f"{_WRITING}{key}"
@@ -74,7 +74,7 @@ class Files:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Be the only writer; OSError if somebody is. The lock goes with its process."""
+        """Hold the writers' lock; OSError if another process does. The lock ends with its process."""
         fd = os.open(self.folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -83,7 +83,7 @@ class Files:
             os.close(fd)
 
     def _sweep(self) -> None:
-        """Remove what a writer has left that was killed; nobody else writes."""
+        """Remove the temporary files of killed writers; the lock is held."""
         for path in self.folder.glob(_WRITING + "*"):
             path.unlink(missing_ok=True)
 

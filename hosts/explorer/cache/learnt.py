@@ -41,7 +41,7 @@ NO_MATTER: Final = Options(workers=0, max_states=0, max_bytes=0, seconds=0.0)
 
 
 class Kept:
-    """What was learnt of one configuration."""
+    """What was learnt of one configuration, as it is stored."""
 
     def __init__(self, world: World, model: Model, learnt: Learnt, hit: bytes) -> None:
         self.world = world
@@ -52,7 +52,7 @@ class Kept:
 
 
 class Learning:
-    """The user's folder of what has been learnt."""
+    """The user's cache of learnt tables."""
 
     def __init__(self, files: Files | None = None) -> None:
         self.files = files if files is not None else Files.of_user("learnt")
@@ -88,19 +88,19 @@ class Learning:
             return b""
 
     def keep(self, builder: Builder, options: Options, content: bytes) -> bool:
-        """Keep what was written down; return whether that was possible."""
+        """Store serialised tables; return whether that was possible."""
         if not content or sources_have_changed():
             return False
         return self.files.write(key_of(builder, options), content)
 
 
 def packed(builder: Builder, model: Model, learnt: Learnt) -> bytes:
-    """Write down what is known now. PicklingError, AttributeError or TypeError of a part that cannot be."""
+    """Serialise what is known now; PicklingError, AttributeError or TypeError if a part cannot be."""
     return written(Kept(builder.world, model, learnt, bytes(builder.protocol.lines.hit)))
 
 
 def written(part: Any) -> bytes:
-    """Write something down, without what is made anew from the program."""
+    """Serialise an object without the parts that are made again from the program."""
     return write(
         part,
         {
@@ -112,13 +112,13 @@ def written(part: Any) -> bytes:
 
 
 def read(content: bytes, program: Program, protocol: Protocol) -> Any:
-    """Return what was written down, what is made anew put in; UnpicklingError and others if it is something else."""
+    """Read a serialised object and put in the parts made again; UnpicklingError and others for anything else."""
     given = {"<program>": program, "<protocol>": protocol, **protocol.flows}
     return Reader(content, given.__getitem__).load()
 
 
 def key_of(builder: Builder, options: Options) -> str:
-    """Return the hash of all that what is learnt depends on."""
+    """Return the hash of everything that learnt tables depend on."""
     same = {field: getattr(NO_MATTER, field) for field in ("workers", "max_states", "max_bytes", "seconds")}
     files = sorted({function.__code__.co_filename for function in builder.program.functions.values()})
     decides = [

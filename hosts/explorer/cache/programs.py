@@ -40,7 +40,7 @@ _OF_THE_SOURCE: Final = frozenset({"__future__", "typing"})
 
 @dataclass(frozen=True)
 class Function:
-    """What a function is made of again."""
+    """The parts from which a function is made again."""
 
     code: Any
     module: str
@@ -50,7 +50,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept of a program."""
+    """The stored parts of a program."""
 
     values: dict[str, Any]
     functions: dict[str, Function]
@@ -59,7 +59,7 @@ class Kept:
 
 
 class Trees(Mapping[str, ast.FunctionDef]):
-    """The syntax trees of a program's functions, loaded when somebody asks."""
+    """The syntax trees of a program's functions, loaded on demand."""
 
     def __init__(self, user_policy: str | None) -> None:
         self._user_policy = user_policy
@@ -118,7 +118,7 @@ def key_of(user_policy: str | None) -> str:
 
 
 def written(program: Program) -> bytes:
-    """Write a program down."""
+    """Serialise a program."""
     values = {
         name: value
         for name, value in program.namespace.items()

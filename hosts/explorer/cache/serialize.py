@@ -33,7 +33,7 @@ _BUILTINS: Final = frozenset({"set", "frozenset", "bytearray"})
 
 
 def write(part: Any, made_anew: Mapping[type, Callable[[Any], str]] | None = None) -> bytes:
-    """Write something down. Of the objects of some classes only the name is written that ``made_anew`` gives them."""
+    """Serialise an object. Instances of the classes in ``made_anew`` are written as the name that it gives them."""
     out = io.BytesIO()
     pickler = pickle.Pickler(out, protocol=5)
     pickler.dispatch_table = {
@@ -50,7 +50,7 @@ def _named(name: Callable[[Any], str], part: Any) -> tuple[Any, tuple[str]]:
 
 
 def _put_in(name: str) -> Any:
-    """Stand where something is that is made anew; a reader puts it in."""
+    """Placeholder for an object that is made again; a reader puts it in."""
     raise NotImplementedError(name)
 
 
@@ -59,7 +59,7 @@ def _code(content: bytes) -> Any:
 
 
 class Reader(pickle.Unpickler):
-    """Reads what :func:`write` has written; ``put_in`` gives what is made anew, by name."""
+    """Reads what :func:`write` has written; ``put_in`` returns the objects that are made again, by name."""
 
     def __init__(self, content: bytes, put_in: Callable[[str], Any] = _put_in) -> None:
         super().__init__(io.BytesIO(content))
@@ -86,7 +86,7 @@ class Reader(pickle.Unpickler):
 
 @contextlib.contextmanager
 def _no_collection() -> Iterator[None]:
-    """Look for no garbage while a hundred thousand objects are made that are none."""
+    """Disable garbage collection while a hundred thousand live objects are made."""
     before = gc.isenabled()
     gc.disable()
     try:
@@ -104,12 +104,12 @@ def sources_now() -> str:
 
 @functools.cache
 def explorer_sources() -> str:
-    """Return that hash as it was when they were imported: what is learnt is learnt by these."""
+    """Return the hash of these sources as they were when they were imported."""
     return sources_now()
 
 
 def sources_have_changed() -> bool:
-    """Return whether somebody has edited them since: then nothing is kept that may be of the ones or of the others."""
+    """Return whether the sources were edited since they were imported: then nothing is stored."""
     try:
         return sources_now() != explorer_sources()
     except OSError:

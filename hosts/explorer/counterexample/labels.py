@@ -13,7 +13,7 @@ from hosts.loader.rule.policy_source import policy_number
 
 
 def check_labels(witness: Witness) -> None:
-    """Refuse a witness whose names are not those of what its steps begin with; WitnessError."""
+    """Refuse a witness whose labels are not those of its initial state; WitnessError."""
     scope = _scope(witness)
     if (scope.names, driver_sources(scope)) != (witness.threads, {**witness.drivers}):
         raise WitnessError(f"its threads are not those of the scope that it names: {witness.scope}")

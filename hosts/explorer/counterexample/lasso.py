@@ -26,7 +26,7 @@ Edges = dict[State, list[tuple[Move, State]]]
 
 
 def cycle_from(model: Model, options: Options, state: State) -> list[Move]:
-    """Return a fair cycle through a state on which a debt stays unpaid; nothing if there is none within reach."""
+    """Return a fair cycle through a state on which an obligation is never met; nothing if none is within reach."""
     product = Product(model, options)
     for word in model.debt:
         if state.memory[word] != 0:
@@ -39,10 +39,10 @@ def cycle_from(model: Model, options: Options, state: State) -> list[Move]:
 
 
 def lasso_from(model: Model, options: Options, state: State) -> tuple[list[Move], list[Move]]:
-    """Return a way from a state to a fair cycle on which a debt stays unpaid, and the cycle; nothing if none is near.
+    """Return a stem from a state to a fair cycle on which an obligation is never met, and the cycle; nothing if none.
 
-    Mostly the state lies on one. But the reduced search goes past points that the product stops at: the state that it
-    comes back to may be one that leads to the cycle.
+    Mostly the state lies on the cycle. But the reduced search merges steps at which the reference semantics stops: the
+    state that it returns to may be one that leads to the cycle.
     """
     ways: dict[State, list[Move]] = {state: []}
     product = Product(model, options)
@@ -60,7 +60,7 @@ def lasso_from(model: Model, options: Options, state: State) -> tuple[list[Move]
 
 
 def _unpaid(product: Product, start: State, word: int) -> Edges:
-    """Return the states that can be reached with the debt unpaid and the moves between them; nothing if too many."""
+    """Return the states reachable with the obligation unmet, and their moves; nothing if there are too many."""
     edges: Edges = {start: []}
     queue = [start]
     for state in queue:
@@ -78,7 +78,7 @@ def _unpaid(product: Product, start: State, word: int) -> Edges:
 
 
 def _component(edges: Edges, start: State) -> Edges:
-    """Keep the states from which there is a way back."""
+    """Keep the states from which the start can be reached."""
     before: dict[State, list[State]] = {}
     for state, moves in edges.items():
         for _move, after in moves:
@@ -94,7 +94,7 @@ def _component(edges: Edges, start: State) -> Edges:
 
 
 class _Walk:
-    """A walk in one component."""
+    """Construction of a fair cycle in one strongly connected component."""
 
     def __init__(self, product: Product, edges: Edges, start: State) -> None:
         self.product = product
@@ -107,7 +107,7 @@ class _Walk:
         """Who has neither moved nor been unable to."""
 
     def moves(self) -> list[Move]:
-        """Walk past everybody and back; nothing if somebody is left out wherever one goes."""
+        """Return a cycle that is fair to every agent; nothing if there is none."""
         self._see(self.at)
         while self.owed:
             if not self._go(lambda move, after: agent_of(move) in self.owed or bool(self.owed & self._unable(after))):
@@ -117,7 +117,7 @@ class _Walk:
         return self.way if self._go(lambda _move, after: after == self.start) else []
 
     def _go(self, wanted: Callable[[Move, State], bool]) -> bool:
-        """Take the shortest way whose last move is wanted."""
+        """Append the shortest path whose last move is wanted; return whether there is one."""
         came: dict[State, tuple[State, Move]] = {}
         queue = [self.at]
         for state in queue:
@@ -153,7 +153,7 @@ class _Walk:
 
 
 def left_out(product: Product, moves: Sequence[Move], states: Sequence[State]) -> list[Agent]:
-    """Return who could move in every state of a cycle, and makes none of its moves."""
+    """Return the agents that are enabled in every state of a cycle and make none of its moves."""
     threads = range(len(states[0].locals))
     agents: set[Agent] = {(what, thread, -1) for thread in threads for what in ("run", "drain")}
     agents |= {("arrive", *each) for state in states for each in state.flight}
@@ -167,7 +167,7 @@ def agent_of(move: Move) -> Agent:
 
 
 def _able(product: Product, state: State, agent: Agent) -> bool:
-    """Return whether somebody can move."""
+    """Return whether an agent is enabled."""
     what, thread, vector = agent
     if what == "run":
         runs: Iterator[object] = product.runs(state, thread)

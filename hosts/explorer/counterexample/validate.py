@@ -56,7 +56,7 @@ def check_violation(witness: Witness, program: Program) -> None:
 
 
 def _judged(witness: Witness, program: Program, options: Options) -> str | None:
-    """Say what the steps show instead, or nothing; None if they are not those of the program."""
+    """Return what the steps show instead, or nothing; None if they are not those of the program."""
     found = (_with_builder(witness, _builder(witness, program, fold=fold), options) for fold in (True, False))
     return next((wrong for wrong in found if wrong is not None), None)
 
@@ -101,7 +101,7 @@ def _builder(witness: Witness, program: Program, *, fold: bool) -> Builder:
 
 
 def _shown(witness: Witness, product: Product) -> str | None:
-    """Take the steps; say what they show instead, or nothing; None if they cannot be taken."""
+    """Take the steps; return what they show instead, or nothing; None if they cannot be taken."""
     states, moves = [product.initial()], []
     fired = ""
     for number, step in enumerate(witness.steps, 1):
@@ -149,14 +149,14 @@ def _same(step: Step) -> Step:
 
 
 def _no_deadlock(product: Product, state: State) -> str:
-    """Say why a state is no deadlock, or nothing."""
+    """Return why a state is no deadlock, or nothing."""
     if product.ended(state):
         return "all threads have come to their ends"
     return "somebody can still move" if next(product.outcomes(state), None) is not None else ""
 
 
 def _no_cycle(product: Product, moves: Sequence[Move], states: Sequence[State]) -> str:
-    """Say why the last moves, with the states before the first and after each, are no fair cycle with a debt."""
+    """Return why the last moves, with the states before the first and after each, are no fair cycle, or nothing."""
     if not moves or states[0] != states[-1]:
         return "the steps of its cycle do not lead back to where they begin"
     if not any(all(state.memory[word] != 0 for state in states) for word in product.model.debt):

@@ -30,7 +30,7 @@ class Act:
 
 @dataclass(frozen=True)
 class Told:
-    """An act of a step, and what can be seen after it."""
+    """An event of a step, and the state that is seen after it."""
 
     step: int
     """The number of the step, from 1."""

@@ -17,7 +17,7 @@ _DISPATCH: Final = "kvm_vcpu_trigger_posted_interrupt"
 
 
 class Branches:
-    """Looks at which lists of statements have run since it was asked last."""
+    """Records which lists of statements have run since it was asked last."""
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
@@ -54,7 +54,7 @@ def _is_rule(file: str) -> bool:
 
 
 def _header(file: str, line: int) -> str:
-    """Return the line under which a list of statements hangs: ``if ...``, also that of an ``else``."""
+    """Return the header of a list of statements: ``if ...``, also that of an ``else``."""
     indent, header = _indent(linecache.getline(file, line)), ""
     for above in range(line - 1, 0, -1):
         text = linecache.getline(file, above)

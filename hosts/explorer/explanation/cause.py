@@ -20,7 +20,7 @@ class Cause:
         self.witness, self.rows, self.end, self.v, self.vcpu = log.witness, log.rows, log.end, log.v, log.vcpu
 
     def broke(self) -> Iterator[str]:
-        """Name the step that broke it: the first of these that the steps show."""
+        """Name the step to blame: the first of the candidates that the steps show."""
         syncs = self.syncs
         causes = (
             *(self._unwritten, self._notified, self._waiting, self._overwritten, syncs.early, syncs.too_early),
@@ -39,7 +39,7 @@ class Cause:
         return self.log.last(lambda row: row.act.thread == self.v and row.act.kind == "entry")
 
     def came(self) -> int:
-        """Return the row with which the highest vector of the vIRR got there, or -1."""
+        """Return the row that put the highest vector into the vIRR, or -1."""
         highest = self.end["vcpus"][self.v]["virr"][-1:]
 
         def comes(row: Line) -> bool:
@@ -49,7 +49,7 @@ class Cause:
         return self.log.last(comes) if highest else -1
 
     def rewritten(self) -> int:
-        """Return the row with which RVI changed last, or -1."""
+        """Return the row that changed RVI last, or -1."""
         return self.log.last(lambda row: bool(row.before["vcpus"][self.v]["rvi"] != row.view["vcpus"][self.v]["rvi"]))
 
     def _unwritten(self) -> str:
@@ -81,7 +81,7 @@ class Cause:
         return f"behind {self.log.step(i)} {self.vcpu} sent no notification to itself{read}"
 
     def _waiting(self) -> str:
-        """Who owes the look waits, before it has told anybody, for what nothing changes."""
+        """The thread that owes a notification waits, before it sends one, for a word that nothing changes."""
         i = self.log.last(self.log.turned("on", 1, 1))
         if self.witness.check != "no-progress" or i < 0:
             return ""
@@ -96,19 +96,19 @@ class Cause:
         )
 
     def _overwritten(self) -> str:
-        """A word was changed by a plain store that undid what somebody else had done to it."""
+        """A plain store overwrote another thread's change of the word."""
         found = overwritten(self.log)
         return overwritten_text(self.log, found) if found is not None else ""
 
     def blamed(self) -> list[tuple[int, int]]:
-        """Return the stores that waited and the loads that missed them: those on which the debt hangs, else all."""
+        """Return the buffered stores and the loads that missed them: those the obligation depends on, else all."""
         missed = self.log.overlooked()
         i, _what = self.syncs.promise()
         decide = {self.syncs.last_look(), self.syncs.last_read(self.rows[i].act.thread, i)} if i >= 0 else set()
         return [each for each in missed if each[0] in decide] or missed
 
     def blames_a_buffer(self) -> bool:
-        """Return whether the story would be another if no store waited."""
+        """Return whether the explanation blames a store buffer."""
         found = overwritten(self.log)
         return bool(self.log.overlooked()) or (found is not None and found.arrived != found.store)
 
@@ -143,7 +143,7 @@ class Cause:
         return f"{self.log.step(cleared)} cleared ON, though {read}"
 
     def _unknown(self) -> str:
-        """Say that nothing above was found, and what the steps show of looks and posts."""
+        """Say that no candidate was found, and name the last post and the last look."""
         post, look = self.log.last(self.log.posts), self.syncs.last_look()
         last = [f"the last post is that of {self.log.step(post)}"] if post >= 0 else ["nothing was posted"]
         last += [f"the last look that of {self.log.step(look)}"] if look >= 0 else [f"{self.vcpu} never looked"]

@@ -30,7 +30,7 @@ class MissedSyncs:
         self.witness, self.rows, self.end, self.v = log.witness, log.rows, log.end, log.v
 
     def promise(self) -> tuple[int, str]:
-        """Return the row by which somebody came to owe the vCPU a look, or -1, and what that row did."""
+        """Return the row that created the obligation, or -1, and what that row did."""
         if self.witness.check == "C9":
             return self.log.last(self.log.turned("requests", KICKED_REQUESTS, 1)), "the request was made"
         return self.log.last(self.log.turned("on", 1, 1)), "ON was set"
@@ -68,7 +68,7 @@ class MissedSyncs:
         return max(self.reads(thread, i), default=-1)
 
     def is_silent(self, thread: int, i: int) -> bool:
-        """Return whether a sender has sent no IPI and woken nobody about a debt."""
+        """Return whether a sender has neither sent an IPI nor woken the task for an obligation."""
         start, until = self.log.delivery(thread, i)
         woken = self.log.first(lambda row: self._wakes(thread, row), start, until)
         return woken < 0 and self.log.first(lambda row: _sends(thread, row), start, until) < 0

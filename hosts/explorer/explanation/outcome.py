@@ -18,7 +18,7 @@ class Outcome:
         self.witness, self.end, self.v, self.vcpu = log.witness, log.end, log.v, log.vcpu
 
     def sentences(self) -> Iterator[str]:
-        """Say what the check that fired has seen."""
+        """Say what the check that fired has found."""
         check, seen = self.witness.check, self.end["vcpus"][self.v]
         vector = vector_text(self.witness.vector) if self.witness.vector >= 0 else "an interrupt"
         on = "ON set" if seen["on"] else "ON clear"

@@ -37,14 +37,14 @@ class Change(NamedTuple):
 
 
 class Memory:
-    """What has been done to words, row by row."""
+    """Contents and changes of words, row by row."""
 
     def __init__(self) -> None:
         self.holds: dict[str, int] = {}
         self.changes: dict[str, list[Change]] = {}
 
     def take(self, i: int, row: Line, *, buffered: bool) -> None:
-        """Take note of a row."""
+        """Record the change that a row makes."""
         act = row.act
         bits = _WORD
         match act.kind:
@@ -74,7 +74,7 @@ def overwritten(log: EventLog) -> Overwrite | None:
 
 
 def overwritten_text(log: EventLog, found: Overwrite) -> str:
-    """Write it."""
+    """Return an overwrite as a clause."""
     act, other = log.rows[found.store].act, log.rows[found.undone].act
     number, field = field_of(act.word)
     arrived = ", still in its buffer" if found.arrived < 0 else f", in memory with {log.step(found.arrived)}"

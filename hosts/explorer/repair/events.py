@@ -16,18 +16,18 @@ from hosts.kernel_names import EXITS, vector_text
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way to a repair."""
+class RepairPath:
+    """The shortest path from the violation to the step that meets its obligation."""
 
     model: Model
     threads: Sequence[Unrepaired]
     witness: Witness
     vcpu: int
-    """Whose debt it is."""
+    """The vCPU of the obligation."""
     outcomes: Sequence[Outcome]
 
     def event(self) -> str:
-        """Name the last thing on the way that comes from outside, or the exit; else it is the vCPU's own next look."""
+        """Name the last external event on the path, or the VM-exit; else it is the vCPU's own next look."""
         found = ""
         for outcome in self.outcomes:
             for micro in outcome.micros:

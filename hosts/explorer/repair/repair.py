@@ -20,15 +20,16 @@ from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Outcome, Product, State
 from hosts.explorer.model.system import Model, Unstable
-from hosts.explorer.repair.events import Way
+from hosts.explorer.repair.components import components
+from hosts.explorer.repair.events import RepairPath
 from hosts.explorer.repair.threads import Unrepaired
 from hosts.explorer.threads.coverage import Endless
 from hosts.loader.rule.faults import RuleFault
 
 MOST_STATES: Final = 4_000
-"""States without repair that are looked at; of more, it is not told whether every way on repairs it."""
+"""Bound on the states without repair; beyond it, whether every continuation repairs it is not determined."""
 OWING: Final = frozenset({"C1", "C2", "C3", "C4", "C7", "C9"})
-"""Checks that find something owed that can still be paid."""
+"""Checks whose violation is an obligation that can still be met."""
 
 
 ASTRAY: Final = (Unstable, Endless, RuleFault)
@@ -37,63 +38,63 @@ or what a user's own code does wrong there. The violation is told all the same."
 
 
 class Fate(NamedTuple):
-    """What becomes of a violation."""
+    """Whether a violation is repaired, and by what."""
 
     fate: str
-    """``late``: every way on repairs it; ``lost``: none does; ``either``; ``open``: not determined."""
+    """``late``: every continuation repairs it; ``lost``: none does; ``either``; ``open``: not determined."""
     by: str = ""
-    """What repairs it the soonest."""
+    """What repairs it the soonest, on a shortest path."""
 
 
-class Debt(NamedTuple):
-    """What is owed: some bits of a word that have to change."""
+class Obligation(NamedTuple):
+    """The obligation that the violation leaves unmet: some bits of a word that have to change."""
 
     word: int
     bits: int
-    paid: int
-    """What they hold then."""
+    met: int
+    """What they hold when it is met; of C2, what they hold until then."""
     vcpu: int
 
 
 def fate_of(builder: Builder, options: Options, moves: Sequence[Move], witness: Witness, until: float) -> Fate:
-    """Find out; ``until``: when to stop looking, in seconds of time.monotonic."""
+    """Determine whether a violation is repaired; ``until``: when to stop, in seconds of time.monotonic."""
     view = witness.states[-1]["view"]
     threads = [act["thread"] for act in witness.states[-1]["acts"] if act["kind"] == "sighting"]
     if witness.check not in OWING or not threads or threads[-1] >= len(view["vcpus"]):
         return Fate("")
     try:
-        found = _Search(builder, options, witness, _debt(builder, witness, threads[-1]))
+        found = _RepairSearch(builder, options, witness, _obligation(builder, witness, threads[-1]))
         return found.fate(moves, until)
     except ASTRAY:
         return Fate("open")
 
 
-def _debt(builder: Builder, witness: Witness, v: int) -> Debt:
+def _obligation(builder: Builder, witness: Witness, v: int) -> Obligation:
     vcpu, vector = builder.world.machine.vcpus[v], max(witness.vector, 0)
     seen = witness.states[-1]["view"]["vcpus"][v]
     match witness.check:
         case "C2":
-            return Debt(vcpu.wait.state, -1, TASK_ASLEEP, v)
+            return Obligation(vcpu.wait.state, -1, TASK_ASLEEP, v)
         case "C9":
-            return Debt(vcpu.requests, KICKED_REQUESTS, 0, v)
+            return Obligation(vcpu.requests, KICKED_REQUESTS, 0, v)
         case "C7":
-            return Debt(vcpu.pi_desc.control, 1 << POSTED_INTR_ON, 0, v)
+            return Obligation(vcpu.pi_desc.control, 1 << POSTED_INTR_ON, 0, v)
         case "C1" | "C4" if vector in seen["pir"]:
-            return Debt(vcpu.pi_desc.pir[vector >> 6], 1 << (vector & 63), 0, v)
+            return Obligation(vcpu.pi_desc.pir[vector >> 6], 1 << (vector & 63), 0, v)
         case _:
-            return Debt(vcpu.vmcs.rvi, -1, vector, v)
+            return Obligation(vcpu.vmcs.rvi, -1, vector, v)
 
 
-class _Search:
-    """The states in which the debt is unpaid."""
+class _RepairSearch:
+    """The search of the states in which the obligation is unmet."""
 
-    def __init__(self, builder: Builder, options: Options, witness: Witness, debt: Debt) -> None:
+    def __init__(self, builder: Builder, options: Options, witness: Witness, obligation: Obligation) -> None:
         world = builder.world
         self.threads = [Unrepaired(i, builder.protocol, f"thread_{i}", world) for i in range(builder.scope.pcpus)]
         self.model: Model = replace(builder.model(), threads=self.threads)
         self.product = Product(self.model, options)
-        self.witness, self.debt = witness, debt
-        self.shared = world.words.shared.get(debt.word, -1)
+        self.witness, self.obligation = witness, obligation
+        self.shared = world.words.shared.get(obligation.word, -1)
         self.came: dict[State, tuple[State, Outcome] | None] = {}
         self.edges: dict[State, list[tuple[Move, State]]] = {}
         self.begun: dict[State, Outcome] = {}
@@ -102,7 +103,7 @@ class _Search:
         self.able: dict[State, set[tuple[str, int, int]]] = {}
 
     def fate(self, moves: Sequence[Move], until: float) -> Fate:
-        """Search."""
+        """Search breadth first, up to the bounds."""
         queue = list(dict.fromkeys(self._starts(moves)))
         self.came = dict.fromkeys(queue)
         whole = True
@@ -111,8 +112,8 @@ class _Search:
                 whole = False
                 break
             queue += self._expand(state)
-        way = Way(self.model, self.threads, self.witness, self.debt.vcpu, self.soonest)
-        by = way.event() if self.soonest else ""
+        path = RepairPath(self.model, self.threads, self.witness, self.obligation.vcpu, self.soonest)
+        by = path.event() if self.soonest else ""
         if not whole:
             return Fate("open", by)
         if not by:
@@ -120,7 +121,7 @@ class _Search:
         return Fate("either" if self._never(queue) else "late", by)
 
     def _starts(self, moves: Sequence[Move]) -> Iterator[State]:
-        """Yield the states right behind the violation: the step goes on where the check would have put it right."""
+        """Yield the states right behind the violation: the step goes on where the check would have repaired it."""
         state = self.product.initial()
         for move in moves[:-1]:
             state = self.product.outcome(state, move).state
@@ -129,7 +130,7 @@ class _Search:
             if outcome.move[:3] != last[:3] or outcome.move.answers[: len(last.answers)] != last.answers:
                 continue
             behind = outcome._replace(micros=outcome.micros[max(self._seen(outcome) - 1, 0) :])
-            if self._pays(state, behind):
+            if self._meets(state, behind):
                 self.soonest = self.soonest or [behind]
             else:
                 self.begun.setdefault(outcome.state, behind)
@@ -145,13 +146,13 @@ class _Search:
         return min(len(outcome.micros), len(rows))
 
     def _expand(self, state: State) -> list[State]:
-        """Take note of what may come in a state; return the new states in which the debt is still unpaid."""
+        """Expand a state; return its new successors in which the obligation is still unmet."""
         new = []
         self.edges[state], self.able[state] = [], set()
         for outcome in self.product.outcomes(state):
             self.able[state].add(agent_of(outcome.move))
-            if self._pays(state, outcome):
-                self.soonest = self.soonest or [*self._way(state), outcome]
+            if self._meets(state, outcome):
+                self.soonest = self.soonest or [*self._path(state), outcome]
                 continue
             self.edges[state].append((outcome.move, outcome.state))
             if outcome.state not in self.came:
@@ -159,31 +160,32 @@ class _Search:
                 new.append(outcome.state)
         return new
 
-    def _pays(self, state: State, outcome: Outcome) -> bool:
-        """Return whether a move pays: the vCPU itself looks, or C2's sleeper is woken by whomever."""
-        debt = self.debt
+    def _meets(self, state: State, outcome: Outcome) -> bool:
+        """Return whether a move meets the obligation: the vCPU itself looks, or any thread wakes the sleeper of C2."""
+        obligation = self.obligation
         if self.shared >= 0:
             before, after = state.memory[self.shared], outcome.state.memory[self.shared]
-            mine = outcome.move.thread == debt.vcpu or self.witness.check == "C2"
-            return mine and self._owes(before) and not self._owes(after)
+            mine = outcome.move.thread == obligation.vcpu or self.witness.check == "C2"
+            return mine and self._is_unmet(before) and not self._is_unmet(after)
         thread = self.threads[outcome.move.thread]
         events = (event for micro in outcome.micros for event in thread.along[micro.local, micro.answer])
-        return any(each.kind == "own" and each.word == debt.word and not self._owes(each.new) for each in events)
+        own = (each for each in events if each.kind == "own" and each.word == obligation.word)
+        return any(not self._is_unmet(each.new) for each in own)
 
-    def _owes(self, value: int) -> bool:
-        held = value & self.debt.bits
-        return held == self.debt.paid if self.witness.check == "C2" else held != self.debt.paid
+    def _is_unmet(self, value: int) -> bool:
+        held = value & self.obligation.bits
+        return held == self.obligation.met if self.witness.check == "C2" else held != self.obligation.met
 
-    def _way(self, state: State) -> list[Outcome]:
-        way = []
+    def _path(self, state: State) -> list[Outcome]:
+        path = []
         while (before := self.came[state]) is not None:
             state, outcome = before
-            way.append(outcome)
-        return [self.begun[state], *way[::-1]]
+            path.append(outcome)
+        return [self.begun[state], *path[::-1]]
 
     def _never(self, states: Sequence[State]) -> bool:
-        """Return whether some run never pays: it ends unpaid, or goes round and leaves nobody out."""
-        return any(not self.able[state] for state in states) or any(map(self._is_fair, self._rounds(states)))
+        """Return whether some run never meets it: it ends, or goes round a cycle that is fair."""
+        return any(not self.able[state] for state in states) or any(map(self._is_fair, components(states, self.edges)))
 
     def _is_fair(self, component: set[State]) -> bool:
         moving = {agent_of(move) for state in component for move, after in self.edges[state] if after in component}
@@ -191,38 +193,3 @@ class _Search:
             return False
         always = set.intersection(*(self.able[state] for state in component))
         return always <= moving
-
-    def _rounds(self, states: Sequence[State]) -> Iterator[set[State]]:
-        """Yield the strongly connected components (Tarjan, without recursion)."""
-        number: dict[State, int] = {}
-        low: dict[State, int] = {}
-        stack: list[State] = []
-        inside: set[State] = set()
-        for root in states:
-            if root in number:
-                continue
-            work = [(root, iter(self.edges[root]))]
-            number[root] = low[root] = len(number)
-            stack.append(root)
-            inside.add(root)
-            while work:
-                state, rest = work[-1]
-                for _move, after in rest:
-                    if after not in number:
-                        number[after] = low[after] = len(number)
-                        stack.append(after)
-                        inside.add(after)
-                        work.append((after, iter(self.edges[after])))
-                        break
-                    if after in inside:
-                        low[state] = min(low[state], number[after])
-                else:
-                    work.pop()
-                    if work:
-                        low[work[-1][0]] = min(low[work[-1][0]], low[state])
-                    if low[state] == number[state]:
-                        component: set[State] = set()
-                        while not component or state not in component:
-                            component.add(stack.pop())
-                        inside -= component
-                        yield component

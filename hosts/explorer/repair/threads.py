@@ -27,7 +27,7 @@ class Event(NamedTuple):
 
 
 class Unrepaired(Automaton):
-    """The thread. Its edges tell what it does by itself."""
+    """An automaton whose transitions list what the thread does to words of its own."""
 
     ALWAYS_RUNS = True
 
@@ -59,7 +59,7 @@ class Unrepaired(Automaton):
         return super()._table() | dict.fromkeys(_REPAIRS, lambda *_: self.gave(None))
 
     def set_own(self, word: int, value: int) -> None:
-        """Write a word of its own, and tell."""
+        """Write a word of its own, and record it."""
         if word in self.world.words.read:
             self.events.append(Event("own", word, self.own_value(word), value))
         super().set_own(word, value)

@@ -62,7 +62,7 @@ def cut_up(tree: ast.FunctionDef, file: str, module: str, suspends: Callable[[st
 
 
 def bound(flow: Flow, code: CodeType, namespace: dict[str, Any]) -> Flow:
-    """Return a flow its blocks, which run in ``namespace``."""
+    """Return a flow with its blocks, which run in ``namespace``."""
     made: dict[str, Any] = {}
     exec(code, namespace, made)  # noqa: S102 - see the module
     return replace(flow, codes=list(made.values()))

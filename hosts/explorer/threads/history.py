@@ -42,7 +42,7 @@ class ExactProtocol:
     """The program's functions, and a scope's drivers, over primitives that suspend."""
 
     def __init__(self, program: Program, drivers: Mapping[str, ast.FunctionDef], world: World) -> None:
-        """Return every function, its code as it is, a namespace in which the primitives are the explorer's."""
+        """Bind every function, its code unchanged, to a namespace in which the primitives are the explorer's."""
         self.program = program
         self.modules: dict[CodeType, str] = {}
         """Of each function of the program the module."""

@@ -177,7 +177,7 @@ class Access:
         self.own[slot] = value
 
     def _slot(self, word: int) -> int:
-        """Return a word a place among the thread's own."""
+        """Return the place of a word among the thread's own; a new word gets one."""
         slot = self.slots.setdefault(word, len(self.slots))
         initial = self.world.words.initial
         self.own += [initial.get(each, 0) for each in list(self.slots)[len(self.own) :]]

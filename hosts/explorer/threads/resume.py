@@ -45,7 +45,7 @@ class Resumable(Primitives):
         """Of the frames that waited when the run began: how many wait still, and have not been looked at."""
 
     def _answered(self, frames: Frames, answer: int) -> Operation | None:
-        """Return the due operation its answer; return what is asked next if the primitive asks twice."""
+        """Resume the due primitive with its answer; return its next operation if it makes two."""
         frame = top(frames)
         if frame.call < 0:
             return None  # it paused where a loop begins anew

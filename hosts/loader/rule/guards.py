@@ -60,7 +60,7 @@ CHANGING: Final = frozenset(name for name, row in LOCKED.items() if not row.stor
 
 
 def at(node: N, like: ast.AST) -> N:
-    """Return ``node``, and all its parts that have none, the line of ``like``."""
+    """Set the line of ``node``, and of its parts that have none, to that of ``like``; return it."""
     return ast.fix_missing_locations(ast.copy_location(node, like))
 
 

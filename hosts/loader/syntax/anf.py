@@ -32,7 +32,7 @@ def normalise(function: ast.FunctionDef, pure: Pure) -> ast.FunctionDef:
 
 
 def _at(node: N, like: ast.AST) -> N:
-    """Return ``node`` the line of ``like``, and all its parts that have none."""
+    """Set the line of ``node``, and of its parts that have none, to that of ``like``; return it."""
     return ast.fix_missing_locations(ast.copy_location(node, like))
 
 

@@ -13,7 +13,7 @@ from hosts.explorer.model.operations import Kind, Operation
 from hosts.explorer.model.semantics import Micro, Move, Outcome, State
 from hosts.explorer.model.system import Model, Place
 from hosts.explorer.repair import repair
-from hosts.explorer.repair.events import Way
+from hosts.explorer.repair.events import RepairPath
 from hosts.explorer.repair.threads import Event
 from tests.unit.explore_cli.causes import Cause
 from tests.unit.explore_cli.test_causes import by, told, told_once
@@ -108,4 +108,4 @@ def test_an_exit_is_named_by_its_reason(reason: int, named: str) -> None:
     witness = SimpleNamespace(threads=("vCPU 0",), states=[{"view": {"vcpus": [{}]}}])
     outcome = Outcome(Move("run", 0), State((), (), (), (), ()), 0, -1, (micro,))
     model = Model([], (), ["vcpu0.mode"], [0])
-    assert Way(model, cast("Any", [thread]), cast("Any", witness), 0, [outcome]).event() == named
+    assert RepairPath(model, cast("Any", [thread]), cast("Any", witness), 0, [outcome]).event() == named
