@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ("pyproject.toml", "scripts/_bootstrap.py", "scripts/_bootstrap.sh", "scripts/_stamp.py")
+HELPERS = ("_bootstrap.py", "_bootstrap.sh", "_environment.py", "_stamp.py")
+FILES = ("pyproject.toml", *(f"scripts/{name}" for name in HELPERS))
 SCRIPTS = ("scripts/stress-run", "scripts/soak", "scripts/test", "scripts/check")
 TOOLS = ("sh", "dirname", "readlink", "uname")
 BASE = getattr(sys, "_base_executable", sys.executable)
