@@ -28,8 +28,6 @@ from hosts.soak.workers.local_executor import LocalExecutor
 ROWS: Final = 2000
 QUICK_ROWS: Final = 200
 EACH: Final = 0.05
-COUNTED: Final = ("fds", "sockets", "threads", "children", "memory_files", "temporary")
-"""What must be the same between any two configurations."""
 WARM: Final = 20
 """Looks before everything that is made once has been made."""
 AT_MOST_KIB: Final = 4.0

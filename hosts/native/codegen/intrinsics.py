@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeVar
 from numba import types
 
 from hosts.compiler import emit as code
-from hosts.compiler.emit import I8, I16, I32, I64, I128, POINTER, Emit, give_meaning
+from hosts.compiler.emit import I8, I32, I64, I128, POINTER, Emit, give_meaning
 from hosts.native.codegen import lowering as _lowering  # noqa: F401 - the host calls primitives of the waist, too
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -74,33 +74,9 @@ def load_u8(address: int) -> int:
     _only_compiled()
 
 
-@_means(lambda builder, address: code.private_load(builder, address, I16))
-def load_u16(address: int) -> int:
-    """Read two private bytes."""
-    _only_compiled()
-
-
-@_means(lambda builder, address: code.private_load(builder, address, I32))
-def load_u32(address: int) -> int:
-    """Read four private bytes."""
-    _only_compiled()
-
-
 @_means(lambda builder, address, value: code.private_store(builder, address, value, I8), result=types.void)
 def store_u8(address: int, value: int) -> None:
     """Write a private byte."""
-    _only_compiled()
-
-
-@_means(lambda builder, address, value: code.private_store(builder, address, value, I16), result=types.void)
-def store_u16(address: int, value: int) -> None:
-    """Write two private bytes."""
-    _only_compiled()
-
-
-@_means(lambda builder, address, value: code.private_store(builder, address, value, I32), result=types.void)
-def store_u32(address: int, value: int) -> None:
-    """Write four private bytes."""
     _only_compiled()
 
 
@@ -130,12 +106,6 @@ def upper_half(left: int, right: int) -> int:
 @_means(code.locked("xchg"))
 def exchange(address: int, value: int) -> int:
     """Exchange, locked; give the value found."""
-    _only_compiled()
-
-
-@_means(code.locked_compare)
-def compare_exchange(address: int, old: int, new: int) -> int:
-    """Store ``new`` where ``old`` is found, locked; give the value found."""
     _only_compiled()
 
 

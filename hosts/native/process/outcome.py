@@ -26,9 +26,6 @@ class Worker:
     """The supervisor killed it, so the exit code says nothing of its own."""
     error: int
     """errno of a libzmq call that failed for good; 0: none."""
-    cpu_seconds: float
-    waited_seconds: float
-    """Time that it was ready to run and the machine ran something else."""
 
     def describe(self) -> str | None:
         """Say in a few words what went wrong, or None."""

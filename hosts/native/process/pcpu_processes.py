@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 import multiprocess
@@ -91,7 +91,7 @@ class PcpuProcesses:
             return "the fork server was killed, and the pCPUs with it"
         if process.exitcode == pcpu.EXIT_NO_ROOT:
             return f"the compiled program could not be loaded:\n{self.server.error()}"
-        ended = Worker(cpu, process.pid, process.exitcode, False, 0, 0.0, 0.0).describe()  # noqa: FBT003
+        ended = Worker(cpu, process.pid, process.exitcode, False, 0).describe()  # noqa: FBT003
         return ended or f"pCPU {cpu} left the run early"
 
     def close(self) -> None:
@@ -119,8 +119,8 @@ class PcpuProcesses:
                     os.kill(process.pid, signal.SIGKILL)
         self.join(CLOSE_SECONDS)
 
-    def workers(self, times: Mapping[int, tuple[float, float]]) -> tuple[Worker, ...]:
-        """Return how each ended; ``times`` are its seconds on a processor and in wait of one."""
+    def workers(self) -> tuple[Worker, ...]:
+        """Return how each ended."""
         return tuple(
             Worker(
                 cpu=cpu,
@@ -128,8 +128,6 @@ class PcpuProcesses:
                 exit_code=process.exitcode,
                 killed=cpu in self._killed,
                 error=self.memory.read(self.memory.host.cpus[cpu].error),
-                cpu_seconds=times.get(cpu, (0.0, 0.0))[0],
-                waited_seconds=times.get(cpu, (0.0, 0.0))[1],
             )
             for cpu, process in enumerate(self._processes)
         )

@@ -116,7 +116,7 @@ class SupervisedRun:
 
     def _outcome(self, begun: float) -> Outcome:
         end, seconds = self.end, self.end.stopped - self.end.went
-        workers = self.processes.workers(self.watchdog.times)
+        workers = self.processes.workers()
         if end.stuck:
             end.crash = f"did not end within {self.wanted.stop_seconds:g} s: pCPU " + ", ".join(map(str, end.stuck))
         if end.crash is not None and not end.evidence and (fault := self.stacks.text()):
