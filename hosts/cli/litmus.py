@@ -17,7 +17,7 @@ from hosts.errors import Failure
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_FAULT, EXIT_UNEXPECTED, EXIT_UNPROVEN, EXIT_USAGE
 from hosts.litmus.bounds import Bounds, IncompleteError
 from hosts.litmus.errors import LitmusError
-from hosts.litmus.index import Meant, meant
+from hosts.litmus.files import Meant, meant
 from hosts.litmus.outcome import Finals, MemoryModel, Outcome, run
 from hosts.litmus.read import read_file
 from hosts.litmus.render import lines, name
@@ -155,7 +155,7 @@ class _Command:
         """Return the search for the final states, if it is not the reduced one."""
         if self._finals is not None or self._given.reduce:
             return self._finals
-        from hosts.litmus.everything import searched
+        from hosts.litmus.unreduced import searched
         from hosts.runs.search_loops import have_loops
 
         have_loops()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hosts.litmus.errors import LitmusError
 from hosts.litmus.flags import Registers, mask
-from hosts.litmus.living import memory_operand
+from hosts.litmus.live_registers import memory_operand
 from hosts.litmus.locations import Location, Locations
 from hosts.litmus.mnemonics import BITS, ONLY_COMPARE, SHIFTS
 from hosts.litmus.registers import Part

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, NoReturn
 
-from hosts.litmus.conditions import CONDITIONS, Condition
+from hosts.litmus.condition_codes import CONDITIONS, Condition
 from hosts.litmus.errors import LitmusError
 from hosts.litmus.mnemonics import (
     ALONE,

@@ -13,17 +13,17 @@ from hosts.explorer.model import system
 from hosts.explorer.model.operations import SCHEDULED, Kind, Operation
 from hosts.litmus import semantics
 from hosts.litmus.access import Accesses, access_bits
-from hosts.litmus.conditions import FLAG_NAMES, UNDEFINED
+from hosts.litmus.buffer_depth import is_locked, most_waiting
+from hosts.litmus.condition_codes import FLAG_NAMES, UNDEFINED
 from hosts.litmus.errors import LitmusError
+from hosts.litmus.final_condition import observed_places
 from hosts.litmus.flags import Registers, mask
-from hosts.litmus.living import living, memory_operand
+from hosts.litmus.live_registers import living, memory_operand
 from hosts.litmus.locations import Location, Locations
 from hosts.litmus.mnemonics import BITS, FLUSHES, JUMPS, NOTHING
-from hosts.litmus.question import observed_places
 from hosts.litmus.registers import ACCUMULATOR, COUNT, Part, width
 from hosts.litmus.semantics import condition_holds, looks_at_target
 from hosts.litmus.syntax import Immediate, Instruction, Named, Register, Test, Through
-from hosts.litmus.waiting import is_locked, most_waiting
 
 ATOMIC: Final = {
     "xchg": Kind.XCHG,

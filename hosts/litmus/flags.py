@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hosts.litmus.conditions import UNDEFINED
+from hosts.litmus.condition_codes import UNDEFINED
 from hosts.litmus.registers import CF, COUNT, FLAGS, OF, PF, SF, ZF
 
 Registers = tuple[int, ...]

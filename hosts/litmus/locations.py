@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from hosts.litmus.errors import LitmusError
+from hosts.litmus.final_condition import comparisons, observed_places
 from hosts.litmus.flags import mask
-from hosts.litmus.question import comparisons, observed_places
 from hosts.litmus.registers import width
 from hosts.litmus.syntax import INT, Address, Immediate, Instruction, Memory, Named, Test, Through, Value, element
 from hosts.litmus.tokens import check_fits, fits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hosts.litmus.conditions import CONDITIONS
+from hosts.litmus.condition_codes import CONDITIONS
 
 SUFFIXES: Final = {"b": 8, "w": 16, "l": 32, "q": 64}
 

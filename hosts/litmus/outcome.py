@@ -9,10 +9,10 @@ from typing import Final, Literal
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.system import Model
 from hosts.litmus.bounds import Bounds
-from hosts.litmus.columns import Columns, States
+from hosts.litmus.final_condition import observed_places, satisfying
+from hosts.litmus.final_states import Columns, States
 from hosts.litmus.locations import Locations
-from hosts.litmus.parted import PartedProgram
-from hosts.litmus.question import observed_places, satisfying
+from hosts.litmus.projection import PartedProgram
 from hosts.litmus.search import Graph
 from hosts.litmus.syntax import Memory, Place, Register, Test, plain
 

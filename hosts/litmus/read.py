@@ -8,8 +8,8 @@ from typing import Final
 
 from hosts.litmus.assembly import read_threads
 from hosts.litmus.errors import LitmusError
+from hosts.litmus.final_condition import observed_places, read_question
 from hosts.litmus.initial import read_initial
-from hosts.litmus.question import observed_places, read_question
 from hosts.litmus.registers import Arch
 from hosts.litmus.syntax import Place, Register, Test
 from hosts.litmus.tokens import Cursor, without_comments

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from hosts.litmus import registers
+from hosts.litmus.final_condition import spelled
 from hosts.litmus.outcome import Outcome
-from hosts.litmus.question import spelled
 from hosts.litmus.registers import Arch
 from hosts.litmus.syntax import Memory, Place, Test, Value, parted
 

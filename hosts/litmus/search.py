@@ -7,7 +7,7 @@ A state is what the rest of a run depends on. A register that only the condition
 nobody will read again, are taken out of it and written on the way to it (*observed*). So states that differ in nothing
 else are one, and the search has two parts: first the graph of states, then the sets of observations that reach each
 (dynamic programming over the graph). Where all orders of some moves are possible the number of outcomes grows
-exponentially; the first part does not, and the second works on sets of numbers (:mod:`hosts.litmus.columns`).
+exponentially; the first part does not, and the second works on sets of numbers (:mod:`hosts.litmus.final_states`).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product, State
 from hosts.explorer.model.system import Model
 from hosts.litmus.bounds import Bounds, IncompleteError
-from hosts.litmus.columns import Columns
+from hosts.litmus.final_states import Columns
 from hosts.litmus.locations import Location
-from hosts.litmus.parted import GONE, PartedProgram
+from hosts.litmus.projection import GONE, PartedProgram
 from hosts.litmus.stubborn import Stubborn
 from hosts.litmus.syntax import Memory, Place, Register
 

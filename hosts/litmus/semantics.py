@@ -1,14 +1,14 @@
 """What an instruction computes from the values it finds, for registers and memory alike.
 
 A value is an unsigned number of the operation's width; registers hold unsigned 64-bit numbers, flags 0 or 1, or
-:data:`hosts.litmus.conditions.UNDEFINED`.
+:data:`hosts.litmus.condition_codes.UNDEFINED`.
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from hosts.litmus.conditions import FLAG_NAMES, UNDEFINED, UndefinedFlagError, fulfilled
+from hosts.litmus.condition_codes import FLAG_NAMES, UNDEFINED, UndefinedFlagError, fulfilled
 from hosts.litmus.errors import LitmusError
 from hosts.litmus.flags import Registers, added, bit_taken, combined, flagged, mask, shifted, subtracted
 from hosts.litmus.mnemonics import BITS, EXTENSIONS, ONLY_COMPARE, SETS, SHIFTS, UNREAD, WITH_CARRY

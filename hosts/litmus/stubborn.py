@@ -25,8 +25,8 @@ What commutes under x86-TSO:
   for it. A load of the word by the same thread finds the same value before and after.
 
 What a thread may still read and write is what stands behind the instruction that comes next
-(:meth:`hosts.litmus.parted.PartedProgram.future`). Writes that wait in a buffer are that buffer's; it has to move for
-any of them to be seen. Of all sets found this way, from each agent that can move, the one with the fewest is taken.
+(:meth:`hosts.litmus.projection.PartedProgram.future`). Writes that wait in a buffer are that buffer's; it has to move
+for any of them to be seen. Of all sets found this way, from each agent that can move, the one with the fewest is taken.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from typing import NamedTuple
 
 from hosts.explorer.model.operations import Kind
 from hosts.explorer.model.semantics import State
-from hosts.litmus.parted import PartedProgram
+from hosts.litmus.projection import PartedProgram
 
 
 class Next(NamedTuple):

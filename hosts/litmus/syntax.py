@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
-from hosts.litmus.conditions import Condition
+from hosts.litmus.condition_codes import Condition
 from hosts.litmus.registers import Arch, Part
 
 # --- where values live -----------------------------------------------------------------------------------------------

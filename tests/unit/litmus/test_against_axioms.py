@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from hosts.litmus.everything import searched
 from hosts.litmus.outcome import Finals, run
 from hosts.litmus.read import read_test
+from hosts.litmus.unreduced import searched
 from tests.unit.litmus.axiomatic import Action, Program, outcomes
 from tests.unit.litmus.breadth import finals
 from tests.unit.litmus.generated import everything, programs, seen, text, visible

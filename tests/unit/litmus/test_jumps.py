@@ -8,13 +8,13 @@ import random
 import pytest
 
 from hosts.litmus.bounds import IncompleteError
-from hosts.litmus.everything import searched
-from hosts.litmus.living import living
+from hosts.litmus.buffer_depth import most_waiting
+from hosts.litmus.live_registers import living
 from hosts.litmus.outcome import Finals, Outcome, run
 from hosts.litmus.read import read_test
 from hosts.litmus.registers import CF, PF, SF, ZF
 from hosts.litmus.render import lines
-from hosts.litmus.waiting import most_waiting
+from hosts.litmus.unreduced import searched
 from tests.unit.litmus.breadth import finals
 
 hosts = pytest.mark.parametrize("by", [finals, searched, None], ids=["definition", "search", "reduced"])

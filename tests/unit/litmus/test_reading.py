@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hosts.litmus.question import spelled
+from hosts.litmus.final_condition import spelled
 from hosts.litmus.read import read_file, read_test
 from hosts.litmus.registers import Part
 from hosts.litmus.render import name

@@ -9,10 +9,10 @@ import pytest
 
 from hosts.litmus.bounds import Bounds, IncompleteError
 from hosts.litmus.errors import LitmusError
-from hosts.litmus.everything import searched
 from hosts.litmus.outcome import run
 from hosts.litmus.read import read_test
 from hosts.litmus.search import EACH_BYTES
+from hosts.litmus.unreduced import searched
 
 REGISTERS = ("eax", "ebx", "ecx")
 INSTRUCTIONS = (

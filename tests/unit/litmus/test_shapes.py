@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hosts.litmus.everything import searched
 from hosts.litmus.outcome import Finals, run
 from hosts.litmus.read import read_test
+from hosts.litmus.unreduced import searched
 from tests.unit.litmus.breadth import finals
 
 FILES = sorted((Path(__file__).parent / "files").glob("*.litmus"))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from hosts.litmus.automaton import Program, alive
-from hosts.litmus.conditions import FLAG_NAMES, UNDEFINED
+from hosts.litmus.buffer_depth import is_locked
+from hosts.litmus.condition_codes import FLAG_NAMES, UNDEFINED
 from hosts.litmus.flags import mask
-from hosts.litmus.living import ahead, memory_operand, needed
+from hosts.litmus.live_registers import ahead, memory_operand, needed
 from hosts.litmus.locations import Locations
 from hosts.litmus.mnemonics import ONLY_COMPARE
 from hosts.litmus.semantics import looks_at_target
 from hosts.litmus.syntax import Instruction, Named, Test
-from hosts.litmus.waiting import is_locked
 
 GONE: Final = 1 << 64
 """In a register, or a location: what it holds has been observed, and nobody will look at it before it is written."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hosts.cli.main import main
-from hosts.litmus.index import Meant, meant
+from hosts.litmus.files import Meant, meant
 
 TEST = "X86_64 {name}\n{{ }}\nP0 ;\n movl $1,(x) ;\nexists (x=1)\n"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from hosts.litmus.conditions import LOOKED_AT
+from hosts.litmus.condition_codes import LOOKED_AT
 from hosts.litmus.mnemonics import BITS, FLUSHES, JUMPS, NO_FLAGS, NOTHING, ONLY_COMPARE, SHIFTS, WITH_CARRY
 from hosts.litmus.registers import ACCUMULATOR, CF, FLAGS, ZF, Part
 from hosts.litmus.semantics import NARROWEST_CLEARING, looks_at_target

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, overload
 
+from hosts.litmus.final_condition import observed_places, places
 from hosts.litmus.flags import mask
 from hosts.litmus.locations import Locations
-from hosts.litmus.question import observed_places, places
 from hosts.litmus.registers import width
 from hosts.litmus.syntax import Address, Equals, Memory, Place, Register, Test, Type, Value, parted, plain
 

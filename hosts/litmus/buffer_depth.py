@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from hosts.litmus.living import memory_operand, successors
+from hosts.litmus.live_registers import memory_operand, successors
 from hosts.litmus.mnemonics import ONLY_COMPARE
 from hosts.litmus.syntax import Instruction
 
