@@ -17,7 +17,7 @@ from hosts.errors import Failure
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_FAULT, EXIT_UNEXPECTED, EXIT_UNPROVEN, EXIT_USAGE
 from hosts.litmus.bounds import Bounds, IncompleteError
 from hosts.litmus.errors import LitmusError
-from hosts.litmus.files import Meant, meant
+from hosts.litmus.files import LitmusFile, litmus_files
 from hosts.litmus.outcome import Finals, MemoryModel, Outcome, run
 from hosts.litmus.read import read_file
 from hosts.litmus.render import lines, name
@@ -80,7 +80,7 @@ def litmus_command(files: Sequence[str], options: LitmusOptions | None = None, f
         records.environment()
         command = _Command(given, finals, records)
         with cancelled_by_interrupts(command.cancel):
-            for each in meant(files):
+            for each in litmus_files(files):
                 command.run(each)
     if command.cancelled:
         raise KeyboardInterrupt
@@ -101,7 +101,7 @@ class _Command:
         """End the search; the remaining files only get a record."""
         self.cancelled = True
 
-    def run(self, each: Meant) -> None:
+    def run(self, each: LitmusFile) -> None:
         """Run a file and print its outcome, or why it has none."""
         try:
             outcome = self._outcome(each)
@@ -129,7 +129,7 @@ class _Command:
         self.statuses.add(EXITS[told.why])
         self._records.write(unanswered_record(told, self._given.model))
 
-    def _outcome(self, each: Meant) -> Outcome:
+    def _outcome(self, each: LitmusFile) -> Outcome:
         self._go_on()
         if each.error is not None:
             raise each.error
@@ -155,11 +155,11 @@ class _Command:
         """Return the search for the final states, if it is not the reduced one."""
         if self._finals is not None or self._given.reduce:
             return self._finals
-        from hosts.litmus.unreduced import searched
+        from hosts.litmus.unreduced import final_states
         from hosts.runs.search_loops import have_loops
 
         have_loops()
-        return partial(searched, told=told, reduce=False)
+        return partial(final_states, report=told, reduce=False)
 
 
 def _unanswered(file: str, error: LitmusError | IncompleteError | MemoryError) -> Unanswered:
@@ -190,7 +190,7 @@ def record(file: str, memory_model: MemoryModel, outcome: Outcome) -> Iterator[t
     yield "test", test.name
     yield "arch", test.arch
     yield "model", memory_model
-    yield "quantifier", test.question.quantifier
+    yield "quantifier", test.final_condition.quantifier
     yield "ok", outcome.ok
     yield "observation", outcome.observation
     yield "witnesses", outcome.witnesses

@@ -6,10 +6,10 @@ from hosts.litmus.errors import LitmusError
 from hosts.litmus.flags import Registers, mask
 from hosts.litmus.live_registers import memory_operand
 from hosts.litmus.locations import Location, Locations
-from hosts.litmus.mnemonics import BITS, ONLY_COMPARE, SHIFTS
+from hosts.litmus.mnemonics import BIT_INSTRUCTIONS, ONLY_COMPARE, SHIFTS
 from hosts.litmus.registers import Part
 from hosts.litmus.semantics import read
-from hosts.litmus.syntax import Immediate, Instruction, Named, Through
+from hosts.litmus.syntax import Direct, Immediate, Indirect, Instruction
 from hosts.litmus.tokens import check_fits
 
 
@@ -21,19 +21,19 @@ class Accesses:
         self.locations = locations
         self._mask = mask(bits)
 
-    def address(self, operand: Named | Through, registers: Registers) -> int:
+    def address(self, operand: Direct | Indirect, registers: Registers) -> int:
         """Compute an address, which is cut to the width of a register."""
         address = operand.offset + (self.locations.start(operand.name) if operand.name else 0)
-        if isinstance(operand, Through):
+        if isinstance(operand, Indirect):
             address += read(registers, operand.register) if operand.register is not None else 0
             address += read(registers, operand.scaled) * operand.scale if operand.scaled is not None else 0
         return address & self._mask
 
-    def find(self, instruction: Instruction, operand: Named | Through, registers: Registers) -> Location:
+    def find(self, instruction: Instruction, operand: Direct | Indirect, registers: Registers) -> Location:
         """Find the location at an address."""
         address = self.address(operand, registers)
         if address not in self.locations.at:
-            found = self.locations.told(address)
+            found = self.locations.address_of(address)
             told = f"{found} is the start of no location" if found else f"{address:#x} is the address of no location"
             raise LitmusError(instruction.line, f"{instruction.text}: {told}")
         return self.locations.at[address]
@@ -46,9 +46,9 @@ class Accesses:
         location = self.find(instruction, operand, registers)
         writes = operand is instruction.target and instruction.name not in ONLY_COMPARE
         location.check_access(instruction, access_bits(instruction, location), writes=writes)
-        if instruction.name in BITS and isinstance(instruction.source, Part):
+        if instruction.name in BIT_INSTRUCTIONS and isinstance(instruction.source, Part):
             _check_bit(instruction, location, read(registers, instruction.source))
-        elif isinstance(instruction.source, Immediate) and instruction.name not in BITS | SHIFTS:
+        elif isinstance(instruction.source, Immediate) and instruction.name not in BIT_INSTRUCTIONS | SHIFTS:
             check_fits(instruction.line, instruction.source.value, access_bits(instruction, location))
         return location
 

@@ -8,7 +8,6 @@ from typing import NamedTuple, NoReturn
 from hosts.litmus.condition_codes import CONDITIONS, Condition
 from hosts.litmus.errors import LitmusError
 from hosts.litmus.mnemonics import (
-    ALONE,
     CONDITIONAL_MOVES,
     EITHER_ORDER,
     EXTENDING,
@@ -16,19 +15,20 @@ from hosts.litmus.mnemonics import (
     FLUSHES,
     HINTS,
     JUMPS,
+    KNOWN,
     LOCKABLE,
+    NO_EFFECT,
+    NO_OPERANDS,
     NON_TEMPORAL,
-    NOTHING,
-    ONE,
-    SAME,
+    ONE_OPERAND,
     SETS,
     SHIFTS,
     SUFFIXES,
-    TWO,
+    SYNONYMS,
 )
 from hosts.litmus.operands import Operands
 from hosts.litmus.registers import COUNT_REGISTER, Arch, Part, width
-from hosts.litmus.syntax import Immediate, Instruction, Named, Operand, Target, Through
+from hosts.litmus.syntax import Direct, Immediate, Indirect, Instruction, Operand, Target
 from hosts.litmus.tokens import Cursor, Token, check_fits
 
 UNSCALED: str = "bt"
@@ -57,7 +57,7 @@ class Column:
     def _linked(self, jump: Instruction) -> Instruction:
         if jump.label and jump.label not in self.labels:
             raise LitmusError(jump.line, f"{jump.text}: there is no label {jump.label} in this thread")
-        return replace(jump, goes=self.labels[jump.label] if jump.label else len(self.instructions))
+        return replace(jump, jump_target=self.labels[jump.label] if jump.label else len(self.instructions))
 
 
 class Cell(NamedTuple):
@@ -96,10 +96,10 @@ def _row(cursor: Cursor, arch: Arch) -> list[Cell]:
     cells: list[Cell] = []
     while True:
         labels = []
-        while cursor.peek().kind == "name" and cursor.peek(1).text == ":":
+        while cursor.lookahead().kind == "name" and cursor.lookahead(1).text == ":":
             labels.append(cursor.take())
             cursor.take()
-        empty = cursor.peek().text in ("|", ";") or cursor.ended
+        empty = cursor.lookahead().text in ("|", ";") or cursor.ended
         cells.append(Cell(labels, None if empty else _Reader(cursor, arch).instruction()))
         if cursor.accept(";"):
             return cells
@@ -117,12 +117,12 @@ class _Reader:
         self._line = cursor.line
 
     def instruction(self) -> Instruction:
-        locked = self._cursor.peek().text.lower() == "lock"
+        locked = self._cursor.lookahead().text.lower() == "lock"
         if locked:
             self._taken.append(f"{self._cursor.take().text} ")
             self._cursor.accept(";")
         found = self._after_lock(locked=locked)
-        if locked and (found.name not in LOCKABLE or not isinstance(found.target, (Named, Through))):
+        if locked and (found.name not in LOCKABLE or not isinstance(found.target, (Direct, Indirect))):
             self._refuse("no lock can be put there")
         return found
 
@@ -132,7 +132,7 @@ class _Reader:
         name, bits, source_bits = self._known(token)
         if name in JUMPS:
             return self._jump(name)
-        if name in HINTS - ALONE:
+        if name in HINTS - NO_OPERANDS:
             self._skip()
             return Instruction(name, self._line, self._text())
         operands = Operands(self._cursor, self._arch, self._taken).all()
@@ -146,11 +146,11 @@ class _Reader:
             return name, bits, source_bits
         narrow = written[:-1] if written[-1] in SUFFIXES else ""
         for spelt, bits in ((written, 0), (narrow, SUFFIXES.get(written[-1], 0))):
-            name = SAME.get(spelt, spelt)
+            name = SYNONYMS.get(spelt, spelt)
             if name in SETS and not bits:
                 return name, 8, 0
-            unsized = name in ALONE | JUMPS | SETS or (name in EXTENSIONS and spelt == name)
-            if name in ALONE | ONE | TWO | EITHER_ORDER | NOTHING | JUMPS | EXTENSIONS and not (bits and unsized):
+            unsized = name in NO_OPERANDS | JUMPS | SETS or (name in EXTENSIONS and spelt == name)
+            if name in KNOWN and not (bits and unsized):
                 return name, bits, 0
         raise LitmusError(token.line, _unread(token.text))
 
@@ -164,7 +164,7 @@ class _Reader:
     def _skip(self) -> None:
         """Take the operands of what does nothing with them."""
         self._taken.append(" ")
-        while self._cursor.peek().text not in ("|", ";") and not self._cursor.ended:
+        while self._cursor.lookahead().text not in ("|", ";") and not self._cursor.ended:
             self._taken.append(self._cursor.take().text)
 
     # --- operands in their places --------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ class _Reader:
     def _made(self, name: str, bits: int, source_bits: int, operands: list[Operand], *, locked: bool) -> Instruction:
         if name in SHIFTS and len(operands) == 1:
             operands = [Immediate(1), *operands] if self._arch == "X86_64" else [*operands, Immediate(1)]
-        wanted = 0 if name in ALONE else 1 if name in ONE | SETS | NOTHING else 2
+        wanted = 0 if name in NO_OPERANDS else 1 if name in ONE_OPERAND | SETS | NO_EFFECT else 2
         if len(operands) != wanted:
             self._refuse(f"{name} takes {wanted} operand{'' if wanted == 1 else 's'}")
         ordered = operands[::-1] if self._arch == "X86_64" else operands
@@ -192,7 +192,7 @@ class _Reader:
         self, name: str, target: Operand | None, source: Operand | None
     ) -> tuple[Operand | None, Operand | None]:
         """Put the memory where it is written (by cmovcc: read), whichever comes first in the text."""
-        if name in CONDITIONAL_MOVES or isinstance(source, (Named, Through)):
+        if name in CONDITIONAL_MOVES or isinstance(source, (Direct, Indirect)):
             target, source = source, target
         if name in CONDITIONAL_MOVES:
             return target, source
@@ -206,7 +206,7 @@ class _Reader:
         """Give what is written, which is no number; only one operand is in memory."""
         if isinstance(target, Immediate):
             self._refuse("a number cannot be written to")
-        in_memory = [isinstance(each, (Named, Through)) for each in (target, source)]
+        in_memory = [isinstance(each, (Direct, Indirect)) for each in (target, source)]
         if all(in_memory):
             self._refuse("no x86 instruction has two memory operands")
         if name == "lea" and in_memory != [False, True]:

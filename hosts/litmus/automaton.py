@@ -13,17 +13,17 @@ from hosts.explorer.model import system
 from hosts.explorer.model.operations import SCHEDULED, Kind, Operation
 from hosts.litmus import semantics
 from hosts.litmus.access import Accesses, access_bits
-from hosts.litmus.buffer_depth import is_locked, most_waiting
+from hosts.litmus.buffer_depth import buffer_depth, is_locked
 from hosts.litmus.condition_codes import FLAG_NAMES, UNDEFINED
 from hosts.litmus.errors import LitmusError
 from hosts.litmus.final_condition import observed_places
 from hosts.litmus.flags import Registers, mask
-from hosts.litmus.live_registers import living, memory_operand
+from hosts.litmus.live_registers import live_registers, memory_operand
 from hosts.litmus.locations import Location, Locations
-from hosts.litmus.mnemonics import BITS, FLUSHES, JUMPS, NOTHING
+from hosts.litmus.mnemonics import BIT_INSTRUCTIONS, FLUSHES, JUMPS, NO_EFFECT
 from hosts.litmus.registers import ACCUMULATOR, COUNT, Part, width
-from hosts.litmus.semantics import condition_holds, looks_at_target
-from hosts.litmus.syntax import Immediate, Instruction, Named, Register, Test, Through
+from hosts.litmus.semantics import condition_holds, reads_target
+from hosts.litmus.syntax import Direct, Immediate, Indirect, Instruction, Register, Test
 
 ATOMIC: Final = {
     "xchg": Kind.XCHG,
@@ -57,21 +57,21 @@ class Local(NamedTuple):
     """It goes round for ever and touches no memory."""
 
 
-class Program:
+class ThreadAutomaton:
     """One thread."""
 
     def __init__(self, test: Test, thread: int, locations: Locations) -> None:
         self._thread = thread
-        self._line = test.question.line
+        self._line = test.final_condition.line
         self._instructions = test.threads[thread]
         self._accesses = Accesses(locations, width(test.arch))
         observed = frozenset(
             each.number
-            for each in observed_places(test.question)
+            for each in observed_places(test.final_condition)
             if isinstance(each, Register) and each.thread == thread
         )
-        self._live = living(self._instructions, observed)
-        self.stores = most_waiting(self._instructions)
+        self._live = live_registers(self._instructions, observed)
+        self.stores = buffer_depth(self._instructions)
         """How many stores can wait in the buffer at once."""
         self._numbers: dict[Local, int] = {}
         self._locals: list[Local] = []
@@ -134,7 +134,7 @@ class Program:
     # --- states --------------------------------------------------------------------------------------------------
 
     def _number(self, state: Local) -> int:
-        state = state._replace(registers=self._kept(state.registers, alive(self._live, state)))
+        state = state._replace(registers=self._kept(state.registers, live_in(self._live, state)))
         if state not in self._numbers:
             if state.at == len(self._instructions):
                 self._check_flags(state.registers)
@@ -165,7 +165,7 @@ class Program:
 
     def _next(self, instruction: Instruction, at: int, registers: Registers) -> int:
         """Give where a jump leads."""
-        taken = instruction.goes if instruction.goes is not None else len(self._instructions)
+        taken = instruction.jump_target if instruction.jump_target is not None else len(self._instructions)
         return taken if condition_holds(instruction, registers) else at + 1
 
     def _check_flags(self, registers: Registers) -> None:
@@ -180,8 +180,8 @@ class Program:
 
     def _done(self, instruction: Instruction, registers: Registers) -> Registers:
         """Do an instruction between registers."""
-        if instruction.name in NOTHING:
-            if instruction.name in FLUSHES and isinstance(instruction.target, (Named, Through)):
+        if instruction.name in NO_EFFECT:
+            if instruction.name in FLUSHES and isinstance(instruction.target, (Direct, Indirect)):
                 self._accesses.find(instruction, instruction.target, registers)
             return registers
         if not isinstance(instruction.target, Part):
@@ -203,7 +203,7 @@ class Program:
                 return semantics.read(registers, instruction.source)
             case Immediate():
                 return semantics.immediate(instruction.source, bits)
-            case Named() | Through() if instruction.name == "lea":
+            case Direct() | Indirect() if instruction.name == "lea":
                 return self._accesses.address(instruction.source, registers) & mask(bits)
         return loaded
 
@@ -216,7 +216,7 @@ class Program:
             return self._atomic(instruction, location, state, bits)
         if state.half:
             return Kind.STORE, location.packed(state.held), 0
-        if instruction.target == memory_operand(instruction) and not looks_at_target(instruction):
+        if instruction.target == memory_operand(instruction) and not reads_target(instruction):
             written = self._computed(instruction, bits, state.registers, 0).written
             return Kind.STORE, location.packed(written or 0), 0
         return Kind.LOAD, 0, 0
@@ -225,7 +225,7 @@ class Program:
         name = instruction.name
         kind = ATOMIC.get(name)
         source = self._source(instruction, bits, state.registers)
-        if name in BITS:
+        if name in BIT_INSTRUCTIONS:
             source = 1 << source % bits
         if kind is None:
             if not state.half:
@@ -258,9 +258,9 @@ class Program:
         return Local(state.at, half=True, held=written, registers=registers)
 
 
-def alive(living: Sequence[frozenset[int]], state: Local) -> frozenset[int]:
+def live_in(live_registers: Sequence[frozenset[int]], state: Local) -> frozenset[int]:
     """Give the registers that somebody may still look at in a local state."""
-    return living[state.at] | living[state.at + 1] if state.half else living[state.at]
+    return live_registers[state.at] | live_registers[state.at + 1] if state.half else live_registers[state.at]
 
 
 def _check_rounds(instruction: Instruction, rounds: int) -> None:

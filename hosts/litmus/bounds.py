@@ -21,11 +21,13 @@ class IncompleteError(Exception):
 class Bounds:
     """Time from now on, and memory beyond what the process has now; 0: no limit."""
 
-    def __init__(self, seconds: float = 0.0, memory_bytes: int = 0, told: Callable[[int], None] | None = None) -> None:
-        """``told`` is called now and then, with how much there is by now."""
+    def __init__(
+        self, seconds: float = 0.0, memory_bytes: int = 0, report: Callable[[int], None] | None = None
+    ) -> None:
+        """``report`` is called now and then, with how much there is by now."""
         self.seconds = seconds
         self.memory_bytes = memory_bytes
-        self._told = told
+        self._report = report
         self._begun = time.monotonic()
         self._before = resident_bytes()
         self._calls = 0
@@ -42,8 +44,8 @@ class Bounds:
             raise IncompleteError("seconds")
         if self.memory_bytes and resident_bytes() - self._before + coming_bytes >= self.memory_bytes:
             raise IncompleteError("memory")
-        if self._told is not None:
-            self._told(much)
+        if self._report is not None:
+            self._report(much)
 
 
 def resident_bytes() -> int:

@@ -18,7 +18,7 @@ def is_locked(instruction: Instruction) -> bool:
     return instruction.locked or (instruction.name == "xchg" and memory_operand(instruction) is not None)
 
 
-def most_waiting(instructions: Sequence[Instruction]) -> int:
+def buffer_depth(instructions: Sequence[Instruction]) -> int:
     """Give the most stores between two instructions that wait for the buffer, on any way through a thread.
 
     If a loop stores and waits for nothing there is no such number: then it is :data:`ROUNDS` times what one way holds,

@@ -19,7 +19,7 @@ class Condition(NamedTuple):
     negated: bool
 
 
-LOOKED_AT: Final = {
+FLAGS_READ: Final = {
     "o": (OF,),
     "b": (CF,),
     "e": (ZF,),
@@ -55,9 +55,9 @@ class UndefinedFlagError(Exception):
 
 def fulfilled(condition: Condition, registers: Sequence[int]) -> bool:
     """Tell whether the flags are so; UndefinedFlagError."""
-    flags = [registers[each] for each in LOOKED_AT[condition.code]]
+    flags = [registers[each] for each in FLAGS_READ[condition.code]]
     if UNDEFINED in flags:
-        raise UndefinedFlagError(FLAG_NAMES[LOOKED_AT[condition.code][flags.index(UNDEFINED)]])
+        raise UndefinedFlagError(FLAG_NAMES[FLAGS_READ[condition.code][flags.index(UNDEFINED)]])
     held = {
         "l": lambda: flags[0] != flags[1],
         "le": lambda: bool(flags[0]) or flags[1] != flags[2],

@@ -19,46 +19,46 @@ SUFFIX: Final = ".litmus"
 """Ends the names of the tests of a folder."""
 
 
-class Meant(NamedTuple):
+class LitmusFile(NamedTuple):
     """A file, and why it cannot be read if that is known already."""
 
     file: str
     error: LitmusError | None = None
 
 
-def meant(arguments: Iterable[str]) -> Iterator[Meant]:
+def litmus_files(arguments: Iterable[str]) -> Iterator[LitmusFile]:
     """Give the tests that arguments stand for, in order."""
     for argument in arguments:
         yield from _below(Path(argument), ())
 
 
-def _below(path: Path, within: tuple[Path, ...]) -> Iterator[Meant]:
+def _below(path: Path, within: tuple[Path, ...]) -> Iterator[LitmusFile]:
     if path.name.startswith(MARK) and not path.is_dir():
         yield from _listed(path, within)
     elif path.is_dir():
         tests = sorted(path.rglob(f"*{SUFFIX}"))
-        yield from (Meant(str(each)) for each in tests)
+        yield from (LitmusFile(str(each)) for each in tests)
         if not tests:
-            yield Meant(str(path), LitmusError(0, f"a folder without a file *{SUFFIX}"))
+            yield LitmusFile(str(path), LitmusError(0, f"a folder without a file *{SUFFIX}"))
     else:
-        yield Meant(str(path))
+        yield LitmusFile(str(path))
 
 
-def _listed(index: Path, within: tuple[Path, ...]) -> Iterator[Meant]:
+def _listed(index: Path, within: tuple[Path, ...]) -> Iterator[LitmusFile]:
     """Give what an index lists."""
     try:
         itself = index.resolve()
         if itself in within:
-            yield Meant(str(index), LitmusError(0, "this index lists itself"))
+            yield LitmusFile(str(index), LitmusError(0, "this index lists itself"))
             return
         text = read_bytes(index).decode("utf-8", errors="surrogateescape")
     except (OSError, RuntimeError) as error:
-        yield Meant(str(index), LitmusError(0, getattr(error, "strerror", None) or str(error)))
+        yield LitmusFile(str(index), LitmusError(0, getattr(error, "strerror", None) or str(error)))
         return
     for number, line in enumerate(text.splitlines(), 1):
         name = line.partition("#")[0].strip()
         if "\0" in name:
-            yield Meant(str(index), LitmusError(number, "this is no list of files"))
+            yield LitmusFile(str(index), LitmusError(number, "this is no list of files"))
             return
         if name:
             yield from _below(index.parent / name, (*within, itself))

@@ -7,33 +7,33 @@ from contextlib import contextmanager
 from typing import Final
 
 from hosts.litmus.errors import LitmusError
-from hosts.litmus.initial import Initial, read_place, read_value, read_values, small
+from hosts.litmus.initial import Initial, read_count, read_place, read_value, read_values
 from hosts.litmus.registers import Arch, width
 from hosts.litmus.syntax import (
     Address,
-    Both,
-    Either,
+    And,
     Equals,
+    FinalCondition,
     Implies,
     Memory,
     Not,
+    Or,
     Place,
     Proposition,
     Quantifier,
-    Question,
     Register,
     Value,
     element,
 )
 from hosts.litmus.tokens import Cursor, Token, check_fits
 
-TRUE: Final = Both(())
-FALSE: Final = Either(())
+TRUE: Final = And(())
+FALSE: Final = Or(())
 DEEPEST: Final = 50
 """Parentheses, negations and implications in one another; a limit, so that no text can exhaust the stack."""
 
 
-def read_question(cursor: Cursor, arch: Arch, known: Initial) -> Question:
+def read_final_condition(cursor: Cursor, arch: Arch, known: Initial) -> FinalCondition:
     """Read ``locations [x;]``, ``filter P`` and ``exists P``, each of which may be missing.
 
     Behind ``with`` stands what each of several models is expected to say; it is left to the reader of the file.
@@ -46,13 +46,13 @@ def read_question(cursor: Cursor, arch: Arch, known: Initial) -> Question:
     proposition: Proposition = TRUE
     if cursor.accept("observed", "Observed"):
         quantifier, proposition = "exists", reader.observations()
-    elif not cursor.ended and cursor.peek().text not in (";", "with"):
+    elif not cursor.ended and cursor.lookahead().text not in (";", "with"):
         quantifier = _quantifier(cursor)
         proposition = reader.proposition()
     cursor.accept(";")
     if not cursor.ended and not cursor.accept("with"):
-        raise LitmusError(cursor.line, f"nothing is read after the condition, but {cursor.peek()} stands there")
-    return Question(quantifier, proposition, shown, only, line)
+        raise LitmusError(cursor.line, f"nothing is read after the condition, but {cursor.lookahead()} stands there")
+    return FinalCondition(quantifier, proposition, shown, only, line)
 
 
 def _quantifier(cursor: Cursor) -> Quantifier:
@@ -61,7 +61,7 @@ def _quantifier(cursor: Cursor) -> Quantifier:
     if cursor.accept("~", "not"):
         cursor.expect("exists")
         return "~exists"
-    if cursor.peek().text == "(" or cursor.accept("exists", "final"):
+    if cursor.lookahead().text == "(" or cursor.accept("exists", "final"):
         return "exists"
     return cursor.refuse("exists, ~exists, forall or observed")
 
@@ -79,10 +79,10 @@ class _Reader:
         self._cursor.expect("[")
         while not self._cursor.accept("]"):
             yield from self._places()
-            while self._cursor.peek().kind == "name":  # a type, which changes nothing that herd7 prints
+            while self._cursor.lookahead().kind == "name":  # a type, which changes nothing that herd7 prints
                 self._cursor.take()
             self._cursor.accept("*")
-            if self._cursor.peek().text != "]":
+            if self._cursor.lookahead().text != "]":
                 self._cursor.expect(";")
 
     def observations(self) -> Proposition:
@@ -90,27 +90,27 @@ class _Reader:
         several = [self._observation()]
         while self._cursor.accept("and"):
             several.append(self._observation())
-        return Either(tuple(several)) if len(several) > 1 else several[0]
+        return Or(tuple(several)) if len(several) > 1 else several[0]
 
     def _observation(self) -> Proposition:
         equal: list[Proposition] = []
-        while not self._cursor.ended and self._cursor.peek().text not in ("and", "with"):
+        while not self._cursor.ended and self._cursor.lookahead().text not in ("and", "with"):
             equal.append(self._equality())
             if not self._cursor.ended:
                 self._cursor.expect(";")
-        return Both(tuple(equal)) if len(equal) != 1 else equal[0]
+        return And(tuple(equal)) if len(equal) != 1 else equal[0]
 
     def proposition(self) -> Proposition:
         several = [self._conjunction()]
         while self._cursor.accept("\\/"):
             several.append(self._conjunction())
-        return Either(tuple(several)) if len(several) > 1 else several[0]
+        return Or(tuple(several)) if len(several) > 1 else several[0]
 
     def _conjunction(self) -> Proposition:
         several = [self._implication()]
         while self._cursor.accept("/\\"):
             several.append(self._implication())
-        return Both(tuple(several)) if len(several) > 1 else several[0]
+        return And(tuple(several)) if len(several) > 1 else several[0]
 
     def _implication(self) -> Proposition:
         with self._deeper():
@@ -140,7 +140,7 @@ class _Reader:
         self._depth -= 1
 
     def _equality(self) -> Proposition:
-        first = self._cursor.peek()
+        first = self._cursor.lookahead()
         places = self._places()
         sign = self._cursor.accept("=", "==", "!=", "<>") or self._cursor.refuse("'='")
         found: Proposition
@@ -156,18 +156,18 @@ class _Reader:
         if len(values) != len(places):
             raise LitmusError(array.line, f"{array.text} has {len(places)} elements, not {len(values)}")
         equal = tuple(Equals(place, self._signed(value)) for place, value in zip(places, values, strict=True))
-        return Both(equal, array.text)
+        return And(equal, array.text)
 
     def _places(self) -> list[Place]:
         """Read a place, or an array, whose elements are given."""
         cursor, known = self._cursor, self._known
-        token = cursor.peek()
+        token = cursor.lookahead()
         place = read_place(cursor, self._arch)
         if not isinstance(place, Memory):
             return [place]
-        if token.kind == "name" and cursor.peek().text == "[":
+        if token.kind == "name" and cursor.lookahead().text == "[":
             cursor.take()
-            found = known.element(token, small(cursor.take()))
+            found = known.element(token, read_count(cursor.take()))
             cursor.expect("]")
             return [found]
         count = known.arrays.get(place.name)
@@ -178,7 +178,7 @@ class _Reader:
     def _right(self, place: Place) -> Value | Place:
         cursor = self._cursor
         deref = cursor.accept("*") is not None
-        if deref or cursor.peek().text == "[" or cursor.peek(1).text == ":":
+        if deref or cursor.lookahead().text == "[" or cursor.lookahead(1).text == ":":
             (found,) = self._places()
             return found
         line = cursor.line
@@ -202,7 +202,7 @@ def comparisons(proposition: Proposition) -> Iterator[Equals]:
             yield proposition
         case Not(of):
             yield from comparisons(of)
-        case Both(of=several) | Either(of=several):
+        case And(of=several) | Or(of=several):
             for each in several:
                 yield from comparisons(each)
         case Implies(one, other):
@@ -218,10 +218,10 @@ def places(proposition: Proposition) -> Iterator[Place]:
             yield each.value
 
 
-def observed_places(question: Question) -> set[Place]:
+def observed_places(final_condition: FinalCondition) -> set[Place]:
     """Give every place that the outcome of a test depends on."""
-    only = places(question.filter) if question.filter is not None else ()
-    return {*question.shown, *places(question.proposition), *only}
+    only = places(final_condition.filter) if final_condition.filter is not None else ()
+    return {*final_condition.shown, *places(final_condition.proposition), *only}
 
 
 def satisfying(proposition: Proposition, states: set[int], equal: Callable[[Equals, set[int]], set[int]]) -> set[int]:
@@ -231,11 +231,11 @@ def satisfying(proposition: Proposition, states: set[int], equal: Callable[[Equa
             return equal(proposition, states)
         case Not(of):
             return states - satisfying(of, states, equal)
-        case Both(several):
+        case And(several):
             for each in several:
                 states = satisfying(each, states, equal)
             return states
-        case Either(several):
+        case Or(several):
             left = states
             for each in several:
                 left = left - satisfying(each, left, equal)
@@ -252,12 +252,12 @@ def spelled(proposition: Proposition, name: Callable[[Place], str], above: str =
             return f"{name(place)}={_value(value, name)}"
         case Not(of):
             return f"not ({spelled(of, name)})"
-        case Both(several, array) if array:
+        case And(several, array) if array:
             return f"{array}={{{','.join(_value(each.value, name) for each in several if isinstance(each, Equals))}}}"
-        case Both(several):
+        case And(several):
             text = " /\\ ".join(spelled(each, name, "and") for each in several) or "true"
             return f"({text})" if above == "implies" and several else text
-        case Either(several):
+        case Or(several):
             text = " \\/ ".join(spelled(each, name, "or") for each in several) or "false"
             return f"({text})" if above in ("and", "implies") and several else text
         case Implies(one, other):

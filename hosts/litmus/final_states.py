@@ -13,25 +13,25 @@ from hosts.litmus.final_condition import observed_places, places
 from hosts.litmus.flags import mask
 from hosts.litmus.locations import Locations
 from hosts.litmus.registers import width
-from hosts.litmus.syntax import Address, Equals, Memory, Place, Register, Test, Type, Value, parted, plain
+from hosts.litmus.syntax import Address, Equals, Memory, Place, Register, Test, Type, Value, plain, split_element
 
 Assignments = Iterable[tuple[Place, int]]
 """Places and what they hold, as the machine has it."""
-Shown = tuple[tuple[Place, Value], ...]
+ShownState = tuple[tuple[Place, Value], ...]
 """One state: what is shown of it, in herd7's order, in the declared types."""
 
 TOGETHER: Final = 12
 """Bits of a number whose text is looked up at once."""
 
 
-class Columns:
+class Encoding:
     """Where each place lies in a state's number, and what its values there mean."""
 
     def __init__(self, test: Test, locations: Locations, held: Mapping[Place, Collection[int]]) -> None:
         """``held``: what each plain place that is asked for can hold at an end, if there is one."""
         self._test = test
         self._locations = locations
-        asked = test.question
+        asked = test.final_condition
         self.shown = sorted({*asked.shown, *places(asked.proposition)}, key=_order)
         hidden = sorted(observed_places(asked) - set(self.shown), key=_order)
         self.values: dict[Place, list[Value]] = {}
@@ -102,46 +102,46 @@ class Columns:
 
     def _typed(self, raw: int, kind: Type) -> Value:
         """Give a value as its type shows it; an address is shown whatever the type, as herd7 does."""
-        return self._locations.told(raw) or cast(raw, kind)
+        return self._locations.address_of(raw) or cast(raw, kind)
 
     def _sorting(self, raw: int, place: Place) -> tuple[int, object]:
         """Give the key that herd7 sorts by: whole registers, locations by their type; numbers before addresses."""
-        address = self._locations.told(raw)
+        address = self._locations.address_of(raw)
         if address is not None:
             return 1, address
         bits = width(self._test.arch) if isinstance(place, Register) else self._test.type_of(place).bits
         return 0, cast(raw, Type(bits, signed=True))
 
 
-class States(Sequence[Shown]):
+class FinalStates(Sequence[ShownState]):
     """Different final states, in herd7's order; each is worked out when it is asked for, as there may be a million."""
 
-    def __init__(self, columns: Columns, states: Collection[int]) -> None:
-        self._columns = columns
+    def __init__(self, encoding: Encoding, states: Collection[int]) -> None:
+        self._encoding = encoding
         self._states = sorted(states)
 
     def __len__(self) -> int:
         return len(self._states)
 
     @overload
-    def __getitem__(self, at: int) -> Shown: ...
+    def __getitem__(self, at: int) -> ShownState: ...
     @overload
-    def __getitem__(self, at: slice) -> Sequence[Shown]: ...
-    def __getitem__(self, at: int | slice) -> Shown | Sequence[Shown]:
+    def __getitem__(self, at: slice) -> Sequence[ShownState]: ...
+    def __getitem__(self, at: int | slice) -> ShownState | Sequence[ShownState]:
         if isinstance(at, slice):
             return [self[each] for each in range(len(self))[at]]
         state = self._states[at]
-        return tuple((place, self._columns.value(place, state)) for place in self._columns.shown)
+        return tuple((place, self._encoding.value(place, state)) for place in self._encoding.shown)
 
     def texts(self, text: Callable[[Place, Value], str]) -> Iterator[str]:
         """Give each state as one line; a text ends with what parts it from the next."""
-        runs = [(some, shift, taken, dict[int, str]()) for some, shift, taken in self._columns.runs()]
+        runs = [(some, shift, taken, dict[int, str]()) for some, shift, taken in self._encoding.runs()]
         for state in self._states:
             parts = []
             for some, shift, taken, known in runs:
                 part = state >> shift & taken
                 if part not in known:
-                    known[part] = "".join(text(place, self._columns.value(place, state)) for place in some)
+                    known[part] = "".join(text(place, self._encoding.value(place, state)) for place in some)
                 parts.append(known[part])
             yield "".join(parts).rstrip()
 
@@ -150,7 +150,7 @@ def _order(place: Place) -> tuple[int, str, int, int]:
     """Give the key that herd7 sorts places by: elements that are asked for alone come last."""
     if isinstance(place, Register):
         return 0, "", place.thread, place.number
-    array, index = parted(place.name)
+    array, index = split_element(place.name)
     return 1 if index is None or place.whole else 2, array, index or 0, 0
 
 

@@ -55,7 +55,7 @@ def _declaration(cursor: Cursor, arch: Arch, found: Initial) -> None:
     place = read_place(cursor, arch)
     if place in found.lines or (isinstance(place, Memory) and place.name in found.arrays):
         raise LitmusError(line, f"{_told(place, arch)} is given twice")
-    if isinstance(place, Memory) and cursor.peek().text == "[":
+    if isinstance(place, Memory) and cursor.lookahead().text == "[":
         _array(cursor, arch, found, place.name, kind)
         return
     found.lines[place] = line
@@ -83,7 +83,7 @@ def _array(cursor: Cursor, arch: Arch, found: Initial, name: str, kind: Type | N
     """Read ``[2]`` and ``[2]={5,6}``."""
     cursor.expect("[")
     line = cursor.line
-    count = small(cursor.expect_kind("number", "the number of elements"), 1)
+    count = read_count(cursor.expect_kind("number", "the number of elements"), 1)
     cursor.expect("]")
     kind = kind or INT
     values: list[Value] = []
@@ -111,7 +111,7 @@ def read_values(cursor: Cursor, arch: Arch, found: Initial, kind: Type) -> list[
     return values
 
 
-def small(token: Token, least: int = 0) -> int:
+def read_count(token: Token, least: int = 0) -> int:
     """Give a number of threads or elements."""
     if token.kind != "number" or not least <= number(token) <= MOST_ELEMENTS:
         raise LitmusError(token.line, f"a number from {least} to {MOST_ELEMENTS} is wanted where {token} stands")
@@ -125,7 +125,7 @@ def read_place(cursor: Cursor, arch: Arch) -> Place:
         cursor.expect("]")
         return Memory(name)
     token = cursor.take()
-    if cursor.peek().text == ":":
+    if cursor.lookahead().text == ":":
         return _register(cursor, arch, token._replace(text=token.text.removeprefix("P")))
     if token.kind != "name":
         raise LitmusError(token.line, f"a location or a register is wanted where {token} stands")
@@ -140,7 +140,7 @@ def _register(cursor: Cursor, arch: Arch, thread: Token) -> Register:
         _no_register(arch, thread, name)
     if not thread.text.isascii() or not thread.text.isdigit():
         raise LitmusError(thread.line, f"a thread's number is wanted where {thread} stands")
-    return Register(small(thread._replace(kind="number")), found)
+    return Register(read_count(thread._replace(kind="number")), found)
 
 
 def _no_register(arch: Arch, thread: Token, name: str) -> NoReturn:
@@ -154,12 +154,12 @@ def _no_register(arch: Arch, thread: Token, name: str) -> NoReturn:
 def read_value(cursor: Cursor, arch: Arch, found: Initial) -> Value:
     """Read a number, or a location whose address is meant."""
     of = cursor.accept("&")
-    if cursor.peek().kind == "number" and not of:
+    if cursor.lookahead().kind == "number" and not of:
         return number(cursor.take(), registers.width(arch))
     token = cursor.expect_kind("name", "a number or a location")
     if not cursor.accept("["):
         return Address(token.text)
-    index = small(cursor.take())
+    index = read_count(cursor.take())
     cursor.expect("]")
     if not of:
         raise LitmusError(token.line, f"{token.text}[{index}] does not say {UNSAID}")

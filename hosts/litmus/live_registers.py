@@ -9,23 +9,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from hosts.litmus.condition_codes import LOOKED_AT
-from hosts.litmus.mnemonics import BITS, FLUSHES, JUMPS, NO_FLAGS, NOTHING, ONLY_COMPARE, SHIFTS, WITH_CARRY
+from hosts.litmus.condition_codes import FLAGS_READ
+from hosts.litmus.mnemonics import (
+    BIT_INSTRUCTIONS,
+    FLUSHES,
+    JUMPS,
+    NO_EFFECT,
+    NO_FLAGS,
+    ONLY_COMPARE,
+    SHIFTS,
+    WITH_CARRY,
+)
 from hosts.litmus.registers import ACCUMULATOR, CF, FLAGS, ZF, Part
-from hosts.litmus.semantics import NARROWEST_CLEARING, looks_at_target
-from hosts.litmus.syntax import Immediate, Instruction, Named, Operand, Through
+from hosts.litmus.semantics import NARROWEST_CLEARING, reads_target
+from hosts.litmus.syntax import Direct, Immediate, Indirect, Instruction, Operand
 
 Numbers = frozenset[int]
 NONE: Final[Numbers] = frozenset()
 FLAG_NUMBERS: Final = frozenset(FLAGS)
 
 
-def memory_operand(instruction: Instruction) -> Named | Through | None:
+def memory_operand(instruction: Instruction) -> Direct | Indirect | None:
     """Give the operand in memory that an instruction reads or writes."""
-    if instruction.name == "lea" or instruction.name in NOTHING:
+    if instruction.name == "lea" or instruction.name in NO_EFFECT:
         return None
     for operand in (instruction.target, instruction.source):
-        if isinstance(operand, (Named, Through)):
+        if isinstance(operand, (Direct, Indirect)):
             return operand
     return None
 
@@ -33,13 +42,13 @@ def memory_operand(instruction: Instruction) -> Named | Through | None:
 def successors(instructions: Sequence[Instruction], at: int) -> Iterator[int]:
     """Give the instructions that may come right after one; their number is the end."""
     instruction = instructions[at]
-    if instruction.goes is not None:
-        yield instruction.goes
+    if instruction.jump_target is not None:
+        yield instruction.jump_target
     if instruction.name not in JUMPS or instruction.condition is not None:
         yield at + 1
 
 
-def ahead(instructions: Sequence[Instruction], accessed: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def future_accesses(instructions: Sequence[Instruction], accessed: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Give for each instruction, and for the end, the words that may be read and written from there on, as bit sets.
 
     ``accessed``: those of each instruction alone.
@@ -57,12 +66,12 @@ def ahead(instructions: Sequence[Instruction], accessed: Sequence[tuple[int, int
     return futures
 
 
-def living(instructions: Sequence[Instruction], observed: Numbers) -> list[Numbers]:
+def live_registers(instructions: Sequence[Instruction], observed: Numbers) -> list[Numbers]:
     """Give for each instruction, and for the end, the registers that somebody may still look at."""
     return _backwards(instructions, observed, None)
 
 
-def needed(instructions: Sequence[Instruction], live: Sequence[Numbers]) -> list[Numbers]:
+def needed_registers(instructions: Sequence[Instruction], live: Sequence[Numbers]) -> list[Numbers]:
     """As :func:`living`, which has given ``live``, those that an instruction may look at, as what it makes is live."""
     return _backwards(instructions, NONE, live)
 
@@ -86,12 +95,12 @@ def _before(instruction: Instruction, after: Numbers, useful: Numbers) -> Number
     noticed = memory_operand(instruction) is not None or instruction.name in JUMPS or instruction.name in FLUSHES
     if not noticed and not _written(instruction) & useful:
         return after
-    return after - _overwritten(instruction) | _looked_at(instruction)
+    return after - _overwritten(instruction) | _read(instruction)
 
 
 def _written(instruction: Instruction) -> Numbers:
     """Give the registers and flags that may be another afterwards."""
-    if instruction.name in NOTHING or instruction.name in JUMPS:
+    if instruction.name in NO_EFFECT or instruction.name in JUMPS:
         return NONE
     written = _flags(instruction)
     if isinstance(instruction.target, Part) and instruction.name not in ONLY_COMPARE:
@@ -108,14 +117,14 @@ def _flags(instruction: Instruction) -> Numbers:
         return NONE
     if name in ("inc", "dec"):
         return FLAG_NUMBERS - {CF}
-    return FLAG_NUMBERS - {ZF} if name in BITS else FLAG_NUMBERS
+    return FLAG_NUMBERS - {ZF} if name in BIT_INSTRUCTIONS else FLAG_NUMBERS
 
 
 def _overwritten(instruction: Instruction) -> Numbers:
     """Give what is another afterwards whatever it was before."""
     if instruction.name in SHIFTS and not _surely_shifts(instruction):
         return NONE
-    if instruction.name in ("cmpxchg", *NOTHING) or instruction.name.startswith("cmov"):
+    if instruction.name in ("cmpxchg", *NO_EFFECT) or instruction.name.startswith("cmov"):
         return _flags(instruction)
     parts: list[Operand | None] = [instruction.target] if instruction.name not in ONLY_COMPARE else []
     parts += [instruction.source] if instruction.name in ("xchg", "xadd") else []
@@ -128,17 +137,17 @@ def _surely_shifts(instruction: Instruction) -> bool:
     return isinstance(instruction.source, Immediate) and instruction.source.value % NARROWEST_CLEARING != 0
 
 
-def _looked_at(instruction: Instruction) -> Numbers:
+def _read(instruction: Instruction) -> Numbers:
     """Give what the instruction depends on."""
-    looked = set(LOOKED_AT[instruction.condition.code]) if instruction.condition is not None else set()
+    looked = set(FLAGS_READ[instruction.condition.code]) if instruction.condition is not None else set()
     looked |= {CF} if instruction.name in WITH_CARRY else set()
     looked |= {ACCUMULATOR} if instruction.name == "cmpxchg" else set()
     for operand in (instruction.target, instruction.source):
-        if isinstance(operand, Through):
+        if isinstance(operand, Indirect):
             looked |= {each.number for each in operand.registers}
     if isinstance(instruction.source, Part):
         looked.add(instruction.source.number)
     target = instruction.target
-    if isinstance(target, Part) and (looks_at_target(instruction) or target.bits < NARROWEST_CLEARING):
+    if isinstance(target, Part) and (reads_target(instruction) or target.bits < NARROWEST_CLEARING):
         looked.add(target.number)
     return frozenset(looked)

@@ -14,7 +14,7 @@ from hosts.litmus.errors import LitmusError
 from hosts.litmus.final_condition import comparisons, observed_places
 from hosts.litmus.flags import mask
 from hosts.litmus.registers import width
-from hosts.litmus.syntax import INT, Address, Immediate, Instruction, Memory, Named, Test, Through, Value, element
+from hosts.litmus.syntax import INT, Address, Direct, Immediate, Indirect, Instruction, Memory, Test, Value, element
 from hosts.litmus.tokens import check_fits, fits
 
 WORD: Final = 64
@@ -83,7 +83,7 @@ class Locations:
         """Give the address that a name stands for."""
         return self._starts[name]
 
-    def told(self, number: int) -> Address | None:
+    def address_of(self, number: int) -> Address | None:
         """Give the address that a number is, from the location that it is in or near; None if it is none."""
         if not self.all or not self.all[0].address - NEAR <= number <= self.all[-1].address + APART:
             return None
@@ -111,16 +111,16 @@ class Locations:
 def _names(test: Test) -> Iterator[str]:
     """Give the names of locations, an array's once."""
     elements = {element(name, index) for name, count in test.arrays.items() for index in range(count)}
-    places = {*test.types, *test.initial, *observed_places(test.question)}
+    places = {*test.types, *test.initial, *observed_places(test.final_condition)}
     yield from test.arrays
     yield from (place.name for place in places if isinstance(place, Memory) and place.name not in elements)
-    question = test.question
-    asked = [each for wanted in (question.proposition, question.filter) if wanted for each in comparisons(wanted)]
+    propositions = (test.final_condition.proposition, test.final_condition.filter)
+    asked = [each for proposition in propositions if proposition for each in comparisons(proposition)]
     values = [*test.initial.values(), *(each.value for each in asked)]
     yield from (value.name for value in values if isinstance(value, Address))
     for thread in test.threads:
         operands = [each for instruction in thread for each in _operands(instruction)]
-        yield from (each.name for each in operands if isinstance(each, (Named, Through)) and each.name)
+        yield from (each.name for each in operands if isinstance(each, (Direct, Indirect)) and each.name)
 
 
 def _operands(instruction: Instruction) -> Iterator[object]:
@@ -135,7 +135,7 @@ def _bits(test: Test, name: str, called: str) -> int:
     declared = test.types.get(Memory(called))
     if declared is not None:
         return declared.bits
-    named = Named(name)
+    named = Direct(name)
     instructions = [each for thread in test.threads for each in thread if named in (each.target, each.source)]
     accessed = [each.access_bits for each in instructions if each.access_bits and each.name != "lea"]
     widest = max(accessed, default=INT.bits)

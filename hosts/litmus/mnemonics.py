@@ -13,24 +13,24 @@ FENCES: Final = frozenset({"sfence", "lfence"})
 FLUSHES: Final = frozenset({"clflush", "clflushopt", "clwb"})
 """What they do to a cache no thread sees; their address has to be one."""
 HINTS: Final = frozenset({"nop", "endbr64", "pause"}) | {f"prefetch{kind}" for kind in ("t0", "t1", "t2", "nta", "w")}
-NOTHING: Final = FENCES | FLUSHES | HINTS
+NO_EFFECT: Final = FENCES | FLUSHES | HINTS
 """What changes nothing that a thread can see."""
-ALONE: Final = FENCES | {"mfence", "endbr64", "pause"}
+NO_OPERANDS: Final = FENCES | {"mfence", "endbr64", "pause"}
 
 JUMPS: Final = frozenset({"jmp", "ret", *(f"j{each}" for each in CONDITIONS)})
 SETS: Final = frozenset(f"set{each}" for each in CONDITIONS)
 CONDITIONAL_MOVES: Final = frozenset(f"cmov{each}" for each in CONDITIONS)
 
-ONE: Final = frozenset({"inc", "dec", "not", "neg"})
-BITS: Final = frozenset({"bt", "bts", "btr", "btc"})
+ONE_OPERAND: Final = frozenset({"inc", "dec", "not", "neg"})
+BIT_INSTRUCTIONS: Final = frozenset({"bt", "bts", "btr", "btc"})
 WITH_CARRY: Final = frozenset({"adc", "sbb"})
 ONLY_COMPARE: Final = frozenset({"cmp", "test", "bt"})
 SHIFTS: Final = frozenset({"shl", "shr", "sar"})
 EXTENSIONS: Final = frozenset({"movz", "movs"})
-TWO: Final = (
+TWO_OPERANDS: Final = (
     frozenset({"mov", "add", "sub", "and", "or", "xor", "lea"})
     | ONLY_COMPARE
-    | BITS
+    | BIT_INSTRUCTIONS
     | WITH_CARRY
     | SHIFTS
     | CONDITIONAL_MOVES
@@ -38,7 +38,7 @@ TWO: Final = (
 EITHER_ORDER: Final = frozenset({"xchg", "cmpxchg", "xadd"})
 """herd7 wants cmpxchg's memory first, the assembler wants it last; it is known for what it is in either place."""
 
-SAME: Final = {
+SYNONYMS: Final = {
     "sal": "shl",
     "retq": "ret",
     "movabs": "mov",
@@ -57,10 +57,14 @@ EXTENDING: Final = {
 }
 """AT&T's names for a move that widens what it reads, with both widths."""
 
-LOCKABLE: Final = frozenset({"add", "sub", "and", "or", "xor", "bts", "btr", "btc"}) | EITHER_ORDER | ONE | WITH_CARRY
-UNREAD: Final = frozenset({"mov", "lea"}) | EXTENSIONS | SETS
+KNOWN: Final = NO_OPERANDS | ONE_OPERAND | TWO_OPERANDS | EITHER_ORDER | NO_EFFECT | JUMPS | EXTENSIONS
+
+LOCKABLE: Final = (
+    frozenset({"add", "sub", "and", "or", "xor", "bts", "btr", "btc"}) | EITHER_ORDER | ONE_OPERAND | WITH_CARRY
+)
+TARGET_NOT_READ: Final = frozenset({"mov", "lea"}) | EXTENSIONS | SETS
 """Instructions that do not look at what they overwrite."""
-NO_FLAGS: Final = frozenset({"mov", "lea", "xchg", "not", "mfence"}) | EXTENSIONS | NOTHING | JUMPS
+NO_FLAGS: Final = frozenset({"mov", "lea", "xchg", "not", "mfence"}) | EXTENSIONS | NO_EFFECT | JUMPS
 
 NON_TEMPORAL: Final = ("movnt", "maskmov")
 """What the names of non-temporal stores and loads begin with."""

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, NoReturn
 from hosts.litmus import registers
 from hosts.litmus.errors import LitmusError
 from hosts.litmus.registers import Arch, Part
-from hosts.litmus.syntax import Immediate, Named, Operand, Through
+from hosts.litmus.syntax import Direct, Immediate, Indirect, Operand
 from hosts.litmus.tokens import Cursor, Token, number
 
 FLAT: Final = frozenset({"cs", "ds", "es", "ss"})
@@ -47,7 +47,7 @@ class Operands:
     def all(self) -> list[Operand]:
         """Read them, with their commas."""
         operands: list[Operand] = []
-        if self._cursor.peek().text not in ("|", ";") and not self._cursor.ended:
+        if self._cursor.lookahead().text not in ("|", ";") and not self._cursor.ended:
             operands.append(self._operand(" "))
             while self._cursor.accept(","):
                 operands.append(self._operand(","))
@@ -56,10 +56,10 @@ class Operands:
     def _operand(self, before: str) -> Operand:
         self._taken.append(before)
         self._segment()
-        token = self._cursor.peek()
+        token = self._cursor.lookahead()
         if token.kind == "immediate":
             return Immediate(number(self._take(), registers.width(self._arch)))
-        if token.kind == "number" and self._cursor.peek(1).text not in ("(", "["):
+        if token.kind == "number" and self._cursor.lookahead(1).text not in ("(", "["):
             return Immediate(number(self._take(), registers.width(self._arch)))
         if token.text in ("(", "[") or token.kind == "number" or self._begins_address():
             return self._memory()
@@ -67,13 +67,13 @@ class Operands:
 
     def _begins_address(self) -> bool:
         """Tell whether a name is one of those in ``x(%rip)`` and ``x+4(,%rax,8)``."""
-        token = self._cursor.peek()
-        following = self._cursor.peek(1).text in ("(", "[", "+")
+        token = self._cursor.lookahead()
+        following = self._cursor.lookahead(1).text in ("(", "[", "+")
         return token.kind == "name" and following and registers.part(self._arch, token.text) is None
 
     def _segment(self) -> None:
         """Take a segment in front of an address."""
-        if self._cursor.peek(1).text != ":":
+        if self._cursor.lookahead(1).text != ":":
             return
         token = self._take()
         if token.text.removeprefix("%").lower() not in FLAT:
@@ -82,22 +82,22 @@ class Operands:
 
     # --- memory --------------------------------------------------------------------------------------------------
 
-    def _memory(self) -> Named | Through:
+    def _memory(self) -> Direct | Indirect:
         """Read ``(x)``, ``[rax+4]``, ``4(%rax)``, ``x+4(%rip)``, ``(%rax,%rbx,8)``."""
         found = Sum()
         line = self._cursor.line
-        while self._cursor.peek().text not in ("(", "["):
+        while self._cursor.lookahead().text not in ("(", "["):
             self._term(found)
         opening = self._take()
         closing = ")" if opening.text == "(" else "]"
-        if self._cursor.peek().text != ",":
+        if self._cursor.lookahead().text != ",":
             self._term(found)
-        while self._cursor.peek().text not in (closing, ","):
+        while self._cursor.lookahead().text not in (closing, ","):
             self._term(found)
-        if self._cursor.peek().text == ",":
+        if self._cursor.lookahead().text == ",":
             self._take()
             self._index(found)
-        if self._cursor.peek().text != closing:
+        if self._cursor.lookahead().text != closing:
             self._refuse(line)
         self._take()
         return self._address(found, line)
@@ -108,7 +108,7 @@ class Operands:
         split = REGISTER_MINUS.fullmatch(token.text)
         if token.text == "+":
             token = self._take()
-        if token.kind == "number" and self._cursor.peek().text == "*":
+        if token.kind == "number" and self._cursor.lookahead().text == "*":
             self._take()
             self._scaled(found, self._take(), token)
         elif token.kind == "number":
@@ -127,7 +127,7 @@ class Operands:
             self._refuse(token.line)
 
     def _factor(self) -> Token | None:
-        if self._cursor.peek().text != "*":
+        if self._cursor.lookahead().text != "*":
             return None
         self._take()
         return self._take()
@@ -135,7 +135,7 @@ class Operands:
     def _index(self, found: Sum) -> None:
         """Read AT&T's ``,%rbx,8``."""
         register, factor = self._take(), None
-        if self._cursor.peek().text == ",":
+        if self._cursor.lookahead().text == ",":
             self._take()
             factor = self._take()
         self._scaled(found, register, factor)
@@ -149,9 +149,9 @@ class Operands:
             raise LitmusError(register.line, f"an index is scaled by 1, 2, 4 or 8, not by {factor}")
         found.scaled.append(Scaled(part, scale))
 
-    def _address(self, found: Sum, line: int) -> Named | Through:
+    def _address(self, found: Sum, line: int) -> Direct | Indirect:
         if not found.scaled and found.name:
-            return Named(found.name, found.offset)
+            return Direct(found.name, found.offset)
         base = next((each for each in found.scaled if each.scale == 1), None)
         others = list(found.scaled)
         if base is not None:
@@ -159,7 +159,7 @@ class Operands:
         if len(others) > 1 or not found.scaled:
             self._refuse(line)
         index = others[0] if others else None
-        return Through(
+        return Indirect(
             base.register if base is not None else None,
             found.offset,
             index.register if index is not None else None,

@@ -10,16 +10,16 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.model.system import Model
 from hosts.litmus.bounds import Bounds
 from hosts.litmus.final_condition import observed_places, satisfying
-from hosts.litmus.final_states import Columns, States
+from hosts.litmus.final_states import Encoding, FinalStates
 from hosts.litmus.locations import Locations
-from hosts.litmus.projection import PartedProgram
+from hosts.litmus.projection import ProjectedThread
 from hosts.litmus.search import Graph
 from hosts.litmus.syntax import Memory, Place, Register, Test, plain
 
 MemoryModel = Literal["tso", "sc"]
-Final_ = tuple[Sequence[int], Sequence[int]]
+FinalState = tuple[Sequence[int], Sequence[int]]
 """Local states of the threads, and the memory."""
-Finals = Callable[[Model, Options], Iterable[Final_]]
+Finals = Callable[[Model, Options], Iterable[FinalState]]
 
 OBSERVED: Final = {(True, True): "Sometimes", (True, False): "Always", (False, True): "Never", (False, False): "Never"}
 
@@ -29,21 +29,21 @@ class Outcome:
     """What a test came to."""
 
     test: Test
-    states: States
+    states: FinalStates
     """Every different final state, in herd7's order."""
     witnesses: int
     """States, of ``states``, in which the proposition holds."""
     against: int
     """States in which it does not. States that differ in what only the filter names count once."""
-    searched: int
+    states_kept: int
     """States that the search has kept to find them."""
 
     @property
     def ok(self) -> bool:
         """Tell whether the condition is what the test says."""
-        if self.test.question.quantifier == "exists":
+        if self.test.final_condition.quantifier == "exists":
             return self.witnesses > 0
-        return self.against == 0 if self.test.question.quantifier == "forall" else self.witnesses == 0
+        return self.against == 0 if self.test.final_condition.quantifier == "forall" else self.witnesses == 0
 
     @property
     def observation(self) -> str:
@@ -56,19 +56,19 @@ def run(
 ) -> Outcome:
     """Run a test; IncompleteError. ``finals`` gives the final states of a model (default: the reduced search)."""
     locations = Locations(test)
-    programs = [PartedProgram(test, number, locations) for number in range(len(test.threads))]
+    programs = [ProjectedThread(test, number, locations) for number in range(len(test.threads))]
     names = [f"P{number}" for number in range(len(programs))]
     model = Model(programs, names, [each.name for each in locations.all], locations.initial())
     depth = max((program.stores for program in programs), default=0) if memory_model == "tso" else 0
     bounds = bounds or Bounds()
-    asked = {plain(place) for place in observed_places(test.question)}
+    asked = {plain(place) for place in observed_places(test.final_condition)}
     if finals is None:
         named = [locations.named[each.name] for each in asked if isinstance(each, Memory)]
         words = {each.word: each for each in named}
         graph = Graph(model, programs, words, Options(buffer=depth))
         graph.explore(bounds)
-        columns = Columns(test, locations, graph.held())
-        return _judged(test, columns, graph.outcomes(columns, bounds), len(graph.edges))
+        encoding = Encoding(test, locations, graph.observed_values())
+        return _outcome_of(test, encoding, graph.outcomes(encoding, bounds), len(graph.edges))
     options = Options(
         buffer=depth,
         progress_check=False,
@@ -76,13 +76,13 @@ def run(
         seconds=bounds.seconds,
         max_bytes=bounds.memory_bytes,
     )
-    ends = [{place: _held(place, programs, locations, *each) for place in asked} for each in finals(model, options)]
-    columns = Columns(test, locations, {place: {each[place] for each in ends} for place in asked})
-    return _judged(test, columns, {columns.change(each.items())[1] for each in ends}, len(ends))
+    ends = [{place: _value_at(place, programs, locations, *each) for place in asked} for each in finals(model, options)]
+    encoding = Encoding(test, locations, {place: {each[place] for each in ends} for place in asked})
+    return _outcome_of(test, encoding, {encoding.change(each.items())[1] for each in ends}, len(ends))
 
 
-def _held(
-    place: Place, programs: Sequence[PartedProgram], locations: Locations, local: Sequence[int], memory: Sequence[int]
+def _value_at(
+    place: Place, programs: Sequence[ProjectedThread], locations: Locations, local: Sequence[int], memory: Sequence[int]
 ) -> int:
     """Give what a place holds at an end, as the machine has it."""
     if isinstance(place, Register):
@@ -91,12 +91,12 @@ def _held(
     return location.unpacked(memory[location.word])
 
 
-def _judged(test: Test, columns: Columns, states: set[int], searched: int) -> Outcome:
+def _outcome_of(test: Test, encoding: Encoding, states: set[int], states_kept: int) -> Outcome:
     """Say what a test's final states come to."""
-    question = test.question
-    if question.filter is not None:
-        states = satisfying(question.filter, states, columns.satisfying)
-    if columns.hidden:
-        states = {state >> columns.hidden << columns.hidden for state in states}
-    witnesses = len(satisfying(question.proposition, states, columns.satisfying))
-    return Outcome(test, States(columns, states), witnesses, len(states) - witnesses, searched)
+    final_condition = test.final_condition
+    if final_condition.filter is not None:
+        states = satisfying(final_condition.filter, states, encoding.satisfying)
+    if encoding.hidden:
+        states = {state >> encoding.hidden << encoding.hidden for state in states}
+    witnesses = len(satisfying(final_condition.proposition, states, encoding.satisfying))
+    return Outcome(test, FinalStates(encoding, states), witnesses, len(states) - witnesses, states_kept)

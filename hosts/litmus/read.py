@@ -8,7 +8,7 @@ from typing import Final
 
 from hosts.litmus.assembly import read_threads
 from hosts.litmus.errors import LitmusError
-from hosts.litmus.final_condition import observed_places, read_question
+from hosts.litmus.final_condition import observed_places, read_final_condition
 from hosts.litmus.initial import read_initial
 from hosts.litmus.registers import Arch
 from hosts.litmus.syntax import Place, Register, Test
@@ -23,7 +23,9 @@ UNNAMED: Final = "--"
 MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 """What some editors put in front of a text."""
 METADATA: Final = re.compile(r"[^{\n]*\n|[ \t]*[A-Za-z][\w/.-]*[ \t]*=[^\n]*\n")
-QUESTION: Final = re.compile(r"\b(?:final|forall|exists|cases|observed|Observed|locations|filter)\b|~[ \t]*exists\b")
+FINAL_CONDITION: Final = re.compile(
+    r"\b(?:final|forall|exists|cases|observed|Observed|locations|filter)\b|~[ \t]*exists\b"
+)
 
 
 def read_file(file: str) -> Test:
@@ -53,18 +55,18 @@ def read_test(text: str, name: str = "") -> Test:
     if opening < 0:
         raise LitmusError(_line(text, len(text)), "an initial state in braces is wanted")
     closing = _closing(text, opening)
-    asked = QUESTION.search(text, closing + 1)
+    asked = FINAL_CONDITION.search(text, closing + 1)
     end = asked.start() if asked is not None else len(text)
     initial = read_initial(_part(text, opening + 1, closing), arch)
     threads = read_threads(_part(text, closing + 1, end), arch)
-    question = read_question(_part(text, end, _end(text, end)), arch, initial)
+    final_condition = read_final_condition(_part(text, end, _end(text, end)), arch, initial)
     test = Test(
         arch,
         name if given in (None, UNNAMED) else given,
         initial.types,
         initial.values,
         threads,
-        question,
+        final_condition,
         _line(text, opening),
         initial.arrays,
         initial.lines,
@@ -118,7 +120,7 @@ def _blank(text: str, start: int, end: int) -> str:
 def _check_threads(test: Test) -> None:
     """Nothing is said of a thread that is not there."""
     given: set[Place] = {*test.types, *test.initial}
-    for where, named in (("the initial state", given), ("the condition", observed_places(test.question))):
+    for where, named in (("the initial state", given), ("the condition", observed_places(test.final_condition))):
         for place in named:
             if isinstance(place, Register) and place.thread >= len(test.threads):
                 raise LitmusError(

@@ -17,7 +17,7 @@ from hosts.litmus import registers
 from hosts.litmus.final_condition import spelled
 from hosts.litmus.outcome import Outcome
 from hosts.litmus.registers import Arch
-from hosts.litmus.syntax import Memory, Place, Test, Value, parted
+from hosts.litmus.syntax import Memory, Place, Test, Value, split_element
 
 KINDS: Final = {"exists": "Allowed", "~exists": "Forbidden", "forall": "Required"}
 FOR_HERD7: Final = "sed -E '/^(Witnesses|Positive:|Time |Hash=)/d\ns/^Loop //; /^Observation/s/ [0-9]+ [0-9]+$//'"
@@ -27,13 +27,13 @@ FOR_HERD7: Final = "sed -E '/^(Witnesses|Positive:|Time |Hash=)/d\ns/^Loop //; /
 def lines(outcome: Outcome) -> Iterator[str]:
     """Give the lines, an empty one last."""
     test = outcome.test
-    question = test.question
-    yield f"Test {test.name} {KINDS[question.quantifier]}"
+    final_condition = test.final_condition
+    yield f"Test {test.name} {KINDS[final_condition.quantifier]}"
     yield f"States {len(outcome.states)}"
     yield from outcome.states.texts(lambda place, value: text(place, value, test))
     yield "Ok" if outcome.ok else "No"
-    condition = spelled(question.proposition, lambda place: name(place, test.arch))
-    yield f"Condition {question.quantifier} ({condition})"
+    condition = spelled(final_condition.proposition, lambda place: name(place, test.arch))
+    yield f"Condition {final_condition.quantifier} ({condition})"
     yield f"Observation {test.name} {outcome.observation}"
     yield ""
 
@@ -41,10 +41,10 @@ def lines(outcome: Outcome) -> Iterator[str]:
 def text(place: Place, value: Value, test: Test) -> str:
     """Give what a place holds; of an array that is asked for whole, this element."""
     if not isinstance(place, Memory) or not place.whole:
-        return f"{name(place, test.arch)}={told(value)}; "
-    _, index = parted(place.name)
+        return f"{name(place, test.arch)}={value_text(value)}; "
+    _, index = split_element(place.name)
     begin = "," if index else f"{place.whole}={{"
-    return begin + told(value) + ("}; " if index == test.arrays[place.whole] - 1 else "")
+    return begin + value_text(value) + ("}; " if index == test.arrays[place.whole] - 1 else "")
 
 
 def name(place: Place, arch: Arch) -> str:
@@ -54,6 +54,6 @@ def name(place: Place, arch: Arch) -> str:
     return f"{place.thread}:{registers.spelling(arch, place.number)}"
 
 
-def told(value: Value) -> str:
+def value_text(value: Value) -> str:
     """Give a value as it is printed."""
     return str(value)

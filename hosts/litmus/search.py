@@ -23,9 +23,9 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product, State
 from hosts.explorer.model.system import Model
 from hosts.litmus.bounds import Bounds, IncompleteError
-from hosts.litmus.final_states import Columns
+from hosts.litmus.final_states import Encoding
 from hosts.litmus.locations import Location
-from hosts.litmus.projection import GONE, PartedProgram
+from hosts.litmus.projection import PROJECTED, ProjectedThread
 from hosts.litmus.stubborn import Stubborn
 from hosts.litmus.syntax import Memory, Place, Register
 
@@ -45,10 +45,10 @@ class Edge(NamedTuple):
     observed: Observed
 
 
-class _Known:
+class _CachedThread:
     """A program, each of whose local states is asked once."""
 
-    def __init__(self, program: PartedProgram) -> None:
+    def __init__(self, program: ProjectedThread) -> None:
         self.operation = cache(program.operation)
         self.step = cache(program.step)
         self.place = program.place
@@ -65,12 +65,12 @@ class Graph:
     """All states that a test needs, by number, and the ways between them; the first is number 0."""
 
     def __init__(
-        self, model: Model, programs: Sequence[PartedProgram], asked: Mapping[int, Location], options: Options
+        self, model: Model, programs: Sequence[ProjectedThread], asked: Mapping[int, Location], options: Options
     ) -> None:
         """``asked``: by word, the locations that the test asks for."""
         self._programs = programs
         self._asked = asked
-        known = [_Known(program) for program in programs]
+        known = [_CachedThread(program) for program in programs]
         self._product = Product(replace(model, threads=known), options)
         words = sum(1 << word for word in asked)
         self._stubborn = Stubborn(programs, words, buffered=bool(options.buffer))
@@ -80,13 +80,13 @@ class Graph:
 
     def explore(self, bounds: Bounds) -> None:
         """Find them all; IncompleteError."""
-        state, self.first = self._parted(self._product.initial())
+        state, self.first = self._project(self._product.initial())
         numbers = {state: 0}
         waiting = [state]
         for state in waiting:
             found: list[Edge] = []
             for after, observed in self._moves(state):
-                kept, seen = self._along(after, observed, numbers)
+                kept, seen = self._follow(after, observed, numbers)
                 number = numbers.setdefault(kept, len(waiting))
                 if number == len(waiting):
                     waiting.append(kept)
@@ -94,7 +94,7 @@ class Graph:
             self.edges.append(found)
             bounds.check(len(waiting))
 
-    def held(self) -> dict[Place, set[int]]:
+    def observed_values(self) -> dict[Place, set[int]]:
         """Give all values that come to be seen, by place, as the machine has them."""
         found: dict[Place, set[int]] = {}
         ways = (edge.observed for edges in self.edges for edge in edges)
@@ -102,7 +102,7 @@ class Graph:
             found.setdefault(place, set()).add(value)
         return found
 
-    def outcomes(self, columns: Columns, bounds: Bounds) -> set[int]:
+    def outcomes(self, encoding: Encoding, bounds: Bounds) -> set[int]:
         """Give what is seen at the ends; IncompleteError.
 
         Worked off in an order in which a state comes before those behind it, but for ways back; then each state is left
@@ -112,7 +112,7 @@ class Graph:
         changes: dict[Observed, tuple[int, int]] = {}
         goes_back = any(order[edge.to] <= order[at] for at, edges in enumerate(self.edges) for edge in edges)
         had: dict[int, set[int]] = {}
-        reached = {0: {columns.change(self.first)[1]}}
+        reached = {0: {encoding.change(self.first)[1]}}
         due = [(order[0], 0)]
         ends: set[int] = set()
         while due:
@@ -125,7 +125,7 @@ class Graph:
                 ends |= new
             for to, observed in self.edges[at] if new else ():
                 if observed not in changes:
-                    changes[observed] = columns.change(observed)
+                    changes[observed] = encoding.change(observed)
                 kept, bits = changes[observed]
                 if to not in reached:
                     reached[to] = set()
@@ -155,7 +155,7 @@ class Graph:
 
     # --- moves ---------------------------------------------------------------------------------------------------
 
-    def _along(self, state: State, observed: Observed, known: Collection[State]) -> tuple[State, Observed]:
+    def _follow(self, state: State, observed: Observed, known: Collection[State]) -> tuple[State, Observed]:
         """Go on while there is one way only; give where that ends, and all that is seen on the way."""
         for _ in range(IN_A_ROW):
             if state in known:
@@ -163,38 +163,38 @@ class Graph:
             agents = self._stubborn.agents(state)
             if len(agents) != 1:
                 break
-            ((state, seen),) = self._made(state, agents)
+            ((state, seen),) = self._successors(state, agents)
             observed += seen
         return state, observed
 
     def _moves(self, state: State) -> Iterator[tuple[State, Observed]]:
-        yield from self._made(state, self._stubborn.agents(state))
+        yield from self._successors(state, self._stubborn.agents(state))
 
-    def _made(self, state: State, agents: Sequence[int]) -> Iterator[tuple[State, Observed]]:
+    def _successors(self, state: State, agents: Sequence[int]) -> Iterator[tuple[State, Observed]]:
         """Give what moves lead to."""
         threads = len(state.locals)
         buffers = [threads + thread for thread, buffer in enumerate(state.buffers) if buffer]
         moving = dict(zip([*range(threads), *buffers], self._product.agents(state), strict=True))
         for agent in agents:
             for outcome in moving[agent]:
-                yield self._parted(outcome.state)
+                yield self._project(outcome.state)
         if self._product.waited:
             raise IncompleteError("buffer")
 
-    def _parted(self, state: State) -> tuple[State, Observed]:
+    def _project(self, state: State) -> tuple[State, Observed]:
         """Part what the rest of the run depends on from what is only observed."""
         seen: list[tuple[Place, int]] = []
         locals_ = []
         read = 0
         for thread, (program, local) in enumerate(zip(self._programs, state.locals, strict=True)):
-            bare, settled = program.parted(local)
+            bare, settled = program.project(local)
             seen += [(Register(thread, number), value) for number, value in settled]
             locals_.append(bare)
             read |= self._stubborn.next(thread, bare).reads
         memory = list(state.memory)
         for word, value in enumerate(memory):
-            if value != GONE and not read >> word & 1:
-                memory[word] = GONE
+            if value != PROJECTED and not read >> word & 1:
+                memory[word] = PROJECTED
                 if word in self._asked:
                     seen.append((Memory(self._asked[word].name), self._asked[word].unpacked(value)))
         return state._replace(locals=tuple(locals_), memory=tuple(memory)), tuple(seen)

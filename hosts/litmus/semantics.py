@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from hosts.litmus.condition_codes import FLAG_NAMES, UNDEFINED, UndefinedFlagError, fulfilled
 from hosts.litmus.errors import LitmusError
 from hosts.litmus.flags import Registers, added, bit_taken, combined, flagged, mask, shifted, subtracted
-from hosts.litmus.mnemonics import BITS, EXTENSIONS, ONLY_COMPARE, SETS, SHIFTS, UNREAD, WITH_CARRY
+from hosts.litmus.mnemonics import BIT_INSTRUCTIONS, EXTENSIONS, ONLY_COMPARE, SETS, SHIFTS, TARGET_NOT_READ, WITH_CARRY
 from hosts.litmus.registers import ACCUMULATOR, CF, Part
 from hosts.litmus.syntax import Immediate, Instruction
 
@@ -50,7 +50,7 @@ def compute(instruction: Instruction, bits: int, registers: Registers, target: i
         return _exchanged(instruction, bits, registers, target, source)
     if name == "cmpxchg":
         return _compared(bits, registers, target, source)
-    if name in BITS:
+    if name in BIT_INSTRUCTIONS:
         return _bit(name, bits, registers, target, source)
     return _calculated(instruction, bits, registers, target, source)
 
@@ -136,9 +136,9 @@ def _arithmetic(name: str, bits: int, target: int, source: int, carry: int) -> t
     return combined("and" if name == "test" else name, target, source, bits)
 
 
-def looks_at_target(instruction: Instruction) -> bool:
+def reads_target(instruction: Instruction) -> bool:
     """Tell whether what the target held matters."""
-    return instruction.name not in UNREAD
+    return instruction.name not in TARGET_NOT_READ
 
 
 def immediate(source: Immediate, bits: int) -> int:

@@ -25,7 +25,7 @@ What commutes under x86-TSO:
   for it. A load of the word by the same thread finds the same value before and after.
 
 What a thread may still read and write is what stands behind the instruction that comes next
-(:meth:`hosts.litmus.projection.PartedProgram.future`). Writes that wait in a buffer are that buffer's; it has to move
+(:meth:`hosts.litmus.projection.ProjectedThread.future`). Writes that wait in a buffer are that buffer's; it has to move
 for any of them to be seen. Of all sets found this way, from each agent that can move, the one with the fewest is taken.
 """
 
@@ -36,7 +36,7 @@ from typing import NamedTuple
 
 from hosts.explorer.model.operations import Kind
 from hosts.explorer.model.semantics import State
-from hosts.litmus.projection import PartedProgram
+from hosts.litmus.projection import ProjectedThread
 
 
 class Next(NamedTuple):
@@ -53,7 +53,7 @@ class Next(NamedTuple):
 class Stubborn:
     """Chooses the agents that move: a program by its thread's number, a buffer by that and the number of threads."""
 
-    def __init__(self, programs: Sequence[PartedProgram], asked: int, *, buffered: bool) -> None:
+    def __init__(self, programs: Sequence[ProjectedThread], asked: int, *, buffered: bool) -> None:
         """``asked``: the words whose end the test asks for."""
         self._programs = programs
         self._asked = asked

@@ -52,7 +52,7 @@ def plain(place: Place) -> Place:
     return Memory(place.name) if isinstance(place, Memory) else place
 
 
-def parted(name: str) -> tuple[str, int | None]:
+def split_element(name: str) -> tuple[str, int | None]:
     """Give the array and the number that a location's name tells, or the name alone."""
     array, _, index = name.removesuffix("]").partition("[")
     return array, int(index) if index else None
@@ -79,14 +79,14 @@ class Immediate(NamedTuple):
     value: int
 
 
-class Named(NamedTuple):
+class Direct(NamedTuple):
     """The memory operand ``(x)``, ``[x+4]`` or ``x+4(%rip)``."""
 
     name: str
     offset: int = 0
 
 
-class Through(NamedTuple):
+class Indirect(NamedTuple):
     """The memory operand ``(%rax)``, ``4(%rax)``, ``(%rax,%rbx,8)`` or ``x(,%rbx,8)``."""
 
     register: Part | None
@@ -102,8 +102,8 @@ class Through(NamedTuple):
         return tuple(each for each in (self.register, self.scaled) if each is not None)
 
 
-Operand = Immediate | Part | Named | Through
-Target = Part | Named | Through
+Operand = Immediate | Part | Direct | Indirect
+Target = Part | Direct | Indirect
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Instruction:
     """Of a conditional jump, setcc or cmovcc."""
     label: str = ""
     """Where a jump goes; without one it ends the thread."""
-    goes: int | None = None
+    jump_target: int | None = None
     """For a jump: which instruction of the thread comes next if it is taken."""
 
     @property
@@ -154,7 +154,7 @@ class Not:
 
 
 @dataclass(frozen=True)
-class Both:
+class And:
     """Every one of some; of none: true."""
 
     of: tuple[Proposition, ...]
@@ -163,7 +163,7 @@ class Both:
 
 
 @dataclass(frozen=True)
-class Either:
+class Or:
     """One of some; of none: false."""
 
     of: tuple[Proposition, ...]
@@ -177,12 +177,12 @@ class Implies:
     other: Proposition
 
 
-Proposition = Equals | Not | Both | Either | Implies
+Proposition = Equals | Not | And | Or | Implies
 Quantifier = Literal["exists", "~exists", "forall"]
 
 
 @dataclass(frozen=True)
-class Question:
+class FinalCondition:
     """The end of a test."""
 
     quantifier: Quantifier
@@ -205,7 +205,7 @@ class Test:
     types: Mapping[Place, Type]
     initial: Mapping[Place, Value]
     threads: Sequence[Sequence[Instruction]]
-    question: Question
+    final_condition: FinalCondition
     line: int = 1
     """Of the initial state."""
     arrays: Mapping[str, int] = field(default_factory=dict)

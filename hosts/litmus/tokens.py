@@ -91,21 +91,21 @@ class Cursor:
     @property
     def line(self) -> int:
         """Give the line of the word to come."""
-        return self.peek().line
+        return self.lookahead().line
 
-    def peek(self, ahead: int = 0) -> Token:
+    def lookahead(self, ahead: int = 0) -> Token:
         """Look at a word to come."""
         return self._tokens[min(self._at + ahead, len(self._tokens) - 1)]
 
     def take(self) -> Token:
         """Take the next word."""
-        token = self.peek()
+        token = self.lookahead()
         self._at += 1
         return token
 
     def accept(self, *texts: str) -> Token | None:
         """Take the next word if it is one of these."""
-        return self.take() if self.peek().text in texts and self.peek().kind != "end" else None
+        return self.take() if self.lookahead().text in texts and self.lookahead().kind != "end" else None
 
     def expect(self, text: str) -> Token:
         """Take the next word, which has to be this one."""
@@ -113,16 +113,16 @@ class Cursor:
 
     def expect_kind(self, kind: str, what: str) -> Token:
         """Take the next word, which has to be of this kind."""
-        return self.take() if self.peek().kind == kind else self.refuse(what)
+        return self.take() if self.lookahead().kind == kind else self.refuse(what)
 
     def refuse(self, wanted: str) -> NoReturn:
         """Say that something else should stand here."""
-        raise LitmusError(self.line, f"{wanted} is wanted where {self.peek()} stands")
+        raise LitmusError(self.line, f"{wanted} is wanted where {self.lookahead()} stands")
 
     @property
     def ended(self) -> bool:
         """Tell whether nothing is left."""
-        return self.peek().kind == "end"
+        return self.lookahead().kind == "end"
 
 
 def _tokens(text: str, line: int) -> list[Token]:

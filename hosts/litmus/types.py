@@ -43,10 +43,10 @@ def read_type(cursor: Cursor, arch: Arch) -> Type | None:
     qualified = False
     while cursor.accept(*QUALIFIERS):
         qualified = True
-    if cursor.peek().kind != "name" or not (qualified or _place_follows(cursor)):
+    if cursor.lookahead().kind != "name" or not (qualified or _place_follows(cursor)):
         return None
     words = [cursor.take()]
-    while words[-1].text in WORDS and cursor.peek().text in WORDS and _place_follows(cursor):
+    while words[-1].text in WORDS and cursor.lookahead().text in WORDS and _place_follows(cursor):
         words.append(cursor.take())
     if cursor.accept("*"):
         return pointer(arch)
@@ -54,10 +54,9 @@ def read_type(cursor: Cursor, arch: Arch) -> Type | None:
 
 
 def _place_follows(cursor: Cursor) -> bool:
-    after = cursor.peek(1)
-    return (
-        after.kind in ("name", "number") or after.text == "*" or (after.text == "[" and cursor.peek(2).kind == "name")
-    )
+    after = cursor.lookahead(1)
+    indexed = after.text == "[" and cursor.lookahead(2).kind == "name"
+    return after.kind in ("name", "number") or after.text == "*" or indexed
 
 
 def _known(words: list[Token]) -> Type | None:

@@ -15,17 +15,17 @@ from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Progress
 from hosts.litmus.bounds import IncompleteError
 from hosts.litmus.errors import LitmusError
-from hosts.litmus.outcome import Final_
+from hosts.litmus.outcome import FinalState
 
 
-def searched(
-    model: Model, options: Options, told: Callable[[int], None] | None = None, *, reduce: bool = True
-) -> Iterable[Final_]:
+def final_states(
+    model: Model, options: Options, report: Callable[[int], None] | None = None, *, reduce: bool = True
+) -> Iterable[FinalState]:
     """Give all final states; IncompleteError. ``reduce``: with the explorer's own reductions."""
 
     def progress(now: Progress) -> bool:
-        if told is not None:
-            told(now.states)
+        if report is not None:
+            report(now.states)
         return True
 
     try:

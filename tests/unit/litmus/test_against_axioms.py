@@ -8,7 +8,7 @@ import pytest
 
 from hosts.litmus.outcome import Finals, run
 from hosts.litmus.read import read_test
-from hosts.litmus.unreduced import searched
+from hosts.litmus.unreduced import final_states
 from tests.unit.litmus.axiomatic import Action, Program, outcomes
 from tests.unit.litmus.breadth import finals
 from tests.unit.litmus.generated import everything, programs, seen, text, visible
@@ -28,7 +28,7 @@ def test_same_states(model: str, group: int) -> None:
             assert seen(told) == outcomes(program, model), text(program)
 
 
-@pytest.mark.parametrize("by", [finals, searched, None], ids=["definition", "search", "reduced"])
+@pytest.mark.parametrize("by", [finals, final_states, None], ids=["definition", "search", "reduced"])
 def test_what_is_not_shown_changes_nothing(by: Finals | None) -> None:
     """A thread forgets what nobody will see, and no more than that."""
     dice = random.Random(SEED)

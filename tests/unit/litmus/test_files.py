@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hosts.cli.main import main
-from hosts.litmus.files import Meant, meant
+from hosts.litmus.files import LitmusFile, litmus_files
 
 TEST = "X86_64 {name}\n{{ }}\nP0 ;\n movl $1,(x) ;\nexists (x=1)\n"
 
@@ -36,7 +36,7 @@ def test_names_are_as_short_as_the_indexes(tmp_path: Path, monkeypatch: pytest.M
     """An index in the folder that one is in gives names without a folder."""
     write(tmp_path / "@all", "a.litmus\nb.litmus\n")
     monkeypatch.chdir(tmp_path)
-    assert list(meant(["@all", "c"])) == [Meant("a.litmus"), Meant("b.litmus"), Meant("c")]
+    assert list(litmus_files(["@all", "c"])) == [LitmusFile("a.litmus"), LitmusFile("b.litmus"), LitmusFile("c")]
 
 
 def test_a_loop_of_indexes_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,7 +54,7 @@ def test_a_folder_stands_for_its_tests(tmp_path: Path, capsys: pytest.CaptureFix
     """All below it, by name; one without any is told."""
     names = [write(tmp_path / each) for each in ("a.litmus", "b/c.litmus", "d.litmus")]
     write(tmp_path / "d.txt")
-    assert [each.file for each in meant([str(tmp_path)])] == names
+    assert [each.file for each in litmus_files([str(tmp_path)])] == names
     (empty := tmp_path / "e").mkdir()
     assert main(["litmus", str(empty)]) == 64
     assert capsys.readouterr().err == f"{empty}: a folder without a file *.litmus\n"

@@ -9,7 +9,7 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.model.system import Model
 from hosts.litmus.outcome import run
 from hosts.litmus.read import read_test
-from hosts.litmus.render import name, told
+from hosts.litmus.render import name, value_text
 from tests.unit.litmus.breadth import finals
 
 
@@ -18,7 +18,7 @@ def left(init: str, instructions: str, shown: str) -> str:
     rows = "\n".join(f"{each} ;" for each in instructions.split("; "))
     test = read_test(f"X86_64 t\n{{ {init} }}\nP0 ;\n{rows}\nlocations [{shown};]\n")
     (state,) = run(test, "tso", finals).states
-    return " ".join(f"{name(place, 'X86_64')}={told(value)}" for place, value in state)
+    return " ".join(f"{name(place, 'X86_64')}={value_text(value)}" for place, value in state)
 
 
 @pytest.mark.parametrize(

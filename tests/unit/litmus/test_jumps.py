@@ -8,16 +8,16 @@ import random
 import pytest
 
 from hosts.litmus.bounds import IncompleteError
-from hosts.litmus.buffer_depth import most_waiting
-from hosts.litmus.live_registers import living
+from hosts.litmus.buffer_depth import buffer_depth
+from hosts.litmus.live_registers import live_registers
 from hosts.litmus.outcome import Finals, Outcome, run
 from hosts.litmus.read import read_test
 from hosts.litmus.registers import CF, PF, SF, ZF
 from hosts.litmus.render import lines
-from hosts.litmus.unreduced import searched
+from hosts.litmus.unreduced import final_states
 from tests.unit.litmus.breadth import finals
 
-hosts = pytest.mark.parametrize("by", [finals, searched, None], ids=["definition", "search", "reduced"])
+hosts = pytest.mark.parametrize("by", [finals, final_states, None], ids=["definition", "search", "reduced"])
 
 
 def text(*threads: str, init: str = "", asked: str = "") -> str:
@@ -108,7 +108,7 @@ def test_ways_to_the_end(end: str) -> None:
     assert run(read_test(text(f"movl $1,(x); {end}{after}", asked="forall (x=1)")), "tso", finals).ok
 
 
-@pytest.mark.parametrize("by", [searched, None], ids=["search", "reduced"])
+@pytest.mark.parametrize("by", [final_states, None], ids=["search", "reduced"])
 def test_loops_that_fill_the_buffer_are_bounded(by: Finals | None) -> None:
     """Without end stores could wait in it; a fence in the loop makes an end of that."""
     loops = ("L: movl $1,({}); mfence; movl ({}),%eax; testl %eax,%eax; jz L".format(*each) for each in ("xy", "yx"))
@@ -141,7 +141,7 @@ def test_a_loop_of_stores_that_nobody_reads_meanwhile() -> None:
 )
 def test_how_many_stores_can_wait(thread: str, most: int) -> None:
     """Between what waits for the buffer; where there is no end to it, some rounds of the loop."""
-    assert most_waiting(read_test(text(thread)).threads[0]) == most
+    assert buffer_depth(read_test(text(thread)).threads[0]) == most
 
 
 @pytest.mark.parametrize(
@@ -163,4 +163,4 @@ def test_how_many_stores_can_wait(thread: str, most: int) -> None:
 )
 def test_what_somebody_may_look_at(thread: str, live: set[int]) -> None:
     """Registers and flags, at the start; what is only counted up is looked at by nobody."""
-    assert living(read_test(text(thread)).threads[0], frozenset())[0] == live
+    assert live_registers(read_test(text(thread)).threads[0], frozenset())[0] == live

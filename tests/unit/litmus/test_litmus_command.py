@@ -17,7 +17,7 @@ from hosts.cli.main import main
 from hosts.explorer.model import system
 from hosts.explorer.model.options import Options
 from hosts.litmus.bounds import IncompleteError
-from hosts.litmus.outcome import Final_, Finals
+from hosts.litmus.outcome import Finals, FinalState
 from hosts.litmus.render import FOR_HERD7
 from hosts.report.jsonl import schema
 from tests.unit.litmus.breadth import finals
@@ -329,7 +329,7 @@ MARKED = "{ }\nP0 ;\n movl $1,(marked) ;\n"
 def where_marked(act: Callable[[], None]) -> Finals:
     """Give a search that does something else first where a test has the location ``marked``."""
 
-    def search(asked: system.Model, options: Options) -> Iterable[Final_]:
+    def search(asked: system.Model, options: Options) -> Iterable[FinalState]:
         if "marked" in asked.words:
             act()
         return finals(asked, options)

@@ -10,10 +10,10 @@ from hosts.litmus.final_condition import spelled
 from hosts.litmus.read import read_file, read_test
 from hosts.litmus.registers import Part
 from hosts.litmus.render import name
-from hosts.litmus.syntax import Address, Immediate, Instruction, Memory, Named, Register, Test, Through, Type
+from hosts.litmus.syntax import Address, Direct, Immediate, Indirect, Instruction, Memory, Register, Test, Type
 
 RAX, RBX, RCX = range(3)
-ONE = "{ }\nP0 ;\n nop ;\n"
+ONE_OPERAND = "{ }\nP0 ;\n nop ;\n"
 
 
 def read(body: str, arch: str = "X86_64") -> Test:
@@ -45,8 +45,8 @@ def test_a_file_as_the_generators_write_it() -> None:
 
 def test_no_condition_is_always_true() -> None:
     """As herd7 has it."""
-    test = read(ONE)
-    assert (test.question.quantifier, spelled(test.question.proposition, str)) == ("forall", "true")
+    test = read(ONE_OPERAND)
+    assert (test.final_condition.quantifier, spelled(test.final_condition.proposition, str)) == ("forall", "true")
 
 
 def test_initial_state() -> None:
@@ -101,47 +101,47 @@ EAX, AL, AH = Part(RAX, 32), Part(RAX, 8), Part(RAX, 8, 8)
 @pytest.mark.parametrize(
     ("text", "name", "target", "source", "bits"),
     [
-        ("movl $1,(x)", "mov", Named("x"), Immediate(1), 32),
-        ("MOVL $-1,[x]", "mov", Named("x"), Immediate(-1), 32),
-        ("mov $0x10,(x)", "mov", Named("x"), Immediate(16), 0),
-        ("movq (x),%rax", "mov", Part(RAX, 64), Named("x"), 64),
-        ("mov (x),eax", "mov", EAX, Named("x"), 32),
-        ("movw (x),%AX", "mov", Part(RAX, 16), Named("x"), 16),
-        ("movb %ah,(x)", "mov", Named("x"), AH, 8),
+        ("movl $1,(x)", "mov", Direct("x"), Immediate(1), 32),
+        ("MOVL $-1,[x]", "mov", Direct("x"), Immediate(-1), 32),
+        ("mov $0x10,(x)", "mov", Direct("x"), Immediate(16), 0),
+        ("movq (x),%rax", "mov", Part(RAX, 64), Direct("x"), 64),
+        ("mov (x),eax", "mov", EAX, Direct("x"), 32),
+        ("movw (x),%AX", "mov", Part(RAX, 16), Direct("x"), 16),
+        ("movb %ah,(x)", "mov", Direct("x"), AH, 8),
         ("movl %r15d,%r8d", "mov", Part(8, 32), Part(15, 32), 32),
         ("movb %sil,%r10b", "mov", Part(10, 8), Part(4, 8), 8),
-        ("movl (%rax),%eax", "mov", EAX, Through(Part(RAX, 64)), 32),
-        ("movl $1,0(%rax)", "mov", Through(Part(RAX, 64)), Immediate(1), 32),
-        ("movl $1,[rax]", "mov", Through(Part(RAX, 64)), Immediate(1), 32),
-        ("xchgl %eax,(x)", "xchg", Named("x"), EAX, 32),
-        ("xchgl (x),%eax", "xchg", Named("x"), EAX, 32),
-        ("lock cmpxchgl (x),%eax", "cmpxchg", Named("x"), EAX, 32),
-        ("lock; cmpxchg %eax,(x)", "cmpxchg", Named("x"), EAX, 32),
-        ("lock xaddb %al,(x)", "xadd", Named("x"), AL, 8),
-        ("lock btsq $3,(x)", "bts", Named("x"), Immediate(3), 64),
-        ("lock decw (x)", "dec", Named("x"), None, 16),
+        ("movl (%rax),%eax", "mov", EAX, Indirect(Part(RAX, 64)), 32),
+        ("movl $1,0(%rax)", "mov", Indirect(Part(RAX, 64)), Immediate(1), 32),
+        ("movl $1,[rax]", "mov", Indirect(Part(RAX, 64)), Immediate(1), 32),
+        ("xchgl %eax,(x)", "xchg", Direct("x"), EAX, 32),
+        ("xchgl (x),%eax", "xchg", Direct("x"), EAX, 32),
+        ("lock cmpxchgl (x),%eax", "cmpxchg", Direct("x"), EAX, 32),
+        ("lock; cmpxchg %eax,(x)", "cmpxchg", Direct("x"), EAX, 32),
+        ("lock xaddb %al,(x)", "xadd", Direct("x"), AL, 8),
+        ("lock btsq $3,(x)", "bts", Direct("x"), Immediate(3), 64),
+        ("lock decw (x)", "dec", Direct("x"), None, 16),
         ("subl %eax,%eax", "sub", EAX, EAX, 32),
         ("setne %al", "setne", AL, None, 8),
         ("mfence", "mfence", None, None, 0),
-        ("movl $1,-4(%rax)", "mov", Through(Part(RAX, 64), -4), Immediate(1), 32),
-        ("movl $1,[rax-4]", "mov", Through(Part(RAX, 64), -4), Immediate(1), 32),
-        ("movl $1,[rax+rbx*4+8]", "mov", Through(Part(RAX, 64), 8, Part(RBX, 64), 4), Immediate(1), 32),
-        ("movl $1,8(%rax,%rbx,4)", "mov", Through(Part(RAX, 64), 8, Part(RBX, 64), 4), Immediate(1), 32),
-        ("movl $1,(%rax,%rbx)", "mov", Through(Part(RAX, 64), 0, Part(RBX, 64)), Immediate(1), 32),
-        ("movl $1,a(,%rbx,4)", "mov", Through(None, 0, Part(RBX, 64), 4, "a"), Immediate(1), 32),
-        ("movl $1,a+8(%rip)", "mov", Named("a", 8), Immediate(1), 32),
-        ("movl $1,[a+8]", "mov", Named("a", 8), Immediate(1), 32),
-        ("movl $1,%ds:(x)", "mov", Named("x"), Immediate(1), 32),
+        ("movl $1,-4(%rax)", "mov", Indirect(Part(RAX, 64), -4), Immediate(1), 32),
+        ("movl $1,[rax-4]", "mov", Indirect(Part(RAX, 64), -4), Immediate(1), 32),
+        ("movl $1,[rax+rbx*4+8]", "mov", Indirect(Part(RAX, 64), 8, Part(RBX, 64), 4), Immediate(1), 32),
+        ("movl $1,8(%rax,%rbx,4)", "mov", Indirect(Part(RAX, 64), 8, Part(RBX, 64), 4), Immediate(1), 32),
+        ("movl $1,(%rax,%rbx)", "mov", Indirect(Part(RAX, 64), 0, Part(RBX, 64)), Immediate(1), 32),
+        ("movl $1,a(,%rbx,4)", "mov", Indirect(None, 0, Part(RBX, 64), 4, "a"), Immediate(1), 32),
+        ("movl $1,a+8(%rip)", "mov", Direct("a", 8), Immediate(1), 32),
+        ("movl $1,[a+8]", "mov", Direct("a", 8), Immediate(1), 32),
+        ("movl $1,%ds:(x)", "mov", Direct("x"), Immediate(1), 32),
         ("shl $2,%eax", "shl", EAX, Immediate(2), 32),
-        ("sarl (x)", "sar", Named("x"), Immediate(1), 32),
+        ("sarl (x)", "sar", Direct("x"), Immediate(1), 32),
         ("shrq %cl,%rax", "shr", Part(RAX, 64), Part(RCX, 8), 64),
         ("sbb %eax,%eax", "sbb", EAX, EAX, 32),
-        ("movzbl (x),%eax", "movz", EAX, Named("x"), 32),
+        ("movzbl (x),%eax", "movz", EAX, Direct("x"), 32),
         ("movsx %al,%eax", "movs", EAX, AL, 32),
-        ("leaq 4(%rax),%rbx", "lea", Part(RBX, 64), Through(Part(RAX, 64), 4), 64),
-        ("cmovc (x),%eax", "cmovc", EAX, Named("x"), 32),
-        ("cmovcl %eax,(x)", "cmovc", EAX, Named("x"), 32),
-        ("clflush (%rax)", "clflush", Through(Part(RAX, 64)), None, 0),
+        ("leaq 4(%rax),%rbx", "lea", Part(RBX, 64), Indirect(Part(RAX, 64), 4), 64),
+        ("cmovc (x),%eax", "cmovc", EAX, Direct("x"), 32),
+        ("cmovcl %eax,(x)", "cmovc", EAX, Direct("x"), 32),
+        ("clflush (%rax)", "clflush", Indirect(Part(RAX, 64)), None, 0),
         ("nopw %cs:0(%rax,%eax,0)", "nop", None, None, 0),
         ("jlt end", "jl", None, None, 0),
         ("retq", "ret", None, None, 0),
@@ -157,17 +157,17 @@ def test_instructions_of_x86_64(text: str, name: str, target: object, source: ob
 @pytest.mark.parametrize(
     ("text", "name", "target", "source", "bits"),
     [
-        ("MOV [x],$1", "mov", Named("x"), Immediate(1), 0),
-        ("MOV [x],1", "mov", Named("x"), Immediate(1), 0),
-        ("MOV EAX,[x]", "mov", EAX, Named("x"), 32),
-        ("mov [x],EAX", "mov", Named("x"), EAX, 32),
-        ("MOV EAX,[ECX]", "mov", EAX, Through(Part(RCX, 32)), 32),
-        ("MOV EAX,(ECX)", "mov", EAX, Through(Part(RCX, 32)), 32),
-        ("XCHG [x],EAX", "xchg", Named("x"), EAX, 32),
-        ("LOCK ADD [x],$3", "add", Named("x"), Immediate(3), 0),
-        ("LOCK INC [x]", "inc", Named("x"), None, 0),
-        ("MOVB [x],$3", "mov", Named("x"), Immediate(3), 8),
-        ("MOV EAX,[ECX+4]", "mov", EAX, Through(Part(RCX, 32), 4), 32),
+        ("MOV [x],$1", "mov", Direct("x"), Immediate(1), 0),
+        ("MOV [x],1", "mov", Direct("x"), Immediate(1), 0),
+        ("MOV EAX,[x]", "mov", EAX, Direct("x"), 32),
+        ("mov [x],EAX", "mov", Direct("x"), EAX, 32),
+        ("MOV EAX,[ECX]", "mov", EAX, Indirect(Part(RCX, 32)), 32),
+        ("MOV EAX,(ECX)", "mov", EAX, Indirect(Part(RCX, 32)), 32),
+        ("XCHG [x],EAX", "xchg", Direct("x"), EAX, 32),
+        ("LOCK ADD [x],$3", "add", Direct("x"), Immediate(3), 0),
+        ("LOCK INC [x]", "inc", Direct("x"), None, 0),
+        ("MOVB [x],$3", "mov", Direct("x"), Immediate(3), 8),
+        ("MOV EAX,[ECX+4]", "mov", EAX, Indirect(Part(RCX, 32), 4), 32),
         ("SHL EAX,$2", "shl", EAX, Immediate(2), 32),
         ("SHR EAX", "shr", EAX, Immediate(1), 32),
     ],
@@ -202,16 +202,16 @@ def test_instructions_of_x86(text: str, name: str, target: object, source: objec
 )
 def test_conditions_are_printed_as_herd7_prints_them(condition: str, printed: str) -> None:
     """Brackets round locations, numbers in decimal, as few parentheses as it uses."""
-    test = read(ONE + condition)
-    spelt = spelled(test.question.proposition, lambda place: name(place, test.arch))
-    assert f"{test.question.quantifier} ({spelt})" == printed
+    test = read(ONE_OPERAND + condition)
+    spelt = spelled(test.final_condition.proposition, lambda place: name(place, test.arch))
+    assert f"{test.final_condition.quantifier} ({spelt})" == printed
 
 
 def test_a_condition_may_be_long() -> None:
     """Only depth is limited, and by far."""
     many = " \\/ ".join(f"(x={number} /\\ not (y=1))" for number in range(3000))
-    test = read(f"{ONE}exists ({many})")
-    assert spelled(test.question.proposition, str).count("/\\") == 3000
+    test = read(f"{ONE_OPERAND}exists ({many})")
+    assert spelled(test.final_condition.proposition, str).count("/\\") == 3000
 
 
 # --- files -------------------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_a_condition_may_be_long() -> None:
 def test_comments_may_be_in_any_encoding(tmp_path: Path, text: bytes) -> None:
     """UTF-8, Latin-1, and the mark that some editors begin a file with."""
     file = tmp_path / "file.litmus"
-    file.write_bytes(text + ONE.encode())
+    file.write_bytes(text + ONE_OPERAND.encode())
     assert read_file(str(file)).name == "t"
 
 
@@ -232,7 +232,7 @@ def test_comments_may_be_in_any_encoding(tmp_path: Path, text: bytes) -> None:
 def test_a_test_without_a_name_is_called_as_its_file(tmp_path: Path, heading: str, name: str) -> None:
     """Without the ending."""
     file = tmp_path / "file.litmus"
-    file.write_text(f"{heading}\n{ONE}")
+    file.write_text(f"{heading}\n{ONE_OPERAND}")
     assert read_file(str(file)).name == name
 
 

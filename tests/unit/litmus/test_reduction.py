@@ -12,7 +12,7 @@ from hosts.litmus.errors import LitmusError
 from hosts.litmus.outcome import run
 from hosts.litmus.read import read_test
 from hosts.litmus.search import EACH_BYTES
-from hosts.litmus.unreduced import searched
+from hosts.litmus.unreduced import final_states
 
 REGISTERS = ("eax", "ebx", "ecx")
 INSTRUCTIONS = (
@@ -79,7 +79,7 @@ def test_what_only_the_condition_asks_for(thread: str, asked: str) -> None:
     """A register that an instruction reads whose result is asked for is none of that."""
     columns = [thread.split("; "), ["movl $1,(x)"], ["movl $1,(y)"]]
     test = read_test(f"X86_64 t\n{{ x=7; }}\n{_table(columns)}exists ({asked})\n")
-    assert list(run(test).states) == list(run(test, "tso", searched).states)
+    assert list(run(test).states) == list(run(test, "tso", final_states).states)
 
 
 def test_a_flag_that_is_undefined_at_the_end_is_refused() -> None:
@@ -97,7 +97,7 @@ def test_the_reduction_leaves_out_no_outcome(shape: tuple[int, int], model: str)
     for _ in range(EACH):
         text = drawn(dice, *shape)
         test = read_test(text)
-        reduced, everything = run(test, model), run(test, model, searched)  # type: ignore[arg-type]
+        reduced, everything = run(test, model), run(test, model, final_states)  # type: ignore[arg-type]
         assert list(reduced.states) == list(everything.states), text
         assert reduced.witnesses == everything.witnesses, text
 
@@ -119,7 +119,7 @@ def test_stores_that_are_independent_cost_little(threads: int, each: int) -> Non
     """Of all the orders of forty accesses the search keeps a few states."""
     outcome = run(read_test(independent(threads, each, asked=1)))
     assert len(outcome.states) == 1 << threads
-    assert outcome.searched < 100
+    assert outcome.states_kept < 100
 
 
 def test_each_outcome_of_independent_stores_is_there() -> None:
@@ -148,7 +148,7 @@ def test_values_that_look_the_same_are_one() -> None:
     """In the type that a place is declared in, however many values of the machine there are."""
     columns = [["movl $257,(x)", "movl $513,(x)"], ["movl (x),%eax"]]
     test = read_test(f"X86_64 t\n{{ x=2; uint8_t 1:rax; }}\n{_table(columns)}exists (1:rax=1)\n")
-    for by in (None, searched):
+    for by in (None, final_states):
         outcome = run(test, "tso", by)
         assert [value for ((_, value),) in outcome.states] == [2, 1]
         assert (outcome.witnesses, outcome.against) == (1, 1)

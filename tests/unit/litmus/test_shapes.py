@@ -8,7 +8,7 @@ import pytest
 
 from hosts.litmus.outcome import Finals, run
 from hosts.litmus.read import read_test
-from hosts.litmus.unreduced import searched
+from hosts.litmus.unreduced import final_states
 from tests.unit.litmus.breadth import finals
 
 FILES = sorted((Path(__file__).parent / "files").glob("*.litmus"))
@@ -40,7 +40,7 @@ STATES = {
 }
 """As many as herd7 7.57 shows."""
 
-hosts = pytest.mark.parametrize("by", [finals, searched, None], ids=["definition", "search", "reduced"])
+hosts = pytest.mark.parametrize("by", [finals, final_states, None], ids=["definition", "search", "reduced"])
 files = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 
