@@ -22,7 +22,7 @@ from hosts.loader.rule.policy_source import is_user_policy
 from hosts.loader.rule.userpolicy import unpromised
 from hosts.plural import counted
 from hosts.replay.processes import EnvironmentLacks
-from hosts.replay.program import Cast, cast_of
+from hosts.replay.program import ReplayProgram, replay_program
 from hosts.replay.scheduler import DEADLOCK, NO_PROGRESS, ROUNDS, Replayed, replay
 from hosts.report.sentences import not_checked
 from hosts.signals import interrupts_raised
@@ -38,7 +38,7 @@ def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, 
         if changed and not anyway:
             said = f"{file}: the sources have changed since: {', '.join(changed)}"
             raise Failure(f"{said} (--anyway replays it on those of now)", EXIT_USAGE)
-        cast = cast_of(witness, program)
+        code = replay_program(witness, program)
         if not changed:
             check_labels(witness)
             check_violation(witness, program)
@@ -49,7 +49,7 @@ def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, 
         console = wide_console()
         for line in heading(witness, changed):
             say(console, line)
-        return _repeat(file, witness, cast, repeat, records, console)
+        return _repeat(file, witness, code, repeat, records, console)
 
 
 def _witness(file: str) -> Witness:
@@ -89,14 +89,14 @@ def _delayed(stores: int) -> str:
     return f"needs a store buffer: {counted(stores, 'store')} really delayed by the process"
 
 
-def _repeat(file: str, witness: Witness, cast: Cast, repeat: int, records: Records, console: Console) -> int:
+def _repeat(file: str, witness: Witness, code: ReplayProgram, repeat: int, records: Records, console: Console) -> int:
     """Replay, and print how often the violation showed and what was seen instead, after Ctrl-C, too."""
     runs: list[Replayed] = []
     why = "cancelled"
     try:
         with interrupts_raised() as interrupt:
             for number in range(1, repeat + 1):
-                runs.append(replay(witness, cast))
+                runs.append(replay(witness, code))
                 records.write(record(file, witness, number, runs[-1]))
                 interrupt.heed()
     except EnvironmentLacks as error:

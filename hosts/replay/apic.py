@@ -27,7 +27,7 @@ class Apic:
         self._sent = [1] * fabric.pcpus
         """The sequence number of the next frame to each; 0 was the hello."""
         self._expected = [1] * fabric.pcpus
-        self._here: list[int] = []
+        self._arrived: list[int] = []
         """Vectors that libzmq has brought."""
 
     def send(self, target: int, vector: int) -> None:
@@ -52,9 +52,9 @@ class Apic:
         kind = kind_of_vector(vector)
         if self.in_flight(kind) == 0:
             return False
-        while vector not in self._here:
-            self._here.append(self._received())
-        self._here.remove(vector)
+        while vector not in self._arrived:
+            self._arrived.append(self._received())
+        self._arrived.remove(vector)
         memory, taken = self._memory, self._own.taken[kind]
         word = self._own.pending[vector >> 6]
         memory.write(word, memory.read(word) | BIT(vector & 63))
@@ -71,23 +71,23 @@ class Apic:
                 self._expected[frame.sender] += 1
                 return frame.vector
 
-    def pending(self, late: frozenset[int] = frozenset()) -> bool:
+    def pending(self, deferrable: frozenset[int] = frozenset()) -> bool:
         """Tell whether a vector is pending, apart from those that may be taken later."""
-        return self._highest(late) >= 0
+        return self._highest(deferrable) >= 0
 
-    def acknowledge(self, late: frozenset[int] = frozenset()) -> int:
+    def acknowledge(self, deferrable: frozenset[int] = frozenset()) -> int:
         """Take the highest pending vector, apart from those that may be taken later."""
-        highest = self._highest(late)
+        highest = self._highest(deferrable)
         if highest < 0:
             raise RuntimeError("a vector was acknowledged and none was pending")
         word = self._own.pending[highest >> 6]
         self._memory.write(word, self._memory.read(word) & ~BIT(highest & 63))
         return highest
 
-    def _highest(self, late: frozenset[int]) -> int:
+    def _highest(self, deferrable: frozenset[int]) -> int:
         """Give the highest pending vector that is not a late one, or -1."""
         for i in reversed(range(_WORDS)):
-            left_out = sum(1 << (vector & 63) for vector in late if vector >> 6 == i)
+            left_out = sum(1 << (vector & 63) for vector in deferrable if vector >> 6 == i)
             bits = self._memory.read(self._own.pending[i]) & ~left_out
             if bits != 0:
                 return i * 64 + fls64(bits) - 1

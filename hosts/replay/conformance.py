@@ -16,7 +16,7 @@ from hosts.explorer.counterexample.witness import Row, Step, Witness
 from hosts.explorer.model.operations import Kind
 from hosts.explorer.threads.abstraction import Role, folding
 from hosts.explorer.threads.machine_words import BASE
-from hosts.replay.messages import Did
+from hosts.replay.messages import Executed
 
 _NEVER: Final = frozenset({Kind.TALLY.name, Kind.RENEW.name})
 """What the explorer alone has."""
@@ -42,17 +42,17 @@ class Comparison:
             elif role == Role.PLAIN and BASE + offset not in balances:
                 self._whole.add(name)
 
-    def step(self, step: Step, done: Sequence[Did], *, cut_short: bool = False) -> str:
+    def step(self, step: Step, done: Sequence[Executed], *, cut_short: bool = False) -> str:
         """Say how a step, or with ``cut_short`` its beginning, differs from the witness's, or nothing."""
-        wanted = [self._shown(row) for row in step.rows if self._compared(row)]
-        got = [self._shown(did) for did in done if self._compared(did)]
+        wanted = [self._normalised(row) for row in step.rows if self._compared(row)]
+        got = [self._normalised(executed) for executed in done if self._compared(executed)]
         for one, other in zip(wanted, got, strict=False):
             if one != other:
-                return f"the witness has {_told(one)}, the process did {_told(other)}"
+                return f"the witness has {_operation_text(one)}, the process did {_operation_text(other)}"
         if len(wanted) > len(got) and not cut_short:
-            return f"the witness has {_told(wanted[len(got)])}, the process did nothing more"
+            return f"the witness has {_operation_text(wanted[len(got)])}, the process did nothing more"
         if len(got) > len(wanted):
-            return f"the process did {_told(got[len(wanted)])}, which is not in the witness"
+            return f"the process did {_operation_text(got[len(wanted)])}, which is not in the witness"
         return ""
 
     def drained(self, step: Step, store: tuple[str, int]) -> str:
@@ -62,20 +62,20 @@ class Comparison:
             return f"the witness has {step.value:#x} reach {step.word}, in the process {value:#x} reached {word}"
         return ""
 
-    def _compared(self, row: Row | Did) -> bool:
+    def _compared(self, row: Row | Executed) -> bool:
         return row.kind not in _NEVER and (row.word == "" or row.word in self._whole or row.word in self._parity)
 
-    def _shown(self, row: Row | Did) -> Did:
+    def _normalised(self, row: Row | Executed) -> Executed:
         mask = 1 if row.word in self._parity else -1
         numbers = (row.a & mask, row.b, row.answer & mask)
-        return Did(row.kind, row.word, *numbers, row.function, Path(row.file).name, row.line)
+        return Executed(row.kind, row.word, *numbers, row.function, Path(row.file).name, row.line)
 
 
-def _told(did: Did) -> str:
+def _operation_text(executed: Executed) -> str:
     """Write an operation for people."""
-    operands = ", ".join(_number(number) for number in (did.a, did.b) if number)
-    what = " ".join(part for part in (did.kind, did.word, f"({operands})" if operands else "") if part)
-    return f"{what} -> {_number(did.answer)} in {did.function}:{did.line}"
+    operands = ", ".join(_number(number) for number in (executed.a, executed.b) if number)
+    what = " ".join(part for part in (executed.kind, executed.word, f"({operands})" if operands else "") if part)
+    return f"{what} -> {_number(executed.answer)} in {executed.function}:{executed.line}"
 
 
 def _number(number: int) -> str:

@@ -29,42 +29,42 @@ class Fairness:
         """``last``: what each process has reported last; changes as the cycle goes on."""
         self._memory, self._last = memory, last
         self._vcpus = memory.read(memory.machine.config.vcpus)
-        self._unpaid = self._pir()
+        self._obligations = self._pir()
         threads = range(len(last))
-        self._left: set[Agent] = {(what, thread, -1) for thread in threads for what in ("run", "drain")}
-        self._left |= {("arrive", target, kind) for target in threads for kind in range(KINDS)}
+        self._never_moved: set[Agent] = {(what, thread, -1) for thread in threads for what in ("run", "drain")}
+        self._never_moved |= {("arrive", target, kind) for target in threads for kind in range(KINDS)}
         self._look()
 
     def moved(self, step: Step) -> None:
         """Note a step."""
         kind = kind_of_vector(step.vector) if step.agent == "arrive" else -1
-        self._left.discard((step.agent, step.thread, kind))
+        self._never_moved.discard((step.agent, step.thread, kind))
         self._look()
 
-    def wrong(self) -> str:
+    def objection(self) -> str:
         """Say why the cycle shows nothing, or nothing."""
-        if not self._unpaid:
+        if not self._obligations:
             return "what was owed has been taken"
-        if not self._left:
+        if not self._never_moved:
             return ""
-        what, thread, _ = min(self._left)
+        what, thread, _ = min(self._never_moved)
         named = {"run": "can move", "drain": "has a store in its buffer", "arrive": "has an IPI on its way"}[what]
         return f"pCPU {thread} {named} all the time and is left out"
 
-    def owed(self) -> str:
+    def obligations(self) -> str:
         """Name what stayed in the PIR."""
         return ", ".join(
             f"{vectors_text(vectors_in([0] * i + [self._word(v, i)]))} in the PIR of vCPU {v}"
-            for v, i in sorted(self._unpaid)
+            for v, i in sorted(self._obligations)
         )
 
     def _look(self) -> None:
-        self._unpaid &= self._pir()
-        self._left -= {agent for agent in self._left if not self._able(*agent)}
+        self._obligations &= self._pir()
+        self._never_moved -= {agent for agent in self._never_moved if not self._able(*agent)}
 
     def _able(self, what: str, thread: int, kind: int) -> bool:
         if what == "run":
-            return self._last[thread].stands == "before an operation"
+            return self._last[thread].position == "before an operation"
         return self._last[thread].waiting > 0 if what == "drain" else self._under_way(thread, kind)
 
     def _under_way(self, target: int, kind: int) -> bool:

@@ -86,7 +86,7 @@ class ReplayHost:
     def peek(self, word: int) -> int:
         """Read a word for an instrument, or what the protocol calls private: a plain load if others use that, too."""
         local = sys._getframe(1).f_code is local_read.__code__  # noqa: SLF001 - the waist makes no other difference
-        if local and word in self.setting.alone:
+        if local and word in self.setting.single_writer:
             self._schedule.called()
             return self.buffer.load(word)
         return self.operations.read(Kind.LOAD if local else Kind.PEEK, word)
@@ -94,7 +94,7 @@ class ReplayHost:
     def poke(self, word: int, value: int) -> None:
         """Write a mark, straight into memory (see :meth:`_seen`), or a private word: a plain store if others use it."""
         local = sys._getframe(1).f_code is local_write.__code__  # noqa: SLF001
-        if local and word in self.setting.alone and self.buffer.load(word) == signed(value):
+        if local and word in self.setting.single_writer and self.buffer.load(word) == signed(value):
             self._schedule.called()  # what it holds is put there once more, and nobody else puts anything there
             return
         self.operations.write(Kind.STORE if local else Kind.POKE, word, value)
@@ -131,14 +131,14 @@ class ReplayHost:
             if self.operations.at_point:  # a point right behind another one is a step of its own, as in the explorer
                 self.operations.perform(Kind.PAUSE, lambda: 0)
             every = not self.setting.eager or site in self.setting.last_points
-            late = frozenset() if every else self.setting.late
-            if self.operations.perform(Kind.POINT, partial(self._pending, late), a=int(every)) == 0:
+            deferrable = frozenset() if every else self.setting.deferrable
+            if self.operations.perform(Kind.POINT, partial(self._pending, deferrable), a=int(every)) == 0:
                 return
             self._every = every
             self._interrupt()
 
-    def _pending(self, late: frozenset[int] = frozenset()) -> int:
-        return int(self.apic.pending(late))
+    def _pending(self, deferrable: frozenset[int] = frozenset()) -> int:
+        return int(self.apic.pending(deferrable))
 
     def send_IPI(self, cpu: int, vector: int) -> None:
         """Let it leave, behind all stores unless it may overtake them."""
@@ -159,8 +159,8 @@ class ReplayHost:
         """Take the highest."""
         self._schedule.called()
         every, self._every = self._every, True
-        late = frozenset() if every else self.setting.late
-        return self.operations.perform(Kind.ACK, lambda: self.apic.acknowledge(late), a=int(every))
+        deferrable = frozenset() if every else self.setting.deferrable
+        return self.operations.perform(Kind.ACK, lambda: self.apic.acknowledge(deferrable), a=int(every))
 
     def wait_for_interrupt(self) -> None:
         """Do nothing: looking again is an operation of its own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from hosts.replay.messages import Did
+from hosts.replay.messages import Executed
 
 
 class Ipis(Protocol):
@@ -20,10 +20,10 @@ class Ipis(Protocol):
     def arrive(self, vector: int) -> bool:
         """Let one arrive."""
 
-    def pending(self, late: frozenset[int] = frozenset()) -> bool:
+    def pending(self, deferrable: frozenset[int] = frozenset()) -> bool:
         """Tell whether a vector is pending, apart from those that may be taken later."""
 
-    def acknowledge(self, late: frozenset[int] = frozenset()) -> int:
+    def acknowledge(self, deferrable: frozenset[int] = frozenset()) -> int:
         """Take the highest, apart from those."""
 
 
@@ -33,7 +33,7 @@ class Schedule(Protocol):
     def before(self, *, scheduled: bool, point: bool, begins: bool, possible: Callable[[], bool]) -> None:
         """Come back when the operation may be done."""
 
-    def did(self, operation: Did) -> None:
+    def executed(self, operation: Executed) -> None:
         """Note what was done."""
 
     def answer(self, below: int) -> int:

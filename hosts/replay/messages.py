@@ -34,7 +34,7 @@ Command = Connect | Run | Drain | Arrive
 
 
 @dataclass(frozen=True)
-class Did:
+class Executed:
     """One operation as it was done; the same fields as a :class:`hosts.explorer.counterexample.witness.Row`."""
 
     kind: str
@@ -47,16 +47,16 @@ class Did:
     line: int
 
 
-Stands = Literal["before an operation", "before an operation that has to wait", "at its end"]
+Position = Literal["before an operation", "before an operation that has to wait", "at its end"]
 
 
 @dataclass(frozen=True)
 class Report:
     """What a process answers when it has done what it was told."""
 
-    done: tuple[Did, ...] = ()
+    done: tuple[Executed, ...] = ()
     """The operations of the step."""
-    stands: Stands = "before an operation"
+    position: Position = "before an operation"
     waiting: int = 0
     """Stores in the buffer."""
     drained: tuple[str, int] = ("", 0)

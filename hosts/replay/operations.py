@@ -15,8 +15,8 @@ from hosts.explorer.model.operations import LOCKED, OWN_FENCE, Kind
 from hosts.replay.buffer import StoreBuffer
 from hosts.replay.interfaces import Schedule
 from hosts.replay.memory import Memory
-from hosts.replay.messages import Did
-from hosts.replay.setting import Place, Setting
+from hosts.replay.messages import Executed
+from hosts.replay.setting import ProgramFunction, Setting
 from hosts.sequential import signed
 
 UNSCHEDULED: Final = frozenset({Kind.PEEK, Kind.POKE, Kind.IN_FLIGHT, Kind.ACK, Kind.CHOOSE, Kind.PAUSE})
@@ -44,17 +44,19 @@ class Operations:
         self, kind: Kind, do: Callable[[], int], word: int = 0, a: int = 0, b: int = 0, *, wait: bool = False
     ) -> int:
         """Do an operation when it is due. ``wait``: only with an empty buffer."""
-        place, line = self._place()
+        function, line = self._running_function()
         eager = kind == Kind.SEND and self._setting.eager and self._memory.read(self._pcpu.irq.inside_depth) != 0
-        alone = kind == Kind.FENCE and a == OWN_FENCE
+        own_fence = kind == Kind.FENCE and a == OWN_FENCE
         begins = kind == Kind.POKE and word in self._inside_of and a & 1 != 0
-        free = kind in UNSCHEDULED or eager or alone or is_instrument(place.module)
+        free = kind in UNSCHEDULED or eager or own_fence or is_instrument(function.module)
         may = lambda: self._possible(kind, wait=wait)  # noqa: E731 - asked as often as the schedule wants to know
         self.schedule.before(scheduled=begins or not free, point=kind == Kind.POINT, begins=begins, possible=may)
         answer = do()
         self.at_point = kind == Kind.POINT and answer == 0
         name = self._setting.shared[word] if word else ""
-        self.schedule.did(Did(kind.name, name, signed(a), signed(b), answer, place.function, place.file, line))
+        self.schedule.executed(
+            Executed(kind.name, name, signed(a), signed(b), answer, function.name, function.file, line)
+        )
         return answer
 
     def _possible(self, kind: Kind, *, wait: bool) -> bool:
@@ -62,14 +64,14 @@ class Operations:
             return not self.buffer.full
         return not wait or len(self.buffer) == 0
 
-    def _place(self) -> tuple[Place, int]:
+    def _running_function(self) -> tuple[ProgramFunction, int]:
         """Return the function of the program that is running, and its line."""
         frame = sys._getframe(1)  # noqa: SLF001 - there is no other way to the caller
-        while frame.f_code not in self._setting.places:
+        while frame.f_code not in self._setting.functions:
             if frame.f_back is None:
-                return Place("", "", ""), 0
+                return ProgramFunction("", "", ""), 0
             frame = frame.f_back
-        return self._setting.places[frame.f_code], frame.f_lineno
+        return self._setting.functions[frame.f_code], frame.f_lineno
 
     def read(self, kind: Kind, word: int) -> int:
         """Read a word; an operation if others share it."""

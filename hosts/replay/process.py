@@ -20,7 +20,7 @@ from hosts.replay.apic import Apic
 from hosts.replay.host import ReplayHost
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Report
-from hosts.replay.scheduling_points import Diverged, Turns
+from hosts.replay.scheduling_points import Diverged, SchedulingPoints
 from hosts.replay.setting import Setting
 from hosts.signals import STOPPING
 
@@ -30,7 +30,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 @dataclass(frozen=True)
-class Part:
+class ProcessArguments:
     """What one process is given. It is forked, so all of this is simply there."""
 
     setting: Setting
@@ -40,73 +40,73 @@ class Part:
     name: str
     token: int
     pipe: Any
-    not_ours: Sequence[Any]
+    foreign_pipes: Sequence[Any]
     """Ends of pipes that only the director may hold: who keeps one open hides that another has died."""
 
 
-def main(part: Part, director: int) -> None:
+def main(arguments: ProcessArguments, scheduler_pid: int) -> None:
     """Live as a pCPU; ``director`` is the process that must be the parent."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != director:  # it died before the line above
+    if os.getppid() != scheduler_pid:  # it died before the line above
         os._exit(1)
     for number in STOPPING:  # to the whole group: its director hears them, and ends it
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
-    for other in part.not_ours:
+    for other in arguments.foreign_pipes:
         other.close()
     try:
-        _live(part)
+        _run(arguments)
     except (EOFError, BrokenPipeError):  # the director has gone
         pass
     finally:
         os._exit(0)
 
 
-def _live(part: Part) -> None:
-    setting = part.setting
+def _run(arguments: ProcessArguments) -> None:
+    setting = arguments.setting
     try:
-        fabric = Fabric(part.name, part.token, setting.cpu, setting.pcpus)
+        fabric = Fabric(arguments.name, arguments.token, setting.cpu, setting.pcpus)
         fabric.bind()
-        part.pipe.send(Report())
-        part.pipe.recv()  # Connect: all listen
+        arguments.pipe.send(Report())
+        arguments.pipe.recv()  # Connect: all listen
         fabric.connect()
         fabric.await_hellos(HELLO_SECONDS)
     except (OSError, zmq.ZMQError) as error:
-        part.pipe.send(Report(environment=f"pCPU {setting.cpu} cannot have its sockets: {error}"))
+        arguments.pipe.send(Report(environment=f"pCPU {setting.cpu} cannot have its sockets: {error}"))
         return
-    host = ReplayHost(setting, part.memory, Apic(part.memory, fabric, part.token), part.interrupt)
-    turns = Turns(part.pipe, host)
-    host.follow(turns)
+    host = ReplayHost(setting, arguments.memory, Apic(arguments.memory, fabric, arguments.token), arguments.interrupt)
+    points = SchedulingPoints(arguments.pipe, host)
+    host.follow(points)
     set_host(host)
-    _watch(turns)
-    part.pipe.send(Report())
+    _watch(points)
+    arguments.pipe.send(Report())
     try:
-        part.driver()
-        turns.end()
+        arguments.driver()
+        points.end()
     except Diverged as error:
-        part.pipe.send(Report(turns.done, diverged=str(error)))
+        arguments.pipe.send(Report(points.done, diverged=str(error)))
     except (EOFError, BrokenPipeError):
         raise
     except RuleFault as fault:
-        part.pipe.send(Report(turns.done, error=fault.told(_rule_of(setting))))
+        arguments.pipe.send(Report(points.done, error=fault.told(_rule_of(setting))))
     except Exception as error:  # noqa: BLE001 - the user's policy may do anything
-        part.pipe.send(Report(turns.done, error=_told(error)))
-    part.pipe.recv()  # the end of the pipe
+        arguments.pipe.send(Report(points.done, error=_error_text(error)))
+    arguments.pipe.recv()  # the end of the pipe
 
 
 def _rule_of(setting: Setting) -> str | None:
     """Name the user's rule, as ``file.py:function``."""
-    names = (f"{place.file}:{ENTRY}" for place in setting.places.values() if place.function == ENTRY)
+    names = (f"{each.file}:{ENTRY}" for each in setting.functions.values() if each.name == ENTRY)
     return next(names, None)
 
 
-def _watch(turns: Turns) -> None:
+def _watch(points: SchedulingPoints) -> None:
     """Look at the turns once in a while of the process's own time, which stands still while it waits."""
-    signal.signal(signal.SIGVTALRM, lambda *_: turns.look())
+    signal.signal(signal.SIGVTALRM, lambda *_: points.look())
     signal.setitimer(signal.ITIMER_VIRTUAL, LOOK_SECONDS, LOOK_SECONDS)
 
 
-def _told(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     """Say where an error comes from, in a line."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{frame.filename}:{frame.lineno}: {type(error).__name__}: {error}"

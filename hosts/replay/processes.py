@@ -21,8 +21,8 @@ from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.threads.machine_words import BASE
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Command, Connect, Report
-from hosts.replay.process import Part, main
-from hosts.replay.program import Cast
+from hosts.replay.process import ProcessArguments, main
+from hosts.replay.program import ReplayProgram
 from hosts.replay.setting import Setting
 from hosts.signals import STOPPING
 
@@ -36,11 +36,11 @@ class Died(Exception):  # noqa: N818 - not an error of the program
 
 
 @dataclass
-class Crew:
+class ReplayProcesses:
     """The processes of one replay. Use it in a ``with`` statement."""
 
     witness: Witness
-    cast: Cast
+    code: ReplayProgram
     processes: list[Any] = field(default_factory=list)
     pipes: list[Any] = field(default_factory=list)
 
@@ -84,23 +84,32 @@ class Crew:
             witness.overtake,
             {BASE + offset: word for offset, word in witness.shared.items()},
             cpu in (*witness.interrupted, *witness.interrupted_last),
-            self.cast.places,
-            None if cpu in witness.interrupted else self.cast.last_points,
+            self.code.functions,
+            None if cpu in witness.interrupted else self.code.last_points,
             witness.eager,
-            self.cast.last_points,
-            self.cast.late,
+            self.code.last_points,
+            self.code.deferrable,
             frozenset(BASE + offset for offset, owner in witness.alone.items() if owner == cpu),
         )
-        not_ours = [*self.pipes, ours]
-        part = Part(setting, self.memory, self.cast.drivers[cpu], self.cast.interrupt, name, token, theirs, not_ours)
-        process = multiprocess.get_context("fork").Process(target=main, args=(part, os.getpid()), daemon=True)
+        foreign_pipes = [*self.pipes, ours]
+        arguments = ProcessArguments(
+            setting,
+            self.memory,
+            self.code.drivers[cpu],
+            self.code.interrupt,
+            name,
+            token,
+            theirs,
+            foreign_pipes,
+        )
+        process = multiprocess.get_context("fork").Process(target=main, args=(arguments, os.getpid()), daemon=True)
         with _no_interrupts():  # a Ctrl-C in the middle would leave a process that nobody knows
             process.start()
             self.processes.append(process)
             self.pipes.append(ours)
         theirs.close()
 
-    def tell(self, cpu: int, command: Command) -> Report:
+    def execute(self, cpu: int, command: Command) -> Report:
         """Tell a process what to do; give its report when it has done it. Died if any process has gone."""
         with contextlib.suppress(BrokenPipeError):  # it has died: _answer says so
             self.pipes[cpu].send(command)
@@ -120,11 +129,11 @@ class Crew:
             gone = gone or [cpu]  # its pipe is closed, so it is ending
             for each in gone:
                 self.processes[each].join()
-                self._last_words(self.pipes[each])
-            raise Died(self._how_it_died(gone[0]))
+                self._raise_lack(self.pipes[each])
+            raise Died(self._exit_description(gone[0]))
         return report
 
-    def _last_words(self, pipe: Any) -> None:
+    def _raise_lack(self, pipe: Any) -> None:
         """Hear what one that has ended said last: it may have lacked something before it was asked."""
         with contextlib.suppress(EOFError, ConnectionResetError):
             while pipe.poll():
@@ -132,7 +141,7 @@ class Crew:
                 if report.environment:
                     raise EnvironmentLacks(report.environment)
 
-    def _how_it_died(self, cpu: int) -> str:
+    def _exit_description(self, cpu: int) -> str:
         """Say how a process that has gone has ended."""
         code = self.processes[cpu].exitcode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"

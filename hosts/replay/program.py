@@ -23,40 +23,40 @@ from hosts.loader.syntax.anf import normalise
 from hosts.loader.syntax.language import LoaderError, Origin, check_language
 from hosts.loader.syntax.names import Scope, pure_functions, struct_fields
 from hosts.replay.operations import UNSCHEDULED
-from hosts.replay.setting import Place
+from hosts.replay.setting import ProgramFunction
 
 DRIVER_FILE: Final = "<scope>"
 _UNSCHEDULED: Final = frozenset(kind.name for kind in (*UNSCHEDULED, Kind.TALLY, Kind.RENEW))
 
 
 @dataclass(frozen=True)
-class Cast:
+class ReplayProgram:
     """What the processes of one witness run."""
 
     drivers: tuple[Callable[[], None], ...]
     interrupt: Callable[[], None]
-    places: dict[CodeType, Place]
+    functions: dict[CodeType, ProgramFunction]
     last_points: frozenset[int]
     """The interrupt points that end an open window."""
-    late: frozenset[int]
+    deferrable: frozenset[int]
     """Vectors that only those take (see hosts.explorer.threads.deferrable)."""
 
 
-def cast_of(witness: Witness, program: Program | None = None) -> Cast:
+def replay_program(witness: Witness, program: Program | None = None) -> ReplayProgram:
     """Make a witness's threads; WitnessError, or LoaderError about the user's policy."""
     _check(witness)
     if program is None:
         program = load_program(witness.policy if is_user_policy(witness.policy) else None)
-    places = {
-        function.__code__: Place(name, function.__code__.co_filename, function.__module__)
+    functions = {
+        function.__code__: ProgramFunction(name, function.__code__.co_filename, function.__module__)
         for name, function in program.functions.items()
     }
     drivers = tuple(_driver(witness, program, i) for i in range(len(witness.threads)))
-    places |= {driver.__code__: Place(driver.__name__, DRIVER_FILE, "scope") for driver in drivers}
+    functions |= {driver.__code__: ProgramFunction(driver.__name__, DRIVER_FILE, "scope") for driver in drivers}
     last = frozenset(number for number, site in program.sites.items() if site.operation == "local_irq_disable")
     vectors = {*VECTORS, *(row.b for step in witness.steps for row in step.rows if row.kind == Kind.SEND.name)}
-    late = harmless_vectors(program, tuple(sorted(vectors)))
-    return Cast(drivers, program.functions["common_interrupt"], places, last, late)
+    deferrable = harmless_vectors(program, tuple(sorted(vectors)))
+    return ReplayProgram(drivers, program.functions["common_interrupt"], functions, last, deferrable)
 
 
 def _check(witness: Witness) -> None:

@@ -13,8 +13,8 @@ from hosts.native.fabric.frame_kinds import KINDS
 from hosts.replay.conformance import Comparison
 from hosts.replay.fairness import Fairness
 from hosts.replay.messages import Arrive, Command, Drain, Report, Run
-from hosts.replay.processes import Crew, Died
-from hosts.replay.program import Cast
+from hosts.replay.processes import Died, ReplayProcesses
+from hosts.replay.program import ReplayProgram
 from hosts.runs.collect import Violation, pcpu_table, violations_in
 
 DEADLOCK: Final = "deadlock"
@@ -42,11 +42,11 @@ class Replayed:
         return self.ending == "shown"
 
 
-def replay(witness: Witness, cast: Cast) -> Replayed:
+def replay(witness: Witness, code: ReplayProgram) -> Replayed:
     """Take a witness once, on fresh processes; EnvironmentLacks if there are none to be had."""
     try:
-        with Crew(witness, cast) as crew:
-            return _Replay(witness, crew).run()
+        with ReplayProcesses(witness, code) as processes:
+            return _Replay(witness, processes).run()
     except Died as error:
         return Replayed("crash", str(error), 0)
 
@@ -58,9 +58,9 @@ class Failed(Exception):  # noqa: N818 - not an error of this program
 class _Replay:
     """One walk through the steps."""
 
-    def __init__(self, witness: Witness, crew: Crew) -> None:
+    def __init__(self, witness: Witness, processes: ReplayProcesses) -> None:
         self.witness = witness
-        self.crew = crew
+        self.processes = processes
         self.comparison = Comparison(witness)
         self.last = [Report() for _ in witness.threads]
 
@@ -70,17 +70,17 @@ class _Replay:
             return self._walk(self.witness.steps, 0) or self._end()
         stem, taken = self.witness.stem, self.witness.stem
         ended = self._walk(self.witness.steps[:stem], 0)
-        owed = ""
+        obligations = ""
         for number in range(1, ROUNDS + 1):
-            fairness = Fairness(self.crew.memory, self.last)
+            fairness = Fairness(self.processes.memory, self.last)
             ended = ended or self._walk(self.witness.steps[stem:], stem, fairness)
             if ended:
                 return ended if number == 1 else replace(ended, why=f"{ended.why} (round {number})")
             taken += self.witness.cycle
-            if wrong := fairness.wrong():
+            if wrong := fairness.objection():
                 return Replayed("none", wrong, taken)
-            owed = fairness.owed()
-        return Replayed("shown", f"{ROUNDS} times round with {owed}, nobody left out", taken)
+            obligations = fairness.obligations()
+        return Replayed("shown", f"{ROUNDS} times round with {obligations}, nobody left out", taken)
 
     def _walk(self, steps: Sequence[Step], before: int, fairness: Fairness | None = None) -> Replayed | None:
         """Take some steps, ``before`` of the witness's stand before them; give how it ended if it did."""
@@ -102,7 +102,7 @@ class _Replay:
 
     def _step(self, step: Step) -> str:
         """Take one step; say how it differs from the witness's, or nothing."""
-        report = self.last[step.thread] = self.crew.tell(step.thread, _command(step))
+        report = self.last[step.thread] = self.processes.execute(step.thread, _command(step))
         if report.error:
             raise Failed(report.error)
         if report.diverged:
@@ -113,7 +113,7 @@ class _Replay:
         return self.comparison.step(step, report.done)
 
     def _violations(self) -> tuple[Violation, ...]:
-        return violations_in(pcpu_table(self.crew.memory.words, len(self.witness.threads)))
+        return violations_in(pcpu_table(self.processes.memory.words, len(self.witness.threads)))
 
     def _end(self) -> Replayed:
         """Judge what is there after the last step."""
@@ -131,16 +131,16 @@ class _Replay:
     def _deadlock(self, seen: tuple[Violation, ...]) -> Replayed:
         """Tell whether nobody can move and somebody has not come to the end."""
         steps = len(self.witness.steps)
-        able = any(report.stands == "before an operation" for report in self.last)
+        able = any(report.position == "before an operation" for report in self.last)
         if able or any(report.waiting for report in self.last) or self._under_way():
             return Replayed("none", "somebody can still move", steps, seen)
-        if all(report.stands == "at its end" for report in self.last):
+        if all(report.position == "at its end" for report in self.last):
             return Replayed("none", "all threads have come to their ends", steps, seen)
         return Replayed("shown", "nobody can move", steps, seen)
 
     def _under_way(self) -> int:
         """Count the IPIs that were sent and have not arrived."""
-        memory = self.crew.memory
+        memory = self.processes.memory
         cpus = [memory.host.cpus[i] for i in range(len(self.witness.threads))]
         sent = sum(memory.read(cpu.sent[i]) for cpu in cpus for i in range(KINDS * MAX_PCPUS))
         return sent - sum(memory.read(cpu.taken[i]) for cpu in cpus for i in range(KINDS))

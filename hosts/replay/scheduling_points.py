@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from hosts.explorer.model.operations import Kind
 from hosts.explorer.model.semantics import LONGEST_STEP
-from hosts.replay.messages import Arrive, Command, Did, Drain, Report, Run, Stands
+from hosts.replay.messages import Arrive, Command, Drain, Executed, Position, Report, Run
 
 CALLS_AT_MOST: Final = 1_000_000
 """Calls of primitives in one step; more is a loop that no other thread can end."""
@@ -38,7 +38,7 @@ class Machinery(Protocol):
         """Count what this pCPU's checkers have recorded."""
 
 
-class Turns:
+class SchedulingPoints:
     """The turns of one process."""
 
     def __init__(self, pipe: Any, machinery: Machinery) -> None:
@@ -49,7 +49,7 @@ class Turns:
         """A step is under way."""
         self._waits = False
         """The process does what it is told until it is told to run."""
-        self._done: list[Did] = []
+        self._done: list[Executed] = []
         self._answers: list[int] = []
         self._calls = 0
         self._calls_seen = -1
@@ -65,7 +65,7 @@ class Turns:
         """
         first = scheduled and not point and not begins and not self._begun
         if self._open and self._ends(scheduled=scheduled and not first, possible=possible):
-            self._close(_stands(possible()))
+            self._close(_position(possible()))
         self._waits = True
         while not self._open:
             self._serve(possible)
@@ -74,7 +74,7 @@ class Turns:
         if not possible():
             raise Diverged("the operation cannot be done yet: its store buffer has to drain first")
 
-    def did(self, operation: Did) -> None:
+    def executed(self, operation: Executed) -> None:
         """Note what was done."""
         self._done.append(operation)
 
@@ -123,12 +123,12 @@ class Turns:
             raise Diverged("the step does not come to an end")
         return done >= forced and not possible()
 
-    def _close(self, stands: Stands) -> None:
+    def _close(self, position: Position) -> None:
         """Tell the director what was done."""
         if self._open and self._answers:
             raise Diverged(f"the code makes fewer choices than the witness has answers ({len(self._answers)} left)")
         self._open = False
-        self._report(Report(tuple(self._done), stands, self._machinery.waiting()))
+        self._report(Report(tuple(self._done), position, self._machinery.waiting()))
         self._done = []
 
     def _serve(self, possible: Callable[[], bool] | None) -> None:
@@ -148,17 +148,17 @@ class Turns:
                 self._machinery.arrive(vector)
             case _:
                 raise Diverged(f"not a command: {command}")
-        stands: Stands = "at its end" if possible is None else _stands(possible())
-        self._report(Report((), stands, self._machinery.waiting(), drained))
+        position: Position = "at its end" if possible is None else _position(possible())
+        self._report(Report((), position, self._machinery.waiting(), drained))
 
     def _report(self, report: Report) -> None:
         self._pipe.send(report)
 
     @property
-    def done(self) -> tuple[Did, ...]:
+    def done(self) -> tuple[Executed, ...]:
         """What has been done in the step under way."""
         return tuple(self._done)
 
 
-def _stands(possible: bool) -> Stands:  # noqa: FBT001
+def _position(possible: bool) -> Position:  # noqa: FBT001
     return "before an operation" if possible else "before an operation that has to wait"

@@ -8,10 +8,10 @@ from types import CodeType
 
 
 @dataclass(frozen=True)
-class Place:
+class ProgramFunction:
     """A function of the program, by its code."""
 
-    function: str
+    name: str
     file: str
     module: str
 
@@ -28,14 +28,14 @@ class Setting:
     """Names of the shared words, by address."""
     interrupted: bool
     """Somebody sends IPIs to this thread."""
-    places: Mapping[CodeType, Place]
+    functions: Mapping[CodeType, ProgramFunction]
     points: frozenset[int] | None = None
     """The only sites at which interrupts are taken; None: all."""
     eager: bool = False
     """An IPI of a delivery leaves in the step before (see hosts.explorer.threads.machine_words)."""
     last_points: frozenset[int] = frozenset()
     """The sites that end an open window."""
-    late: frozenset[int] = frozenset()
+    deferrable: frozenset[int] = frozenset()
     """Vectors that only those take, if ``eager``: their handlers do nothing."""
-    alone: frozenset[int] = frozenset()
+    single_writer: frozenset[int] = frozenset()
     """Shared words that this pCPU alone writes, always by ``local_write``: it knows what they hold."""

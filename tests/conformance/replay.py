@@ -10,9 +10,9 @@ from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.threads.machine_words import BASE
 from hosts.replay.host import ReplayHost
 from hosts.replay.memory import Memory
-from hosts.replay.messages import Did, Drain, Run
-from hosts.replay.processes import Crew
-from hosts.replay.program import cast_of
+from hosts.replay.messages import Drain, Executed, Run
+from hosts.replay.processes import ReplayProcesses
+from hosts.replay.program import replay_program
 from hosts.replay.setting import Setting
 from tests.conformance.primitives import FUNCTIONS
 from tests.replay.witnesses import program
@@ -33,7 +33,7 @@ class AtOnce:
         while not possible():
             self.host.drain()
 
-    def did(self, operation: Did) -> None:
+    def executed(self, operation: Executed) -> None:
         """Note it."""
         self.kinds.add(operation.kind)
 
@@ -70,7 +70,7 @@ class NoIpis:
 
 def host_of(memory: Memory, pcpus: int, shared: dict[int, str]) -> ReplayHost:
     """Make the host of pCPU 0."""
-    setting = Setting(0, pcpus, buffer=4, overtake=False, shared=shared, interrupted=False, places={})
+    setting = Setting(0, pcpus, buffer=4, overtake=False, shared=shared, interrupted=False, functions={})
     host = ReplayHost(setting, memory, NoIpis(), lambda: None)
     host.follow(AtOnce(host))
     return host
@@ -155,15 +155,15 @@ def shape(operation: str) -> Witness:
 def seen_by_both(operation: str) -> tuple[int, int]:
     """Let two processes run side by side, draining a store only where one cannot go on; give what each saw."""
     witness = shape(operation)
-    with Crew(witness, cast_of(witness, program())) as crew:
-        stands = {0: "before an operation", 1: "before an operation"}
-        while set(stands.values()) != {"at its end"}:
+    with ReplayProcesses(witness, replay_program(witness, program())) as processes:
+        position = {0: "before an operation", 1: "before an operation"}
+        while set(position.values()) != {"at its end"}:
             for side in (0, 1):
-                if stands[side] == "before an operation":
-                    stands[side] = crew.tell(side, Run(())).stands
-                elif stands[side] == "before an operation that has to wait":
-                    stands[side] = crew.tell(side, Drain()).stands
-        first, second = (crew.memory.read(BASE + word) - 1 for word in SEEN)
+                if position[side] == "before an operation":
+                    position[side] = processes.execute(side, Run(())).position
+                elif position[side] == "before an operation that has to wait":
+                    position[side] = processes.execute(side, Drain()).position
+        first, second = (processes.memory.read(BASE + word) - 1 for word in SEEN)
         return first, second
 
 

@@ -21,8 +21,8 @@ from hosts.explorer.counterexample.witness_file import load, save
 from hosts.native.fabric.sockets import Fabric
 from hosts.replay import scheduler
 from hosts.replay.messages import Command, Report
-from hosts.replay.processes import Crew
-from hosts.replay.program import cast_of
+from hosts.replay.processes import ReplayProcesses
+from hosts.replay.program import replay_program
 from hosts.report.jsonl import schema
 from hosts.signals import STOPPING
 from tests.harness.driven import GONE_SECONDS, MARK, TOP, UP_SECONDS, eventually
@@ -141,17 +141,17 @@ def test_what_is_no_witness_is_wrong_usage(tmp_path: Path, capsys: pytest.Captur
 def test_a_killed_process_is_a_crash(store_buffered: Witness, monkeypatch: pytest.MonkeyPatch, victim: int) -> None:
     """Whoever's turn it is: the pCPU and the signal are named, and the others are ended."""
     before = sockets_and_children()[1]
-    tell, told = Crew.tell, []
+    execute, told = ReplayProcesses.execute, []
 
-    def kill_first(crew: Crew, cpu: int, command: Command) -> Report:
+    def kill_first(processes: ReplayProcesses, cpu: int, command: Command) -> Report:
         told.append(cpu)
         if len(told) == 3:
-            os.kill(crew.processes[victim].pid, signal.SIGKILL)
-            crew.processes[victim].join()
-        return tell(crew, cpu, command)
+            os.kill(processes.processes[victim].pid, signal.SIGKILL)
+            processes.processes[victim].join()
+        return execute(processes, cpu, command)
 
-    monkeypatch.setattr(Crew, "tell", kill_first)
-    done = scheduler.replay(store_buffered, cast_of(store_buffered, program()))
+    monkeypatch.setattr(ReplayProcesses, "execute", kill_first)
+    done = scheduler.replay(store_buffered, replay_program(store_buffered, program()))
     assert done.ending == "crash"
     assert done.why == f"at step 3: the process of pCPU {victim} was killed by SIGKILL"
     assert sockets_and_children()[1] == before

@@ -9,7 +9,7 @@ import pytest
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.counterexample.witness_file import load, save
 from hosts.explorer.model.options import Options
-from hosts.replay.program import cast_of
+from hosts.replay.program import replay_program
 from hosts.replay.scheduler import Replayed, replay
 from tests.replay.witnesses import NONE, Case, program
 
@@ -35,7 +35,7 @@ def rule(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def again(witness: Witness) -> Replayed:
     """Take a witness."""
-    return replay(witness, cast_of(witness, program(witness.policy)))
+    return replay(witness, replay_program(witness, program(witness.policy)))
 
 
 def operations(witness: Witness, text: str) -> int:

@@ -11,7 +11,7 @@ from hosts.explorer.counterexample.witness import Row, Step, Witness
 from hosts.explorer.model.options import Options
 from hosts.kernel_names import vector_text
 from hosts.replay import process
-from hosts.replay.program import cast_of
+from hosts.replay.program import replay_program
 from hosts.replay.scheduler import Replayed, replay
 from tests.replay.witnesses import NONE, Case, program
 
@@ -29,7 +29,7 @@ CASES = {
 
 def again(witness: Witness) -> Replayed:
     """Take a witness of an unchanged policy."""
-    return replay(witness, cast_of(witness, program()))
+    return replay(witness, replay_program(witness, program()))
 
 
 def shows_every_time(witness: Witness, check: str) -> None:
@@ -76,13 +76,13 @@ def test_a_users_own_rule(tmp_path: Path) -> None:
     file = tmp_path / "lazy.py"
     file.write_text(LAZY.format(""))
     witness = Case("device-irq", f"{file}:trigger", None, "device | guest=hlt", SC).shortest()
-    assert replay(witness, cast_of(witness)).shown
+    assert replay(witness, replay_program(witness)).shown
     file.write_text(LAZY.format(" // (vec - vec)").replace("==", "!="))
-    done = replay(witness, cast_of(witness))
+    done = replay(witness, replay_program(witness))
     assert done.ending == "crash"
     assert f"{file}:4: divides by zero" in done.why
     file.write_text("def trigger(vcpu, vec):\n    while vec:\n        pass\n")
-    done = replay(witness, cast_of(witness))
+    done = replay(witness, replay_program(witness))
     assert f"{file}:2: goes round a loop 100,000 times and does nothing" in done.why
 
 

@@ -19,7 +19,7 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
-from hosts.replay.program import cast_of
+from hosts.replay.program import replay_program
 from hosts.replay.scheduler import NO_PROGRESS, ROUNDS, Replayed, replay
 from tests.replay.witnesses import Case, program
 from tests.validator import records_in
@@ -53,7 +53,7 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Witness:
 
 def again(witness: Witness) -> Replayed:
     """Take a witness once."""
-    return replay(witness, cast_of(witness))
+    return replay(witness, replay_program(witness))
 
 
 def test_a_cycle_is_gone_round_every_time(endless: Witness) -> None:
@@ -94,7 +94,7 @@ def test_a_cycle_in_which_nothing_is_owed_shows_nothing(endless: Witness) -> Non
 
 def test_a_check_that_fires_on_the_way_is_told(store_buffered: Witness) -> None:
     """A no-progress has none."""
-    done = replay(replace(store_buffered, check=NO_PROGRESS, cycle=1), cast_of(store_buffered, program()))
+    done = replay(replace(store_buffered, check=NO_PROGRESS, cycle=1), replay_program(store_buffered, program()))
     assert done.ending == "diverged"
     assert "C7 on vector 0x34 already, the witness has none" in done.why
 
@@ -127,13 +127,13 @@ def test_a_witness_of_finer_steps_is_refused(tmp_path: Path, capsys: pytest.Capt
     """Found with --no-fuse: a process cannot be stopped where its steps end, whatever they are."""
     witness = Case("device-irq", "skip-running-2020", None, "device | guest=hlt", Options(fuse=False)).shortest()
     with pytest.raises(WitnessError, match="found with --no-fuse: its steps are parts of what a process does in one"):
-        cast_of(witness, program())
+        replay_program(witness, program())
     save(witness, tmp_path / "fine.json")
     assert main(["replay", str(tmp_path / "fine.json")]) == 64
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith("explore without --no-fuse finds one that is")
     with pytest.raises(WitnessError, match="begins within a step of a process"):
-        cast_of(replace(witness, fuse=True), program())
+        replay_program(replace(witness, fuse=True), program())
 
 
 def test_a_witness_of_the_format_before_is_read(tmp_path: Path, store_buffered: Witness) -> None:

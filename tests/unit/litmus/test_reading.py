@@ -13,7 +13,7 @@ from hosts.litmus.render import name
 from hosts.litmus.syntax import Address, Direct, Immediate, Indirect, Instruction, Memory, Register, Test, Type
 
 RAX, RBX, RCX = range(3)
-ONE_OPERAND = "{ }\nP0 ;\n nop ;\n"
+ONE = "{ }\nP0 ;\n nop ;\n"
 
 
 def read(body: str, arch: str = "X86_64") -> Test:
@@ -45,7 +45,7 @@ def test_a_file_as_the_generators_write_it() -> None:
 
 def test_no_condition_is_always_true() -> None:
     """As herd7 has it."""
-    test = read(ONE_OPERAND)
+    test = read(ONE)
     assert (test.final_condition.quantifier, spelled(test.final_condition.proposition, str)) == ("forall", "true")
 
 
@@ -202,7 +202,7 @@ def test_instructions_of_x86(text: str, name: str, target: object, source: objec
 )
 def test_conditions_are_printed_as_herd7_prints_them(condition: str, printed: str) -> None:
     """Brackets round locations, numbers in decimal, as few parentheses as it uses."""
-    test = read(ONE_OPERAND + condition)
+    test = read(ONE + condition)
     spelt = spelled(test.final_condition.proposition, lambda place: name(place, test.arch))
     assert f"{test.final_condition.quantifier} ({spelt})" == printed
 
@@ -210,7 +210,7 @@ def test_conditions_are_printed_as_herd7_prints_them(condition: str, printed: st
 def test_a_condition_may_be_long() -> None:
     """Only depth is limited, and by far."""
     many = " \\/ ".join(f"(x={number} /\\ not (y=1))" for number in range(3000))
-    test = read(f"{ONE_OPERAND}exists ({many})")
+    test = read(f"{ONE}exists ({many})")
     assert spelled(test.final_condition.proposition, str).count("/\\") == 3000
 
 
@@ -221,7 +221,7 @@ def test_a_condition_may_be_long() -> None:
 def test_comments_may_be_in_any_encoding(tmp_path: Path, text: bytes) -> None:
     """UTF-8, Latin-1, and the mark that some editors begin a file with."""
     file = tmp_path / "file.litmus"
-    file.write_bytes(text + ONE_OPERAND.encode())
+    file.write_bytes(text + ONE.encode())
     assert read_file(str(file)).name == "t"
 
 
@@ -232,7 +232,7 @@ def test_comments_may_be_in_any_encoding(tmp_path: Path, text: bytes) -> None:
 def test_a_test_without_a_name_is_called_as_its_file(tmp_path: Path, heading: str, name: str) -> None:
     """Without the ending."""
     file = tmp_path / "file.litmus"
-    file.write_text(f"{heading}\n{ONE_OPERAND}")
+    file.write_text(f"{heading}\n{ONE}")
     assert read_file(str(file)).name == name
 
 

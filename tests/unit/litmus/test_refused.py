@@ -8,7 +8,7 @@ from hosts.litmus.errors import LitmusError
 from hosts.litmus.outcome import run
 from hosts.litmus.read import read_test
 from tests.unit.litmus.breadth import finals
-from tests.unit.litmus.test_reading import ONE_OPERAND, read
+from tests.unit.litmus.test_reading import ONE, read
 
 
 def cell(text: str) -> str:
@@ -79,15 +79,15 @@ def cell(text: str) -> str:
         (cell("cmpxchgl %eax,%ebx"), 4, "memory operand only"),
         (cell("xaddl $1,(x)"), 4, "takes a register"),
         (cell("sete %eax"), 4, "no register|widths differ"),
-        (ONE_OPERAND + "exists\n" + 60 * "(", 6, "to a depth of 50"),
-        (ONE_OPERAND + "exists " + 60 * "~" + "x=1", 5, "to a depth of 50"),
-        (ONE_OPERAND + "exists " + 60 * "x=1 => " + "x=1", 5, "to a depth of 50"),
-        (ONE_OPERAND + "exists (x=1", 5, r"'\)' is wanted"),
-        (ONE_OPERAND + "exists (0:xmm0=1)", 5, "xmm0 is no register"),
-        (ONE_OPERAND + "exists (3:rax=1)", 2, "thread 3"),
-        (ONE_OPERAND + "exists (x=1) x=2", 5, "after the condition"),
-        (ONE_OPERAND + "cases x=1", 5, "exists, ~exists, forall or observed"),
-        (ONE_OPERAND + "observed x=1 and x=2", 5, "';' is wanted"),
+        (ONE + "exists\n" + 60 * "(", 6, "to a depth of 50"),
+        (ONE + "exists " + 60 * "~" + "x=1", 5, "to a depth of 50"),
+        (ONE + "exists " + 60 * "x=1 => " + "x=1", 5, "to a depth of 50"),
+        (ONE + "exists (x=1", 5, r"'\)' is wanted"),
+        (ONE + "exists (0:xmm0=1)", 5, "xmm0 is no register"),
+        (ONE + "exists (3:rax=1)", 2, "thread 3"),
+        (ONE + "exists (x=1) x=2", 5, "after the condition"),
+        (ONE + "cases x=1", 5, "exists, ~exists, forall or observed"),
+        (ONE + "observed x=1 and x=2", 5, "';' is wanted"),
         ("{ int a[2]; }\nP0 ;\n nop ;\nexists (a[2]=1)", 5, "a has 2 elements"),
         ("{ int a[2]; }\nP0 ;\n nop ;\nexists (a={1})", 5, "a has 2 elements, not 1"),
         ("{ int a[2]; }\nP0 ;\n nop ;\nexists (a=1)", 5, "'{' is wanted"),
