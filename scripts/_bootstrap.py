@@ -63,7 +63,7 @@ def locked() -> Iterator[int]:
 
 @contextlib.contextmanager
 def stamp_away(*, given_back: bool) -> Iterator[None]:
-    """Take the stamp off while .venv changes; give the old one back if a refresh failed.
+    """Take the stamp off while .venv changes; put the old one back if a refresh failed.
 
     A pip that fails undoes what it began, so the next start, with a network perhaps, need not begin from nothing. A pip
     that is interrupted does not.

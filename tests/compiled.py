@@ -45,14 +45,14 @@ class Compiled:
         self._parameters = {name: function.__code__.co_argcount for name, function in functions.items()}
 
     def __getattr__(self, name: str) -> Any:
-        """Give a compiled function."""
+        """Return a compiled function."""
         if name not in self._parameters:
             raise AttributeError(name)
         return self._image.function(name, self._parameters[name])
 
 
 def instructions(assembly: str, function: str) -> Sequence[str]:
-    """Give the instructions of one function of an assembler text, blanks normalised."""
+    """Return the instructions of one function of an assembler text, blanks normalised."""
     lines = iter(assembly.splitlines())
     for line in lines:
         if line == f"{function}:":

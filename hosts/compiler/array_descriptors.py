@@ -1,4 +1,4 @@
-"""What compiled code is told of NumPy arrays, and how they are handed to it (:mod:`hosts.compiler.arrays`)."""
+"""Descriptors of NumPy arrays, and how arrays are passed to compiled code (:mod:`hosts.compiler.arrays`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DESCRIPTION_BYTES: Final = 8 * DESCRIPTION_WORDS
 
 
 def described(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
-    """Give the descriptions of some arrays, one behind the other; good as long as the arrays are where they are."""
+    """Return the descriptions of some arrays, one behind the other; good as long as the arrays are where they are."""
     words: list[int] = []
     for array in arrays:
         if not array.flags.c_contiguous:

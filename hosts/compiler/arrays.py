@@ -110,7 +110,7 @@ def _shape(context: Any, builder: Any, _kind: ArrayDescribed, value: Any, _name:
 
 
 def _index(kind: Any) -> Any:
-    """Give the type that an index is brought to; None if it is none."""
+    """Return the type that an index is brought to; None if it is none."""
     if isinstance(kind, types.Integer):
         return types.int64
     two = isinstance(kind, types.BaseTuple) and len(kind) == 2  # noqa: PLR2004 - rows and columns

@@ -33,7 +33,7 @@ class CacheError(Exception):
 
 
 def default_folder() -> Path:
-    """Give the user's folder for what can be made again."""
+    """Return the user's folder for what can be made again."""
     chosen = os.environ.get("XDG_CACHE_HOME", "")
     base = Path(chosen) if chosen.startswith("/") else Path.home() / ".cache"
     return base / "pirace"
@@ -47,7 +47,7 @@ class Cache:
         self.folder = default_folder() if folder is None else folder
 
     def find(self, key: str) -> Entry | None:
-        """Give the program of that key if it is there; it stays there while the entry is open."""
+        """Return the program of that key if it is there; it stays there while the entry is open."""
         path = self.folder / key
         try:
             fd = os.open(path / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
@@ -64,7 +64,7 @@ class Cache:
 
     @contextlib.contextmanager
     def building(self) -> Iterator[Path]:
-        """Give a temporary folder, gone at the end unless :meth:`keep` took it; CacheError if it cannot be had."""
+        """Return a temporary folder, gone at the end unless :meth:`keep` took it; CacheError if it cannot be had."""
         with self._writable():
             self._sweep()
             path = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
@@ -95,13 +95,13 @@ class Cache:
             ) from error
 
     def keep(self, path: Path, key: str) -> None:
-        """Give a complete temporary folder its final name; if another build was faster, its result stands."""
+        """Return a complete temporary folder its final name; if another build was faster, its result stands."""
         with contextlib.suppress(OSError):
             path.rename(self.folder / key)
         self._prune()
 
     def others(self) -> list[Path]:
-        """Give the folders of all programs, the last used first."""
+        """Return the folders of all programs, the last used first."""
         found: list[tuple[float, Path]] = []
         for path in self.folder.iterdir() if self.folder.is_dir() else ():
             with contextlib.suppress(OSError):
@@ -115,7 +115,7 @@ class Cache:
     ) -> Iterator[Callable[[], None] | None]:
         """Wait for another build to end, but not for ever: one that is stopped holds its lock.
 
-        Gives what the one who builds calls as a sign of life, for which others wait ``patience`` seconds each time;
+        Yields what the builder calls as a sign of life, for which others wait ``patience`` seconds each time;
         None if the lock was not got.
         """
         with self._writable():
@@ -149,7 +149,7 @@ class Entry:
         self._fd = fd
 
     def close(self) -> None:
-        """Let others remove it."""
+        """Release the entry: other processes may remove it."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -1,6 +1,6 @@
 # mypy: allow-untyped-calls
 
-"""How compiled functions call each other: as in C, arguments in, the result out.
+"""The calling convention of compiled functions: as in C, arguments in, the result out.
 
 Numba's own convention gives the result through a pointer and a status beside it, at which every caller looks, because
 a Python function may raise. Here nothing does: what Numba would raise for ends the process by SIGILL, which is seen.
@@ -96,7 +96,7 @@ class DirectContext(CPUContext):
 
     @property
     def call_conv(self) -> _CallConv:
-        """Give the convention that functions are compiled by."""
+        """Return the convention that functions are compiled by."""
         return _CallConv(self)
 
     def declare_function(self, module: Any, fndesc: Any) -> Any:
@@ -112,7 +112,7 @@ class DirectContext(CPUContext):
 
 
 def direct(numbas: Any, mangler: Any) -> DirectContext:
-    """Give a context like ``numbas``, Numba's own for this processor, that compiles by this convention."""
+    """Return a context like ``numbas``, Numba's own for this processor, that compiles by this convention."""
     context = numbas.subtarget(mangler=mangler)
     context.__class__ = DirectContext
     context.numbas = numbas

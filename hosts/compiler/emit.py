@@ -1,6 +1,6 @@
 # mypy: allow-untyped-calls
 
-"""The machine instructions that compiled code is given for an operation, as LLVM knows them.
+"""Emission of LLVM instructions for an operation.
 
 LLVM's ``monotonic`` does not promise that two loads of different words stay in program order. ``volatile`` does, for
 all volatile accesses of a thread, and an aligned 64-bit access is one ``mov``; so shared words are volatile.
@@ -77,7 +77,7 @@ class _VolatileStore(ir.StoreInstr):  # type: ignore[misc]
 
 
 def pointer(builder: Any, address: Any) -> Any:
-    """Give the address as an LLVM pointer."""
+    """Return the address as an LLVM pointer."""
     return builder.inttoptr(address, POINTER)
 
 
@@ -142,7 +142,7 @@ def compiler_fence(builder: Any) -> None:
 
 
 def declared(builder: Any, name: str, result: Any, *parameters: Any) -> Any:
-    """Give the external function ``name``, declared in the module once."""
+    """Return the external function ``name``, declared in the module once."""
     module = builder.module
     if name not in module.globals:
         ir.Function(module, ir.FunctionType(result, parameters), name)

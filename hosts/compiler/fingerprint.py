@@ -1,4 +1,4 @@
-"""What a compiled program depends on, as one hash: sources, the user's rule, the versions of the tools, the processor.
+"""The fingerprint of a compiled program: one hash of sources, the user's rule, versions of tools, and processor.
 
 Numba's own cache looks at one file and would run stale code when a constant elsewhere changes (seen: 12 for 1011).
 """
@@ -23,19 +23,19 @@ _TOOLS: Final = ("numba", "llvmlite")
 
 
 def key_of(rule: PolicySource | None) -> tuple[str, str]:
-    """Give the hash of everything but the user's rule, and of everything. OSError if the rule's file is not there."""
+    """Return the hash of everything but the user's rule, and of everything. OSError if the rule's file is not there."""
     base = hash_of([*environment(), *_sources()])
     named = (rule.function.encode(), rule.read()) if rule is not None else (b"", b"")
     return base, hash_of([base.encode(), *named])
 
 
 def sources_key() -> str:
-    """Give the hash of the sources alone, which is the same on every machine that has them."""
+    """Return the hash of the sources alone, which is the same on every machine that has them."""
     return hash_of(_sources())
 
 
 def own_files() -> frozenset[str]:
-    """Give the source files that the first hash covers."""
+    """Return the source files that the first hash covers."""
     return frozenset(str(path) for path in _files().values())
 
 
@@ -50,7 +50,7 @@ def _files() -> dict[str, Path]:
 
 
 def environment() -> Iterable[bytes]:
-    """Give what makes code another one from the same sources."""
+    """Return what makes code another one from the same sources."""
     yield platform.python_implementation().encode() + sys.version.encode()
     for tool in _TOOLS:
         yield _version(tool)
@@ -58,7 +58,7 @@ def environment() -> Iterable[bytes]:
 
 
 def _version(package: str) -> bytes:
-    """Give what says which version is installed; to import it, or its metadata's reader, takes longer than all else."""
+    """Return the text that names the installed version; an import, or a reader of metadata, takes longer than all else."""
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
         raise ModuleNotFoundError(f"No module named {package!r}", name=package)
@@ -66,7 +66,7 @@ def _version(package: str) -> bytes:
 
 
 def hash_of(parts: Iterable[bytes]) -> str:
-    """Give one hash."""
+    """Return one hash."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "little") + part)

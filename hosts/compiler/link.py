@@ -86,7 +86,7 @@ def _calls_into(text: str, helper: str) -> bool:
 
 
 def _sparing(text: str, symbols: Iterable[str]) -> str:
-    """Have these functions leave their callers' registers as they are: no caller keeps any free for such a call."""
+    """Make these functions preserve their callers' registers: no caller keeps any free for such a call."""
     for symbol in symbols:
         text = re.sub(rf"\b(define|declare|call)\b(?=[^\n]*@{re.escape(symbol)}\()", r"\1 preserve_mostcc", text)
     return text

@@ -23,12 +23,12 @@ def _ready() -> None:
 
 
 def processor() -> tuple[str, str]:
-    """Give the name and the features of the processor that code is made for."""
+    """Return the name and the features of the processor that code is made for."""
     return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
 def target_machine(level: int = 2) -> Any:
-    """Give LLVM's idea of this processor.
+    """Return LLVM's idea of this processor.
 
     Small code model: calls between compiled functions are direct. Calls out of the object go through a table that the
     loader makes, so it does not matter how far away libzmq is.
@@ -51,12 +51,12 @@ class Image:
         self._engine.finalize_object()
 
     def address(self, name: str) -> int:
-        """Give the address of an exported function."""
+        """Return the address of an exported function."""
         address: int = self._engine.get_function_address(name)
         if address == 0:
             raise LookupError(f"the compiled code has no function {name}")
         return address
 
     def function(self, name: str, parameters: int) -> Any:
-        """Give an exported function to Python. A call releases the GIL."""
+        """Return an exported function to Python. A call releases the GIL."""
         return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * parameters)(self.address(name))

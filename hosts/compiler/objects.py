@@ -1,4 +1,4 @@
-"""Compiled code on the way from sources to this process: found in the cache, made there if need be, verified.
+"""Obtaining object code: found in the cache or compiled there, and verified.
 
 Each program is a folder that :mod:`hosts.compiler.cache` keeps: an object file, and a manifest that says by which key
 it was made and what its bytes come to. Nothing is loaded that does not agree with its manifest; what does not is
@@ -34,7 +34,7 @@ MANIFEST: Final = "manifest.json"
 PIECES: Final = "pieces.z"
 
 _PATIENCE_SECONDS: Final = 60.0
-"""Without a sign of life from the one who builds."""
+"""Without progress of the process that builds."""
 _TRIES: Final = 3
 
 Progress = Callable[[int, int, str], None]
@@ -52,7 +52,7 @@ class Wanted:
     maker: str
     """``module:function``; called in the compiling process, it gives a :class:`hosts.compiler.process.Job`."""
     key: Callable[[], str]
-    """Gives the hash of all that the code depends on, as it is now."""
+    """Return the hash of all that the code depends on, as it is now."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """What the maker is given besides the key."""
 
@@ -74,14 +74,14 @@ class Built:
         return str(self.entry.path)
 
     def close(self) -> None:
-        """Let the cache remove it. What has been loaded stays loaded."""
+        """Release the cache entry. What has been loaded stays loaded."""
         self.entry.close()
         if self.private is not None:
             self.private.close()
 
 
 def obtain(wanted: Wanted, cache: Cache, progress: Progress | None = None) -> Built:
-    """Give the compiled program, compiled now if need be: into a folder of this process if the cache takes nothing.
+    """Return the compiled program, compiled now if need be: into a folder of this process if the cache takes nothing.
 
     CacheError, LoaderError (PolicyError for the user's rule) or BuildError, each with one clear message.
     """
@@ -133,7 +133,7 @@ def verified(folder: Path, key: str | None = None) -> bytes:
 
 
 def _sound(cache: Cache, key: str) -> Entry | None:
-    """Give the program of that key; one that is damaged is removed."""
+    """Return the program of that key; one that is damaged is removed."""
     entry = cache.find(key)
     if entry is None:
         return None
@@ -225,7 +225,7 @@ def _child(argument: list[Any], log: IO[bytes]) -> Iterator[tuple[subprocess.Pop
 
 
 def _follow(messages: IO[str], report: Progress) -> str | None:
-    """Pass progress on; give the key of what was compiled, or None if the process ended without a word."""
+    """Pass progress on; return the key of what was compiled, or None if the process ended without a word."""
     furthest = 0
     for line in messages:
         message = json.loads(line)

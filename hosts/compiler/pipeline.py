@@ -60,7 +60,7 @@ class Pipeline(CompilerBase):
     """From a Python function to LLVM's language."""
 
     def define_pipelines(self) -> list[PassManager]:
-        """Give the passes."""
+        """Return the passes."""
         manager = PassManager("pirace")
         for each in _PASSES:
             manager.add_pass(each, each._name)  # noqa: SLF001 - what a pass is called
@@ -74,7 +74,7 @@ class Typing(Context):
     _given: dict[Any, Any]
 
     def resolve_function_type(self, func: Any, args: Any, kws: Any) -> Any:
-        """Give the signature for these types; None if there is none."""
+        """Return the signature for these types; None if there is none."""
         if not isinstance(func, types.Function):
             return super().resolve_function_type(func, args, kws)
         asked = (func, tuple(args), tuple(sorted(kws.items())))
@@ -84,7 +84,7 @@ class Typing(Context):
 
 
 def typing_like(numbas: Any) -> Typing:
-    """Give a context that knows what ``numbas`` knows, and learns what that learns."""
+    """Return a context that knows what ``numbas`` knows, and learns what that learns."""
     made = Typing.__new__(Typing)
     vars(made).update(vars(numbas), _given={})
     return made

@@ -41,7 +41,7 @@ class Job:
 
     unit: Unit
     key: Callable[[], str]
-    """Gives the key of the sources as they are now."""
+    """Return the key of the sources as they are now."""
     sources: frozenset[str]
     """The files of ours that the key covers."""
     addresses: Mapping[str, int] = field(default_factory=dict)
@@ -81,7 +81,7 @@ def _say(pipe: int, message: dict[str, object]) -> None:
 
 
 def _compile(job: Job, others: Sequence[str], pipe: int) -> tuple[bytes, bytes]:
-    """Give the object file, and the pieces that a later build may use."""
+    """Return the object file, and the pieces that a later build may use."""
 
     def step(number: int, count: int, what: str) -> None:
         _say(pipe, {"step": (number, count + _LAST_STEPS, what)})
@@ -151,9 +151,9 @@ def _translate(unit: Unit, step: Progress, kept: Mapping[str, Piece]) -> None:
 
 
 def _turns(count: int) -> Iterator[int]:
-    """Give the numbers from 0 up, each to one of the processes that are forked from here on: to who asks for it first.
+    """Return the numbers from 0 up, each to the first of the processes forked from here on that asks for it.
 
-    They lie in a pipe, out of which nobody gets half a number.
+    They lie in a pipe, out of which each read takes a whole number.
     """
     reading, writing = os.pipe()
     with open(writing, "wb") as file:  # noqa: PTH123 - a pipe
@@ -162,7 +162,7 @@ def _turns(count: int) -> Iterator[int]:
 
 
 def _worker(unit: Unit, step: Progress, kept: Mapping[str, Piece], turns: Iterable[int]) -> int:
-    """Start one; gives the pipe out of which its pieces come. If nobody reads its progress any more, it ends."""
+    """Start one; return the pipe out of which its pieces come. If nobody reads its progress any more, it ends."""
     reading, writing = os.pipe()
     if os.fork() != 0:
         os.close(writing)

@@ -1,6 +1,6 @@
 # mypy: allow-untyped-calls
 
-"""What a function of the program takes and gives in compiled code, read from its annotations."""
+"""Signatures of compiled functions, read from their annotations."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class CompileError(Exception):
 
 
 def place(function: FunctionType) -> str:
-    """Say where a function stands."""
+    """Return the file and line of a function."""
     return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}: {function.__name__}"
 
 
 def annotated(function: FunctionType) -> Any:
-    """Give the signature that the annotations say; None if one is missing."""
+    """Return the signature that the annotations say; None if one is missing."""
     try:
         hints = inspect.get_annotations(function, eval_str=True)
     except Exception as error:
@@ -41,12 +41,12 @@ def annotated(function: FunctionType) -> Any:
 
 
 def with_names(plain: Any, function: FunctionType) -> Any:
-    """Give the signature with the parameters' names and defaults, for calls that use them."""
+    """Return the signature with the parameters' names and defaults, for calls that use them."""
     return plain.replace(pysig=inspect.signature(function))
 
 
 def _numba_type(function: FunctionType, name: str, hint: Any) -> Any:
-    """Give the type of a parameter; a number is a word, True and False are 1 and 0 as they are in Python."""
+    """Return the type of a parameter; a number is a word, True and False are 1 and 0 as they are in Python."""
     while hasattr(hint, "__supertype__"):  # NewType
         hint = hint.__supertype__
     if hint is None:
@@ -66,7 +66,7 @@ def _numba_type(function: FunctionType, name: str, hint: Any) -> Any:
 
 
 def _arrays_type(hint: Any) -> Any:
-    """Give the type of an array of whole numbers, or of a NamedTuple of such; None for anything else."""
+    """Return the type of an array of whole numbers, or of a NamedTuple of such; None for anything else."""
     if get_origin(hint) is np.ndarray:
         return ArrayDescribed(_bits(hint))
     if isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields"):
@@ -76,13 +76,13 @@ def _arrays_type(hint: Any) -> Any:
 
 
 def _bits(hint: Any) -> int:
-    """Give the size of an element of ``npt.NDArray[np.int64]`` or the like."""
+    """Return the size of an element of ``npt.NDArray[np.int64]`` or the like."""
     (element,) = get_args(get_args(hint)[1])
     return 8 * int(np.dtype(element).itemsize)
 
 
 def widened(kind: Any) -> Any:
-    """Give the type that a value has as an argument of a function without annotations."""
+    """Return the type that a value has as an argument of a function without annotations."""
     return types.int64 if isinstance(kind, types.Integer | types.Boolean | types.IntEnumMember) else kind
 
 

@@ -30,7 +30,7 @@ class Address(types.Type):
 
     @property
     def key(self) -> Any:
-        """Tell types apart by the class itself: two programs in one process may have structs of one name."""
+        """Types are told apart by the class itself: two programs in one process may have structs of one name."""
         return self.of
 
 
@@ -74,12 +74,12 @@ class AddressClass(types.Callable, types.Opaque):
 
 
 def address_type(of: type[Any]) -> Any:
-    """Give the Numba type of values of class ``of``: a struct, ``Words`` or (being a number) ``Word``."""
+    """Return the Numba type of values of class ``of``: a struct, ``Words`` or (being a number) ``Word``."""
     return WordsAddress(Words) if of is Words else StructAddress(of)
 
 
 def field_type(field: Any) -> Any:
-    """Give the Numba type of what a field's attribute evaluates to."""
+    """Return the Numba type of what a field's attribute evaluates to."""
     if field.of is Word:
         return types.int64
     if field.of is Words:

@@ -1,6 +1,6 @@
 # mypy: allow-untyped-calls
 
-"""Compiles functions that call each other into one object file.
+"""Compilation units: functions that call each other become one object file.
 
 Numba's own way (a dispatcher and a library for each function) links and optimises each function together with all
 that it calls, so its cost grows with the square of the depth. Here a call is what it is in C: the callee's name and
@@ -213,12 +213,12 @@ class Unit:
 
 
 def _is_number(kind: Any) -> bool:
-    """Tell whether a value is handed over as one number: a word, or the address of a description."""
+    """Return whether a value is passed as one number: a word, or the address of a description."""
     return kind == types.int64 or isinstance(kind, (ArrayDescribed, ArraysDescribed))
 
 
 def _essence(error: Exception) -> str:
-    """Give what Numba says is wrong, without where in Numba it was found out."""
+    """Return what Numba says is wrong, without where in Numba it was found out."""
     lines = re.sub(r"\x1b\[[\d;]*m", "", str(error)).strip().splitlines()
     lines = lines[1:] if lines[0].startswith("Failed in ") else lines
     end = next((number for number, line in enumerate(lines) if line.startswith(("During: ", "File "))), len(lines))

@@ -1,4 +1,4 @@
-"""The same functions once more, for a machine without a seeded bug.
+"""Function variants: the same functions once more, for a machine without a seeded bug.
 
 Where a seeded bug has its place, compiled code asks which one is selected. Two instructions each time: the run loop of
 an unmutated machine spends a twelfth of its instructions on them. So its functions are put into the program a second
@@ -26,7 +26,7 @@ _NAMES: Final = re.compile(r'@("[^"]+"|[\w.$]+)')
 
 
 def unmutated(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Have the function call twins, in which no seeded bug is selected: it is called where none is."""
+    """Make the function call twins, in which no seeded bug is selected: it is called where none is."""
     setattr(function, _ROOT, True)
     return function
 
@@ -38,7 +38,7 @@ def one_for_all(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_twins(texts: Mapping[str, str], functions: Mapping[str, FunctionType], cold: set[str]) -> list[str]:
-    """Give the texts, which come by symbol, and those of twins, in one order always. What is ``cold`` has no twin."""
+    """Return the texts, which come by symbol, and those of twins, in one order always. What is ``cold`` has no twin."""
     single = {symbol for symbol, function in functions.items() if hasattr(function, _ONE_FOR_ALL)} | cold
     roots = [symbol for symbol, function in functions.items() if hasattr(function, _ROOT)]
     whole = dict(texts)
@@ -51,7 +51,7 @@ def with_twins(texts: Mapping[str, str], functions: Mapping[str, FunctionType], 
 
 
 def _reached(root: str, texts: Mapping[str, str], single: set[str]) -> set[str]:
-    """Give what the root calls, and what that calls, but for what there is one of."""
+    """Return what the root calls, and what that calls, but for what there is one of."""
     reached: set[str] = set()
     ahead = {root}
     while ahead:

@@ -1,4 +1,4 @@
-"""Which location an instruction touches, and whether it may touch it so."""
+"""Accesses to memory: the location of an instruction, and whether the access is modelled."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Accesses:
 
 
 def access_bits(instruction: Instruction, location: Location) -> int:
-    """Give the width of an access; without a word about it, the location's."""
+    """Return the width of an access; without a word about it, the location's."""
     return instruction.access_bits or location.bits
 
 

@@ -51,7 +51,7 @@ class Column:
         self.instructions += [cell.instruction] if cell.instruction is not None else []
 
     def linked(self) -> list[Instruction]:
-        """Give the instructions, each jump with where it goes."""
+        """Return the instructions, each jump with where it goes."""
         return [self._linked(each) if each.name in JUMPS else each for each in self.instructions]
 
     def _linked(self, jump: Instruction) -> Instruction:
@@ -139,7 +139,7 @@ class _Reader:
         return self._made(name, bits, source_bits, operands, locked=locked)
 
     def _known(self, token: Token) -> tuple[str, int, int]:
-        """Give an instruction's name, its width and that of what it reads; 0: not said."""
+        """Return an instruction's name, its width and that of what it reads; 0: not said."""
         written = token.text.lower()
         if written in EXTENDING:
             name, source_bits, bits = EXTENDING[written]
@@ -203,7 +203,7 @@ class _Reader:
         return target, source
 
     def _checked(self, name: str, target: Operand | None, source: Operand | None) -> Target | None:
-        """Give what is written, which is no number; only one operand is in memory."""
+        """Return what is written, which is no number; only one operand is in memory."""
         if isinstance(target, Immediate):
             self._refuse("a number cannot be written to")
         in_memory = [isinstance(each, (Direct, Indirect)) for each in (target, source)]
@@ -220,7 +220,7 @@ class _Reader:
         return target
 
     def _width(self, name: str, bits: int, target: Operand | None, source: Operand | None) -> int:
-        """Give the width of an operation, 0 if it is the location's."""
+        """Return the width of an operation, 0 if it is the location's."""
         alike = (target,) if name in SHIFTS | EXTENSIONS else (target, source)
         widths = {each.bits for each in alike if isinstance(each, Part)} | ({bits} if bits else set())
         if len(widths) > 1:
@@ -228,7 +228,7 @@ class _Reader:
         return widths.pop() if widths else 0
 
     def _source_width(self, name: str, bits: int, source: Operand | None) -> int:
-        """Give the width of what a widening move reads."""
+        """Return the width of what a widening move reads."""
         if name not in EXTENSIONS:
             return 0
         widths = ({source.bits} if isinstance(source, Part) else set()) | ({bits} if bits else set())

@@ -1,7 +1,7 @@
-"""A thread of a litmus test as an automaton: where it stands and what its registers hold.
+"""A thread of a litmus test as an automaton; a local state is a location in the code and the registers.
 
-Instructions that touch no memory are done on the way from one access to the next. What a later instruction or the
-condition cannot see is forgotten, so that states that differ in nothing else are one.
+Instructions that touch no memory are done on the way from one access to the next. Dead registers are set to 0, so
+that states that differ in nothing else are one.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Local(NamedTuple):
     """What the second one needs: the value to be stored, or the value found."""
     registers: Registers
     endless: bool = False
-    """It goes round for ever and touches no memory."""
+    """It loops for ever without an access to memory."""
 
 
 class ThreadAutomaton:
@@ -78,10 +78,10 @@ class ThreadAutomaton:
         values = [locations.number(test.initial.get(Register(thread, number), 0)) for number in range(COUNT)]
         self._number(self._settled(0, tuple(value & mask(width(test.arch)) for value in values)))
 
-    # --- what the explorer asks ----------------------------------------------------------------------------------
+    # --- the explorer's protocol ----------------------------------------------------------------------------------
 
     def operation(self, local: int) -> Operation:
-        """Give the next access."""
+        """Return the next access."""
         state = self._locals[local]
         if state.at == len(self._instructions):
             return Operation(Kind.END)
@@ -95,7 +95,7 @@ class ThreadAutomaton:
         return Operation(kind, location.word, a, b, SCHEDULED, state.at)
 
     def step(self, local: int, answer: int) -> system.Edge:
-        """Give where an answer leads."""
+        """Return where an answer leads."""
         state = self._locals[local]
         instruction = self._instructions[state.at]
         if state.endless:
@@ -125,10 +125,10 @@ class ThreadAutomaton:
     def __len__(self) -> int:
         return len(self._locals)
 
-    # --- what the condition asks ---------------------------------------------------------------------------------
+    # --- the final condition ---------------------------------------------------------------------------------
 
     def registers(self, local: int) -> Registers:
-        """Give what the registers hold; those that nobody observes are 0."""
+        """Return what the registers hold; those that nobody observes are 0."""
         return self._locals[local].registers
 
     # --- states --------------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ class ThreadAutomaton:
         return self._numbers[state]
 
     def _settled(self, at: int, registers: Registers) -> Local:
-        """Go on to the next instruction that others can notice."""
+        """Execute up to the next visible instruction."""
         rounds: set[tuple[int, Registers]] = set()
         while at < len(self._instructions):
             instruction = self._instructions[at]
@@ -164,22 +164,22 @@ class ThreadAutomaton:
         return Local(at, half=False, held=0, registers=registers)
 
     def _next(self, instruction: Instruction, at: int, registers: Registers) -> int:
-        """Give where a jump leads."""
+        """Return where a jump leads."""
         taken = instruction.jump_target if instruction.jump_target is not None else len(self._instructions)
         return taken if condition_holds(instruction, registers) else at + 1
 
     def _check_flags(self, registers: Registers) -> None:
-        """Nothing is asked that the manual leaves open."""
+        """Raise LitmusError if the condition names a flag that the manual leaves undefined."""
         for flag, name in FLAG_NAMES.items():
             if registers[flag] == UNDEFINED:
                 raise LitmusError(self._line, f"{self._thread}:{name} is asked for and undefined at the end")
 
     def _kept(self, registers: Registers, live: frozenset[int]) -> Registers:
-        """Forget what nobody will look at."""
+        """Set the dead registers to 0."""
         return tuple(value if number in live else 0 for number, value in enumerate(registers))
 
     def _done(self, instruction: Instruction, registers: Registers) -> Registers:
-        """Do an instruction between registers."""
+        """Execute an instruction between registers."""
         if instruction.name in NO_EFFECT:
             if instruction.name in FLUSHES and isinstance(instruction.target, (Direct, Indirect)):
                 self._accesses.find(instruction, instruction.target, registers)
@@ -210,7 +210,7 @@ class ThreadAutomaton:
     # --- memory --------------------------------------------------------------------------------------------------
 
     def _access(self, instruction: Instruction, location: Location, state: Local) -> tuple[Kind, int, int]:
-        """Give the operation that an access is."""
+        """Return the operation that an access is."""
         bits = access_bits(instruction, location)
         if is_locked(instruction):
             return self._atomic(instruction, location, state, bits)
@@ -259,7 +259,7 @@ class ThreadAutomaton:
 
 
 def live_in(live_registers: Sequence[frozenset[int]], state: Local) -> frozenset[int]:
-    """Give the registers that somebody may still look at in a local state."""
+    """Return the registers that somebody may still look at in a local state."""
     return live_registers[state.at] | live_registers[state.at + 1] if state.half else live_registers[state.at]
 
 

@@ -1,4 +1,4 @@
-"""What a search may take, and what it says when that is not enough."""
+"""Bounds of a search: time and memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 STATM: Final = Path("/proc/self/statm")
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 OFTEN: Final = 64
-"""Looks at the clock are so many calls apart."""
+"""Calls from one reading of the clock to the next."""
 
 
 class IncompleteError(Exception):
@@ -49,5 +49,5 @@ class Bounds:
 
 
 def resident_bytes() -> int:
-    """Tell how much memory the process has."""
+    """Return the resident memory of the process."""
     return int(STATM.read_text("ascii").split()[1]) * PAGE_BYTES

@@ -1,4 +1,4 @@
-"""How many stores of a thread can wait in its buffer at once."""
+"""The depth of the store buffer that a thread can fill."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ ROUNDS: Final = 4
 
 
 def is_locked(instruction: Instruction) -> bool:
-    """Tell whether an instruction is one locked operation; an exchange with memory always is."""
+    """Return whether an instruction is one locked operation; an exchange with memory always is."""
     return instruction.locked or (instruction.name == "xchg" and memory_operand(instruction) is not None)
 
 
 def buffer_depth(instructions: Sequence[Instruction]) -> int:
-    """Give the most stores between two instructions that wait for the buffer, on any way through a thread.
+    """Return the most stores between two instructions that wait for the buffer, on any way through a thread.
 
     If a loop stores and waits for nothing there is no such number: then it is :data:`ROUNDS` times what one way holds,
     and the search says so if a store has to wait for room (bounded by ``buffer``).

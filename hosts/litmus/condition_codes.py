@@ -54,7 +54,7 @@ class UndefinedFlagError(Exception):
 
 
 def fulfilled(condition: Condition, registers: Sequence[int]) -> bool:
-    """Tell whether the flags are so; UndefinedFlagError."""
+    """Return whether the flags are so; UndefinedFlagError."""
     flags = [registers[each] for each in FLAGS_READ[condition.code]]
     if UNDEFINED in flags:
         raise UndefinedFlagError(FLAG_NAMES[FLAGS_READ[condition.code][flags.index(UNDEFINED)]])

@@ -1,4 +1,4 @@
-"""The files that are meant: tests, indexes of tests (``@all``), and folders.
+"""The files of a command: tests, indexes of tests (``@all``), and folders.
 
 An index has the name of a test, or of another index, on each line, from the index's own folder; ``#`` begins a comment.
 diy7 writes such files, and herd7 reads them. A folder stands for all tests in it and below.
@@ -27,7 +27,7 @@ class LitmusFile(NamedTuple):
 
 
 def litmus_files(arguments: Iterable[str]) -> Iterator[LitmusFile]:
-    """Give the tests that arguments stand for, in order."""
+    """Return the tests that arguments stand for, in order."""
     for argument in arguments:
         yield from _below(Path(argument), ())
 
@@ -45,7 +45,7 @@ def _below(path: Path, within: tuple[Path, ...]) -> Iterator[LitmusFile]:
 
 
 def _listed(index: Path, within: tuple[Path, ...]) -> Iterator[LitmusFile]:
-    """Give what an index lists."""
+    """Return what an index lists."""
     try:
         itself = index.resolve()
         if itself in within:

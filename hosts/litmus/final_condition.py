@@ -1,4 +1,4 @@
-"""The end of a test: what is shown, which states count, what is asked. Read, decided, and printed as herd7 does."""
+"""The final condition: locations, filter, and quantified proposition. Read, decided, and printed as herd7 does."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ class _Reader:
         return self._signed(value)
 
     def _signed(self, value: Value) -> Value:
-        """Give a number as one of a register's width is printed."""
+        """Return a number as one of a register's width is printed."""
         if isinstance(value, Address):
             return value
         bits = width(self._arch)
@@ -196,7 +196,7 @@ class _Reader:
 
 
 def comparisons(proposition: Proposition) -> Iterator[Equals]:
-    """Give every comparison that a proposition is made of."""
+    """Return every comparison that a proposition is made of."""
     match proposition:
         case Equals():
             yield proposition
@@ -211,7 +211,7 @@ def comparisons(proposition: Proposition) -> Iterator[Equals]:
 
 
 def places(proposition: Proposition) -> Iterator[Place]:
-    """Give every place that a proposition names."""
+    """Return every place that a proposition names."""
     for each in comparisons(proposition):
         yield each.place
         if isinstance(each.value, (Register, Memory)):
@@ -219,13 +219,13 @@ def places(proposition: Proposition) -> Iterator[Place]:
 
 
 def observed_places(final_condition: FinalCondition) -> set[Place]:
-    """Give every place that the outcome of a test depends on."""
+    """Return every place that the outcome of a test depends on."""
     only = places(final_condition.filter) if final_condition.filter is not None else ()
     return {*final_condition.shown, *places(final_condition.proposition), *only}
 
 
 def satisfying(proposition: Proposition, states: set[int], equal: Callable[[Equals, set[int]], set[int]]) -> set[int]:
-    """Give the states in which a proposition holds, given how to find those in which a comparison does."""
+    """Return the states in which a proposition holds, given how to find those in which a comparison does."""
     match proposition:
         case Equals():
             return equal(proposition, states)

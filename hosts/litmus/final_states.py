@@ -1,4 +1,4 @@
-"""Final states as numbers: a few bits for each place that is asked for, so that a million states are a set of ints.
+"""Final states encoded as numbers: a few bits for each place asked for, so that a million states are a set of ints.
 
 The first place has the highest bits, and in them values are numbered as herd7 sorts them: numbers sorted are states
 sorted. Places that only the filter names come last, to be cut off.
@@ -25,7 +25,7 @@ TOGETHER: Final = 12
 
 
 class Encoding:
-    """Where each place lies in a state's number, and what its values there mean."""
+    """The encoding of final states: the bits of each place in a state's number, and the values they mean."""
 
     def __init__(self, test: Test, locations: Locations, held: Mapping[Place, Collection[int]]) -> None:
         """``held``: what each plain place that is asked for can hold at an end, if there is one."""
@@ -63,7 +63,7 @@ class Encoding:
         self._numbers[place] = {raw: first[value] for raw, value in typed.items()}
 
     def change(self, assignments: Assignments) -> tuple[int, int]:
-        """Give what assignments do to a state's number, as bits to be kept and bits to be set."""
+        """Return what assignments do to a state's number, as bits to be kept and bits to be set."""
         taken = bits = 0
         for place, raw in ((each, raw) for of, raw in assignments for each in self._alike[of]):
             taken |= self._masks[place]
@@ -71,7 +71,7 @@ class Encoding:
         return ~taken, bits
 
     def satisfying(self, equals: Equals, states: Collection[int]) -> set[int]:
-        """Give the states in which a place holds a value, or what another one holds."""
+        """Return the states in which a place holds a value, or what another one holds."""
         place, value = equals.place, equals.value
         low, among, values = self._shifts[place], self._masks[place], self.values[place]
         if isinstance(value, (Register, Memory)):
@@ -84,11 +84,11 @@ class Encoding:
         return {state for state in states if state & among == bits}
 
     def value(self, place: Place, state: int) -> Value:
-        """Give what a place holds in a state."""
+        """Return what a place holds in a state."""
         return self.values[place][(state & self._masks[place]) >> self._shifts[place]]
 
     def runs(self) -> Iterator[tuple[list[Place], int, int]]:
-        """Give places that stand together and are shown, with their part of a number, as a shift and a mask."""
+        """Return places that stand together and are shown, with their part of a number, as a shift and a mask."""
         some: list[Place] = []
         taken = 0
         for place in self.shown:
@@ -101,11 +101,11 @@ class Encoding:
             yield some, self._shifts[some[-1]], taken >> self._shifts[some[-1]]
 
     def _typed(self, raw: int, kind: Type) -> Value:
-        """Give a value as its type shows it; an address is shown whatever the type, as herd7 does."""
+        """Return a value as its type shows it; an address is shown whatever the type, as herd7 does."""
         return self._locations.address_of(raw) or cast(raw, kind)
 
     def _sorting(self, raw: int, place: Place) -> tuple[int, object]:
-        """Give the key that herd7 sorts by: whole registers, locations by their type; numbers before addresses."""
+        """Return the key that herd7 sorts by: whole registers, locations by their type; numbers before addresses."""
         address = self._locations.address_of(raw)
         if address is not None:
             return 1, address
@@ -134,7 +134,7 @@ class FinalStates(Sequence[ShownState]):
         return tuple((place, self._encoding.value(place, state)) for place in self._encoding.shown)
 
     def texts(self, text: Callable[[Place, Value], str]) -> Iterator[str]:
-        """Give each state as one line; a text ends with what parts it from the next."""
+        """Return each state as one line; a text ends with what parts it from the next."""
         runs = [(some, shift, taken, dict[int, str]()) for some, shift, taken in self._encoding.runs()]
         for state in self._states:
             parts = []
@@ -147,7 +147,7 @@ class FinalStates(Sequence[ShownState]):
 
 
 def _order(place: Place) -> tuple[int, str, int, int]:
-    """Give the key that herd7 sorts places by: elements that are asked for alone come last."""
+    """Return the key that herd7 sorts places by: elements that are asked for alone come last."""
     if isinstance(place, Register):
         return 0, "", place.thread, place.number
     array, index = split_element(place.name)
@@ -155,6 +155,6 @@ def _order(place: Place) -> tuple[int, str, int, int]:
 
 
 def cast(value: int, kind: Type) -> int:
-    """Give a number as a type has it."""
+    """Return a number as a type has it."""
     low = value & mask(kind.bits)
     return low - (1 << kind.bits) if kind.signed and low >> (kind.bits - 1) else low

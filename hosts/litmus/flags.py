@@ -1,4 +1,4 @@
-"""What the flags are after an instruction, and the sums they come from."""
+"""The flags after an instruction, and the sums that set them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOW_BYTE: Final = 0xFF
 
 
 def mask(bits: int) -> int:
-    """Give a number of that many set bits."""
+    """Return a number of that many set bits."""
     return (1 << bits) - 1
 
 
@@ -24,13 +24,13 @@ def flagged(registers: Registers, changed: dict[int, int]) -> Registers:
 
 
 def of_result(result: int, bits: int) -> dict[int, int]:
-    """Give the flags that tell of a result alone."""
+    """Return the flags that tell of a result alone."""
     even = (result & LOW_BYTE).bit_count() % 2 == 0
     return {ZF: int(result == 0), SF: result >> (bits - 1), PF: int(even)}
 
 
 def added(one: int, other: int, carry: int, bits: int) -> tuple[int, dict[int, int]]:
-    """Add; give the sum and all flags."""
+    """Add; return the sum and all flags."""
     total = one + other + carry
     result = total & mask(bits)
     overflow = ~(one ^ other) & (one ^ result)
@@ -38,20 +38,20 @@ def added(one: int, other: int, carry: int, bits: int) -> tuple[int, dict[int, i
 
 
 def subtracted(one: int, other: int, borrow: int, bits: int) -> tuple[int, dict[int, int]]:
-    """Subtract; give the difference and all flags."""
+    """Subtract; return the difference and all flags."""
     result = (one - other - borrow) & mask(bits)
     overflow = (one ^ other) & (one ^ result)
     return result, of_result(result, bits) | {CF: int(one < other + borrow), OF: overflow >> (bits - 1) & 1}
 
 
 def combined(name: str, one: int, other: int, bits: int) -> tuple[int, dict[int, int]]:
-    """Combine bit by bit; give the result and all flags."""
+    """Combine bit by bit; return the result and all flags."""
     result = {"and": one & other, "or": one | other, "xor": one ^ other}[name]
     return result, of_result(result, bits) | {CF: 0, OF: 0}
 
 
 def shifted(name: str, value: int, count: int, bits: int) -> tuple[int, dict[int, int]]:
-    """Shift; give the result and the flags that change. A count has 5 bits, 6 for a wide operand."""
+    """Shift; return the result and the flags that change. A count has 5 bits, 6 for a wide operand."""
     count &= 63 if bits == 64 else 31  # noqa: PLR2004
     if count == 0:
         return value, {}
@@ -70,5 +70,5 @@ def shifted(name: str, value: int, count: int, bits: int) -> tuple[int, dict[int
 
 
 def bit_taken(bit: int) -> dict[int, int]:
-    """Give the flags after a bit was looked at: only CF tells anything, and ZF stays as it was."""
+    """Return the flags after a bit was looked at: only CF tells anything, and ZF stays as it was."""
     return {CF: bit, SF: UNDEFINED, OF: UNDEFINED, PF: UNDEFINED}

@@ -30,7 +30,7 @@ class Initial:
     """How many elements each has."""
 
     def element(self, array: Token, index: int) -> Memory:
-        """Give an element of an array, which has to have it."""
+        """Return an element of an array, which has to have it."""
         if index >= self.arrays.get(array.text, 0):
             has = f"has {self.arrays[array.text]} elements" if array.text in self.arrays else "is no array"
             raise LitmusError(array.line, f"{array.text}[{index}]: {array.text} {has}")
@@ -112,7 +112,7 @@ def read_values(cursor: Cursor, arch: Arch, found: Initial, kind: Type) -> list[
 
 
 def read_count(token: Token, least: int = 0) -> int:
-    """Give a number of threads or elements."""
+    """Return a number of threads or elements."""
     if token.kind != "number" or not least <= number(token) <= MOST_ELEMENTS:
         raise LitmusError(token.line, f"a number from {least} to {MOST_ELEMENTS} is wanted where {token} stands")
     return number(token)

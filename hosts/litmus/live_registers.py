@@ -1,7 +1,7 @@
-"""Where a thread may go from each of its instructions, and which registers somebody may still look at there.
+"""Live registers: control flow between a thread's instructions, and the registers that may still be read at each.
 
-An instruction that only computes what nobody looks at is no reader either, so that what a loop counts to no purpose
-does not tell its rounds apart.
+An instruction that only computes a dead value is no reader either, so that the rounds of a loop that counts to no
+purpose are one state.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FLAG_NUMBERS: Final = frozenset(FLAGS)
 
 
 def memory_operand(instruction: Instruction) -> Direct | Indirect | None:
-    """Give the operand in memory that an instruction reads or writes."""
+    """Return the operand in memory that an instruction reads or writes."""
     if instruction.name == "lea" or instruction.name in NO_EFFECT:
         return None
     for operand in (instruction.target, instruction.source):
@@ -40,7 +40,7 @@ def memory_operand(instruction: Instruction) -> Direct | Indirect | None:
 
 
 def successors(instructions: Sequence[Instruction], at: int) -> Iterator[int]:
-    """Give the instructions that may come right after one; their number is the end."""
+    """Return the instructions that may come right after one; their number is the end."""
     instruction = instructions[at]
     if instruction.jump_target is not None:
         yield instruction.jump_target
@@ -49,7 +49,7 @@ def successors(instructions: Sequence[Instruction], at: int) -> Iterator[int]:
 
 
 def future_accesses(instructions: Sequence[Instruction], accessed: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Give for each instruction, and for the end, the words that may be read and written from there on, as bit sets.
+    """Return for each instruction, and for the end, the words that may be read and written from there on, as bit sets.
 
     ``accessed``: those of each instruction alone.
     """
@@ -67,12 +67,12 @@ def future_accesses(instructions: Sequence[Instruction], accessed: Sequence[tupl
 
 
 def live_registers(instructions: Sequence[Instruction], observed: Numbers) -> list[Numbers]:
-    """Give for each instruction, and for the end, the registers that somebody may still look at."""
+    """Return for each instruction, and for the end, the live registers."""
     return _backwards(instructions, observed, None)
 
 
 def needed_registers(instructions: Sequence[Instruction], live: Sequence[Numbers]) -> list[Numbers]:
-    """As :func:`living`, which has given ``live``, those that an instruction may look at, as what it makes is live."""
+    """As :func:`living`, which has given ``live``, those that an instruction may read, as its result is live."""
     return _backwards(instructions, NONE, live)
 
 
@@ -99,7 +99,7 @@ def _before(instruction: Instruction, after: Numbers, useful: Numbers) -> Number
 
 
 def _written(instruction: Instruction) -> Numbers:
-    """Give the registers and flags that may be another afterwards."""
+    """Return the registers and flags that may be another afterwards."""
     if instruction.name in NO_EFFECT or instruction.name in JUMPS:
         return NONE
     written = _flags(instruction)
@@ -111,7 +111,7 @@ def _written(instruction: Instruction) -> Numbers:
 
 
 def _flags(instruction: Instruction) -> Numbers:
-    """Give the flags that are set, cleared or left undefined."""
+    """Return the flags that are set, cleared or left undefined."""
     name = instruction.name
     if name in NO_FLAGS or instruction.condition is not None:
         return NONE
@@ -121,7 +121,7 @@ def _flags(instruction: Instruction) -> Numbers:
 
 
 def _overwritten(instruction: Instruction) -> Numbers:
-    """Give what is another afterwards whatever it was before."""
+    """Return what is another afterwards whatever it was before."""
     if instruction.name in SHIFTS and not _surely_shifts(instruction):
         return NONE
     if instruction.name in ("cmpxchg", *NO_EFFECT) or instruction.name.startswith("cmov"):
@@ -133,12 +133,12 @@ def _overwritten(instruction: Instruction) -> Numbers:
 
 
 def _surely_shifts(instruction: Instruction) -> bool:
-    """Tell whether a shift's count is not 0, in which case it leaves the flags as they are."""
+    """Return whether a shift's count is not 0, in which case it leaves the flags as they are."""
     return isinstance(instruction.source, Immediate) and instruction.source.value % NARROWEST_CLEARING != 0
 
 
 def _read(instruction: Instruction) -> Numbers:
-    """Give what the instruction depends on."""
+    """Return what the instruction depends on."""
     looked = set(FLAGS_READ[instruction.condition.code]) if instruction.condition is not None else set()
     looked |= {CF} if instruction.name in WITH_CARRY else set()
     looked |= {ACCUMULATOR} if instruction.name == "cmpxchg" else set()

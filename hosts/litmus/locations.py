@@ -1,4 +1,4 @@
-"""Where locations live: their widths, their words, their addresses.
+"""Locations in memory: their widths, their words, their addresses.
 
 A location of n bits is kept in the upper n bits of its 64-bit word, so that a carry falls off and every locked
 operation of the explorer is the machine's own. The locations of an array lie side by side, all others apart.
@@ -37,16 +37,16 @@ class Location:
     address: int
 
     def packed(self, value: int) -> int:
-        """Give the signed word that means a value."""
+        """Return the signed word that means a value."""
         word = (value & mask(self.bits)) << (WORD - self.bits)
         return word - (1 << WORD) if word >> (WORD - 1) else word
 
     def unpacked(self, word: int) -> int:
-        """Give the unsigned value that a word means."""
+        """Return the unsigned value that a word means."""
         return (word & mask(WORD)) >> (WORD - self.bits)
 
     def check_access(self, instruction: Instruction, bits: int, *, writes: bool) -> None:
-        """Say so if an access is one that is not modelled: wider than the location, or a store into a part of it."""
+        """Raise LitmusError for an access that is not modelled: wider than the location, or a store into a part of it."""
         if bits > self.bits or (writes and bits < self.bits):
             does = "writes" if bits < self.bits else "takes"
             reason = f"{instruction.text} {does} {bits} bits of {self.name}, which has {self.bits}"
@@ -72,7 +72,7 @@ class Locations:
         self.at: Mapping[int, Location] = {each.address: each for each in self.all}
 
     def _of(self, name: str, start: int, word: int) -> Iterator[Location]:
-        """Give the locations that a name stands for; ``word`` is the number of the first."""
+        """Return the locations that a name stands for; ``word`` is the number of the first."""
         count = self._test.arrays.get(name)
         for index in range(count or 1):
             called = name if count is None else element(name, index)
@@ -80,11 +80,11 @@ class Locations:
             yield Location(called, word + index, bits, start + index * bits // BYTE)
 
     def start(self, name: str) -> int:
-        """Give the address that a name stands for."""
+        """Return the address that a name stands for."""
         return self._starts[name]
 
     def address_of(self, number: int) -> Address | None:
-        """Give the address that a number is, from the location that it is in or near; None if it is none."""
+        """Return the address that a number is, from the location that it is in or near; None if it is none."""
         if not self.all or not self.all[0].address - NEAR <= number <= self.all[-1].address + APART:
             return None
         name = next((name for name, start in self._starts.items() if start - NEAR <= number < start), None)
@@ -94,11 +94,11 @@ class Locations:
         return Address(name, number - self.start(name)) if name is not None else None
 
     def number(self, value: Value) -> int:
-        """Give the number that a value is for the machine."""
+        """Return the number that a value is for the machine."""
         return self.start(value.name) + value.offset if isinstance(value, Address) else value
 
     def initial(self) -> list[int]:
-        """Give the words at the start."""
+        """Return the words at the start."""
         words = []
         for each in self.all:
             value = self._test.initial.get(Memory(each.name), 0)
@@ -109,7 +109,7 @@ class Locations:
 
 
 def _names(test: Test) -> Iterator[str]:
-    """Give the names of locations, an array's once."""
+    """Return the names of locations, an array's once."""
     elements = {element(name, index) for name, count in test.arrays.items() for index in range(count)}
     places = {*test.types, *test.initial, *observed_places(test.final_condition)}
     yield from test.arrays
@@ -128,7 +128,7 @@ def _operands(instruction: Instruction) -> Iterator[object]:
 
 
 def _bits(test: Test, name: str, called: str) -> int:
-    """Give a location's width: as declared, else that of the widest access by its name, else int's.
+    """Return a location's width: as declared, else that of the widest access by its name, else int's.
 
     Int's, too, if what it holds at the start needs that.
     """
@@ -144,7 +144,7 @@ def _bits(test: Test, name: str, called: str) -> int:
 
 
 def _bytes(test: Test, name: str) -> int:
-    """Give how far the next location lies away: whole cache lines, more than it needs."""
+    """Return how far the next location lies away: whole cache lines, more than it needs."""
     size = test.arrays.get(name, 1) * width(test.arch) // BYTE + 2 * NEAR
     return -(-size // APART) * APART
 

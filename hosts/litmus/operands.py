@@ -66,7 +66,7 @@ class Operands:
         return self._part(self._take())
 
     def _begins_address(self) -> bool:
-        """Tell whether a name is one of those in ``x(%rip)`` and ``x+4(,%rax,8)``."""
+        """Return whether a name is one of those in ``x(%rip)`` and ``x+4(,%rax,8)``."""
         token = self._cursor.lookahead()
         following = self._cursor.lookahead(1).text in ("(", "[", "+")
         return token.kind == "name" and following and registers.part(self._arch, token.text) is None

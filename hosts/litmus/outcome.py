@@ -26,7 +26,7 @@ OBSERVED: Final = {(True, True): "Sometimes", (True, False): "Always", (False, T
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a test came to."""
+    """The result of a test."""
 
     test: Test
     states: FinalStates
@@ -40,14 +40,14 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Tell whether the condition is what the test says."""
+        """Return whether the condition is what the test says."""
         if self.test.final_condition.quantifier == "exists":
             return self.witnesses > 0
         return self.against == 0 if self.test.final_condition.quantifier == "forall" else self.witnesses == 0
 
     @property
     def observation(self) -> str:
-        """Say how often the proposition holds."""
+        """herd7's word for how often the proposition holds."""
         return OBSERVED[self.witnesses > 0, self.against > 0]
 
 
@@ -84,7 +84,7 @@ def run(
 def _value_at(
     place: Place, programs: Sequence[ProjectedThread], locations: Locations, local: Sequence[int], memory: Sequence[int]
 ) -> int:
-    """Give what a place holds at an end, as the machine has it."""
+    """Return what a place holds at an end, as the machine has it."""
     if isinstance(place, Register):
         return programs[place.thread].registers(local[place.thread])[place.number]
     location = locations.named[place.name]
@@ -92,7 +92,7 @@ def _value_at(
 
 
 def _outcome_of(test: Test, encoding: Encoding, states: set[int], states_kept: int) -> Outcome:
-    """Say what a test's final states come to."""
+    """Return the result of a test, from its final states."""
     final_condition = test.final_condition
     if final_condition.filter is not None:
         states = satisfying(final_condition.filter, states, encoding.satisfying)

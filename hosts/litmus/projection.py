@@ -1,4 +1,4 @@
-"""A thread of a litmus test as the reduced search wants it: what it may still do, and what is only still asked for."""
+"""Projection of a thread's states for the reduced search: what is only observed is split off."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hosts.litmus.semantics import reads_target
 from hosts.litmus.syntax import Direct, Instruction, Test
 
 PROJECTED: Final = 1 << 64
-"""In a register, or a location: what it holds has been observed, and nobody will look at it before it is written."""
+"""In a register, or a location: its value has been observed, and is not read before it is written."""
 
 
 class ProjectedThread(ThreadAutomaton):
@@ -28,11 +28,11 @@ class ProjectedThread(ThreadAutomaton):
         self._projected: dict[int, tuple[int, tuple[tuple[int, int], ...]]] = {}
 
     def future(self, local: int) -> tuple[int, int]:
-        """Give the words that may be read, and those that may be written, from a local state on, as bit sets."""
+        """Return the words that may be read, and those that may be written, from a local state on, as bit sets."""
         return self._futures[self._locals[local].at]
 
     def project(self, local: int) -> tuple[int, tuple[tuple[int, int], ...]]:
-        """Give a local state without registers that only the condition will look at, and what these hold."""
+        """Return a local state without registers that only the condition will look at, and what these hold."""
         if local not in self._projected:
             state = self._locals[local]
             observed = live_in(self._live, state) - live_in(self._needed, state)
@@ -44,7 +44,7 @@ class ProjectedThread(ThreadAutomaton):
         return self._projected[local]
 
     def _accessed(self, instruction: Instruction) -> tuple[int, int]:
-        """Give the words that an instruction may read, and those that it may write, as bit sets."""
+        """Return the words that an instruction may read, and those that it may write, as bit sets."""
         operand = memory_operand(instruction)
         if operand is None:
             return 0, 0

@@ -1,4 +1,4 @@
-"""From a file's text to a test: heading, metadata, and its three parts, as herd7 takes a file apart."""
+"""Reading a test file: heading, metadata, and its three parts, as herd7 divides a file."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _arch(name: str) -> Arch:
 
 
 def _metadata(text: str, at: int) -> int:
-    """Give where lines like ``Orig=PodWR Fre``, which nobody reads, are over."""
+    """Return where lines like ``Orig=PodWR Fre``, which nobody reads, are over."""
     while (line := METADATA.match(text, at)) is not None:
         at = line.end()
     return at
@@ -100,7 +100,7 @@ def _closing(text: str, opening: int) -> int:
 
 
 def _end(text: str, start: int) -> int:
-    """Give where the condition ends: ``<<`` opens what nobody reads."""
+    """Return where the condition ends: ``<<`` opens what nobody reads."""
     found = text.find("<<", start)
     return found if found >= 0 else len(text)
 

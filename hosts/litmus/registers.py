@@ -50,22 +50,22 @@ PARTS_32: Final = {name: Part(number, 32) for number, name in NAMES_32.items() i
 
 
 def width(arch: Arch) -> int:
-    """Give the bits of a whole register."""
+    """Return the bits of a whole register."""
     return 64 if arch == "X86_64" else 32
 
 
 def part(arch: Arch, name: str) -> Part | None:
-    """Give what an instruction means by a name; None if it is no register."""
+    """Return what an instruction means by a name; None if it is no register."""
     return PARTS_64.get(name.lower()) if arch == "X86_64" else PARTS_32.get(name)
 
 
 def number(arch: Arch, name: str) -> int | None:
-    """Give the register that the initial state or the condition means by a name."""
+    """Return the register that the initial state or the condition means by a name."""
     names = NAMES_64 if arch == "X86_64" else NAMES_32
     wanted = name.lower() if arch == "X86_64" else name
     return next((each for each, known in names.items() if known == wanted), None)
 
 
 def spelling(arch: Arch, register: int) -> str:
-    """Give the name that herd7 prints."""
+    """Return the name that herd7 prints."""
     return NAMES_64[register] if arch == "X86_64" else NAMES_32[register]

@@ -25,7 +25,7 @@ FOR_HERD7: Final = "sed -E '/^(Witnesses|Positive:|Time |Hash=)/d\ns/^Loop //; /
 
 
 def lines(outcome: Outcome) -> Iterator[str]:
-    """Give the lines, an empty one last."""
+    """Return the lines, an empty one last."""
     test = outcome.test
     final_condition = test.final_condition
     yield f"Test {test.name} {KINDS[final_condition.quantifier]}"
@@ -39,7 +39,7 @@ def lines(outcome: Outcome) -> Iterator[str]:
 
 
 def text(place: Place, value: Value, test: Test) -> str:
-    """Give what a place holds; of an array that is asked for whole, this element."""
+    """Return what a place holds; of an array that is asked for whole, this element."""
     if not isinstance(place, Memory) or not place.whole:
         return f"{name(place, test.arch)}={value_text(value)}; "
     _, index = split_element(place.name)
@@ -48,12 +48,12 @@ def text(place: Place, value: Value, test: Test) -> str:
 
 
 def name(place: Place, arch: Arch) -> str:
-    """Give a place's name."""
+    """Return a place's name."""
     if isinstance(place, Memory):
         return place.name if place.name.endswith("]") else f"[{place.name}]"
     return f"{place.thread}:{registers.spelling(arch, place.number)}"
 
 
 def value_text(value: Value) -> str:
-    """Give a value as it is printed."""
+    """Return a value as it is printed."""
     return str(value)

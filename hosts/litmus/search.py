@@ -1,12 +1,12 @@
-"""The search of a litmus test: moves by their definition, each order that makes a difference, what is observed aside.
+"""The reduced search of a litmus test: a stubborn set in each state, and states without what is only observed.
 
-Moves are those of :class:`hosts.explorer.model.semantics.Product`, from which every witness is told and to which the
-compiled search is held. In a state only some agents move (:mod:`hosts.litmus.stubborn`).
+Moves are those of :class:`hosts.explorer.model.semantics.Product`, which every witness is made from and the
+compiled search is tested against. In a state only some agents move (:mod:`hosts.litmus.stubborn`).
 
-A state is what the rest of a run depends on. A register that only the condition still asks for, and a location that
-nobody will read again, are taken out of it and written on the way to it (*observed*). So states that differ in nothing
-else are one, and the search has two parts: first the graph of states, then the sets of observations that reach each
-(dynamic programming over the graph). Where all orders of some moves are possible the number of outcomes grows
+A state is what the rest of a run depends on. A register that only the condition still reads, and a location that
+no thread reads again, are taken out of it and recorded on the transition to it (*observed*). So states that differ in
+nothing else are one, and the search has two parts: first the graph of states, then the sets of observations that reach
+each (dynamic programming over the graph). Where all orders of some moves are possible the number of outcomes grows
 exponentially; the first part does not, and the second works on sets of numbers (:mod:`hosts.litmus.final_states`).
 """
 
@@ -35,18 +35,18 @@ Observed = tuple[tuple[Place, int], ...]
 EACH_BYTES: Final = 100
 """Of a number in a set that grows."""
 IN_A_ROW: Final = 64
-"""States with one way on that are passed without keeping them; limited, so that what goes round is seen to."""
+"""States with one successor that are passed without keeping them; limited, so that cycles are found."""
 
 
 class Edge(NamedTuple):
-    """A way from one state to another."""
+    """A transition."""
 
     to: int
     observed: Observed
 
 
 class _CachedThread:
-    """A program, each of whose local states is asked once."""
+    """A thread with its answers cached by local state."""
 
     def __init__(self, program: ProjectedThread) -> None:
         self.operation = cache(program.operation)
@@ -62,7 +62,7 @@ class _CachedThread:
 
 
 class Graph:
-    """All states that a test needs, by number, and the ways between them; the first is number 0."""
+    """All states that a test needs, by number, and their transitions; the first is number 0."""
 
     def __init__(
         self, model: Model, programs: Sequence[ProjectedThread], asked: Mapping[int, Location], options: Options
@@ -95,7 +95,7 @@ class Graph:
             bounds.check(len(waiting))
 
     def observed_values(self) -> dict[Place, set[int]]:
-        """Give all values that come to be seen, by place, as the machine has them."""
+        """Return all values that come to be seen, by place, as the machine has them."""
         found: dict[Place, set[int]] = {}
         ways = (edge.observed for edges in self.edges for edge in edges)
         for place, value in itertools.chain(self.first, itertools.chain.from_iterable(ways)):
@@ -103,7 +103,7 @@ class Graph:
         return found
 
     def outcomes(self, encoding: Encoding, bounds: Bounds) -> set[int]:
-        """Give what is seen at the ends; IncompleteError.
+        """Return what is seen at the ends; IncompleteError.
 
         Worked off in an order in which a state comes before those behind it, but for ways back; then each state is left
         once, with all that reaches it. On a way back comes only what the state has not had yet.
@@ -156,7 +156,7 @@ class Graph:
     # --- moves ---------------------------------------------------------------------------------------------------
 
     def _follow(self, state: State, observed: Observed, known: Collection[State]) -> tuple[State, Observed]:
-        """Go on while there is one way only; give where that ends, and all that is seen on the way."""
+        """Go on while there is one way only; return where that ends, and all that is seen on the way."""
         for _ in range(IN_A_ROW):
             if state in known:
                 break
@@ -171,7 +171,7 @@ class Graph:
         yield from self._successors(state, self._stubborn.agents(state))
 
     def _successors(self, state: State, agents: Sequence[int]) -> Iterator[tuple[State, Observed]]:
-        """Give what moves lead to."""
+        """Return what moves lead to."""
         threads = len(state.locals)
         buffers = [threads + thread for thread, buffer in enumerate(state.buffers) if buffer]
         moving = dict(zip([*range(threads), *buffers], self._product.agents(state), strict=True))
@@ -182,7 +182,7 @@ class Graph:
             raise IncompleteError("buffer")
 
     def _project(self, state: State) -> tuple[State, Observed]:
-        """Part what the rest of the run depends on from what is only observed."""
+        """Split a state into what the rest of the run depends on, and what is only observed."""
         seen: list[tuple[Place, int]] = []
         locals_ = []
         read = 0

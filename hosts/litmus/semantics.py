@@ -1,4 +1,4 @@
-"""What an instruction computes from the values it finds, for registers and memory alike.
+"""The semantics of instructions: what is computed from the values read, for registers and memory alike.
 
 A value is an unsigned number of the operation's width; registers hold unsigned 64-bit numbers, flags 0 or 1, or
 :data:`hosts.litmus.condition_codes.UNDEFINED`.
@@ -29,7 +29,7 @@ class Computed(NamedTuple):
 
 
 def read(registers: Registers, part: Part) -> int:
-    """Give what a register, or a part of one, holds."""
+    """Return what a register, or a part of one, holds."""
     return registers[part.number] >> part.shift & mask(part.bits)
 
 
@@ -56,7 +56,7 @@ def compute(instruction: Instruction, bits: int, registers: Registers, target: i
 
 
 def _moved(instruction: Instruction, bits: int, registers: Registers, target: int, source: int) -> int:
-    """Give what an instruction writes that sets no flags."""
+    """Return what an instruction writes that sets no flags."""
     name = instruction.name
     if instruction.condition is not None:
         holds = condition_holds(instruction, registers)
@@ -68,7 +68,7 @@ def _moved(instruction: Instruction, bits: int, registers: Registers, target: in
 
 
 def condition_holds(instruction: Instruction, registers: Registers) -> bool:
-    """Tell whether an instruction's condition holds."""
+    """Return whether an instruction's condition holds."""
     if instruction.condition is None:
         return True
     try:
@@ -137,10 +137,10 @@ def _arithmetic(name: str, bits: int, target: int, source: int, carry: int) -> t
 
 
 def reads_target(instruction: Instruction) -> bool:
-    """Tell whether what the target held matters."""
+    """Return whether what the target held matters."""
     return instruction.name not in TARGET_NOT_READ
 
 
 def immediate(source: Immediate, bits: int) -> int:
-    """Give the number in an instruction, in its width."""
+    """Return the number in an instruction, in its width."""
     return source.value & mask(bits)

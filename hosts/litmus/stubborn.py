@@ -1,4 +1,4 @@
-"""Who need move in a state: a stubborn set, so that orders which no final state tells apart are tried once.
+"""Stubborn sets: the agents that need move in a state, so that equivalent orders are explored once.
 
 Each thread is two agents, its program and its store buffer (as in Abdulla, Aronis, Atig, Jonsson, Leonardsson and
 Sagonas, "Stateless Model Checking for TSO and PSO", 2015, where a buffer is a thread of its own); an agent has one next
@@ -61,7 +61,7 @@ class Stubborn:
         self._known: dict[tuple[int, int], Next] = {}
 
     def next(self, thread: int, local: int) -> Next:
-        """Give what a program does next."""
+        """Return what a program does next."""
         known = self._known.get((thread, local))
         if known is None:
             operation = self._programs[thread].operation(local)
@@ -72,7 +72,7 @@ class Stubborn:
         return known
 
     def agents(self, state: State) -> list[int]:
-        """Give the agents that are to move, all of which can; none if all has ended."""
+        """Return the agents that are to move, all of which can; none if all has ended."""
         now = _Now(self, state, self._asked, buffered=self._buffered)
         best = 0
         left = now.able
@@ -105,7 +105,7 @@ class _Now:
         self._needs: dict[int, int] = {}
 
     def closed(self, first: int) -> int:
-        """Give those that can move of the least stubborn set with an agent in it."""
+        """Return those that can move of the least stubborn set with an agent in it."""
         members = todo = first
         while todo:
             agent = todo & -todo
@@ -116,7 +116,7 @@ class _Now:
         return members & self.able
 
     def _needed(self, agent: int) -> int:
-        """Give whom a set with an agent in it needs besides."""
+        """Return whom a set with an agent in it needs besides."""
         thread = agent % self._threads
         if agent >= self._threads:
             return self._others(thread, self._oldest[thread], writes=True)
@@ -128,7 +128,7 @@ class _Now:
         return self._others(thread, due.word, writes=due.kind != Kind.LOAD)
 
     def _others(self, thread: int, word: int, *, writes: bool) -> int:
-        """Give who has to move before another thread can do what does not commute with an access to a word."""
+        """Return who has to move before another thread can do what does not commute with an access to a word."""
         found = 0
         told_apart = word & self._matters  # all words that are read are among these
         for other, due in enumerate(self._next):
@@ -144,14 +144,14 @@ class _Now:
 
 
 def numbers(bits: int) -> Iterator[int]:
-    """Give the numbers in a set of bits."""
+    """Return the numbers in a set of bits."""
     while bits:
         yield (bits & -bits).bit_length() - 1
         bits &= bits - 1
 
 
 def _words(buffer: Sequence[tuple[int, int]]) -> int:
-    """Give the words that wait in a buffer."""
+    """Return the words that wait in a buffer."""
     words = 0
     for word, _ in buffer:
         words |= 1 << word

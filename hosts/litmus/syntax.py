@@ -1,4 +1,4 @@
-"""A litmus test, read: what it starts from, what its threads do, what it asks."""
+"""The abstract syntax of a litmus test: initial state, threads, final condition."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Type(NamedTuple):
 
 
 INT: Final = Type(32, signed=True)
-"""What is not declared."""
+"""The type of what is not declared."""
 
 
 class Register(NamedTuple):
@@ -48,12 +48,12 @@ def element(array: str, index: int) -> str:
 
 
 def plain(place: Place) -> Place:
-    """Give a place as itself, not as part of an array that is asked for whole."""
+    """Return a place as itself, not as part of an array that is asked for whole."""
     return Memory(place.name) if isinstance(place, Memory) else place
 
 
 def split_element(name: str) -> tuple[str, int | None]:
-    """Give the array and the number that a location's name tells, or the name alone."""
+    """Return the array and the number that a location's name tells, or the name alone."""
     array, _, index = name.removesuffix("]").partition("[")
     return array, int(index) if index else None
 
@@ -98,7 +98,7 @@ class Indirect(NamedTuple):
 
     @property
     def registers(self) -> tuple[Part, ...]:
-        """Give those that the address depends on."""
+        """Return those that the address depends on."""
         return tuple(each for each in (self.register, self.scaled) if each is not None)
 
 
@@ -131,11 +131,12 @@ class Instruction:
 
     @property
     def access_bits(self) -> int:
-        """Give the width of its access to memory, 0 if it is the location's."""
+        """Return the width of its access to memory, 0 if it is the location's."""
         return self.source_bits or self.bits
 
 
-# --- what is asked ---------------------------------------------------------------------------------------------------
+# --- the final condition
+# ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -148,14 +149,14 @@ class Equals:
 
 @dataclass(frozen=True)
 class Not:
-    """The opposite."""
+    """Negation."""
 
     of: Proposition
 
 
 @dataclass(frozen=True)
 class And:
-    """Every one of some; of none: true."""
+    """Conjunction; of none: true."""
 
     of: tuple[Proposition, ...]
     array: str = ""
@@ -164,14 +165,14 @@ class And:
 
 @dataclass(frozen=True)
 class Or:
-    """One of some; of none: false."""
+    """Disjunction; of none: false."""
 
     of: tuple[Proposition, ...]
 
 
 @dataclass(frozen=True)
 class Implies:
-    """The second whenever the first."""
+    """Implication."""
 
     one: Proposition
     other: Proposition
@@ -183,7 +184,7 @@ Quantifier = Literal["exists", "~exists", "forall"]
 
 @dataclass(frozen=True)
 class FinalCondition:
-    """The end of a test."""
+    """The final condition of a test."""
 
     quantifier: Quantifier
     proposition: Proposition
@@ -214,5 +215,5 @@ class Test:
     """Where the initial state speaks of each place."""
 
     def type_of(self, place: Place) -> Type:
-        """Give the declared type, or int."""
+        """Return the declared type, or int."""
         return self.types.get(plain(place), INT)

@@ -56,12 +56,12 @@ def without_comments(text: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """Give enough of a word to be known by."""
+    """Return enough of a word to be known by."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def number(token: Token, bits: int = 64) -> int:
-    """Give the number that a literal means, which has to fit so many bits, signed or not."""
+    """Return the number that a literal means, which has to fit so many bits, signed or not."""
     text = token.text.lstrip("$")
     if len(text) > LONGEST:
         raise LitmusError(token.line, f"{shortened(text)} does not fit {bits} bits")
@@ -71,12 +71,12 @@ def number(token: Token, bits: int = 64) -> int:
 
 
 def fits(value: int, bits: int) -> bool:
-    """Tell whether a number is one of so many bits, signed or not."""
+    """Return whether a number is one of so many bits, signed or not."""
     return -(1 << (bits - 1)) <= value < 1 << bits
 
 
 def check_fits(line: int, value: int, bits: int) -> None:
-    """Say so if a number does not fit."""
+    """Raise LitmusError if a number does not fit."""
     if not fits(value, bits):
         raise LitmusError(line, f"{value} does not fit {bits} bits")
 
@@ -90,11 +90,11 @@ class Cursor:
 
     @property
     def line(self) -> int:
-        """Give the line of the word to come."""
+        """Return the line of the word to come."""
         return self.lookahead().line
 
     def lookahead(self, ahead: int = 0) -> Token:
-        """Look at a word to come."""
+        """Return a token to come, without taking it."""
         return self._tokens[min(self._at + ahead, len(self._tokens) - 1)]
 
     def take(self) -> Token:
@@ -116,12 +116,12 @@ class Cursor:
         return self.take() if self.lookahead().kind == kind else self.refuse(what)
 
     def refuse(self, wanted: str) -> NoReturn:
-        """Say that something else should stand here."""
+        """Raise LitmusError: something else is wanted here."""
         raise LitmusError(self.line, f"{wanted} is wanted where {self.lookahead()} stands")
 
     @property
     def ended(self) -> bool:
-        """Tell whether nothing is left."""
+        """Return whether nothing is left."""
         return self.lookahead().kind == "end"
 
 

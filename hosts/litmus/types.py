@@ -32,7 +32,7 @@ WORDS: Final = frozenset(word for name in {*TYPES, *AS_ACCESSED} for word in nam
 
 
 def pointer(arch: Arch) -> Type:
-    """Give the type of an address."""
+    """Return the type of an address."""
     return Type(registers.width(arch), signed=False, pointer=True)
 
 

@@ -1,6 +1,6 @@
-"""The search that leaves out nothing a test could ask for: the explorer's compiled one (``pirace litmus --no-reduce``).
+"""The unreduced search: the explorer's compiled one (``pirace litmus --no-reduce``).
 
-What the reduced search (:mod:`hosts.litmus.search`) says of a test can be held against it.
+The reduced search (:mod:`hosts.litmus.search`) is compared with it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hosts.litmus.outcome import FinalState
 def final_states(
     model: Model, options: Options, report: Callable[[int], None] | None = None, *, reduce: bool = True
 ) -> Iterable[FinalState]:
-    """Give all final states; IncompleteError. ``reduce``: with the explorer's own reductions."""
+    """Return all final states; IncompleteError. ``reduce``: with the explorer's own reductions."""
 
     def progress(now: Progress) -> bool:
         if report is not None:

@@ -1,1 +1,1 @@
-"""The replay host: a witness taken again on real processes, each operation in its turn."""
+"""The replay host: a witness replayed on real processes, one scheduled operation at a time."""

@@ -1,6 +1,6 @@
-"""The local APIC of one process: IPIs as ZeroMQ messages, which arrive when the witness says so.
+"""The local APIC of one process: IPIs as ZeroMQ messages, which are delivered when the witness says so.
 
-A message that libzmq has brought and whose turn has not come is still under way, for everybody.
+A message that libzmq has received and whose delivery has not come is still under way.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Apic:
         """The sequence number of the next frame to each; 0 was the hello."""
         self._expected = [1] * fabric.pcpus
         self._arrived: list[int] = []
-        """Vectors that libzmq has brought."""
+        """Vectors that were received and not yet delivered."""
 
     def send(self, target: int, vector: int) -> None:
-        """Count an IPI, then let it leave."""
+        """Count an IPI, then send it."""
         memory = self._memory
         counter = self._own.sent[kind_of_vector(vector) * MAX_PCPUS + target]
         memory.write(counter, memory.read(counter) + 1)
@@ -48,7 +48,7 @@ class Apic:
         return sent - sum(memory.read(self._own.taken[each]) for each in kinds)
 
     def arrive(self, vector: int) -> bool:
-        """Let an IPI arrive; False if none is under way. One that was counted comes, so there is no time limit."""
+        """Deliver an IPI; False if none is under way. One that was counted comes, so there is no time limit."""
         kind = kind_of_vector(vector)
         if self.in_flight(kind) == 0:
             return False
@@ -62,7 +62,7 @@ class Apic:
         return True
 
     def _received(self) -> int:
-        """Give the vector of the next frame that is one of ours."""
+        """Return the vector of the next frame that is one of ours."""
         while True:
             data = self._fabric.pull.recv()
             if wire.flaw(data, self._token, self._fabric.cpu, self._fabric.pcpus, self._expected) is None:
@@ -72,11 +72,11 @@ class Apic:
                 return frame.vector
 
     def pending(self, deferrable: frozenset[int] = frozenset()) -> bool:
-        """Tell whether a vector is pending, apart from those that may be taken later."""
+        """Return whether a vector is pending, apart from those that are deferrable."""
         return self._highest(deferrable) >= 0
 
     def acknowledge(self, deferrable: frozenset[int] = frozenset()) -> int:
-        """Take the highest pending vector, apart from those that may be taken later."""
+        """Take the highest pending vector, apart from those that are deferrable."""
         highest = self._highest(deferrable)
         if highest < 0:
             raise RuntimeError("a vector was acknowledged and none was pending")
@@ -85,7 +85,7 @@ class Apic:
         return highest
 
     def _highest(self, deferrable: frozenset[int]) -> int:
-        """Give the highest pending vector that is not a late one, or -1."""
+        """Return the highest pending vector that is not deferrable, or -1."""
         for i in reversed(range(_WORDS)):
             left_out = sum(1 << (vector & 63) for vector in deferrable if vector >> 6 == i)
             bits = self._memory.read(self._own.pending[i]) & ~left_out

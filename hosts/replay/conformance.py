@@ -1,4 +1,4 @@
-"""Whether a step was the witness's: what the explorer and real processes must agree on, operation by operation.
+"""Conformance of a step to the witness's: what the explorer and real processes must agree on, operation by operation.
 
 The explorer keeps of the instruments' counters only what decides something (:mod:`hosts.explorer.threads.abstraction`),
 the processes keep them whole. So their words are left out here, and of a mark that is odd while its pCPU is inside only
@@ -19,7 +19,7 @@ from hosts.explorer.threads.machine_words import BASE
 from hosts.replay.messages import Executed
 
 _NEVER: Final = frozenset({Kind.TALLY.name, Kind.RENEW.name})
-"""What the explorer alone has."""
+"""Operations that only the explorer has."""
 _LIMIT: Final = 1 << 16
 """Numbers above are written in hexadecimal."""
 
@@ -28,7 +28,7 @@ class Comparison:
     """Compares what was done with what a witness has."""
 
     def __init__(self, witness: Witness) -> None:
-        """Find out which words are whole on both sides."""
+        """Find the words that both sides have in full."""
         machine = Machine(BASE)
         vcpus = witness.initial.get(machine.config.vcpus - BASE, 0)
         folds = folding(machine, len(witness.threads), vcpus, fold=True)
@@ -43,7 +43,7 @@ class Comparison:
                 self._whole.add(name)
 
     def step(self, step: Step, done: Sequence[Executed], *, cut_short: bool = False) -> str:
-        """Say how a step, or with ``cut_short`` its beginning, differs from the witness's, or nothing."""
+        """Return how a step, or with ``cut_short`` its beginning, differs from the witness's, or the empty string."""
         wanted = [self._normalised(row) for row in step.rows if self._compared(row)]
         got = [self._normalised(executed) for executed in done if self._compared(executed)]
         for one, other in zip(wanted, got, strict=False):
@@ -56,7 +56,7 @@ class Comparison:
         return ""
 
     def drained(self, step: Step, store: tuple[str, int]) -> str:
-        """Say how a store that reached memory differs from the witness's, or nothing."""
+        """Return how a store that reached memory differs from the witness's, or the empty string."""
         word, value = store
         if word != step.word or (word in self._whole and value != step.value):
             return f"the witness has {step.value:#x} reach {step.word}, in the process {value:#x} reached {word}"
@@ -72,7 +72,7 @@ class Comparison:
 
 
 def _operation_text(executed: Executed) -> str:
-    """Write an operation for people."""
+    """Return an operation as text."""
     operands = ", ".join(_number(number) for number in (executed.a, executed.b) if number)
     what = " ".join(part for part in (executed.kind, executed.word, f"({operands})" if operands else "") if part)
     return f"{what} -> {_number(executed.answer)} in {executed.function}:{executed.line}"

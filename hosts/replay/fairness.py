@@ -1,6 +1,6 @@
-"""Whether a cycle that is gone round leaves nobody out, and whether what is owed in it stays owed.
+"""Weak fairness of a repeated cycle, and whether its progress obligations stay unmet.
 
-A thread, a store buffer or an IPI under way is left out if it could move all the time and never did.
+The cycle is unfair to a thread, a store buffer or an IPI under way that could move all the time and never did.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Agent = tuple[str, int, int]
 
 
 class Fairness:
-    """Looks on while the cycle is gone round once."""
+    """Observes one round of the cycle."""
 
     def __init__(self, memory: Memory, last: Sequence[Report]) -> None:
-        """``last``: what each process has reported last; changes as the cycle goes on."""
+        """``last``: the last report of each process; changes as the cycle goes on."""
         self._memory, self._last = memory, last
         self._vcpus = memory.read(memory.machine.config.vcpus)
         self._obligations = self._pir()
@@ -36,13 +36,13 @@ class Fairness:
         self._look()
 
     def moved(self, step: Step) -> None:
-        """Note a step."""
+        """Record a step."""
         kind = kind_of_vector(step.vector) if step.agent == "arrive" else -1
         self._never_moved.discard((step.agent, step.thread, kind))
         self._look()
 
     def objection(self) -> str:
-        """Say why the cycle shows nothing, or nothing."""
+        """Return why the cycle is no violation, or the empty string."""
         if not self._obligations:
             return "what was owed has been taken"
         if not self._never_moved:
@@ -52,7 +52,7 @@ class Fairness:
         return f"pCPU {thread} {named} all the time and is left out"
 
     def obligations(self) -> str:
-        """Name what stayed in the PIR."""
+        """Return what stayed in the PIR, as text."""
         return ", ".join(
             f"{vectors_text(vectors_in([0] * i + [self._word(v, i)]))} in the PIR of vCPU {v}"
             for v, i in sorted(self._obligations)
@@ -73,7 +73,7 @@ class Fairness:
         return sent > self._memory.read(cpus[target].taken[kind])
 
     def _pir(self) -> set[tuple[int, int]]:
-        """Give the words of PIRs that are not empty."""
+        """Return the words of PIRs that are not empty."""
         return {(v, i) for v in range(self._vcpus) for i in range(PIR_WORDS) if self._word(v, i) != 0}
 
     def _word(self, vcpu: int, i: int) -> int:

@@ -1,4 +1,4 @@
-"""The waist on one process of a replay: every operation that others can notice is done when the schedule says so."""
+"""The waist on one process of a replay: every visible operation is executed when the schedule says so."""
 
 from __future__ import annotations
 
@@ -102,19 +102,19 @@ class ReplayHost:
     # --- where and who -------------------------------------------------------------------------------------------
 
     def memory(self) -> int:
-        """Give the machine's address."""
+        """Return the machine's address."""
         return BASE
 
     def this_cpu(self) -> int:
-        """Give the own pCPU."""
+        """Return the own pCPU."""
         return self._pcpu.at
 
     def mutated(self, number: int) -> int:
-        """Compare with the selected one."""
+        """Return whether this mutation is the selected one."""
         return 1 if number == self._mutation else 0
 
     def rule_fault(self, where: int, value: int, bound: int) -> None:
-        """Raise it."""
+        """Raise RuleFault."""
         raise RuleFault(where, value, bound)
 
     def trace(self, event: int, argument: int) -> None:
@@ -141,7 +141,7 @@ class ReplayHost:
         return int(self.apic.pending(deferrable))
 
     def send_IPI(self, cpu: int, vector: int) -> None:
-        """Let it leave, behind all stores unless it may overtake them."""
+        """Send an IPI, behind all stores unless it may overtake them."""
         self._schedule.called()
 
         def do() -> int:
@@ -151,12 +151,12 @@ class ReplayHost:
         self.operations.perform(Kind.SEND, do, 0, cpu, vector, wait=not self.setting.overtake)
 
     def apic_pending(self) -> int:
-        """Look into the pending set."""
+        """Return whether a vector is pending."""
         self._schedule.called()
         return self.operations.perform(Kind.PENDING, self._pending)
 
     def apic_ack(self) -> int:
-        """Take the highest."""
+        """Take the highest pending vector."""
         self._schedule.called()
         every, self._every = self._every, True
         deferrable = frozenset() if every else self.setting.deferrable
@@ -171,7 +171,7 @@ class ReplayHost:
         self._schedule.called()
 
     def ipis_in_flight(self) -> int:
-        """Tell whether one is under way."""
+        """Return whether an IPI is under way."""
         self._schedule.called()
         return self.operations.perform(Kind.IN_FLIGHT, lambda: int(self.apic.in_flight() != 0))
 
@@ -188,7 +188,7 @@ class ReplayHost:
         return n if n <= 1 else self.operations.perform(Kind.CHOOSE, lambda: self._schedule.answer(2), a=2)
 
     def deadline_after(self, delta: int) -> int:  # noqa: ARG002 - any time may be the one
-        """Give a deadline ahead."""
+        """Return a deadline ahead."""
         return DEADLINE
 
     def deadline_passed(self, deadline: int) -> int:
@@ -210,20 +210,20 @@ class ReplayHost:
         return answer
 
     def open_turn(self) -> int:
-        """Give none: everybody acts when the witness says so."""
+        """Return 0, no turn: the witness says when each thread acts."""
         return 0
 
     def next_turn(self, seen: int) -> int:  # noqa: ARG002 - as above
-        """Give none."""
+        """Return 0, no turn."""
         return 0
 
     def say_silent(self) -> None:
-        """Note it."""
+        """Record that this pCPU starts nothing more."""
         self._schedule.called()
         self.shared.write(self._own.silent, 1)
 
     def all_silent(self) -> int:
-        """Tell whether all are, nothing waits in a buffer and nothing is under way to this pCPU."""
+        """Return whether all are silent, no store is buffered and no IPI is under way to this pCPU."""
         self._schedule.called()
         return self.operations.perform(Kind.QUIET, self._quiet)
 
@@ -237,14 +237,14 @@ class ReplayHost:
     # --- what moves between the operations -----------------------------------------------------------------------
 
     def drain(self) -> tuple[str, int]:
-        """Let the oldest store reach memory."""
+        """Flush the oldest store to memory."""
         if len(self.buffer) == 0:
             raise Diverged("no store waits in the buffer")
         word, value = self.buffer.drain()
         return self.setting.shared[word], value
 
     def arrive(self, vector: int) -> None:
-        """Let an IPI arrive."""
+        """Deliver an IPI."""
         if not self.apic.arrive(vector):
             raise Diverged(f"no IPI with vector {vector_text(vector)} is under way")
 

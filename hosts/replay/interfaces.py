@@ -1,4 +1,4 @@
-"""What the host of a replay is given: a local APIC, and the schedule of the witness."""
+"""Interfaces of the replay host: a local APIC, and the schedule of the witness."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ class Ipis(Protocol):
     """The local APIC (:class:`hosts.replay.apic.Apic`)."""
 
     def send(self, target: int, vector: int) -> None:
-        """Let an IPI leave."""
+        """Send an IPI."""
 
     def in_flight(self, kind: int | None = None) -> int:
         """Count the IPIs under way to this pCPU."""
 
     def arrive(self, vector: int) -> bool:
-        """Let one arrive."""
+        """Deliver one."""
 
     def pending(self, deferrable: frozenset[int] = frozenset()) -> bool:
-        """Tell whether a vector is pending, apart from those that may be taken later."""
+        """Return whether a vector is pending, apart from those that are deferrable."""
 
     def acknowledge(self, deferrable: frozenset[int] = frozenset()) -> int:
         """Take the highest, apart from those."""
 
 
 class Schedule(Protocol):
-    """Whose turn it is (:class:`hosts.replay.scheduling_points.Turns`)."""
+    """The schedule of the operations (:class:`hosts.replay.scheduling_points.SchedulingPoints`)."""
 
     def before(self, *, scheduled: bool, point: bool, begins: bool, possible: Callable[[], bool]) -> None:
-        """Come back when the operation may be done."""
+        """Return when the operation may be executed."""
 
     def executed(self, operation: Executed) -> None:
-        """Note what was done."""
+        """Record an executed operation."""
 
     def answer(self, below: int) -> int:
-        """Give the answer of a choice."""
+        """Return the answer of a choice."""
 
     def called(self) -> None:
-        """Note a call of a primitive."""
+        """Count a call of a primitive."""

@@ -1,4 +1,4 @@
-"""The memory of a replay: the machine and the host's words in one nameless region that all processes share.
+"""The memory of a replay: the machine and the host's words in one anonymous region that all processes share.
 
 The machine has the addresses that it has for the explorer, so that a value means the same in the witness and here.
 """
@@ -64,7 +64,7 @@ class Memory:
         self._region.words[_index(at)] = signed(value)
 
     def close(self) -> None:
-        """Let go of it."""
+        """Unmap the region."""
         self._region.close()
 
 

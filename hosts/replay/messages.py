@@ -1,4 +1,4 @@
-"""What the director and the processes tell each other, through pipes. IPIs do not go this way: they are ZeroMQ's."""
+"""Messages between the scheduler and the processes, through pipes. IPIs do not go this way: they are ZeroMQ's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Connect:
-    """All listen: connect to all."""
+    """Connect to all processes, which are bound."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Drain:
-    """Let the oldest store of the buffer reach memory."""
+    """Flush the oldest store of the buffer to memory."""
 
 
 @dataclass(frozen=True)
 class Arrive:
-    """Take an IPI off the wire and pend its vector."""
+    """Deliver an IPI: receive it and make its vector pending."""
 
     vector: int
 
@@ -52,7 +52,7 @@ Position = Literal["before an operation", "before an operation that has to wait"
 
 @dataclass(frozen=True)
 class Report:
-    """What a process answers when it has done what it was told."""
+    """The answer of a process to a command that it has executed."""
 
     done: tuple[Executed, ...] = ()
     """The operations of the step."""
@@ -66,4 +66,4 @@ class Report:
     error: str = ""
     """What went wrong in the process itself."""
     environment: str = ""
-    """What the machine lacks."""
+    """What the machine lacks, if the process could not start."""

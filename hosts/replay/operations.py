@@ -1,4 +1,4 @@
-"""The operations of one process on shared words, each done when the schedule says so.
+"""The operations of one process on shared words, each executed when the schedule says so.
 
 What an operation means is :mod:`hosts.explorer.model.semantics`'s; here it is done to real memory. Only words that the
 witness lists as shared are operations. The instruments keep their real counters.
@@ -27,7 +27,7 @@ class Operations:
     """The operations of one process, its store buffer included."""
 
     schedule: Schedule
-    """Assigned after the construction: the schedule moves this process's stores and IPIs in turn."""
+    """Assigned after the construction: the schedule in turn flushes this process's stores and delivers its IPIs."""
 
     def __init__(self, setting: Setting, memory: Memory) -> None:
         """The words are those of ``memory``; the operations are in the order of :attr:`schedule`."""

@@ -1,4 +1,4 @@
-"""The main program of one process of a replay: a pCPU that does what the director says, and ends with it."""
+"""The main program of one process of a replay: a pCPU that executes the scheduler's commands, and ends with it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 @dataclass(frozen=True)
 class ProcessArguments:
-    """What one process is given. It is forked, so all of this is simply there."""
+    """The arguments of one process. It is forked, so nothing of them is serialised."""
 
     setting: Setting
     memory: Memory
@@ -41,22 +41,22 @@ class ProcessArguments:
     token: int
     pipe: Any
     foreign_pipes: Sequence[Any]
-    """Ends of pipes that only the director may hold: who keeps one open hides that another has died."""
+    """Ends of pipes that only the scheduler may hold: an open copy would hide that another process has died."""
 
 
 def main(arguments: ProcessArguments, scheduler_pid: int) -> None:
-    """Live as a pCPU; ``director`` is the process that must be the parent."""
+    """Main loop of one process; ``scheduler_pid`` is the process that must be the parent."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != scheduler_pid:  # it died before the line above
         os._exit(1)
-    for number in STOPPING:  # to the whole group: its director hears them, and ends it
+    for number in STOPPING:  # sent to the whole group: the scheduler handles them, and ends this
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     for other in arguments.foreign_pipes:
         other.close()
     try:
         _run(arguments)
-    except (EOFError, BrokenPipeError):  # the director has gone
+    except (EOFError, BrokenPipeError):  # the scheduler has ended
         pass
     finally:
         os._exit(0)
@@ -95,18 +95,18 @@ def _run(arguments: ProcessArguments) -> None:
 
 
 def _rule_of(setting: Setting) -> str | None:
-    """Name the user's rule, as ``file.py:function``."""
+    """Return the user's rule as ``file.py:function``, if there is one."""
     names = (f"{each.file}:{ENTRY}" for each in setting.functions.values() if each.name == ENTRY)
     return next(names, None)
 
 
 def _watch(points: SchedulingPoints) -> None:
-    """Look at the turns once in a while of the process's own time, which stands still while it waits."""
-    signal.signal(signal.SIGVTALRM, lambda *_: points.look())
+    """Check for progress regularly in the process's own CPU time, which does not pass while it waits."""
+    signal.signal(signal.SIGVTALRM, lambda *_: points.check_progress())
     signal.setitimer(signal.ITIMER_VIRTUAL, LOOK_SECONDS, LOOK_SECONDS)
 
 
 def _error_text(error: Exception) -> str:
-    """Say where an error comes from, in a line."""
+    """Return an error and its source line as one line of text."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{frame.filename}:{frame.lineno}: {type(error).__name__}: {error}"

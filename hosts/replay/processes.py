@@ -1,7 +1,7 @@
-"""The director's side of the processes: starting them, telling one what to do, noticing when any of them dies.
+"""The scheduler's side of the processes: starting them, sending commands, noticing when any of them dies.
 
-A process that dies closes its pipe; nothing here is judged by how long it takes. There is nothing to wind down: whoever
-is left at the end is killed, and the region, the sockets (abstract) and the pipes have no names to leave behind.
+A process that dies closes its pipe; nothing here depends on time. There is nothing to wind down: a process
+that is left at the end is killed, and the region, the sockets (abstract) and the pipes have no names to leave behind.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class EnvironmentLacks(Exception):  # noqa: N818 - not an error of the program
 
 
 class Died(Exception):  # noqa: N818 - not an error of the program
-    """A process has gone; the message names it."""
+    """A process has ended; the message names it."""
 
 
 @dataclass
@@ -45,7 +45,7 @@ class ReplayProcesses:
     pipes: list[Any] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        """Start them; they stand before their first operations."""
+        """Start them; each stops before its first operation."""
         try:
             self.memory = Memory()
             for offset, value in self.witness.initial.items():
@@ -110,7 +110,7 @@ class ReplayProcesses:
         theirs.close()
 
     def execute(self, cpu: int, command: Command) -> Report:
-        """Tell a process what to do; give its report when it has done it. Died if any process has gone."""
+        """Send a command; return the report of the process that has executed it. Died if any process has ended."""
         with contextlib.suppress(BrokenPipeError):  # it has died: _answer says so
             self.pipes[cpu].send(command)
         return self._answer(cpu)
@@ -134,7 +134,7 @@ class ReplayProcesses:
         return report
 
     def _raise_lack(self, pipe: Any) -> None:
-        """Hear what one that has ended said last: it may have lacked something before it was asked."""
+        """Raise EnvironmentLacks if the last report of an ended process says that it lacked something."""
         with contextlib.suppress(EOFError, ConnectionResetError):
             while pipe.poll():
                 report: Report = pipe.recv()
@@ -142,13 +142,13 @@ class ReplayProcesses:
                     raise EnvironmentLacks(report.environment)
 
     def _exit_description(self, cpu: int) -> str:
-        """Say how a process that has gone has ended."""
+        """Return how a process has ended."""
         code = self.processes[cpu].exitcode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
         return f"the process of pCPU {cpu} {how}"
 
     def close(self) -> None:
-        """Kill what is left and let go of everything."""
+        """Kill the processes that are left, and release everything."""
         for process in self.processes:
             process.kill()
         for process in self.processes:

@@ -1,4 +1,4 @@
-"""From a witness to what its processes run: the program with its policy, and each thread's driver.
+"""The program of a replay: the protocol with the witness's policy, and each thread's driver.
 
 A driver is source out of a file, so it is held to the protocol's language and names before it is run, like a policy.
 """
@@ -31,7 +31,7 @@ _UNSCHEDULED: Final = frozenset(kind.name for kind in (*UNSCHEDULED, Kind.TALLY,
 
 @dataclass(frozen=True)
 class ReplayProgram:
-    """What the processes of one witness run."""
+    """The program of one witness's processes."""
 
     drivers: tuple[Callable[[], None], ...]
     interrupt: Callable[[], None]
@@ -39,7 +39,7 @@ class ReplayProgram:
     last_points: frozenset[int]
     """The interrupt points that end an open window."""
     deferrable: frozenset[int]
-    """Vectors that only those take (see hosts.explorer.threads.deferrable)."""
+    """Deferrable vectors, which only those take (see hosts.explorer.threads.deferrable)."""
 
 
 def replay_program(witness: Witness, program: Program | None = None) -> ReplayProgram:

@@ -1,4 +1,4 @@
-"""Takes a witness again: tells the processes whose turn it is, step by step, and reads what the checkers recorded."""
+"""The scheduler of a replay: has the processes execute a witness step by step, and reads what the checkers recorded."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from hosts.runs.collect import Violation, pcpu_table, violations_in
 DEADLOCK: Final = "deadlock"
 NO_PROGRESS: Final = "no-progress"
 ROUNDS: Final = 3
-"""Times that the cycle of a no-progress is gone round."""
+"""Times that the cycle of a no-progress violation is repeated."""
 
 Ending = Literal["shown", "other", "none", "diverged", "crash"]
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """What became of one replay."""
+    """The result of one replay."""
 
     ending: Ending
     why: str
@@ -38,12 +38,12 @@ class Replayed:
 
     @property
     def shown(self) -> bool:
-        """Tell whether the witness's violation showed."""
+        """Return whether the witness's violation showed."""
         return self.ending == "shown"
 
 
 def replay(witness: Witness, code: ReplayProgram) -> Replayed:
-    """Take a witness once, on fresh processes; EnvironmentLacks if there are none to be had."""
+    """Replay a witness once, on fresh processes; EnvironmentLacks if they cannot be started."""
     try:
         with ReplayProcesses(witness, code) as processes:
             return _Replay(witness, processes).run()
@@ -56,7 +56,7 @@ class Failed(Exception):  # noqa: N818 - not an error of this program
 
 
 class _Replay:
-    """One walk through the steps."""
+    """One execution of the steps."""
 
     def __init__(self, witness: Witness, processes: ReplayProcesses) -> None:
         self.witness = witness
@@ -65,7 +65,7 @@ class _Replay:
         self.last = [Report() for _ in witness.threads]
 
     def run(self) -> Replayed:
-        """Take the steps; go round the cycle of a no-progress some times."""
+        """Execute the steps; repeat the cycle of a no-progress violation."""
         if self.witness.check != NO_PROGRESS:
             return self._walk(self.witness.steps, 0) or self._end()
         stem, taken = self.witness.stem, self.witness.stem
@@ -83,7 +83,7 @@ class _Replay:
         return Replayed("shown", f"{ROUNDS} times round with {obligations}, nobody left out", taken)
 
     def _walk(self, steps: Sequence[Step], before: int, fairness: Fairness | None = None) -> Replayed | None:
-        """Take some steps, ``before`` of the witness's stand before them; give how it ended if it did."""
+        """Execute some steps, after the first ``before`` of the witness; return how the replay ended if it did."""
         endless = self.witness.check == NO_PROGRESS
         for number, step in enumerate(steps, before + 1):
             try:
@@ -101,7 +101,7 @@ class _Replay:
         return None
 
     def _step(self, step: Step) -> str:
-        """Take one step; say how it differs from the witness's, or nothing."""
+        """Execute one step; return how it differs from the witness's, or the empty string."""
         report = self.last[step.thread] = self.processes.execute(step.thread, _command(step))
         if report.error:
             raise Failed(report.error)
@@ -116,7 +116,7 @@ class _Replay:
         return violations_in(pcpu_table(self.processes.memory.words, len(self.witness.threads)))
 
     def _end(self) -> Replayed:
-        """Judge what is there after the last step."""
+        """Return the result after the last step."""
         seen, steps = self._violations(), len(self.witness.steps)
         if self.witness.check == DEADLOCK:
             return self._deadlock(seen)
@@ -129,7 +129,7 @@ class _Replay:
         return Replayed("other", f"{_fired(seen)} instead", steps, seen)
 
     def _deadlock(self, seen: tuple[Violation, ...]) -> Replayed:
-        """Tell whether nobody can move and somebody has not come to the end."""
+        """Return whether this is a deadlock: no thread can move and one has not ended."""
         steps = len(self.witness.steps)
         able = any(report.position == "before an operation" for report in self.last)
         if able or any(report.waiting for report in self.last) or self._under_way():
@@ -153,7 +153,7 @@ def _command(step: Step) -> Command:
 
 
 def _fired(violations: Sequence[Violation]) -> str:
-    """Name checks that fired, and the vectors."""
+    """Return the checks that fired, with their vectors, as text."""
     named = []
     for each in violations:
         vector = each.first["vector"]

@@ -1,8 +1,8 @@
-"""When a process goes on and when it waits: in steps of the explorer.
+"""Scheduling points: when a process goes on and when it waits, in steps of the explorer.
 
 See :meth:`hosts.explorer.model.semantics.Product.runs`. A step is the operation that is due and all that belong to it:
 those without a scheduling point, and after an interrupt point at which nothing is pending the operation behind it.
-While a process waits for its turn it still lets its stores drain and its IPIs arrive, as the witness has them.
+A process that waits still flushes its stores and receives its IPIs, as the witness has them.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ CALLS_AT_MOST: Final = 1_000_000
 
 
 class Diverged(Exception):  # noqa: N818 - not an error of the program
-    """What the witness has cannot be done here; the message says why."""
+    """The witness's step cannot be executed here; the message says why."""
 
 
-class Machinery(Protocol):
-    """What the turns need of the process's host."""
+class BufferedEffects(Protocol):
+    """The effects of a process that happen between its operations, and what its checkers have recorded."""
 
     def drain(self) -> tuple[str, int]:
-        """Let the oldest store reach memory; Diverged if there is none."""
+        """Flush the oldest store to memory; Diverged if there is none."""
 
     def arrive(self, vector: int) -> None:
-        """Let an IPI arrive; Diverged if none is under way."""
+        """Deliver an IPI; Diverged if none is under way."""
 
     def waiting(self) -> int:
         """Count the stores in the buffer."""
@@ -39,16 +39,16 @@ class Machinery(Protocol):
 
 
 class SchedulingPoints:
-    """The turns of one process."""
+    """The scheduling points of one process."""
 
-    def __init__(self, pipe: Any, machinery: Machinery) -> None:
-        """``pipe`` leads to the director."""
+    def __init__(self, pipe: Any, effects: BufferedEffects) -> None:
+        """``pipe`` leads to the scheduler."""
         self._pipe = pipe
-        self._machinery = machinery
+        self._effects = effects
         self._open = False
         """A step is under way."""
         self._waits = False
-        """The process does what it is told until it is told to run."""
+        """The process executes commands until one is to run."""
         self._done: list[Executed] = []
         self._answers: list[int] = []
         self._calls = 0
@@ -59,7 +59,7 @@ class SchedulingPoints:
         something (hosts.explorer.model.operations.BEGINS)."""
 
     def before(self, *, scheduled: bool, point: bool, begins: bool, possible: Callable[[], bool]) -> None:
-        """Come back when the next operation may be done: at once if it belongs to the step under way.
+        """Return when the next operation may be executed: at once if it belongs to the step under way.
 
         ``point``: it is an interrupt point; ``begins``: a mark whose step the next scheduled operation belongs to.
         """
@@ -75,11 +75,11 @@ class SchedulingPoints:
             raise Diverged("the operation cannot be done yet: its store buffer has to drain first")
 
     def executed(self, operation: Executed) -> None:
-        """Note what was done."""
+        """Record an executed operation."""
         self._done.append(operation)
 
     def answer(self, below: int) -> int:
-        """Give the next answer of a choice in this step."""
+        """Return the next answer of a choice in this step."""
         if not self._answers:
             raise Diverged("the code has a choice to make that is not in the witness")
         answer = self._answers.pop(0)
@@ -88,19 +88,19 @@ class SchedulingPoints:
         return answer
 
     def called(self) -> None:
-        """Note that the code has called a primitive."""
+        """Count a call of a primitive."""
         self._calls += 1
         if self._calls > CALLS_AT_MOST:
             raise Diverged("the code goes on and on without letting others act")
 
-    def look(self) -> None:
-        """Be called now and then: code that has called no primitive since the last look is a loop around nothing."""
+    def check_progress(self) -> None:
+        """Raise Diverged if the code has called no primitive since the last check: it loops around nothing."""
         if not self._waits and self._calls == self._calls_seen:
             raise Diverged("the code runs on and on without calling anything")
         self._calls_seen = self._calls
 
     def end(self) -> None:
-        """Come to the thread's end; from then on only stores and IPIs move. Never returns."""
+        """End the thread; from then on only stores and IPIs move. Never returns."""
         self._close("at its end")
         self._waits = True
         while True:
@@ -109,11 +109,11 @@ class SchedulingPoints:
     # --- steps ---------------------------------------------------------------------------------------------------
 
     def _ends(self, *, scheduled: bool, possible: Callable[[], bool]) -> bool:
-        """Tell whether the step under way is over before the next operation."""
+        """Return whether the step under way is over before the next operation."""
         done = len(self._done)
         if done == 0:
             return False
-        if self._machinery.sightings() != self._seen_before:
+        if self._effects.sightings() != self._seen_before:
             return True
         forced = 2 if self._done[0].kind == Kind.POINT.name else 1
         over = done >= forced or self._done[0].answer != 0
@@ -124,39 +124,39 @@ class SchedulingPoints:
         return done >= forced and not possible()
 
     def _close(self, position: Position) -> None:
-        """Tell the director what was done."""
+        """Report what was done."""
         if self._open and self._answers:
             raise Diverged(f"the code makes fewer choices than the witness has answers ({len(self._answers)} left)")
         self._open = False
-        self._report(Report(tuple(self._done), position, self._machinery.waiting()))
+        self._report(Report(tuple(self._done), position, self._effects.waiting()))
         self._done = []
 
     def _serve(self, possible: Callable[[], bool] | None) -> None:
-        """Do the director's next command. ``possible`` is about the operation due, if there is one."""
+        """Execute the scheduler's next command. ``possible`` is about the operation due, if there is one."""
         command: Command = self._pipe.recv()
         match command:
             case Run(answers) if possible is not None:
                 self._open, self._answers, self._calls, self._calls_seen = True, list(answers), 0, -1
-                self._seen_before = self._machinery.sightings()
+                self._seen_before = self._effects.sightings()
                 return
             case Run():
                 raise Diverged("the thread has come to its end")
             case Drain():
-                drained = self._machinery.drain()
+                drained = self._effects.drain()
             case Arrive(vector):
                 drained = ("", 0)
-                self._machinery.arrive(vector)
+                self._effects.arrive(vector)
             case _:
                 raise Diverged(f"not a command: {command}")
         position: Position = "at its end" if possible is None else _position(possible())
-        self._report(Report((), position, self._machinery.waiting(), drained))
+        self._report(Report((), position, self._effects.waiting(), drained))
 
     def _report(self, report: Report) -> None:
         self._pipe.send(report)
 
     @property
     def done(self) -> tuple[Executed, ...]:
-        """What has been done in the step under way."""
+        """The operations executed in the step under way."""
         return tuple(self._done)
 
 

@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def chosen(names: Iterable[str]) -> list[str]:
-    """Give the benchmarks to run, in the order of the list."""
+    """Return the benchmarks to run, in the order of the list."""
     wanted = set(names)
     return [name for name in BENCHMARKS if "all" in wanted or name in wanted]
 

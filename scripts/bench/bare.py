@@ -60,12 +60,12 @@ def bare_main(role: int, argument: int) -> int:
 
 
 def host_cpu(cpu: int) -> HostCpu:
-    """Give the host's shared words of a pCPU."""
+    """Return the host's shared words of a pCPU."""
     return HostWords(memory_address() + HOST_OFFSET).cpus[cpu]
 
 
 def over() -> bool:
-    """Tell whether the run is over."""
+    """Return whether the run is over."""
     return load(HostWords(memory_address() + HOST_OFFSET).run.stop) != 0
 
 
@@ -92,7 +92,7 @@ def polled_one_way(count: int) -> int:
 
 
 def ask(count: int) -> int:
-    """Ring, send, wait for the answer, ``count`` times; give the ticks it took."""
+    """Ring, send, wait for the answer, ``count`` times; return the ticks it took."""
     local = this_process()
     target, doorbell = host_cpu(TARGET), doorbell_of(TARGET)
     push, frame = load_private(local.push[TARGET]), local.frames[0]
@@ -197,7 +197,7 @@ def self_posts_elided(count: int) -> int:
 
 
 def elided_batch(count: int) -> int:
-    """Give the ticks that ``count`` posts took."""
+    """Return the ticks that ``count`` posts took."""
     vcpu = Machine(memory_address()).vcpus[0]
     on, pir, mode = vcpu.pi_desc.control, vcpu.pi_desc.pir[0], vcpu.mode
     store(mode, 1)
@@ -222,7 +222,7 @@ def self_posts_sent(count: int) -> int:
 
 
 def sent_batch(count: int) -> int:
-    """Give the ticks that ``count`` posts took."""
+    """Return the ticks that ``count`` posts took."""
     local = this_process()
     vcpu = Machine(memory_address()).vcpus[0]
     on, pir, mode = vcpu.pi_desc.control, vcpu.pi_desc.pir[0], vcpu.mode
@@ -247,7 +247,7 @@ def sent_batch(count: int) -> int:
 
 
 def time_to_ticks(nanoseconds: int) -> int:
-    """Sleep; give the ticks of the time stamp counter that passed (a few microseconds too many)."""
+    """Sleep; return the ticks of the time stamp counter that passed (a few microseconds too many)."""
     request = this_process().timespec[0]
     store_private(request, 0)
     store_private(request + WORD_BYTES, nanoseconds)

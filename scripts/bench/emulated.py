@@ -27,7 +27,7 @@ BATCHES = 32
 
 
 def notified_deliveries(count: int) -> int:
-    """Run a guest that stays in on pCPU 0, and post to it from pCPU 1, ``count`` times; gives the ticks it took."""
+    """Run a guest that stays in on pCPU 0, and post to it from pCPU 1, ``count`` times; return the ticks it took."""
     vcpu = machine().vcpus[0]
     if smp_processor_id() == 0:
         kvm_arch_vcpu_ioctl_run(vcpu)

@@ -45,7 +45,7 @@ class Total:
 
 
 def correct(pcpus: int) -> list[Planned]:
-    """Give every configuration that must not be convicted, the harmless mutations included."""
+    """Return every configuration that must not be convicted, the harmless mutations included."""
     found = []
     for scenario in SCENARIOS:
         size = max(pcpus, scenario.pcpus) if scenario.grows else scenario.pcpus
@@ -61,7 +61,7 @@ def correct(pcpus: int) -> list[Planned]:
 
 
 def round_and_round(wanted: list[Planned], seed: int, until: float) -> Iterator[tuple[Planned, int]]:
-    """Give all configurations with one seed after another, until the time is over."""
+    """Return all configurations with one seed after another, until the time is over."""
     for number_of_round in itertools.count():
         for each in wanted:
             if time.monotonic() > until:

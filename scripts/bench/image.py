@@ -63,7 +63,7 @@ def bench_main(role: int, argument: int) -> int:
 
 
 def build() -> Path:
-    """Give the object file, compiled now if something has changed."""
+    """Return the object file, compiled now if something has changed."""
     own = [Path(str(module.__file__)).read_bytes() for module in (bare, emulated, sys.modules[__name__])]
     key = hashlib.sha256(b"".join([key_of(None)[1].encode(), *own])).hexdigest()[:40]
     folder = default_folder().with_name("pirace-bench")
@@ -89,7 +89,7 @@ def _compiled() -> bytes:
 
 
 def load(path: str) -> int:
-    """Load the program into the fork server for good; gives the root's address."""
+    """Load the program into the fork server for good; return the root's address."""
     image = Image(Path(path).read_bytes(), symbols.symbols())
     _loaded.append(image)
     return image.address(ROOT)
@@ -109,7 +109,7 @@ class Bench:
         self._ticks_a_second = self._calibrated()
 
     def seconds(self, role: int, count: int, pcpus: int, setup: Setup | None = None, timed: int | None = None) -> float:
-        """Run a loop ``count`` times; give the seconds that pCPU ``timed`` (the last) says it took, each."""
+        """Run a loop ``count`` times; return the seconds that pCPU ``timed`` (the last) says it took, each."""
         memory = self._run(role, count, pcpus, setup, pcpus - 1 if timed is None else timed)
         ticks = memory.read(memory.host.cpus[pcpus - 1 if timed is None else timed].result)
         if ticks <= 0:

@@ -69,7 +69,7 @@ def _next(victims: list[Role], *, exploring: bool) -> Role:
 
 
 def _kill(soak: Soaking, role: Role, which: int, seen: Killed) -> float:
-    """Kill one; give the seconds until it is told, or all is gone."""
+    """Kill one; return the seconds until it is told, or all is gone."""
     pid = soak.kill(role, which)
     if role != "conductor":
         return soak.hear_until(lambda heard: _tells(heard, role, pid), f"the death of {role} {pid}").at - soak.killed_at
@@ -84,7 +84,7 @@ def _kill(soak: Soaking, role: Role, which: int, seen: Killed) -> float:
 
 
 def _tells(heard: Heard, role: Role, pid: int) -> bool:
-    """Tell whether a line tells of this death, and of no other.
+    """Return whether a line tells of this death, and of no other.
 
     A run names its pCPUs by what they are: only the record of a run counts there. Records come in the order of the
     runs, and a good one has been heard since the last kill.
@@ -128,7 +128,7 @@ def _settle(soak: Soaking, seen: Killed) -> None:
 
 
 def _known_later(run: dict[str, Any], records: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    """Give a record as it was told, but for the path of what was kept, which reads as the reader's."""
+    """Return a record as it was told, but for the path of what was kept, which reads as the reader's."""
     kept = records.get(run["id"], {}).get("kept")
     if kept is not None and not Path(kept).is_dir():
         return {}

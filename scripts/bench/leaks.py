@@ -100,7 +100,7 @@ def soak(rows: int, seed: int, folder: Path, each: float, scenarios: Sequence[st
 
 
 def looks(rows: int, seed: int, each: float = EACH, scenarios: Sequence[str] = ()) -> list[dict[str, Look]]:
-    """Have a process of its own soak so many rows; give what was counted before each but the first."""
+    """Have a process of its own soak so many rows; return what was counted before each but the first."""
     with tempfile.TemporaryDirectory(prefix="leaks", dir="/tmp") as top:
         temporary = Path(top) / "tmp"
         temporary.mkdir()
@@ -124,7 +124,7 @@ def looks(rows: int, seed: int, each: float = EACH, scenarios: Sequence[str] = (
 
 
 def counts(found: Sequence[dict[str, Look]]) -> dict[str, set[int]]:
-    """Give all values that each count has had."""
+    """Return all values that each count has had."""
     seen: dict[str, set[int]] = {}
     for looked in found:
         for who, held in looked.items():
@@ -135,7 +135,7 @@ def counts(found: Sequence[dict[str, Look]]) -> dict[str, set[int]]:
 
 
 def slope(found: Sequence[dict[str, Look]], who: str) -> float:
-    """Give the KiB of resident memory that a process gained by each row of the second half (a median of slopes).
+    """Return the KiB of resident memory that a process gained by each row of the second half (a median of slopes).
 
     Theil and Sen's: a step, as an exploration or a cache makes it, does not pass for growth.
     """

@@ -21,7 +21,7 @@ SETTLED: Final = 0.5
 
 
 def private_megabytes(pid: int) -> float:
-    """Give what the process has for itself alone."""
+    """Return what the process has for itself alone."""
     found = {"Private_Clean:": 0, "Private_Dirty:": 0}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
         name, *rest = line.split()
@@ -31,7 +31,7 @@ def private_megabytes(pid: int) -> float:
 
 
 def measure(running: Supervisor, pcpus: int, seconds: float) -> list[float]:
-    """Run that many pCPUs, each with a vCPU and all posting to all; give each one's private memory, well into it."""
+    """Run that many pCPUs, each with a vCPU and all posting to all; return each one's private memory, well into it."""
     wanted = configuration(SCENARIO, "elide-self-2022", pcpus=pcpus)
     found: list[float] = []
 

@@ -27,7 +27,7 @@ Totals = Callable[[], dict[str, float]]
 
 
 def naive(seconds: float, notify: str) -> dict[str, float]:
-    """Run the loop; give rounds, sightings and notified a second."""
+    """Run the loop; return rounds, sightings and notified a second."""
     command = [sys.executable, str(LOOP), "--json", "--seconds", str(seconds), "--notify", notify]
     told = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=seconds + 120)
     totals: dict[str, float] = json.loads(told.stdout)
@@ -35,7 +35,7 @@ def naive(seconds: float, notify: str) -> dict[str, float]:
 
 
 def raced(running: Supervisor, seconds: float, seed: int) -> dict[str, float]:
-    """Run pirace's race of the same bug; give the same numbers."""
+    """Run pirace's race of the same bug; return the same numbers."""
     done = run(running, configuration("remote-post", POLICY, "no-entry-barrier"), seconds, seed)
     sightings = done.sightings / done.measured.seconds
     return {"rounds": done.rate("rounds"), "sightings": sightings, "notified": done.rate("ipis_sent")}

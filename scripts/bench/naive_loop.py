@@ -163,7 +163,7 @@ def sender(name: str, address: str, wanted: Wanted, own: Lock) -> None:
 
 
 def stress(wanted: Wanted) -> dict[str, float]:
-    """Run both processes for the time wanted; give the totals."""
+    """Run both processes for the time wanted; return the totals."""
     context = multiprocessing.get_context("spawn")
     shared = Words()
     results: multiprocessing.Queue[dict[str, float]] = context.Queue()

@@ -20,7 +20,7 @@ MICROSECOND: Final = 1e6
 
 
 def contenders(ready: Bench, count: int) -> dict[str, Callable[[], float]]:
-    """Give the loops, each as microseconds for one way."""
+    """Return the loops, each as microseconds for one way."""
     plain = configuration("remote-post", "always-2021")
     stays_in = replace(plain, scenario=replace(plain.scenario, guest_menu=(GUEST_NOTHING,)))
 

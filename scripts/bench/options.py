@@ -43,11 +43,11 @@ class Options:
     repeated: int | None = None
 
     def repeats(self, usual: int, quick: int = 2) -> int:
-        """Give the number of repeats."""
+        """Return the number of repeats."""
         if self.repeated is not None:
             return self.repeated
         return quick if self.quick else usual
 
     def seconds(self, usual: float, quick: float) -> float:
-        """Give the length of one run."""
+        """Return the length of one run."""
         return quick if self.quick else usual

@@ -66,17 +66,17 @@ class Checked:
 
     @property
     def cold(self) -> Checked:
-        """Give the same with the seconds that a scope takes the first time, when there is no checker for it."""
+        """Return the same with the seconds that a scope takes the first time, when there is no checker for it."""
         return replace(self, seconds=self.building + self.seconds)
 
     @property
     def rate(self) -> float:
-        """Give states a second."""
+        """Return states a second."""
         return self.states / max(self.seconds, 0.01)
 
     @property
     def bytes_per_state(self) -> float:
-        """Give bytes a stored state, with one place of the table for each, as if the table were full."""
+        """Return bytes a stored state, with one place of the table for each, as if the table were full."""
         return self.stored * MEGABYTE / self.states + POINTER
 
 

@@ -37,11 +37,11 @@ class Run:
 
     @property
     def sightings(self) -> int:
-        """Give how often any check fired."""
+        """Return how often any check fired."""
         return self.measured.sightings
 
     def rate(self, counter: str) -> float:
-        """Give a counter per second."""
+        """Return a counter per second."""
         return self.measured.counts[counter] / self.measured.seconds
 
 
@@ -54,7 +54,7 @@ def supervisor() -> Iterator[Supervisor]:
 
 
 def scenario_by_name(name: str) -> Scenario:
-    """Give the scenario of that name."""
+    """Return the scenario of that name."""
     return next(scenario for scenario in SCENARIOS if scenario.name == name)
 
 
@@ -66,7 +66,7 @@ def configuration(scenario: str, policy: str, mutation: str | None = None, pcpus
 
 
 def prepare(wanted: Planned) -> Callable[[SharedMemory], None]:
-    """Give what writes the configuration into a machine's words."""
+    """Return what writes the configuration into a machine's words."""
 
     def setup(memory: SharedMemory) -> None:
         power_on(memory.machine, wanted.pcpus, wanted.vcpus, memory.write)

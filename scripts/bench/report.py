@@ -34,14 +34,14 @@ class Report:
         self.records.append(record)
 
     def lines(self) -> Iterable[str]:
-        """Give the report for people."""
+        """Return the report for people."""
         yield f"{self.name}: {self.about}"
         yield from table([self.head, *self.rows])
         yield from (f"  {target}" for target in self.targets)
         yield from (f"  {remark}" for remark in self.remarks)
 
     def all_records(self) -> Iterable[dict[str, object]]:
-        """Give the report for a file."""
+        """Return the report for a file."""
         for record in self.records + [target.record() for target in self.targets]:
             yield {"benchmark": self.name, **record}
         for remark in self.remarks:

@@ -33,7 +33,7 @@ def scope(senders: int) -> str:
 
 
 def measure(program: Program, senders: int, buffer: int, patience: float) -> tuple[Result, float]:
-    """Explore one of them; give the seconds too, from the loaded protocol to the verdict."""
+    """Explore one of them; return the seconds too, from the loaded protocol to the verdict."""
     before = time.monotonic()
     builder = Builder(program, scope_of(None, scope(senders)), policy_by_name(POLICY).number)
     result, _, _ = explore(builder, Bounds(buffer=buffer, seconds=patience, max_bytes=MEMORY))

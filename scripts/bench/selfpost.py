@@ -30,7 +30,7 @@ SENDS: Final = "always-2021"
 
 
 def spent(memory: SharedMemory) -> float:
-    """Give the seconds of processor time that pCPU 0 has used: what else runs on its processor does not count."""
+    """Return the seconds of processor time that pCPU 0 has used: what else runs on its processor does not count."""
     pid = memory.read(memory.host.cpus[0].pid)
     return time.clock_gettime(~pid << 3 | _ITS_CPU_TIME)
 
@@ -48,13 +48,13 @@ class Spent:
         self._looks[1:] = [(self._clock(memory), memory.read(self._word))]
 
     def each(self) -> float:
-        """Give the seconds for one step."""
+        """Return the seconds for one step."""
         (begun, first), (ended, last) = self._looks
         return (ended - begun) / (last - first)
 
 
 def contenders(ready: Bench, count: int, seconds: float) -> dict[str, Callable[[], float]]:
-    """Give the loops, each as nanoseconds for one self-post."""
+    """Return the loops, each as nanoseconds for one self-post."""
     sent = count // 10
 
     def loop(role: int, number: int, policy: str | None = None) -> Callable[[], float]:
@@ -72,7 +72,7 @@ def contenders(ready: Bench, count: int, seconds: float) -> dict[str, Callable[[
 
 
 def in_run_loop(running: Supervisor, policy: str, seconds: float) -> float:
-    """Give nanoseconds for one WRMSR TSC_DEADLINE of the guest: exit, post, sync, re-entry, delivery, handler, EOI."""
+    """Return ns for one WRMSR TSC_DEADLINE of the guest: exit, post, sync, re-entry, delivery, handler, EOI."""
     taken = Spent(Machine(MEMORY_AT).pcpus[0].counters[COUNTERS.index("self_posts")])
     run(running, configuration("tscdeadline-immed", policy), seconds, 1, look=taken.look)
     return taken.each() * NANOSECOND

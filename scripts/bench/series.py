@@ -32,11 +32,11 @@ class Series:
 
     @property
     def median(self) -> float:
-        """Give the median."""
+        """Return the median."""
         return statistics.median(self.samples)
 
     def cells(self) -> tuple[str, ...]:
-        """Give a line of a table: name, median, minimum, maximum, unit, weather."""
+        """Return a line of a table: name, median, minimum, maximum, unit, weather."""
         numbers = (self.median, min(self.samples), max(self.samples))
         return (self.name, *map(number, numbers), self.unit, self.weather())
 
@@ -46,7 +46,7 @@ class Series:
         return ", ".join(f"{seen.count(name)} {name}" for name in dict.fromkeys(sorted(seen, reverse=True)))
 
     def record(self) -> dict[str, object]:
-        """Give all of it for a file."""
+        """Return all of it for a file."""
         return {"series": self.name, "unit": self.unit, "samples": self.samples, "probes_ns": self.probes}
 
 
@@ -64,7 +64,7 @@ class Target:
 
     @property
     def met(self) -> bool:
-        """Tell whether it is reached."""
+        """Return whether it is reached."""
         return self.measured >= self.limit if self.at_least else self.measured <= self.limit
 
     def __str__(self) -> str:
@@ -75,7 +75,7 @@ class Target:
         return f"{self.about}: {number(self.measured)} {self.unit}{spread}; {wanted}: {verdict}"
 
     def record(self) -> dict[str, object]:
-        """Give all of it for a file."""
+        """Return all of it for a file."""
         return {
             "target": self.about,
             "measured": self.measured,
@@ -102,7 +102,7 @@ def interleave(contenders: Mapping[str, Measure], unit: str, repeats: int, probe
 
 
 def ratios(above: Series, below: Series) -> tuple[float, float, float]:
-    """Compare neighbours; give the median ratio, the smallest and the largest."""
+    """Compare neighbours; return the median ratio, the smallest and the largest."""
     single = [a / b for a, b in zip(above.samples, below.samples, strict=True)]
     return statistics.median(single), min(single), max(single)
 

@@ -23,7 +23,7 @@ REGIMES: Final = (REGIME_NONE, REGIME_DELAYS, REGIME_STARVATION)
 
 
 def rows() -> Iterable[tuple[Planned, str]]:
-    """Give every mutation's configurations that must or may show it, with what is expected; one policy for each."""
+    """Return every mutation's configurations that must or may show it, with what is expected; one policy for each."""
     for mutation in MUTATIONS:
         for row in mutation.rows:
             if row.outcome != "PASS":
@@ -31,7 +31,7 @@ def rows() -> Iterable[tuple[Planned, str]]:
 
 
 def first_sighting(running: Supervisor, wanted: Planned, seed: int, patience: float) -> float | None:
-    """Look for a bug; give the seconds of running that it took, None if it was not seen."""
+    """Look for a bug; return the seconds of running that it took, None if it was not seen."""
     spent, stint = 0.0, 0
     while spent < patience:
         seconds = min(FIRST_STINT * 2**stint, patience - spent)
@@ -46,7 +46,7 @@ def first_sighting(running: Supervisor, wanted: Planned, seed: int, patience: fl
 
 
 def checks_of(wanted: Planned) -> tuple[str, ...]:
-    """Give the checks that show the bug."""
+    """Return the checks that show the bug."""
     return wanted.expectation.checks if wanted.expectation is not None else ()
 
 
@@ -75,7 +75,7 @@ def benchmark(options: Options) -> Report:
 
 
 def tabulate(report: Report, row: Planned, outcome: str, times: list[float | None]) -> float:
-    """Put a bug into the table; give its median, what was not seen counting as infinitely late."""
+    """Put a bug into the table; return its median, what was not seen counting as infinitely late."""
     seen = [time for time in times if time is not None]
     all_of_them = sorted(time if time is not None else float("inf") for time in times)
     median = all_of_them[len(all_of_them) // 2]

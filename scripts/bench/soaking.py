@@ -97,22 +97,22 @@ class Soaking:
         self._open = 2
 
     def command(self, *arguments: str) -> list[str]:
-        """Give what a shell would be told."""
+        """Return what a shell would be told."""
         return [sys.executable, "-m", "hosts.cli.main", *arguments]
 
     def environment(self) -> dict[str, str]:
-        """Give what the soak's processes are to find."""
+        """Return what the soak's processes are to find."""
         return {**os.environ, MARK: self.mark, "TMPDIR": str(self.temporary), "PYTHONPATH": str(TOP)}
 
     def stop(self) -> int:
-        """End it as a batch system does; give its exit status."""
+        """End it as a batch system does; return its exit status."""
         if self._process is None:
             raise BenchError("nothing is under way")
         self._process.terminate()
         return self.wait()
 
     def wait(self) -> int:
-        """Hear it out; give its exit status."""
+        """Hear it out; return its exit status."""
         if self._process is None:
             raise BenchError("nothing is under way")
         while self.hear() is not None:
@@ -151,7 +151,7 @@ class Soaking:
         return self.hear_until(lambda heard: is_good(heard.run), "a further run").run
 
     def explores(self) -> bool:
-        """Tell whether an exploration is under way."""
+        """Return whether an exploration is under way."""
         with Campaign.read(self.folder) as campaign:
             return any(row.task.kind == "explore" for row in campaign.rows(state="running"))
 
@@ -192,7 +192,7 @@ class Soaking:
         return found
 
     def kill(self, role: Role, which: int) -> int:
-        """Kill one of that role for certain, its ``which``-th if there are so many; give its process id.
+        """Kill one of that role for certain, its ``which``-th if there are so many; return its process id.
 
         It is stopped before: one that is at its end anyway would not have been killed, and nobody would tell.
         """
@@ -219,7 +219,7 @@ class Soaking:
 
 
 def is_good(run: dict[str, Any]) -> bool:
-    """Tell whether a record is that of a run that came to its end."""
+    """Return whether a record is that of a run that came to its end."""
     return run.get("record") == "run" and run["state"] == "finished" and run["verdict"] not in ("CRASH", "CANCELLED")
 
 
@@ -270,12 +270,12 @@ def _stat(pid: int) -> Sequence[str]:
 
 
 def state_of(pid: int) -> str:
-    """Give the letter of a process's state; X if it is gone."""
+    """Return the letter of a process's state; X if it is gone."""
     fields = _stat(pid)
     return fields[0] if fields else "X"
 
 
 def parent_of(pid: int) -> int:
-    """Give its parent; 0 if it is gone."""
+    """Return its parent; 0 if it is gone."""
     fields = _stat(pid)
     return int(fields[1]) if fields else 0

@@ -63,12 +63,12 @@ class Explored:
 
     @property
     def rate(self) -> float:
-        """Give states a second."""
+        """Return states a second."""
         return self.result.states / max(self.seconds, 0.01)
 
     @property
     def clean(self) -> bool:
-        """Tell whether nothing was found."""
+        """Return whether nothing was found."""
         return self.result.violation is None
 
 

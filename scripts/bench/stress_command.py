@@ -63,7 +63,7 @@ def stress(arguments: Sequence[str], limit: float, cache: Path | None = None) ->
 
 
 def has_result(records: Path) -> bool:
-    """Tell whether a first row has been written."""
+    """Return whether a first row has been written."""
     return records.exists() and '"record": "result"' in records.read_text(encoding="utf-8")
 
 

@@ -30,7 +30,7 @@ SPEED_UP: Final = 1.7
 
 
 def measure(program: Program, text: str, workers: int, learning: Learning) -> tuple[Result, float]:
-    """Explore; give the seconds too."""
+    """Explore; return the seconds too."""
     before = time.monotonic()
     builder = Builder(program, scope_of(None, text), policy_by_name(POLICY).number)
     result, _, _ = explore(builder, Bounds(workers=workers, seconds=PATIENCE, max_bytes=MEMORY), None, learning)

@@ -154,15 +154,15 @@ class Tree:
         return answer(self.start(policy, cache))
 
     def programs(self) -> list[Path]:
-        """Give the built programs."""
+        """Return the built programs."""
         return [path for path in (self.cache / "pirace").iterdir() if not path.name.startswith(".")]
 
     def unfinished(self) -> list[Path]:
-        """Give the folders of builds that have not come to an end."""
+        """Return the folders of builds that have not come to an end."""
         return list((self.cache / "pirace").glob(".building-*"))
 
     def compilers(self) -> list[str]:
-        """Give the compiling processes that still run a while after they should have noticed that nobody listens."""
+        """Return the compiling processes that still run a while after they should have noticed that nobody listens."""
         until = time.monotonic() + 30
         while True:
             found = [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if self._compiles(path)]

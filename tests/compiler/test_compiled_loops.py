@@ -39,7 +39,7 @@ def start(cache: Path, clone: Path = TOP) -> subprocess.Popen[str]:
 
 
 def told(process: subprocess.Popen[str]) -> tuple[str, bool]:
-    """Give what it came to, and whether it compiled."""
+    """Return what it came to, and whether it compiled."""
     out, err = process.communicate()
     assert "Observation SB Sometimes" in out
     return out, "compiling the search" in err

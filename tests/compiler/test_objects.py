@@ -28,7 +28,7 @@ def answer_of(built: Built) -> int:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Cache:
-    """Give a cache with the program in it."""
+    """Return a cache with the program in it."""
     cache = Cache(tmp_path_factory.mktemp("cache"))
     built = obtain(tiny.WANTED, cache)
     assert not built.from_cache
@@ -39,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Cache:
 
 @pytest.fixture
 def program(made: Cache, tmp_path: Path) -> Path:
-    """Give the folder of a copy, in a cache of its own."""
+    """Return the folder of a copy, in a cache of its own."""
     with Cache(tmp_path / "cache").building() as folder:
         for path in (made.folder / tiny.KEY).iterdir():
             if path.name != "lock":

@@ -77,7 +77,7 @@ class Words:
         return result, known
 
     def end(self) -> None:
-        """Give nothing back."""
+        """Return nothing back."""
 
 
 # --- which ones drain the store buffer ---------------------------------------------------------------------------

@@ -178,7 +178,7 @@ FUNCTIONS: dict[str, Callable[[Word, int, int], int]] = {
 
 
 def numbers(seed: int) -> Iterable[tuple[int, int, int]]:
-    """Give what the word holds and two operands: each edge in each place, every bit, every vector, random words."""
+    """Return what the word holds and two operands: each edge in each place, every bit, every vector, random words."""
     draw = random.Random(seed)
     any_word = [0, 1, -1, (1 << 63) - 1, -(1 << 63), *(signed(1 << nr) for nr in range(64)), *VECTORS]
     any_word += [~word for word in any_word] + [signed(draw.getrandbits(64)) for _ in range(100)]

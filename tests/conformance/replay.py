@@ -108,7 +108,7 @@ class Words:
         return result, {i: self.memory.read(self.at[i]) for i in range(len(words))}
 
     def end(self) -> None:
-        """Give the memory back."""
+        """Return the memory back."""
         self.memory.close()
 
 
@@ -153,7 +153,7 @@ def shape(operation: str) -> Witness:
 
 
 def seen_by_both(operation: str) -> tuple[int, int]:
-    """Let two processes run side by side, draining a store only where one cannot go on; give what each saw."""
+    """Let two processes run side by side, draining a store only where one cannot go on; return what each saw."""
     witness = shape(operation)
     with ReplayProcesses(witness, replay_program(witness, program())) as processes:
         position = {0: "before an operation", 1: "before an operation"}

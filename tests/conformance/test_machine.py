@@ -58,7 +58,7 @@ class Host(Struct):
 
 
 def host() -> Host:
-    """Give the host's words."""
+    """Return the host's words."""
     return Host(local_address())
 
 
@@ -82,7 +82,7 @@ def one_in(n: int) -> int:
 
 
 def this_cpu_ptr() -> int:
-    """Give pCPU 0."""
+    """Return pCPU 0."""
     return Machine(memory()).pcpus[0].at
 
 
@@ -146,13 +146,13 @@ def run_goes_on() -> int:
 
 
 def open_turn() -> int:
-    """Give the next number."""
+    """Return the next number."""
     store_private(host().turn, load_private(host().turn) + 1)
     return load_private(host().turn)
 
 
 def next_turn(seen: int) -> int:
-    """Give turns until they are used up."""
+    """Return turns until they are used up."""
     return seen + 1 if seen < TURNS else 0
 
 
@@ -167,7 +167,7 @@ def say_silent() -> None:
 
 
 def all_silent() -> int:
-    """Give the note back."""
+    """Return the note back."""
     return load_private(host().silent)
 
 
@@ -265,7 +265,7 @@ def compiled(program: Program) -> Compiled:
 
 
 def moved(function: Any, names: dict[str, Any]) -> Callable[..., Any]:
-    """Give the function with other globals."""
+    """Return the function with other globals."""
     if function.__module__ != __name__:
         return function
     copy = FunctionType(function.__code__, names, function.__name__)
@@ -287,7 +287,7 @@ def run_plain(program: Program, scenario: Scenario, policy: str, mutation: Mutat
 
 
 def run_compiled(compiled: Compiled, scenario: Scenario, policy: str, mutation: Mutation | None, seed: int) -> Host:
-    """Run compiled code; gives the host's words as indices into its private words."""
+    """Run compiled code; return the host's words as indices into its private words."""
     compiled.words[:] = 0
     compiled.local[:] = 0
     machine, own = Machine(compiled.base), Host(0)
@@ -304,7 +304,7 @@ def run_compiled(compiled: Compiled, scenario: Scenario, policy: str, mutation: 
 
 
 def differences(compiled: Compiled, plain: Plain) -> list[tuple[int, int, int]]:
-    """Give offset and contents of words that differ; addresses within the machine may, by where it lies."""
+    """Return offset and contents of words that differ; addresses within the machine may, by where it lies."""
     found = []
     for i in (compiled.words != plain.words).nonzero()[0].tolist():
         ours, theirs = int(compiled.words[i]), plain.words[i]
@@ -341,12 +341,12 @@ def test_compiled_machine_is_the_plain_machine(
 
 
 def lines_of(assembly: str) -> list[str]:
-    """Give the lines of an assembler text, blanks normalised, without comments."""
+    """Return the lines of an assembler text, blanks normalised, without comments."""
     return [" ".join(line.partition("#")[0].split()) for line in assembly.splitlines()]
 
 
 def repeated(code: list[str]) -> list[str]:
-    """Give the jumps back from a compare-and-exchange to the beginning of its block: LLVM's loop for an operation."""
+    """Return the jumps back from a compare-and-exchange to the beginning of its block: LLVM's loop for an operation."""
     found, label = [], ""
     for before, line in pairwise(line for line in code if line and not line.startswith(".cfi")):
         if line.endswith(":"):

@@ -118,7 +118,7 @@ def assembly() -> str:
 
 
 def accesses(assembly: str, name: str) -> list[str]:
-    """Give how a function of two addresses touches memory: ``r`` or ``w`` and which one, ``fence``, ``lock``."""
+    """Return how a function of two addresses touches memory: ``r`` or ``w`` and which one, ``fence``, ``lock``."""
     found: list[str] = []
     for text in instructions(assembly, name):
         memory_operand = re.search(r"\((%r[ds]i)\)", text)

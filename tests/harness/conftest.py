@@ -11,7 +11,7 @@ from tests.harness import roots
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the file with the compiled root of :mod:`tests.harness.roots`."""
+    """Return the file with the compiled root of :mod:`tests.harness.roots`."""
     file = tmp_path_factory.mktemp("roots") / "root.o"
     file.write_bytes(roots.object_code())
     return file

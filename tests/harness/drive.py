@@ -25,7 +25,7 @@ def say(event: str, **what: Any) -> None:
 
 
 def told(outcome: Outcome) -> dict[str, Any]:
-    """Give what of an outcome can be written down."""
+    """Return what of an outcome can be written down."""
     memory = outcome.memory
     cpus = [memory.host.cpus[worker.cpu] for worker in outcome.workers]
     return {

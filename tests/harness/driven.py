@@ -134,13 +134,13 @@ _ACCEPTS: Final = 1 << 16
 
 
 def unix_sockets(*, listening: bool = False) -> dict[str, str]:
-    """Give the names of all bound UNIX sockets of the machine, by inode; or of those that are listened at."""
+    """Return the names of all bound UNIX sockets of the machine, by inode; or of those that are listened at."""
     rows = (line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:])
     return {row[6]: row[7] for row in rows if len(row) > 7 and (not listening or int(row[3], 16) & _ACCEPTS)}
 
 
 def sockets_of(pids: list[int]) -> set[str]:
-    """Give the names that some processes listen at."""
+    """Return the names that some processes listen at."""
     names, found = unix_sockets(listening=True), set()
     for pid in pids:
         for fd in Path(f"/proc/{pid}/fd").iterdir():
@@ -151,6 +151,6 @@ def sockets_of(pids: list[int]) -> set[str]:
 
 
 def uses_shm(pid: int) -> bool:
-    """Tell whether a process has anything of /dev/shm."""
+    """Return whether a process has anything of /dev/shm."""
     links = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
     return "/dev/shm" in Path(f"/proc/{pid}/maps").read_text() or any(link.startswith("/dev/shm") for link in links)

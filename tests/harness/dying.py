@@ -21,7 +21,7 @@ EXIT_CODE = 7
 
 
 def argument(root: Path, moment: str, nth: int, folder: Path) -> str:
-    """Give what :func:`load` is to be told: die at the ``nth`` such moment; ``folder`` remembers that it was done."""
+    """Return what :func:`load` is to be told: die at the ``nth`` such moment; ``folder`` remembers that it was done."""
     return json.dumps([str(root), moment, nth, str(folder / "died")])
 
 

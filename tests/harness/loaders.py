@@ -11,7 +11,7 @@ _images: list[Image] = []
 
 
 def load_root(file: str) -> int:
-    """Load the compiled root from ``file``; gives its address."""
+    """Load the compiled root from ``file``; return its address."""
     _images.append(Image(Path(file).read_bytes(), symbols()))
     return _images[-1].address("root")
 

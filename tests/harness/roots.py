@@ -95,7 +95,7 @@ def turns() -> int:
 
 
 def ping(vector: int) -> int:
-    """Send an IPI to and fro between pCPUs 0 and 1; gives how many this one sent."""
+    """Send an IPI to and fro between pCPUs 0 and 1; return how many this one sent."""
     local = this_process()
     cpu = load_private(local.cpu)
     number = 0
@@ -160,7 +160,7 @@ def asleep() -> int:
 
 
 def flood(vector: int) -> int:
-    """Send to all, oneself included, as fast as the bound allows; gives how many."""
+    """Send to all, oneself included, as fast as the bound allows; return how many."""
     local = this_process()
     pcpus = load_private(local.pcpus)
     interrupts_on()
@@ -175,7 +175,7 @@ def flood(vector: int) -> int:
 
 
 def every() -> int:
-    """Send each vector to the next pCPU, and take as many; gives their sum, which no vector lost or changed has."""
+    """Send each vector to the next pCPU, and take as many; return their sum, which no vector lost or changed has."""
     local = this_process()
     for vector in range(256):
         send_IPI((load_private(local.cpu) + 1) % load_private(local.pcpus), vector)
@@ -191,7 +191,7 @@ def every() -> int:
 
 
 def mute() -> int:
-    """Let pCPU 0 send to pCPU 1, which looks at nothing before the stop; gives how many were sent before it."""
+    """Let pCPU 0 send to pCPU 1, which looks at nothing before the stop; return how many were sent before it."""
     local = this_process()
     number = 0
     if load_private(local.cpu) == 0:
@@ -229,7 +229,7 @@ def bad_socket() -> int:
 
 
 def ring() -> int:
-    """Each waits, halted, for an IPI and passes it on to the next; gives how many."""
+    """Each waits, halted, for an IPI and passes it on to the next; return how many."""
     local = this_process()
     cpu, pcpus = load_private(local.cpu), load_private(local.pcpus)
     number = 0
@@ -246,7 +246,7 @@ def ring() -> int:
 
 
 def listen(frames: int) -> int:
-    """Look at the own socket until ``frames`` have been seen, good and bad; gives how many were good."""
+    """Look at the own socket until ``frames`` have been seen, good and bad; return how many were good."""
     local = this_process()
     own = own_words(local)
     good = 0

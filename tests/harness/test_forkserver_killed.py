@@ -60,7 +60,7 @@ class Watched(Supervisor):
 
 @pytest.fixture(scope="module")
 def long_lived(root: Path) -> Iterator[Watched]:
-    """Give a supervisor that goes from one killed fork server to the next; its own end tells nothing.
+    """Return a supervisor that goes from one killed fork server to the next; its own end tells nothing.
 
     A process has one fork server at a time: the tests that have a supervisor of their own come before.
     """
@@ -71,7 +71,7 @@ def long_lived(root: Path) -> Iterator[Watched]:
 
 @pytest.fixture
 def watched(long_lived: Watched) -> Watched:
-    """Give it with a fork server that lives, and nothing told, whatever became of the test before."""
+    """Return it with a fork server that lives, and nothing told, whatever became of the test before."""
     assert long_lived.spin(0.1).crash is None
     while not long_lived.told.empty():
         long_lived.told.get()
@@ -172,7 +172,7 @@ def test_killed_while_it_is_asked_to_end(root: Path, monkeypatch: pytest.MonkeyP
 
 
 def state_of(pid: int) -> str:
-    """Give the letter of a process's state."""
+    """Return the letter of a process's state."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 

@@ -178,7 +178,7 @@ def test_a_further_pcpu_costs_less_than_ten_megabytes(root: Path) -> None:
 
 
 def private_bytes(pid: int) -> int:
-    """Give the memory that a process shares with nobody."""
+    """Return the memory that a process shares with nobody."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return 1024 * sum(map(int, re.findall(r"^Private_(?:Clean|Dirty):\s*(\d+)", text, re.MULTILINE)))
 

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.timeout(4 * PATIENCE)
 
 
 def run(soak: Soaking, *before: str, options: Sequence[str] = (*SHORT, *ENDLESS)) -> tuple[int, str, str]:
-    """Run a soak behind other commands to its end; give exit status, output and errors."""
+    """Run a soak behind other commands to its end; return exit status, output and errors."""
     command = [*before, *soak.command("soak", "--campaign", str(soak.folder), *options)]
     done = subprocess.run(
         command, env=soak.environment(), capture_output=True, text=True, timeout=3 * PATIENCE, check=False
@@ -37,7 +37,7 @@ def run(soak: Soaking, *before: str, options: Sequence[str] = (*SHORT, *ENDLESS)
 
 
 def last_line(errors: str) -> str:
-    """Give the one line that tells why it ended; before it, only runs that went wrong and fork servers that died."""
+    """Return the one line that tells why it ended; before it, only runs that went wrong and fork servers that died."""
     *others, last = errors.splitlines()
     assert last.startswith("pirace: "), errors
     assert "Traceback" not in errors
@@ -69,7 +69,7 @@ OTHER_USER = 54_321
 
 
 def as_nobody() -> list[str]:
-    """Give what runs a command under a limit of processes: root has none, so as a user who has nothing else."""
+    """Return what runs a command under a limit of processes: root has none, so as a user who has nothing else."""
     if os.getuid() != 0:
         return []
     if shutil.which("setpriv") is None:
@@ -104,7 +104,7 @@ def test_a_folder_that_cannot_be_written_to(place: str) -> None:
 
 
 def mounted(script: str) -> list[str]:
-    """Give what runs a script, and then a command, where mounts are its own; skip if that is not to be had."""
+    """Return what runs a script, and then a command, where mounts are its own; skip if that is not to be had."""
     own = ["unshare", "--mount", *([] if os.getuid() == 0 else ["--map-root-user"])]
     if shutil.which("unshare") is None or subprocess.run([*own, "true"], check=False, capture_output=True).returncode:
         pytest.skip("no mounts of one's own here")

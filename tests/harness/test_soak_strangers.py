@@ -47,12 +47,12 @@ def soak() -> Iterator[Soaking]:
 
 
 def addresses_of(pids: list[int]) -> list[str]:
-    """Give the addresses that pCPUs listen at: just forked, one still has its fork server's socket, too."""
+    """Return the addresses that pCPUs listen at: just forked, one still has its fork server's socket, too."""
     return sorted(f"ipc://{name}" for name in sockets_of(pids) if name.startswith("@pirace-"))
 
 
 def address_of_a_pcpu(soak: Soaking) -> str:
-    """Wait until a pCPU listens; give its address."""
+    """Wait until a pCPU listens; return its address."""
     found: list[str] = []
 
     def look() -> bool:
@@ -65,7 +65,7 @@ def address_of_a_pcpu(soak: Soaking) -> str:
 
 
 def ignored(run: dict[str, Any]) -> bool:
-    """Tell whether frames were counted that are none of the run's."""
+    """Return whether frames were counted that are none of the run's."""
     return is_good(run) and any(" ignored " in note for note in run["notes"])
 
 
@@ -99,7 +99,7 @@ def test_garbage_at_full_rate_is_only_counted(soak: Soaking) -> None:
 
 
 def stopped_pcpu(soak: Soaking) -> tuple[int, str]:
-    """Stop a pCPU that listens, so that it does not end meanwhile; give its process id and its address."""
+    """Stop a pCPU that listens, so that it does not end meanwhile; return its process id and its address."""
     while True:
         pid = soak.await_role("pCPU")[0]
         with contextlib.suppress(OSError):  # it has just ended

@@ -29,20 +29,20 @@ pytestmark = pytest.mark.timeout(8 * UP_SECONDS)  # the first may have to compil
 
 @pytest.fixture
 def told() -> queue.SimpleQueue[str]:
-    """Give what is said at once."""
+    """Return what is said at once."""
     return queue.SimpleQueue()
 
 
 @pytest.fixture
 def executor(told: queue.SimpleQueue[str]) -> Iterator[LocalExecutor]:
-    """Give one whose worker has raced, so that it has a fork server."""
+    """Return one whose worker has raced, so that it has a fork server."""
     with LocalExecutor(say=told.put) as made:
         assert made.submit(do_task, RACE, None).result().verdict != "CRASH"
         yield made
 
 
 def kill_server(executor: LocalExecutor) -> int:
-    """Kill the worker's fork server; give its number."""
+    """Kill the worker's fork server; return its number."""
     assert executor.pid is not None
     (server,) = servers_of(executor.pid)
     os.kill(server, signal.SIGKILL)

@@ -69,7 +69,7 @@ def fabric() -> Iterator[Fabric]:
 
 
 def expected() -> list[int]:
-    """Give the sequence numbers that are due."""
+    """Return the sequence numbers that are due."""
     return [int(number) for number in region.words_at(region.host_words().cpus[ME].arrived.at, MAX_PCPUS)]
 
 
@@ -86,13 +86,13 @@ class Frames:
         self.random = random.Random(seed)
 
     def good(self, due: list[int]) -> bytes:
-        """Give a frame that counts."""
+        """Return a frame that counts."""
         sender = self.random.randrange(PCPUS)
         vector = self.random.choice([0xF2, 0xF1, 0xF0, 0xFD, 0x41, 0, 1, 0x20, 0x3F, 0x7F, 0xFF])
         return wire.encode(wire.Frame(TOKEN, sender, ME, vector, due[sender]))
 
     def any(self, due: list[int]) -> bytes:
-        """Give a frame with any fault, or none."""
+        """Return a frame with any fault, or none."""
         frame = wire.decode(self.good(due))
         assert frame is not None
         number = self.random
@@ -147,7 +147,7 @@ def test_every_vector_has_a_kind() -> None:
 
 
 def last_bytes_of_a_page() -> tuple[int, Callable[[bytes], int]]:
-    """Give a function that puts bytes right before a page that cannot be read, and says where."""
+    """Return a function that puts bytes right before a page that cannot be read, and says where."""
     libc = ctypes.CDLL(None, use_errno=True)
     pages = mmap.mmap(-1, 2 * PAGE)
     start = ctypes.addressof(ctypes.c_char.from_buffer(pages))

@@ -11,7 +11,7 @@ KEY = "tiny"
 
 
 def answer() -> int:
-    """Give it."""
+    """Return it."""
     return 42
 
 

@@ -46,7 +46,7 @@ def run(*arguments: object) -> int:
 
 
 def sockets_and_children() -> tuple[list[str], list[str]]:
-    """Give the abstract sockets of replays and this process's children, as the kernel tells them."""
+    """Return the abstract sockets of replays and this process's children, as the kernel tells them."""
     lines = Path("/proc/net/unix").read_text().splitlines()
     return [line for line in lines if "@pirace-" in line], children_of(os.getpid())
 
@@ -231,7 +231,7 @@ def endless(file: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def status_of(pid: int) -> dict[str, str]:
-    """Give what the kernel says of a process; of one that has gone nothing."""
+    """Return what the kernel says of a process; of one that has gone nothing."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -240,17 +240,17 @@ def status_of(pid: int) -> dict[str, str]:
 
 
 def ignores_ctrl_c(pid: int) -> bool:
-    """Tell whether a process ignores SIGINT: a pCPU does so once it has seen to ending with its director."""
+    """Return whether a process ignores SIGINT: a pCPU does so once it has seen to ending with its director."""
     return int(status_of(pid)["SigIgn"], 16) >> signal.SIGINT - 1 & 1 == 1
 
 
 def children_of(pid: int) -> list[str]:
-    """Give a process's children, at one moment: a search of all processes takes longer than a replay."""
+    """Return a process's children, at one moment: a search of all processes takes longer than a replay."""
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 def processes_of(file: Path) -> list[int]:
-    """Give the processes that carry a test's mark."""
+    """Return the processes that carry a test's mark."""
     wanted = f"{MARK}={file}".encode()
     found = []
     for entry in Path("/proc").iterdir():

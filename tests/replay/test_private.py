@@ -24,7 +24,7 @@ SCOPE = "post:34 post:35 | post:34 | guest=cpuid,self | handlers=slow"
 
 @pytest.fixture(scope="module", params=RULES)
 def rule(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Write a rule that kicks, unless a handler is running; give what ``--policy`` takes."""
+    """Write a rule that kicks, unless a handler is running; return what ``--policy`` takes."""
     file = tmp_path_factory.mktemp("rule") / "rule.py"
     file.write_text(
         "from emu.kvm_main import kvm_vcpu_kick\nfrom emu.waist import READ_ONCE, xchg\n\n\n"

@@ -133,7 +133,7 @@ def test_a_store_that_drains_at_once_is_not_delayed(store_buffered: Witness) -> 
 
 
 def changed_row(witness: Witness, kind: str, **changes: int) -> Witness:
-    """Give the witness with the first row of a kind changed."""
+    """Return the witness with the first row of a kind changed."""
     steps = list(witness.steps)
     for i, step in enumerate(steps):
         for k, row in enumerate(step.rows):

@@ -49,7 +49,7 @@ class Case:
         self.builder = Builder(program(policy if users else None), scope_of(info, scope), number, seeded, fold=fold)
 
     def shortest(self) -> Witness:
-        """Give the first violation that a search breadth first comes to."""
+        """Return the first violation that a search breadth first comes to."""
         while True:
             try:
                 return self._witness(*_shortest(model := self.builder.model(), self.options), model)
@@ -57,7 +57,7 @@ class Case:
                 continue
 
     def walk(self, seed: int, steps: int) -> Witness:
-        """Give a random walk; it ends early with a violation, or when nobody can move."""
+        """Return a random walk; it ends early with a violation, or when nobody can move."""
         while True:
             try:
                 return self._witness(*_walk(model := self.builder.model(), self.options, seed, steps), model)

@@ -14,16 +14,16 @@ pytestmark = pytest.mark.timeout(60)  # some ten functions of a few lines
 
 
 def pair(a: int, b: int) -> tuple[int, int]:
-    """Give two numbers."""
+    """Return two numbers."""
     return a + b, a - b
 
 
 def nothing(a: int) -> None:
-    """Give nothing."""
+    """Return nothing."""
 
 
 def forgets(a: int) -> object:
-    """Give a number, or, having come to its end, nothing; nobody asks."""
+    """Return a number, or, having come to its end, nothing; nobody asks."""
     if a != 0:
         return 1
     return None

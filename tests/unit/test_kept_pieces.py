@@ -18,13 +18,13 @@ TRANSLATED = {"harvest": Piece("ret i64 1", ("max",)), "merge": Piece("ret i64 2
 
 
 def job(base: str = "same", **marks: str) -> Any:
-    """Give what is to be compiled, as far as pieces go: the base, and what each function must agree in."""
+    """Return what is to be compiled, as far as pieces go: the base, and what each function must agree in."""
     return SimpleNamespace(unit=SimpleNamespace(pieces=TRANSLATED), base=base, keepable={"harvest": "a", **marks})
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Give the folder of a build that has translated two functions."""
+    """Return the folder of a build that has translated two functions."""
     _keep(tmp_path, "key", b"code", _packed(job(merge="b")))
     return tmp_path
 

@@ -65,7 +65,7 @@ def machine_field(base: int, index: int) -> int:
 
 
 def address_itself(base: int, index: int) -> int:
-    """Give structs, words and arrays as numbers."""
+    """Return structs, words and arrays as numbers."""
     outer = Outer(base)
     return outer.inners[index].at + 3 * outer.some.at + 5 * outer.inners.at + 7 * Words(index)[2]
 
@@ -155,7 +155,7 @@ def two_kinds(base: int) -> int:
 
 
 def a_struct_for_a_word(base: int) -> int:
-    """Give a struct where a number belongs."""
+    """Return a struct where a number belongs."""
     return given(Outer(base))
 
 

@@ -99,31 +99,31 @@ def _upper_half(builder: Any, left: Any, right: Any) -> Any:
 
 @_means(_upper_half)
 def upper_half(left: int, right: int) -> int:
-    """Give the upper half of a product of two words without signs."""
+    """Return the upper half of a product of two words without signs."""
     _only_compiled()
 
 
 @_means(code.locked("xchg"))
 def exchange(address: int, value: int) -> int:
-    """Exchange, locked; give the value found."""
+    """Exchange, locked; return the value found."""
     _only_compiled()
 
 
 @_means(code.locked("add"))
 def fetch_add(address: int, value: int) -> int:
-    """Add, locked; give the value found."""
+    """Add, locked; return the value found."""
     _only_compiled()
 
 
 @_means(code.locked("or"))
 def fetch_or(address: int, bits: int) -> int:
-    """Set bits, locked; give the value found (one instruction only where the value found is not used)."""
+    """Set bits, locked; return the value found (one instruction only where the value found is not used)."""
     _only_compiled()
 
 
 @_means(code.locked("and"))
 def fetch_and(address: int, bits: int) -> int:
-    """Keep bits, locked; give the value found (one instruction only where the value found is not used)."""
+    """Keep bits, locked; return the value found (one instruction only where the value found is not used)."""
     _only_compiled()
 
 
@@ -141,7 +141,7 @@ def barrier() -> None:
 
 @_means(code.spin_hint, result=types.void)
 def pause() -> None:
-    """Tell the processor that this is a spin loop."""
+    """Hint to the processor that this is a spin loop: ``pause``."""
     _only_compiled()
 
 
@@ -153,19 +153,19 @@ def rdtsc() -> int:
 
 @_means(code.symbol_address("pirace_memory"))
 def memory_address() -> int:
-    """Give the address of the machine's memory in this process."""
+    """Return the address of the machine's memory in this process."""
     _only_compiled()
 
 
 @_means(code.symbol_address("pirace_local"))
 def local_address() -> int:
-    """Give the address of this process's private page of host words."""
+    """Return the address of this process's private page of host words."""
     _only_compiled()
 
 
 @_means(code.symbol_address("pirace_doorbell"))
 def doorbell_address() -> int:
-    """Give the address at which this process sees its own doorbell."""
+    """Return the address at which this process sees its own doorbell."""
     _only_compiled()
 
 
@@ -195,13 +195,13 @@ def zmq_poll(items: int, count: int, milliseconds: int) -> int:
 
 @_means(code.call_c("pirace_zmq_errno", I32))
 def zmq_errno() -> int:
-    """Give the error of the last call into libzmq by this thread."""
+    """Return the error of the last call into libzmq by this thread."""
     _only_compiled()
 
 
 @_means(code.call_c("pirace_sched_yield", I32))
 def sched_yield() -> int:
-    """Let other processes have this processor."""
+    """Yield this processor to other processes."""
     _only_compiled()
 
 

@@ -1,10 +1,9 @@
 # mypy: allow-untyped-calls
 
-"""What compiled code does for each primitive of :mod:`emu.waist` that is a few machine instructions.
+"""The lowering of each primitive of :mod:`emu.waist` that is a few machine instructions.
 
 The others (IPIs, waits, turns, choices: ``NATIVE`` in :mod:`hosts.native.runtime.waist`) are compiled functions
-themselves;
-:mod:`hosts.native.program.root` puts those in place of the waist's.
+themselves; :mod:`hosts.native.program.root` puts those in place of the waist's.
 
 On x86 an acquire load and a release store are plain ``mov``; they differ from READ_ONCE and WRITE_ONCE in that LLVM
 moves nothing across them. Each read-modify-write is ONE locked instruction: LLVM makes a compare-and-exchange loop of a
@@ -79,9 +78,9 @@ def _fls64(builder: Any, word: Any) -> Any:
 
 def _mutated(builder: Any, number: Any) -> Any:
     selected = code.constant_load(builder, code.symbol_address(SELECTED)(builder))
-    told = builder.zext(builder.icmp_signed("==", selected, number), I64)
+    answer = builder.zext(builder.icmp_signed("==", selected, number), I64)
     # What is mutated is put out of the way of what is not.
-    return builder.call(code.declared(builder, "llvm.expect.i64", I64, I64, I64), [told, I64(0)])
+    return builder.call(code.declared(builder, "llvm.expect.i64", I64, I64, I64), [answer, I64(0)])
 
 
 MEANINGS: Final[dict[str, Emit]] = {

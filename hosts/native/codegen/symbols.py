@@ -1,4 +1,4 @@
-"""What compiled code calls by name: libzmq, a few functions of libc, and the addresses of memory.
+"""The external symbols of compiled code: libzmq, a few functions of libc, and the addresses of memory.
 
 They are given to LLVM in each process before the object file is loaded: a symbol that is missing then is a SIGSEGV
 later.
@@ -21,7 +21,7 @@ _LIBC: Final = ("sched_yield", "nanosleep", "_exit")
 
 
 def symbols() -> dict[str, int]:
-    """Give the address of everything that compiled code names."""
+    """Return the address of everything that compiled code names."""
     # Found through the extension module that links it, so it is the very libzmq that pyzmq's sockets live in.
     libzmq, libc = ctypes.CDLL(bundled.__file__), ctypes.CDLL(None)
     functions = [getattr(libzmq, name) for name in _LIBZMQ] + [getattr(libc, name) for name in _LIBC]

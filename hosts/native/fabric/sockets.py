@@ -15,7 +15,7 @@ from hosts.native.fabric import wire
 
 
 def address(name: str, cpu: int) -> str:
-    """Give the address that pCPU ``cpu`` of the run ``name`` listens at."""
+    """Return the address that pCPU ``cpu`` of the run ``name`` listens at."""
     return f"ipc://@pirace-{name}-{cpu}"
 
 
@@ -37,7 +37,7 @@ class Fabric:
         self.pull.bind(address(self._name, self.cpu))
 
     def connect(self) -> None:
-        """Connect to all, who are bound by now, and say hello on each way."""
+        """Connect to all pCPUs, which are bound by now, and send a hello on each connection."""
         for target in range(self.pcpus):
             socket: zmq.Socket[bytes] = self._context.socket(zmq.PUSH)
             self.push.append(socket)
@@ -47,7 +47,7 @@ class Fabric:
             socket.send(wire.encode(wire.Frame(self._token, self.cpu, target, 0, 0)))
 
     def await_hellos(self, seconds: float) -> None:
-        """Wait until every way to this pCPU is proved open; other frames are nobody's business yet."""
+        """Wait until a hello has come from every sender; other frames are ignored until then."""
         missing, until = set(range(self.pcpus)), time.monotonic() + seconds
         while missing:
             left = until - time.monotonic()
@@ -58,5 +58,5 @@ class Fabric:
                 missing.discard(frame.sender)
 
     def close(self) -> None:
-        """Close everything; the frames still here, if any, are nobody's."""
+        """Close everything; frames that have not been received are dropped."""
         self._context.destroy(linger=0)

@@ -65,7 +65,7 @@ class Frame:
 
 
 def encode(frame: Frame) -> bytes:
-    """Give the bytes of a frame."""
+    """Return the bytes of a frame."""
     numbers = bytes([UINT8, frame.sender | LAST * frame.last, UINT8, frame.target, UINT8, frame.vector])
     return bytes([ARRAY_OF_FIVE, UINT64]) + _wide(frame.token) + numbers + bytes([UINT64]) + _wide(frame.sequence)
 
@@ -84,7 +84,7 @@ def decode(data: bytes) -> Frame | None:
 
 
 def flaw(data: bytes, token: int, target: int, pcpus: int, expected: Sequence[int]) -> Flaw | None:
-    """Say what is wrong with a frame that arrived at ``target``, which expects sequence ``expected[sender]``."""
+    """Return what is wrong with a frame that arrived at ``target``, which expects sequence ``expected[sender]``."""
     frame = decode(data)
     if frame is None:
         return Flaw.SHAPE
@@ -98,6 +98,6 @@ def flaw(data: bytes, token: int, target: int, pcpus: int, expected: Sequence[in
 
 
 def words_of(frame: Frame) -> tuple[int, int]:
-    """Give bytes 0-7 and 8-15 as the signed words that compiled code compares."""
+    """Return bytes 0-7 and 8-15 as the signed words that compiled code compares."""
     data = encode(frame)
     return int.from_bytes(data[:8], "little", signed=True), int.from_bytes(data[8:16], "little", signed=True)

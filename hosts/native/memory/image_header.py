@@ -1,4 +1,4 @@
-"""What a saved memory says of itself: that it is one, and by which layout its words are to be read."""
+"""The header of a saved memory image: a magic number, and the layout by which its words are to be read."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ MAGIC: Final = int.from_bytes(b"pirace01", "big")
 
 @functools.cache
 def layout_number() -> int:
-    """Give a number that changes when a word lies elsewhere or a number in it means something else."""
-    told = [
+    """Return a number that changes when a word lies elsewhere or a number in it means something else."""
+    layout = [
         *_fields("machine", Machine, 0),
         *_fields("host", HostWords, HOST_OFFSET),
         *(repr(names) for names in (COUNTERS, WINDOWS, CHECKS, RECORD, TRACE_EVENTS, VECTOR_OF_KIND)),
@@ -32,7 +32,7 @@ def layout_number() -> int:
         f"machine at {MEMORY_AT}",
         f"events {ARGUMENT_SHIFT} {TURN_SHIFT}",
     ]
-    digest = hashlib.sha256("\n".join(told).encode()).digest()
+    digest = hashlib.sha256("\n".join(layout).encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
 

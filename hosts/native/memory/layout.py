@@ -20,7 +20,7 @@ STARTED, BOUND, READY, RUNNING, DONE, CLOSED = range(1, 7)
 """How far a pCPU is (:attr:`HostCpu.phase`); 0: the process has not come up."""
 
 REGIME_NONE, REGIME_DELAYS, REGIME_STARVATION = range(3)
-"""Disturbance: none; frequent short delays at interrupt points; rare long starvation."""
+"""Noise: none; frequent short delays at interrupt points; rare long starvation."""
 
 FAULT_NONE, FAULT_BEFORE_COUNT, FAULT_AFTER_COUNT = range(3)
 """The fabric's seeded bugs: a notification vanishes before it is counted, or after."""
@@ -96,7 +96,7 @@ class HostCpu(Struct, line=True):
     faulted = word()
     """Notifications that the fabric's fault swallowed."""
     sent_late = word()
-    """Frames sent after this pCPU called itself silent: in no book, for the markers do not cover them."""
+    """Frames sent after this pCPU's last frame: not accounted for, as the markers do not cover them."""
     throttled = word()
     """Sends that had to wait because too many frames of this connection were under way."""
     coalesced = word()
@@ -150,7 +150,7 @@ class HostWords(Struct, line=True):
 
 
 class Label(Struct, line=True):
-    """What a saved memory says of itself, in its last page (:mod:`hosts.native.memory.image_header`)."""
+    """The header of a saved memory, in its last page (:mod:`hosts.native.memory.image_header`)."""
 
     magic = word()
     layout = word()

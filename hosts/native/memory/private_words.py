@@ -18,7 +18,7 @@ BINS: Final = 64
 """Offsets from a turn's start that the actors choose among."""
 BALLAST_LINES: Final = 8
 PAID: Final = 64
-"""Length of the memory of bins that paid; a power of two."""
+"""Length of the ring of bins that led to sightings; a power of two."""
 
 
 class Local(Struct, line=True):
@@ -34,7 +34,7 @@ class Local(Struct, line=True):
     taken = word()
     """Frames taken off the socket so far."""
     stall_points = word()
-    """Interrupt points until the armed disturbance strikes; 0: none is armed."""
+    """Interrupt points until the armed stall; 0: none is armed."""
     own_at = word()
     """Address of the own HostCpu."""
     run_at = word()
@@ -45,9 +45,9 @@ class Local(Struct, line=True):
     """The turn that events fall into, where an event's word has it."""
 
     pull = word(line=True)
-    """The libzmq socket that IPIs to this pCPU arrive at."""
+    """The libzmq socket that IPIs to this pCPU are received from."""
     last_poll = word()
-    """TSC of the last look at the socket that found it empty."""
+    """TSC of the last poll of the socket that found it empty."""
     empties = word()
     pcpus = word()
     root_at = word()
@@ -91,7 +91,7 @@ class Local(Struct, line=True):
     stop_seen = word()
     """TSC when next_turn first saw the stop word; 0: not yet."""
 
-    # How this actor chooses its moment in a turn.
+    # How this actor chooses its offset in a turn.
     score = word(line=True)
     """The score that came with the last turn."""
     ring = word()
@@ -109,7 +109,7 @@ class Local(Struct, line=True):
     sends_before = word()
     """IPIs sent before the last turn."""
     flying_to = word()
-    """Where the last IPI went, plus one; 0: it has arrived."""
+    """The target of the last IPI, plus one; 0: it has arrived."""
     paid_count = words(2)
     edge = words(2)
     """For each kind of turn, the offset between those at which actions send IPIs and those at which they do not."""

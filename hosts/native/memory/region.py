@@ -1,8 +1,8 @@
-"""Where memory lies: the machine and the private host words have one fixed address in every process.
+"""The mapped memory: the machine and the private host words have one fixed address in every process.
 
 The machine keeps addresses in its words (the task that waits, the running vCPU), so it must lie at the same place in
 all pCPUs, and compiled code has the address in its instructions (see :data:`hosts.native.memory.addresses.MEMORY_AT`).
-A process in which the place is taken is told so.
+OSError in a process in which the place is taken.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _mmap(at: int, length: int, protection: int, flags: int, fd: int = -1) -> No
 
 
 def reserve() -> None:
-    """Take the addresses: zeros at the private words', nothing at the others' yet (a stray access faults).
+    """Reserve the addresses: zeros at the private words', nothing at the others' yet (a stray access faults).
 
     Children that are forked from here inherit all, the private words each as their own copy. May be called again.
     """
@@ -70,12 +70,12 @@ def _taken(at: int) -> bool:
 
 
 def map_machine(fd: int) -> None:
-    """Put the memory behind ``fd`` at the machine's address, in place of what was there."""
+    """Map the memory behind ``fd`` at the machine's address, in place of what was there."""
     _mmap(MEMORY_AT, SHARED_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED | _MAP_FIXED, fd)
 
 
 def map_doorbell(cpu: int) -> None:
-    """Put the doorbell of a pCPU where compiled code looks for its own. The machine's memory is mapped, and shared."""
+    """Map the doorbell of a pCPU where compiled code expects its own. The machine's memory is mapped, and shared."""
     bell = host_words().bells[cpu].at
     # Of a shared mapping, a move of no bytes makes a second view and leaves the first.
     if _libc.mremap(bell, 0, PAGE_BYTES, _MREMAP_MAYMOVE_FIXED, DOORBELL_AT) != DOORBELL_AT:
@@ -84,7 +84,7 @@ def map_doorbell(cpu: int) -> None:
 
 
 def map_scratch() -> None:
-    """Put fresh zeros at both addresses (a test's machine, in its own process)."""
+    """Map fresh zeros at both addresses (the machine of a test, in its own process)."""
     reserve()
     zeros = mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | _MAP_FIXED
     _mmap(MEMORY_AT, SHARED_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, zeros)
@@ -93,22 +93,22 @@ def map_scratch() -> None:
 
 
 def local() -> Local:
-    """Give the private host words of this process."""
+    """Return the private host words of this process."""
     return Local(LOCAL_AT)
 
 
 def machine() -> Machine:
-    """Give the machine."""
+    """Return the machine."""
     return Machine(MEMORY_AT)
 
 
 def host_words() -> HostWords:
-    """Give the shared host words."""
+    """Return the shared host words."""
     return HostWords(MEMORY_AT + HOST_OFFSET)
 
 
 def words_at(at: int, count: int) -> npt.NDArray[np.int64]:
-    """Look at words that are mapped in this process."""
+    """Return a view of words that are mapped in this process."""
     view: Any = (ctypes.c_int64 * count).from_address(at)
     return np.frombuffer(view, np.int64)
 
@@ -129,7 +129,7 @@ class SharedMemory:
     def __init__(self, path: Path | None = None) -> None:
         """Make the memory; every page is there from the start, so a full machine is an OSError here, not a SIGBUS.
 
-        With a ``path`` it is that file, new even if there was one, and whoever gave the path removes it. All that was
+        With a ``path`` it is that file, new even if there was one, and the caller removes it. All that was
         stored in it can be read after the death of every process.
         """
         self.fd = os.memfd_create("pirace", os.MFD_CLOEXEC) if path is None else _new_file(path)
@@ -157,18 +157,18 @@ class SharedMemory:
         self.words[(word - MEMORY_AT) // WORD_BYTES] = value
 
     def slice(self, word: int, count: int) -> npt.NDArray[np.int64]:
-        """Look at ``count`` words from the address that they have for compiled code."""
+        """Return a view of ``count`` words from the address that they have for compiled code."""
         index = (word - MEMORY_AT) // WORD_BYTES
         return self.words[index : index + count]
 
     def copy(self) -> SharedMemory:
-        """Give a copy of the words, which no process shares."""
+        """Return a copy of the words, which no process shares."""
         other = copy.copy(self)
         other.fd, other.words = -1, self.words.copy()
         return other
 
     def close(self) -> None:
-        """Let go; whoever still looks at :attr:`words` keeps the mapping alive, nothing else."""
+        """Close the descriptor; a reference to :attr:`words` keeps the mapping alive."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1

@@ -1,4 +1,4 @@
-"""multiprocess's fork server, as this host needs it: preloaded, in a private folder, stoppable, deaf to signals.
+"""multiprocess's fork server, as this host needs it: preloaded, in a private folder, stoppable, ignoring SIGINT.
 
 The module-level server object of multiprocess is what its processes are started through; its fields are used here
 because it has no interface to stop it. The names are checked at import, so another version fails at once.
@@ -29,7 +29,7 @@ from hosts.native.process import preload
 from hosts.signals import STOPPING
 
 Lost = Callable[[int, int], None]
-"""Told the process id of a fork server that died unasked, and how: an exit code, or a signal's number, negative."""
+"""Called with the process id of a fork server that died unasked, and its exit code (a signal's number, negated)."""
 
 _STOP_SECONDS: Final = 3.0
 
@@ -51,7 +51,7 @@ class ForkServer:
     """The fork server of one compiled program."""
 
     def __init__(self, root: Root, folder: Path, lost: Lost | None = None) -> None:
-        """Say what to load; nothing runs yet. ``lost`` is called from another thread, the moment it dies unasked."""
+        """Note what to load; nothing runs yet. ``lost`` is called from another thread when the server dies unasked."""
         self._folder = folder
         self._lost = lost
         self._watch: threading.Thread | None = None
@@ -62,7 +62,7 @@ class ForkServer:
         self._wanted = json.dumps({"loader": root.loader, "argument": root.argument, "folder": str(folder)})
 
     def start(self) -> bool:
-        """Start it if it is not running; tell whether it had died. Returns while it still loads.
+        """Start it if it is not running, and return whether it had died. It still loads then.
 
         RuntimeError if another one runs: multiprocess has one for each process, and would take that, and its program.
         """
@@ -86,7 +86,7 @@ class ForkServer:
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
-        """Have processes started by this very fork server meanwhile, or EOFError.
+        """Start processes meanwhile by this very fork server, or raise EOFError.
 
         multiprocess would start another one in its place, without a root and without a word about the first.
         """
@@ -101,7 +101,7 @@ class ForkServer:
             raise EOFError("it is gone")
 
     def _note(self) -> None:
-        """Take hold of the one that has just been started: it cannot be collected, so its number is its own."""
+        """Open a pidfd of the server just started: it is not reaped before, so the number is its own."""
         pid = self.pid
         if pid is None:
             return
@@ -126,7 +126,7 @@ class ForkServer:
                 lost(pid, status)
 
     def _forget(self) -> None:
-        """Let go of a dead one, when its death has been told."""
+        """Release the handles of a dead server, once its death has been reported."""
         if self._watch is not None:
             self._watch.join()
         if self._death is not None:
@@ -134,17 +134,17 @@ class ForkServer:
         self._watch = self._death = None
 
     def wait_dead(self, seconds: float) -> bool:
-        """Wait until it is dead, or so long; tell whether it is."""
+        """Wait until the server is dead, for so many seconds at most; return whether it is."""
         return self._death is not None and bool(multiprocess.connection.wait([self._death], seconds))
 
     @property
     def pid(self) -> int | None:
-        """The process id, or None."""
+        """The process id, or None before the start."""
         pid: int | None = _server._forkserver_pid  # noqa: SLF001
         return pid
 
     def is_alive(self) -> bool:
-        """Tell whether it runs. Does not collect it: that is for :meth:`start` and :meth:`stop`."""
+        """Return whether it runs. Does not reap it: that is for :meth:`start` and :meth:`stop`."""
         if self.pid is None:
             return False
         with contextlib.suppress(ChildProcessError):
@@ -152,7 +152,7 @@ class ForkServer:
         return False
 
     def stop(self) -> None:
-        """End it and collect it."""
+        """End the server and reap it."""
         pid = self.pid
         if pid is None:
             return
@@ -170,7 +170,7 @@ class ForkServer:
         multiprocess.process.current_process()._config["tempdir"] = None  # noqa: SLF001
 
     def error(self) -> str | None:
-        """Give the traceback of a preload that failed."""
+        """Return the traceback of a preload that failed."""
         with contextlib.suppress(OSError):
             return (self._folder / preload.ERROR_FILE).read_text(encoding="utf-8")
         return None

@@ -28,7 +28,7 @@ class Worker:
     """errno of a libzmq call that failed for good; 0: none."""
 
     def describe(self) -> str | None:
-        """Say in a few words what went wrong, or None."""
+        """Return what went wrong in a few words, or None."""
         if self.error != 0:
             return f"pCPU {self.cpu}: libzmq failed with errno {self.error}"
         if self.killed or self.exit_code == 0:

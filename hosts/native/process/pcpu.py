@@ -94,7 +94,7 @@ def main(arguments: PcpuArguments) -> NoReturn:
 
 
 def tie_to_parents() -> None:
-    """See to it that this process ends when the fork server or the supervisor does."""
+    """Make this process end when the fork server or the supervisor does."""
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != PRELOADED.fork_server:  # it died before the line above
@@ -125,7 +125,7 @@ def _await_phase(run: Run, phase: int) -> None:
 
 
 def fill_local(arguments: PcpuArguments, fabric: Fabric, run: Run, own: HostCpu) -> None:
-    """Give compiled code what it needs to know of this process."""
+    """Fill in the private words of this process, which compiled code reads."""
     local = region.local()
     shared = region.words_at
     pcpu = region.machine().pcpus[arguments.cpu]
@@ -171,7 +171,7 @@ def fill_frame(local: Local, arguments: PcpuArguments, target: int) -> None:
 
 
 def seed_of(seed: int, cpu: int) -> int:
-    """Give each pCPU its own non-zero state from the run's seed (splitmix64), as a signed word."""
+    """Return the non-zero state of a pCPU's random numbers, from the run's seed (splitmix64), as a signed word."""
     mask = (1 << 64) - 1
     z = (seed * 0x2545F4914F6CDD1D + (cpu + 1) * 0x9E3779B97F4A7C15) & mask
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask

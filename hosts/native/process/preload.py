@@ -64,7 +64,7 @@ def _prepare() -> int:
     return address
 
 
-if ENVIRONMENT in os.environ:  # nobody else has a use for this module's effects
+if ENVIRONMENT in os.environ:  # set by the supervisor for its fork server alone
     _ignore_signals()
     PRELOADED.fork_server = os.getpid()
     PRELOADED.root_address = _prepare()

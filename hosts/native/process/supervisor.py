@@ -26,9 +26,9 @@ class Supervisor:
     """
 
     def __init__(self, root: Root, lost: Lost | None = None) -> None:
-        """Say which program; the fork server starts with the context.
+        """``root`` is the compiled program; the fork server starts with the context.
 
-        ``lost`` is told from another thread when the fork server dies unasked, whether anything runs or not.
+        ``lost`` is called from another thread when the fork server dies unasked, whether anything runs or not.
         """
         self._root = root
         self._lost = lost
@@ -62,7 +62,7 @@ class Supervisor:
 
     @property
     def folder(self) -> Path:
-        """The folder for what is gone when this is, however it ends."""
+        """The folder that is removed with this process, however it ends."""
         return self._folder.path
 
     def run(
@@ -78,7 +78,7 @@ class Supervisor:
         """Run one configuration for its seconds, or until ``enough`` says so (asked a hundred times a second).
 
         ``setup`` fills in the machine before anything runs; ``progress`` is shown the live words ten times a second.
-        ``memory_file`` holds all words, for whoever comes when all of this is dead; the caller removes it.
+        ``memory_file`` holds all words, and outlives all processes; the caller removes it.
         ``advancing`` tells the watchdog a number that changes as long as anything in the machine goes on.
         """
         with SharedMemory(memory_file) as memory, interrupts_noted() as self._interrupt:

@@ -1,7 +1,7 @@
-"""The machine, compiled: the program with the user's rule, ready to be raced.
+"""The compiled program of a pCPU: the protocol with the user's rule.
 
-:func:`build` gives the place of the compiled program, from the cache if it is there. :func:`load` is what the fork
-server calls: it reads one object file, proves that it is the one, and gives the root's address.
+:func:`build` returns the compiled program, from the cache if it is there. :func:`load` is what the fork
+server calls: it loads one object file, checks that it is the one wanted, and returns the root's address.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from hosts.native.codegen import symbols
 ROOT: Final = "pcpu_main"
 """The exported function ``int64 pcpu_main(int64 role, int64 argument)``."""
 TAKE_INTERRUPT, LIVE, PROVE = range(3)
-"""Its roles: take one pending interrupt; live the life of a pCPU in a run; tell which program this is."""
+"""Its roles: take one pending interrupt; the main loop of a pCPU; return which program this is."""
 
 LOADER: Final = "hosts.native.program.build:load"
 """For the fork server: call this with the built program's path."""
 
 
 def build(user_policy: str | None = None, progress: Progress | None = None, cache: Cache | None = None) -> Built:
-    """Give the compiled program with the user's rule (``file.py:function``), compiled now if need be.
+    """Return the compiled program with the user's rule (``file.py:function``), compiled now if need be.
 
     CacheError, LoaderError (PolicyError for the user's rule) or BuildError, each with one clear message.
     """
@@ -36,7 +36,7 @@ def build(user_policy: str | None = None, progress: Progress | None = None, cach
 
 
 def load(path: str) -> int:
-    """Load a compiled program into this process for good; gives the address of its root."""
+    """Load a compiled program into this process for good; return the address of its root."""
     folder = Path(path)
     code = verified(folder)
     key = json.loads((folder / MANIFEST).read_bytes())["key"]
@@ -51,7 +51,7 @@ _loaded: list[Image] = []
 
 
 def number_of(key: str) -> int:
-    """Give the number by which a compiled program tells what it was made from."""
+    """Return the number by which a compiled program identifies what it was made from."""
     return int(key[:15], 16)
 
 

@@ -1,4 +1,4 @@
-"""What the process that compiles is to make of the machine, and what of an earlier build it may use for that."""
+"""The job of the compiling process: the program of a pCPU, and the functions that an earlier build may provide."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hosts.native.program.build import number_of
 
 
 def job(key: str, user_policy: str | None) -> Job:
-    """Give the machine with the user's rule; LoaderError or CompileError."""
+    """Return the machine with the user's rule; LoaderError or CompileError."""
     rule = source_of(user_policy)
     loaded = load_program(user_policy)
     unit = root.unit_of(loaded, number_of(key))
@@ -35,7 +35,7 @@ def job(key: str, user_policy: str | None) -> Job:
 
 
 def _keepable(unit: Unit, loaded: Program) -> dict[str, str]:
-    """Give the functions whose translation another program may use, each with what it must agree in.
+    """Return the functions whose translation another program may use, each with what it must agree in.
 
     All sources but the user's are the same by the key. So what may differ is the user's functions, what the pass over
     the source makes of the others (site numbers), and how the user's functions are called.

@@ -1,4 +1,4 @@
-"""The program that a pCPU process runs: the loaded protocol over the host's functions, and its one way in.
+"""The program that a pCPU process runs: the loaded protocol over the host's functions, and its entry point.
 
 Where the protocol calls a primitive of the waist, compiled code holds the few instructions of
 :mod:`hosts.native.codegen.lowering` or the host's function of that name from :mod:`hosts.native.runtime.waist`.
@@ -57,13 +57,13 @@ def this_cpu_ptr() -> int:
 
 
 def interrupt_point(site: int) -> None:
-    """Look whether anything is due."""
+    """Handle what is due, if anything is."""
     if due(Local(local_address())):
         _attention(site)
 
 
 def live() -> None:
-    """Live the life of a pCPU in a run: the variant that asks nowhere for seeded bugs, or the one that does."""
+    """Main loop of one pCPU: the variant without tests for seeded bugs if none is selected, else the one with them."""
     if mutated(0) != 0:
         live_unmutated()
     else:
@@ -72,12 +72,12 @@ def live() -> None:
 
 @unmutated
 def live_unmutated() -> None:
-    """Live it where no seeded bug is selected."""
+    """Main loop of one pCPU where no seeded bug is selected."""
     pcpu_thread()  # type: ignore[name-defined]  # noqa: F821
 
 
 def pcpu_main(role: int, argument: int) -> int:
-    """Do what the role says; -1 for a role that does not exist."""
+    """Dispatch on the role; -1 for a role that does not exist."""
     if role == TAKE_INTERRUPT:
         common_interrupt()  # type: ignore[name-defined]  # noqa: F821 - the program's
         return 0
@@ -88,13 +88,13 @@ def pcpu_main(role: int, argument: int) -> int:
 
 
 def host_functions() -> dict[Any, Callable[..., Any]]:
-    """Give the host's functions, by the primitives of the waist that they stand for."""
+    """Return the host's functions, by the primitives of the waist that they stand for."""
     own: dict[str, Any] = {"this_cpu_ptr": this_cpu_ptr, "interrupt_point": interrupt_point}
     return {getattr(waist, name): value for name, value in {**own, **runtime.NATIVE}.items() if hasattr(waist, name)}
 
 
 def unit_of(program: Program, number: int = NUMBER, roots: Mapping[str, Callable[..., Any]] | None = None) -> Unit:
-    """Give the program as a compilation unit; ``roots`` are further ways in, for tests and benches.
+    """Return the program as a compilation unit; ``roots`` are further entry points, for tests and benchmarks.
 
     A root's names lead into the program's namespace.
     """

@@ -27,7 +27,7 @@ DELAY_TICKS: Final = 300
 DELAY_POINTS: Final = 31
 
 SLOW_STORES: Final = 1 << 29
-"""Half of the short disturbances delay no more than the stores behind them."""
+"""Half of the short stalls delay no more than the stores behind them."""
 
 STARVE_SHARE: Final = 4_095
 
@@ -39,7 +39,7 @@ STARVE_YIELDS: Final = 15
 
 
 def arm(local: Local) -> None:
-    """Draw whether this pCPU is disturbed soon: at which of the next interrupt points, and for how long."""
+    """Draw whether this pCPU stalls soon: at which of the next interrupt points, and for how long."""
     regime = load_constant(local.regime)
     if regime == REGIME_NONE or load_private(local.stall_points) != 0:
         return
@@ -56,7 +56,7 @@ def arm(local: Local) -> None:
 
 
 def stall(local: Local) -> None:
-    """Be disturbed: the pCPU does nothing and takes nothing for a while, or its next stores are seen late."""
+    """Stall: the pCPU does nothing and receives nothing for a while, or its next stores become visible late."""
     own = own_words(local)
     since = rdtsc()
     yields = load_private(local.stall_yields)

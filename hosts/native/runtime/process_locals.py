@@ -1,4 +1,4 @@
-"""Where the words of this process are, and its dice."""
+"""Process-local words and random number generator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from hosts.native.memory.layout import HOST_OFFSET, HostCpu, HostWords, Run
 from hosts.native.memory.private_words import Local
 
 LOST: Final = 500_000
-"""A yield that took so many ticks went to a stranger; then the processor is kept as long, but at most ``KEPT``."""
+"""A yield that took so many ticks went to another runnable process; then the processor is kept as long, but at most
+``KEPT``."""
 
 KEPT: Final = 2_500_000
 
@@ -32,46 +33,46 @@ _INCREMENT: Final = 1442695040888963407
 
 
 def this_process() -> Local:
-    """Give the private words."""
+    """Return the private words."""
     return Local(local_address())
 
 
 def run_words(local: Local) -> Run:
-    """Give the words of the run."""
+    """Return the words of the run."""
     return Run(load_constant(local.run_at))
 
 
 def own_words(local: Local) -> HostCpu:
-    """Give the shared words that this pCPU writes."""
+    """Return the shared words that this pCPU writes."""
     return HostCpu(load_constant(local.own_at))
 
 
 def doorbell_of(cpu: int) -> int:
-    """Give the address of a pCPU's doorbell."""
+    """Return the address of a pCPU's doorbell."""
     return HostWords(memory_address() + HOST_OFFSET).bells[cpu].rung
 
 
 def words_of(cpu: int) -> HostCpu:
-    """Give the shared host words of a pCPU."""
+    """Return the shared host words of a pCPU."""
     return HostWords(memory_address() + HOST_OFFSET).cpus[cpu]
 
 
 def bump(word: int) -> None:
-    """Count in a word that only this pCPU writes and others may read."""
+    """Increment a word that only this pCPU writes and others may read."""
     store(word, load(word) + 1)
 
 
 def beat(local: Local) -> None:
-    """Show that this pCPU is alive."""
+    """Increment the heartbeat."""
     bump(own_words(local).heartbeat)
 
 
 def step_aside(local: Local) -> None:
-    """Give up the processor for a moment, unless it was lost for long a moment ago.
+    """Return up the processor for a moment, unless it was lost for long a moment ago.
 
     A yield comes back at once, or after libzmq's thread or another pCPU has run for some microseconds. One that takes
-    a millisecond went to a stranger who computes: whoever yields again at once has a microsecond for each of the
-    stranger's time slices, and never comes to an end.
+    a millisecond went to another runnable process: to yield again at once would leave a microsecond for each of that
+    process's time slices, and the run would never end.
     """
     now = rdtsc()
     if now < load_private(local.keep_until):
@@ -94,7 +95,7 @@ def step(local: Local) -> int:
 
 
 def draw(local: Local) -> int:
-    """Give 32 random bits."""
+    """Return 32 random bits."""
     return shift_right_unsigned(step(local), 32)
 
 
@@ -104,5 +105,5 @@ def choose(n: int) -> int:
 
 
 def one_in(n: int) -> int:
-    """Give 1 about once in ``n`` times; for 0 never."""
+    """Return 1 about once in ``n`` times; for 0 never."""
     return 1 if n != 0 and choose(n) == 0 else 0

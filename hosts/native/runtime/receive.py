@@ -1,4 +1,4 @@
-"""What arrives at this pCPU: frames off the socket into the pending set of its local APIC.
+"""Receiving: frames off the socket into the pending set of the local APIC.
 
 A frame arrives, its vector is pending, it is counted as taken, in this order: no instrument sees one vanish in between.
 """
@@ -34,49 +34,49 @@ AGAIN: Final = 1
 RECEIVE_BYTES: Final = 8 * RECEIVE_WORDS
 
 BURST: Final = 256
-"""Frames taken in one look at the socket: a flood of foreign ones cannot hold a pCPU."""
+"""Frames taken in one poll of the socket: a flood of foreign ones cannot hold a pCPU."""
 
 # Times are in ticks of the TSC, 2 to 4 to the nanosecond.
 POLL_GAP: Final = 1_000
-"""Between two empty looks at the socket: each is a system call."""
+"""Between two empty polls of the socket: each is a system call."""
 
 EMPTIES_TO_YIELD: Final = 2
-"""Empty looks in a row before libzmq's own thread is let onto this processor."""
+"""Empty polls in a row before libzmq's own thread is let onto this processor."""
 
 _LOW_56: Final = (1 << 56) - 1
 
 
 def pending(local: Local) -> int:
-    """Tell whether a vector is pending (not 0)."""
+    """Return whether a vector is pending: not 0 if one is."""
     own = own_words(local)
     low = load_private(own.pending[0]) | load_private(own.pending[1])
     return low | load_private(own.pending[2]) | load_private(own.pending[3])
 
 
 def expect(local: Local) -> None:
-    """Say at what doorbell an interrupt point has nothing to do; called after each change of what that depends on."""
+    """Update the doorbell value at which an interrupt point has nothing to do; called when what it depends on changes."""
     idle = pending(local) == 0 and load_private(local.stall_points) == 0
     store_private(local.expect, load_private(local.taken) if idle else -1)
 
 
 def due(local: Local) -> bool:
-    """Tell whether an interrupt point has anything to do: one load and one compare, both at a constant address."""
+    """Return whether an interrupt point has anything to do: one load and one compare, both at a constant address."""
     return load(doorbell_address()) != load_private(local.expect)
 
 
 def under_way(local: Local) -> bool:
-    """Tell whether a frame to this pCPU has been counted and has not been taken."""
+    """Return whether a frame to this pCPU has been counted and has not been taken."""
     return load(doorbell_address()) != load_private(local.taken)
 
 
 def apic_pending() -> int:
-    """Tell whether a vector is pending, arrivals included."""
+    """Return whether a vector is pending, arrivals included."""
     local = this_process()
     return look_closer(local) if due(local) else 0
 
 
 def look_closer(local: Local) -> int:
-    """Tell whether a vector is pending where something is due."""
+    """Return whether a vector is pending where something is due."""
     if pending(local) != 0:
         return 1
     if not under_way(local):
@@ -102,13 +102,13 @@ def apic_ack() -> int:
 
 
 def ipis_in_flight() -> int:
-    """Tell whether a frame to this pCPU is under way; after all have called themselves silent none can be."""
+    """Return whether a frame to this pCPU is under way; after all have sent their last frames none can be."""
     local = this_process()
     return 1 if under_way(local) and load_private(local.markers) != load_constant(local.pcpus) else 0
 
 
 def accept(local: Local, buffer: int, length: int) -> int:
-    """Judge a frame of ``length`` bytes; 1: it counts; 0: ignored. Reads no byte of one that has another length."""
+    """Check a frame of ``length`` bytes and take it; 0: it is ignored. Reads no byte of one that has another length."""
     if length != wire.FRAME_BYTES or load_private(buffer) != load_constant(local.head):
         return 0
     middle = load_private(buffer + 8)
@@ -145,7 +145,7 @@ def accept(local: Local, buffer: int, length: int) -> int:
 
 
 def receive(local: Local) -> int:
-    """Move what has arrived into the pending set; gives how many frames counted."""
+    """Move what has arrived into the pending set; return how many frames counted."""
     own = own_words(local)
     buffer = local.buffer.at
     pull = load_constant(local.pull)
@@ -176,7 +176,7 @@ def receive(local: Local) -> int:
 
 
 def receive_if_due(local: Local) -> None:
-    """Look at the socket, but not more often than makes sense; after some empty looks let libzmq's thread run."""
+    """Poll the socket, but not more often than makes sense; after some empty polls let libzmq's thread run."""
     if rdtsc() - load_private(local.last_poll) < POLL_GAP:
         return
     if receive(local) != 0:

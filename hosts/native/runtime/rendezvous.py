@@ -1,4 +1,4 @@
-"""The environment's turns: one opens them, the others act in them, all by one clock."""
+"""Synchronised turns, as in litmus7: pCPU 0 opens a turn, the actors act in it, all by the time stamp counter."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from hosts.native.runtime.trace_ring import note_turn
 from hosts.native.runtime.waiting import give_way
 
 LOST_OPENER: Final = 3_000_000_000
-"""How long after the stop an actor believes that the opener of turns will still close them."""
+"""How long after the stop an actor waits for the opener to close the turns (ticks)."""
 
 LEAD_LEAST: Final = 150
 LEAD_MOST: Final = 2_000
@@ -57,7 +57,7 @@ JITTER: Final = 31
 """The opener's own spread."""
 
 PUNCTUAL: Final = 200_000
-"""How long the opener of a turn waits for actors that are not there."""
+"""How long the opener of a turn waits for actors that are not ready (ticks)."""
 
 SLOW_SHARE: Final = 7 << 14
 """Seven turns of eight begin with slow stores."""
@@ -75,12 +75,12 @@ SITE_TURN: Final = 0
 """The site number of the interrupt point inside next_turn, which has no place in the source of ``emu/``."""
 
 
-if SLOT_POST + POST_SLOTS > SLOTS:  # set_the_scene() writes to these, and must not write past the mailboxes
+if SLOT_POST + POST_SLOTS > SLOTS:  # preload_cache() writes to these, and must not write past the mailboxes
     raise AssertionError("the slots that host threads post do not follow each other")
 
 
 def run_goes_on() -> int:
-    """Tell whether the run has more turns. The opener that hears no closes them, so that no actor leaves too early."""
+    """Return whether the run has more turns; the opener closes them if not, so that no actor leaves too early."""
     local = this_process()
     run = run_words(local)
     beat(local)
@@ -133,7 +133,7 @@ def open_turn() -> int:
 
 
 def settle(local: Local) -> None:
-    """Let the IPIs under way to this pCPU arrive in its pending set: as long as one is, no instrument can judge."""
+    """Receive the IPIs under way to this pCPU: as long as one is, no snapshot can be judged."""
     until = rdtsc() + SETTLE
     while rdtsc() < until:
         receive(local)
@@ -170,7 +170,7 @@ def next_turn(seen: int) -> int:
         return 0
     turn = run_words(local).turn
     own = own_words(local)
-    set_the_scene(local)
+    preload_cache(local)
     note_turn(local, number)
     store(own.ready_for, number)
     learn(local, load(turn.score))
@@ -209,15 +209,15 @@ def await_turn(local: Local, seen: int) -> int:
         now = rdtsc()
         if since == 0:
             since = now
-        if flying(local):
+        if last_ipi_in_flight(local):
             beat(local)
             step_aside(local)
         else:
             give_way(local, now - since)
 
 
-def set_the_scene(local: Local) -> None:
-    """Put cache lines, in most turns, where a race is the most likely, as litmus7 does with its *preload*.
+def preload_cache(local: Local) -> None:
+    """Preload cache lines, in most turns, so that a race is the most likely (litmus7's *preload*).
 
     The lines that this actor's first steps write are taken (each word is its own), so that its action does not wait for
     them, each time for another time. Those that the vCPU publishes its state in are read, so that its next store to one
@@ -240,7 +240,7 @@ def set_the_scene(local: Local) -> None:
 
 
 def opener_is_lost(local: Local, run: Run) -> int:
-    """Tell whether the run was over long ago and nobody closed the turns."""
+    """Return whether the run was over long ago and nobody closed the turns."""
     if load(run.stop) == 0:
         return 0
     seen = load_private(local.stop_seen)
@@ -250,8 +250,8 @@ def opener_is_lost(local: Local, run: Run) -> int:
     return 1 if rdtsc() - seen > LOST_OPENER else 0
 
 
-def flying(local: Local) -> bool:
-    """Tell whether the last IPI sent has not been taken: libzmq's threads need a processor, perhaps this one."""
+def last_ipi_in_flight(local: Local) -> bool:
+    """Return whether the last IPI sent has not been received: libzmq's threads need a processor, perhaps this one."""
     to = load_private(local.flying_to)
     if to == 0:
         return False

@@ -1,7 +1,7 @@
-"""What leaves this pCPU: IPIs, and at the end a marker on every connection.
+"""Sending: IPIs, and at the end a marker on every connection.
 
-Sent is counted, the doorbell rings (locked), the frame leaves, in this order: whoever compares doorbell and taken
-never misses a frame.
+Sent is counted, the doorbell rings (locked), the frame leaves, in this order, so that a comparison of doorbell and
+taken never misses a frame.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def send_IPI(cpu: int, vector: int) -> None:
 
 
 def count_sent(local: Local, cpu: int, kind: int) -> None:
-    """Count a frame, then ring: who hears the doorbell finds it counted."""
+    """Count a frame, then ring: a target that sees the doorbell finds the frame counted."""
     own = own_words(local)
     bump(own.sent[kind * MAX_PCPUS + cpu] if load_private(local.silent) == 0 else own.sent_late)
     fetch_add(doorbell_of(cpu), 1)
@@ -90,7 +90,7 @@ def take_back(local: Local, cpu: int, kind: int) -> None:
 
 
 def transmit(local: Local, cpu: int, vector: int) -> int:
-    """Fill in the frame to ``cpu`` and hand it to libzmq; 0: it refused for good (the supervisor sees the error)."""
+    """Fill in the frame to ``cpu`` and hand it to libzmq; 0: it refused for good (the supervisor reads the error)."""
     frame = local.frames[cpu * FRAME_WORDS]
     sequence = load_private(local.sequence[cpu])
     store_u8(frame + wire.VECTOR_BYTE, vector)
@@ -133,7 +133,7 @@ def throttle(local: Local, cpu: int) -> None:
 
 
 def say_silent() -> None:
-    """Send the last frame of every connection; what is sent behind it, if anything, is in no book."""
+    """Send the last frame of every connection; what is sent after it, if anything, is not accounted for."""
     local = this_process()
     own = own_words(local)
     if load_private(local.silent) != 0:
@@ -150,7 +150,7 @@ def say_silent() -> None:
 
 
 def all_silent() -> int:
-    """Tell whether the last frame of every connection to this pCPU has arrived."""
+    """Return whether the last frame of every connection to this pCPU has arrived."""
     local = this_process()
     if load_private(local.markers) == load_constant(local.pcpus):
         return 1

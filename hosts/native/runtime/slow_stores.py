@@ -1,9 +1,9 @@
 # mypy: allow-untyped-calls
 
-"""Slow stores: what fills a store buffer, so that the stores behind it are seen late while loads go ahead.
+"""Slow stores: they fill the store buffer, so that later stores become visible late while loads go ahead.
 
 A store of x86 is seen by others when it leaves the store buffer, in order. Most find their line in the first cache and
-leave at once; then a missing barrier is hardly ever missed, least of all between two processors that share a cache.
+leave at once; then the lack of a barrier hardly ever shows, least of all between two processors that share a cache.
 So, before a race, lines of this process's own are dropped from all caches and then written: until they have come from
 memory, every later store waits. (Measured on the barrier of VM-entry: sighted in 0.1 % of rounds without, in 7 to 20 %
 with eight such lines, wherever the two processors are.)
@@ -36,12 +36,12 @@ give_meaning(flush, 1, _clflush, result=types.void)
 
 
 def prepare_slow_stores(local: Local) -> None:
-    """Put the lines out of the caches, some time before they are written."""
+    """Flush the lines from the caches, some time before they are written."""
     for line in range(BALLAST_LINES):
         flush(local.ballast[line * LINE_WORDS])
 
 
 def slow_stores(local: Local) -> None:
-    """Write to them."""
+    """Write to the flushed lines."""
     for line in range(BALLAST_LINES):
         store(local.ballast[line * LINE_WORDS], line)

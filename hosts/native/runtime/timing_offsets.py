@@ -1,4 +1,4 @@
-"""When in a turn an actor acts: learnt from what paid, from the edge between two outcomes, and from what turns cost."""
+"""Adaptive timing offsets: when in a turn an actor acts, learnt from sightings, from IPIs sent, and from costs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hosts.native.runtime.process_locals import choose, draw
 BIN_SHIFT: Final = 5
 
 FARTHEST: Final = BINS << BIN_SHIFT
-"""Offsets from the start that actors choose among: books are kept on them by bins of 32 ticks."""
+"""Offsets from the start that actors choose among: they are learnt by bins of 32 ticks."""
 
 EDGE_SHIFT: Final = 4
 
@@ -23,7 +23,7 @@ EDGE_STEP_BACK: Final = 16 * EDGE_STEP
 EDGE_SPREAD: Final = 127
 
 PAID_SHARE: Final = 3
-"""Where something has paid, three moments in four are drawn from what did."""
+"""Where an offset has led to a sighting, three in four are drawn from those that did."""
 
 CHEAPEST: Final = 2_000
 
@@ -32,13 +32,13 @@ DEAREST: Final = 200_000
 
 
 def learn(local: Local, score: int) -> None:
-    """Draw the lessons of the last turn for the choice of the next ones' moments.
+    """Learn from the last turn for the choice of the next offsets.
 
-    *What paid*: after a sighting, the bin that was tried goes into a ring from which later moments are drawn: in
+    *What paid*: after a sighting, the bin that was tried goes into a ring from which later offsets are drawn: in
     proportion to how often each bin paid, forgetting what was so some seconds ago (processors move near and far).
 
     *The edge*: from some offset on, the actor finds that the vCPU has entered the guest, and has to send an IPI (in a
-    turn that was opened in the guest: finds that it has left, and has not). Just before lies the moment at which the
+    turn that was opened in the guest: finds that it has left, and has not). Just before lies the offset at which the
     entry misses the action and the action misses the entry. A turn without an IPI moves the edge a little towards the
     side with IPIs, one with an IPI 16 times as much to the other, so it is followed wherever it goes. That needs no
     sighting, and keeps IPIs rare, of which each takes the time of fifty turns.
@@ -88,7 +88,7 @@ def pick(local: Local, non_root: int, wide: int) -> int:
 
 
 def any_offset(local: Local, ring: int) -> int:
-    """Draw any offset, but the dear ones less often."""
+    """Draw any offset, but the costly ones less often."""
     offset = 0
     for _ in range(BINS):
         offset = draw(local) & (FARTHEST - 1)

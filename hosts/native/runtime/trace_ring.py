@@ -1,8 +1,8 @@
-"""The events of this pCPU (:mod:`emu.observe.tracepoints`): a ring of its own in the shared words.
+"""The trace ring: the last events of this pCPU (:mod:`emu.observe.tracepoints`), in the shared words.
 
-An event is one word, stored before the count that covers it: a reader believes the count, and of a ring that has gone
-round all but the oldest event, which may be half-way to being overwritten. Two plain stores, and loads of lines that
-this pCPU alone uses: a trace point must not change the races that it tells of.
+An event is one word, stored before the count that covers it: a reader trusts the count, and of a ring that has wrapped
+around all but the oldest event, which may be half-way to being overwritten. Two plain stores, and loads of lines that
+this pCPU alone uses: a trace point must not change the races that it records.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hosts.native.runtime.process_locals import this_process
 
 
 def trace(event: int, argument: int) -> None:
-    """Keep an event with the turn it fell into."""
+    """Record an event, with the number of its turn."""
     local = this_process()
     ring = Ring(load_constant(local.ring_at))
     count = load_private(ring.count)
@@ -50,5 +50,5 @@ def keep_rings(cpu: int, pcpus: int) -> None:
 
 
 def note_turn(local: Local, number: int) -> None:
-    """Say which turn the next events fall into."""
+    """Set the turn number of the next events."""
     store_private(local.traced_turn, number << TURN_SHIFT)

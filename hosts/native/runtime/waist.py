@@ -1,12 +1,12 @@
-"""The native host's part of the waist, to be compiled: IPIs over ZeroMQ, waits, turns, disturbance.
+"""The native host's part of the waist, to be compiled: IPIs over ZeroMQ, waits, turns, noise.
 
 The rule of all its files: **where nothing is due, nothing happens.** An interrupt point costs one load and one compare
 while the doorbell shows what it is expected to; no path does a locked operation or calls libzmq before it says that a
 frame is under way, because either would drain the store buffer and hide the races that this host exists to show.
 
 The order of the marks, each before the next: sent is counted, the doorbell rings (locked), the frame leaves; a frame
-arrives, its vector is pending, it is counted as taken. So whoever compares doorbell and taken never misses a frame, and
-no instrument sees one vanish in between.
+arrives, its vector is pending, it is counted as taken. So a comparison of doorbell and taken never misses a frame,
+and no instrument sees one vanish in between.
 """
 
 from __future__ import annotations

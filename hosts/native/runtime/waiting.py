@@ -48,7 +48,7 @@ def give_way(local: Local, waited: int) -> None:
 
 
 def cpu_relax() -> None:
-    """Let others go on; a series of calls with nothing achieved between them counts as one wait."""
+    """Wait a moment in a spin loop; a series of calls with no progress between them counts as one wait."""
     local = this_process()
     number = load_private(local.relaxed) + 1
     store_private(local.relaxed, number)
@@ -67,9 +67,9 @@ def cpu_relax() -> None:
 
 
 def wait_for_interrupt() -> None:
-    """Idle for a moment: watch the doorbell, then let others run, then block on the socket.
+    """Idle for a moment: watch the doorbell, then yield, then block on the socket.
 
-    The caller looks after itself in between and comes again; a series of calls that find nothing is one wait.
+    The caller checks its own condition in between and calls again; a series of calls that find nothing is one wait.
     """
     local = this_process()
     since = rdtsc()
@@ -98,12 +98,12 @@ def poll_socket(local: Local) -> None:
 
 
 def deadline_after(delta: int) -> int:
-    """Give the TSC time ``delta`` ticks ahead."""
+    """Return the TSC time ``delta`` ticks ahead."""
     return rdtsc() + delta
 
 
 def deadline_passed(deadline: int) -> int:
-    """Tell whether a TSC time lies behind; one that always did needs no look at the clock."""
+    """Return whether a TSC time has passed; ``LONG_PAST`` needs no reading of the clock."""
     if deadline == LONG_PAST:
         return 1
     return 1 if rdtsc() >= deadline else 0

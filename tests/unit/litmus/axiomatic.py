@@ -51,7 +51,7 @@ class Event:
 
 
 def outcomes(program: Program, model: str) -> set[Outcome]:
-    """Give the final states that the model allows; locations start at 0, registers too."""
+    """Return the final states that the model allows; locations start at 0, registers too."""
     found: set[Outcome] = set()
     tries = [(t, i) for t, thread in enumerate(program) for i, each in enumerate(thread) if each.name == "cmpxchg"]
     for success in itertools.product((False, True), repeat=len(tries)):
@@ -137,13 +137,13 @@ def _allowed(events: Sequence[Event], rf: Mapping[int, int], co: Mapping[str, tu
 
 
 def _kept(events: Sequence[Event], a: int, b: int) -> bool:
-    """Tell whether TSO keeps an order of the program: all but a write before a read with nothing locked about them."""
+    """Return whether TSO keeps an order of the program: all but a write before a read, neither of them locked."""
     first, second = events[a], events[b]
     return "F" in (first.kind, second.kind) or (first.kind, second.kind) != ("W", "R") or first.locked or second.locked
 
 
 def _atomic(events: Sequence[Event], from_reads: set[tuple[int, int]], coherence: set[tuple[int, int]]) -> bool:
-    """Tell whether nobody else writes between the halves of a locked operation."""
+    """Return whether nobody else writes between the halves of a locked operation."""
     for read, event in enumerate(events[:-1]):
         write = read + 1
         if event.kind == "R" and event.locked and (events[write].thread, events[write].at) == (event.thread, event.at):
@@ -204,7 +204,7 @@ def _values(
 
 
 def _do(action: Action, registers: dict[str, int], value: int) -> int | None:
-    """Do an action that read ``value``; give what it writes."""
+    """Do an action that read ``value``; return what it writes."""
     mine = registers.get(action.register, 0)
     if action.name == "cmpxchg":
         if registers.get("a", 0) == value:

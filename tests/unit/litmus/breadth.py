@@ -11,7 +11,7 @@ from hosts.explorer.model.system import Model
 
 
 def finals(model: Model, options: Options) -> Iterable[tuple[Sequence[int], Sequence[int]]]:
-    """Give the local states and the memory of every state in which all has ended."""
+    """Return the local states and the memory of every state in which all has ended."""
     product = Product(model, options)
     first = product.initial()
     seen, waiting = {first}, deque([first])

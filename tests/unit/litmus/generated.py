@@ -22,7 +22,7 @@ LOCKED: Final = ("xchg", "xadd", "cmpxchg", "add", "or", "xor")
 
 
 def programs(count: int, seed: int, threads: int = 2, longest: int = 3) -> Iterator[Program]:
-    """Give so many programs, always the same for a seed."""
+    """Return so many programs, always the same for a seed."""
     dice = random.Random(seed)
     for _ in range(count):
         drawn = _program(dice, threads, longest)
@@ -51,7 +51,7 @@ def _action(dice: random.Random, number: int) -> Action:
 
 
 def everything(program: Program) -> list[str]:
-    """Give all places of a program."""
+    """Return all places of a program."""
     return [*LOCATIONS, *(f"{t}:r{each}x" for t in range(len(program)) for each in REGISTERS)]
 
 
@@ -93,7 +93,7 @@ def visible(outcomes: set[Outcome], shown: Sequence[str]) -> set[Outcome]:
 
 
 def seen(told: Told) -> set[Outcome]:
-    """Give the states of an outcome as the axioms give theirs."""
+    """Return the states of an outcome as the axioms give theirs."""
     found = set()
     for state in told.states:
         threads: list[dict[str, int]] = [{} for _ in told.test.threads]

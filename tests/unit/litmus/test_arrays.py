@@ -12,7 +12,7 @@ from tests.unit.litmus.breadth import finals
 
 
 def told(init: str, instructions: str, asked: str) -> list[str]:
-    """Run one thread; give its only state, its verdict and its condition."""
+    """Run one thread; return its only state, its verdict and its condition."""
     rows = "".join(f" {each} ;\n" for each in instructions.split("; "))
     test = read_test(f"X86_64 t\n{{ {init} }}\nP0 ;\n{rows}{asked}")
     return list(lines(run(test, "tso", finals)))[2:5]

@@ -14,7 +14,7 @@ from tests.unit.litmus.breadth import finals
 
 
 def left(init: str, instructions: str, shown: str) -> str:
-    """Run one thread; give what is shown of its only final state."""
+    """Run one thread; return what is shown of its only final state."""
     rows = "\n".join(f"{each} ;" for each in instructions.split("; "))
     test = read_test(f"X86_64 t\n{{ {init} }}\nP0 ;\n{rows}\nlocations [{shown};]\n")
     (state,) = run(test, "tso", finals).states
@@ -141,7 +141,7 @@ def test_conditions(one: int, other: int) -> None:
 
 
 def kinds(instruction: str) -> list[str]:
-    """Give the operations that an instruction is to the explorer, each answered with 0."""
+    """Return the operations that an instruction is to the explorer, each answered with 0."""
     seen: list[str] = []
 
     def look(model: Model, options: Options) -> list[tuple[list[int], list[int]]]:

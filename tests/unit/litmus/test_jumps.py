@@ -28,7 +28,7 @@ def text(*threads: str, init: str = "", asked: str = "") -> str:
 
 
 def states(outcome: Outcome) -> list[str]:
-    """Give the lines that tell states."""
+    """Return the lines that tell states."""
     return list(lines(outcome))[2 : 2 + len(outcome.states)]
 
 

@@ -56,7 +56,7 @@ Hash=0123456789abcdef0123456789abcdef
 
 
 def path(name: str) -> str:
-    """Give a test's file."""
+    """Return a test's file."""
     return str(FILES / f"{name}.litmus")
 
 
@@ -327,7 +327,7 @@ MARKED = "{ }\nP0 ;\n movl $1,(marked) ;\n"
 
 
 def where_marked(act: Callable[[], None]) -> Finals:
-    """Give a search that does something else first where a test has the location ``marked``."""
+    """Return a search that does something else first where a test has the location ``marked``."""
 
     def search(asked: system.Model, options: Options) -> Iterable[FinalState]:
         if "marked" in asked.words:
@@ -343,7 +343,7 @@ def interrupt() -> None:
 
 
 def contended(threads: int, accesses: int) -> str:
-    """Give a test with many states: all threads store to one location, and load it."""
+    """Return a test with many states: all threads store to one location, and load it."""
     registers = "abcd"[:accesses]
     rows = [
         *([f"movl ${thread * accesses + row},(x)" for thread in range(threads)] for row in range(1, accesses + 1)),

@@ -103,7 +103,7 @@ def test_the_reduction_leaves_out_no_outcome(shape: tuple[int, int], model: str)
 
 
 def independent(threads: int, each: int, *, asked: int) -> str:
-    """Give a test in which each thread stores to locations of its own, then loads those of the next thread."""
+    """Return a test in which each thread stores to locations of its own, then loads those of the next thread."""
     columns = []
     for thread in range(threads):
         stores = [f"MOV [x{thread}{number}],$1" for number in range(each)]
