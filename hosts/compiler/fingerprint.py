@@ -58,7 +58,7 @@ def environment() -> Iterable[bytes]:
 
 
 def _version(package: str) -> bytes:
-    """Return the text that names the installed version; an import, or a reader of metadata, takes longer than all else."""
+    """Return the text that names the installed version; to import it, or read its metadata, takes longest of all."""
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
         raise ModuleNotFoundError(f"No module named {package!r}", name=package)

@@ -54,7 +54,7 @@ def pending(local: Local) -> int:
 
 
 def expect(local: Local) -> None:
-    """Update the doorbell value at which an interrupt point has nothing to do; called when what it depends on changes."""
+    """Update the doorbell value at which an interrupt point has nothing to do; called when its causes change."""
     idle = pending(local) == 0 and load_private(local.stall_points) == 0
     store_private(local.expect, load_private(local.taken) if idle else -1)
 
