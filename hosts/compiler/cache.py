@@ -95,7 +95,7 @@ class Cache:
             ) from error
 
     def keep(self, path: Path, key: str) -> None:
-        """Return a complete temporary folder its final name; if another build was faster, its result stands."""
+        """Rename a complete temporary folder to its final name; if another build was faster, its result stands."""
         with contextlib.suppress(OSError):
             path.rename(self.folder / key)
         self._prune()

@@ -28,7 +28,7 @@ def processor() -> tuple[str, str]:
 
 
 def target_machine(level: int = 2) -> Any:
-    """Return LLVM's idea of this processor.
+    """Return LLVM's description of this processor.
 
     Small code model: calls between compiled functions are direct. Calls out of the object go through a table that the
     loader makes, so it does not matter how far away libzmq is.
@@ -58,5 +58,5 @@ class Image:
         return address
 
     def function(self, name: str, parameters: int) -> Any:
-        """Return an exported function to Python. A call releases the GIL."""
+        """Return an exported function as a Python callable. A call releases the GIL."""
         return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * parameters)(self.address(name))

@@ -95,7 +95,7 @@ class ThreadAutomaton:
         return Operation(kind, location.word, a, b, SCHEDULED, state.at)
 
     def step(self, local: int, answer: int) -> system.Edge:
-        """Return where an answer leads."""
+        """Return the transition of an answer."""
         state = self._locals[local]
         instruction = self._instructions[state.at]
         if state.endless:
@@ -259,7 +259,7 @@ class ThreadAutomaton:
 
 
 def live_in(live_registers: Sequence[frozenset[int]], state: Local) -> frozenset[int]:
-    """Return the registers that somebody may still look at in a local state."""
+    """Return the live registers of a local state."""
     return live_registers[state.at] | live_registers[state.at + 1] if state.half else live_registers[state.at]
 
 

@@ -70,5 +70,5 @@ def shifted(name: str, value: int, count: int, bits: int) -> tuple[int, dict[int
 
 
 def bit_taken(bit: int) -> dict[int, int]:
-    """Return the flags after a bit was looked at: only CF tells anything, and ZF stays as it was."""
+    """Return the flags after a bit test: CF is the bit, ZF is unchanged, the others are undefined."""
     return {CF: bit, SF: UNDEFINED, OF: UNDEFINED, PF: UNDEFINED}

@@ -46,7 +46,7 @@ class Location:
         return (word & mask(WORD)) >> (WORD - self.bits)
 
     def check_access(self, instruction: Instruction, bits: int, *, writes: bool) -> None:
-        """Raise LitmusError for an access that is not modelled: wider than the location, or a store into a part of it."""
+        """Raise LitmusError if an access is not modelled: wider than the location, or a store into a part of it."""
         if bits > self.bits or (writes and bits < self.bits):
             does = "writes" if bits < self.bits else "takes"
             reason = f"{instruction.text} {does} {bits} bits of {self.name}, which has {self.bits}"

@@ -40,7 +40,7 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Return whether the condition is what the test says."""
+        """Return whether the final condition holds as its quantifier has it."""
         if self.test.final_condition.quantifier == "exists":
             return self.witnesses > 0
         return self.against == 0 if self.test.final_condition.quantifier == "forall" else self.witnesses == 0

@@ -32,7 +32,7 @@ class ProjectedThread(ThreadAutomaton):
         return self._futures[self._locals[local].at]
 
     def project(self, local: int) -> tuple[int, tuple[tuple[int, int], ...]]:
-        """Return a local state without registers that only the condition will look at, and what these hold."""
+        """Return a local state without the registers that only the final condition reads, and what these hold."""
         if local not in self._projected:
             state = self._locals[local]
             observed = live_in(self._live, state) - live_in(self._needed, state)

@@ -156,7 +156,7 @@ class Graph:
     # --- moves ---------------------------------------------------------------------------------------------------
 
     def _follow(self, state: State, observed: Observed, known: Collection[State]) -> tuple[State, Observed]:
-        """Go on while there is one way only; return where that ends, and all that is seen on the way."""
+        """Follow single successors; return the last state, and all that is observed on the way."""
         for _ in range(IN_A_ROW):
             if state in known:
                 break
@@ -171,7 +171,7 @@ class Graph:
         yield from self._successors(state, self._stubborn.agents(state))
 
     def _successors(self, state: State, agents: Sequence[int]) -> Iterator[tuple[State, Observed]]:
-        """Return what moves lead to."""
+        """Return the successors by these agents."""
         threads = len(state.locals)
         buffers = [threads + thread for thread, buffer in enumerate(state.buffers) if buffer]
         moving = dict(zip([*range(threads), *buffers], self._product.agents(state), strict=True))

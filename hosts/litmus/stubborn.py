@@ -116,7 +116,7 @@ class _Now:
         return members & self.able
 
     def _needed(self, agent: int) -> int:
-        """Return whom a set with an agent in it needs besides."""
+        """Return the agents that a set with this agent needs besides."""
         thread = agent % self._threads
         if agent >= self._threads:
             return self._others(thread, self._oldest[thread], writes=True)

@@ -56,7 +56,7 @@ def without_comments(text: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """Return enough of a word to be known by."""
+    """Return a word, cut to a length that still identifies it."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 

@@ -68,7 +68,7 @@ def beat(local: Local) -> None:
 
 
 def step_aside(local: Local) -> None:
-    """Return up the processor for a moment, unless it was lost for long a moment ago.
+    """Yield the processor, unless it was lost for long a moment ago.
 
     A yield comes back at once, or after libzmq's thread or another pCPU has run for some microseconds. One that takes
     a millisecond went to another runnable process: to yield again at once would leave a microsecond for each of that
