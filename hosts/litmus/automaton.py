@@ -7,10 +7,11 @@ that states that differ in nothing else are one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple
 
 from hosts.explorer.model import system
 from hosts.explorer.model.operations import SCHEDULED, Kind, Operation
+from hosts.explorer.model.without_handlers import WithoutHandlers
 from hosts.litmus import semantics
 from hosts.litmus.access import Accesses, access_bits
 from hosts.litmus.buffer_depth import buffer_depth, is_locked
@@ -57,7 +58,7 @@ class Local(NamedTuple):
     """It loops for ever without an access to memory."""
 
 
-class ThreadAutomaton:
+class ThreadAutomaton(WithoutHandlers):
     """One thread."""
 
     def __init__(self, test: Test, thread: int, locations: Locations) -> None:
@@ -108,19 +109,6 @@ class ThreadAutomaton:
         """Tell which instruction it was."""
         instruction = self._instructions[where]
         return system.Place(f"P{self._thread}", "", instruction.line, instruction.text)
-
-    def may_wait(self, local: int) -> bool:  # noqa: ARG002 - the protocol's signature
-        """Not ask for any interrupt to wait."""
-        return False
-
-    def give_way(self, local: int) -> NoReturn:
-        """Never be asked: whatever goes round comes to an operation that is scheduled."""
-        raise system.NotTerminating(self.place(self.operation(local).where))
-
-    @property
-    def handled(self) -> int:
-        """Know nothing of handlers."""
-        return 0
 
     def __len__(self) -> int:
         return len(self._locals)

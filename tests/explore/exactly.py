@@ -6,7 +6,7 @@ import copy
 import random
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from emu.mutations import Mutation
 from hosts.explorer.build import Builder
@@ -14,7 +14,8 @@ from hosts.explorer.initial_state import initial_words
 from hosts.explorer.model.operations import Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Outcome, Product, State
-from hosts.explorer.model.system import Edge, Model, NotTerminating, Place, Unstable
+from hosts.explorer.model.system import Edge, Model, Place, Unstable
+from hosts.explorer.model.without_handlers import WithoutHandlers
 from hosts.explorer.threads.automaton import Automaton
 from hosts.explorer.threads.cfg import cut
 from hosts.explorer.threads.harness import Scope, drivers
@@ -84,7 +85,7 @@ class DifferentError(AssertionError):
     """A keyed thread and an exact one do not do the same."""
 
 
-class Pair:
+class Pair(WithoutHandlers):
     """An exact thread, and at its side the keyed one, which must do the same at every step.
 
     Its local states are the exact ones; ``keyed_of`` gives the keyed state of each.
@@ -115,19 +116,6 @@ class Pair:
     def place(self, where: int) -> Place:
         """Give the exact thread's place."""
         return self.exact.place(where)
-
-    def may_wait(self, local: int) -> bool:  # noqa: ARG002 - the protocol's signature
-        """Not ask for any interrupt to wait."""
-        return False
-
-    def give_way(self, local: int) -> NoReturn:
-        """Not be stopped in a loop."""
-        raise NotTerminating(self.place(local))
-
-    @property
-    def handled(self) -> int:
-        """Know nothing of handlers."""
-        return 0
 
     def _note(self, exact: int, keyed: int) -> None:
         if exact < len(self.keyed_of):

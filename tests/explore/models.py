@@ -6,19 +6,19 @@ import itertools
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from hosts.explorer.model.operations import BEGINS, FENCELESS, LOCKED, SCHEDULED, Kind, Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Product, State
-from hosts.explorer.model.system import Edge, Model, NotTerminating, Place
+from hosts.explorer.model.system import Edge, Model, Place
+from hosts.explorer.model.without_handlers import WithoutHandlers
 
 VALUES = (0, 1, 2, 3, -1, -(1 << 63), (1 << 63) - 1)
 WORDS = 4
 VECTORS = (0xF0, 0xF1, 0xF2)
 
 
-class Table:
+class Table(WithoutHandlers):
     """A thread written down: operations, and where each answer leads (``None``: any other answer)."""
 
     def __init__(self, operations: Sequence[Operation], edges: Sequence[Mapping[int | None, Edge]]) -> None:
@@ -40,19 +40,6 @@ class Table:
     def place(self, where: int) -> Place:
         """Tell people where an operation comes from."""
         return Place("table", "table.py", where, "")
-
-    def may_wait(self, local: int) -> bool:  # noqa: ARG002 - the protocol's signature
-        """Not ask for any interrupt to wait."""
-        return False
-
-    def give_way(self, local: int) -> NoReturn:
-        """Not be stopped in a loop."""
-        raise NotTerminating(self.place(local))
-
-    @property
-    def handled(self) -> int:
-        """Know nothing of handlers."""
-        return 0
 
     def __len__(self) -> int:
         return len(self.operations)

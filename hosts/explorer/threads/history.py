@@ -17,12 +17,13 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from types import CodeType, FrameType, FunctionType
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple
 
 from greenlet import getcurrent, greenlet
 
 from hosts.explorer.model.operations import Kind, Operation
-from hosts.explorer.model.system import Edge, NotTerminating, Place
+from hosts.explorer.model.system import Edge, Place
+from hosts.explorer.model.without_handlers import WithoutHandlers
 from hosts.explorer.threads.coverage import Endless
 from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.primitives import ASKED_TWICE, Primitives, direct, now, running
@@ -83,7 +84,7 @@ class _State(NamedTuple):
     answer: int
 
 
-class ExactThread(Primitives):
+class ExactThread(Primitives, WithoutHandlers):
     """One thread. See :class:`hosts.explorer.model.system.Thread`."""
 
     def __init__(self, number: int, exact: ExactProtocol, driver: str, world: World) -> None:
@@ -134,19 +135,6 @@ class ExactThread(Primitives):
         """Return where an operation stands in the source."""
         code, line, primitive = self.stands[where]
         return Place(code.co_name, code.co_filename, line, self.exact.text(code.co_name, line, primitive))
-
-    def may_wait(self, local: int) -> bool:  # noqa: ARG002 - the protocol's signature
-        """Not ask for any interrupt to wait."""
-        return False
-
-    def give_way(self, local: int) -> NoReturn:
-        """Not be stopped in a loop: a history never repeats."""
-        raise NotTerminating(self.place(self.operations[local].where))
-
-    @property
-    def handled(self) -> int:
-        """Know nothing of handlers."""
-        return 0
 
     # --- running -------------------------------------------------------------------------------------------------
 
