@@ -65,7 +65,7 @@ def main(folder: str, key: str, maker: str, arguments: Mapping[str, Any], others
     try:
         job: Job = getattr(importlib.import_module(module), function)(key, **arguments)
         code, pieces = _compile(job, others, pipe)
-        _keep(Path(folder), key, code, pieces)
+        _write_folder(Path(folder), key, code, pieces)
         message: dict[str, object] = {"done": job.key()}
     except LoaderError as error:
         message = {"refused": (error.file, error.line, error.reason), "users": isinstance(error, PolicyError)}
@@ -73,10 +73,10 @@ def main(folder: str, key: str, maker: str, arguments: Mapping[str, Any], others
         message = {"failed": str(error)}
     except _UnwritableError as error:
         message = {"unwritable": str(error)}
-    _say(pipe, message)
+    _report(pipe, message)
 
 
-def _say(pipe: int, message: dict[str, object]) -> None:
+def _report(pipe: int, message: dict[str, object]) -> None:
     os.write(pipe, (json.dumps(message) + "\n").encode())
 
 
@@ -84,15 +84,15 @@ def _compile(job: Job, others: Sequence[str], pipe: int) -> tuple[bytes, bytes]:
     """Return the object file, and the pieces that a later build may use."""
 
     def step(number: int, count: int, what: str) -> None:
-        _say(pipe, {"step": (number, count + _LAST_STEPS, what)})
+        _report(pipe, {"step": (number, count + _LAST_STEPS, what)})
 
     unit, count = job.unit, len(job.unit.functions)
-    _translate(unit, step, _kept(others, job))
+    _translate(unit, step, _reusable(others, job))
     step(count + 1, count, "optimising")
     code = unit.object_code(job.addresses, job.symbols, level=job.level)
     step(count + 2, count, "writing")
     _check_sources(job.sources)
-    return code, _packed(job)
+    return code, _pack_pieces(job)
 
 
 def _check_sources(sources: frozenset[str]) -> None:
@@ -110,7 +110,7 @@ class _UnwritableError(Exception):
     """The cache takes nothing more."""
 
 
-def _keep(folder: Path, key: str, code: bytes, pieces: bytes) -> None:
+def _write_folder(folder: Path, key: str, code: bytes, pieces: bytes) -> None:
     manifest = {"key": key, "object": _digest(code), "pieces": _digest(pieces)}
     try:
         _write(folder / PIECES, pieces)
@@ -139,9 +139,9 @@ def _digest(content: bytes) -> str:
 def _translate(unit: Unit, step: Progress, kept: Mapping[str, Piece]) -> None:
     """Translate with a process for each processor: a call needs no more of the callee than its annotations."""
     workers = min(len(os.sched_getaffinity(0)), _MOST_WORKERS)
-    turns = _turns(len(unit.functions))
-    pipes = [_worker(unit, step, kept, turns) for _ in range(1, workers)]
-    unit.compile(step, kept, turns)
+    numbers = _shared_numbers(len(unit.functions))
+    pipes = [_worker(unit, step, kept, numbers) for _ in range(1, workers)]
+    unit.compile(step, kept, numbers)
     for pipe in pipes:
         with open(pipe, "rb") as file:  # noqa: PTH123 - a pipe
             result = pickle.load(file)  # noqa: S301 - from our own child
@@ -150,7 +150,7 @@ def _translate(unit: Unit, step: Progress, kept: Mapping[str, Piece]) -> None:
         unit.pieces |= result
 
 
-def _turns(count: int) -> Iterator[int]:
+def _shared_numbers(count: int) -> Iterator[int]:
     """Return the numbers from 0 up, each to the first of the processes forked from here on that asks for it.
 
     They lie in a pipe, out of which each read takes a whole number.
@@ -161,7 +161,7 @@ def _turns(count: int) -> Iterator[int]:
     return iter(lambda: int.from_bytes(os.read(reading, _NUMBER_BYTES) or b"\xff" * _NUMBER_BYTES), _NO_NUMBER)
 
 
-def _worker(unit: Unit, step: Progress, kept: Mapping[str, Piece], turns: Iterable[int]) -> int:
+def _worker(unit: Unit, step: Progress, kept: Mapping[str, Piece], numbers: Iterable[int]) -> int:
     """Start one; return the pipe out of which its pieces come. If nobody reads its progress any more, it ends."""
     reading, writing = os.pipe()
     if os.fork() != 0:
@@ -170,7 +170,7 @@ def _worker(unit: Unit, step: Progress, kept: Mapping[str, Piece], turns: Iterab
     try:
         result: dict[str, Piece] | CompileError
         try:
-            unit.compile(step, kept, turns)
+            unit.compile(step, kept, numbers)
             result = unit.pieces
         except CompileError as error:
             result = error
@@ -185,13 +185,13 @@ def _worker(unit: Unit, step: Progress, kept: Mapping[str, Piece], turns: Iterab
 # --- what an earlier build has translated ------------------------------------------------------------------------
 
 
-def _packed(job: Job) -> bytes:
+def _pack_pieces(job: Job) -> bytes:
     pieces = [(symbol, mark, job.unit.pieces[symbol]) for symbol, mark in job.keepable.items()]
     rows = [(symbol, mark, piece.text, piece.helpers) for symbol, mark, piece in pieces]
     return zlib.compress(json.dumps({"base": job.base, "pieces": rows}).encode(), 1)
 
 
-def _kept(others: Sequence[str], job: Job) -> dict[str, Piece]:
+def _reusable(others: Sequence[str], job: Job) -> dict[str, Piece]:
     """Read what may be used from the last program that has the same base."""
     for other in others if job.keepable else ():
         try:

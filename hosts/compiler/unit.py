@@ -129,19 +129,19 @@ class Unit:
         self,
         progress: Progress | None = None,
         kept: Mapping[str, Piece] | None = None,
-        turns: Iterable[int] | None = None,
+        numbers: Iterable[int] | None = None,
     ) -> None:
         """Turn every function into LLVM's language, but for those that are ``kept`` from an earlier build.
 
-        ``turns``: the numbers of those that this process is to see to, the largest function having number 0; other
-        processes see to the others.
+        ``numbers``: those that this process is to translate, the largest function having number 0; other processes
+        translate the others.
         """
         self.pieces |= {symbol: piece for symbol, piece in (kept or {}).items() if symbol in self.functions}
         already = len(self.pieces)
         wanted = [callee for callee in self._callees.values() if callee.symbol not in self.pieces]
         wanted.sort(key=lambda callee: -len(callee.function.__code__.co_code))
         with global_compiler_lock:
-            for number in turns if turns is not None else range(len(wanted)):
+            for number in numbers if numbers is not None else range(len(wanted)):
                 if number >= len(wanted):
                     break
                 callee = wanted[number]
@@ -168,7 +168,7 @@ class Unit:
                 pipeline_class=Pipeline,
             )
         except errors.NumbaError as error:
-            raise CompileError(f"{place(callee.function)}: {_essence(error)}") from error
+            raise CompileError(f"{place(callee.function)}: {_reason(error)}") from error
         finally:
             self._translating.pop()
         check_words(callee.function, compiled.type_annotation.typemap)
@@ -217,7 +217,7 @@ def _is_number(kind: Any) -> bool:
     return kind == types.int64 or isinstance(kind, (ArrayDescribed, ArraysDescribed))
 
 
-def _essence(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """Return what Numba says is wrong, without where in Numba it was found out."""
     lines = re.sub(r"\x1b\[[\d;]*m", "", str(error)).strip().splitlines()
     lines = lines[1:] if lines[0].startswith("Failed in ") else lines

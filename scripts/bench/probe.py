@@ -1,4 +1,4 @@
-"""A cache line's way between two processors: the weather in which a sample was taken.
+"""The time of a cache line between two processors: how near to each other they were when a sample was taken.
 
 The host moves the processors of a rented machine near to each other and apart every few seconds, and everything that
 crosses between them costs two to five times as much then. So each sample has a probe beside it.

@@ -1,4 +1,4 @@
-"""Contenders measured in turns, and what is said of them: medians, extremes, ratios of neighbours."""
+"""Interleaved series of samples, with their medians, extremes, and ratios of neighbours."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 Measure = Callable[[], float]
-Weather = Callable[[], float | None]
+DistanceProbe = Callable[[], float | None]
 
 NEAR_BELOW: Final = 70.0
-"""Nanoseconds that a cache line takes one way: peers.md saw 26 to 33 near, 150 to 166 far."""
+"""Nanoseconds that a cache line takes one way: 26 to 33 near, 150 to 166 far, when measured."""
 
 
-def weather(nanoseconds: float | None) -> str:
-    """Name the placement of the processors that a probe shows."""
+def distance(nanoseconds: float | None) -> str:
+    """Return the distance of the processors that a probe shows, as text."""
     if nanoseconds is None:
         return "one processor"
     return "near" if nanoseconds < NEAR_BELOW else "far"
@@ -36,13 +36,13 @@ class Series:
         return statistics.median(self.samples)
 
     def cells(self) -> tuple[str, ...]:
-        """Return a line of a table: name, median, minimum, maximum, unit, weather."""
+        """Return a line of a table: name, median, minimum, maximum, unit, distance."""
         numbers = (self.median, min(self.samples), max(self.samples))
-        return (self.name, *map(number, numbers), self.unit, self.weather())
+        return (self.name, *map(number, numbers), self.unit, self.distance())
 
-    def weather(self) -> str:
-        """Say how many samples were taken in which placement."""
-        seen = [weather(probe) for probe in self.probes]
+    def distance(self) -> str:
+        """Return how many samples were taken at which distance, as text."""
+        seen = [distance(probe) for probe in self.probes]
         return ", ".join(f"{seen.count(name)} {name}" for name in dict.fromkeys(sorted(seen, reverse=True)))
 
     def record(self) -> dict[str, object]:
@@ -68,7 +68,7 @@ class Target:
         return self.measured >= self.limit if self.at_least else self.measured <= self.limit
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Return the comparison as a line."""
         spread = "" if self.spread is None else f" [{number(self.spread[0])} to {number(self.spread[1])}]"
         wanted = f"wanted: {'at least' if self.at_least else 'at most'} {number(self.limit)} {self.unit}"
         verdict = "reached" if self.met else "FALLS SHORT"
@@ -87,7 +87,7 @@ class Target:
         }
 
 
-def interleave(contenders: Mapping[str, Measure], unit: str, repeats: int, probe: Weather) -> dict[str, Series]:
+def interleave(contenders: Mapping[str, Measure], unit: str, repeats: int, probe: DistanceProbe) -> dict[str, Series]:
     """Measure A B A B ...; the order turns round in every other round, so that a trend favours nobody."""
     samples: dict[str, list[tuple[float, float | None]]] = {name: [] for name in contenders}
     for repeat in range(repeats):

@@ -56,7 +56,7 @@ def when(wanted: Planned) -> str:
 
 
 def benchmark(options: Options) -> Report:
-    """Look for all of them, seed by seed, so that weather is shared out."""
+    """Race all of them, seed by seed, so that system noise affects all alike."""
     report = Report("sightings", "seconds of running to the first sighting of each seeded bug")
     report.head = ("mutation", "scenario", "policy", "expected", "seen", "median s", "min", "max", "")
     seeds = range(options.seed, options.seed + options.repeats(SEEDS))

@@ -43,7 +43,7 @@ def benchmark(options: Options) -> Report:
     """Measure both in turns."""
     text = QUICK if options.quick else DEFAULT
     report = Report("workers", f"two workers against one, {POLICY}, {text}, {processors()} processors")
-    report.head = ("workers", "median", "minimum", "maximum", "unit", "weather")
+    report.head = ("workers", "median", "minimum", "maximum", "unit", "distance")
     program = load_program()
     seconds: dict[int, list[float]] = {workers: [] for workers in WORKERS}
     found = set()

@@ -69,7 +69,7 @@ def spin() -> int:
 
 
 def turns() -> int:
-    """Open turns on pCPU 0, wait for the others' word; they answer at once. Gives the number of turns."""
+    """Open turns on pCPU 0, wait for the others' word; they answer at once. Return the number of turns."""
     local = this_process()
     cpu, pcpus = load_private(local.cpu), load_private(local.pcpus)
     interrupts_on()

@@ -14,7 +14,7 @@ from bench.__main__ import BENCHMARKS, MODULE, chosen, parser
 from bench.options import Options
 from bench.report import Report, table
 from bench.selfpost import Spent
-from bench.series import Series, Target, compare, interleave, number, weather
+from bench.series import Series, Target, compare, distance, interleave, number
 
 LOOP = Path(__file__).parents[2] / "scripts" / "bench" / "naive_loop.py"
 
@@ -66,7 +66,7 @@ def test_what_a_step_takes_is_told_by_the_first_look_and_the_last() -> None:
 
 def test_the_probe_names_the_weather() -> None:
     """Near, far, or nothing to be said."""
-    assert [weather(value) for value in (30.0, 160.0, None)] == ["near", "far", "one processor"]
+    assert [distance(value) for value in (30.0, 160.0, None)] == ["near", "far", "one processor"]
 
 
 def test_a_report_gives_every_sample_as_json() -> None:

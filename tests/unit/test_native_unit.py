@@ -10,7 +10,7 @@ import pytest
 from numba.core import compiler
 
 from hosts.compiler import unit
-from hosts.compiler.process import _turns
+from hosts.compiler.process import _shared_numbers
 from hosts.compiler.unit import Unit
 
 
@@ -50,8 +50,8 @@ def test_what_is_shared_out_comes_to_the_same() -> None:
     """Whoever translates a function, and in whatever order the pieces come in."""
     whole, first, second = Unit(FUNCTIONS), Unit(FUNCTIONS), Unit(FUNCTIONS)
     whole.compile()
-    first.compile(turns=[0])
-    second.compile(turns=[1, 2])
+    first.compile(numbers=[0])
+    second.compile(numbers=[1, 2])
     assert len(first.functions.keys() & first.pieces.keys()) == 1
     assert first.functions.keys() & first.pieces.keys() != second.functions.keys() & second.pieces.keys()
     first.pieces |= second.pieces
@@ -59,15 +59,15 @@ def test_what_is_shared_out_comes_to_the_same() -> None:
 
 
 def test_processes_take_every_number_once() -> None:
-    """Each of two processes takes its turns out of the same pipe, until none is left."""
-    turns = _turns(1000)
+    """Each of two processes takes its numbers out of the same pipe, until none is left."""
+    numbers = _shared_numbers(1000)
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        taken = list(turns)
+        taken = list(numbers)
         os.write(writing, b"".join(number.to_bytes(2) for number in taken))
         os._exit(0)
-    mine = list(turns)
+    mine = list(numbers)
     os.waitpid(child, 0)
     os.close(writing)
     with open(reading, "rb") as file:  # noqa: PTH123 - a pipe

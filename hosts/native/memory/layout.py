@@ -39,9 +39,9 @@ class Turn(Struct, line=True):
     score = word()
     """Violations sighted by the opener before this turn: what the actors' choice of offset is rewarded by."""
     non_root = word()
-    """Whether the opener was in the guest when it opened the turn: such turns have other good moments."""
+    """Whether the opener was in the guest when it opened the turn: such turns have other good offsets."""
     wide = word()
-    """Whether the opener leaves much room before its own moment: every order of events is to be had in such a turn."""
+    """Whether the opener acts late: every order of events is possible in such a turn."""
     closed = word()
     """The opener has seen the end of the run: there will be no further turn."""
 

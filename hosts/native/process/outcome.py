@@ -56,7 +56,7 @@ class Undelivered:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run. Whatever happened, the words are those of its last moment."""
+    """What came of a run. Whatever happened, the words are those at its end."""
 
     memory: SharedMemory
     """The shared words as they were at the end (a copy)."""

@@ -69,7 +69,7 @@ SETTLE_SHARE: Final = 3 << 8
 """Three times out of four; stray IPIs are races too."""
 
 LATE: Final = 250
-"""An actor that comes this much after its moment was kept from coming, and learns nothing from the turn."""
+"""An actor that acts so many ticks after its offset was kept from running, and learns nothing from the turn."""
 
 SITE_TURN: Final = 0
 """The site number of the interrupt point inside next_turn, which has no place in the source of ``emu/``."""
@@ -93,7 +93,7 @@ def run_goes_on() -> int:
 
 
 def open_turn() -> int:
-    """Open the next turn, and wait for this side's moment in it.
+    """Open the next turn, and wait until the opener acts in it.
 
     Turns belong to pCPU 0; others that ask are given the current one. So is pCPU 0 once it has closed them: the actors
     that would answer have left.
@@ -162,7 +162,7 @@ def await_actors(local: Local, number: int) -> None:
 
 
 def next_turn(seen: int) -> int:
-    """Wait for a turn after ``seen``, with interrupts taken, and then for this actor's moment in it."""
+    """Wait for a turn after ``seen``, with interrupts taken, and then for this actor's offset in it."""
     local = this_process()
     arm(local)
     number = await_turn(local, seen)
