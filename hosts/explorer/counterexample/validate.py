@@ -18,8 +18,7 @@ from emu.expected import by_name
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.lasso import left_out
-from hosts.explorer.counterexample.witness import Step, Witness, WitnessError, check_of, step_of
-from hosts.explorer.counterexample.witness_file import LONGEST_BUFFER
+from hosts.explorer.counterexample.witness import LONGEST_BUFFER, Step, Witness, WitnessError, check_of, step_of
 from hosts.explorer.model.operations import Kind
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Outcome, Product, State

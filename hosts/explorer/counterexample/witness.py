@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
 
 from emu.observe.accounting import CHECKS
 from hosts.explorer.model.operations import Kind
 from hosts.explorer.model.options import Options
-from hosts.explorer.model.semantics import Micro, Move, Product, State
+from hosts.explorer.model.semantics import Agent, Micro, Move, Product, State
 from hosts.explorer.model.system import Model
 from hosts.explorer.threads.harness import driver_sources
 from hosts.explorer.threads.machine_words import BASE
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 Int64 = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 """A word of the machine, or a small number."""
 Offset = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Vector = Annotated[int, Meta(ge=-1, le=255)]
+"""As the host numbers it, or -1: none."""
+LONGEST_BUFFER: Final = 64
 
 
 class WitnessError(Exception):
@@ -50,10 +53,9 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
 class Step(Struct, frozen=True, forbid_unknown_fields=True):
     """One move: a thread runs (``rows`` say what it did), a store reaches memory, an IPI arrives."""
 
-    agent: str
-    """``run``, ``drain`` or ``arrive``."""
+    agent: Agent
     thread: Int64
-    vector: Int64
+    vector: Vector
     """The vector that arrives, as the host numbers it (0xf2); -1 for other moves."""
     answers: tuple[Int64, ...]
     """What the branches of the step are answered (choose, one_in, deadline_passed, run_goes_on), in order."""
@@ -72,13 +74,12 @@ class Witness(Struct, frozen=True, forbid_unknown_fields=True):
     mutation: str
     """A name, or an empty string."""
     scope: str
-    model: str
-    """``tso`` or ``sc``."""
-    buffer: Int64
+    model: Literal["tso", "sc"]
+    buffer: Annotated[int, Meta(ge=0, le=LONGEST_BUFFER)]
     overtake: bool
     check: str
     """The check that fires, or ``deadlock`` or ``no-progress``."""
-    vector: Int64
+    vector: Vector
     """The vector it is about, or -1."""
     threads: tuple[str, ...]
     drivers: Mapping[str, str]

@@ -169,7 +169,7 @@ def first(data: dict[str, Any]) -> dict[str, Any]:
 
 WRONG: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (lambda data: data["steps"][0].update(thread=9), "step 1: 'run' of thread 9"),
-    (lambda data: data["steps"][0].update(agent="walk"), "step 1: 'walk'"),
+    (lambda data: data["steps"][0].update(agent="walk"), "Invalid enum value 'walk' - at `$.steps[0].agent`"),
     (lambda data: first(data).update(kind="LEAP"), "step 1: 'LEAP' is no operation"),
     (
         lambda data: data["steps"][0]["rows"][0].update(a=1 << 63),
@@ -182,10 +182,12 @@ WRONG: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (lambda data: first(data).pop("line"), "missing required field `line` - at `$.steps[0].rows[0]`"),
     (lambda data: data.update(steps=5), "Expected `array`, got `int` - at `$.steps`"),
     (lambda data: data.update(buffer=True), "Expected `int`, got `bool` - at `$.buffer`"),
-    (lambda data: data.update(buffer=10**6), "model 'tso' with a buffer of 1000000"),
+    (lambda data: data.update(buffer=10**6), "Expected `int` <= 64 - at `$.buffer`"),
+    (lambda data: data["steps"][0].update(vector=-2), "Expected `int` >= -1 - at `$.steps[0].vector`"),
+    (lambda data: data.update(model="pso"), "Invalid enum value 'pso' - at `$.model`"),
     (lambda data: data.update(model="sc"), "model 'sc' with a buffer of 4"),
     (lambda data: data.update(check="C99"), "check 'C99' is none"),
-    (lambda data: data.update(vector=256), "vector 256 is none"),
+    (lambda data: data.update(vector=256), "Expected `int` <= 255 - at `$.vector`"),
     (lambda data: data.update(cycle=2), "a cycle of 2 steps for C1"),
     (lambda data: data.update(states=[{}]), "1 states for 1 steps"),
     (
@@ -231,6 +233,16 @@ def test_a_witness_that_is_saved_is_read(witness: Witness, tmp_path: Path) -> No
         del data[name]
     (tmp_path / "old.json").write_text(json.dumps({**data, "witness": "1.0"}))
     assert load(tmp_path / "old.json") == witness
+
+
+def test_a_path_that_is_no_text_is_read_as_it_was_saved(witness: Witness, tmp_path: Path) -> None:
+    """A rule lies where it lies; as a name of anything else such a text is refused."""
+    odd = os.fsdecode(b"\xff.py:rule")
+    save(replace(witness, policy=odd), tmp_path / "w.json")
+    assert load(tmp_path / "w.json").policy == odd
+    save(replace(witness, model=odd), tmp_path / "w.json")
+    with pytest.raises(WitnessError, match="not a witness file"):
+        load(tmp_path / "w.json")
 
 
 # --- the user's rule ---------------------------------------------------------------------------------------------
