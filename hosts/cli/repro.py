@@ -129,7 +129,7 @@ def repeated(task: Task, row: Row, times: int, executor: LocalExecutor, stop: _S
 
 
 def _waited_for(future: Future[Result], executor: LocalExecutor, stop: _Stop) -> Result:
-    """Wait for a result; Ctrl-C ends the run under way, a second one its worker."""
+    """Wait for a result; Ctrl-C cancels the run under way, a second one kills its worker."""
     heeded = 0
     while True:
         if heeded < stop.asked:

@@ -115,7 +115,7 @@ def _facts(row: Row) -> Iterator[str]:
         yield f"explored, scope {task.scope or 'of the scenario'}, up to {task.seconds:g} s"
     yield f"began {row.began}, ended {row.ended or '-'}, {row.elapsed:.1f} s"
     if row.clock:
-        yield f"meanwhile the clock on the wall was moved by {row.clock:+.1f} s"
+        yield f"meanwhile the wall clock was moved by {row.clock:+.1f} s"
     if row.attempts > 1:
         yield f"attempt {row.attempts}: {'; '.join(row.died)}"
 

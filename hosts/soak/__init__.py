@@ -1,1 +1,1 @@
-"""Soak: campaigns that run for days, lose nothing, and can be believed."""
+"""Soak testing: campaigns of races and explorations that run for days, lose no result, and check themselves."""

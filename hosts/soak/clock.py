@@ -1,4 +1,4 @@
-"""Time: durations by a clock that nobody sets, wall time for people to read and for nothing else."""
+"""Time: durations by the monotonic clock; the wall clock is for people to read and for nothing else."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import time
 from typing import Final
 
 CLOCK_STEP_SECONDS: Final = 1.0
-"""Seconds by which the wall clock has to move of its own before it is worth a word: it is always trimmed a little."""
+"""Seconds of a step of the wall clock that are reported; smaller ones are the trimming of a time daemon."""
 
 
 class Clock:
     """The machine's clocks."""
 
     def now(self) -> float:
-        """Give the seconds that durations are made of."""
+        """Return the monotonic time in seconds."""
         return time.monotonic()
 
     def wall(self) -> float:
-        """Give the time of day, which may jump."""
+        """Return the wall time, which may jump."""
         return time.time()
 
     def label(self) -> str:
-        """Give the time of day as text."""
+        """Return the wall time as text."""
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.wall()))
 
 
 class Stopwatch:
-    """Measures from its making on."""
+    """Measures the time since it was made."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -40,6 +40,6 @@ class Stopwatch:
 
     @property
     def moved(self) -> float:
-        """Seconds by which the wall clock was set, or the machine slept; 0: no more than a trim."""
+        """Seconds by which the wall clock was set, or the machine slept; 0: no more than the usual trimming."""
         moved = self._clock.wall() - self._clock.now() - self._offset
         return moved if abs(moved) >= CLOCK_STEP_SECONDS else 0.0

@@ -1,7 +1,7 @@
-"""Conducts a campaign: chooses tasks, has them done, enters what came of each; goes on until it is told to end.
+"""The coordinator of a campaign: it chooses tasks, gives them to an executor, and writes the results to the store.
 
-Everything that is worth keeping is in the campaign's file before the next task is chosen. This process races nothing
-itself, so that whatever becomes of a worker ends as a row.
+Every result is in the campaign's file before the next task is chosen. The coordinator runs no emulated CPU itself, so
+whatever happens to a worker process becomes a row.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from hosts.soak.workers.job import crash_result, do_task
 
 TICK: Final = 0.1
 ATTEMPTS: Final = 3
-"""How often a task is given to a worker: it may be the task that kills them."""
+"""How often a task is tried: the task itself may be what kills its workers."""
 SHORTEST: Final = 0.2
-"""Seconds below which a task is not worth beginning."""
+"""Seconds that have to be left for another task to be begun."""
 STOP_SECONDS: Final = 10.0
-"""What a task under way may take to end once it has been told to; then its worker is killed."""
+"""Seconds that a cancelled task may take to end before its worker is killed."""
 NOT_CAUGHT: Final = "the canary of this scenario was not caught"
 AFFINITY_LOST: Final = "a pCPU did not stay on its processor"
 
@@ -42,33 +42,33 @@ Do = Callable[[Task, Path | None], Result]
 
 
 class Executor(Protocol):
-    """What does the tasks: see :mod:`hosts.soak.workers.local_executor` and :mod:`hosts.soak.workers.dask_client`."""
+    """The executor of tasks: see :mod:`hosts.soak.workers.local_executor` and :mod:`hosts.soak.workers.dask_client`."""
 
     @property
     def slots(self) -> int:
         """How many tasks may usefully be under way now."""
 
     def submit(self, do: Do, task: Task, machine_file: Path | None, /) -> Future[Result]:
-        """Have a task done."""
+        """Submit a task."""
 
     def cancel_running(self) -> None:
-        """End what is under way; asked again, at once."""
+        """Cancel the tasks under way; called again, kill their workers."""
 
 
 class Display(Protocol):
-    """Whoever tells the user."""
+    """What shows the campaign to the user."""
 
     def began(self, number: int, task: Task) -> None:
-        """Tell that a task is under way."""
+        """Show that a task has begun."""
 
     def ended(self, row: Row) -> None:
-        """Tell what came of it."""
+        """Show the row of a task that has ended."""
 
     def died(self, number: int, task: Task, why: str) -> None:
-        """Tell that a worker died over a task, which is done again."""
+        """Show that a worker died and its task is retried."""
 
     def tick(self) -> None:
-        """Bring up to date what is shown; called several times a second."""
+        """Refresh; called several times a second."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,11 @@ class Limits:
     seconds: float = math.inf
     until_violation: bool = False
     named: bool = False
-    """The user has named what is to be violated, so a violation that the table expects ends the soak too."""
+    """The user has named policies or mutations, so a violation that the table expects ends the soak too."""
 
 
 class Coordinator:
-    """Conducts one campaign, or one session of it."""
+    """Coordinates one session of a campaign."""
 
     def __init__(
         self,
@@ -96,10 +96,10 @@ class Coordinator:
         check: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Say with what; ``here``: the executor shares this machine's files and processors.
+        """Take the parts; ``here``: the executor shares this machine's files and processors.
 
-        ``check`` raises if what is raced has become another thing: a worker reads it when it comes to need it, so a
-        run counts only if all is as it was both before and after it.
+        ``check`` raises if the sources or the user's rule have changed: a worker reads them when it needs them, so a
+        run counts only if they were the same before and after it.
         """
         self._campaign, self._chooser, self._executor, self._display = campaign, chooser, executor, display
         self._limits, self._here, self._check, self._clock = limits, here, check, clock
@@ -108,15 +108,15 @@ class Coordinator:
         self._number = max((row.id for row in campaign.rows(newest=True, limit=1)), default=0)
         self._ending: Ending | None = None
         self._cancel_at = 0.0
-        """When what is under way is told to end, by the clock."""
+        """When the tasks under way are cancelled (again), by the clock."""
 
     def stop(self) -> None:
-        """Begin nothing more and end what is under way (safe in a signal handler); asked again, at once."""
+        """Begin no more tasks and cancel those under way (safe in a signal handler); called again, at once."""
         self._cancel_at = 0.0
         self._ending = "interrupted"
 
     def run(self) -> Ending:
-        """Go on until the time is over, something is found that ends it, or somebody stops it."""
+        """Run tasks until the time is over, a violation ends the soak, or :meth:`stop` is called."""
         self._end = self._clock() + self._limits.seconds
         try:
             while self._goes_on() or self._under_way:
@@ -128,17 +128,17 @@ class Coordinator:
                     self._account(done)
             return self._ending or "time"
         finally:
-            if self._under_way:  # an error ends the soak: nothing is to go on behind it
+            if self._under_way:  # an error ends the soak: no task may outlive it
                 self._executor.cancel_running()
 
     # --- beginning
 
     def _goes_on(self) -> bool:
-        """Tell whether more is to be begun."""
+        """Return whether another task may begin."""
         return self._ending is None and self._end - self._clock() >= SHORTEST
 
     def _fill(self) -> None:
-        """Give the executor what it can do at once."""
+        """Submit tasks until every slot of the executor is used."""
         while self._goes_on() and len(self._under_way) < self._executor.slots:
             self._check()
             task = self._chooser.next(self._campaign.tallies(), self._number + 1, self._end - self._clock())
@@ -154,14 +154,14 @@ class Coordinator:
     # --- ending
 
     def _cancel(self) -> None:
-        """Tell what is under way to end; what does not end in time is told again, which kills its worker."""
+        """Cancel the tasks under way; those that do not end in time are cancelled again, which kills their workers."""
         now = self._clock()
         if self._under_way and now >= self._cancel_at:
             self._cancel_at = now + STOP_SECONDS
             self._executor.cancel_running()
 
     def _some_done(self) -> set[Future[Result]]:
-        """Wait a moment; give what is done."""
+        """Wait for a tick and return the futures that are done."""
         if not self._under_way:  # a cluster may have no worker just now
             time.sleep(TICK)
             return set()
@@ -190,7 +190,7 @@ class Coordinator:
         self._finish(number, task, result)
 
     def _died(self, number: int, task: Task, why: str) -> None:
-        """Do a task again whose worker is gone, unless it was told to go or the task seems to be the reason."""
+        """Retry a task whose worker died, unless the soak is ending or the task itself seems to be the cause."""
         if self._ending is not None:
             self._interrupt(number, f"the soak was ended: {why}")
         elif self._attempts[number] < ATTEMPTS:
@@ -211,7 +211,7 @@ class Coordinator:
             self._ending = "violation"
 
     def _checked_against_canary(self, task: Task, result: Result) -> Result:
-        """Take a PASS back where the last canary was not seen, or which pCPUs did not stay in their places for."""
+        """Return a PASS as UNTRUSTWORTHY if the last canary was not caught, or if a pCPU lost its affinity."""
         if task.kind != "race" or result.verdict != Verdict.PASS:
             return result
         canary = self._campaign.canaries().get(CanaryKey.of(Cell.of(task)))
@@ -223,7 +223,7 @@ class Coordinator:
         return replace(result, verdict=verdict, reason=reason, as_expected=None, record=record)
 
     def _ends(self, row: Row) -> bool:
-        """Tell whether this is what ``--until-violation`` waits for."""
+        """Return whether ``--until-violation`` ends the soak at this row."""
         result = row.result
         if result is None or row.task.canary or result.verdict != Verdict.VIOLATION:
             return False

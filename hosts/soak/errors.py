@@ -1,4 +1,4 @@
-"""What can be wrong with a campaign, each said in one line."""
+"""The errors of a campaign; the message of each is one line for the user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 
 
 class CampaignError(Failure):
-    """Something about a campaign that the user is told."""
+    """An error of a campaign."""
 
     exit_status = EXIT_ENVIRONMENT
 
@@ -16,18 +16,18 @@ class CampaignError(Failure):
 
 
 class Refused(CampaignError):  # noqa: N818 - see Failure
-    """Nothing is broken, but this cannot be done."""
+    """What was asked for cannot be done; the campaign is intact."""
 
     exit_status = EXIT_USAGE
 
 
 class Busy(Refused):
-    """Another soak has the folder."""
+    """Another soak holds the folder."""
 
 
 class Damaged(CampaignError):  # noqa: N818 - see Failure
-    """The campaign file cannot be read, by this version at least."""
+    """The campaign file cannot be read, at least not by this version."""
 
 
 class Unwritable(CampaignError):  # noqa: N818 - see Failure
-    """The folder, or the disk, takes nothing more."""
+    """The folder or the disk cannot be written to."""

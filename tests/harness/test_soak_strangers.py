@@ -70,7 +70,7 @@ def ignored(run: dict[str, Any]) -> bool:
 
 
 def assert_sound(runs: list[dict[str, Any]]) -> None:
-    """Nothing was found that is not there; the books agree; nobody crashed."""
+    """Nothing was found that is not there; the accountings agree; nobody crashed."""
     for run in runs:
         if run["record"] == "run" and run["verdict"] != Verdict.CANCELLED:
             assert run["verdict"] != Verdict.CRASH, run["reason"]

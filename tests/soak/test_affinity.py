@@ -116,7 +116,7 @@ def word(file: Path, at: int) -> int:
 
 
 def test_a_race_says_whether_its_pcpus_stayed(executor: LocalExecutor, tmp_path: Path) -> None:
-    """One that they left has a note, and is no figure of the placement that it was to be one of."""
+    """A run in which one lost its affinity has a note, and is excluded from the rates of its placement."""
     stayed = race(executor, tmp_path / "stayed", {})
     moved = race(executor, tmp_path / "moved", {1: {FIRST}})
     assert (stayed.strayed, [note for note in stayed.notes if "stay" in note]) == (False, [])

@@ -251,7 +251,7 @@ def test_a_run_that_did_not_stay_in_its_place_is_no_figure_of_it(campaign: Campa
     assert (strayed.key.sharing, strayed.key.place, strayed.sightings) == ("unpinned", "strayed", 9)
     assert strayed.processors_named == "any"
     assert (unpinned.key.place, unpinned.runs) == ("unpinned", 1)
-    said = "1 run did not stay on the processors given, and no figure of the placement: the first is 2 ("
+    said = "1 run in which a pCPU lost its affinity, excluded from placement rates: the first is 2 ("
     assert said in shown(campaign)
     assert Status.of(campaign).to_json()["strayed"] == 1
     _, first, second, _ = export_lines(campaign)

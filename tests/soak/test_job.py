@@ -50,7 +50,7 @@ def task(**given: Any) -> Task:
 
 
 def test_a_race_is_a_row_and_its_machine_stays_in_the_file(executor: LocalExecutor, tmp_path: Path) -> None:
-    """A run that has shown nothing has nothing to be kept; its books agree."""
+    """A run that has shown nothing has nothing to be kept; its accountings agree."""
     result = executor.submit(do_task, task(seed=7), tmp_path / "machine").result()
     assert result.verdict in {Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.UNTRUSTWORTHY}
     assert (result.disagreements, result.files) == ((), {})
@@ -186,7 +186,7 @@ def test_a_pcpu_stopped_for_seconds_is_a_label_and_no_alarm(executor: LocalExecu
 
 
 def test_what_only_an_end_tells_is_not_asked_of_a_run_that_was_stopped_for_good() -> None:
-    """Its books may differ: a pCPU was killed in the middle of its work."""
+    """Its accountings may differ: a pCPU was killed in the middle of its work."""
     with SharedMemory() as memory:
         memory.write(memory.machine.pcpus[0].counters[COUNTERS.index("ipis_sent")], 7)  # in no other book
         ended = Outcome(memory.copy(), seconds=1.0, overhead=0.0, workers=())

@@ -60,7 +60,7 @@ def outcome() -> Outcome:
     return done
 
 
-def test_the_books_of_a_real_run_agree(outcome: Outcome) -> None:
+def test_the_accountings_of_a_real_run_agree(outcome: Outcome) -> None:
     """And there is something in them: both pCPUs sent, took, posted, delivered."""
     assert compare(outcome.memory, PCPUS) == ()
     assert something_of_each(outcome.memory)
@@ -107,7 +107,7 @@ TOUCHED: dict[str, Callable[[SharedMemory], Word]] = {
     **{name: window(name) for name in ("pir-already-set", "on-already-set", "post-sees-outside")},
     "sent": lambda memory: memory.host.cpus[1].sent[0],
     "taken": lambda memory: memory.host.cpus[0].taken[1],
-    "last words": lambda memory: memory.host.cpus[0].taken[KIND_SILENT * MAX_PCPUS + 1],
+    "end markers": lambda memory: memory.host.cpus[0].taken[KIND_SILENT * MAX_PCPUS + 1],
     "markers": lambda memory: memory.host.cpus[0].markers,
     "in sequence": lambda memory: memory.host.cpus[0].arrived[1],
     "taken in all": lambda memory: memory.host.cpus[0].taken_total,
@@ -138,14 +138,14 @@ def test_one_too_many_anywhere_is_found(outcome: Outcome, what: str) -> None:
     assert all("pCPU" in line or "vCPU" in line or "actor" in line for line in lines)
 
 
-def test_an_ipi_that_the_fabric_lost_is_in_the_books() -> None:
+def test_an_ipi_that_the_fabric_lost_is_accounted_for() -> None:
     """A seeded bug of the fabric itself: counted, not sent."""
     lines = compare(raced("remote-post", an_ipi_was_lost, "ipi-lost-counted").memory, PCPUS)
     assert any(line.startswith("frames of vector 0xf2") for line in lines)
 
 
 def test_late_frames_are_held_to_bounds(outcome: Outcome) -> None:
-    """One frame after the last word may have rung and not arrived; two rings of it cannot be."""
+    """One frame after the end marker may have rung and not arrived; two rings of it cannot be."""
     memory = outcome.memory.copy()
     own = memory.machine.pcpus[1].counters[COUNTERS.index("ipis_sent")]
     memory.write(own, memory.read(own) + 1)

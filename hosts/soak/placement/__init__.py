@@ -1,1 +1,1 @@
-"""Which processors there are, and on which of them the pCPUs of a run are put."""
+"""The machine's processors, and the placement of a run's pCPUs on them."""

@@ -1,4 +1,4 @@
-"""How the pCPUs of a run keep company: who has a core of his own, and what a figure measured so may be called."""
+"""Core sharing between the pCPUs of a run, and what figures measured so may be called."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ TITLES: Final[dict[CoreSharing, str]] = {
     "unpinned": "left to the scheduler, which may let pCPUs share a processor: not multicore figures",
     "shared": "pCPUs share a processor: not multicore figures",
 }
-"""What each is called, best first."""
+"""The title of each, best first."""
 
 
 def core_sharing(place: str, pcpus: int, processors: Sequence[int]) -> CoreSharing:
-    """Say how the pCPUs of a run were placed: by what they were given and kept, not by what was meant."""
+    """Return how the pCPUs of a run shared cores: by the processors that they had and kept, not by those asked for."""
     if pcpus == 1:
         return "alone"
     if place == "shared" or (processors and len(set(processors)) < pcpus):
@@ -33,5 +33,5 @@ def core_sharing(place: str, pcpus: int, processors: Sequence[int]) -> CoreShari
 
 
 def races_on_store_buffers(place: str, pcpus: int) -> bool:
-    """Tell whether the pCPUs have store buffers of their own, so that every seeded bug can be asked for."""
+    """Return whether every pCPU has a store buffer of its own, so that every seeded bug can show."""
     return pcpus == 1 or place != "shared"

@@ -1,4 +1,4 @@
-"""Where the pCPUs of a run are put, by how their processors lie to each other.
+"""Placements of a run's pCPUs, in classes by the topology between their processors.
 
 A class is named after the nearest thing that all of its processors share, so every run belongs to exactly one, and the
 rates of one class are not mixed with another's.
@@ -32,7 +32,7 @@ WORDS: Final[dict[PlaceName, str]] = {
 """Each class in words, nearest first."""
 
 _TRIES: Final = 16
-"""Draws for each example that is wanted: enough to meet the rarer kinds of cores as well."""
+"""Draws for each example that is wanted: enough to draw the rarer kinds of cores as well."""
 
 T = TypeVar("T")
 Drawn = tuple[Processor, ...]
@@ -42,7 +42,7 @@ Key = Callable[[Processor], object]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One way to put the pCPUs of a run."""
+    """One placement of the pCPUs of a run."""
 
     name: PlaceName
     processors: tuple[int, ...] = ()
@@ -50,16 +50,16 @@ class Place:
 
     @property
     def multicore(self) -> bool:
-        """Say whether figures made here may be called a multicore machine's."""
+        """Whether figures measured here may be called multicore figures."""
         return self.name in MULTICORE
 
     def __str__(self) -> str:
-        """Name it in one line."""
+        """Return the class and the processors in one line."""
         return f"{self.name} ({', '.join(map(str, self.processors))})" if self.processors else self.name
 
 
 def placements(topology: Topology, pcpus: int, *, seed: int = 0, examples: int = 4) -> list[Place]:
-    """Give, nearest class first, up to so many different examples of each class that exists here for so many pCPUs.
+    """Return examples of each class that this machine has for so many pCPUs, the nearest class first.
 
     The first two pCPUs, which a scenario's race is between, are always related as the class says; the others as nearly
     so as there is room. On a machine with several kinds of cores the examples differ in the kinds and who has which.
@@ -75,12 +75,12 @@ def placements(topology: Topology, pcpus: int, *, seed: int = 0, examples: int =
 
 
 def place_for(topology: Topology, name: PlaceName, pcpus: int, *, seed: int = 0) -> Place | None:
-    """Give one example of a class, or None if this machine has none: for a task that was planned on another."""
+    """Return one example of a class, or None if this machine has none: for a task that was planned on another."""
     return next((place for place in placements(topology, pcpus, seed=seed, examples=1) if place.name == name), None)
 
 
 def classify(topology: Topology, processors: Sequence[int]) -> PlaceName | None:
-    """Give the class that named processors are; None: one of them is not this process's."""
+    """Return the class of these processors; None: this process may not run on one of them."""
     known = {one.number: one for one in topology.processors}
     if not processors:
         return "unpinned"

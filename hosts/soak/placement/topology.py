@@ -1,4 +1,4 @@
-"""Which processors there are and how they lie to each other, as Linux tells it in sysfs.
+"""The topology of the machine's processors, as Linux reports it in sysfs.
 
 Read directly: of the bindings to hwloc, the library for this, the maintained one wants a newer Python than this project
 and a newer C library than many hosts have; those to libnuma know neither cores nor caches.
@@ -59,7 +59,7 @@ class Topology:
         return tuple(one.number for one in self.processors)
 
     def describe(self) -> str:
-        """Count everything, in one line."""
+        """Return the counts of packages, nodes, caches, cores and processors in one line."""
         kinds = sorted({one.kind for one in self.processors if one.kind})
         return ", ".join(
             (
@@ -74,7 +74,7 @@ class Topology:
 
 
 class _Machine:
-    """What sysfs tells of each processor, and for which ones it tells nothing."""
+    """What sysfs reports of each processor, and of which ones it reports nothing."""
 
     def __init__(self, root: Path) -> None:
         self._cpus = root / "devices/system/cpu"
@@ -85,7 +85,7 @@ class _Machine:
         self._untold: dict[str, list[int]] = {}
 
     def is_online(self, number: int) -> bool:
-        """Say so; the processor that cannot be taken away has no switch."""
+        """Return whether a processor is online; one that cannot be taken offline has no such file."""
         return _text(self._cpus / f"cpu{number}" / "online") != "0"
 
     def processor(self, number: int) -> Processor:
@@ -114,7 +114,7 @@ class _Machine:
         )
 
     def unknown(self) -> Iterator[str]:
-        """Say what had to be assumed."""
+        """Return what had to be assumed, a sentence for each."""
         for what, numbers in self._untold.items():
             yield f"The kernel tells of processor {_ranges(numbers)} no {what}."
 
@@ -160,7 +160,7 @@ def _number(path: Path) -> int | None:
 
 
 def _list(path: Path) -> frozenset[int]:
-    """Read ``0-3,8``; what is not of this form is as good as not there."""
+    """Read a list like ``0-3,8``; anything else is taken as empty."""
     found: set[int] = set()
     for part in filter(None, _text(path).split(",")):
         first, _, last = part.partition("-")
@@ -172,7 +172,7 @@ def _list(path: Path) -> frozenset[int]:
 
 
 def _members(folders: Iterable[Path], file: str, prefix: str) -> Iterator[tuple[int, str]]:
-    """Give each processor that a folder's file lists, with the rest of the folder's name."""
+    """Return each processor that a folder's file lists, with the rest of the folder's name."""
     for folder in folders:
         for number in _list(folder / file):
             yield number, folder.name.removeprefix(prefix)

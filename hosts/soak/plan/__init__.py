@@ -1,1 +1,1 @@
-"""What a campaign does next: its settings, seeded bugs, and the choice among them."""
+"""The plan of a campaign: its settings, its canaries, and the choice of the next task."""

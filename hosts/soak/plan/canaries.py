@@ -1,7 +1,7 @@
-"""The seeded bug that must be seen in each scenario, without which nothing that a soak does not see means anything.
+"""Canaries: a seeded bug for each scenario that must be caught, or else the soak's PASS verdicts there mean nothing.
 
-The table of expected verdicts names one for most scenarios. It is about `pirace stress` and the explorer alike, and has
-no row for the others: theirs are here, each measured to show at once on two processors.
+The table of expected verdicts has one for most scenarios. It serves `pirace stress` and the explorer alike, and has no
+row for the others: their canaries are here, each measured to show at once on two processors.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hosts.soak.placement.core_sharing import races_on_store_buffers
 
 @dataclass(frozen=True)
 class Canary:
-    """A seeded bug under a policy, and the checks of which one must fire."""
+    """A seeded bug under a policy, and the checks of which at least one must fire."""
 
     policy: str
     mutation: str
@@ -25,17 +25,17 @@ class Canary:
 
 
 NO_SYNC: Final = Canary("always-2021", "no-entry-sync", ("C1", "C7"))
-"""What is posted before VM-entry stays behind: the timer's own post on the slow path, anybody's where all post."""
+"""A post before VM-entry stays in the PIR: the timer's own on the slow path, any sender's where all post."""
 CANARIES_BESIDE_TABLE: Final[dict[str, Canary]] = {"timer-slowpath": NO_SYNC, "all-to-all": NO_SYNC}
 
 
 NEED_TWO_PROCESSORS: Final = frozenset(("no-entry-barrier", "no-wait-barrier", "no-second-check"))
-"""What two processors show at once and one hardly or never: a missing barrier, a window of a few instructions. A busy
-machine may keep pCPUs that are left to its scheduler on one for as long as a canary has."""
+"""Bugs that two processors show at once and one hardly or never: a missing barrier, a window of a few instructions.
+The scheduler of a busy machine may keep unpinned pCPUs on one processor for all of a canary's time."""
 
 
 def canary_of(scenario: str, pcpus: int, place: str) -> Planned | None:
-    """Give the canary of a scenario on a class of placement; None: there is none."""
+    """Return the canary of a scenario on a class of placement; None: there is none."""
     (found,) = chosen_scenarios([scenario])
     rows = [*control_rows(found, "some", pcpus), *control_rows(found, "all", pcpus)]
     shows = (row for row in rows if row.sought and row.mutation is not None and _can_show(row.mutation.name, place))
@@ -53,7 +53,7 @@ def _can_show(mutation: str, place: str) -> bool:
 
 
 def as_canary(row: Planned) -> Planned:
-    """Make a canary of a configuration: it must show its bug, though the table may not say so."""
+    """Return a row as a canary: its bug must show, even if the table has no expectation for it."""
     own = CANARIES_BESIDE_TABLE.get(row.scenario.name)
     if row.expectation is not None or own is None or row.mutation is None or row.mutation.name != own.mutation:
         return replace(row, canary=True)
@@ -63,9 +63,9 @@ def as_canary(row: Planned) -> Planned:
 SCENARIOS_WITH_CANARY: Final = frozenset(
     each.name for each in SCENARIOS if canary_of(each.name, each.pcpus, "unpinned") is not None
 )
-"""The scenarios that have one."""
+"""The scenarios that have a canary."""
 
 
 def may_have_canary(scenario: str, place: str, pcpus: int) -> bool:
-    """Tell whether a seeded bug must be seen there: not where pCPUs share a processor, and store buffers a core."""
+    """Return whether a canary is required there: not where pCPUs share a processor, and so a store buffer."""
     return scenario in SCENARIOS_WITH_CANARY and races_on_store_buffers(place, pcpus)

@@ -1,9 +1,10 @@
-"""Chooses what a campaign does next: from its seed and what it has done so far, and from nothing else.
+"""Chooses the next task of a campaign: a function of the campaign's seed and its tallies, and of nothing else.
 
-By turns: a canary where none has been caught for a while, then an exploration while explorations have had less than
-their share of the time, then a race. What is asked for is first raced once in each scenario, and a rule of the user's
-own explored there; from then on every other race goes where least time was spent, every other one where most was found.
-A draw depends on the campaign's seed and the number of the task only, so that a campaign can be told again.
+In this order: a canary where none has been caught for a while, an exploration while explorations have had less than
+their share of the time, then a race. Each configuration is first raced once in each scenario, and a user's own rule is
+explored there. Then half of the races go to the cells with the least time (coverage), and half to cells drawn by what
+was found there (windows entered, unexpected verdicts). A draw depends on the campaign's seed and the number of the task
+only, so that a campaign can be repeated.
 """
 
 from __future__ import annotations
@@ -40,21 +41,21 @@ RUNS_PER_CANARY: Final = 25
 RUNS_AFTER_MISS: Final = 5
 """The same, after a canary that was not caught."""
 CANARY_SECONDS: Final = 5.0
-"""What a canary is given: it ends as soon as it is caught."""
+"""Seconds of a canary at most: it ends as soon as it is caught."""
 EXPLORED_SHARE: Final = 0.1
 """Of the campaign's time, for explorations."""
 EXPLORE_FROM: Final = 10.0
 """Seconds that an exploration is given the first time; twice as many each time that it was not completed."""
 EXPLORE_TO: Final = 1800.0
 EXPLORE_AT_LEAST: Final = 3.0
-"""Seconds that an exploration is counted as: a small scope is seen whole before the clock has moved."""
+"""Seconds that an exploration counts for at least: a small scope is explored before the clock has moved."""
 SHARED: Final = "shared"
-"""The placement where pCPUs share a processor: store buffers hardly race there, so no canary can be asked for."""
+"""The placement where pCPUs share a processor: its store buffer orders them, so no canary can be required."""
 SHARED_TURNS: Final = 0.25
-"""How often it takes a turn, where another placement takes one: what is seen there is real, but nothing passes."""
+"""Its share of turns, against 1 of another placement: a violation seen there is real, but a PASS says little."""
 
 Places = Callable[[int], Sequence[Place]]
-"""Gives the placements of so many pCPUs that exist here, several of a class."""
+"""Returns the placements of so many pCPUs that exist here, several of a class."""
 
 Tallies = Mapping[Cell, Tally]
 NOTHING: Final = Tally()
@@ -100,7 +101,7 @@ class Chooser:
         self.explored = tuple(self._explored_cells()) if processors > 1 else ()
 
     def next(self, tallies: Tallies, number: int, at_most: float = math.inf) -> Task:
-        """Give task ``number`` of the campaign, which may take so many seconds."""
+        """Return task ``number`` of the campaign, which may take so many seconds."""
         draw = random.Random(f"{self._wanted.seed} {number}")
         cell = self._cell(tallies, draw, at_most)
         return self._task(cell, tallies, draw, number, at_most)
@@ -116,9 +117,9 @@ class Chooser:
         return self._due_canary(CanaryKey.of(race), tallies) or race
 
     def _never_raced(self, tallies: Tallies) -> list[Cell]:
-        """Give the cells of the scenarios, policies and mutations that were not yet raced together.
+        """Return the cells of the scenarios, policies and mutations that were not yet raced together.
 
-        Of these the best placed, and those first whose canary has just been caught.
+        Of these the ones of the best placement, and first those whose canary has just been caught.
         """
         raced = {_asked(cell) for cell in tallies if cell.kind == "race" and not cell.canary and begun(tallies[cell])}
         new = [cell for cell in self.cells if _asked(cell) not in raced]
@@ -127,7 +128,7 @@ class Chooser:
         return [cell for cell in placed if self._due_canary(CanaryKey.of(cell), tallies) is None] or placed
 
     def _due_canary(self, spot: CanaryKey, tallies: Tallies) -> Cell | None:
-        """Give the canary of a scenario and placement, if it has not been caught there for so many runs."""
+        """Return the canary of a scenario and placement if it is due: not caught there for so many runs."""
         canary = self.canaries.get(spot)
         if canary is None:
             return None
@@ -139,7 +140,7 @@ class Chooser:
         return canary if runs >= allowed else None
 
     def _due_exploration(self, tallies: Tallies) -> Cell | None:
-        """Give the next scope that has not been seen whole, while explorations are behind their share."""
+        """Return the next scope to explore, while explorations are behind their share of the time."""
         raced = sum(tally.seconds for cell, tally in tallies.items() if cell.kind == "race")
         seen = [tally for cell, tally in tallies.items() if cell.kind == "explore"]
         unknown = [cell for cell in self.explored if is_user_policy(cell.policy) and cell not in tallies]
@@ -152,12 +153,12 @@ class Chooser:
         return min(left, key=lambda cell: tallies.get(cell, NOTHING).runs, default=None)
 
     def _is_open(self, tally: Tally) -> bool:
-        """Tell whether it is worth while to explore a scope again: not if it was seen whole, or takes for ever."""
+        """Return whether a scope is worth exploring again: not if it has a verdict, or its budget is too large now."""
         settled = tally.verdicts["PASS"] + tally.verdicts["VIOLATION"]
         return not settled and not tally.running and self._budget(tally) < 2 * EXPLORE_TO
 
     def _covered_least(self, tallies: Tallies, draw: random.Random) -> Cell:
-        """Draw from the cells that had the least time; a run that crashed or is under way counts in full."""
+        """Draw from the cells with the least time; a run that crashed or is under way counts in full."""
         seen = [tallies.get(cell, NOTHING) for cell in self.cells]
         seconds = [
             (max(tally.seconds, begun(tally) * self._wanted.each) + self._wanted.each) / _turns(cell)
@@ -167,7 +168,7 @@ class Chooser:
         return draw.choice([cell for cell, spent in zip(self.cells, seconds, strict=True) if spent == least])
 
     def _found_most(self, tallies: Tallies, draw: random.Random) -> Cell:
-        """Draw by what was found: runs against the table before all, else race windows entered."""
+        """Draw by what was found: unexpected verdicts weigh most, then race windows entered."""
         weights = [_interest(tallies.get(cell, NOTHING)) * _turns(cell) for cell in self.cells]
         return draw.choices(self.cells, weights)[0]
 
@@ -190,7 +191,7 @@ class Chooser:
 
     @staticmethod
     def _budget(tally: Tally) -> float:
-        """Give the seconds of a scope's next exploration."""
+        """Return the seconds of a scope's next exploration."""
         return EXPLORE_FROM * 2.0 ** min(tally.runs, 40)
 
     # --- the cells
@@ -215,7 +216,7 @@ class Chooser:
                     )
 
     def _rows(self, scenario: Scenario, pcpus: int) -> Iterable[Planned]:
-        """Give the policies unmutated, or with each of the mutations asked for: as ``pirace stress`` does."""
+        """Return the policies unmutated, or with each of the mutations asked for, as ``pirace stress`` does."""
         if not self._wanted.mutations:
             yield from (planned(scenario, policy, None, pcpus) for policy in self._policies)
             return
@@ -227,7 +228,7 @@ class Chooser:
                     yield row
 
     def _sizes(self, scenario: Scenario) -> Sequence[int]:
-        """Give the numbers of pCPUs: the fewest, the usual, and all that the machine has."""
+        """Return the numbers of pCPUs: the fewest, the default, and all that the machine has."""
         if not scenario.grows:
             return [scenario.pcpus]
         if self._wanted.cpus is not None:
@@ -236,7 +237,7 @@ class Chooser:
         return sorted({scenario.pcpus} | {size for size in usual if scenario.pcpus <= size <= self._processors})
 
     def _classes(self, pcpus: int) -> Sequence[str]:
-        """Give the classes of placements; remember their examples."""
+        """Return the classes of placements, and remember their examples."""
         wanted = self._wanted.places
         for place in self._places(pcpus) if not any(size == pcpus for size, _ in self._examples) else ():
             if not wanted or place.name in wanted:
@@ -244,7 +245,7 @@ class Chooser:
         return [name for size, name in self._examples if size == pcpus]
 
     def _canary_cells(self) -> Iterable[Cell]:
-        """Give a seeded bug that must be seen for each scenario and placement where it can be."""
+        """Return a canary for each scenario and placement where it can be caught."""
         for cell in {CanaryKey.of(cell): cell for cell in reversed(self.cells)}.values():
             row = canary_of(cell.scenario, cell.pcpus, cell.place)
             if row is not None and row.mutation is not None and races_on_store_buffers(cell.place, cell.pcpus):
@@ -252,7 +253,7 @@ class Chooser:
                 yield bug._replace(regime=REGIMES[0], canary=True)
 
     def _explored_cells(self) -> Iterable[Cell]:
-        """Give what is raced once more, in the scenario's own scope; faults of the fabric cannot be explored."""
+        """Return an exploration of each configuration that is raced; faults of the fabric cannot be explored."""
         faults = {mutation.name for mutation in self._mutations if mutation.fabric_fault}
         rows = dict.fromkeys((cell.scenario, cell.policy, cell.mutation) for cell in self.cells)
         for scenario, policy, mutation in rows:
@@ -268,27 +269,27 @@ class Chooser:
 
 
 def _asked(cell: Cell) -> tuple[str, str, str | None]:
-    """Give what the user has asked for of a cell; placement and disturbance are the soak's."""
+    """Return what the user asked for of a cell; placement and disturbance are chosen by the soak."""
     return cell.scenario, cell.policy, cell.mutation
 
 
 def _turns(cell: Cell) -> float:
-    """Give how often a cell takes a turn, as a share of the ordinary."""
+    """Return the share of turns of a cell, against 1 of an ordinary one."""
     return SHARED_TURNS if cell.place == SHARED else 1.0
 
 
 def _interest(tally: Tally) -> float:
-    """Weigh a cell: what is against the table counts for much, entering windows for something."""
+    """Return the weight of a cell: unexpected verdicts count for much, entered windows for something."""
     rate = sum(tally.windows.values()) / tally.seconds if tally.seconds else 0.0
     return 1.0 + math.log10(1.0 + rate) + 100.0 * tally.unexpected / max(tally.runs, 1)
 
 
 def begun(tally: Tally) -> int:
-    """Count the runs of a cell, those under way included."""
+    """Return the number of runs of a cell, those under way included."""
     return tally.runs + tally.running
 
 
 def task_seed(seed: int, number: int) -> int:
-    """Derive a task's seed from the campaign's."""
+    """Return a task's seed, derived from the campaign's."""
     digest = hashlib.sha256(f"soak {seed} {number}".encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 2

@@ -1,4 +1,4 @@
-"""What a campaign is about, as its file keeps it: everything that ``--resume`` does not ask for again."""
+"""The settings of a campaign, as its file keeps them: everything that ``--resume`` does not ask for again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def absolute(policies: Sequence[str]) -> tuple[str, ...]:
 
 
 def checked(wanted: Wanted) -> Wanted:
-    """Refuse what cannot be soaked, a rule that is not understood included; Failure."""
+    """Return ``wanted`` if it can be soaked; Failure if not, as when the user's rule is not understood."""
     try:
         if wanted.user_policy is not None:
             load_program(wanted.user_policy)
@@ -54,7 +54,7 @@ def from_settings(settings: dict[str, Any]) -> Wanted:
 
 
 def rule_check(wanted: Wanted, settings: dict[str, Any]) -> Callable[[], None]:
-    """Give what makes sure that the user's rule is still the one that the campaign is about; Failure."""
+    """Return a check that the user's rule is still the one that the campaign began with; the check raises Failure."""
 
     def check() -> None:
         if _hash_of_rule(wanted) != settings.get(_RULE):
@@ -65,7 +65,7 @@ def rule_check(wanted: Wanted, settings: dict[str, Any]) -> Callable[[], None]:
 
 
 def raced_check(wanted: Wanted, settings: dict[str, Any]) -> Callable[[], None]:
-    """Give what makes sure that a soak goes on racing what it began with: the user's rule, and the machine; Failure."""
+    """Return a check that the user's rule and the sources of pirace have not changed; the check raises Failure."""
     rule, sources = rule_check(wanted, settings), sources_key()
 
     def same() -> bool:
@@ -94,7 +94,7 @@ def _hash_of_rule(wanted: Wanted) -> str | None:
 
 
 def chooser_of(wanted: Wanted, topologies: Sequence[Topology], *, here: bool = True) -> Chooser:
-    """Give what chooses the tasks, for the machine here or for those of a cluster; Failure."""
+    """Return the chooser of tasks for this machine, or for those of a cluster; Failure if there is nothing to race."""
     processors = max(len(topology.numbers) for topology in topologies)
     places = places_here(topologies[0], wanted.seed) if here else places_there(topologies)
     try:
@@ -104,12 +104,12 @@ def chooser_of(wanted: Wanted, topologies: Sequence[Topology], *, here: bool = T
 
 
 def places_here(topology: Topology, seed: int) -> Places:
-    """Give the placements of this machine."""
+    """Return the placements of this machine."""
     return lambda pcpus: placements(topology, pcpus, seed=seed)
 
 
 def places_there(topologies: Sequence[Topology]) -> Places:
-    """Give the classes that some machine of a cluster has; which processors is for that machine to say."""
+    """Return the classes that some machine of a cluster has; the machine itself chooses the processors."""
 
     def places(pcpus: int) -> list[Place]:
         found = [place.name for topology in topologies for place in placements(topology, pcpus)]

@@ -1,1 +1,1 @@
-"""What is read out of a saved machine after its run: counters, events, two ledgers that must agree."""
+"""What is read out of a machine's shared memory after its run: counters, events, and the cross-check of accountings."""

@@ -1,4 +1,4 @@
-"""Events of a saved machine in a kernel engineer's words: ``trace-cmd``'s names, vectors and reasons spelled out."""
+"""Events of a machine image, decoded under the names of the kernel's trace points, with vectors and reasons named."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ GUEST_VECTORS: Final = {
 
 
 def host_vector(vector: int) -> str:
-    """Write a vector of the host's."""
+    """Return a vector of the host with its name."""
     return _vector(vector, HOST_VECTORS)
 
 
 def guest_vector(vector: int) -> str:
-    """Write a vector of the guest's; 0 is none."""
+    """Return a vector of the guest with its name; 0 is none."""
     return _vector(vector, GUEST_VECTORS) if vector else "none"
 
 
@@ -44,7 +44,7 @@ def _vector(vector: int, names: dict[int, str]) -> str:
 
 
 def request(number: int) -> str:
-    """Name a request."""
+    """Return the name of a KVM request."""
     return REQUESTS.get(number, f"request {number}")
 
 
@@ -53,7 +53,7 @@ class Event:
     """One event of one pCPU."""
 
     sequence: int
-    """Its number in the life of its pCPU, from 0."""
+    """Its number among the events of its pCPU, from 0."""
     turn: int
     """The turn of the environment in which it happened; 0: before the first."""
     name: str
@@ -67,7 +67,7 @@ class Event:
         return cls(sequence, word >> TURN_SHIFT & 0xFFFF_FFFF, name, word >> ARGUMENT_SHIFT & ARGUMENT_MASK)
 
     def text(self) -> str:
-        """Write it as a trace would."""
+        """Return it as a line of a trace."""
         told = _TEXTS.get(self.name, _plain)
         return f"{self.name}: {told(self.argument & 0xFF, self.argument >> 8)}"
 

@@ -1,4 +1,4 @@
-"""Everything about a saved machine that a person can use: as plain values, and those as lines of text."""
+"""The decoded dump of a machine image: as plain values, and as lines of text under the kernel's names."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _FIRST_VCPU: Final = Machine(0).vcpus[0].at
 
 
 def decoded(saved: MachineImage, last: int = READABLE_EVENTS) -> dict[str, Any]:
-    """Return everything that a person can use, as plain values; of each pCPU the ``last`` events."""
+    """Return the state of each vCPU and pCPU as plain values; of each pCPU the ``last`` events."""
     run = saved.host.run
     return {
         "policy": saved.policy,
@@ -160,7 +160,7 @@ def _events(events: list[Event], last: int) -> list[dict[str, Any]]:
 
 
 def _running(address: int) -> int | None:
-    """Give the number of the vCPU at an address, as its pCPU has it."""
+    """Return the number of the vCPU at an address of its pCPU's memory; None: no vCPU is running."""
     return (address - MEMORY_AT - _FIRST_VCPU) // Vcpu.nbytes if address else None
 
 
@@ -175,17 +175,17 @@ def _sightings(saved: MachineImage, cpu: Pcpu) -> Iterator[dict[str, Any]]:
 
 
 def text(saved: MachineImage, last: int = 24) -> str:
-    """Return it as lines, under the kernel's names; of each pCPU the ``last`` events."""
+    """Return the dump as lines of text; of each pCPU the ``last`` events."""
     return "\n".join(_lines(decoded(saved, last)))
 
 
 def _lines(told: Mapping[str, Any]) -> Iterator[str]:
     if not told["pcpus"]:
-        yield "the machine as it was left: nothing had been set up"
+        yield "final state of the machine: nothing had been set up"
         return
     mutated = f" + {told['mutation']}" if told["mutation"] is not None else ""
     stop = ", asked to stop" if told["stop_asked"] else ""
-    yield f"the machine as it was left: {told['policy']}{mutated}, seed {told['seed']}, turn {told['turn']}{stop}"
+    yield f"final state of the machine: {told['policy']}{mutated}, seed {told['seed']}, turn {told['turn']}{stop}"
     if told["sighted_by"] is not None:
         yield f"the first violation was seen by cpu {told['sighted_by']}"
     for vcpu in told["vcpus"]:

@@ -1,12 +1,12 @@
-"""Two accountings of everything that is counted twice, compared at the end of a clean run.
+"""The cross-check of counters at the end of a run: every quantity is counted twice, and both accountings must agree.
 
 The machine (``emu/``) counts what it sends, posts and takes; the fabric counts frames, on both ends; mailboxes are
 numbered by their senders and read by their receivers; and the processor and the kernel keep pairs of their own (entries
-and exits, what was accepted and what became of it). Whoever counts wrong is found by the other: such a run is not to be
-believed, whatever its checks have said.
+and exits, posts accepted and what became of them). An error of either accounting shows as a difference: such a run is
+UNTRUSTWORTHY, whatever its checks have said.
 
-Frames that a pCPU sends after its last word are in no book of the fabric's but a sum, and what comes of them is open:
-where there are some, quantities that they are part of are held to bounds.
+Frames that a pCPU sends after its end marker are only in a sum of the fabric's, and it is open what becomes of them:
+where there are some, the quantities that they are part of are compared with bounds.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _SELF_POSTS: Final = ("self-post-sees-in-guest", "self-post-sees-outside", "self
 
 
 def compare(memory: SharedMemory, pcpus: int) -> tuple[str, ...]:
-    """Give a line for each quantity whose two accountings differ; none: they agree.
+    """Return a line for each quantity whose two accountings differ; none: they agree.
 
-    Of a run that came to its end only: one that was cancelled or has crashed stops in the middle of things.
+    Only for a run that came to its end: one that was cancelled or has crashed stops in the middle of a post.
     """
     counts = _Counts(memory, pcpus)
     return tuple(
@@ -53,7 +53,7 @@ def compare(memory: SharedMemory, pcpus: int) -> tuple[str, ...]:
 
 
 class _Counts:
-    """All that is counted, read once: a row for each pCPU."""
+    """All counters, read once: a row for each pCPU."""
 
     def __init__(self, memory: SharedMemory, pcpus: int) -> None:
         self.memory, self.pcpus = memory, pcpus
@@ -76,7 +76,7 @@ class _Counts:
         self.late = np.array([memory.read(cpu.sent_late) for cpu in self.cpus])
         self.faulted = np.array([memory.read(cpu.faulted) for cpu in self.cpus])
         self.uncounted = self.faulted * (memory.read(host.run.fabric_fault) == FAULT_BEFORE_COUNT)
-        """Notifications that the fabric's first fault swallowed: the machine's book has them, the fabric's has not."""
+        """Notifications that the fabric's first fault swallowed: the machine has counted them, the fabric has not."""
         slots = [machine.vcpus[vcpu] for vcpu in range(self.vcpus)]
         self.accepted = self._table([each.accepted for each in own], MAX_PCPUS * SLOTS).reshape(pcpus, MAX_PCPUS, SLOTS)
         """By sender, vCPU, slot."""
@@ -98,19 +98,19 @@ class _Counts:
         return np.stack([self.memory.slice(row.at, columns) for row in rows])
 
     def _bits(self, sets: list[Words]) -> Numbers:
-        """Look the guest's vectors up in sets of 256 bits."""
+        """Return the bits of the guest's vectors in sets of 256 bits."""
         words = self._table(sets, 4)
         vectors = [vector_of(slot) for slot in range(SLOTS)]
         columns = [words[:, vector >> 6] >> (vector & 63) & 1 for vector in vectors]
         return np.stack(columns, axis=1)
 
     def fired(self, check: int) -> bool:
-        """Tell whether a check has fired anywhere."""
+        """Return whether a check has fired on any pCPU."""
         return any(self.memory.read(own.records[check * RECORD_WORDS]) for own in self.own)
 
 
 def _equal(what: str, one: str, ones: Numbers, other: str, others: Numbers, who: str = "pCPU") -> Iterator[str]:
-    """Compare number by number; ``one`` and ``other`` name the two counts."""
+    """Compare number by number; ``one`` and ``other`` name the two accountings."""
     return _within(what, one, ones, other, others, others, who)
 
 
@@ -126,7 +126,7 @@ def _within(what: str, one: str, ones: Numbers, other: str, least: Numbers, most
 
 
 def _frames(counts: _Counts) -> Iterator[str]:
-    """Sender against receiver, and the machine against the fabric."""
+    """Compare frames: sender against receiver, and the machine against the fabric."""
     ipis = counts.sent.sum(axis=(1, 2)) - counts.sent[:, KIND_SILENT].sum(axis=1)
     fabric = ipis + counts.late + counts.uncounted
     yield from _equal("IPIs sent", "the machine counts", counts.counters["ipis_sent"], "the fabric", fabric)
@@ -145,7 +145,7 @@ def _frames(counts: _Counts) -> Iterator[str]:
     total = np.array([counts.memory.read(cpu.taken_total) for cpu in counts.cpus])
     yield from _equal("frames taken", "in all", total, "by sender", counts.arrived.sum(axis=1))
     markers = np.array([counts.memory.read(cpu.markers) for cpu in counts.cpus])
-    yield from _equal("last words", "taken", markers, "pCPUs", np.full(counts.pcpus, counts.pcpus))
+    yield from _equal("end markers", "taken", markers, "pCPUs", np.full(counts.pcpus, counts.pcpus))
     doorbells = np.array([counts.memory.read(counts.memory.host.bells[cpu].rung) for cpu in range(counts.pcpus)])
     rung = counts.sent.sum(axis=(0, 1))
     yield from _within("doorbells", "rung", doorbells, "frames sent", rung, rung + counts.late.sum(), "pCPU")
@@ -158,7 +158,7 @@ def _name_of(kind: int) -> str:
 
 
 def _interrupts(counts: _Counts) -> Iterator[str]:
-    """What the fabric put into the pending set against what the machine took out of it."""
+    """Compare what the fabric put into the pending sets with what the machine took out of them."""
     counters, windows, memory = counts.counters, counts.windows, counts.memory
     frames = counts.arrived.sum(axis=1) - np.array([memory.read(cpu.markers) for cpu in counts.cpus])
     coalesced = np.array([memory.read(cpu.coalesced) for cpu in counts.cpus])
@@ -187,7 +187,7 @@ def _interrupts(counts: _Counts) -> Iterator[str]:
 
 
 def _posts(counts: _Counts) -> Iterator[str]:
-    """What became of each post: accepted or merged into a PIR bit, and then triggered or left to the one before."""
+    """Compare posts with what became of them: accepted or merged in the PIR; then triggered, or ON was set already."""
     counters, windows = counts.counters, counts.windows
     accepted = counters["accepted"]
     yield from _equal("posts accepted", "in all", accepted, "by vector", counts.accepted.sum(axis=(1, 2)))
@@ -205,7 +205,7 @@ def _posts(counts: _Counts) -> Iterator[str]:
 
 
 def _mail(counts: _Counts) -> Iterator[str]:
-    """Mailboxes: what each sender wrote against what it posted, and against what the guest has read."""
+    """Compare the mailboxes: what each sender wrote with what it posted, and with what the guest has read."""
     written = np.delete(counts.mail, SLOT_SELF_IPI, axis=1).sum(axis=(0, 1))
     yield from _equal("mail", "written", written, "posts", counts.counters["posts"])
     own = np.array([counts.mail[vcpu, SLOT_SELF_IPI, vcpu] for vcpu in range(counts.vcpus)], np.int64)
@@ -219,12 +219,12 @@ def _mail(counts: _Counts) -> Iterator[str]:
 
 
 def _deliveries(counts: _Counts) -> Iterator[str]:
-    """What each vector's books say against the pCPU's sums, and what came in against what went out."""
+    """Compare each vector's counts with the pCPU's sums, and the interrupts that came in with those that went out."""
     vcpus = slice(counts.vcpus)
     delivered = counts.counters["deliveries"][vcpus]
     yield from _equal("deliveries", "in all", delivered, "by vector", counts.delivered.sum(axis=1), "vCPU")
     if counts.fired(C5) or counts.fired(C10):
-        return  # the checks have closed the books by force, so that one loss is one sighting
+        return  # the checks have corrected these counts, so that one loss is one sighting
     merged = np.delete(counts.merged, SLOT_SELF_IPI, axis=1).sum(axis=1)
     yield from _equal("merged", "in all", counts.counters["merged"][vcpus], "by vector", merged, "vCPU")
     came = counts.accepted.sum(axis=0)[vcpus] + counts.self_ipis
@@ -236,7 +236,7 @@ def _deliveries(counts: _Counts) -> Iterator[str]:
 
 
 def _processors(counts: _Counts) -> Iterator[str]:
-    """Whatever is begun is ended: stays, marks, sections with preemption off."""
+    """Compare begins with ends: stays in the guest, marks, sections with preemption off."""
     entries, exits = counts.counters["vm_entries"], counts.counters["vm_exits"]
     yield from _equal("stays in the guest", "entered", entries, "left", exits)
     zeros = np.zeros(counts.pcpus, np.int64)
@@ -251,7 +251,7 @@ def _processors(counts: _Counts) -> Iterator[str]:
 
 
 def _turns(counts: _Counts) -> Iterator[str]:
-    """Every turn that was opened was taken by every actor."""
+    """Compare the turns that were opened with those that each actor took."""
     memory, machine = counts.memory, counts.memory.machine
     if memory.read(machine.config.in_turns) == 0 or counts.pcpus == counts.vcpus:
         return

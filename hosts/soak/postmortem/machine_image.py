@@ -1,7 +1,7 @@
-"""A machine as a run left it, read from its mapped file: also when everybody who ran it was killed.
+"""The final contents of a machine's shared memory, read from its mapped file: also if all its processes were killed.
 
-The words are those that the pCPUs stored, up to each one's last instruction. What had not left a processor's store
-buffer did so when the process ended, so nothing that was done is missing, and each word is whole.
+The words are those that the pCPUs stored, up to each one's last instruction. Stores that were still in a processor's
+store buffer drained when the process ended, so no store is missing, and each word is whole.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ from hosts.native.memory.region import SharedMemory
 from hosts.soak.postmortem.decode import Event
 
 READABLE_EVENTS: Final = RING_EVENTS - 1
-"""Events that can be believed: the oldest may have just been overwritten by one that is not counted yet."""
+"""Events of a ring that are valid: the oldest may have just been overwritten by one that is not counted yet."""
 
 
 class NotReadable(ValueError):  # noqa: N818 - what the file is
-    """No saved machine, or one of another version; one line."""
+    """The file is no machine image, or one of another version; the message is one line."""
 
 
 class MachineImage:
-    """The words of one machine, which no longer change. Structs name its words by their offsets."""
+    """The words of one machine, which change no more. Structs name them by their offsets."""
 
     machine: Final = Machine(0)
     host: Final = HostWords(HOST_OFFSET)
 
     def __init__(self, words: npt.NDArray[np.int64]) -> None:
-        """Take words whose layout is known to be this version's."""
+        """Take words whose layout is this version's."""
         self.words = words
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Read a saved machine; NotReadable says in one line why not."""
+        """Read an image from a file; NotReadable if it is none of this version."""
         try:
             first, second = (cls.of_bytes(_content(path), str(path)) for _ in range(2))
             return cls(_overtaken_by(first.words, second.words))
@@ -62,7 +62,7 @@ class MachineImage:
 
     @classmethod
     def of_bytes(cls, data: bytes, name: str = "machine") -> Self:
-        """Read the bytes of a saved machine; NotReadable if they are none of this version."""
+        """Read an image from bytes; NotReadable if it is none of this version."""
         if _word(data, len(data) - PAGE_BYTES + Label(0).magic) != MAGIC:
             if len(data) < SHARED_BYTES:
                 raise NotReadable(f"{name}: no saved machine, or cut short ({len(data)} of {SHARED_BYTES} bytes)")
@@ -73,7 +73,7 @@ class MachineImage:
 
     @classmethod
     def of(cls, memory: SharedMemory) -> Self:
-        """Take a copy of a memory at hand, whether its run is over or not."""
+        """Copy a memory that is mapped here, whether its run is over or not."""
         return cls(_overtaken_by(memory.words, memory.words))
 
     def read(self, word: int) -> int:
@@ -89,12 +89,12 @@ class MachineImage:
 
     @property
     def pcpus(self) -> int:
-        """How many pCPUs; 0: the run was not yet set up."""
+        """The number of pCPUs; 0: the run was not yet set up."""
         return min(max(self.read(self.machine.config.pcpus), 0), MAX_PCPUS)
 
     @property
     def vcpus(self) -> int:
-        """How many vCPUs, one on each of the first pCPUs."""
+        """The number of vCPUs, one on each of the first pCPUs."""
         return min(max(self.read(self.machine.config.vcpus), 0), MAX_PCPUS)
 
     @property
@@ -119,7 +119,7 @@ class MachineImage:
     # --- what happened
 
     def events(self, cpu: int) -> list[Event]:
-        """Give the last events of a pCPU, the oldest first."""
+        """Return the last events of a pCPU, the oldest first."""
         return self._events(self.host.rings[cpu])
 
     @property
@@ -129,18 +129,18 @@ class MachineImage:
         return seen - 1 if 0 < seen <= self.pcpus else None
 
     def events_sighted(self, cpu: int) -> list[Event]:
-        """Give the last events of a pCPU before the run's first violation was seen, the oldest first."""
+        """Return the last events of a pCPU before the run's first violation was seen, the oldest first."""
         return self._events(self.host.sighted[cpu])
 
     def _events(self, ring: Ring) -> list[Event]:
-        """Read a ring, without the oldest events that others may have overwritten before the last word was copied."""
+        """Read a ring, without the oldest events, which newer ones may have overwritten while it was copied."""
         count, words = self.read(ring.count), self.slice(ring.events.at, RING_EVENTS)
         whole = range(max(0, max(count, self.read(ring.overtaken)) - READABLE_EVENTS), max(0, count))
         return [Event.of(number, words[number & RING_MASK]) for number in whole]
 
 
 def _overtaken_by(words: npt.NDArray[np.int64], later: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Copy words, then note how far their rings have come meanwhile: the run may be under way."""
+    """Copy words, then note how far the rings got meanwhile: the run may be under way."""
     copied = words.copy()
     for ring in (MachineImage.host.rings[cpu] for cpu in range(MAX_PCPUS)):
         copied[ring.overtaken // WORD_BYTES] = later[ring.count // WORD_BYTES]

@@ -1,1 +1,1 @@
-"""The campaign on disk: its database, folders and lock; written by one, read by many."""
+"""The campaign on disk: its database, folders and lock; one process writes, any number read."""

@@ -1,7 +1,7 @@
-"""What a run leaves besides its row: ``live/<id>`` while it is under way, ``kept/<id>`` if it is worth keeping.
+"""The files of a run besides its row: ``live/<id>`` while it is under way, ``kept/<id>`` if they are kept.
 
-A folder becomes a kept one by its name, and before its row says so: whatever is cut off in between, the next start
-finds the row running and the folder on one side or the other.
+A folder is renamed from one to the other before its row says so: if the process is killed in between, the next start
+finds the row running and the folder under one of the two names.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KEPT: Final = "kept"
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder of a campaign, or take one that is there; Unwritable says what is in the way, and what to do."""
+    """Make the folder of a campaign unless it exists; Unwritable says why not, and what to do."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -28,7 +28,7 @@ def make_folder(folder: Path) -> None:
 
 
 def _obstacle(folder: Path, error: OSError) -> str:
-    """Name the nearest thing above a folder that is there, since that is what there is something to be done about."""
+    """Return what keeps a folder from being made: it names the nearest parent that exists."""
     there = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
     if not os.path.isdir(there):  # noqa: PTH112 - which fails where nobody may look
         return "is there, and is no folder" if there == folder else f"cannot be made: {there} is no folder"
@@ -43,20 +43,20 @@ class Folders:
         self._kept = folder / KEPT
 
     def make(self) -> None:
-        """Make them."""
+        """Make both folders."""
         self._live.mkdir(exist_ok=True)
         self._kept.mkdir(exist_ok=True)
 
     def are_empty(self) -> bool:
-        """Tell whether there is nothing of an earlier campaign."""
+        """Return whether nothing of an earlier campaign is there."""
         return not any(each.is_dir() and any(each.iterdir()) for each in (self._live, self._kept))
 
     def live(self, number: int) -> Path:
-        """Give the folder of a run under way."""
+        """Return the folder of a run under way."""
         return self._live / str(number)
 
     def kept(self, number: int) -> Path:
-        """Give the folder of a kept run."""
+        """Return the folder of a kept run."""
         return self._kept / str(number)
 
     def begin(self, number: int) -> None:
@@ -64,7 +64,7 @@ class Folders:
         self.live(number).mkdir(exist_ok=True)
 
     def keep(self, number: int, files: Mapping[str, bytes] | None = None) -> bool:
-        """Put a run's files on the disk for good, with those given; False if there are none."""
+        """Keep a run's files, and those given besides, durably; return whether there are any."""
         live = self.live(number)
         if files:
             check_names(files)
@@ -75,7 +75,7 @@ class Folders:
         return self.kept(number).exists()
 
     def keep_attempt(self, number: int, attempt: int) -> bool:
-        """Put what an attempt left aside, and make room for the next."""
+        """Keep the files of an attempt that died, and make an empty folder for the next one."""
         target = self.kept(number) / f"attempt-{attempt}"
         live = self.live(number)
         if live.exists() and any(live.iterdir()):
@@ -85,18 +85,18 @@ class Folders:
         return self.kept(number).exists()
 
     def drop(self, number: int) -> None:
-        """Remove what a run left that nobody needs."""
+        """Remove the files of a run that are not kept."""
         shutil.rmtree(self.live(number), ignore_errors=True)
 
     def sweep(self, running: Collection[int] = ()) -> None:
-        """Remove what runs left that were killed after their rows were written."""
+        """Remove the folders of runs whose soak was killed after it had written their rows."""
         names = {str(number) for number in running}
         for each in self._live.iterdir() if self._live.is_dir() else ():
             if each.name not in names and each.name.isdecimal():
                 shutil.rmtree(each, ignore_errors=True)
 
     def _move(self, source: Path, target: Path) -> None:
-        """Rename a folder that has something in it; if the target is there already, move what is in it."""
+        """Rename a folder that is not empty; if the target exists, move the files into it."""
         if not source.exists() or not any(source.iterdir()):
             return
         for each in source.rglob("*"):
@@ -115,17 +115,17 @@ class Folders:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Refuse names that lead elsewhere: they come from other machines."""
+    """Refuse names that are no plain file names: they come from other machines."""
     for name in names:
         if name in ("", ".", "..") or Path(name).name != name:
             raise ValueError(f"no file name: {name!r}")
 
 
 def sync(path: Path) -> None:
-    """Have a file or a folder on the disk, so that pulling the plug does not take it."""
+    """Flush a file or a folder to the disk (fsync), so that it survives a power cut."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:  # a process that has not ended yet tidies up after itself
+    except FileNotFoundError:  # a process that has not ended yet may remove its own files
         return
     try:
         os.fsync(fd)

@@ -1,4 +1,4 @@
-"""One soak a folder: a lock that goes with its process, however that ends."""
+"""The lock of a campaign's folder, so that one soak at a time writes there; it ends with its process."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from hosts.soak.errors import Busy, Unwritable
 LOCK: Final = "lock"
 _TRIES: Final = 10
 _PAUSE: Final = 0.02
-"""Whoever only asks whether the folder is in use holds the lock for an instant: that is waited for."""
+"""Tries and seconds between them: a process that only asks whether the folder is in use holds the lock briefly."""
 
 
 class FolderLock:
     """The right to write into a campaign's folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Take it; Busy if another process has it."""
+        """Take the lock; Busy if another process holds it."""
         try:
             self._fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
@@ -47,13 +47,13 @@ class FolderLock:
         raise Busy(f"{folder}: another soak is running there ({_holder(self._fd)}); choose another folder, or end it")
 
     def _sign(self) -> None:
-        """Say who has it: for a person, so that a full disk does not matter."""
+        """Write the holder's process id into the file: for people, so a full disk does not matter."""
         with contextlib.suppress(OSError):
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Let go."""
+        """Release the lock."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -66,7 +66,7 @@ def _holder(fd: int) -> str:
 
 
 def is_locked(folder: Path) -> bool:
-    """Tell whether some process soaks in a folder."""
+    """Return whether a process holds the lock of a folder."""
     try:
         fd = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

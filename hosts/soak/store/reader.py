@@ -1,4 +1,4 @@
-"""The reading side of a campaign: runs, tallies, sessions, for its writer and for anybody who looks meanwhile."""
+"""The reading side of a campaign: runs, tallies, sessions; for its writer, and for readers beside it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from hosts.soak.store.schema import DATABASE, translated
 from hosts.soak.store.tallies import CanaryKey, CanaryTally, Cell, Tallies, Tally
 
 _AT_ONCE: Final = 200
-"""Rows read at a time, so that no reading holds the log back for long."""
+"""Rows read at a time: a long read transaction would keep the write-ahead log from being written back."""
 
 
 class Archive:
-    """What can be asked of a campaign."""
+    """The queries on a campaign."""
 
     def __init__(self, folder: Path, db: sqlite3.Connection) -> None:
         self.folder = folder
@@ -34,7 +34,7 @@ class Archive:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the campaign was begun with."""
+        """The settings that the campaign was begun with."""
         with self._damage_named("what it is about"):
             found = json.loads(self._select("SELECT value FROM fact WHERE name = 'settings'")[0][0])
             if isinstance(found, dict):
@@ -42,17 +42,17 @@ class Archive:
             raise TypeError("no object")
 
     def row(self, number: int) -> Row:
-        """Give a run; Refused if there is none of that number."""
+        """Return a run; Refused if there is none of that number."""
         for row in self.rows(ids=[number]):
             return row
         raise Refused(f"{self.folder}: no run {number}")
 
     def rows(self, *, after: int = 0, newest: bool = False, limit: int | None = None, **where: Any) -> Iterator[Row]:
-        """Give the runs of these numbers, state, scenario ... (see :class:`Where`), the first or the newest first."""
+        """Return the runs with these numbers, state, scenario ... (see :class:`Where`), the oldest or newest first."""
         return islice(self._pages(Where(**where), after, newest=newest), limit)
 
     def _pages(self, where: Where, after: int, *, newest: bool) -> Iterator[Row]:
-        """Read some at a time: what is finished meanwhile is not missed, and no row comes twice."""
+        """Read page by page: a run that finishes meanwhile is not missed, and no row comes twice."""
         condition, values = where.condition()
         end: float = float("inf") if newest else after
         way, order = ("<", "DESC") if newest else (">", "ASC")
@@ -68,15 +68,15 @@ class Archive:
             end = found[-1][0]
 
     def tallies(self) -> Mapping[Cell, Tally]:
-        """Give what each cell has come to. The writer has it at hand, a reader reads every run."""
+        """Return the tally of each cell. The writer keeps them in memory, a reader reads every run."""
         return self.tallied().cells
 
     def canaries(self) -> Mapping[CanaryKey, CanaryTally]:
-        """Give how the canaries did, by scenario and placement."""
+        """Return the tallies of the canaries, by scenario and placement."""
         return self.tallied().canaries
 
     def tallied(self) -> Tallies:
-        """Give both, as the file has it."""
+        """Return both, read from the file."""
         tallies = Tallies()
         for found in self._select(f"SELECT {records.ENTRY_COLUMNS} FROM run ORDER BY id"):  # noqa: S608 - constant
             with self._damage_named(f"run {found[0]}"):
@@ -87,22 +87,22 @@ class Archive:
         return tallies
 
     def sessions(self) -> tuple[Session, ...]:
-        """Give each start of the soak."""
+        """Return each session (start of the soak)."""
         found = self._select("SELECT id, began, ended, elapsed, environment FROM session ORDER BY id")
         with self._damage_named("a session"):
             return tuple(map(records.session_of, found))
 
     def select(self, query: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
-        """Ask the file something that only reads."""
+        """Return the rows of a query that only reads."""
         return self._select(query, tuple(values))
 
     def in_use(self) -> bool:
-        """Tell whether some process soaks here, this one included."""
+        """Return whether a soak is running on this campaign, this process included."""
         return is_locked(self.folder)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Let several questions be answered as of one moment."""
+        """Answer several queries from one snapshot of the file."""
         with self._lock:
             if self._db.in_transaction:
                 yield
@@ -116,7 +116,7 @@ class Archive:
 
     @contextlib.contextmanager
     def _damage_named(self, what: str) -> Iterator[None]:
-        """Say what cannot be read: SQLite checks that its pages hang together, not what is written on them."""
+        """Turn an error of reading ``what`` into Damaged: SQLite checks its pages, not the values in them."""
         try:
             yield
         except (LookupError, TypeError, ValueError) as error:

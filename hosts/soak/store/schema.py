@@ -1,8 +1,8 @@
-"""The file of a campaign: made whole or not at all, looked at before it is opened, one line for whatever is wrong.
+"""The campaign file and its schema: created atomically, its header checked before it is opened, errors in one line.
 
 It is an SQLite database with a write-ahead log: readers never wait for the soak, nor the soak for them; a commit is on
-the disk before the call returns. Which version wrote it stands in its first hundred bytes, so a file of another version
-is refused before anything has touched it.
+the disk before the call returns. The header (the first hundred bytes) has the version of the format, so a file of
+another version is refused before anything has been written to it.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ _HEADER: Final = 100
 
 
 def make(folder: Path, facts: dict[str, str]) -> None:
-    """Make an empty campaign file; after this it is there and complete, before it is not there."""
+    """Create an empty campaign file atomically."""
     path = folder / UNFINISHED
     with translated(folder, NOTHING_BEGUN):
         for each in folder.glob(UNFINISHED + "*"):
@@ -132,7 +132,7 @@ def open_to_write(folder: Path) -> sqlite3.Connection:
 
 
 def open_to_read(folder: Path) -> sqlite3.Connection:
-    """Open the campaign file, whether somebody writes it or not, and even if nothing can be written there."""
+    """Open the campaign file read-only, beside a writer or not, and even if the folder cannot be written to."""
     check_header(folder)
     with translated(folder):
         try:
@@ -161,7 +161,7 @@ def _connect(folder: Path, how: str) -> sqlite3.Connection:
 
 
 def check_header(folder: Path) -> None:
-    """Refuse a file that is none of ours, before anything is done to it."""
+    """Check the header of a campaign file, before SQLite opens it; Refused or Damaged."""
     path = folder / DATABASE
     try:
         head = read_head(path, _HEADER)
@@ -192,7 +192,7 @@ def _number(head: bytes, at: int, size: int = 4) -> int:
 
 
 def check_pages(folder: Path, db: sqlite3.Connection) -> None:
-    """Refuse a file whose pages do not hang together."""
+    """Check the pages of the database; Damaged if they are not consistent."""
     found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise Damaged(f"{folder / DATABASE}: damaged: {found.splitlines()[-1]}")
@@ -214,7 +214,7 @@ NOTHING_BEGUN: Final = "nothing was begun: make room there, or choose another fo
 
 @contextlib.contextmanager
 def translated(folder: Path, then: str = SO_FAR) -> Iterator[None]:
-    """Say what SQLite or the system complains of in one line, and what becomes of the campaign then."""
+    """Turn errors of SQLite and the system into one line each, with what becomes of the campaign (``then``)."""
     try:
         yield
     except sqlite3.Error as error:
@@ -234,7 +234,7 @@ _SAID: Final[dict[int, str]] = {
 
 
 def complaint(folder: Path, error: sqlite3.Error, then: str = SO_FAR) -> CampaignError:
-    """Name what SQLite complains of."""
+    """Return the error of the campaign for an error of SQLite."""
     path = folder / DATABASE
     code: Any = getattr(error, "sqlite_errorcode", None)
     kind = code & 0xFF if code is not None else None

@@ -1,4 +1,4 @@
-"""What a campaign has come to so far, by cell: what the choice of the next task and the first line rest on."""
+"""Tallies of a campaign's runs by cell: the choice of the next task and the assessment are made from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hosts.soak.task import Task
 
 
 class Cell(NamedTuple):
-    """All that tells two tasks apart, but for the seed, the processors and the length."""
+    """A configuration: all of a task but the seed, the processors and the length."""
 
     kind: str
     scenario: str
@@ -24,28 +24,28 @@ class Cell(NamedTuple):
     regime: str
     scope: str
     canary: bool = False
-    """It ends once it is caught: the same seeded bug may be what the user wants to have raced."""
+    """It ends once it is caught; the same seeded bug may also be raced in full, if the user asks for it."""
 
     @classmethod
     def of(cls, task: Task) -> Self:
-        """Give the cell of a task."""
+        """Return the cell of a task."""
         return cls(*(getattr(task, name) for name in cls._fields))
 
 
 class CanaryKey(NamedTuple):
-    """What a canary speaks for."""
+    """The scenario and placement that a canary stands for."""
 
     scenario: str
     place: str
 
     @classmethod
     def of(cls, cell: Cell) -> Self:
-        """Give the spot of a cell."""
+        """Return the scenario and placement of a cell."""
         return cls(cell.scenario, cell.place)
 
 
 class Entry(NamedTuple):
-    """A run, as far as it is tallied."""
+    """The part of a run that is tallied."""
 
     id: int
     state: State
@@ -61,7 +61,7 @@ class Entry(NamedTuple):
 
 @dataclass
 class Tally:
-    """What the runs of a cell have come to."""
+    """The totals of a cell's runs."""
 
     runs: int = 0
     """Finished ones; so is everything below, unless it says otherwise."""
@@ -87,7 +87,7 @@ class Tally:
 
 @dataclass
 class CanaryTally:
-    """How the canaries of a spot did."""
+    """The totals of the canaries of a scenario and placement."""
 
     runs: int = 0
     caught: int = 0
@@ -95,11 +95,11 @@ class CanaryTally:
     """The number of the last one; 0: there was none."""
     last_caught: bool = False
     after: list[int] = field(default_factory=list)
-    """The spot's runs that are not canaries and have a larger number."""
+    """The runs there that are not canaries and have a larger number."""
 
     @property
     def since(self) -> int:
-        """How many runs the last canary speaks for."""
+        """The number of runs since the last canary."""
         return len(self.after)
 
 
@@ -160,7 +160,7 @@ def _finish(tally: Tally, entry: Entry) -> None:
 
 
 def is_alarming(entry: Entry) -> bool:
-    """Tell whether somebody will want to look into a run, rather than count it."""
+    """Return whether a run has to be looked into: an unexpected verdict, or accountings that differ."""
     return entry.as_expected is False or entry.disagreements > 0
 
 

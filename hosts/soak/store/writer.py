@@ -1,7 +1,7 @@
-"""A campaign: which tasks were begun, and what came of each, in a file that survives whatever happens to its writer.
+"""The writing side of a campaign: a row for each task, in a file that survives a kill of its writer at any moment.
 
-Each step is one transaction, on the disk when the call returns. A task is entered before it is begun, as *running*,
-and becomes *finished* or *interrupted* once: so whatever a kill cuts off is a row too, and nothing counts twice.
+Each step is one transaction, on the disk when the call returns. A task is entered as *running* before it begins, and
+becomes *finished* or *interrupted* once: so a run that a kill cuts off is a row too, and no run counts twice.
 One process writes, under the folder's lock; any number may read meanwhile.
 """
 
@@ -28,7 +28,7 @@ from hosts.soak.task import Result, Task
 
 KEEP_UNEXPECTED: Final = 50
 KEEP_EXPECTED: Final = 3
-"""Runs of a cell that are kept whole: not as expected; as expected. Every other is a row, with its seed."""
+"""Runs of a cell whose files are kept: not as expected; as expected. Of every other the row has the seed."""
 
 CUT_OFF: Final = "cut off: the soak was killed"
 SOAK_ENDED: Final = "the soak ended"
@@ -40,9 +40,9 @@ class Campaign(Archive):
     def __init__(self, folder: Path, db: sqlite3.Connection, lock: FolderLock | None, clock: Clock) -> None:
         super().__init__(folder, db)
         self.interrupted: tuple[int, ...] = ()
-        """Runs that this start found cut off."""
+        """Runs that were under way when the session before was killed."""
         self.broken = False
-        """A step failed: nothing more is written, what the file has is whole."""
+        """A step failed: nothing more is written, and the file is consistent."""
         self._folder_lock = lock
         self._clock = clock
         self._watches: dict[int, Stopwatch] = {}
@@ -61,7 +61,7 @@ class Campaign(Archive):
         environment: Mapping[str, Any] | None = None,
         clock: Clock | None = None,
     ) -> Self:
-        """Begin a campaign in a folder that has none."""
+        """Create a campaign in a folder that has none."""
         make_folder(folder)
         lock = FolderLock(folder)
         try:
@@ -76,7 +76,7 @@ class Campaign(Archive):
 
     @classmethod
     def resume(cls, folder: Path, environment: Mapping[str, Any] | None = None, clock: Clock | None = None) -> Self:
-        """Go on with a campaign; what was under way when it ended becomes interrupted."""
+        """Continue a campaign; the runs that were under way when it ended become interrupted."""
         schema.check_header(folder)
         lock = FolderLock(folder)
         try:
@@ -89,7 +89,7 @@ class Campaign(Archive):
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Look at a campaign, also while another process goes on with it."""
+        """Open a campaign to read, also while another process writes it."""
         return cls(folder, schema.open_to_read(folder), None, Clock())
 
     @classmethod
@@ -104,7 +104,7 @@ class Campaign(Archive):
         return campaign
 
     def _start(self, environment: dict[str, Any]) -> None:
-        """Enter a session, settle what the one before left, read what there is."""
+        """Enter a session, interrupt the runs that the one before left running, and read the tallies."""
         cut_off = [number for (number,) in self._select("SELECT id FROM run WHERE state = 'running' ORDER BY id")]
         with translated(self.folder):
             kept = {number: self._folders.keep(number) for number in cut_off}
@@ -118,13 +118,13 @@ class Campaign(Archive):
         self._tallies = super().tallied()
 
     def tallied(self) -> Tallies:
-        """Give all tallies: those that the writer has at hand, else as the file has it."""
+        """Return all tallies: the writer's from memory, a reader's from the file."""
         return self._tallies if self._folder_lock is not None else super().tallied()
 
     # --- the steps of a run
 
     def begin(self, task: Task) -> int:
-        """Enter a task as running; give its number, which no other run has or had."""
+        """Enter a task as running; return its number, which is never used again."""
         columns = records.task_columns(task) | {"session": self._session, "state": "running"}
         with self._transaction() as db:
             number = insert(db, "run", columns)
@@ -137,11 +137,11 @@ class Campaign(Archive):
         return number
 
     def live(self, number: int) -> Path:
-        """Give the folder for the files of a run under way."""
+        """Return the folder for the files of a run under way."""
         return self._folders.live(number)
 
     def finish(self, number: int, result: Result, *, keep: bool | None = None) -> Row:
-        """Enter a result. What it left in files is kept, or removed: as asked, or if there is reason to."""
+        """Enter a result. Its files are kept or removed: as asked, or by the number kept of its cell so far."""
         with self._lock:
             task = self._running(number).task
             columns = records.result_columns(result)
@@ -157,7 +157,7 @@ class Campaign(Archive):
             return self.row(number)
 
     def interrupt(self, number: int, why: str) -> Row:
-        """Enter that a run was begun and not finished."""
+        """Enter a run as interrupted."""
         with self._lock:
             task = self._running(number).task
             with self._transaction() as db:
@@ -169,7 +169,7 @@ class Campaign(Archive):
             return self.row(number)
 
     def retry(self, number: int, why: str) -> Row:
-        """Enter that whoever ran it died, and that it is run again; what the attempt left in files is kept."""
+        """Enter that a run's worker died and that it is retried; the files of the attempt are kept."""
         with self._lock:
             row = self._running(number)
             with self._transaction() as db:
@@ -212,7 +212,7 @@ class Campaign(Archive):
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it is on the disk afterwards, or nothing of it is in the file and the campaign is *broken*."""
+        """Run a transaction: on the disk afterwards, or undone, and the campaign is *broken* if writing failed."""
         with self._lock:
             self._check_writable()
             try:
@@ -247,7 +247,7 @@ class Campaign(Archive):
     # --- closing
 
     def close(self) -> None:
-        """End the session: what is still running is interrupted. A broken campaign is only let go."""
+        """End the session: runs under way become interrupted. Of a broken campaign only the lock is released."""
         with self._lock:
             try:
                 if self._folder_lock is not None and not self.broken and self._session:

@@ -1,1 +1,1 @@
-"""What a person sees of a campaign."""
+"""The views of a campaign: panel, status, rates, assessment, JSON export."""

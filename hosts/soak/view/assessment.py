@@ -1,4 +1,4 @@
-"""The first line of whatever is shown of a campaign: what its results are worth, the worst said first."""
+"""The assessment of a campaign, the first line of every view: what its results prove, the worst first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hosts.soak.store.tallies import CanaryKey, CanaryTally, Cell, Tallies, Tall
 
 WINDOWS: Final = {scenario.name: scenario.windows for scenario in SCENARIOS}
 _NAMED: Final = 3
-"""How many of a kind the first line names."""
+"""How many of a kind the headline names."""
 
 _MINUTE: Final = 60
 _OPENING: Final = {EXIT_UNEXPECTED: "NOT AS EXPECTED", EXIT_UNPROVEN: "NOT PROVEN", EXIT_EXPECTED: "as expected"}
@@ -26,16 +26,16 @@ _OPENING: Final = {EXIT_UNEXPECTED: "NOT AS EXPECTED", EXIT_UNPROVEN: "NOT PROVE
 
 @dataclass(frozen=True)
 class Assessment:
-    """What a campaign is worth."""
+    """The headline of a campaign, its alarms and its exit status."""
 
     headline: str
     alarms: tuple[str, ...]
-    """Why it is not as expected or proves less than it seems to; none: all is well."""
+    """Unexpected results, and reasons why the campaign proves less than its verdicts say; none: neither."""
     exit_code: int
 
     @classmethod
     def of(cls, campaign: Archive, tallies: Tallies | None = None) -> Self:
-        """Judge a campaign; whoever has its tallies already need not have them read again."""
+        """Assess a campaign; ``tallies``: those of the campaign, if the caller has them."""
         tallies = tallies if tallies is not None else campaign.tallied()
         against = list(_against(campaign, tallies.cells))
         doubts = list(_doubts(tallies, campaign.settings))
@@ -102,9 +102,9 @@ def _canaries(raced: Mapping[Cell, Tally], canaries: Mapping[CanaryKey, CanaryTa
 
 
 def _impossible(cells: Mapping[Cell, Tally]) -> dict[str, set[str]]:
-    """Give, by scenario, the windows that no interleaving enters under any rule that is raced there.
+    """Return, by scenario, the windows that no interleaving enters under any rule that is raced there.
 
-    It is known of a rule if its scenario's scope was explored to its end, which a PASS says.
+    This is known of a rule whose scenario's scope was explored completely, with verdict PASS.
     """
     none: dict[tuple[str, str], set[str]] = {}
     for cell, tally in cells.items():
@@ -143,7 +143,7 @@ def _windows(raced: Mapping[Cell, Tally], impossible: Mapping[str, set[str]]) ->
 
 
 def _unproven(cells: Mapping[Cell, Tally]) -> Iterator[str]:
-    """Name what no run has proved anything of. A canary that is caught proves that something could be seen, no more."""
+    """Name the configurations without a PASS or VIOLATION. A caught canary proves that a bug can be seen, no more."""
     asked = {cell: tally for cell, tally in cells.items() if tally.runs and not cell.canary}
     if not asked:
         yield "nothing but canaries has been run to its end yet"
@@ -153,7 +153,7 @@ def _unproven(cells: Mapping[Cell, Tally]) -> Iterator[str]:
         return
     proved: dict[str, bool] = {}
     for cell, tally in asked.items():
-        # Of a seeded bug that need not show nothing is to be proved, nor where pCPUs share a processor.
+        # A seeded bug that need not show proves nothing, nor does a race of pCPUs that share a processor.
         if cell.kind == "race" and cell.mutation is None and races_on_store_buffers(cell.place, cell.pcpus):
             name = f"{cell.scenario} x {cell.policy}"
             proved[name] = proved.get(name, False) or _proves(tally)
@@ -163,7 +163,7 @@ def _unproven(cells: Mapping[Cell, Tally]) -> Iterator[str]:
 
 
 def _not_raced(wanted: Mapping[str, Any], cells: Mapping[Cell, Tally]) -> Iterator[str]:
-    """Name what was asked for and has not had its turn yet; of seeded bugs the table says which rows there are."""
+    """Name the scenarios and policies that were asked for and not run yet; the rows of seeded bugs are the table's."""
     scenarios, policies = wanted.get("scenarios"), wanted.get("policies")
     if wanted.get("mutations") or not (isinstance(scenarios, list) and isinstance(policies, list)):
         return
@@ -183,7 +183,7 @@ def _proves(tally: Tally) -> bool:
 
 
 def facts(tallies: Tallies) -> str:
-    """Say how much was done."""
+    """Return how much was run, and how many canaries were caught."""
     cells = tallies.cells
     runs = sum(tally.runs for tally in cells.values())
     raced = sum(tally.seconds for cell, tally in cells.items() if cell.kind == "race")
@@ -199,7 +199,7 @@ def facts(tallies: Tallies) -> str:
 
 
 def spent(seconds: float) -> str:
-    """Give a time as one says it."""
+    """Return a duration in words, as ``2 h 05 min``."""
     if seconds < _MINUTE:
         return f"{seconds:.1f} s"
     hours, minutes = divmod(int(seconds // _MINUTE), 60)
@@ -207,7 +207,7 @@ def spent(seconds: float) -> str:
 
 
 def listed(names: Sequence[str] | Iterable[str], separator: str = ", ") -> str:
-    """Name the first few."""
+    """Return the first few names, and how many more there are."""
     names = list(names)
     rest = len(names) - _NAMED
     return separator.join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

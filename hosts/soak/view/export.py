@@ -1,4 +1,4 @@
-"""A campaign as JSON lines, for programs: what it is, and a line for each run; see ``hosts/report/schema.json``."""
+"""A campaign as JSON lines: a record of the campaign, and one for each run; see ``hosts/report/schema.json``."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hosts.soak.store.rows import Row
 
 
 def export_lines(campaign: Archive, **which: Any) -> Iterator[dict[str, Any]]:
-    """Give the campaign's line, then those of the runs that are asked for, as :meth:`Archive.rows` takes them."""
+    """Return the campaign's record, then those of the runs asked for, in the terms of :meth:`Archive.rows`."""
     yield campaign_record(campaign)
     yield from map(run_record, campaign.rows(**which))
 
 
 def campaign_record(campaign: Archive) -> dict[str, Any]:
-    """Give the line that a campaign begins with."""
+    """Return the record of a campaign, which comes first."""
     return {
         "record": "campaign",
         "schema": SCHEMA_VERSION,
@@ -30,7 +30,7 @@ def campaign_record(campaign: Archive) -> dict[str, Any]:
 
 
 def run_record(row: Row) -> dict[str, Any]:
-    """Give the line of a run. What came of it is null unless it is finished."""
+    """Return the record of a run. Its result is null unless it is finished."""
     result = row.result
     return {
         "record": "run",

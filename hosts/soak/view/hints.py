@@ -1,4 +1,4 @@
-"""Commands that a user is told to type next: as they have to be typed, for the campaign at hand."""
+"""Commands suggested to the user, with the option that names the campaign."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 FOLDER: Final = "pirace-soak"
-"""The campaign's folder if nobody names one."""
+"""The campaign's folder by default."""
 
 
 def hint(folder: Path, command: str) -> str:
-    """Give a command about the campaign of a folder."""
+    """Return a command about the campaign of a folder."""
     return f"pirace {command}" + (f" --campaign {shlex.quote(str(folder))}" if str(folder) != FOLDER else "")

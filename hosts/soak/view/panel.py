@@ -1,6 +1,6 @@
-"""What a person sees of a soak: a panel that moves on a terminal, else one line every 15 s.
+"""The display of a running soak: a live panel on a terminal, else one line every 15 s.
 
-Both begin with what the campaign's results are worth. What is not as expected is told at once, and stays on the screen.
+Both begin with the assessment's headline. Unexpected results are printed at once, and stay on the screen.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ STAGES: Final = {"compiling": "compiling the machine, which takes some seconds; 
 
 
 class Panel(Display, Protocol):
-    """A show that is opened and closed."""
+    """A display that is a context manager."""
 
     def __enter__(self) -> Self: ...
 
@@ -46,16 +46,14 @@ class Panel(Display, Protocol):
 
 
 def make_panel(campaign: Campaign, console: Console, stage: Callable[[], str], *, quiet: bool) -> Panel:
-    """Choose how to show the soak; ``stage`` says what a worker is busy with besides the task."""
+    """Return the display of a soak; ``stage`` returns what a worker prepares before a task."""
     if quiet:
-        return Quiet(
-            campaign, Console(stderr=True)
-        )  # standard output is for the end, which begins with what it is worth
+        return Quiet(campaign, Console(stderr=True))  # standard output is for the end, which begins with the headline
     return LivePanel(campaign, console, stage) if console.is_interactive else Lines(campaign, console, stage)
 
 
 class Quiet:
-    """Tells what is not as expected, and nothing else."""
+    """Prints unexpected results, and nothing else."""
 
     def __init__(self, campaign: Campaign, console: Console) -> None:
         self._campaign, self.console = campaign, console
@@ -66,19 +64,19 @@ class Quiet:
     def __exit__(self, *details: object) -> None: ...
 
     def began(self, number: int, task: Task) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def ended(self, row: Row) -> None:
-        """Tell a row that one has to know of."""
+        """Print a row that needs attention."""
         if (line := alert(row, self._campaign.folder)) is not None:
             self.say(line)
 
     def died(self, number: int, task: Task, why: str) -> None:
-        """Tell that a worker is gone."""
+        """Print that a worker died."""
         self.say(f"{number}: {task}: {why}; it is done again")
 
     def tick(self) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def say(self, line: str) -> None:
         """Print a line, whatever its length."""
@@ -86,7 +84,7 @@ class Quiet:
 
 
 class Lines(Quiet):
-    """Says every 15 s how far the campaign is."""
+    """Prints every 15 s how far the campaign is."""
 
     def __init__(
         self,
@@ -102,16 +100,16 @@ class Lines(Quiet):
         self._under_way: dict[int, Task] = {}
 
     def began(self, number: int, task: Task) -> None:
-        """Note it."""
+        """Note that it is under way."""
         self._under_way[number] = task
 
     def ended(self, row: Row) -> None:
-        """Note it, and tell it if one has to know."""
+        """Note it, and print it if it needs attention."""
         self._under_way.pop(row.id, None)
         super().ended(row)
 
     def tick(self) -> None:
-        """Say a line if it is time."""
+        """Print a line if it is time."""
         stage = STAGES.get(self._stage())
         if stage is not None and stage not in self._told:
             self._told.add(stage)
@@ -121,17 +119,17 @@ class Lines(Quiet):
             self.say(self.line())
 
     def line(self) -> str:
-        """Tell in one line what the results are worth, how many there are, and what runs now."""
+        """Return the time, the headline and the tasks under way in one line."""
         now = "; ".join(f"{number}: {task}" for number, task in self._under_way.items())
         return f"{clock_text(self._clock() - self._begun)}  {self.headline()}; now {now or 'nothing'}"
 
     def headline(self) -> str:
-        """Say what the campaign is worth."""
+        """Return the assessment's headline."""
         return Assessment.of(self._campaign).headline
 
 
 class Recorded:
-    """A panel whose rows are written down besides."""
+    """A panel whose rows are written to a file besides."""
 
     def __init__(self, panel: Panel, write: Callable[[Row], None]) -> None:
         self._panel, self._write = panel, write
@@ -151,14 +149,14 @@ class Recorded:
 
 
 class LivePanel(Lines):
-    """Keeps a panel on the terminal: what it is worth, what runs, what came of each policy in each scenario."""
+    """Keeps a panel on the terminal: the headline, the tasks under way, the verdicts of each policy by scenario."""
 
     def __init__(self, campaign: Campaign, console: Console, stage: Callable[[], str]) -> None:
         super().__init__(campaign, console, stage)
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._shown = 0.0
         self._high = 0
-        """Lines above the table: it does not move up again."""
+        """The most lines so far above the table, so that it never moves up."""
 
     def __enter__(self) -> Self:
         self._live.__enter__()
@@ -168,14 +166,14 @@ class LivePanel(Lines):
         self._live.__exit__(None, None, None)
 
     def tick(self) -> None:
-        """Draw the panel anew, twice a second."""
+        """Redraw the panel twice a second."""
         now = self._clock()
         if now - self._shown >= PANEL_SECONDS:
             self._shown = now
             self._live.update(self.panel(), refresh=True)
 
     def panel(self) -> Group:
-        """Draw it."""
+        """Return the panel."""
         assessment = Assessment.of(self._campaign)
         style = "bold red" if assessment.alarms else "bold"
         width = self.console.width
@@ -193,9 +191,9 @@ class LivePanel(Lines):
 
 
 def matrix(campaign: Campaign, room: int) -> Sheet:
-    """Show how often each policy was raced in each scenario, and what came of it; canaries apart.
+    """Return the table of verdicts of each policy in each scenario; canaries apart.
 
-    What is new is put behind what is there, in columns that have room for most of what is to come.
+    New rows and columns come last, and columns are wide enough for most of the counts to come.
     """
     counts: dict[tuple[str, str], dict[str, int]] = {}
     for cell, tally in campaign.tallies().items():
@@ -213,12 +211,12 @@ def matrix(campaign: Campaign, room: int) -> Sheet:
 
 
 def _counted(verdicts: dict[str, int]) -> str:
-    """Spell counts out, in the order of the verdicts."""
+    """Return the counts, in the order of the verdicts."""
     return ", ".join(f"{verdicts[verdict]} {verdict.lower()}" for verdict in map(str, Verdict) if verdicts.get(verdict))
 
 
 def alert(row: Row, folder: Path) -> str | None:
-    """Say what one has to know of a row at once, and how to see more of the campaign of that folder; or nothing."""
+    """Return the line for a row that needs attention, with the command that shows more; None if it needs none."""
     result, task = row.result, row.task
     if result is None:
         return None
@@ -236,6 +234,6 @@ def _last_line(reason: str) -> str:
 
 
 def clock_text(seconds: float) -> str:
-    """Spell a time out, as 2:03:15."""
+    """Return a time as 2:03:15."""
     minutes, second = divmod(int(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{second:02}"

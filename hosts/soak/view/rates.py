@@ -1,4 +1,4 @@
-"""How often things happen in a second, by policy, scenario and placement: median, least and most over the runs."""
+"""Rates per second by policy, scenario and placement: median, least and most over the runs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hosts.soak.placement.core_sharing import TITLES, CoreSharing, core_sharing
 from hosts.soak.store.reader import Archive
 
 MEASURED: Final = (Verdict.PASS, Verdict.VIOLATION, Verdict.INCONCLUSIVE, Verdict.UNTRUSTWORTHY)
-"""Verdicts of runs that took their time; an ending that was forced on a run says nothing about rates."""
+"""Verdicts of runs that came to their end; runs that crashed or were cancelled have no rates."""
 STRAYED: Final = "strayed"
-"""What the placement of runs is called whose pCPUs did not stay on their processors: none that was asked for."""
+"""The placement of runs in which a pCPU lost its affinity: they are excluded from the rates of a placement."""
 UNPLACED: Final = ("", "unpinned")
 _PROCESSORS_NAMED: Final = 3
 _COLUMNS: Final = (
@@ -24,7 +24,7 @@ _COLUMNS: Final = (
 
 
 class Key(NamedTuple):
-    """What the runs of one line have in common."""
+    """The configuration that the runs of one line share."""
 
     sharing: CoreSharing
     scenario: str
@@ -46,13 +46,13 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Self | None:
-        """Give the spread, None of nothing."""
+        """Return the spread of the values; None if there are none."""
         return cls(min(values), statistics.median(values), max(values)) if values else None
 
 
 @dataclass(frozen=True)
 class Rate:
-    """One line."""
+    """The rates of one line."""
 
     key: Key
     runs: int
@@ -63,11 +63,11 @@ class Rate:
     round_trip_ns: Spread | None
     """Time per self-post, where it is measured; the emulator's own."""
     processors: tuple[str, ...]
-    """Those that the pCPUs had, a text for each way, the most usual first; empty: left to the scheduler."""
+    """The processors of the pCPUs, the most frequent choice first; empty: left to the scheduler."""
 
     @property
     def processors_named(self) -> str:
-        """Name them in a few words."""
+        """Return the first few of the processors in words."""
         if not self.processors:
             return "any"
         rest = len(self.processors) - _PROCESSORS_NAMED
@@ -75,7 +75,7 @@ class Rate:
 
 
 def rates(campaign: Archive) -> list[Rate]:
-    """Give all lines: figures of a multicore machine first, then policies in their scenarios."""
+    """Return all lines: multicore figures first, then by scenario and policy."""
     marks = ", ".join("?" * len(MEASURED))
     found = campaign.select(
         f"SELECT {_COLUMNS} FROM run "  # noqa: S608 - constants
@@ -92,7 +92,7 @@ def rates(campaign: Archive) -> list[Rate]:
 
 
 def runs_without_affinity(campaign: Archive) -> tuple[int, int]:
-    """Count the runs whose pCPUs did not stay where they were put, and give the number of the first; 0: none."""
+    """Return how many runs had a pCPU that lost its affinity, and the number of the first; 0: none."""
     marks = ", ".join("?" * len(UNPLACED))
     ((runs, first),) = campaign.select(
         "SELECT count(*), ifnull(min(id), 0) FROM run "  # noqa: S608 - constants

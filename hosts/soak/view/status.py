@@ -1,4 +1,4 @@
-"""``pirace soak status``: what a campaign is worth, its rates by placement, what one has to look into."""
+"""``pirace soak status``: the assessment of a campaign, its rates by placement, the runs that need attention."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from hosts.soak.view.rates import Rate, Spread, rates, runs_without_affinity
 from hosts.terminal import say
 
 NOTES: Final = "topology_notes"
-"""Under which name a session's environment has what its machine's topology is to be taken with."""
+"""The key of a session's environment for the notes on its machine's topology."""
 SOURCES: Final = "sources"
-"""Under which it has the hash of what its machines were compiled from."""
+"""The key for the hash of the sources that its machines were compiled from."""
 _ROWS_NAMED: Final = 10
 _CAPTION: Final = "of the runs of a line: least, median and most; s: seconds of them all; seen: checks that fired"
 _SMALL: Final = 10
 _LARGE: Final = 9_999.5
-"""Below the one a figure is worth digits behind the point, above the other it is given in thousands."""
+"""Figures below the one have decimals, above the other they are in thousands."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,17 @@ class Status:
     rates: Sequence[Rate]
     sessions: Sequence[Session]
     alarming: Sequence[Row]
-    """The latest runs that are not as expected or whose accounts disagree."""
+    """The latest runs that are not as expected or whose accountings differ."""
     interrupted: Sequence[Row]
     """The latest."""
     running: Sequence[Row]
     strayed: tuple[int, int]
-    """How many runs did not stay on their processors, and the first of them."""
+    """How many runs had a pCPU that lost its affinity, and the first of them."""
     in_use: bool
 
     @classmethod
     def of(cls, campaign: Archive, *, over: bool = False) -> Self:
-        """Look at a campaign; ``over``: whoever asks has its folder, and has just ended its soak."""
+        """Read the status of a campaign; ``over``: the caller holds its folder, and has just ended its soak."""
         with campaign.snapshot():
             disagreeing = [number for (number,) in campaign.select(_DISAGREEING, [_ROWS_NAMED])]
             rows = [
@@ -79,7 +79,7 @@ class Status:
     # --- for a person
 
     def print_to(self, console: Console) -> None:
-        """Show it; the first line says what it is worth."""
+        """Print the status; the headline comes first."""
         style = "bold" if self.assessment.exit_code == EXIT_EXPECTED else "bold red"
         say(console, self.assessment.headline, style)
         say(console, self._history())
@@ -90,7 +90,7 @@ class Status:
             table.print_to(console)
 
     def _sheets(self) -> Iterator[Sheet]:
-        """Give the tables."""
+        """Return the tables."""
         for title, lines in _by_core_sharing(rate for rate in self.rates if rate.key.mutation is None):
             yield rate_table(title, lines)
         seeded = [rate for rate in self.rates if rate.key.mutation is not None]
@@ -111,7 +111,7 @@ class Status:
         return sum((tally.verdicts for tally in self.tallies.cells.values()), Counter())
 
     def _remarks(self) -> Iterator[str]:
-        """Name what the machine is, the runs that one has to look into, and those that came to nothing."""
+        """Return notes on the machine, the runs that need attention, and those that were interrupted."""
         yield from (f"  note: {note}" for note in topology_notes(self.sessions))
         sources = [(each.id, each.environment[SOURCES]) for each in self.sessions if SOURCES in each.environment]
         if others := [number for number, its in sources if its != sources[0][1]]:
@@ -120,7 +120,7 @@ class Status:
         runs, first = self.strayed
         if runs:
             yield (
-                f"  {counted(runs, 'run')} did not stay on the processors given, and no figure of the placement: "
+                f"  {counted(runs, 'run')} in which a pCPU lost its affinity, excluded from placement rates: "
                 f"the first is {first} ({self._hint(first)})"
             )
         for row in self.alarming:
@@ -136,7 +136,7 @@ class Status:
     # --- for a program
 
     def to_json(self) -> dict[str, Any]:
-        """Give all of it as one record."""
+        """Return the status as one record."""
         return {
             "record": "status",
             "headline": self.assessment.headline,
@@ -160,7 +160,7 @@ class Status:
 
 
 def topology_notes(sessions: Sequence[Session]) -> tuple[str, ...]:
-    """Give what a reader of the figures must know of the machines, each thing once: that of the last session last."""
+    """Return the notes on the machines' topologies, each once, the last session's last."""
     told = (each.environment.get(NOTES, ()) for each in sessions)
     return tuple(dict.fromkeys(note for notes in told for note in notes))
 
@@ -169,7 +169,7 @@ _DISAGREEING: Final = "SELECT id FROM run WHERE disagreements > 0 ORDER BY id DE
 
 
 def remark(row: Row, folder: Path) -> str:
-    """Say in one line what came of a finished run of the campaign of a folder, and how to see more of it."""
+    """Return a finished run in one line, with the command that shows more if its files were kept."""
     result = row.result
     if result is None:
         return f"{row.id} {row.task}: {row.state}"
@@ -190,7 +190,7 @@ def _by_core_sharing(found: Iterable[Rate]) -> Iterator[tuple[str, list[Rate]]]:
 
 
 def rate_table(title: str, lines: Sequence[Rate]) -> Sheet:
-    """Show rates: least, median and most of the runs of a line."""
+    """Return a table of rates: least, median and most of the runs of a line."""
     hosts = len({rate.key.host for rate in lines}) > 1
     timed = any(rate.round_trip_ns is not None for rate in lines)
     rows: list[list[Content]] = []
@@ -213,7 +213,7 @@ def rate_table(title: str, lines: Sequence[Rate]) -> Sheet:
 
 
 def _shown(spread: Spread | None) -> str:
-    """Give least, median, most; one figure where they are the same."""
+    """Return least, median and most; one figure where they are the same."""
     if spread is None:
         return ""
     if spread.least == spread.most:
@@ -232,7 +232,7 @@ def _figure(value: float) -> str:
 
 
 def explored_table(found: Sequence[tuple[Cell, Tally]]) -> Sheet:
-    """Show what was explored: every interleaving of a scope, on no processor in particular."""
+    """Return the table of explorations: every interleaving of a scope, which no placement has a part in."""
     rows: list[list[Content]] = []
     for cell, tally in sorted(found, key=lambda each: (each[0].scenario, each[0].policy, each[0].mutation or "")):
         mutated = f" + {cell.mutation}" if cell.mutation is not None else ""

@@ -1,1 +1,1 @@
-"""Who does a task: a worker process on this machine, or the workers of a Dask cluster."""
+"""The executors of tasks: a worker process on this machine, or the workers of a Dask cluster."""

@@ -1,8 +1,7 @@
-"""Has tasks done by the workers of a Dask cluster: one emulated machine at a time on each of its hosts.
+"""The executor on a Dask cluster: one emulated machine at a time on each of the cluster's hosts.
 
-The executor gives a host one task at a time, whichever of the host's Dask workers does it
-(:mod:`hosts.soak.workers.dask_worker`). A task whose Dask worker dies is done again by another one of that host; the
-death is noted with the task's result.
+Each host has one task at a time, on any of its Dask workers (:mod:`hosts.soak.workers.dask_worker`). A task whose Dask
+worker dies is retried by another one of that host; the death is noted with the task's result.
 """
 
 from __future__ import annotations
@@ -33,22 +32,22 @@ from hosts.soak.workers.failures import CannotRun, WorkerDied
 
 CONNECT_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 0.5
-"""How often one looks which hosts there are."""
+"""Seconds between two polls of the cluster's hosts."""
 GONE_SECONDS: Final = 20.0
-"""A host without a worker for so long is given up; a killed worker is usually started again at once."""
+"""Seconds without a worker after which a host is given up; a killed worker is usually restarted at once."""
 
 _Client: Final[Any] = distributed.Client  # half of it has no types
 
 
 @dataclass
 class _Job:
-    """One task on its way."""
+    """One task that was submitted."""
 
     do: Do
     task: Task
     future: Future[Result] = field(default_factory=Future)
     key: str = field(default_factory=lambda: f"soak-{uuid.uuid4().hex}")
-    """What Dask knows it by."""
+    """Dask's key of the task."""
     host: str = ""
     remote: Any = None
     """Dask's future."""
@@ -56,7 +55,7 @@ class _Job:
 
 
 class ClusterExecutor(Executor):
-    """Gives tasks to the hosts of a Dask cluster."""
+    """Executes tasks on the hosts of a Dask cluster."""
 
     def __init__(self, address: str) -> None:
         """Connect; Failure if there is no scheduler, or its workers have not the sources that this process has."""
@@ -65,12 +64,12 @@ class ClusterExecutor(Executor):
         self._lock = threading.RLock()
         self._waiting: deque[_Job] = deque()
         self._jobs: dict[str, _Job] = {}
-        """Under way, by Dask's key."""
+        """The tasks under way, by Dask's key."""
         self._hosts: dict[str, float] = {}
         """When each host was last seen to have a worker."""
         self._closed = threading.Event()
         self.notes: list[str] = []
-        """What has happened to workers."""
+        """Deaths of workers and losses of hosts."""
         try:
             get_address_host_port(address)
         except ValueError as error:
@@ -90,7 +89,7 @@ class ClusterExecutor(Executor):
         threading.Thread(target=self._keep_looking, name="soak-cluster", daemon=True).start()
 
     def _check(self) -> None:
-        """Hold the workers' sources against this process's."""
+        """Compare the workers' sources with this process's; Failure if they differ."""
         try:
             found = self._client.run(sources_key, on_error="return")
         except Exception as error:  # noqa: BLE001 - whatever a foreign process says
@@ -103,18 +102,18 @@ class ClusterExecutor(Executor):
 
     @property
     def slots(self) -> int:
-        """How many tasks may usefully be under way: one for each host that has a worker."""
+        """The number of tasks that can be under way: one for each host that has a worker."""
         with self._lock:
             return len(self._hosts)
 
     def topologies(self) -> tuple[Topology, ...]:
-        """Give the topology of each host."""
+        """Return the topology of each host."""
         one = {host: worker for worker, host in self._workers().items()}
         found = self._client.run(Topology.read, workers=list(one.values())) if one else {}
         return tuple(found.values())
 
     def submit(self, do: Do, task: Task, _machine_file: Path | None = None, /) -> Future[Result]:  # type: ignore[override]
-        """Have a task done by ``do`` on some host."""
+        """Submit a task, to be done by ``do`` on some host."""
         if self._closed.is_set():
             raise RuntimeError("the executor has been shut down")
         job = _Job(do, task)
@@ -124,18 +123,18 @@ class ClusterExecutor(Executor):
         return job.future
 
     def cancel_running(self) -> None:
-        """End what is under way on all hosts; asked again, kill the processes that do it."""
+        """Cancel the tasks under way on all hosts; called again, kill the processes that do them."""
         with self._lock:
             waiting, self._waiting = list(self._waiting), deque()
             busy = bool(self._jobs)
         for job in waiting:
             job.future.cancel()
         if busy:
-            with contextlib.suppress(Exception):  # who does not answer is no worse than before
+            with contextlib.suppress(Exception):  # a worker that does not answer is no worse off than before
                 self._client.run(cancel_on_host, on_error="ignore")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - inherited
-        """Let go of the cluster, and end the processes that this campaign has started on it."""
+        """Disconnect, and end the processes that this campaign has started on the cluster."""
         if self._closed.is_set():
             return
         with self._lock:
@@ -154,7 +153,7 @@ class ClusterExecutor(Executor):
     # --- hosts
 
     def _workers(self) -> dict[str, str]:
-        """Give the host of each worker."""
+        """Return the host of each worker."""
         found: dict[str, str] = self._client.run_on_scheduler(_hosts_of)
         return found
 
@@ -185,18 +184,18 @@ class ClusterExecutor(Executor):
     # --- tasks
 
     def _dispatch(self) -> None:
-        """Give each free host a task."""
+        """Send a task to each free host."""
         for job in self._assigned():
             try:
                 policy = _policy_source(job.task)
                 given = job.do, job.task, policy, self._sources
                 job.remote = self._client.submit(do_on_host, *given, workers=[job.host], pure=False, key=job.key)
                 job.remote.add_done_callback(self._done)
-            except Exception as error:  # noqa: BLE001 - the future's owner is told
+            except Exception as error:  # noqa: BLE001 - the future has it
                 self._fail(job.key, error)
 
     def _assigned(self) -> list[_Job]:
-        """Match those who wait with hosts that are free."""
+        """Assign waiting tasks to free hosts."""
         matched = []
         with self._lock:
             busy = {job.host for job in self._jobs.values()}
@@ -220,7 +219,7 @@ class ClusterExecutor(Executor):
             job.future.set_exception(WorkerDied(f"its workers died: {', '.join(job.deaths) or _first_line(error)}"))
         except (distributed.CancelledError, TimeoutError) as error:
             job.future.set_exception(WorkerDied(f"the cluster has lost it ({type(error).__name__})"))
-        except BaseException as error:  # noqa: BLE001 - the future's owner is told
+        except BaseException as error:  # noqa: BLE001 - the future has it
             job.future.set_exception(error)
         else:
             job.future.set_result(replace(result, notes=(*result.notes, *job.deaths)))
@@ -237,7 +236,7 @@ class ClusterExecutor(Executor):
                     self._client.cancel([job.remote], force=True)
 
     def _note_event(self, event: tuple[float, Any]) -> None:
-        """Note a worker that leaves while it has a task of ours."""
+        """Note a worker that leaves the cluster while it has a task of this campaign."""
         what = event[1]
         if not isinstance(what, dict) or what.get("action") != "remove-worker":
             return
@@ -254,7 +253,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _policy_source(task: Task) -> bytes | None:
-    """Give the text of a user's policy: its file is on this machine only."""
+    """Return the text of a user's policy: its file is on this machine only."""
     source = source_of(task.policy)
     return source.read() if source is not None else None
 

@@ -1,7 +1,7 @@
-"""What a worker of a Dask cluster does on its host with a task that it is given.
+"""The part of the Dask executor that runs in a Dask worker, on the worker's host.
 
-It has the task done as it is done locally: by a process of its own, so that whatever happens to that one is told, and a
-Dask worker that dies takes it along. An address bound meanwhile keeps a second machine off the host.
+The task is done by a local executor's worker process, so that its death is reported, and it ends with its Dask worker.
+An abstract socket address, bound meanwhile, keeps a second machine off the host.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _executor_lock: Final = threading.Lock()
 
 
 def do_on_host(do: Do, task: Task, policy: bytes | None, sources: str) -> Result:
-    """Do a task on this host, when nobody else has a machine on it."""
+    """Do a task on this host, when no other machine runs on it."""
     if sources_key() != sources:
         raise CannotRun("a worker of the cluster has another version of pirace", EXIT_ENVIRONMENT)
     with _policy_file(task, policy) as local:
@@ -67,13 +67,13 @@ def _executor_of_process() -> LocalExecutor:
 
 
 def cancel_on_host() -> None:
-    """End what this Dask worker has under way; asked again, kill the process that does it."""
+    """Cancel the task of this Dask worker; called again, kill the process that does it."""
     if _executor is not None:
         _executor.cancel_running()
 
 
 def close_on_host() -> None:
-    """End the process that does this Dask worker's tasks."""
+    """End the worker process of this Dask worker."""
     global _executor
     with _executor_lock:
         executor, _executor = _executor, None
@@ -84,11 +84,11 @@ def close_on_host() -> None:
 def do_exclusively(do: Do, task: Task) -> Result:
     """Do a task when no other machine of a cluster runs on this host.
 
-    The lock belongs to the process that supervises the machine: a Dask worker may be gone before its machine is.
+    The process that supervises the machine holds the address: a Dask worker may be gone before its machine is.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
         while not _claimed(claim) and not WORKER.cancelled:
-            WORKER.stage("waiting", 0.0)  # which is not held against it
+            WORKER.stage("waiting", 0.0)  # waiting does not count against its time
             time.sleep(NAP_SECONDS)
         return do(task, None)
 
@@ -105,7 +105,7 @@ def _claimed(claim: socket.socket) -> bool:
 
 @contextlib.contextmanager
 def _policy_file(task: Task, source: bytes | None) -> Iterator[Task]:
-    """Put a user's policy into a file of this host."""
+    """Write a user's policy into a file of this host."""
     named = source_of(task.policy)
     if source is None or named is None:
         yield task
@@ -118,7 +118,7 @@ def _policy_file(task: Task, source: bytes | None) -> Iterator[Task]:
 
 
 def _placed(task: Task) -> Task | None:
-    """Put the pCPUs where their class of placement is on this host; None if it is nowhere."""
+    """Return the task with processors of its class of placement on this host; None if the host has none."""
     if task.kind != "race" or task.place in UNPLACED:
         return task
     topology = Topology.read()

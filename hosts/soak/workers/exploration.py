@@ -1,4 +1,4 @@
-"""Explores one scope as a task of a campaign."""
+"""The exploration of one scope as a task of a campaign."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from hosts.soak.task import Task
 
 MOST_BYTES: Final = 4_000_000_000
 SHARE: Final = 4
-"""A search may take one part in so many of the machine's memory: others are at work beside it."""
+"""A search may take one part in so many of the machine's memory: other processes run beside it."""
 WITNESS: Final = "witness.json"
 
 
 @dataclass(frozen=True)
 class Found:
-    """What came of a search."""
+    """The result of a search."""
 
     row: Row
     record: dict[str, Any]
@@ -40,7 +40,7 @@ class Found:
 
 
 def explore(task: Task, begin: Callable[[], None], cancelled: Callable[[], bool]) -> Found:
-    """Search until the end, the budget's end, or somebody cancels; ``begin`` is called when all is ready."""
+    """Search until the end, the budget's end or cancellation; ``begin`` is called when everything is loaded."""
     asked = _asked(task)
     user_policy = user_policy_of([task.policy])
     engine = _engine(user_policy, _content(user_policy))
@@ -58,12 +58,12 @@ def explore(task: Task, begin: Callable[[], None], cancelled: Callable[[], bool]
 
 @functools.lru_cache(maxsize=1)
 def _engine(user_policy: str | None, _content: bytes) -> Explorer:
-    """Give the explorer of a rule as it is now; a worker explores the same rule again and again."""
+    """Return the explorer of a rule as it is now; cached, since a worker explores the same rule again and again."""
     return Explorer(user_policy)
 
 
 def _content(user_policy: str | None) -> bytes:
-    """Give what a rule's file holds; nothing if it cannot be read, which the explorer tells better."""
+    """Return the contents of a rule's file; empty if it cannot be read, which the explorer reports better."""
     source = source_of(user_policy)
     with contextlib.suppress(OSError):
         return source.read() if source is not None else b""
@@ -71,7 +71,7 @@ def _content(user_policy: str | None) -> bytes:
 
 
 def not_searched(task: Task, what: Circumstances) -> tuple[Row, dict[str, Any]]:
-    """Give the row of a task that nothing came of, and its record."""
+    """Return the row and the record of a task that was not searched."""
     asked = _asked(task)
     row = grade(replace(asked.planned, canary=task.canary), Measured(), what)
     options = Options(max_bytes=most_bytes(), seconds=task.seconds)
@@ -89,12 +89,12 @@ def _asked(task: Task) -> Asked:
 
 
 def most_bytes() -> int:
-    """Give the memory that a search may take."""
+    """Return the bytes of memory that a search may take."""
     return min(MOST_BYTES, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // SHARE)
 
 
 class _Watch:
-    """Says no when the budget is spent or the search is cancelled."""
+    """The watch of a search: false when the budget is spent or the search is cancelled."""
 
     def __init__(self, seconds: float, cancelled: Callable[[], bool]) -> None:
         self._until = time.monotonic() + seconds

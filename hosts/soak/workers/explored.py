@@ -1,4 +1,4 @@
-"""What a task's exploration says of races of the same configuration."""
+"""The result of a task's exploration, in the form that races of the same configuration are graded with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def explored_of(task: Task, result: Result, ended: str = "") -> Explored:
     found = result.verdict == Verdict.VIOLATION
     count = search["states"]
     states = f"{counted(count, 'state')} seen; " if count else ""
-    # Whoever looked at the clock first, the worker or who waits for it: the time was over.
+    # Whether the worker or its caller looked at the clock first: the time was over.
     over = f"time limit of {task.seconds:.1f} s reached" if search["bounded_by"] == ["seconds"] else result.reason
     why = ended if result.verdict == Verdict.CANCELLED and ended else over
     source = source_of(task.policy)
@@ -39,7 +39,7 @@ def explored_of(task: Task, result: Result, ended: str = "") -> Explored:
 
 
 def command_for(task: Task) -> str:
-    """Give the command that does an exploration again, by itself."""
+    """Return the command that does an exploration again."""
     words = ["pirace", "explore", "--policy", task.policy, "--scenario", task.scenario]
     if task.mutation is not None:
         words += ["--mutation", task.mutation]

@@ -1,12 +1,12 @@
-"""What keeps a task from becoming a row. All of these cross process and machine borders."""
+"""The errors that keep a task from having a result. All of them are sent between processes and machines."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-class CannotRun(Exception):  # noqa: N818 - a state of the machine, not an error of the program
-    """Nothing can be run here, this task or another; the message is one line for the user."""
+class CannotRun(Exception):  # noqa: N818 - it tells of the machine, not of the program
+    """No task can be run here; the message is one line for the user."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -18,8 +18,8 @@ class CannotRun(Exception):  # noqa: N818 - a state of the machine, not an error
 
 
 class WorkerDied(Exception):  # noqa: N818
-    """The process that did the task is gone; the task may be done again."""
+    """The worker process died; the task may be retried."""
 
 
 class WorkerOverdue(WorkerDied):
-    """The process that did the task did not come back in time and was killed with all that it had started."""
+    """The worker process did not answer in time and was killed with all that it had started."""

@@ -1,7 +1,7 @@
-"""Does a task, in whatever process: races one emulated machine, or explores one scope, and says what came of it.
+"""Does a task: races one emulated machine, or explores one scope, and returns the result.
 
 A worker process does one task after another. The compiled program and the supervisor with its fork server are kept
-between them; a program with a user's policy has the historic policies in it too, so it serves them all.
+between them; a program with a user's policy has the historic policies in it too, so it serves all tasks.
 """
 
 from __future__ import annotations
@@ -57,24 +57,24 @@ Configured = tuple[str, str, str | None]
 def do_task(task: Task, machine_file: Path | None = None) -> Result:
     """Do a task; CannotRun if this machine cannot do any.
 
-    The memory of a race is ``machine_file``, which stays there for the caller to keep or remove; without, it is a file
-    of this process's own, whose bytes come with the result if there is anything to be kept.
+    The memory of a race is ``machine_file``, which the caller keeps or removes; without, it is a file of this process's
+    own, whose bytes come with the result if they are to be kept.
     """
     return WORKER.do(task, machine_file)
 
 
 def crash_result(task: Task, why: str) -> Result:
-    """Give the row of a task whose workers have died of it, again and again."""
+    """Return the result of a task on whose every attempt a worker died."""
     return _row_of(task, Circumstances(ending="crash", why=why))
 
 
 def skipped_result(task: Task, why: str) -> Result:
-    """Give the row of a race that is not to be had here."""
+    """Return the result of a race that this machine cannot do."""
     return _row_of(task, Circumstances(ending="skipped", why=why))
 
 
 def _row_of(task: Task, what: Circumstances) -> Result:
-    """Give the row of a task that nothing has come of."""
+    """Return the result of a task that did not run to its end."""
     if task.kind == "explore":
         from hosts.soak.workers.exploration import not_searched
 
@@ -84,7 +84,7 @@ def _row_of(task: Task, what: Circumstances) -> Result:
 
 
 class Worker:
-    """What a worker process keeps from task to task. It does one at a time."""
+    """The state of a worker process between tasks, which it does one at a time."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
@@ -94,13 +94,13 @@ class Worker:
         self._cancelled = False
         self._failed_starts = 0
         self._never: tuple[str, ...] = ()
-        """Windows that the user's own rule makes impossible."""
+        """Windows that the user's own rule never enters."""
         self._complete: dict[Configured, Explored] = {}
-        """What is known of users' own rules whose scopes were explored here to their ends."""
+        """Complete explorations of users' own rules that were made here."""
         self.stage: Stage = lambda _what, _seconds: None
-        """Told what the worker is about, and how long that may take."""
+        """Called with the stage of the task, and how many seconds that may take."""
         self.lost: Lost = lambda _pid, _status: None
-        """Told, from another thread, which fork server died unasked, and how; whatever the worker is about."""
+        """Called, from another thread, with the process id and status of a fork server that died by itself."""
 
     def do(self, task: Task, machine_file: Path | None) -> Result:
         """Do a task."""
@@ -118,7 +118,7 @@ class Worker:
 
     @property
     def cancelled(self) -> bool:
-        """Whether nobody wants any more what is being done."""
+        """Whether the task under way was cancelled."""
         return self._cancelled
 
     def cancel(self) -> None:
@@ -128,11 +128,11 @@ class Worker:
             self._supervisor.cancel()
 
     def reset_cancellation(self) -> None:
-        """Forget that something was cancelled."""
+        """Clear the cancellation."""
         self._cancelled = False
 
     def close(self) -> None:
-        """End the fork server, let go of the program."""
+        """End the fork server and release the program."""
         supervisor, self._supervisor = self._supervisor, None
         built, self._built = self._built, None
         if supervisor is not None:
@@ -158,7 +158,7 @@ class Worker:
         never = self._never if chosen.own_rule and chosen.mutation is None else ()
         row = grade(chosen, seen, replace(what, explored=known, never=never))
         notes = (*notes_of(outcome, task), *filter(None, [not_checked(chosen.policy.unpromised)]))
-        if chosen.mutation is not None:  # some seeded bugs sit where things are counted: that is no news
+        if chosen.mutation is not None:  # some seeded bugs are in the counting itself: differences are expected
             notes, disagreements = (*notes, *(f"two accountings differ: {line}" for line in disagreements)), ()
         told = {"notes": notes, "disagreements": disagreements, "strayed": bool(outcome.strayed)}
         result = structs.replace(result_of(doubted(row, disagreements), task), **told)
@@ -184,7 +184,7 @@ class Worker:
             raise CannotRun(f"no room for a machine: {file}: {error.strerror or error}", EXIT_ENVIRONMENT) from None
 
     def _check_start(self, outcome: Outcome) -> None:
-        """Begin anew after a machine that did not come up, a few times; CannotRun if none will."""
+        """Start over after a machine that did not come up, a few times; CannotRun if none does."""
         if outcome.crash is None or outcome.seconds > 0:
             self._failed_starts = 0
             return
@@ -197,12 +197,12 @@ class Worker:
         self.close()
 
     def _enough(self, task: Task, chosen: Planned) -> Callable[[MachineWords], bool]:
-        """Say when a race is over before its time: when it is cancelled, or a canary has been caught a few times."""
+        """Return the predicate that ends a race early: it was cancelled, or its canary was caught a few times."""
         live = tuple(check for check in chosen.sought if check not in AT_THE_END) if task.canary else ()
         begun: list[float] = []
 
         def enough(words: MachineWords) -> bool:
-            if not begun:  # asked for the first time: now it runs
+            if not begun:  # the first call: the race runs from now on
                 begun.append(time.monotonic())
             if self._cancelled:
                 return True
@@ -213,7 +213,7 @@ class Worker:
         return enough
 
     def _ready(self, policy: str) -> Supervisor:
-        """Have the program with this policy, and something to run it."""
+        """Return the supervisor of a program with this policy, compiled if need be."""
         from hosts.loader.program import load_program
         from hosts.loader.sent_vectors import windows_never_entered
         from hosts.native.process.forkserver import Root
@@ -250,7 +250,7 @@ class Worker:
         return result
 
     def _note(self, task: Task, explored: Explored) -> None:
-        """Remember which windows a rule makes impossible: its races are not asked for them any more."""
+        """Remember the windows that a rule never enters: its races are not required to enter them."""
         if explored.complete:
             self._complete[task.scenario, task.policy, task.mutation] = explored
 
@@ -262,4 +262,4 @@ def _configuration(request: Request, task: Task) -> Configuration:
 
 
 WORKER: Final = Worker()
-"""This process's."""
+"""The worker of this process."""

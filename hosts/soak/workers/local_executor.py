@@ -1,8 +1,8 @@
-"""Has tasks done on this machine: one worker process, which may die without taking the campaign along.
+"""The executor on this machine: one worker process, whose death does not end the campaign.
 
-A :class:`concurrent.futures.Executor`. The worker is a process of its own session and nothing is shared with it but one
-socket: no semaphore, no queue, nothing in ``/dev/shm``. Its death is seen at once; whatever it had started is killed
-with it; the next task gets a new one.
+A :class:`concurrent.futures.Executor`. The worker is a process of its own session and shares only one socket with this
+one: no semaphore, no queue, nothing in ``/dev/shm``. Its death is seen at once; whatever it had started is killed with
+it; the next task gets a new one.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from hosts.soak.workers.failures import CannotRun, WorkerDied, WorkerOverdue
 from hosts.soak.workers.process import WorkerProcess, exit_description
 
 GRACE: Final = 90.0
-"""Seconds that a task may take besides its own: the supervisor bounds each of its steps, and they add up to less."""
+"""Seconds that a task may take beyond its own: the supervisor's bounds on its steps add up to less."""
 PREPARE_SECONDS: Final = 900.0
-"""What starting, and compiling behind another start's back, may take."""
+"""Seconds that starting may take, with compiling, and waiting for another process that compiles."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,9 +35,10 @@ class LocalExecutor(Executor):
     """One worker process on this machine; a second task waits for the first."""
 
     def __init__(self, grace: float = GRACE, say: Callable[[str], None] | None = None) -> None:
-        """Say how much longer than its own seconds a task may take; nothing is started yet.
+        """Take how many seconds beyond its own a task may take; nothing is started yet.
 
-        ``say`` is told at once what no row can tell yet; without, it goes to standard error.
+        ``say`` is called with what happens to fork servers, which no row tells yet; by default it goes to standard
+        error.
         """
         self._grace = grace
         self._say = say or _to_stderr
@@ -49,19 +50,19 @@ class LocalExecutor(Executor):
         self._worker: WorkerProcess | None = None
         self._closed = False
         self.stage = ""
-        """What the worker is about: ``compiling``, ``running``, nothing."""
+        """The stage of the task: ``compiling``, ``running``, nothing."""
         self.notes: list[str] = []
-        """What has happened to workers, and to their fork servers."""
+        """Deaths of workers and of their fork servers."""
         self._thread = threading.Thread(target=self._feed, name="soak-local", daemon=True)
         self._thread.start()
 
     @property
     def slots(self) -> int:
-        """How many tasks may usefully be under way."""
+        """The number of tasks that can be under way."""
         return 1
 
     def topologies(self) -> tuple[Topology, ...]:
-        """Give the topology of each machine that tasks are done on: of this one."""
+        """Return the topology of each machine that tasks are done on: of this one."""
         return (Topology.read(),)
 
     @property
@@ -71,7 +72,7 @@ class LocalExecutor(Executor):
         return worker.pid if worker is not None else None
 
     def submit(self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> Future[T]:
-        """Have ``function`` (of a module that the worker can import) called by the worker."""
+        """Submit a call of ``function``, of a module that the worker can import."""
         future: Future[T] = Future()
         with self._lock:
             if self._closed:
@@ -81,7 +82,7 @@ class LocalExecutor(Executor):
         return future
 
     def cancel_running(self) -> None:
-        """End the task under way: its result says CANCELLED. Asked again about the same task: kill its worker."""
+        """Cancel the task under way: its verdict is CANCELLED. Called again for the same task, kill its worker."""
         with self._lock:
             worker, number = self._worker, self._current
             if worker is None or number == 0:
@@ -93,7 +94,7 @@ class LocalExecutor(Executor):
                 worker.send(("cancel", number))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - inherited
-        """End the worker when all that was submitted is done; with ``cancel_futures`` what has not begun is not."""
+        """End the worker when all that was submitted is done; with ``cancel_futures``, cancel tasks not begun."""
         with self._lock:
             closed, self._closed = self._closed, True
         if cancel_futures:
@@ -133,7 +134,7 @@ class LocalExecutor(Executor):
                 self._current = number
             self._worker.send(("do", (number, function, arguments, named)))
             result = self._answer(self._worker)
-        except BaseException as error:  # noqa: BLE001 - the future's owner is told
+        except BaseException as error:  # noqa: BLE001 - the future has it
             if isinstance(error, WorkerDied):
                 self.notes.append(str(error))
             self._current = 0
@@ -145,14 +146,14 @@ class LocalExecutor(Executor):
             self.stage = ""
 
     def _answer(self, worker: WorkerProcess) -> Any:
-        """Wait for what comes of the job; WorkerDied if nothing will."""
+        """Wait for the result of a job; WorkerDied if the worker dies or is overdue."""
         until = time.monotonic() + PREPARE_SECONDS
         held = False
         while True:
             message = worker.receive(until - time.monotonic())
             if message is None:
                 was_held, held = held, worker.stopped()
-                if held or was_held:  # somebody holds it: that is no fault of its own, nor what it missed meanwhile
+                if held or was_held:  # a signal or a debugger has stopped it: that time does not count
                     until = time.monotonic() + (1.0 if held else self._grace)
                     continue
                 self._worker = None
@@ -179,6 +180,6 @@ class LocalExecutor(Executor):
 
 
 def _to_stderr(line: str) -> None:
-    with contextlib.suppress(OSError, ValueError):  # nobody reads it any more: that ends no soak
+    with contextlib.suppress(OSError, ValueError):  # a closed standard error does not end a soak
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()

@@ -38,7 +38,7 @@ class WorkerProcess:
         try:
             self._log: IO[bytes] = tempfile.TemporaryFile(prefix="pirace-")  # noqa: SIM115 - as long as the process
             self._process = subprocess.Popen(  # noqa: S603
-                # -P: what lies in the folder where one happens to be may bear the name of any module.
+                # -P: a file in the current folder may have the name of any module.
                 [sys.executable, "-P", "-m", "hosts.soak.workers.server", str(its.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
@@ -63,12 +63,12 @@ class WorkerProcess:
         return self._process.pid
 
     def send(self, order: tuple[str, Any]) -> None:
-        """Tell it something; if it is dead that is seen when its answer is waited for."""
+        """Send an order; if the process is dead, :meth:`receive` says so."""
         with self._sending, contextlib.suppress(OSError):
             self._connection.send(order)
 
     def receive(self, seconds: float) -> tuple[Any, ...] | None:
-        """Wait for what it says: ``("died",)`` if it is dead; None if it says nothing in time."""
+        """Wait for a message; ``("died",)`` if the process is dead, None if there is none in time."""
         ready = wait([self._connection, self._death], max(seconds, 0.0))
         if self._connection in ready:
             with contextlib.suppress(EOFError, OSError):
@@ -80,11 +80,11 @@ class WorkerProcess:
 
     @property
     def never_was_up(self) -> bool:
-        """Tell, of one that is dead, whether it could not even begin, and nobody has killed it: so would the next."""
+        """Whether a dead process could not even start, and was not killed: so would the next one."""
         return not self._spoke and self._process.returncode not in (-signal.SIGKILL, -signal.SIGTERM)
 
     def stopped(self) -> bool:
-        """Tell whether a signal or a debugger holds it."""
+        """Return whether a signal or a debugger has stopped it."""
         seen = main_thread(self.pid)
         return seen is not None and seen.state in STOPPED
 
@@ -94,14 +94,14 @@ class WorkerProcess:
             os.killpg(self.pid, signal.SIGKILL)
 
     def end(self) -> None:
-        """Let it end."""
+        """Ask it to end, wait, and reap it."""
         self.send(("end", None))
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(END_SECONDS)
         self.reap()
 
     def reap(self) -> str:
-        """Kill what is left of it, wait until it is gone, and say how it died."""
+        """Kill what is left of its process group, wait until it is gone, and return how it ended."""
         dead = bool(wait([self._death], GONE_SECONDS / 20))
         self.kill()
         self._process.wait()
@@ -109,7 +109,7 @@ class WorkerProcess:
         self._connection.close()
         self._await_group()
         with contextlib.suppress(OSError):
-            sweep(base_folder())  # its folder has no owner any more
+            sweep(base_folder())  # its run folder has no owner any more
         last = self._last_line()
         self._log.close()
         return f"worker {self.pid} {exit_description(self._process.returncode) if dead else 'did not answer'}{last}"
@@ -122,7 +122,7 @@ class WorkerProcess:
                 time.sleep(0.002)
 
     def _last_line(self) -> str:
-        """Give the last thing that it wrote."""
+        """Return the last line that it wrote."""
         with contextlib.suppress(OSError):
             size = self._log.seek(0, os.SEEK_END)
             self._log.seek(max(0, size - _LOG_BYTES))

@@ -1,4 +1,4 @@
-"""What is kept of a race: of a violation, a crash or a hang everything, of others nothing."""
+"""The retention policy of races: all files of a violation, a crash or a hang, none of others."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ WORTH_KEEPING: Final = (Verdict.VIOLATION, Verdict.CRASH, Verdict.CANCELLED)
 
 
 def files_to_keep(task: Task, result: Result, outcome: Outcome, machine: Path | None) -> dict[str, bytes]:
-    """Give the files to keep, by name; none if nothing is worth it. ``machine``: a file whose bytes are to go along.
+    """Return the files to keep, by name; ``machine``: a file whose bytes are to be kept too.
 
-    A canary is there to be caught, and a cancelled one is not missed: neither is news, unless it crashed.
+    Nothing is kept of a canary, which is expected to be caught, unless it crashed.
     """
     if result.verdict not in WORTH_KEEPING and not result.disagreements:
         return {}

@@ -1,4 +1,4 @@
-"""The worker process: does what it is told over one socket, and ends with whoever tells it.
+"""The main program of a worker process: it takes orders over one socket, and ends with the process that gives them.
 
 Started as ``python -m hosts.soak.workers.server FD`` in a session of its own, so that a terminal's Ctrl-C does not
 reach it.
@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, NoReturn
 from hosts.soak.workers.job import WORKER
 
 ORPHAN_SECONDS: Final = 5.0
-"""How long what is under way may take to end once nobody is left to tell about it."""
+"""Seconds that a task may take to end after the process that ordered it is gone."""
 
 Job = tuple[int, Any, tuple[Any, ...], dict[str, Any]]
 """Number, function, arguments."""
@@ -28,7 +28,7 @@ Order = tuple[Literal["do", "cancel", "end"], Any]
 
 
 class _Orders:
-    """What the two threads of the worker share: jobs to be done, and which of them nobody wants any more."""
+    """The queue between the two threads of a worker: the jobs, and which of them were cancelled."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -39,7 +39,7 @@ class _Orders:
         self._current = 0
 
     def read(self) -> None:
-        """Take orders until nobody gives any more (a thread of its own)."""
+        """Read orders until the connection ends (in a thread of its own)."""
         with contextlib.suppress(EOFError, OSError):
             while True:
                 order: Order = self._connection.recv()
@@ -58,14 +58,14 @@ class _Orders:
                 WORKER.cancel()
 
     def _abandoned(self) -> None:
-        """End: nobody is there any more. What does not end in time is killed with everything that it has started."""
+        """End, since the other process is gone: a task that does not end in time is killed with all that it started."""
         self._jobs.put(None)
         threading.Timer(ORPHAN_SECONDS, lambda: os.killpg(0, signal.SIGKILL)).start()
         self._cancel(self._current)
         WORKER.cancel()
 
     def job(self) -> Job | None:
-        """Wait for the next job; None: it is over."""
+        """Wait for the next job; None: there will be no more."""
         with self._lock:
             self._current = 0
         job = self._jobs.get()
@@ -79,14 +79,14 @@ class _Orders:
         return job
 
     def send(self, what: str, *rest: Any) -> None:
-        """Answer; whoever is not there any more is not missed."""
+        """Send an answer; it is dropped if the other process is gone."""
         with self._sending, contextlib.suppress(OSError):
             self._connection.send((what, *rest))
 
 
 def main(fd: int) -> NoReturn:
-    """Work."""
-    os.set_inheritable(fd, False)  # noqa: FBT003 - whoever holds it keeps the conductor from seeing this process dead
+    """Take orders from a socket until they end."""
+    os.set_inheritable(fd, False)  # noqa: FBT003 - a child that held it would hide the death of this process
     orders = _Orders(Connection(fd))
     WORKER.stage = lambda what, seconds: orders.send("stage", what, seconds)
     WORKER.lost = lambda pid, status: orders.send("lost", pid, status)
@@ -104,7 +104,7 @@ def _do(orders: _Orders, job: Job) -> None:
     number, function, arguments, named = job
     try:
         result = function(*arguments, **named)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the conductor's
+    except Exception as error:  # noqa: BLE001 - it is sent to the other process
         traceback.print_exc()
         orders.send("failed", number, _sendable(error))
     else:
@@ -112,10 +112,10 @@ def _do(orders: _Orders, job: Job) -> None:
 
 
 def _sendable(error: Exception) -> Exception:
-    """Give the error, or, if it would not arrive as it is, one that says the same."""
+    """Return the error, or one with the same text if it cannot be pickled."""
     try:
-        same = type(pickle.loads(pickle.dumps(error))) is type(error)  # noqa: S301 - one's own
-    except Exception:  # noqa: BLE001 - whatever its class does
+        same = type(pickle.loads(pickle.dumps(error))) is type(error)  # noqa: S301 - pickled here
+    except Exception:  # noqa: BLE001 - its class may raise anything
         same = False
     return error if same else RuntimeError(f"{type(error).__name__}: {error}")
 
