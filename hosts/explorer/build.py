@@ -66,12 +66,12 @@ class Builder:
             words=[word_name(world.machine, word) for word in shared],
             initial=[world.words.initial.get(word, 0) for word in shared],
             vectors=world.vectors,
-            late=frozenset(world.vectors.index(vector) for vector in world.harmless),
-            behind=[world.folds.inside.get(word, -1) for word in shared],
-            renewed=[[numbers[word] for word in family if word in numbers] for family in world.folds.families],
-            silent=[numbers[SILENT]],
-            debt=[numbers[word] for word in self.debts if word in numbers],
-            alike=groups(world, self._alike),
+            deferrable=frozenset(world.vectors.index(vector) for vector in world.harmless),
+            buffer_flag_of=[world.folds.inside.get(word, -1) for word in shared],
+            reset_families=[[numbers[word] for word in family if word in numbers] for family in world.folds.families],
+            terminated=[numbers[SILENT]],
+            obligations=[numbers[word] for word in self.debts if word in numbers],
+            symmetry_classes=groups(world, self._alike),
             single={numbers[word]: owner for word, owner in world.words.single.items()},
         )
 

@@ -17,7 +17,7 @@ from hosts.explorer.build import Builder
 from hosts.explorer.cache.learnt import Learning
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product
-from hosts.explorer.model.system import Model, Unstable
+from hosts.explorer.model.system import AbstractionRefuted, Model
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Progress, Result
 from hosts.explorer.threads.automaton import Automaton
@@ -49,7 +49,7 @@ def explore(
             if learning is not None and known is None and not builder.exact:
                 search.on_learnt = functools.partial(learning.pack, builder, model, search.learnt)
             result = search.run(progress, begun)
-        except Unstable:
+        except AbstractionRefuted:
             known = None
             continue
         refuse_endless(builder.world)
@@ -99,7 +99,7 @@ def warm_up(builder: Builder, options: Options, goes_on: Callable[[], bool] = la
             else:
                 _look_around(product)
             left -= 1
-        except Unstable:
+        except AbstractionRefuted:
             product = None
 
 

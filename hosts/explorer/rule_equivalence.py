@@ -15,8 +15,8 @@ from dataclasses import replace
 from typing import Final
 
 from hosts.explorer.build import Builder
-from hosts.explorer.model.system import Model, Thread, Unstable
-from hosts.explorer.search.thread_tables import Learnt
+from hosts.explorer.model.system import AbstractionRefuted, Model, Thread
+from hosts.explorer.search.thread_tables import ThreadTables
 from hosts.explorer.threads.automaton import Automaton
 from hosts.explorer.threads.machine_words import World
 
@@ -27,7 +27,11 @@ Asked = Mapping[int, Sequence[int]]
 
 
 def same_as(
-    builder: Builder, model: Model, learnt: Learnt, policies: Sequence[tuple[str, int]], goes_on: Callable[[], bool]
+    builder: Builder,
+    model: Model,
+    learnt: ThreadTables,
+    policies: Sequence[tuple[str, int]],
+    goes_on: Callable[[], bool],
 ) -> tuple[str, ...]:
     """Name those of the policies, given by name and number, under which the search would have been the same.
 
@@ -38,7 +42,7 @@ def same_as(
     return tuple(name for name, number in policies if _is_same(builder, model, asked, number, goes_on))
 
 
-def _asked(learnt: Learnt) -> list[dict[int, list[int]]]:
+def _asked(learnt: ThreadTables) -> list[dict[int, list[int]]]:
     found: list[dict[int, list[int]]] = [{} for _ in learnt.model.threads]
     for thread, local, answer in learnt.asked():
         found[thread].setdefault(local, []).append(answer)
@@ -53,7 +57,7 @@ def _is_same(builder: Builder, model: Model, asked: Sequence[Asked], policy: int
             _agree(mine, Automaton(number, builder.protocol, f"thread_{number}", world), asked[number], goes_on)
             for number, mine in reversed(list(enumerate(model.threads)))
         )
-    except Unstable:  # it uses a word as no thread of this rule does
+    except AbstractionRefuted:  # it uses a word as no thread of this rule does
         return False
 
 

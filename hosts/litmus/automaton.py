@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from hosts.explorer.model import system
-from hosts.explorer.model.operations import SCHEDULED, Kind, Operation
+from hosts.explorer.model.operations import SCHEDULED, Op, Operation
 from hosts.explorer.model.without_handlers import WithoutHandlers
 from hosts.litmus import semantics
 from hosts.litmus.access import Accesses, access_bits
@@ -27,17 +27,17 @@ from hosts.litmus.semantics import condition_holds, reads_target
 from hosts.litmus.syntax import Direct, Immediate, Indirect, Instruction, Register, Test
 
 ATOMIC: Final = {
-    "xchg": Kind.XCHG,
-    "cmpxchg": Kind.CMPXCHG,
-    "add": Kind.ADD,
-    "inc": Kind.ADD,
-    "xadd": Kind.ADD,
-    "sub": Kind.ADD,
-    "dec": Kind.ADD,
-    "or": Kind.OR,
-    "bts": Kind.OR,
-    "and": Kind.AND,
-    "btr": Kind.AND,
+    "xchg": Op.XCHG,
+    "cmpxchg": Op.CMPXCHG,
+    "add": Op.ADD,
+    "inc": Op.ADD,
+    "xadd": Op.ADD,
+    "sub": Op.ADD,
+    "dec": Op.ADD,
+    "or": Op.OR,
+    "bts": Op.OR,
+    "and": Op.AND,
+    "btr": Op.AND,
 }
 """Locked instructions that the explorer knows. The others are tried with a compare-and-exchange until it succeeds."""
 ROUNDS: Final = 10_000
@@ -85,30 +85,30 @@ class ThreadAutomaton(WithoutHandlers):
         """Return the next access."""
         state = self._locals[local]
         if state.at == len(self._instructions):
-            return Operation(Kind.END)
+            return Operation(Op.END)
         if state.endless:
-            return Operation(Kind.PAUSE, flags=SCHEDULED, where=state.at)
+            return Operation(Op.YIELD, flags=SCHEDULED, where=state.at)
         instruction = self._instructions[state.at]
         if instruction.name == "mfence":
-            return Operation(Kind.FENCE, flags=SCHEDULED, where=state.at)
+            return Operation(Op.FENCE, flags=SCHEDULED, where=state.at)
         location = self._accesses.location(instruction, state.registers)
         kind, a, b = self._access(instruction, location, state)
         return Operation(kind, location.word, a, b, SCHEDULED, state.at)
 
-    def step(self, local: int, answer: int) -> system.Edge:
+    def step(self, local: int, answer: int) -> system.Transition:
         """Return the transition of an answer."""
         state = self._locals[local]
         instruction = self._instructions[state.at]
         if state.endless:
-            return system.Edge(local)
-        if self.operation(local).kind in (Kind.STORE, Kind.FENCE):
-            return system.Edge(self._number(self._settled(state.at + 1, state.registers)))
-        return system.Edge(self._number(self._answered(state, instruction, answer)))
+            return system.Transition(local)
+        if self.operation(local).kind in (Op.STORE, Op.FENCE):
+            return system.Transition(self._number(self._settled(state.at + 1, state.registers)))
+        return system.Transition(self._number(self._answered(state, instruction, answer)))
 
-    def place(self, where: int) -> system.Place:
+    def place(self, where: int) -> system.SourceLocation:
         """Tell which instruction it was."""
         instruction = self._instructions[where]
-        return system.Place(f"P{self._thread}", "", instruction.line, instruction.text)
+        return system.SourceLocation(f"P{self._thread}", "", instruction.line, instruction.text)
 
     def __len__(self) -> int:
         return len(self._locals)
@@ -197,19 +197,19 @@ class ThreadAutomaton(WithoutHandlers):
 
     # --- memory --------------------------------------------------------------------------------------------------
 
-    def _access(self, instruction: Instruction, location: Location, state: Local) -> tuple[Kind, int, int]:
+    def _access(self, instruction: Instruction, location: Location, state: Local) -> tuple[Op, int, int]:
         """Return the operation that an access is."""
         bits = access_bits(instruction, location)
         if is_locked(instruction):
             return self._atomic(instruction, location, state, bits)
         if state.half:
-            return Kind.STORE, location.packed(state.held), 0
+            return Op.STORE, location.packed(state.held), 0
         if instruction.target == memory_operand(instruction) and not reads_target(instruction):
             written = self._computed(instruction, bits, state.registers, 0).written
-            return Kind.STORE, location.packed(written or 0), 0
-        return Kind.LOAD, 0, 0
+            return Op.STORE, location.packed(written or 0), 0
+        return Op.LOAD, 0, 0
 
-    def _atomic(self, instruction: Instruction, location: Location, state: Local, bits: int) -> tuple[Kind, int, int]:
+    def _atomic(self, instruction: Instruction, location: Location, state: Local, bits: int) -> tuple[Op, int, int]:
         name = instruction.name
         kind = ATOMIC.get(name)
         source = self._source(instruction, bits, state.registers)
@@ -217,10 +217,10 @@ class ThreadAutomaton(WithoutHandlers):
             source = 1 << source % bits
         if kind is None:
             if not state.half:
-                return Kind.LOAD, 0, 0
+                return Op.LOAD, 0, 0
             written = self._computed(instruction, bits, state.registers, state.held).written
-            return Kind.CMPXCHG, location.packed(state.held), location.packed(written or 0)
-        if kind == Kind.CMPXCHG:
+            return Op.CMPXCHG, location.packed(state.held), location.packed(written or 0)
+        if kind == Op.CMPXCHG:
             expected = semantics.read(state.registers, Part(ACCUMULATOR, bits))
             return kind, location.packed(expected), location.packed(source)
         operand = {"inc": 1, "dec": -1, "sub": -source, "btr": ~source}.get(name, source)

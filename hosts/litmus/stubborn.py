@@ -34,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import Op
 from hosts.explorer.model.semantics import State
 from hosts.litmus.projection import ProjectedThread
 
@@ -42,7 +42,7 @@ from hosts.litmus.projection import ProjectedThread
 class Next(NamedTuple):
     """What a program does next, and may do from there on."""
 
-    kind: Kind
+    kind: Op
     drains: bool
     word: int
     """A bit, as in all sets of words here."""
@@ -98,7 +98,7 @@ class _Now:
             asked |= due.reads
             if waiting:
                 self.able |= 1 << threads + thread
-            if due.kind != Kind.END and not (due.drains and waiting):
+            if due.kind != Op.END and not (due.drains and waiting):
                 self.able |= 1 << thread
         self._matters = asked
         """Words in which one value is not as good as another."""
@@ -123,9 +123,9 @@ class _Now:
         due = self._next[thread]
         if due.drains and self._waiting[thread]:
             return 1 << self._threads + thread
-        if due.kind == Kind.STORE and self._buffered:
+        if due.kind == Op.STORE and self._buffered:
             return 0
-        return self._others(thread, due.word, writes=due.kind != Kind.LOAD)
+        return self._others(thread, due.word, writes=due.kind != Op.LOAD)
 
     def _others(self, thread: int, word: int, *, writes: bool) -> int:
         """Return who has to move before another thread can do what does not commute with an access to a word."""

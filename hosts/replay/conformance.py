@@ -13,12 +13,12 @@ from typing import Final
 
 from emu.machine import Machine
 from hosts.explorer.counterexample.witness import Row, Step, Witness
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import Op
 from hosts.explorer.threads.abstraction import Role, folding
 from hosts.explorer.threads.machine_words import BASE
 from hosts.replay.messages import Executed
 
-_NEVER: Final = frozenset({Kind.TALLY.name, Kind.RENEW.name})
+_NEVER: Final = frozenset({Op.GHOST_ADD.written, Op.RESET.written})
 """Operations that only the explorer has."""
 _LIMIT: Final = 1 << 16
 """Numbers above are written in hexadecimal."""

@@ -8,7 +8,7 @@ from functools import partial
 
 from emu.machine import Machine
 from emu.waist import LONG_PAST, local_read, local_write
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import Op
 from hosts.explorer.threads.machine_words import BASE
 from hosts.explorer.threads.primitives import DEADLINE
 from hosts.kernel_names import vector_text
@@ -50,38 +50,36 @@ class ReplayHost:
 
     def load(self, word: int) -> int:
         """Read a word, the own store buffer first."""
-        return self.operations.read(Kind.LOAD, word)
+        return self.operations.read(Op.LOAD, word)
 
     def store(self, word: int, value: int) -> None:
         """Write a word through the store buffer."""
-        self.operations.write(Kind.STORE, word, value)
+        self.operations.write(Op.STORE, word, value)
 
     def xchg(self, word: int, value: int) -> int:
         """Exchange."""
-        return self.operations.modify(Kind.XCHG, word, lambda _: value, value)
+        return self.operations.modify(Op.XCHG, word, lambda _: value, value)
 
     def cmpxchg(self, word: int, old: int, new: int) -> int:
         """Compare and exchange."""
-        return self.operations.modify(
-            Kind.CMPXCHG, word, lambda found: new if found == signed(old) else found, old, new
-        )
+        return self.operations.modify(Op.CMPXCHG, word, lambda found: new if found == signed(old) else found, old, new)
 
     def fetch_or(self, word: int, bits: int) -> int:
         """Set bits."""
-        return self.operations.modify(Kind.OR, word, lambda found: found | bits, bits)
+        return self.operations.modify(Op.OR, word, lambda found: found | bits, bits)
 
     def fetch_and(self, word: int, bits: int) -> int:
         """Keep bits."""
-        return self.operations.modify(Kind.AND, word, lambda found: found & bits, bits)
+        return self.operations.modify(Op.AND, word, lambda found: found & bits, bits)
 
     def fetch_add(self, word: int, value: int) -> int:
         """Add."""
-        return self.operations.modify(Kind.ADD, word, lambda found: found + value, value)
+        return self.operations.modify(Op.ADD, word, lambda found: found + value, value)
 
     def fence(self) -> None:
         """Wait until the own buffer is empty."""
         self._schedule.called()
-        self.operations.perform(Kind.FENCE, nothing, wait=True)
+        self.operations.perform(Op.FENCE, nothing, wait=True)
 
     def peek(self, word: int) -> int:
         """Read a word for an instrument, or what the protocol calls private: a plain load if others use that, too."""
@@ -89,7 +87,7 @@ class ReplayHost:
         if local and word in self.setting.single_writer:
             self._schedule.called()
             return self.buffer.load(word)
-        return self.operations.read(Kind.LOAD if local else Kind.PEEK, word)
+        return self.operations.read(Op.LOAD if local else Op.GHOST_READ, word)
 
     def poke(self, word: int, value: int) -> None:
         """Write a mark, straight into memory (see :meth:`_seen`), or a private word: a plain store if others use it."""
@@ -97,7 +95,7 @@ class ReplayHost:
         if local and word in self.setting.single_writer and self.buffer.load(word) == signed(value):
             self._schedule.called()  # what it holds is put there once more, and nobody else puts anything there
             return
-        self.operations.write(Kind.STORE if local else Kind.POKE, word, value)
+        self.operations.write(Op.STORE if local else Op.GHOST_WRITE, word, value)
 
     # --- where and who -------------------------------------------------------------------------------------------
 
@@ -129,10 +127,10 @@ class ReplayHost:
             return
         while self.setting.interrupted and self.shared.read(self._pcpu.irq.enabled) != 0:
             if self.operations.at_point:  # a point right behind another one is a step of its own, as in the explorer
-                self.operations.perform(Kind.PAUSE, lambda: 0)
+                self.operations.perform(Op.YIELD, lambda: 0)
             every = not self.setting.eager or site in self.setting.last_points
             deferrable = frozenset() if every else self.setting.deferrable
-            if self.operations.perform(Kind.POINT, partial(self._pending, deferrable), a=int(every)) == 0:
+            if self.operations.perform(Op.POINT, partial(self._pending, deferrable), a=int(every)) == 0:
                 return
             self._every = every
             self._interrupt()
@@ -148,19 +146,19 @@ class ReplayHost:
             self.apic.send(cpu, vector)
             return 0
 
-        self.operations.perform(Kind.SEND, do, 0, cpu, vector, wait=not self.setting.overtake)
+        self.operations.perform(Op.SEND, do, 0, cpu, vector, wait=not self.setting.overtake)
 
     def apic_pending(self) -> int:
         """Return whether a vector is pending."""
         self._schedule.called()
-        return self.operations.perform(Kind.PENDING, self._pending)
+        return self.operations.perform(Op.PENDING, self._pending)
 
     def apic_ack(self) -> int:
         """Take the highest pending vector."""
         self._schedule.called()
         every, self._every = self._every, True
         deferrable = frozenset() if every else self.setting.deferrable
-        return self.operations.perform(Kind.ACK, lambda: self.apic.acknowledge(deferrable), a=int(every))
+        return self.operations.perform(Op.ACK, lambda: self.apic.acknowledge(deferrable), a=int(every))
 
     def wait_for_interrupt(self) -> None:
         """Do nothing: looking again is an operation of its own."""
@@ -173,19 +171,19 @@ class ReplayHost:
     def ipis_in_flight(self) -> int:
         """Return whether an IPI is under way."""
         self._schedule.called()
-        return self.operations.perform(Kind.IN_FLIGHT, lambda: int(self.apic.in_flight() != 0))
+        return self.operations.perform(Op.IN_FLIGHT, lambda: int(self.apic.in_flight() != 0))
 
     # --- environment ---------------------------------------------------------------------------------------------
 
     def choose(self, n: int) -> int:
         """Take the witness's answer."""
         self._schedule.called()
-        return 0 if n <= 1 else self.operations.perform(Kind.CHOOSE, lambda: self._schedule.answer(n), a=n)
+        return 0 if n <= 1 else self.operations.perform(Op.CHOOSE, lambda: self._schedule.answer(n), a=n)
 
     def one_in(self, n: int) -> int:
         """Take the witness's answer."""
         self._schedule.called()
-        return n if n <= 1 else self.operations.perform(Kind.CHOOSE, lambda: self._schedule.answer(2), a=2)
+        return n if n <= 1 else self.operations.perform(Op.CHOOSE, lambda: self._schedule.answer(2), a=2)
 
     def deadline_after(self, delta: int) -> int:  # noqa: ARG002 - any time may be the one
         """Return a deadline ahead."""
@@ -196,7 +194,7 @@ class ReplayHost:
         self._schedule.called()
         if deadline in (0, LONG_PAST):
             return deadline
-        return self.operations.perform(Kind.CHOOSE, lambda: self._schedule.answer(2), a=2)
+        return self.operations.perform(Op.CHOOSE, lambda: self._schedule.answer(2), a=2)
 
     def run_goes_on(self) -> int:
         """Go on until all pCPUs without a vCPU are silent; from then on take the witness's answer."""
@@ -205,7 +203,7 @@ class ReplayHost:
             return 0
         if self._silent() < self._others:
             return 1
-        answer = self.operations.perform(Kind.CHOOSE, lambda: self._schedule.answer(2), a=2)
+        answer = self.operations.perform(Op.CHOOSE, lambda: self._schedule.answer(2), a=2)
         self._over = answer == 0
         return answer
 
@@ -225,7 +223,7 @@ class ReplayHost:
     def all_silent(self) -> int:
         """Return whether all are silent, no store is buffered and no IPI is under way to this pCPU."""
         self._schedule.called()
-        return self.operations.perform(Kind.QUIET, self._quiet)
+        return self.operations.perform(Op.QUIESCENT, self._quiet)
 
     def _silent(self) -> int:
         return sum(self.shared.read(self.shared.host.cpus[i].silent) for i in range(self.setting.pcpus))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from emu.observe import is_instrument
-from hosts.explorer.model.operations import LOCKED, OWN_FENCE, Kind
+from hosts.explorer.model.operations import LOCKED, OWN_FENCE, Op
 from hosts.replay.buffer import StoreBuffer
 from hosts.replay.interfaces import Schedule
 from hosts.replay.memory import Memory
@@ -19,7 +19,7 @@ from hosts.replay.messages import Executed
 from hosts.replay.setting import ProgramFunction, Setting
 from hosts.sequential import signed
 
-UNSCHEDULED: Final = frozenset({Kind.PEEK, Kind.POKE, Kind.IN_FLIGHT, Kind.ACK, Kind.CHOOSE, Kind.PAUSE})
+UNSCHEDULED: Final = frozenset({Op.GHOST_READ, Op.GHOST_WRITE, Op.IN_FLIGHT, Op.ACK, Op.CHOOSE, Op.YIELD})
 """What always belongs to the step of the operation before (as hosts.explorer.threads.automaton has it)."""
 
 
@@ -41,26 +41,26 @@ class Operations:
         self._inside_of: dict[int, int] = {machine.pcpus[i].marks.inside: i for i in range(setting.pcpus)}
 
     def perform(
-        self, kind: Kind, do: Callable[[], int], word: int = 0, a: int = 0, b: int = 0, *, wait: bool = False
+        self, kind: Op, do: Callable[[], int], word: int = 0, a: int = 0, b: int = 0, *, wait: bool = False
     ) -> int:
         """Do an operation when it is due. ``wait``: only with an empty buffer."""
         function, line = self._running_function()
-        eager = kind == Kind.SEND and self._setting.eager and self._memory.read(self._pcpu.irq.inside_depth) != 0
-        own_fence = kind == Kind.FENCE and a == OWN_FENCE
-        begins = kind == Kind.POKE and word in self._inside_of and a & 1 != 0
+        eager = kind == Op.SEND and self._setting.eager and self._memory.read(self._pcpu.irq.inside_depth) != 0
+        own_fence = kind == Op.FENCE and a == OWN_FENCE
+        begins = kind == Op.GHOST_WRITE and word in self._inside_of and a & 1 != 0
         free = kind in UNSCHEDULED or eager or own_fence or is_instrument(function.module)
         may = lambda: self._possible(kind, wait=wait)  # noqa: E731 - asked as often as the schedule wants to know
-        self.schedule.before(scheduled=begins or not free, point=kind == Kind.POINT, begins=begins, possible=may)
+        self.schedule.before(scheduled=begins or not free, point=kind == Op.POINT, begins=begins, possible=may)
         answer = do()
-        self.at_point = kind == Kind.POINT and answer == 0
+        self.at_point = kind == Op.POINT and answer == 0
         name = self._setting.shared[word] if word else ""
         self.schedule.executed(
-            Executed(kind.name, name, signed(a), signed(b), answer, function.name, function.file, line)
+            Executed(kind.written, name, signed(a), signed(b), answer, function.name, function.file, line)
         )
         return answer
 
-    def _possible(self, kind: Kind, *, wait: bool) -> bool:
-        if kind == Kind.STORE:
+    def _possible(self, kind: Op, *, wait: bool) -> bool:
+        if kind == Op.STORE:
             return not self.buffer.full
         return not wait or len(self.buffer) == 0
 
@@ -73,25 +73,25 @@ class Operations:
             frame = frame.f_back
         return self._setting.functions[frame.f_code], frame.f_lineno
 
-    def read(self, kind: Kind, word: int) -> int:
+    def read(self, kind: Op, word: int) -> int:
         """Read a word; an operation if others share it."""
         self.schedule.called()
         if word not in self._setting.shared:
             return self._memory.read(word)
         return self.perform(kind, lambda: self._seen(kind, word), word)
 
-    def _seen(self, kind: Kind, word: int) -> int:
+    def _seen(self, kind: Op, word: int) -> int:
         """Return what this pCPU sees in a word. Another's *inside* mark stands behind the stores that wait there."""
         value = self.buffer.load(word)
         owner = self._inside_of.get(word, self._setting.cpu)
-        if kind != Kind.PEEK or owner == self._setting.cpu:
+        if kind != Op.GHOST_READ or owner == self._setting.cpu:
             return value
         return value | 1 if self._memory.read(self._memory.host.cpus[owner].waiting) else value
 
-    def write(self, kind: Kind, word: int, value: int) -> None:
+    def write(self, kind: Op, word: int, value: int) -> None:
         """Write a word: a store through the buffer, anything else straight into memory."""
         self.schedule.called()
-        write = self.buffer.store if kind == Kind.STORE else self._memory.write
+        write = self.buffer.store if kind == Op.STORE else self._memory.write
         if word not in self._setting.shared:
             self._memory.write(word, value)
             return
@@ -102,7 +102,7 @@ class Operations:
 
         self.perform(kind, do, word, value)
 
-    def modify(self, kind: Kind, word: int, change: Callable[[int], int], a: int, b: int = 0) -> int:
+    def modify(self, kind: Op, word: int, change: Callable[[int], int], a: int, b: int = 0) -> int:
         """Do a locked operation: while it is due nobody else touches memory."""
         assert kind in LOCKED  # noqa: S101
         self.schedule.called()
@@ -113,7 +113,7 @@ class Operations:
             return found
 
         if word not in self._setting.shared:
-            self.perform(Kind.FENCE, nothing, a=OWN_FENCE, wait=True)  # it drains the buffer whoever uses its word
+            self.perform(Op.FENCE, nothing, a=OWN_FENCE, wait=True)  # it drains the buffer whoever uses its word
             return do()
         return self.perform(kind, do, word, a, b, wait=True)
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from emu.machine import MAX_PCPUS, Machine
 from emu.memory import WORD_BYTES
 from hosts.explorer.counterexample.witness import Witness, WitnessError
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import Op
 from hosts.explorer.threads.deferrable import harmless_vectors
 from hosts.explorer.threads.machine_words import BASE, VECTORS
 from hosts.loader.program import Program, load_program
@@ -26,7 +26,7 @@ from hosts.replay.operations import UNSCHEDULED
 from hosts.replay.setting import ProgramFunction
 
 DRIVER_FILE: Final = "<scope>"
-_UNSCHEDULED: Final = frozenset(kind.name for kind in (*UNSCHEDULED, Kind.TALLY, Kind.RENEW))
+_UNSCHEDULED: Final = frozenset(kind.written for kind in (*UNSCHEDULED, Op.GHOST_ADD, Op.RESET))
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def replay_program(witness: Witness, program: Program | None = None) -> ReplayPr
     drivers = tuple(_driver(witness, program, i) for i in range(len(witness.threads)))
     functions |= {driver.__code__: ProgramFunction(driver.__name__, DRIVER_FILE, "scope") for driver in drivers}
     last = frozenset(number for number, site in program.sites.items() if site.operation == "local_irq_disable")
-    vectors = {*VECTORS, *(row.b for step in witness.steps for row in step.rows if row.kind == Kind.SEND.name)}
+    vectors = {*VECTORS, *(row.b for step in witness.steps for row in step.rows if row.kind == Op.SEND.written)}
     deferrable = harmless_vectors(program, tuple(sorted(vectors)))
     return ReplayProgram(drivers, program.functions["common_interrupt"], functions, last, deferrable)
 
@@ -82,7 +82,7 @@ def _check(witness: Witness) -> None:
     begun: set[int] = set()
     for number, step in enumerate(witness.steps, 1):
         first = step.rows[0] if step.rows else None
-        begins = first is not None and first.kind == Kind.POKE.name and first.word in marks and first.a & 1 != 0
+        begins = first is not None and first.kind == Op.GHOST_WRITE.written and first.word in marks and first.a & 1 != 0
         if first is not None and first.kind in _UNSCHEDULED and not begins and step.thread in begun:
             raise WitnessError(
                 f"step {number} begins within a step of a process, where none can be stopped: not to be replayed"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import Op
 from hosts.explorer.model.semantics import LONGEST_STEP
 from hosts.replay.messages import Arrive, Command, Drain, Executed, Position, Report, Run
 
@@ -115,7 +115,7 @@ class SchedulingPoints:
             return False
         if self._effects.sightings() != self._seen_before:
             return True
-        forced = 2 if self._done[0].kind == Kind.POINT.name else 1
+        forced = 2 if self._done[0].kind == Op.POINT.written else 1
         over = done >= forced or self._done[0].answer != 0
         if scheduled and over:
             return True

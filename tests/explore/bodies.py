@@ -76,7 +76,7 @@ class Tiny:
             words=[str(word) for word in shared],
             initial=[world.words.initial.get(word, 0) for word in shared],
             vectors=VECTORS,
-            silent=[world.words.shared[SILENT]],
+            terminated=[world.words.shared[SILENT]],
         )
 
     def world(self) -> World:

@@ -14,7 +14,7 @@ from hosts.explorer.initial_state import initial_words
 from hosts.explorer.model.operations import Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Outcome, Product, State
-from hosts.explorer.model.system import Edge, Model, Place, Unstable
+from hosts.explorer.model.system import AbstractionRefuted, Model, SourceLocation, Transition
 from hosts.explorer.model.without_handlers import WithoutHandlers
 from hosts.explorer.threads.automaton import Automaton
 from hosts.explorer.threads.cfg import cut
@@ -77,7 +77,7 @@ def until_stable(attempt: Callable[[], T]) -> T:
     while True:
         try:
             return attempt()
-        except Unstable:
+        except AbstractionRefuted:
             continue
 
 
@@ -104,7 +104,7 @@ class Pair(WithoutHandlers):
         """Give the exact thread's operation."""
         return self.exact.operation(local)
 
-    def step(self, local: int, answer: int) -> Edge:
+    def step(self, local: int, answer: int) -> Transition:
         """Go one step with both."""
         edge = self.exact.step(local, answer)
         other = self.keyed.step(self.keyed_of[local], answer)
@@ -113,7 +113,7 @@ class Pair(WithoutHandlers):
         self._note(edge.local, other.local)
         return edge
 
-    def place(self, where: int) -> Place:
+    def place(self, where: int) -> SourceLocation:
         """Give the exact thread's place."""
         return self.exact.place(where)
 
@@ -130,7 +130,7 @@ class Pair(WithoutHandlers):
         if one.kind and self._stands(self.exact.place(one.where)) != self._stands(self.keyed.place(two.where)):
             raise DifferentError(self._told(exact), f"{self.exact.place(one.where)}, {self.keyed.place(two.where)}")
 
-    def _stands(self, place: Place) -> tuple[str, int, str]:
+    def _stands(self, place: SourceLocation) -> tuple[str, int, str]:
         return place.function, place.line, place.text.partition("(")[0]
 
     def _told(self, exact: int) -> str:

@@ -7,10 +7,10 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hosts.explorer.model.operations import BEGINS, FENCELESS, LOCKED, SCHEDULED, Kind, Operation
+from hosts.explorer.model.operations import BEGINS, FENCELESS, LOCKED, SCHEDULED, Op, Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Product, State
-from hosts.explorer.model.system import Edge, Model, Place
+from hosts.explorer.model.system import Model, SourceLocation, Transition
 from hosts.explorer.model.without_handlers import WithoutHandlers
 
 VALUES = (0, 1, 2, 3, -1, -(1 << 63), (1 << 63) - 1)
@@ -21,7 +21,7 @@ VECTORS = (0xF0, 0xF1, 0xF2)
 class Table(WithoutHandlers):
     """A thread written down: operations, and where each answer leads (``None``: any other answer)."""
 
-    def __init__(self, operations: Sequence[Operation], edges: Sequence[Mapping[int | None, Edge]]) -> None:
+    def __init__(self, operations: Sequence[Operation], edges: Sequence[Mapping[int | None, Transition]]) -> None:
         self.operations = operations
         self.edges = edges
         self.asked: dict[tuple[int, int], int] = {}
@@ -30,16 +30,16 @@ class Table(WithoutHandlers):
         """Give what the thread does in a local state."""
         return self.operations[local]
 
-    def step(self, local: int, answer: int) -> Edge:
+    def step(self, local: int, answer: int) -> Transition:
         """Give where an answer leads, and count how often that is asked."""
         self.asked[local, answer] = self.asked.get((local, answer), 0) + 1
         edges = self.edges[local]
         edge = edges[answer] if answer in edges else edges[None]
         return edge._replace(round=edge.local <= local)
 
-    def place(self, where: int) -> Place:
+    def place(self, where: int) -> SourceLocation:
         """Tell people where an operation comes from."""
-        return Place("table", "table.py", where, "")
+        return SourceLocation("table", "table.py", where, "")
 
     def __len__(self) -> int:
         return len(self.operations)
@@ -47,19 +47,19 @@ class Table(WithoutHandlers):
 
 def straight(*operations: Operation) -> Table:
     """Give a thread that does one operation after the other, whatever the answers."""
-    edges = [{None: Edge(local + 1)} for local in range(len(operations))]
-    return Table([*operations, Operation(Kind.END)], [*edges, {}])
+    edges = [{None: Transition(local + 1)} for local in range(len(operations))]
+    return Table([*operations, Operation(Op.END)], [*edges, {}])
 
 
-def op(kind: Kind, word: int = -1, a: int = 0, b: int = 0) -> Operation:
+def op(kind: Op, word: int = -1, a: int = 0, b: int = 0) -> Operation:
     """Give a scheduled operation."""
     return Operation(kind, word, a, b, SCHEDULED)
 
 
 _KINDS = [
-    *[Kind.LOAD, Kind.STORE, Kind.STORE, Kind.PEEK, Kind.POKE, Kind.POINT] * 2,
-    *[Kind.XCHG, Kind.CMPXCHG, Kind.OR, Kind.AND, Kind.ADD, Kind.FENCE, Kind.SEND, Kind.PENDING],
-    *[Kind.CHOOSE, Kind.TALLY, Kind.RENEW, Kind.IN_FLIGHT, Kind.QUIET, Kind.PAUSE],
+    *[Op.LOAD, Op.STORE, Op.STORE, Op.GHOST_READ, Op.GHOST_WRITE, Op.POINT] * 2,
+    *[Op.XCHG, Op.CMPXCHG, Op.OR, Op.AND, Op.ADD, Op.FENCE, Op.SEND, Op.PENDING],
+    *[Op.CHOOSE, Op.GHOST_ADD, Op.RESET, Op.IN_FLIGHT, Op.QUIESCENT, Op.YIELD],
 ]
 
 
@@ -67,57 +67,57 @@ def random_thread(rng: random.Random, threads: int, size: int, *, loops: bool) -
     """Draw a thread; with ``loops`` some edges lead back to scheduled operations."""
     operations: list[Operation] = []
     for local in range(size):
-        after_point = local > 0 and operations[-1].kind in (Kind.POINT, Kind.PENDING)
-        kind = Kind.ACK if after_point else rng.choice(_KINDS)
-        if loops and kind in (Kind.ADD, Kind.TALLY, Kind.SEND):
-            kind = Kind.LOAD
+        after_point = local > 0 and operations[-1].kind in (Op.POINT, Op.PENDING)
+        kind = Op.ACK if after_point else rng.choice(_KINDS)
+        if loops and kind in (Op.ADD, Op.GHOST_ADD, Op.SEND):
+            kind = Op.LOAD
         scheduled = not after_point and rng.random() < (0.8 if local == 0 else 0.6)
         operation = _random_operation(rng, kind, threads, scheduled=scheduled)
-        if kind == Kind.ACK:
-            operation = operation._replace(a=operations[-1].a if operations[-1].kind == Kind.POINT else 1)
+        if kind == Op.ACK:
+            operation = operation._replace(a=operations[-1].a if operations[-1].kind == Op.POINT else 1)
         operations.append(operation)
-    operations.append(Operation(Kind.END))
-    edges: list[dict[int | None, Edge]] = []
+    operations.append(Operation(Op.END))
+    edges: list[dict[int | None, Transition]] = []
     for local, operation in enumerate(operations):
         edges.append(_random_edges(rng, operations, local, operation.kind, loops=loops))
     return Table(operations, edges)
 
 
-def _random_operation(rng: random.Random, kind: Kind, threads: int, *, scheduled: bool) -> Operation:
+def _random_operation(rng: random.Random, kind: Op, threads: int, *, scheduled: bool) -> Operation:
     flags = SCHEDULED * scheduled
     word, a, b = rng.randrange(WORDS), rng.choice(VALUES), rng.choice(VALUES)
     if kind in LOCKED and rng.random() < 0.4:
         flags |= FENCELESS
-    if kind == Kind.POKE and rng.random() < 0.5:
+    if kind == Op.GHOST_WRITE and rng.random() < 0.5:
         flags |= SCHEDULED | BEGINS
-    if kind == Kind.SEND:
+    if kind == Op.SEND:
         a, b = rng.randrange(threads), rng.randrange(len(VECTORS))
-    elif kind == Kind.CHOOSE:
+    elif kind == Op.CHOOSE:
         a = rng.randrange(1, 4)
-    elif kind in (Kind.POINT, Kind.RENEW):
+    elif kind in (Op.POINT, Op.RESET):
         a = rng.randrange(2)
     return Operation(kind, word, a, b, flags)
 
 
 def _random_edges(
-    rng: random.Random, operations: Sequence[Operation], local: int, kind: Kind, *, loops: bool
-) -> dict[int | None, Edge]:
+    rng: random.Random, operations: Sequence[Operation], local: int, kind: Op, *, loops: bool
+) -> dict[int | None, Transition]:
     last = len(operations) - 1
     targets = [
         target
         for target, operation in enumerate(operations)
-        if operation.kind != Kind.ACK and (target > local or (loops and operation.scheduled))
+        if operation.kind != Op.ACK and (target > local or (loops and operation.scheduled))
     ]
 
-    def edge() -> Edge:
+    def edge() -> Transition:
         near = [target for target in targets if abs(target - local) < 4] or targets or [last]
         windows = 1 << rng.randrange(5) if rng.random() < 0.2 else 0
         sighting = rng.randrange(3) * 256 + rng.randrange(2) if rng.random() < 0.03 else -1
-        return Edge(rng.choice(near) if near else last, windows, sighting)
+        return Transition(rng.choice(near) if near else last, windows, sighting)
 
-    edges: dict[int | None, Edge] = {None: edge()} | {value: edge() for value in VALUES if rng.random() < 0.6}
-    if kind in (Kind.POINT, Kind.PENDING) and local < last and operations[local + 1].kind == Kind.ACK:
-        edges[1] = Edge(local + 1)
+    edges: dict[int | None, Transition] = {None: edge()} | {value: edge() for value in VALUES if rng.random() < 0.6}
+    if kind in (Op.POINT, Op.PENDING) and local < last and operations[local + 1].kind == Op.ACK:
+        edges[1] = Transition(local + 1)
         edges[0] = edges[None]
     return edges
 
@@ -134,11 +134,11 @@ def random_model(rng: random.Random, *, loops: bool = False) -> Model:
         words=[f"w{number}" for number in range(WORDS)],
         initial=[rng.choice(VALUES) for _ in range(WORDS)],
         vectors=VECTORS,
-        late=frozenset(number for number in range(len(VECTORS)) if rng.random() < 0.4),
-        behind=[rng.choice([-1, *range(threads)]) for _ in range(WORDS)] if rng.random() < 0.7 else (),
-        renewed=[[0, 1], [3]],
-        silent=[rng.randrange(WORDS)] if rng.random() < 0.5 else [],
-        debt=[2],
+        deferrable=frozenset(number for number in range(len(VECTORS)) if rng.random() < 0.4),
+        buffer_flag_of=[rng.choice([-1, *range(threads)]) for _ in range(WORDS)] if rng.random() < 0.7 else (),
+        reset_families=[[0, 1], [3]],
+        terminated=[rng.randrange(WORDS)] if rng.random() < 0.5 else [],
+        obligations=[2],
     )
 
 
@@ -238,7 +238,7 @@ def fair_depth(model: Model, options: Options) -> int:
                 depth[new] = depth[state] + 1
                 queue.append(new)
     fair: set[State] = set()
-    for word in model.debt:
+    for word in model.obligations:
         inside = {state for state in queue if state.memory[word] != 0}
         fair = fair.union(*(part for part in _components(inside, moves) if _fair(part, moves)))
     return min((depth[state] for state in fair), default=-1)

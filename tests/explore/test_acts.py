@@ -10,9 +10,9 @@ from emu.expected import policy_by_name
 from emu.mutations import Edit, Mutation
 from emu.observe.accounting import CHECKS
 from hosts.explorer.build import Builder
-from hosts.explorer.model.operations import BEGINS, SCHEDULED, Kind, Operation
+from hosts.explorer.model.operations import BEGINS, SCHEDULED, Op, Operation
 from hosts.explorer.model.options import Options
-from hosts.explorer.model.system import Edge, Model
+from hosts.explorer.model.system import Model, Transition
 from hosts.explorer.refine import explore
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.threads.harness import scope_of
@@ -46,13 +46,16 @@ def between(mark: Operation, then: Operation) -> tuple[int, int]:
     Bit 2 * (word 1) + mark, for the two acts (marked, effect on word 1, unmarked) of the other thread.
     """
     acts = straight(
-        *(mark, op(Kind.XCHG, 1, 1), Operation(Kind.POKE, 0, 0)),
-        *(then, op(Kind.XCHG, 1, 2), Operation(Kind.POKE, 0, 0)),
+        *(mark, op(Op.XCHG, 1, 1), Operation(Op.GHOST_WRITE, 0, 0)),
+        *(then, op(Op.XCHG, 1, 2), Operation(Op.GHOST_WRITE, 0, 0)),
     )
-    marks = [Operation(Kind.PEEK, 0)] * 3
-    edges = [{None: Edge(4, windows=1 << 2 * value), 1: Edge(4, windows=2 << 2 * value)} for value in range(3)]
+    marks = [Operation(Op.GHOST_READ, 0)] * 3
+    edges = [
+        {None: Transition(4, windows=1 << 2 * value), 1: Transition(4, windows=2 << 2 * value)} for value in range(3)
+    ]
     looks = Table(
-        [op(Kind.LOAD, 1), *marks, Operation(Kind.END)], [{None: Edge(1), 1: Edge(2), 2: Edge(3)}, *edges, {}]
+        [op(Op.LOAD, 1), *marks, Operation(Op.END)],
+        [{None: Transition(1), 1: Transition(2), 2: Transition(3)}, *edges, {}],
     )
     found = {}
     for reduce in (False, True):
@@ -65,22 +68,22 @@ def between(mark: Operation, then: Operation) -> tuple[int, int]:
 
 def test_a_mark_that_begins_is_set_with_the_effect_behind_it() -> None:
     """Effects are seen with the mark even (0, 1 and 2 done), never the mark alone."""
-    begins = Operation(Kind.POKE, 0, 1, 0, SCHEDULED | BEGINS)
+    begins = Operation(Op.GHOST_WRITE, 0, 1, 0, SCHEDULED | BEGINS)
     search, plain = between(begins, begins)
     assert search == plain == sum(1 << 2 * value for value in range(3))
 
 
 def test_without_it_the_moment_between_two_acts_is_seen_by_nobody() -> None:
     """So the test above can fail: the second mark belongs to the step before, and 1 is never seen unmarked."""
-    search, plain = between(Operation(Kind.POKE, 0, 1), Operation(Kind.POKE, 0, 1))
+    search, plain = between(Operation(Op.GHOST_WRITE, 0, 1), Operation(Op.GHOST_WRITE, 0, 1))
     assert search == plain
     assert search & 1 << 2 == 0
 
 
 def test_what_begins_twice_without_an_effect_is_two_steps() -> None:
     """The second mark ends the step of the first, whatever came between."""
-    begins = Operation(Kind.POKE, 0, 1, 0, SCHEDULED | BEGINS)
-    acts = straight(begins, Operation(Kind.POKE, 0, 0), begins, op(Kind.XCHG, 1, 1))
+    begins = Operation(Op.GHOST_WRITE, 0, 1, 0, SCHEDULED | BEGINS)
+    acts = straight(begins, Operation(Op.GHOST_WRITE, 0, 0), begins, op(Op.XCHG, 1, 1))
     for reduce, buffer in itertools.product((False, True), (0, 1)):
         model = Model((acts,), ["acts"], ["mark", "effect"], [0, 0])
         options = Options(buffer, reduce=reduce)

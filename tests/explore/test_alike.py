@@ -17,10 +17,10 @@ from emu.observe.accounting import CHECKS, WINDOWS
 from emu.workload.scenarios import POLICIES
 from hosts.explorer.build import Builder
 from hosts.explorer.compiled import hash_table as finding
-from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.operations import Op, Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product, State
-from hosts.explorer.model.system import Edge, Group, Model, Unstable
+from hosts.explorer.model.system import AbstractionRefuted, Model, SymmetryClass, Transition
 from hosts.explorer.reduce.symmetry_candidates import align, equal_columns, groups
 from hosts.explorer.refine import warm_up
 from hosts.explorer.search.bfs import Search
@@ -110,7 +110,7 @@ def test_what_is_known_of_the_words_of_one_is_known_of_all(program: Program) -> 
     box, other, third = (int(vcpu.mail[MAX_PCPUS + pcpu]) for pcpu in (1, 2, 3))
     mark = int(world.machine.pcpus[2].marks.inside)
     for user in (1, 0):
-        with contextlib.suppress(Unstable):
+        with contextlib.suppress(AbstractionRefuted):
             world.use(user, box, write=True)
     world.use(2, mark, write=True)
     world.words.read.add(mark)
@@ -121,7 +121,9 @@ def test_what_is_known_of_the_words_of_one_is_known_of_all(program: Program) -> 
     twin = int(world.machine.pcpus[1].marks.inside)
     assert world.words.users[twin] == {1}
     assert twin in world.words.read & world.words.written
-    assert groups(world, [(1, 2)]) == [Group((1, 2), tuple((world.words.shared[each],) for each in (box, other)))]
+    assert groups(world, [(1, 2)]) == [
+        SymmetryClass((1, 2), tuple((world.words.shared[each],) for each in (box, other)))
+    ]
 
 
 # --- random models -------------------------------------------------------------------------------------------------
@@ -142,7 +144,7 @@ def drawn(seed: int, count: int) -> Iterator[Model]:
         third = random_thread(rng, 3, rng.randrange(3, 6), loops=rng.random() < 0.3)
         operations = [each._replace(word=each.word % 2 if each.word >= 0 else each.word) for each in third.operations]
         third = Table(
-            [each._replace(kind=Kind.FENCE) if each.kind == Kind.RENEW else each for each in operations], third.edges
+            [each._replace(kind=Op.FENCE) if each.kind == Op.RESET else each for each in operations], third.edges
         )
         yield Model(
             threads=[one, renamed(one), third],
@@ -150,10 +152,10 @@ def drawn(seed: int, count: int) -> Iterator[Model]:
             words=["w0", "w1", "of A", "of B"],
             initial=[0, 1, 2, 2],
             vectors=(0xF0, 0xF1, 0xF2),
-            behind=[-1, -1, 0, 1] if rng.random() < 0.5 else (),
-            renewed=[[0, 1], [2, 3]],
-            debt=[0],
-            alike=[Group((0, 1), ((2,), (3,)))],
+            buffer_flag_of=[-1, -1, 0, 1] if rng.random() < 0.5 else (),
+            reset_families=[[0, 1], [2, 3]],
+            obligations=[0],
+            symmetry_classes=[SymmetryClass((0, 1), ((2,), (3,)))],
         )
 
 
@@ -230,19 +232,17 @@ def test_three_in_order_are_less_than_a_third(explored: Explored, three: str) ->
 )
 def test_what_differs_at_the_start_is_not_alike(initial: list[int], behind: Sequence[int]) -> None:
     """A word of one begins with another value, or is a mark of its owner's where the other's is none."""
-    pair = [straight(op(Kind.XCHG, word, 1)) for word in (2, 3)]
-    alike = [Group((0, 1), ((2,), (3,)))]
-    model = Model(pair, ["A", "B"], ["x", "y", "a", "b"], initial, behind=behind, alike=alike)
+    pair = [straight(op(Op.XCHG, word, 1)) for word in (2, 3)]
+    alike = [SymmetryClass((0, 1), ((2,), (3,)))]
+    model = Model(pair, ["A", "B"], ["x", "y", "a", "b"], initial, buffer_flag_of=behind, symmetry_classes=alike)
     assert not Search(model, Options()).learnt.twins.groups
 
 
 def test_buffers_of_both_get_deeper_together() -> None:
     """What one of them holds has room where the other's lies."""
-    pair = [
-        straight(*(op(Kind.STORE, to, value) for to, value in ((0, 1), (1, 1), (own, 1), (0, 2)))) for own in (2, 3)
-    ]
-    alike = [Group((0, 1), ((2,), (3,)))]
-    model = Model(pair, ["A", "B"], ["x", "y", "a", "b"], [0] * 4, alike=alike)
+    pair = [straight(*(op(Op.STORE, to, value) for to, value in ((0, 1), (1, 1), (own, 1), (0, 2)))) for own in (2, 3)]
+    alike = [SymmetryClass((0, 1), ((2,), (3,)))]
+    model = Model(pair, ["A", "B"], ["x", "y", "a", "b"], [0] * 4, symmetry_classes=alike)
     options = Options(buffer=4, reduce=False)
     search = Search(model, options)
     every = {state for level in plain_search(model, options, 10_000).levels for state in level}
@@ -262,11 +262,11 @@ def test_threads_that_turn_out_different_are_taken_for_different(last: int) -> N
     """The model says that they are alike; in one place one of them writes another value."""
     values = [1, 1]
     values[last] = 2
-    one = straight(op(Kind.XCHG, 2, 1), op(Kind.XCHG, 0, 1))
-    other = straight(op(Kind.XCHG, 3, values[0]), op(Kind.XCHG, 0, values[1]))
-    third = straight(op(Kind.LOAD, 0), op(Kind.LOAD, 1))
-    alike = [Group((0, 1), ((2,), (3,)))]
-    model = Model([one, other, third], ["A", "B", "C"], ["x", "y", "a", "b"], [0] * 4, alike=alike)
+    one = straight(op(Op.XCHG, 2, 1), op(Op.XCHG, 0, 1))
+    other = straight(op(Op.XCHG, 3, values[0]), op(Op.XCHG, 0, values[1]))
+    third = straight(op(Op.LOAD, 0), op(Op.LOAD, 1))
+    alike = [SymmetryClass((0, 1), ((2,), (3,)))]
+    model = Model([one, other, third], ["A", "B", "C"], ["x", "y", "a", "b"], [0] * 4, symmetry_classes=alike)
     options = Options(buffer=1, reduce=False)
     search = Search(model, options)
     assert bool(search.learnt.twins.groups) is (last == 1)
@@ -276,10 +276,10 @@ def test_threads_that_turn_out_different_are_taken_for_different(last: int) -> N
 
 def test_threads_of_which_one_is_interrupted_are_taken_for_different() -> None:
     """An IPI to one of them cannot change places with what the other has."""
-    sends = straight(op(Kind.SEND, a=0, b=0))
-    alike = [Group((0, 1), ((0,), (1,)))]
-    pair = [straight(op(Kind.XCHG, word, 1), op(Kind.PENDING)) for word in (0, 1)]
-    model = Model([*pair, sends], ["A", "B", "C"], ["a", "b"], [0, 0], (0xF0,), alike=alike)
+    sends = straight(op(Op.SEND, a=0, b=0))
+    alike = [SymmetryClass((0, 1), ((0,), (1,)))]
+    pair = [straight(op(Op.XCHG, word, 1), op(Op.PENDING)) for word in (0, 1)]
+    model = Model([*pair, sends], ["A", "B", "C"], ["a", "b"], [0, 0], (0xF0,), symmetry_classes=alike)
     options = Options(buffer=1, reduce=False)
     search = Search(model, options)
     assert search.run().states == plain_search(model, options, 10_000).states
@@ -289,9 +289,9 @@ def test_threads_of_which_one_is_interrupted_are_taken_for_different() -> None:
 @pytest.mark.parametrize("looked_for", [False, True])
 def test_threads_that_go_round_stay_apart_where_cycles_are_looked_for(*, looked_for: bool) -> None:
     """A cycle on which two of them change places need not be fair to each."""
-    spins = [Table([op(Kind.XCHG, word, 1)], [{None: Edge(0)}]) for word in (0, 1)]
-    alike = [Group((0, 1), ((0,), (1,)))]
-    model = Model(spins, ["A", "B"], ["a", "b", "debt"], [0, 0, 0], alike=alike, debt=[2])
+    spins = [Table([op(Op.XCHG, word, 1)], [{None: Transition(0)}]) for word in (0, 1)]
+    alike = [SymmetryClass((0, 1), ((0,), (1,)))]
+    model = Model(spins, ["A", "B"], ["a", "b", "debt"], [0, 0, 0], symmetry_classes=alike, obligations=[2])
     search = Search(model, Options(buffer=1, progress_check=looked_for))
     assert search.run().complete
     assert bool(search.learnt.twins.groups) is not looked_for
@@ -318,11 +318,11 @@ def test_the_way_to_a_violation_is_one_of_the_product() -> None:
 def test_a_way_that_cannot_be_told_in_time_takes_no_violation_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second search is cut short: what the first has seen stands, without a way."""
     fails = Table(
-        [op(Kind.XCHG, 2, 1), op(Kind.LOAD, 0), Operation(Kind.END)],
-        [{None: Edge(1)}, {None: Edge(2, sighting=256)}, {}],
+        [op(Op.XCHG, 2, 1), op(Op.LOAD, 0), Operation(Op.END)],
+        [{None: Transition(1)}, {None: Transition(2, sighting=256)}, {}],
     )
-    alike = [Group((0, 1), ((2,), (3,)))]
-    model = Model([fails, renamed(fails)], ["A", "B"], ["x", "y", "a", "b"], [0] * 4, alike=alike)
+    alike = [SymmetryClass((0, 1), ((2,), (3,)))]
+    model = Model([fails, renamed(fails)], ["A", "B"], ["x", "y", "a", "b"], [0] * 4, symmetry_classes=alike)
     search = Search(model, Options(buffer=1))
     through, times = search._through, itertools.count()
 

@@ -18,7 +18,7 @@ from hosts.loader.program import load_program
 
 RULE = """
 from emu.cpu import apic_send_IPI
-from emu.kvm_host import kvm_vcpu_kick
+from emu.kvm_main import kvm_vcpu_kick
 from emu.vectors import POSTED_INTR_WAKEUP_VECTOR
 from emu.waist import READ_ONCE
 
@@ -58,4 +58,4 @@ def test_a_stray_vector_beside_what_tells_changes_no_verdict(tmp_path: Path) -> 
     assert result.complete
     assert result.violation is None
     assert 0 in model.vectors
-    assert model.vectors.index(0) in model.late, "its handler only counts"
+    assert model.vectors.index(0) in model.deferrable, "its handler only counts"

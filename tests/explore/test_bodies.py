@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import Op
 from hosts.explorer.threads.coverage import Endless
 from hosts.loader.syntax.language import LoaderError
 from tests.explore.bodies import Tiny
@@ -403,8 +403,8 @@ def test_a_loop_of_the_machine_that_never_ends_is_a_cycle_of_states(
     model, result = tiny.searched(buffer=0)
     assert result.complete
     assert result.violation is None
-    assert all(model.threads[0].operation(local).kind != Kind.END for local in range(len(model.threads[0])))
-    assert model.threads[1].operation(len(model.threads[1]) - 1).kind == Kind.END
+    assert all(model.threads[0].operation(local).kind != Op.END for local in range(len(model.threads[0])))
+    assert model.threads[1].operation(len(model.threads[1]) - 1).kind == Op.END
 
 
 def test_a_count_that_does_not_come_to_an_end_is_one_clear_error(folder: Path) -> None:

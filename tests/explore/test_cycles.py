@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.operations import Op, Operation
 from hosts.explorer.model.options import Options
-from hosts.explorer.model.system import Edge, Model
+from hosts.explorer.model.system import Model, Transition
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.fair_cycles import over_on_cycles
 from tests.explore.models import Table, op, straight
 
-POLLS = Table([op(Kind.PENDING)], [{None: Edge(0)}])
+POLLS = Table([op(Op.PENDING)], [{None: Transition(0)}])
 SENDS_TO_ITSELF = Table(
-    [op(Kind.SEND, a=0, b=0), op(Kind.PENDING), Operation(Kind.ACK, a=1)],
-    [{None: Edge(1)}, {0: Edge(1), None: Edge(2)}, {None: Edge(0)}],
+    [op(Op.SEND, a=0, b=0), op(Op.PENDING), Operation(Op.ACK, a=1)],
+    [{None: Transition(1)}, {0: Transition(1), None: Transition(2)}, {None: Transition(0)}],
 )
 
 
 def searched(*threads: Table) -> Search:
     """Search a model in which a debt is never paid."""
     names = [f"P{number}" for number in range(len(threads))]
-    search = Search(Model(threads, names, ["x", "debt"], [0, 1], (0xF2,), debt=[1]), Options(buffer=1))
+    search = Search(Model(threads, names, ["x", "debt"], [0, 1], (0xF2,), obligations=[1]), Options(buffer=1))
     search.run()
     return search
 
@@ -32,7 +32,7 @@ def conditions(search: Search) -> list[list[int]]:
 
 def test_what_only_ended_threads_send_has_arrived() -> None:
     """The poller goes round with the debt unpaid, behind the arrival: that is found, and states before it are left."""
-    search = searched(POLLS, straight(op(Kind.SEND, a=0, b=0)))
+    search = searched(POLLS, straight(op(Op.SEND, a=0, b=0)))
     assert [*search.learnt.layout["slot", 0], 0] in conditions(search)
     assert search.result.violation is not None
     assert search.result.violation.what == "no-progress"
@@ -48,6 +48,6 @@ def test_what_is_sent_again_and_again_may_be_in_flight() -> None:
 
 def test_the_states_are_gathered_by_all_workers() -> None:
     """As many workers, the same answer."""
-    model = Model([POLLS, POLLS], ["A", "B"], ["x", "debt"], [0, 1], (0xF2,), debt=[1])
+    model = Model([POLLS, POLLS], ["A", "B"], ["x", "debt"], [0, 1], (0xF2,), obligations=[1])
     found = [Search(model, Options(buffer=1, workers=workers)).run().violation for workers in (1, 3)]
     assert found[0] == found[1] is not None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.operations import Op, Operation
 from hosts.explorer.model.options import Options
-from hosts.explorer.model.system import Edge, Model
+from hosts.explorer.model.system import Model, Transition
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Result
 from tests.explore.models import Plain, Table, op, plain_search, straight
 
-END = Operation(Kind.END)
+END = Operation(Op.END)
 MANY = 10_000
 
 
@@ -23,14 +23,14 @@ def both(threads: tuple[Table, ...], options: Options) -> tuple[Result, Plain]:
 
 def sees_one(then: Operation) -> Table:
     """Give a thread that acts if it finds 1 in word 0."""
-    return Table([op(Kind.LOAD, 0), then, END], [{None: Edge(2), 1: Edge(1)}, {None: Edge(2)}, {}])
+    return Table([op(Op.LOAD, 0), then, END], [{None: Transition(2), 1: Transition(1)}, {None: Transition(2)}, {}])
 
 
 @pytest.mark.parametrize("reduce", [False, True])
 def test_a_mark_before_a_point_is_seen_though_nobody_interrupts_there(*, reduce: bool) -> None:
     """The point is none, but the mark does not become part of the step behind it."""
-    marks = straight(Operation(Kind.POKE, 0, 1), op(Kind.POINT), op(Kind.XCHG, 0, 2))
-    result, plain = both((marks, sees_one(op(Kind.XCHG, 1, 1))), Options(1, reduce=reduce, keep_finals=True))
+    marks = straight(Operation(Op.GHOST_WRITE, 0, 1), op(Op.POINT), op(Op.XCHG, 0, 2))
+    result, plain = both((marks, sees_one(op(Op.XCHG, 1, 1))), Options(1, reduce=reduce, keep_finals=True))
     assert result.finals == sorted(plain.finals)
     assert {memory for _, memory in result.finals} == {(2, 0), (2, 1)}
 
@@ -39,10 +39,10 @@ def test_a_mark_before_a_point_is_seen_though_nobody_interrupts_there(*, reduce:
 def test_a_thread_may_begin_by_choosing(*, reduce: bool) -> None:
     """What instruments do before is part of that step, for each choice."""
     chooses = Table(
-        [Operation(Kind.POKE, 0, 1), op(Kind.CHOOSE, a=2), op(Kind.XCHG, 1, 1), END],
-        [{None: Edge(1)}, {0: Edge(2), 1: Edge(3)}, {None: Edge(3)}, {}],
+        [Operation(Op.GHOST_WRITE, 0, 1), op(Op.CHOOSE, a=2), op(Op.XCHG, 1, 1), END],
+        [{None: Transition(1)}, {0: Transition(2), 1: Transition(3)}, {None: Transition(3)}, {}],
     )
-    result, plain = both((chooses, sees_one(op(Kind.XCHG, 1, 2))), Options(1, reduce=reduce, keep_finals=True))
+    result, plain = both((chooses, sees_one(op(Op.XCHG, 1, 2))), Options(1, reduce=reduce, keep_finals=True))
     assert result.finals == sorted(plain.finals)
     assert reduce or result.states == plain.states
 
@@ -51,9 +51,9 @@ def test_a_thread_may_begin_by_choosing(*, reduce: bool) -> None:
 def test_a_drain_behind_a_sighting_takes_no_instrument_along(*, reduce: bool) -> None:
     """The step ended in front of it: others may act between."""
     thread = Table(
-        [op(Kind.STORE, 0, 1), Operation(Kind.PEEK, 1), END],
-        [{None: Edge(1, sighting=0)}, {None: Edge(2), 5: Edge(2, windows=1)}, {}],
+        [op(Op.STORE, 0, 1), Operation(Op.GHOST_READ, 1), END],
+        [{None: Transition(1, sighting=0)}, {None: Transition(2), 5: Transition(2, windows=1)}, {}],
     )
     options = Options(1, reduce=reduce, stop_at_first=False)
-    result, plain = both((thread, sees_one(op(Kind.XCHG, 1, 5))), options)
+    result, plain = both((thread, sees_one(op(Op.XCHG, 1, 5))), options)
     assert result.windows == plain.windows == 1

@@ -20,7 +20,7 @@ from emu.observe.accounting import CHECKS, WINDOWS
 from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR
 from hosts.explorer.build import Builder
 from hosts.explorer.model.options import Options
-from hosts.explorer.model.system import Unstable
+from hosts.explorer.model.system import AbstractionRefuted
 from hosts.explorer.refine import warm_up
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.threads.deferrable import harmless_vectors
@@ -76,7 +76,7 @@ def seen(builder: Builder, *, reduce: bool, eager: bool, harmless: frozenset[int
             try:
                 model = builder.model()
                 result = Search(model, Options(reduce=reduce, stop_at_first=False, keep_finals=True)).run()
-            except Unstable:
+            except AbstractionRefuted:
                 continue
             break
     assert not {"seconds", "memory", "states"} & {*result.bounded_by}

@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from hosts.explorer.counterexample.lasso import cycle_from, lasso_from
-from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.operations import Op, Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Product, State
-from hosts.explorer.model.system import Edge, Model
+from hosts.explorer.model.system import Model, Transition
 from hosts.explorer.search.bfs import Search
 from tests.explore.models import Table, op, random_model, straight
 
@@ -44,7 +44,7 @@ def is_fair_and_unpaid(model: Model, options: Options, start: State, moves: Sequ
         states.append(product.outcome(states[-1], move).state)
     able = [{outcome.move[:3] for outcome in product.outcomes(state)} for state in states]
     left_out = set.intersection(*able) - {move[:3] for move in moves}
-    unpaid = any(all(state.memory[word] != 0 for state in states) for word in model.debt)
+    unpaid = any(all(state.memory[word] != 0 for state in states) for word in model.obligations)
     return bool(moves) and states[-1] == start and not left_out and unpaid
 
 
@@ -53,7 +53,7 @@ def test_random_models() -> None:
     rng = random.Random(11)
     found = clean = 0
     while min(found, clean) < 12:
-        model = replace(random_model(rng, loops=True), debt=[rng.randrange(4)])
+        model = replace(random_model(rng, loops=True), obligations=[rng.randrange(4)])
         options = Options(buffer=rng.choice([0, 2]), reduce=rng.random() < 0.5, max_states=MOST)
         states = states_of(model, options)
         if not states:
@@ -77,7 +77,7 @@ def test_random_models() -> None:
 
 def test_a_cycle_that_is_reached_a_step_later_is_told_with_the_way_there() -> None:
     """The search goes past a point to which nothing comes: it is round again in front of it, the product behind it."""
-    looks = Table([op(Kind.PEEK, 0), op(Kind.POINT)], [{None: Edge(1)}, {None: Edge(0)}])
+    looks = Table([op(Op.GHOST_READ, 0), op(Op.POINT)], [{None: Transition(1)}, {None: Transition(0)}])
     model = model_of(looks, initial=(0, 1))
     state = Product(model, TSO).initial()
     there, moves = lasso_from(model, TSO, state)
@@ -87,13 +87,13 @@ def test_a_cycle_that_is_reached_a_step_later_is_told_with_the_way_there() -> No
 
 def spinning(word: int) -> Table:
     """Give a thread that reads a word until it is not 0."""
-    return Table([op(Kind.LOAD, word), Operation(Kind.END)], [{0: Edge(0), None: Edge(1)}, {}])
+    return Table([op(Op.LOAD, word), Operation(Op.END)], [{0: Transition(0), None: Transition(1)}, {}])
 
 
 def model_of(*threads: Table, initial: Sequence[int], vectors: Sequence[int] = ()) -> Model:
     """Give a model whose second word is the debt."""
     names = [f"P{i}" for i in range(len(threads))]
-    return Model(threads, names, ["x", "debt"], initial, vectors, debt=[1])
+    return Model(threads, names, ["x", "debt"], initial, vectors, obligations=[1])
 
 
 def cycle_at_the_start(model: Model) -> list[Move]:
@@ -108,7 +108,7 @@ def test_everybody_takes_a_turn() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [straight(op(Kind.STORE, 0, 1)), straight(op(Kind.SEND, a=0, b=0))], ids=["buffer", "IPI"]
+    "other", [straight(op(Op.STORE, 0, 1)), straight(op(Op.SEND, a=0, b=0))], ids=["buffer", "IPI"]
 )
 def test_who_has_to_move_on_ends_the_cycle(other: Table) -> None:
     """A thread that can only leave it, the store that it left in its buffer, the IPI that it sent."""
@@ -122,5 +122,5 @@ def test_who_has_to_move_on_ends_the_cycle(other: Table) -> None:
 
 def test_a_debt_that_is_paid_on_the_way_is_none() -> None:
     """The cycle must not pass through a state in which nothing is owed."""
-    paying = Table([op(Kind.XCHG, 1, 0), op(Kind.XCHG, 1, 1)], [{None: Edge(1)}, {None: Edge(0)}])
+    paying = Table([op(Op.XCHG, 1, 0), op(Op.XCHG, 1, 1)], [{None: Transition(1)}, {None: Transition(0)}])
     assert cycle_at_the_start(model_of(paying, initial=(0, 1))) == []

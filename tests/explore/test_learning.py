@@ -116,7 +116,7 @@ def test_threads_that_share_what_the_protocol_calls_private_are_kept_too(
     """They are cut at more places than others; the next search finds that out before it reads them."""
     file, (operation, cut_at) = tmp_path / "rule.py", PRIVATE[use]
     file.write_text(
-        "from emu.kvm_host import kvm_vcpu_kick\nfrom emu.waist import READ_ONCE, xchg\n\n\n"
+        "from emu.kvm_main import kvm_vcpu_kick\nfrom emu.waist import READ_ONCE, xchg\n\n\n"
         f"def trigger(vcpu, vec):\n    if {operation} >= 0:\n        kvm_vcpu_kick(vcpu)\n"
     )
     rule, options = load_program(f"{file}:trigger"), Options()

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.operations import Op, Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product
 from hosts.explorer.model.store_merging import Store, Waiting, held, left, superfluous
-from hosts.explorer.model.system import Edge, Model
+from hosts.explorer.model.system import Model, Transition
 from hosts.explorer.search.bfs import Search
 from tests.explore.models import Plain, Table, op, plain_search
 
@@ -82,34 +82,37 @@ def writer(rng: random.Random, *, goes_round: bool) -> Table:
     operations: list[Operation] = []
     for _ in range(size):
         word = rng.choice([0, 0, 0, 1, 1, 3]) if not goes_round else rng.randrange(2)
-        store = op(Kind.STORE, word, rng.choice(VALUES))
-        operations.append(rng.choice([store, store, store, store, op(Kind.LOAD, 2)]))
-    edges: list[dict[int | None, Edge]] = [
-        {None: Edge(local + 1)} | ({1: Edge(min(local + 2, size))} if operation.kind == Kind.LOAD else {})
+        store = op(Op.STORE, word, rng.choice(VALUES))
+        operations.append(rng.choice([store, store, store, store, op(Op.LOAD, 2)]))
+    edges: list[dict[int | None, Transition]] = [
+        {None: Transition(local + 1)} | ({1: Transition(min(local + 2, size))} if operation.kind == Op.LOAD else {})
         for local, operation in enumerate(operations)
     ]
-    operations += [op(Kind.CHOOSE, a=2) if goes_round else op(Kind.FENCE), op(Kind.LOAD, 2)]
-    edges += [{None: Edge(size + 1), 1: Edge(0 if goes_round else size + 1)}, {None: Edge(size + 2), 1: Edge(size + 3)}]
-    return Table([*operations, Operation(Kind.END), Operation(Kind.END)], [*edges, {}, {}])
+    operations += [op(Op.CHOOSE, a=2) if goes_round else op(Op.FENCE), op(Op.LOAD, 2)]
+    edges += [
+        {None: Transition(size + 1), 1: Transition(0 if goes_round else size + 1)},
+        {None: Transition(size + 2), 1: Transition(size + 3)},
+    ]
+    return Table([*operations, Operation(Op.END), Operation(Op.END)], [*edges, {}, {}])
 
 
 def reader(rng: random.Random, looks: int) -> Table:
     """Draw a thread that looks so often, ends in a place of its own for all it may see, and tells."""
     operations: list[Operation] = []
-    edges: list[dict[int | None, Edge]] = []
+    edges: list[dict[int | None, Transition]] = []
 
     def grow(left_over: int) -> int:
         number = len(operations)
-        operations.append(Operation(Kind.END))
+        operations.append(Operation(Op.END))
         edges.append({})
         if left_over == 0:
             return number
         tells = rng.random() < 0.5 and left_over > 1
-        operations[number] = op(Kind.XCHG, 2, 1) if tells else op(Kind.LOAD, rng.choice([0, 0, 1, 3]))
+        operations[number] = op(Op.XCHG, 2, 1) if tells else op(Op.LOAD, rng.choice([0, 0, 1, 3]))
         if tells:
-            edges[number] = {None: Edge(grow(left_over - 1))}
+            edges[number] = {None: Transition(grow(left_over - 1))}
         else:
-            edges[number] = {value: Edge(grow(left_over - 1)) for value in VALUES}
+            edges[number] = {value: Transition(grow(left_over - 1)) for value in VALUES}
         return number
 
     grow(looks)
@@ -167,8 +170,8 @@ def test_what_is_written_round_and_round_has_an_end() -> None:
 
 def test_who_looks_in_a_loop_leaves_nothing_out() -> None:
     """Nothing bounds how often it looks: a store waits for room, and the search says so."""
-    stores = Table([op(Kind.STORE, 0, 1), op(Kind.STORE, 0, 0)], [{None: Edge(1)}, {None: Edge(0)}])
-    looks = Table([op(Kind.LOAD, 0)], [{None: Edge(0)}])
+    stores = Table([op(Op.STORE, 0, 1), op(Op.STORE, 0, 0)], [{None: Transition(1)}, {None: Transition(0)}])
+    looks = Table([op(Op.LOAD, 0)], [{None: Transition(0)}])
     model = Model([stores, looks], ["T0", "T1"], ["w"], [0], single={0: 0})
     assert Search(model, Options(progress_check=False)).run().bounded_by == ("buffer",)
     assert model.looks == {}
@@ -176,14 +179,14 @@ def test_who_looks_in_a_loop_leaves_nothing_out() -> None:
 
 def test_the_way_to_a_violation_is_one_in_which_no_store_is_left_out() -> None:
     """Told move by move, it is one of the unbounded buffer's."""
-    sees = Edge(2, sighting=0)
+    sees = Transition(2, sighting=0)
     stores = Table(
-        [op(Kind.STORE, 0, value) for value in (1, 2, 1, 2, 1, 2, 0)] + [op(Kind.LOAD, 1), Operation(Kind.END)],
-        [*({None: Edge(local + 1)} for local in range(8)), {}],
+        [op(Op.STORE, 0, value) for value in (1, 2, 1, 2, 1, 2, 0)] + [op(Op.LOAD, 1), Operation(Op.END)],
+        [*({None: Transition(local + 1)} for local in range(8)), {}],
     )
     tells = Table(
-        [op(Kind.STORE, 1, 1), op(Kind.FENCE), op(Kind.LOAD, 0), Operation(Kind.END), Operation(Kind.END)],
-        [{None: Edge(1)}, {None: Edge(2)}, {None: Edge(3), 2: sees._replace(local=4)}, {}, {}],
+        [op(Op.STORE, 1, 1), op(Op.FENCE), op(Op.LOAD, 0), Operation(Op.END), Operation(Op.END)],
+        [{None: Transition(1)}, {None: Transition(2)}, {None: Transition(3), 2: sees._replace(local=4)}, {}, {}],
     )
     model = Model([stores, tells], ["T0", "T1"], ["w", "told"], [0, 0], single={0: 0})
     search = Search(model, Options(buffer=3))

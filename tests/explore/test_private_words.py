@@ -20,7 +20,7 @@ from tests.choice import slow_but
 from tests.explore.bodies import Tiny
 
 HEADER = """
-from emu.kvm_host import kvm_vcpu_kick
+from emu.kvm_main import kvm_vcpu_kick
 from emu.machine import machine
 from emu.waist import READ_ONCE, WRITE_ONCE, xchg
 """

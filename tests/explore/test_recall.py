@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from hosts.explorer.compiled import abi
-from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.operations import Op, Operation
 from hosts.explorer.model.options import Options
-from hosts.explorer.model.system import Edge, Model
+from hosts.explorer.model.system import Model, Transition
 from hosts.explorer.search import workers
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Result
@@ -56,7 +56,7 @@ def test_what_is_remembered_changes_nothing(monkeypatch: pytest.MonkeyPatch, *, 
 
 def test_a_step_is_worked_out_once_for_all_that_looks_the_same_to_its_thread() -> None:
     """Two threads that share nothing: as many steps as both have, however many states there are."""
-    alone = [straight(*[op(Kind.ADD, word, 1) for _ in range(6)]) for word in range(2)]
+    alone = [straight(*[op(Op.ADD, word, 1) for _ in range(6)]) for word in range(2)]
     model = Model(alone, ["T0", "T1"], ["x", "y"], [0, 0], ())
     search = Search(model, Options(reduce=False))
     result = search.run()
@@ -66,9 +66,9 @@ def test_a_step_is_worked_out_once_for_all_that_looks_the_same_to_its_thread() -
 
 def test_a_word_that_a_step_uses_tells_states_apart() -> None:
     """The same step is worked out for each value, not for each state."""
-    writer = straight(*[op(Kind.ADD, 0, 1) for _ in range(3)])
-    busy = straight(*[op(Kind.ADD, 1, 1) for _ in range(5)])
-    reader = straight(Operation(Kind.LOAD, 0, flags=writer.operations[0].flags))
+    writer = straight(*[op(Op.ADD, 0, 1) for _ in range(3)])
+    busy = straight(*[op(Op.ADD, 1, 1) for _ in range(5)])
+    reader = straight(Operation(Op.LOAD, 0, flags=writer.operations[0].flags))
     model = Model([writer, busy, reader], ["W", "B", "R"], ["x", "y"], [0, 0], ())
     search = Search(model, Options(reduce=False, keep_finals=True))
     search.run()
@@ -77,8 +77,8 @@ def test_a_word_that_a_step_uses_tells_states_apart() -> None:
 
 def test_what_others_may_still_use_tells_states_apart() -> None:
     """A step goes on past a word that nobody else will use: not recalled where somebody still will."""
-    first = straight(op(Kind.ADD, 1, 1), op(Kind.ADD, 0, 1), op(Kind.ADD, 1, 1))
-    other = straight(op(Kind.ADD, 0, 1), op(Kind.ADD, 1, 1), op(Kind.ADD, 2, 1))
+    first = straight(op(Op.ADD, 1, 1), op(Op.ADD, 0, 1), op(Op.ADD, 1, 1))
+    other = straight(op(Op.ADD, 0, 1), op(Op.ADD, 1, 1), op(Op.ADD, 2, 1))
     model = Model([first, other], ["T0", "T1"], ["x", "y", "z"], [0, 0, 0], ())
     with_it = Search(model, Options(keep_finals=True)).run()
     without = Search(model, Options(keep_finals=True, reduce=False)).run()
@@ -92,12 +92,12 @@ def test_whether_all_who_may_interrupt_have_ended_tells_states_apart() -> None:
     That the sender read 0 means that it ended first.
     """
     turned = Table(
-        [op(Kind.ADD, 1, 1), op(Kind.POINT), op(Kind.ADD, 0, 1), op(Kind.ACK), Operation(Kind.END)],
-        [{None: Edge(1)}, {0: Edge(2), 1: Edge(3)}, {None: Edge(4)}, {None: Edge(2)}, {}],
+        [op(Op.ADD, 1, 1), op(Op.POINT), op(Op.ADD, 0, 1), op(Op.ACK), Operation(Op.END)],
+        [{None: Transition(1)}, {0: Transition(2), 1: Transition(3)}, {None: Transition(4)}, {None: Transition(2)}, {}],
     )
     sender = Table(
-        [op(Kind.CHOOSE, a=2), op(Kind.SEND, a=0, b=0), op(Kind.LOAD, 1), Operation(Kind.END), Operation(Kind.END)],
-        [{0: Edge(1), 1: Edge(2)}, {None: Edge(4)}, {0: Edge(3), None: Edge(4)}, {}, {}],
+        [op(Op.CHOOSE, a=2), op(Op.SEND, a=0, b=0), op(Op.LOAD, 1), Operation(Op.END), Operation(Op.END)],
+        [{0: Transition(1), 1: Transition(2)}, {None: Transition(4)}, {0: Transition(3), None: Transition(4)}, {}, {}],
     )
     search = Search(Model([turned, sender], ["T0", "T1"], ["x", "y"], [0, 0], (242,)), Options())
     search.run()
@@ -109,8 +109,8 @@ def test_whether_all_who_may_interrupt_have_ended_tells_states_apart() -> None:
 
 def test_a_fair_cycle_is_found_though_its_steps_are_recalled() -> None:
     """That a thread comes round is remembered with its step."""
-    turning = Table([op(Kind.XCHG, 1, 0), op(Kind.XCHG, 1, 0)], [{None: Edge(1)}, {None: Edge(0, round=True)}])
-    model = Model([turning, straight(op(Kind.ADD, 2, 1))], ["T0", "T1"], ["x", "y", "z"], [1, 0, 0], (), debt=[0])
+    turning = Table([op(Op.XCHG, 1, 0), op(Op.XCHG, 1, 0)], [{None: Transition(1)}, {None: Transition(0, round=True)}])
+    model = Model([turning, straight(op(Op.ADD, 2, 1))], ["T0", "T1"], ["x", "y", "z"], [1, 0, 0], (), obligations=[0])
     for options in (Options(), replace(Options(), reduce=False)):
         result = Search(model, options).run()
         assert result.violation is not None

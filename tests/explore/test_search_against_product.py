@@ -164,7 +164,7 @@ def test_cycles_that_never_pay_are_those_of_the_definition(*, reduce: bool) -> N
     rng = random.Random(6)
     verdicts = []
     while len(verdicts) < MODELS:
-        model = replace(without_sightings(random_model(rng, loops=True)), debt=[rng.randrange(4)])
+        model = replace(without_sightings(random_model(rng, loops=True)), obligations=[rng.randrange(4)])
         options = Options(buffer=rng.randrange(3), reduce=False, fuse=rng.random() < 0.6, workers=rng.choice([1, 2]))
         try:
             found = plain_search(model, options, 150)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import Op
 from hosts.explorer.model.options import Options
-from hosts.explorer.model.system import Model, Unstable
+from hosts.explorer.model.system import AbstractionRefuted, Model
 from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.automaton import Automaton
@@ -48,7 +48,7 @@ def explored(
             model = tiny.model(world)
             reduced = Search(model, Options(keep_finals=True, progress_check=False)).run()
             whole = Search(model, Options(reduce=False, keep_finals=True, progress_check=False)).run()
-        except Unstable:
+        except AbstractionRefuted:
             continue
         assert reduced.complete
         assert whole.complete
@@ -58,7 +58,7 @@ def explored(
 def waits(model: Model) -> list[bool]:
     """Tell of the points in front of the two accesses in between whether their interrupts may wait."""
     left = model.threads[0]
-    points = [local for local in range(len(left)) if left.operation(local).kind == Kind.POINT]
+    points = [local for local in range(len(left)) if left.operation(local).kind == Op.POINT]
     places = {local: left.place(left.operation(local).where) for local in points}
     first = min(place.line for place in places.values() if place.function == "left")
     told = [left.may_wait(local) for local, place in places.items() if first <= place.line <= first + 1]

@@ -12,7 +12,7 @@ from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import Witness, make_witness
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Product
-from hosts.explorer.model.system import Model, Unstable
+from hosts.explorer.model.system import AbstractionRefuted, Model
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
 
@@ -53,7 +53,7 @@ class Case:
         while True:
             try:
                 return self._witness(*_shortest(model := self.builder.model(), self.options), model)
-            except Unstable:
+            except AbstractionRefuted:
                 continue
 
     def walk(self, seed: int, steps: int) -> Witness:
@@ -61,7 +61,7 @@ class Case:
         while True:
             try:
                 return self._witness(*_walk(model := self.builder.model(), self.options, seed, steps), model)
-            except Unstable:
+            except AbstractionRefuted:
                 continue
 
     def _witness(self, moves: list[Move], sighting: int, model: Model) -> Witness:

@@ -14,11 +14,11 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from hosts.explorer.build import Builder
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import Op
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.rmw import modifies
 from hosts.explorer.model.semantics import Micro, Outcome, Product, State
-from hosts.explorer.model.system import Unstable
+from hosts.explorer.model.system import AbstractionRefuted
 
 Flags = tuple[tuple[bool, ...], ...]
 """For each thread and each store in its buffer, whether it is such an operation's."""
@@ -38,7 +38,7 @@ def atomic_runs(
         try:
             product = _Atomic(builder, options, function, line)
             return product.search(lambda: goes_on() and not _over(options, begun))
-        except Unstable:
+        except AbstractionRefuted:
             product = None
     raise AssertionError
 
@@ -87,7 +87,7 @@ class _Atomic:
             if self._awaited(state, flags, move.thread, state.buffers[move.thread][0][0]):
                 return None
         for micro in outcome.micros:
-            if micro.operation.kind == Kind.STORE and self.product.options.buffer:
+            if micro.operation.kind == Op.STORE and self.product.options.buffer:
                 place = self.model.threads[move.thread].place(micro.operation.where)
                 mine.append((place.function, place.line) == self.place)
             elif changes(micro) and self._awaited(state, flags, move.thread, micro.operation.word):

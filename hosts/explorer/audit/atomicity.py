@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from hosts.explorer.counterexample.witness import Step
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import BY_WRITTEN, Op
 from hosts.explorer.model.rmw import modifies
 
 
@@ -21,9 +21,9 @@ def was_atomic(steps: Sequence[Step], function: str, line: int) -> bool:
             if _awaited(waiting, step.thread, word):
                 return False
         for row in step.rows:
-            if row.kind == Kind.STORE.name:
+            if row.kind == Op.STORE.written:
                 mine.append((row.word, row.function == function and row.line == line))
-            elif modifies(Kind[row.kind], row.answer, row.a, row.b) and _awaited(waiting, step.thread, row.word):
+            elif modifies(BY_WRITTEN[row.kind], row.answer, row.a, row.b) and _awaited(waiting, step.thread, row.word):
                 return False
     return True
 

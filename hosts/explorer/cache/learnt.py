@@ -30,7 +30,7 @@ from hosts.explorer.cache.serialize import (
 )
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.system import Model
-from hosts.explorer.search.thread_tables import Learnt
+from hosts.explorer.search.thread_tables import ThreadTables
 from hosts.explorer.threads.cfg import Flow
 from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.protocol import Protocol
@@ -43,7 +43,7 @@ NO_MATTER: Final = Options(workers=0, max_states=0, max_bytes=0, seconds=0.0)
 class Kept:
     """What was learnt of one configuration, as it is stored."""
 
-    def __init__(self, world: World, model: Model, learnt: Learnt, hit: bytes) -> None:
+    def __init__(self, world: World, model: Model, learnt: ThreadTables, hit: bytes) -> None:
         self.world = world
         self.model = model
         self.learnt = learnt
@@ -57,7 +57,7 @@ class Learning:
     def __init__(self, files: Files | None = None) -> None:
         self.files = files if files is not None else Files.of_user("learnt")
 
-    def find(self, builder: Builder, options: Options) -> tuple[Model, Learnt] | None:
+    def find(self, builder: Builder, options: Options) -> tuple[Model, ThreadTables] | None:
         """Return the model and its learnt tables, and restore the builder's knowledge; None if nothing is kept."""
         content = self.files.read(key_of(builder, options)) if not builder.exact else None
         if content is None:
@@ -76,7 +76,7 @@ class Learning:
         kept.learnt.resume(options)
         return kept.model, kept.learnt
 
-    def pack(self, builder: Builder, model: Model, learnt: Learnt) -> bytes:
+    def pack(self, builder: Builder, model: Model, learnt: ThreadTables) -> bytes:
         """Write down what is known now; nothing if that cannot be done: no search ends for it.
 
         The first line says how the protocol is cut (``World.suspends``), which whoever reads the rest has to know.
@@ -94,7 +94,7 @@ class Learning:
         return self.files.write(key_of(builder, options), content)
 
 
-def packed(builder: Builder, model: Model, learnt: Learnt) -> bytes:
+def packed(builder: Builder, model: Model, learnt: ThreadTables) -> bytes:
     """Serialise what is known now; PicklingError, AttributeError or TypeError if a part cannot be."""
     return written(Kept(builder.world, model, learnt, bytes(builder.protocol.lines.hit)))
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from hosts.explorer.jit.intrinsics import Ints
 
-END, READ, STORE, PUT, LOCKED, STEADY, SEND, POINT, PENDING, ACK, CHOOSE, RENEW, IN_FLIGHT, QUIET = range(14)
-"""What an operation is to the search. READ: load or peek. PUT: a constant straight into memory. LOCKED: the table gives
-the new value, the old one is the answer (TALLY too). STEADY: fence or pause, the answer is 0."""
+END, READ, STORE, PUT, LOCKED, STEADY, SEND, POINT, PENDING, ACK, CHOOSE, RESET, IN_FLIGHT, QUIESCENT = range(14)
+"""What an operation is to the search. READ: load or ghost read. PUT: a constant straight into memory. LOCKED: the table
+gives the new value, the old one is the answer (GHOST_ADD too). STEADY: fence or yield, the answer is 0."""
 
 SCHEDULED, DRAINS, OWN, FREE, ASK, PLAIN, BEGINS = 1, 2, 4, 8, 16, 32, 64
 """Flags, above the five bits of the kind. DRAINS: needs an empty buffer. OWN: needs its word absent from it.
@@ -20,7 +20,7 @@ PLAIN: a READ or PUT inside a step, by far the most: nothing to decide. BEGINS: 
 
 CODE, BASE, PLACE, SHIFT, MASK, CONST, WORD, EXTRA = range(8)
 """Columns of an operation's record. EXTRA: READ: one more than the thread whose mark it is;
-RENEW: where its rows end."""
+RESET: where its rows end."""
 
 # --- edges: next operation, new value, note ------------------------------------------------------------------------
 
@@ -33,18 +33,19 @@ NOTE_SHIFT: Final = NEXT_BITS + VALUE_BITS
 # --- columns of the layout -----------------------------------------------------------------------------------------
 
 (
-    H_WORDS, H_THREADS, H_WORKERS, H_FUSE, H_REDUCE, H_SLOTS, H_QUIET0, H_QUIET1, H_DEBT, H_ROUND, H_ALIKE, H_SIZE,
+    H_WORDS, H_THREADS, H_WORKERS, H_FUSE, H_REDUCE, H_SLOTS, H_TERMINATED0, H_TERMINATED1, H_DEBT, H_ROUND, H_ALIKE,
+    H_SIZE,
 ) = range(12)  # fmt: skip
-"""Header. QUIET: rows of the silent words. DEBT: the debts, as a bit set of words.
+"""Header. TERMINATED: rows of the words that QUIESCENT asks for. DEBT: the debts, as a bit set of words.
 ROUND: the threads that may come round, as a bit set. ALIKE: the words of ``Tables.alike``."""
 
 (
     T_LK, T_LS, T_LM, T_BK, T_BS, T_BM, T_EW, T_TOP, T_FULL, T_PK, T_PS, T_PM,
-    T_GUARD0, T_GUARD1, T_SILENT0, T_SILENT1, T_SLOT0, T_SLOT1, T_TIED, T_WATCHED, T_HARM, T_SENDERS, T_SIZE,
+    T_GUARD0, T_GUARD1, T_TERMINATED0, T_TERMINATED1, T_SLOT0, T_SLOT1, T_TIED, T_WATCHED, T_HARM, T_SENDERS, T_SIZE,
 ) = range(23)  # fmt: skip
 """A thread: local field, buffer field (EW: bits of an entry, TOP: where the last entry starts, FULL: as long as
 asked for), pending field, rows of its marks that others look at, of its silent words, its slots; TIED: no store is
-free; WATCHED: another thread asks QUIET; HARM: the pending bits that every point takes; SENDERS: who sends such."""
+free; WATCHED: another thread asks QUIESCENT; HARM: the pending bits that every point takes; SENDERS: who sends such."""
 
 S_PLACE, S_SHIFT, S_MASK, S_TARGET, S_VECTOR, S_SIZE = range(6)
 """An IPI slot: the count in flight of one vector to one thread."""
@@ -88,7 +89,7 @@ AHEAD: Final = 16
 """States for which that is done together, so that the memory is asked for all of them at once."""
 
 ROUND: Final = 1 << 62
-"""In a note's windows: the thread may have come round (see hosts.explorer.model.system.Edge)."""
+"""In a note's windows: the thread may have come round (see hosts.explorer.model.system.Transition)."""
 
 EVERYTHING: Final = -1
 """All words, as a bit set."""
@@ -114,7 +115,7 @@ class Tables(NamedTuple):
     resting: npt.NDArray[np.int32]
     """By operation: the local field's value, or -1."""
     edges: Ints
-    ghosts: npt.NDArray[np.int32]
+    buffered_alias: npt.NDArray[np.int32]
     """A mark's value with bit 0 set, by value."""
     notes: Ints
     """By note: windows, and one more than the sighting."""

@@ -27,12 +27,12 @@ from hosts.explorer.compiled.abi import (
     PLAIN,
     POINT,
     PUT,
-    QUIET,
+    QUIESCENT,
     R_ID,
     R_PLACE,
     R_SIZE,
     READ,
-    RENEW,
+    RESET,
     S_MASK,
     S_PLACE,
     S_SHIFT,
@@ -59,7 +59,7 @@ from hosts.explorer.compiled.abi import (
 from hosts.explorer.compiled.lazy_flush import looked_for, notice
 from hosts.explorer.compiled.state_fields import copy, fill_in, held, hold, hold_word, look, look_at_word, newest
 from hosts.explorer.compiled.store_buffers import looks_at, put_behind
-from hosts.explorer.compiled.visibility import flying, quiet
+from hosts.explorer.compiled.visibility import flying, quiescent
 from hosts.explorer.jit.intrinsics import Ints, called, get, inlined, put
 
 LONGEST_STEP: Final = 100_000
@@ -88,7 +88,7 @@ def read(tables: Tables, work: Work, states: Ints, at: int, thread: int, record:
     value = look_at_word(tables, work, states, at, record)
     owner = get(operations, record + EXTRA) - 1
     if owner >= 0 and look(work, states, at, tables.threads, owner * T_SIZE + T_BK) != 0:
-        return get(tables.ghosts, get(operations, record + CONST) + value)
+        return get(tables.buffered_alias, get(operations, record + CONST) + value)
     return value
 
 
@@ -111,8 +111,8 @@ def do(  # noqa: C901, PLR0911 - a branch for each kind
         return 1 if (pending if code == PENDING else pending & get(operations, record + CONST)) != 0 else 0
     if code == IN_FLIGHT:
         return 1 if flying(tables, work, out, at, thread) else 0
-    if code == QUIET:
-        return quiet(tables, work, out, at, thread)
+    if code == QUIESCENT:
+        return quiescent(tables, work, out, at, thread)
     if code == ACK:
         return acknowledge(tables, work, at, thread, operation)
     if code == SEND:
@@ -121,7 +121,7 @@ def do(  # noqa: C901, PLR0911 - a branch for each kind
         hold_word(tables, work, out, at, record, get(operations, record + CONST))
     elif code == STORE:
         wait(tables, work, at, thread, record, buffer)
-    elif code == RENEW:
+    elif code == RESET:
         for row in range(get(operations, record + CONST), get(operations, record + EXTRA)):
             hold(work, out, at, tables.rows, row * R_SIZE + R_PLACE, get(tables.rows, row * R_SIZE + R_ID))
     return 0

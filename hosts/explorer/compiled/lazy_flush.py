@@ -11,7 +11,7 @@ same to every thread. A state from which no step would notice is not left that w
 
 What a step notices is what it has just been seen to do, so nothing is leant on. Threads that have ended are not waited
 for. Nothing may be put off for ever, or fair cycles would be missed: where a thread comes round
-(:class:`hosts.explorer.model.system.Edge`), all that can come does. That is so once those threads have ended that
+(:class:`hosts.explorer.model.system.Transition`), all that can come does. That is so once those threads have ended that
 cannot come round: on a fair cycle they have.
 """
 
@@ -41,9 +41,9 @@ from hosts.explorer.compiled.abi import (
     PENDING,
     POINT,
     PUT,
-    QUIET,
+    QUIESCENT,
     READ,
-    RENEW,
+    RESET,
     T_PK,
     T_SIZE,
     T_SLOT0,
@@ -88,12 +88,12 @@ def notice(tables: Tables, work: Work, states: Ints, at: int, agent: int, record
                 pending &= pending - 1
         if code == ACK or pending == 0:
             put(lags, row + L_LOOKS, get(lags, row + L_LOOKS) | mask)
-    elif code in (IN_FLIGHT, QUIET):
+    elif code in (IN_FLIGHT, QUIESCENT):
         put(lags, row + L_LOOKS, EVERYTHING)
-        if code == QUIET:
+        if code == QUIESCENT:
             put(lags, row + L_USES, EVERYTHING)
             put(lags, row + L_BUFFERS, EVERYTHING)
-    elif code == RENEW:
+    elif code == RESET:
         put(lags, row + L_USES, EVERYTHING)
         put(lags, row + L_PUTS, EVERYTHING)
 

@@ -38,7 +38,7 @@ from hosts.explorer.compiled.abi import (
     PENDING,
     POINT,
     PUT,
-    RENEW,
+    RESET,
     ROUND,
     RUN,
     SCHEDULED,
@@ -69,10 +69,10 @@ from hosts.explorer.compiled.step_end import (
     held_up,
     way_past,
 )
-from hosts.explorer.compiled.visibility import is_debt, owed, unnoticed
+from hosts.explorer.compiled.visibility import invisible, is_debt, owed
 from hosts.explorer.jit.intrinsics import Ints, called, get, put
 
-MOST_FREE: Final = 16
+PROVISO_BOUND: Final = 16
 """Scheduling points that one step passes at most: the cycle proviso (a thread that only stores or fences in a loop
 must come to rest, so that the others get their turn on every cycle)."""
 
@@ -135,7 +135,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
                 unsure = False
             elif (
                 sighting != 0
-                or not unnoticed(tables, work, t, record, buffer)
+                or not invisible(tables, work, t, record, buffer)
                 or ((flags & DRAINS) != 0 and buffer != 0)
             ):
                 unsure = False
@@ -157,7 +157,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
             elif not started and code != POINT and (flags & BEGINS) == 0:
                 started = True
             elif done >= forced or first_answer != 0:
-                way = way_past(tables, work, o, t, g, buffer, paid) if lost < MOST_FREE else STAY
+                way = way_past(tables, work, o, t, g, buffer, paid) if lost < PROVISO_BOUND else STAY
                 act = REST if way == STAY else NOWHERE if way == ASKING else GO_ON
                 through = act == GO_ON
                 lost += 1 if through else 0
@@ -203,7 +203,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
             else:
                 notice(tables, work, out, o, agent, record, code)
                 index = do(tables, work, o, t, g, code, buffer)
-                paid = paid or code == RENEW or (code in (LOCKED, PUT) and owed(tables, record))
+                paid = paid or code == RESET or (code in (LOCKED, PUT) and owed(tables, record))
             edge = edge_of(tables, work, g, index) if index >= 0 else np.int64(-1)
             if edge >= 0:
                 if code == LOCKED:

@@ -28,7 +28,7 @@ from hosts.explorer.compiled.abi import (
 from hosts.explorer.compiled.effects import wish
 from hosts.explorer.compiled.state_fields import look, newest
 from hosts.explorer.compiled.store_buffers import finds_room
-from hosts.explorer.compiled.visibility import calm, free_now, owed, unnoticed
+from hosts.explorer.compiled.visibility import free_now, invisible, owed, uninterruptible
 from hosts.explorer.jit.intrinsics import get, inlined
 
 GO_ON, REST, NOWHERE = range(3)
@@ -43,7 +43,7 @@ def way_past(tables: Tables, work: Work, at: int, t: int, g: int, buffer: int, p
     header, operations, record = tables.header, tables.operations, g * 8
     code, flags = get(operations, record) & 31, get(operations, record) >> 5
     if code == POINT:
-        if get(operations, record + EXTRA) != 0 and calm(tables, work, work.out, at, t):
+        if get(operations, record + EXTRA) != 0 and uninterruptible(tables, work, work.out, at, t):
             return PASS_POINT
         if (flags & (FREE | ASK)) == 0:
             return STAY
@@ -63,7 +63,7 @@ def way_past(tables: Tables, work: Work, at: int, t: int, g: int, buffer: int, p
             return PASS
         wish(work, W_FREE, g, 0)
         return ASKING
-    if header[H_FUSE] != 0 and code in (READ, LOCKED) and unnoticed(tables, work, t, record, buffer):
+    if header[H_FUSE] != 0 and code in (READ, LOCKED) and invisible(tables, work, t, record, buffer):
         return STAY if code == LOCKED and paid and owed(tables, record) else PASS_UNSURE
     return STAY
 

@@ -1,5 +1,5 @@
 # ruff: noqa: SIM102 - compiled loops: one function where a call would cost
-"""What others can see of a thread's steps: the questions of the reduction, and of QUIET, in compiled code."""
+"""What others can see of a thread's steps: the questions of the reduction, and of QUIESCENT, in compiled code."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hosts.explorer.compiled.abi import (
     EVERYTHING,
     EXTRA,
     H_DEBT,
-    H_QUIET0,
-    H_QUIET1,
+    H_TERMINATED0,
+    H_TERMINATED1,
     H_THREADS,
     LOCKED,
     NEAR_ENDED,
@@ -25,7 +25,7 @@ from hosts.explorer.compiled.abi import (
     R_SIZE,
     R_WORD,
     READ,
-    RENEW,
+    RESET,
     S_PLACE,
     S_SIZE,
     STEADY,
@@ -37,11 +37,11 @@ from hosts.explorer.compiled.abi import (
     T_HARM,
     T_PK,
     T_SENDERS,
-    T_SILENT0,
-    T_SILENT1,
     T_SIZE,
     T_SLOT0,
     T_SLOT1,
+    T_TERMINATED0,
+    T_TERMINATED1,
     T_TIED,
     T_WATCHED,
     WIDE,
@@ -58,7 +58,7 @@ def free_now(tables: Tables, work: Work, states: Ints, at: int, thread: int, kin
     """Tell whether a store entering the own buffer can be seen by nobody at this moment.
 
     Others see that a buffer is not empty in two ways: a mark of this thread, looked at from outside, shows bit 0
-    (nothing new if it is set anyway), and QUIET (nothing new if this thread has not fallen silent).
+    (nothing new if it is set anyway), and QUIESCENT (nothing new if this thread has not fallen silent).
     """
     threads = tables.threads
     if kind != STORE:
@@ -67,11 +67,11 @@ def free_now(tables: Tables, work: Work, states: Ints, at: int, thread: int, kin
         return False
     for row in range(threads[thread, T_GUARD0], threads[thread, T_GUARD1]):
         value = look(work, states, at, tables.rows, row * R_SIZE + R_PLACE)
-        if tables.ghosts[tables.rows[row, R_ID] + value] != value:
+        if tables.buffered_alias[tables.rows[row, R_ID] + value] != value:
             return False
     if threads[thread, T_WATCHED] == 0:
         return True
-    for row in range(threads[thread, T_SILENT0], threads[thread, T_SILENT1]):
+    for row in range(threads[thread, T_TERMINATED0], threads[thread, T_TERMINATED1]):
         value = look(work, states, at, tables.rows, row * R_SIZE + R_PLACE)
         if value != tables.rows[row, R_ID]:
             buffer = look(work, states, at, threads, thread * T_SIZE + T_BK)
@@ -124,7 +124,7 @@ def waiting_words(tables: Tables, states: Ints, at: int, t: int) -> int:
 
 
 @inlined
-def unnoticed(tables: Tables, work: Work, thread: int, record: int, buffer: int) -> bool:
+def invisible(tables: Tables, work: Work, thread: int, record: int, buffer: int) -> bool:
     """Tell whether nobody can notice an operation of a thread, whenever it is done from now on.
 
     What goes straight to memory overtakes the own ``buffer``.
@@ -135,7 +135,7 @@ def unnoticed(tables: Tables, work: Work, thread: int, record: int, buffer: int)
         return nobody_else(work, thread, NEAR_WRITES, word) and get(tables.operations, record + EXTRA) == 0
     if code in (PUT, LOCKED):
         return buffer == 0 and nobody_else(work, thread, NEAR_USES, word)
-    if code == RENEW and buffer == 0:
+    if code == RESET and buffer == 0:
         for row in range(get(tables.operations, record + CONST), get(tables.operations, record + EXTRA)):
             word = get(tables.rows, row * R_SIZE + R_WORD)
             if not nobody_else(work, thread, NEAR_USES, word):
@@ -145,7 +145,7 @@ def unnoticed(tables: Tables, work: Work, thread: int, record: int, buffer: int)
 
 
 @inlined
-def calm(tables: Tables, work: Work, states: Ints, at: int, thread: int) -> bool:
+def uninterruptible(tables: Tables, work: Work, states: Ints, at: int, thread: int) -> bool:
     """Tell whether nothing will ever interrupt a thread at a point that leaves some vectors to later ones."""
     threads, slots = tables.threads, tables.slots
     if look(work, states, at, threads, thread * T_SIZE + T_PK) & threads[thread, T_HARM]:
@@ -160,10 +160,10 @@ def calm(tables: Tables, work: Work, states: Ints, at: int, thread: int) -> bool
 
 
 @inlined
-def quiet(tables: Tables, work: Work, states: Ints, at: int, thread: int) -> int:
-    """Answer QUIET."""
+def quiescent(tables: Tables, work: Work, states: Ints, at: int, thread: int) -> int:
+    """Answer QUIESCENT."""
     rows = tables.rows
-    for row in range(tables.header[H_QUIET0], tables.header[H_QUIET1]):
+    for row in range(tables.header[H_TERMINATED0], tables.header[H_TERMINATED1]):
         value = look(work, states, at, rows, row * R_SIZE + R_PLACE)
         if value != rows[row, R_ID]:
             return 0

@@ -28,7 +28,7 @@ Edges = dict[State, list[tuple[Move, State]]]
 def cycle_from(model: Model, options: Options, state: State) -> list[Move]:
     """Return a fair cycle through a state on which an obligation is never met; nothing if none is within reach."""
     product = Product(model, options)
-    for word in model.debt:
+    for word in model.obligations:
         if state.memory[word] != 0:
             edges = _unpaid(product, state, word)
             if edges:
@@ -52,7 +52,7 @@ def lasso_from(model: Model, options: Options, state: State) -> tuple[list[Move]
         if moves:
             return ways[at], moves
         for outcome in product.outcomes(at) if len(queue) < NEAR else ():
-            unpaid = any(at.memory[word] != 0 and outcome.state.memory[word] != 0 for word in model.debt)
+            unpaid = any(at.memory[word] != 0 and outcome.state.memory[word] != 0 for word in model.obligations)
             if unpaid and outcome.state not in ways:
                 ways[outcome.state] = [*ways[at], outcome.move]
                 queue.append(outcome.state)

@@ -19,10 +19,10 @@ from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.lasso import left_out
 from hosts.explorer.counterexample.witness import LONGEST_BUFFER, Step, Witness, WitnessError, check_of, step_of
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import Op
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Outcome, Product, State
-from hosts.explorer.model.system import NotTerminating, Unstable
+from hosts.explorer.model.system import AbstractionRefuted, NotTerminating
 from hosts.explorer.threads.harness import scope_of
 from hosts.explorer.threads.machine_words import BASE
 from hosts.kernel_names import on_vector
@@ -66,7 +66,7 @@ def _with_builder(witness: Witness, builder: Builder, options: Options) -> str |
     for _ in range(MOST_MODELS):
         try:
             return _shown(witness, Product(builder.model(), options))
-        except Unstable:
+        except AbstractionRefuted:
             if len(builder.world.words.shared) > known:
                 return None  # a witness names all shared words
         except (LoaderError, NotTerminating, RuleFault):
@@ -92,7 +92,7 @@ def _builder(witness: Witness, program: Program, *, fold: bool) -> Builder:
         (row.function, block)
         for step in witness.steps
         for row in step.rows
-        if row.kind == Kind.PAUSE.name and row.text == LOOP and row.function in flows
+        if row.kind == Op.YIELD.written and row.text == LOOP and row.function in flows
         for block, line in flows[row.function].heads.items()
         if line == row.line
     }
@@ -158,7 +158,7 @@ def _no_cycle(product: Product, moves: Sequence[Move], states: Sequence[State]) 
     """Return why the last moves, with the states before the first and after each, are no fair cycle, or nothing."""
     if not moves or states[0] != states[-1]:
         return "the steps of its cycle do not lead back to where they begin"
-    if not any(all(state.memory[word] != 0 for state in states) for word in product.model.debt):
+    if not any(all(state.memory[word] != 0 for state in states) for word in product.model.obligations):
         return "nothing stays owed in its cycle"
     for what, thread, _ in left_out(product, moves, states):
         return f"its cycle leaves out {LEFT_OUT[what]}pCPU {thread}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from msgspec import Meta, Struct
 
 from emu.observe.accounting import CHECKS
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import Op
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Agent, Micro, Move, Product, State
 from hosts.explorer.model.system import Model
@@ -39,7 +39,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     """One operation of a step."""
 
     kind: str
-    """The name of a :class:`hosts.explorer.model.operations.Kind`."""
+    """The name of a :class:`hosts.explorer.model.operations.Op`."""
     word: str
     a: Int64
     b: Int64
@@ -152,7 +152,7 @@ class Witness(Struct, frozen=True, forbid_unknown_fields=True):
                 delayed += mine.pop(0) < now if mine else 0
             else:
                 now += 1
-                mine += [now for row in step.rows if row.kind == Kind.STORE.name] if self.buffer else []
+                mine += [now for row in step.rows if row.kind == Op.STORE.written] if self.buffer else []
         return delayed + sum(made < now for mine in waiting.values() for made in mine)
 
 
@@ -225,9 +225,9 @@ def _row(model: Model, thread: int, micro: Micro) -> Row:
     operation = micro.operation
     place = model.threads[thread].place(operation.where)
     word = model.words[operation.word] if operation.word >= 0 else ""
-    b = model.vectors[operation.b] if operation.kind == Kind.SEND else operation.b
-    answer = model.vectors[micro.answer] if operation.kind == Kind.ACK else micro.answer
-    return Row(operation.kind.name, word, operation.a, b, answer, place.function, place.file, place.line, place.text)
+    b = model.vectors[operation.b] if operation.kind == Op.SEND else operation.b
+    answer = model.vectors[micro.answer] if operation.kind == Op.ACK else micro.answer
+    return Row(operation.kind.written, word, operation.a, b, answer, place.function, place.file, place.line, place.text)
 
 
 def by_offset(words: Mapping[int, Any]) -> dict[int, Any]:
@@ -238,7 +238,7 @@ def by_offset(words: Mapping[int, Any]) -> dict[int, Any]:
 def check_of(sighting: int) -> tuple[str, int]:
     """Return the check and the vector (-1: none) of a sighting."""
     check, vector = divmod(sighting, 256)
-    return CHECKS[check], -1 if vector == 255 else vector  # noqa: PLR2004 - see hosts.explorer.model.system.Edge
+    return CHECKS[check], -1 if vector == 255 else vector  # noqa: PLR2004 - see hosts.explorer.model.system.Transition
 
 
 # --- sources ---------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from msgspec import convert, to_builtins
 
 from emu.observe.accounting import CHECKS
 from hosts.explorer.counterexample.witness import Witness, WitnessError
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import Op
 from hosts.reading import read_text
 
 FORMAT: Final = "1.3"
@@ -66,7 +66,7 @@ def faults(witness: Witness) -> Iterator[str]:
         yield f"a cycle of {witness.cycle} steps for {witness.check}"
     if witness.states and len(witness.states) != len(witness.steps) + 1:
         yield f"{len(witness.states)} states for {len(witness.steps)} steps"
-    kinds = {kind.name for kind in Kind}
+    kinds = {kind.written for kind in Op}
     for number, step in enumerate(witness.steps, 1):
         if not 0 <= step.thread < len(witness.threads):
             yield f"step {number}: {step.agent!r} of thread {step.thread}"

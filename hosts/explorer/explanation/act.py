@@ -16,7 +16,7 @@ class Act:
 
     thread: int
     kind: str
-    """The name of a Kind, or one of drain, arrive, entry, exit, guest, deliver, sighting."""
+    """The name of an Op in witness files, or one of drain, arrive, entry, exit, guest, deliver, sighting."""
     word: str = ""
     a: int = 0
     b: int = 0

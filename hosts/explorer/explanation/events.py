@@ -21,7 +21,7 @@ from hosts.explorer.build import Builder
 from hosts.explorer.explanation.act import Act, Told, View
 from hosts.explorer.explanation.branches import Branches
 from hosts.explorer.explanation.state_view import view_of
-from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.operations import Op, Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Micro, Move, Product, State
 from hosts.explorer.model.system import Model
@@ -33,9 +33,9 @@ from hosts.explorer.threads.sharing import CONSTANT
 from hosts.explorer.threads.symbols import word_name
 from hosts.loader.primitives import ACCESSES, BITS
 
-PRIMITIVES: Final = {name: Kind[row.rmw or ("LOAD" if row.loads else "STORE")] for name, row in ACCESSES.items()}
+PRIMITIVES: Final = {name: Op[row.rmw or ("LOAD" if row.loads else "STORE")] for name, row in ACCESSES.items()}
 """Operations on words, as the source calls them."""
-_SHOWN: Final = frozenset({*PRIMITIVES.values(), Kind.FENCE, Kind.SEND, Kind.ACK})
+_SHOWN: Final = frozenset({*PRIMITIVES.values(), Op.FENCE, Op.SEND, Op.ACK})
 """Operations of the search that a reader wants to see; the rest are instruments, points and choices."""
 
 
@@ -145,7 +145,7 @@ def _numbers(name: str, arguments: Sequence[int], was: int) -> dict[str, Any]:
     """Return an operation's arguments and answer as the search has them: what the word held, whatever code is given."""
     if name in BITS:
         bit = 1 << (arguments[0] & 63)
-        return {"a": bit if PRIMITIVES[name] == Kind.OR else ~bit, "answer": was}
+        return {"a": bit if PRIMITIVES[name] == Op.OR else ~bit, "answer": was}
     a, b = (*arguments[1:], 0, 0)[:2]
     return {"a": a, "b": b, "answer": was}
 
@@ -232,17 +232,17 @@ class _Teller:
             return None
         place = self.model.threads[thread].place(operation.where)
         word = self.model.words[operation.word] if operation.word >= 0 else ""
-        b = self.model.vectors[operation.b] if operation.kind == Kind.SEND else operation.b
-        answer = self.model.vectors[micro.answer] if operation.kind == Kind.ACK else micro.answer
+        b = self.model.vectors[operation.b] if operation.kind == Op.SEND else operation.b
+        answer = self.model.vectors[micro.answer] if operation.kind == Op.ACK else micro.answer
         where = _at(place.function, place.file, place.line)
-        return Act(thread, operation.kind.name, word, operation.a, b, answer, **where)
+        return Act(thread, operation.kind.written, word, operation.a, b, answer, **where)
 
 
 def _not_yet_sent(after: State, later: Sequence[Micro]) -> State:
     """Return the state after a step without the IPIs that operations yet to come send."""
     flight = list(after.flight)
     for micro in later:
-        if micro.operation.kind == Kind.SEND:
+        if micro.operation.kind == Op.SEND:
             flight.remove((micro.operation.a, micro.operation.b))
     return after._replace(flight=tuple(flight))
 

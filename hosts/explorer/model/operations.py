@@ -9,7 +9,7 @@ import enum
 from typing import Final, NamedTuple
 
 
-class Kind(enum.IntEnum):
+class Op(enum.IntEnum):
     """The operations. An arrow says what the thread is answered."""
 
     END = 0
@@ -40,23 +40,38 @@ class Kind(enum.IntEnum):
     """Take the highest pending vector -> its number. Only when one is pending."""
     CHOOSE = 13
     """-> each number below ``a``."""
-    PEEK = 14
-    """An instrument's look at ``word`` -> its value, the own buffer first; see Model.behind for others."""
-    POKE = 15
+    GHOST_READ = 14
+    """An instrument's look at ``word`` -> its value, the own buffer first; see Model.buffer_flag_of for others."""
+    GHOST_WRITE = 15
     """An instrument's mark: ``a`` into ``word``, straight into memory."""
-    TALLY = 16
+    GHOST_ADD = 16
     """Add ``a`` to an instrument's ``word``, straight in memory."""
-    RENEW = 17
-    """Put 0 into all words of ``Model.renewed[a]``."""
+    RESET = 17
+    """Put 0 into all words of ``Model.reset_families[a]``."""
     IN_FLIGHT = 18
     """-> 1 if an IPI to this thread has been sent and has not arrived."""
-    QUIET = 19
-    """-> 1 if all words of ``Model.silent`` hold 1, no IPI to this thread is in flight and no buffer holds anything."""
-    PAUSE = 20
+    QUIESCENT = 19
+    """-> 1 if ``Model.terminated`` words all hold 1, no IPI is in flight to this thread and all buffers are empty."""
+    YIELD = 20
     """Let others go on."""
 
+    @property
+    def written(self) -> str:
+        """Return the name in witness files, which keep the words of their first format."""
+        return WRITTEN.get(self, self.name)
 
-LOCKED: Final = frozenset({Kind.XCHG, Kind.CMPXCHG, Kind.OR, Kind.AND, Kind.ADD})
+
+WRITTEN: Final = {
+    Op.GHOST_READ: "PEEK",
+    Op.GHOST_WRITE: "POKE",
+    Op.GHOST_ADD: "TALLY",
+    Op.RESET: "RENEW",
+    Op.QUIESCENT: "QUIET",
+    Op.YIELD: "PAUSE",
+}
+BY_WRITTEN: Final = {op.written: op for op in Op}
+
+LOCKED: Final = frozenset({Op.XCHG, Op.CMPXCHG, Op.OR, Op.AND, Op.ADD})
 
 SCHEDULED: Final = 1
 """Flag: others may act right before this operation. Without it, it belongs to the step of the operation before."""
@@ -73,7 +88,7 @@ FENCELESS: Final = 2
 class Operation(NamedTuple):
     """One operation. ``word``, ``a`` and ``b`` as its kind says; values are signed 64-bit numbers."""
 
-    kind: Kind
+    kind: Op
     word: int = -1
     a: int = 0
     b: int = 0
@@ -94,4 +109,4 @@ class Operation(NamedTuple):
     @property
     def drains(self) -> bool:
         """Tell whether it waits until the own buffer is empty."""
-        return self.kind == Kind.FENCE or (self.kind in LOCKED and self.flags & FENCELESS == 0)
+        return self.kind == Op.FENCE or (self.kind in LOCKED and self.flags & FENCELESS == 0)

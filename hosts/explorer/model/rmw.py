@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hosts.explorer.model.operations import LOCKED, Kind
+from hosts.explorer.model.operations import LOCKED, Op
 
 WORD: Final = 1 << 64
 SIGN: Final = 1 << 63
@@ -15,19 +15,19 @@ def signed(value: int) -> int:
     return ((value + SIGN) % WORD) - SIGN
 
 
-def modified(kind: Kind, old: int, a: int, b: int) -> int:
+def modified(kind: Op, old: int, a: int, b: int) -> int:
     """Return what a locked operation leaves in a word that held ``old``."""
-    if kind == Kind.XCHG:
+    if kind == Op.XCHG:
         return signed(a)
-    if kind == Kind.CMPXCHG:
+    if kind == Op.CMPXCHG:
         return signed(b) if old == signed(a) else old
-    if kind == Kind.OR:
+    if kind == Op.OR:
         return old | signed(a)
-    if kind == Kind.AND:
+    if kind == Op.AND:
         return old & signed(a)
     return signed(old + a)
 
 
-def modifies(kind: Kind, old: int, a: int, b: int) -> bool:
+def modifies(kind: Op, old: int, a: int, b: int) -> bool:
     """Tell whether an operation is a locked one that changes its word."""
     return kind in LOCKED and modified(kind, old, a, b) != old

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final, Literal, NamedTuple
 
-from hosts.explorer.model.operations import LOCKED, Kind, Operation
+from hosts.explorer.model.operations import LOCKED, Op, Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.rmw import modified, signed
 from hosts.explorer.model.store_merging import Buffer, left
@@ -80,8 +80,8 @@ class Product:
         self._room = options.buffer if merging or not model.single else sys.maxsize
         self.waited = False
         """A store has waited because its buffer was full."""
-        self.behind = tuple(model.behind) or (-1,) * len(model.words)
-        self._late = sum(1 << vector for vector in model.late)
+        self.buffer_flag_of = tuple(model.buffer_flag_of) or (-1,) * len(model.words)
+        self._late = sum(1 << vector for vector in model.deferrable)
 
     def initial(self) -> State:
         """Give the state at the start."""
@@ -90,7 +90,7 @@ class Product:
 
     def ended(self, state: State) -> bool:
         """Tell whether all threads have ended and nothing is on its way."""
-        done = all(self._operation(state, t).kind == Kind.END for t in range(len(state.locals)))
+        done = all(self._operation(state, t).kind == Op.END for t in range(len(state.locals)))
         return done and not any(state.buffers) and not state.flight
 
     def agents(self, state: State) -> Iterator[Iterator[Outcome]]:
@@ -129,19 +129,19 @@ class Product:
     def runs(self, state: State, thread: int) -> Iterator[Outcome]:
         """Give what a thread can do in one step; nothing if it has ended or has to wait."""
         first = self._operation(state, thread)
-        if first.kind == Kind.END:
+        if first.kind == Op.END:
             return
-        forced = 2 if first.kind == Kind.POINT else 1
+        forced = 2 if first.kind == Op.POINT else 1
         """Operations that make the step possible at all: a point and what comes right after it."""
         left: list[tuple[State, tuple[int, ...], int, int, tuple[Micro, ...], int]] = [(state, (), 0, -1, (), 0)]
         while left:
             now, answers, windows, sighting, micros, done = left.pop()
             operation = self._operation(now, thread)
-            stop = operation.kind == Kind.END or operation.scheduled or (not self.options.fuse and not _glued(micros))
-            if operation.scheduled and operation.kind != Kind.POINT and self._is_prelude(operation, micros):
+            stop = operation.kind == Op.END or operation.scheduled or (not self.options.fuse and not _glued(micros))
+            if operation.scheduled and operation.kind != Op.POINT and self._is_prelude(operation, micros):
                 stop = False
             over = done >= forced or (done == 1 and micros[0].answer != 0)
-            if done and (stop or sighting >= 0) and (over or operation.kind == Kind.END or sighting >= 0):
+            if done and (stop or sighting >= 0) and (over or operation.kind == Op.END or sighting >= 0):
                 yield Outcome(Move("run", thread, -1, answers), now, windows, sighting, micros)
                 continue
             if not self._possible(now, thread, operation):
@@ -153,7 +153,7 @@ class Product:
             for answer, after in reversed(list(self._done(now, thread, operation))):
                 edge = self.model.threads[thread].step(now.locals[thread], answer)
                 new = after._replace(locals=_put(after.locals, thread, edge.local))
-                chosen = (*answers, answer) if operation.kind == Kind.CHOOSE else answers
+                chosen = (*answers, answer) if operation.kind == Op.CHOOSE else answers
                 micro = Micro(now.locals[thread], operation, answer)
                 left.append((new, chosen, windows | edge.windows, edge.sighting, (*micros, micro), done + 1))
 
@@ -175,10 +175,10 @@ class Product:
         """Tell whether an operation can be done now."""
         buffer = state.buffers[thread]
         kind = operation.kind
-        if kind == Kind.STORE and self.options.buffer and len(self._behind(buffer, operation)) > self._room:
+        if kind == Op.STORE and self.options.buffer and len(self._behind(buffer, operation)) > self._room:
             self.waited = True
             return False
-        if operation.drains or (kind == Kind.SEND and not self.options.overtake):
+        if operation.drains or (kind == Op.SEND and not self.options.overtake):
             return not buffer
         if kind in LOCKED:
             return all(word != operation.word for word, _ in buffer)
@@ -192,34 +192,34 @@ class Product:
         if kind in LOCKED:
             old = state.memory[word]
             yield old, state._replace(memory=_put(state.memory, word, modified(kind, old, a, b)))
-        elif kind in (Kind.LOAD, Kind.PEEK):
-            yield self._seen(state, thread, word, mark=kind == Kind.PEEK), state
-        elif kind == Kind.STORE and self.options.buffer:
+        elif kind in (Op.LOAD, Op.GHOST_READ):
+            yield self._seen(state, thread, word, mark=kind == Op.GHOST_READ), state
+        elif kind == Op.STORE and self.options.buffer:
             yield 0, state._replace(buffers=_put(state.buffers, thread, self._behind(state.buffers[thread], operation)))
-        elif kind in (Kind.STORE, Kind.POKE):
+        elif kind in (Op.STORE, Op.GHOST_WRITE):
             yield 0, state._replace(memory=_put(state.memory, word, a))
-        elif kind == Kind.TALLY:
+        elif kind == Op.GHOST_ADD:
             yield 0, state._replace(memory=_put(state.memory, word, signed(state.memory[word] + a)))
-        elif kind == Kind.RENEW:
+        elif kind == Op.RESET:
             memory = state.memory
-            for each in self.model.renewed[a]:
+            for each in self.model.reset_families[a]:
                 memory = _put(memory, each, 0)
             yield 0, state._replace(memory=memory)
-        elif kind == Kind.SEND:
+        elif kind == Op.SEND:
             yield 0, state._replace(flight=tuple(sorted((*state.flight, (a, b)))))
-        elif kind == Kind.PENDING:
+        elif kind == Op.PENDING:
             yield int(state.pending[thread] != 0), state
-        elif kind == Kind.POINT:
+        elif kind == Op.POINT:
             yield int(self._taken(state, thread, operation) != 0), state
-        elif kind == Kind.ACK:
+        elif kind == Op.ACK:
             highest = self._taken(state, thread, operation).bit_length() - 1
             yield highest, state._replace(pending=_put(state.pending, thread, state.pending[thread] & ~(1 << highest)))
-        elif kind == Kind.CHOOSE:
+        elif kind == Op.CHOOSE:
             yield from ((answer, state) for answer in range(a))
-        elif kind == Kind.IN_FLIGHT:
+        elif kind == Op.IN_FLIGHT:
             yield int(any(target == thread for target, _ in state.flight)), state
-        elif kind == Kind.QUIET:
-            silent = all(state.memory[each] == 1 for each in self.model.silent)
+        elif kind == Op.QUIESCENT:
+            silent = all(state.memory[each] == 1 for each in self.model.terminated)
             under_way = any(state.buffers) or any(target == thread for target, _ in state.flight)
             yield int(silent and not under_way), state
         else:
@@ -240,13 +240,13 @@ class Product:
             if waiting == word:
                 return value
         value = state.memory[word]
-        owner = self.behind[word]
+        owner = self.buffer_flag_of[word]
         return value | 1 if mark and owner not in (-1, thread) and state.buffers[owner] else value
 
 
 def _glued(micros: tuple[Micro, ...]) -> bool:
     """Tell whether the next operation belongs to the last even when nothing is fused: an empty point, an arrival."""
-    return not micros or micros[-1].operation.kind in (Kind.POINT, Kind.PENDING)
+    return not micros or micros[-1].operation.kind in (Op.POINT, Op.PENDING)
 
 
 def _put(items: tuple[Any, ...], index: int, value: Any) -> tuple[Any, ...]:

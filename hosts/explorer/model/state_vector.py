@@ -33,7 +33,7 @@ Name = tuple[str, int]
 """What a field holds: its kind and its number."""
 
 
-class TooWide(Exception):  # noqa: N818 - named like Unstable and NotTerminating
+class TooWide(Exception):  # noqa: N818 - named like AbstractionRefuted and NotTerminating
     """A part of the state does not fit into a field."""
 
 

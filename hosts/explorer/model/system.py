@@ -9,7 +9,7 @@ from typing import NamedTuple, NoReturn, Protocol
 from hosts.explorer.model.operations import Operation
 
 
-class Edge(NamedTuple):
+class Transition(NamedTuple):
     """Where a thread gets to from one local state by one answer."""
 
     local: int
@@ -23,7 +23,7 @@ class Edge(NamedTuple):
     What comes by itself is not put off there (:mod:`hosts.explorer.compiled.lazy_flush`), so the fewer the better."""
 
 
-class Place(NamedTuple):
+class SourceLocation(NamedTuple):
     """Where in the source an operation stands, for people."""
 
     function: str
@@ -43,10 +43,10 @@ class Thread(Protocol):
     def operation(self, local: int) -> Operation:
         """Give what the thread does in a local state."""
 
-    def step(self, local: int, answer: int) -> Edge:
+    def step(self, local: int, answer: int) -> Transition:
         """Give where an answer leads; runs the thread's code if nobody has asked before."""
 
-    def place(self, where: int) -> Place:
+    def place(self, where: int) -> SourceLocation:
         """Tell people where an operation comes from."""
 
     def may_wait(self, local: int) -> bool:
@@ -62,14 +62,14 @@ class Thread(Protocol):
     def give_way(self, local: int) -> NoReturn:
         """See to it that others get their turn: from a local state on the thread has come to no scheduled operation.
 
-        Unstable; NotTerminating if the thread cannot be stopped there; Endless if the fault is the user's.
+        AbstractionRefuted; NotTerminating if the thread cannot be stopped there; Endless if the fault is the user's.
         """
 
     def __len__(self) -> int:
         """Count the local states known so far."""
 
 
-class Group(NamedTuple):
+class SymmetryClass(NamedTuple):
     """Threads that do the same, each to words of its own: exchanged for one another they make no difference."""
 
     threads: tuple[int, ...]
@@ -77,7 +77,7 @@ class Group(NamedTuple):
     """For each thread the shared words of which every thread has one, all in the same order."""
 
 
-class Unstable(Exception):  # noqa: N818 - nothing is wrong, the model is to be built anew
+class AbstractionRefuted(Exception):  # noqa: N818 - nothing is wrong, the model is to be built anew
     """A thread did what the model had ruled out so far (wrote a constant, shared a private word): build the model anew.
 
     Whoever raises it has already noted what it learnt, so that the next model is right about it.
@@ -87,7 +87,7 @@ class Unstable(Exception):  # noqa: N818 - nothing is wrong, the model is to be 
 class NotTerminating(Exception):  # noqa: N818 - what the thread is
     """A thread went on and on without letting others act."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: SourceLocation) -> None:
         super().__init__(f"{place.file}:{place.line}: {place.function} goes on for ever without letting others act")
 
 
@@ -104,17 +104,17 @@ class Model:
     """What each word holds at the start."""
     vectors: Sequence[int] = ()
     """IPI vectors; a vector's number is its place here, and the higher number is acknowledged first."""
-    late: frozenset[int] = frozenset()
+    deferrable: frozenset[int] = frozenset()
     """Numbers of the vectors that only points with ``a`` set take: nothing would be different at others."""
-    behind: Sequence[int] = ()
+    buffer_flag_of: Sequence[int] = ()
     """For each word the thread whose mark it is, or -1: while that thread's store buffer holds anything, others see the
     mark with bit 0 set, as it stands behind those stores."""
-    renewed: Sequence[Sequence[int]] = ()
-    silent: Sequence[int] = ()
-    """Words that say that a thread starts nothing more (see Kind.QUIET)."""
-    debt: Sequence[int] = field(default=())
+    reset_families: Sequence[Sequence[int]] = ()
+    terminated: Sequence[int] = ()
+    """Words that say that a thread starts nothing more (see Op.QUIESCENT)."""
+    obligations: Sequence[int] = field(default=())
     """Words that hold what is owed to a guest while not zero (the PIR): no fair cycle may keep one so."""
-    alike: Sequence[Group] = ()
+    symmetry_classes: Sequence[SymmetryClass] = ()
     single: Mapping[int, int] = field(default_factory=dict)
     """Words that one thread alone writes, and by stores alone, with that thread: some of these stores reach memory
     together, as nobody can tell (:mod:`hosts.explorer.model.store_merging`)."""

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import NoReturn
 
 from hosts.explorer.model.operations import Operation
-from hosts.explorer.model.system import NotTerminating, Place
+from hosts.explorer.model.system import NotTerminating, SourceLocation
 
 
 class WithoutHandlers(ABC):
@@ -17,7 +17,7 @@ class WithoutHandlers(ABC):
         """Return the operation of a local state."""
 
     @abstractmethod
-    def place(self, where: int) -> Place:
+    def place(self, where: int) -> SourceLocation:
         """Return the source location of an operation."""
 
     def may_wait(self, local: int) -> bool:  # noqa: ARG002 - the protocol's signature

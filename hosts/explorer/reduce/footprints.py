@@ -5,8 +5,8 @@ tell. That is so for much of what a vCPU does once its senders are past their po
 to a local state are looked at (senders are such); of the others it is taken for granted that they may use everything.
 
 More may be learnt of a thread than the search leant on; then it begins anew
-(:class:`hosts.explorer.search.thread_tables.Mistaken`). Up to the operation that contradicts, it was right, so that it
-has come to that operation if any run does.
+(:class:`hosts.explorer.search.thread_tables.AssumptionRefuted`). Up to the operation that contradicts, it was right, so
+that it has come to that operation if any run does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from hosts.explorer.compiled import abi
 from hosts.explorer.compiled.abi import EVERYTHING
-from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.operations import Op, Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.system import Model
 from hosts.explorer.reduce.known_threads import KnownThreads
@@ -96,7 +96,7 @@ class Futures:
             for each in after:
                 uses |= each.uses
                 writes |= each.writes
-            ahead = not after and operation.kind != Kind.END
+            ahead = not after and operation.kind != Op.END
             known[number] = Known(uses, writes, ahead or any(each.open for each in after))
         return known
 
@@ -104,12 +104,12 @@ class Futures:
 def _used(model: Model, operation: Operation) -> tuple[int, int]:
     """Give the words that an operation uses, and those that it writes, as bit sets."""
     words = [operation.word] if operation.word >= 0 else []
-    if operation.kind == Kind.RENEW:
-        words = list(model.renewed[operation.a])
-    elif operation.kind == Kind.QUIET:
-        words = list(model.silent)
+    if operation.kind == Op.RESET:
+        words = list(model.reset_families[operation.a])
+    elif operation.kind == Op.QUIESCENT:
+        words = list(model.terminated)
     uses = sum(1 << word for word in set(words) if word < abi.WIDE)
-    return uses, 0 if operation.kind in (Kind.LOAD, Kind.PEEK, Kind.QUIET) else uses
+    return uses, 0 if operation.kind in (Op.LOAD, Op.GHOST_READ, Op.QUIESCENT) else uses
 
 
 def straight(learnt: KnownThreads, thread: int) -> list[int] | None:

@@ -8,7 +8,7 @@ operation that contradicts, the reduced search was right, so it finds that opera
 
 from __future__ import annotations
 
-from hosts.explorer.model.operations import LOCKED, Kind, Operation
+from hosts.explorer.model.operations import LOCKED, Op, Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.system import Model
 
@@ -20,7 +20,7 @@ class Facts:
         self._model = model
         self._active = options.reduce
         words = len(model.words)
-        self._behind = tuple(model.behind) or (-1,) * words
+        self._behind = tuple(model.buffer_flag_of) or (-1,) * words
         self.readers = [0] * words
         self.writers = [0] * words
         self._peekers = [0] * words
@@ -28,7 +28,7 @@ class Facts:
         self._interrupters = [0] * len(model.threads)
         """By thread: those that send it IPIs which no point may leave to a later one."""
         self._watchers = 0
-        """Threads that ask QUIET."""
+        """Threads that ask QUIESCENT."""
         self._leant: set[tuple[int, int]] = set()
         """(thread, word): nobody else had to do with the word when a segment was found unseen."""
         self._settled: list[object] = []
@@ -38,26 +38,26 @@ class Facts:
         """Take note of an operation."""
         kind, word, bit = operation.kind, operation.word, 1 << thread
         before = self.writers[word] if word >= 0 else 0, self._watchers
-        if kind in (Kind.LOAD, Kind.PEEK) or kind in LOCKED:
-            self._dirty |= not self.readers[word] & bit or (kind == Kind.PEEK and not self._peekers[word] & bit)
+        if kind in (Op.LOAD, Op.GHOST_READ) or kind in LOCKED:
+            self._dirty |= not self.readers[word] & bit or (kind == Op.GHOST_READ and not self._peekers[word] & bit)
             self.readers[word] |= bit
-            if kind == Kind.PEEK:
+            if kind == Op.GHOST_READ:
                 self._peekers[word] |= bit
-        if kind in (Kind.STORE, Kind.POKE, Kind.TALLY) or kind in LOCKED:
+        if kind in (Op.STORE, Op.GHOST_WRITE, Op.GHOST_ADD) or kind in LOCKED:
             self.writers[word] |= bit
-            if kind == Kind.STORE:
+            if kind == Op.STORE:
                 self._dirty |= not self._storers[word] & bit
                 self._storers[word] |= bit
-        if kind == Kind.SEND and operation.b not in self._model.late:
+        if kind == Op.SEND and operation.b not in self._model.deferrable:
             self._dirty |= not self._interrupters[operation.a] & bit
             self._interrupters[operation.a] |= bit
-        if kind == Kind.RENEW:
-            for each in self._model.renewed[operation.a]:
+        if kind == Op.RESET:
+            for each in self._model.reset_families[operation.a]:
                 self._dirty |= not self.writers[each] & bit
                 self.writers[each] |= bit
-        if kind == Kind.QUIET:
+        if kind == Op.QUIESCENT:
             self._watchers |= bit
-            for each in self._model.silent:
+            for each in self._model.terminated:
                 self._dirty |= not self.readers[each] & bit
                 self.readers[each] |= bit
         self._dirty |= before != ((self.writers[word] if word >= 0 else 0), self._watchers)
@@ -78,7 +78,7 @@ class Facts:
 
     def _now(self) -> list[object]:
         threads = range(len(self._model.threads))
-        by_thread = [(self.watched(t), self.tied(t), self.guards(t), self.own_silent(t)) for t in threads]
+        by_thread = [(self.watched(t), self.tied(t), self.guards(t), self.own_terminated(t)) for t in threads]
         return [*by_thread, tuple(self._interrupters)]
 
     def interrupters(self, thread: int) -> int:
@@ -96,22 +96,22 @@ class Facts:
         return any(self.writers[word] & others or self._storers[word] for word in self.guards(thread))
 
     def watched(self, thread: int) -> bool:
-        """Tell whether another thread asks QUIET, which sees this one's buffer."""
+        """Tell whether another thread asks QUIESCENT, which sees this one's buffer."""
         return self._watchers & ~(1 << thread) != 0
 
-    def own_silent(self, thread: int) -> list[int]:
-        """Give the silent words that only this thread writes: while one is not 1, QUIET is 0 anyway."""
-        return [word for word in self._model.silent if not self.writers[word] & ~(1 << thread)]
+    def own_terminated(self, thread: int) -> list[int]:
+        """Give the silent words that only this thread writes: while one is not 1, QUIESCENT is 0 anyway."""
+        return [word for word in self._model.terminated if not self.writers[word] & ~(1 << thread)]
 
-    def unseen(self, thread: int, operation: Operation) -> bool:
+    def invisible(self, thread: int, operation: Operation) -> bool:
         """Tell whether the other threads, the buffers and the IPIs cannot tell when an operation is done."""
         kind = operation.kind
-        if kind in (Kind.STORE, Kind.FENCE, Kind.PAUSE):
+        if kind in (Op.STORE, Op.FENCE, Op.YIELD):
             return True
-        if kind == Kind.POKE:
+        if kind == Op.GHOST_WRITE:
             words = [operation.word]
-        elif kind == Kind.RENEW:
-            words = list(self._model.renewed[operation.a])
+        elif kind == Op.RESET:
+            words = list(self._model.reset_families[operation.a])
         else:
             return False
         private = all(self._private(thread, word) for word in words)
@@ -120,6 +120,6 @@ class Facts:
         return private
 
     def _private(self, thread: int, word: int) -> bool:
-        if word in self._model.debt or word in self._model.silent or self._storers[word]:
+        if word in self._model.obligations or word in self._model.terminated or self._storers[word]:
             return False
         return not (self.readers[word] | self.writers[word]) & ~(1 << thread)

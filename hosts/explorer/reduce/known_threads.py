@@ -10,7 +10,7 @@ from hosts.explorer.model.operations import Operation
 
 
 class KnownThreads(Protocol):
-    """The tables of a search (:class:`hosts.explorer.search.thread_tables.Learnt`), seen from below."""
+    """The tables of a search (:class:`hosts.explorer.search.thread_tables.ThreadTables`), seen from below."""
 
     number: list[dict[int, int]]
     """By thread: local state to operation."""

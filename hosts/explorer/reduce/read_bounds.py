@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import Op
 from hosts.explorer.model.system import Model
 from hosts.explorer.reduce.footprints import following
 from hosts.explorer.reduce.known_threads import KnownThreads
@@ -68,4 +68,4 @@ def _most(learnt: KnownThreads, thread: int, words: set[int]) -> int:
 
 def _looks(learnt: KnownThreads, number: int, words: set[int]) -> bool:
     operation = learnt.operation[number]
-    return operation.kind in (Kind.LOAD, Kind.PEEK) and operation.word in words
+    return operation.kind in (Op.LOAD, Op.GHOST_READ) and operation.word in words

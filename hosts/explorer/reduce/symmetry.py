@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from hosts.explorer.model.operations import Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.state_vector import Name
-from hosts.explorer.model.system import Edge, Group, Model
+from hosts.explorer.model.system import Model, SymmetryClass, Transition
 
 
 class Twins:
@@ -20,7 +20,7 @@ class Twins:
     def __init__(self, model: Model, options: Options) -> None:
         self._model = model
         wanted = options.symmetry and options.fuse and not options.keep_finals
-        self.groups = [each for each in model.alike if _alike_at_first(model, each)] if wanted else []
+        self.groups = [each for each in model.symmetry_classes if _alike_at_first(model, each)] if wanted else []
         """Not where an instrument that asks one pCPU after the other can be met on its way, nor where ends are kept."""
         orbits = [orbit for group in self.groups for orbit in zip(*group.words, strict=True)]
         self.parted = False
@@ -38,7 +38,7 @@ class Twins:
         """Give the words that share the values of one, as each is its owner's same word; they do so for good."""
         return self._orbits.get(word, (word,))
 
-    def differ(self, thread: int, local: int, answer: int, edge: Edge) -> bool:
+    def differ(self, thread: int, local: int, answer: int, edge: Transition) -> bool:
         """Ask the others for the same step; tell whether it is another one."""
         return any(
             self._model.threads[other].step(local, answer) != edge or not self._same(thread, other, edge.local)
@@ -62,22 +62,22 @@ class Twins:
             yield [[("local", t), ("buffer", t), *(("word", word) for word in words)] for t, words in rows]
 
 
-def _do_the_same(model: Model, group: Group, one: int, other: int, local: int) -> bool:
+def _do_the_same(model: Model, group: SymmetryClass, one: int, other: int, local: int) -> bool:
     """Tell whether what two threads do in a local state is the same, each to its own words."""
     first, second = (model.threads[thread].operation(local)._replace(where=0) for thread in (one, other))
     return _renamed(group, one, other, first) == second
 
 
-def _renamed(group: Group, one: int, other: int, operation: Operation) -> Operation:
+def _renamed(group: SymmetryClass, one: int, other: int, operation: Operation) -> Operation:
     """Give what another thread would do: the same to the word of its own."""
     mine, theirs = (group.words[group.threads.index(thread)] for thread in (one, other))
     swap = dict(zip(mine, theirs, strict=True)) | dict(zip(theirs, mine, strict=True))
     return operation._replace(word=swap.get(operation.word, operation.word))
 
 
-def _alike_at_first(model: Model, group: Group) -> bool:
+def _alike_at_first(model: Model, group: SymmetryClass) -> bool:
     """Tell whether nothing tells the members apart at the start."""
-    behind = tuple(model.behind) or (-1,) * len(model.words)
+    behind = tuple(model.buffer_flag_of) or (-1,) * len(model.words)
     for orbit in zip(*group.words, strict=True):
         marks = [behind[word] == thread for word, thread in zip(orbit, group.threads, strict=True)]
         owners = {behind[word] for word in orbit}

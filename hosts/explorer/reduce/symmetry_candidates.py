@@ -15,7 +15,7 @@ from typing import NamedTuple
 from emu.machine import MAX_PCPUS
 from emu.memory import WORD_BYTES
 from emu.vectors import SLOTS
-from hosts.explorer.model.system import Group
+from hosts.explorer.model.system import SymmetryClass
 from hosts.explorer.threads.harness import Scope
 from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.sharing import SHARED
@@ -84,7 +84,7 @@ def _renamed(user: int, before: int, now: int) -> int:
     return now if user == before else before if user == now else user
 
 
-def groups(world: World, wanted: Iterable[tuple[int, ...]]) -> list[Group]:
+def groups(world: World, wanted: Iterable[tuple[int, ...]]) -> list[SymmetryClass]:
     """Say which shared words are whose, those of all members in one order."""
     made = []
     for threads in wanted:
@@ -95,5 +95,7 @@ def groups(world: World, wanted: Iterable[tuple[int, ...]]) -> list[Group]:
                 mine[whose.pcpu][whose.place] = number
         places = sorted(mine[threads[0]])
         if all(sorted(each) == places for each in mine.values()):
-            made.append(Group(threads, tuple(tuple(mine[thread][place] for place in places) for thread in threads)))
+            made.append(
+                SymmetryClass(threads, tuple(tuple(mine[thread][place] for place in places) for thread in threads))
+            )
     return made

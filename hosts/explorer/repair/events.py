@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from emu.exits import EXIT_REASON_EXTERNAL_INTERRUPT, EXIT_REASON_PREEMPTION_TIMER
 from emu.vectors import DEVICE_VECTOR, RESCHEDULE_VECTOR
 from hosts.explorer.counterexample.witness import Witness
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import Op
 from hosts.explorer.model.semantics import Micro, Outcome
 from hosts.explorer.model.system import Model
 from hosts.explorer.repair.threads import Unrepaired
@@ -46,9 +46,9 @@ class RepairPath:
         operation, thread = micro.operation, outcome.move.thread
         if thread == self.vcpu:
             return ""
-        if operation.kind == Kind.OR and ".pi_desc.pir[" in self.model.words[operation.word]:
+        if operation.kind == Op.OR and ".pi_desc.pir[" in self.model.words[operation.word]:
             return f"the next post of {self._who(thread)}"
-        if operation.kind != Kind.SEND or found == f"the next post of {self._who(thread)}":
+        if operation.kind != Op.SEND or found == f"the next post of {self._who(thread)}":
             return ""
         sent = {DEVICE_VECTOR: "device interrupt", RESCHEDULE_VECTOR: "kick or wake-up"}
         name = sent.get(self.model.vectors[operation.b])
@@ -58,10 +58,10 @@ class RepairPath:
         """Name an interrupt that was on its way already, or the own timer."""
         if outcome.move.thread != self.vcpu or found:
             return ""
-        if micro.operation.kind == Kind.ACK:
+        if micro.operation.kind == Op.ACK:
             return f"the {vector_text(self.model.vectors[micro.answer])} that is on its way"
         place = self.threads[self.vcpu].place(micro.operation.where)
-        asked = micro.operation.kind == Kind.CHOOSE and place.text.startswith("deadline_passed")
+        asked = micro.operation.kind == Op.CHOOSE and place.text.startswith("deadline_passed")
         return f"the timer of {self._who(self.vcpu)}" if asked and micro.answer else ""
 
     def _exit(self, reason: int, found: str) -> str:

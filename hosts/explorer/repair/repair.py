@@ -19,7 +19,7 @@ from hosts.explorer.counterexample.lasso import agent_of
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Outcome, Product, State
-from hosts.explorer.model.system import Model, Unstable
+from hosts.explorer.model.system import AbstractionRefuted, Model
 from hosts.explorer.repair.components import components
 from hosts.explorer.repair.events import RepairPath
 from hosts.explorer.repair.threads import Unrepaired
@@ -32,7 +32,7 @@ OWING: Final = frozenset({"C1", "C2", "C3", "C4", "C7", "C9"})
 """Checks whose violation is an obligation that can still be met."""
 
 
-ASTRAY: Final = (Unstable, Endless, RuleFault)
+ASTRAY: Final = (AbstractionRefuted, Endless, RuleFault)
 """What may come up behind a violation: a word shared that was not so far, so that the moves are no longer the model's,
 or what a user's own code does wrong there. The violation is told all the same."""
 
@@ -141,7 +141,7 @@ class _RepairSearch:
         thread, rows = self.threads[outcome.move.thread], self.witness.steps[-1].rows
         for i, (micro, row) in enumerate(zip(outcome.micros, rows, strict=False)):
             place = thread.place(micro.operation.where)
-            if (micro.operation.kind.name, place.function, place.line) != (row.kind, row.function, row.line):
+            if (micro.operation.kind.written, place.function, place.line) != (row.kind, row.function, row.line):
                 return i
         return min(len(outcome.micros), len(rows))
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from emu.observe.accounting import VM_EXITS
 from hosts.explorer.model.operations import Operation
-from hosts.explorer.model.system import Edge
+from hosts.explorer.model.system import Transition
 from hosts.explorer.threads.automaton import Automaton
 from hosts.explorer.threads.frames import Frames
 from hosts.explorer.threads.machine_words import World
@@ -41,7 +41,7 @@ class Unrepaired(Automaton):
         self._reason, self._rvi = vcpu.vmcs.vm_exit_reason, vcpu.vmcs.rvi
         super().__init__(number, protocol, driver, world)
 
-    def step(self, local: int, answer: int) -> Edge:
+    def step(self, local: int, answer: int) -> Transition:
         """Return where an answer leads."""
         known = (local, answer) in self.along
         if not known:

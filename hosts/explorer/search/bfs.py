@@ -47,7 +47,7 @@ from hosts.explorer.search.explored import Explored
 from hosts.explorer.search.fair_cycles import FairCycles
 from hosts.explorer.search.reencode import moves
 from hosts.explorer.search.result import Progress, Result, Violation
-from hosts.explorer.search.thread_tables import Learnt, Mistaken
+from hosts.explorer.search.thread_tables import AssumptionRefuted, ThreadTables
 from hosts.explorer.search.trail import TrailFinder
 from hosts.explorer.search.visited import Store
 from hosts.explorer.search.workers import Rounds
@@ -62,13 +62,13 @@ TIGHTEN_AT: Final = 200_000
 class Search:
     """One model's search."""
 
-    def __init__(self, model: Model, options: Options, learnt: Learnt | None = None) -> None:
+    def __init__(self, model: Model, options: Options, learnt: ThreadTables | None = None) -> None:
         """``learnt``: what an earlier search of the same has learnt."""
         self.model = model
         self.options = options
         self.workers = max(options.workers, 1)
         self._resumed = learnt is not None
-        self.learnt = Learnt(model, options) if learnt is None else learnt
+        self.learnt = ThreadTables(model, options) if learnt is None else learnt
         self.on_learnt: Callable[[], bytes] | None = None
         """Writes down what has been learnt, when the first attempt that holds has come to an end by itself."""
         self.packed = b""
@@ -127,7 +127,7 @@ class Search:
                     self.learnt.lean_anew()
                     self.learnt.lay_out(generous=True)
                 self._search()
-            except Mistaken:
+            except AssumptionRefuted:
                 continue
             if self.on_learnt is not None and not self.result.bounded_by:
                 self.packed = self.on_learnt()
@@ -163,7 +163,7 @@ class Search:
             levels.append(end)
             if self.learnt.more_to_lean_on and self.searched_again + self.store.total <= LEAN_WITHIN:
                 self.searched_again += self.store.total
-                raise Mistaken
+                raise AssumptionRefuted
             if not bound and self._harvest():
                 break
         else:
@@ -181,7 +181,7 @@ class Search:
         return self.rounds.work
 
     def _level(self) -> str:
-        """Expand one level; give what cut it short, if anything. Mistaken if the reduction leant on something false.
+        """Expand one level; return what cut it short, if anything. AssumptionRefuted if an assumption was false.
 
         That is told only when the whole level is done: what is known by then does not depend on the order of learning,
         so that neither does what the next attempt leaves out.
@@ -199,7 +199,7 @@ class Search:
             if bound := self._bounds(self.rounds.left):
                 return bound
         if mistaken:
-            raise Mistaken
+            raise AssumptionRefuted
         return ""
 
     def _lay_out_anew(self) -> None:
@@ -279,7 +279,7 @@ class Search:
         if result.waited_for_buffer and "buffer" not in result.bounded_by:
             result.bounded_by = (*result.bounded_by, "buffer")
         result.complete = not result.bounded_by and not stopped
-        if self.options.progress_check and result.complete and not result.violation and self.model.debt:
+        if self.options.progress_check and result.complete and not result.violation and self.model.obligations:
             self._look_for_cycles()
         if self.options.keep_finals:
             result.finals = self.explored.finals()

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hosts.explorer.compiled import abi
-from hosts.explorer.model.operations import LOCKED, Kind, Operation
+from hosts.explorer.model.operations import LOCKED, Op, Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.rmw import signed
 from hosts.explorer.model.semantics import State
@@ -24,16 +24,16 @@ from hosts.explorer.reduce.independence import Facts
 from hosts.explorer.reduce.symmetry import Twins
 from hosts.explorer.search.reencode import Kept
 
-BY_VALUE: Final = LOCKED | {Kind.LOAD, Kind.PEEK, Kind.TALLY}
+BY_VALUE: Final = LOCKED | {Op.LOAD, Op.GHOST_READ, Op.GHOST_ADD}
 """Their edges are numbered by the value read."""
 
 
 class Values:
     """The values seen in one word, by number; number 0 is the initial one."""
 
-    def __init__(self, initial: int, *, ghostly: bool) -> None:
-        """With ``ghostly``, each value comes with itself with bit 0 set."""
-        self.ghostly = ghostly
+    def __init__(self, initial: int, *, flagged: bool) -> None:
+        """With ``flagged``, each value comes with itself with bit 0 set."""
+        self.flagged = flagged
         self.known: list[int] = []
         self._number: dict[int, int] = {}
         self.number(initial)
@@ -47,7 +47,7 @@ class Values:
         if value not in self._number:
             self._number[value] = len(self.known)
             self.known.append(value)
-            if self.ghostly:
+            if self.flagged:
                 self.number(value | 1)
         return self._number[value]
 
@@ -62,12 +62,15 @@ class Sheets:
     def __init__(self, model: Model, options: Options) -> None:
         self.model = model
         self.options = options
-        self.behind = tuple(model.behind) or (-1,) * len(model.words)
+        self.buffer_flag_of = tuple(model.buffer_flag_of) or (-1,) * len(model.words)
         self.facts = Facts(model, options)
         self.values = [
-            Values(value, ghostly=owner >= 0) for value, owner in zip(model.initial, self.behind, strict=True)
+            Values(value, flagged=owner >= 0) for value, owner in zip(model.initial, self.buffer_flag_of, strict=True)
         ]
-        for word, value in [*((word, 1) for word in model.silent), *((w, 0) for group in model.renewed for w in group)]:
+        for word, value in [
+            *((word, 1) for word in model.terminated),
+            *((w, 0) for group in model.reset_families for w in group),
+        ]:
             self.values[word].number(value)
         self.twins = Twins(model, options)
         for word in range(len(self.values)):
@@ -101,8 +104,8 @@ class Sheets:
         self._edges: npt.NDArray[np.int64] = np.full(1024, abi.UNKNOWN, np.int64)
         self._edges_used = 0
         self._notes: npt.NDArray[np.int64] = np.zeros((64, 2), np.int64)
-        self._ghost_base = [0] * len(model.words)
-        self._ghosts: npt.NDArray[np.int32] = np.zeros(1, np.int32)
+        self._alias_base = [0] * len(model.words)
+        self._buffered_alias: npt.NDArray[np.int32] = np.zeros(1, np.int32)
         self._renew_rows: list[tuple[int, int]] = []
         self.tables = self._empty()
 
@@ -116,11 +119,11 @@ class Sheets:
         kind = operation.kind
         if kind in BY_VALUE:
             return self.row_room[operation.word]
-        if kind == Kind.CHOOSE:
+        if kind == Op.CHOOSE:
             return max(operation.a, 1)
-        if kind == Kind.ACK:
+        if kind == Op.ACK:
             return max(len(self.model.vectors), 1)
-        return 2 if kind in (Kind.POINT, Kind.PENDING, Kind.IN_FLIGHT, Kind.QUIET) else 1
+        return 2 if kind in (Op.POINT, Op.PENDING, Op.IN_FLIGHT, Op.QUIESCENT) else 1
 
     # --- the layout ----------------------------------------------------------------------------------------------
 
@@ -191,7 +194,7 @@ class Sheets:
     def ended(self, thread: int) -> list[int]:
         """Give the local fields that mean that a thread has ended."""
         places = enumerate(self.places[thread])
-        return [number for number, each in places if self.operation[each].kind == Kind.END]
+        return [number for number, each in places if self.operation[each].kind == Op.END]
 
     def _waiting(self, thread: int, buffer: int) -> Iterator[tuple[int, int]]:
         known = list(self.stores[thread])
@@ -213,7 +216,7 @@ class Sheets:
             rest=np.zeros((threads, 1), np.int32),
             resting=self._resting,
             edges=self._edges,
-            ghosts=self._ghosts,
+            buffered_alias=self._buffered_alias,
             notes=self._notes,
             lagging=np.zeros(max(self.layout.words, 1), np.int64),
             future=self.future,
@@ -225,13 +228,13 @@ class Sheets:
         layout = self.layout
         tables = self._empty()
         rows: list[tuple[int, ...]] = []
-        ghosts: list[int] = []
+        aliases: list[int] = []
         for word, values in enumerate(self.values):
-            self._ghost_base[word] = len(ghosts)
-            if values.ghostly:
+            self._alias_base[word] = len(aliases)
+            if values.flagged:
                 row = [values.known_number(value | 1) for value in values.known]
-                ghosts += row + [0] * (layout["word", word].mask + 1 - len(row))
-        self._ghosts = np.array([*ghosts, 0], np.int32)
+                aliases += row + [0] * (layout["word", word].mask + 1 - len(row))
+        self._buffered_alias = np.array([*aliases, 0], np.int32)
         header = tables.header
         header[abi.H_WORDS] = layout.words
         header[abi.H_THREADS] = len(self.model.threads)
@@ -239,20 +242,20 @@ class Sheets:
         header[abi.H_FUSE] = self.options.fuse
         header[abi.H_REDUCE] = self.options.reduce and self.options.buffer > 0
         header[abi.H_SLOTS] = len(self.slots)
-        header[abi.H_DEBT] = sum(1 << word for word in self.model.debt if word < abi.WIDE)
+        header[abi.H_DEBT] = sum(1 << word for word in self.model.obligations if word < abi.WIDE)
         header[abi.H_ROUND] = self.leant_round
-        header[abi.H_QUIET0] = len(rows)
-        rows += [self._one(word) for word in self.model.silent]
-        header[abi.H_QUIET1] = len(rows)
+        header[abi.H_TERMINATED0] = len(rows)
+        rows += [self._one(word) for word in self.model.terminated]
+        header[abi.H_TERMINATED1] = len(rows)
         self._renew_rows = []
-        for group in self.model.renewed:
+        for group in self.model.reset_families:
             start = len(rows)
             rows += [(*layout["word", word], max(self.values[word].known_number(0), 0), word) for word in group]
             self._renew_rows.append((start, len(rows)))
         most = max((1 << self._entry(thread) for thread in range(len(self.model.threads))), default=1)
         pairs = np.zeros((len(self.model.threads), most, abi.P_SIZE), np.int64)
         rest = np.zeros((len(self.model.threads), max(self._place_room(t) for t in range(len(self.places)))), np.int32)
-        tables = tables._replace(pairs=pairs, rest=rest, ghosts=self._ghosts)
+        tables = tables._replace(pairs=pairs, rest=rest, buffered_alias=self._buffered_alias)
         for thread in range(len(self.model.threads)):
             self._thread(tables, thread, rows)
         slots = np.zeros((len(self.slots) + 1, abi.S_SIZE), np.int64)
@@ -299,8 +302,8 @@ class Sheets:
     def _thread(self, tables: abi.Tables, thread: int, rows: list[tuple[int, ...]]) -> None:
         layout, facts, depth = self.layout, self.facts, self.depths[thread]
         entry = self._entry(thread)
-        guards = [(*layout["word", word], self._ghost_base[word], word) for word in facts.guards(thread)]
-        silent = [self._one(word) for word in facts.own_silent(thread)]
+        guards = [(*layout["word", word], self._alias_base[word], word) for word in facts.guards(thread)]
+        silent = [self._one(word) for word in facts.own_terminated(thread)]
         mine = [number for number, (target, _) in enumerate(self.slots) if target == thread]
         start = len(rows)
         rows += guards + silent
@@ -328,7 +331,7 @@ class Sheets:
     def _taken(self, thread: int, *, every: bool) -> int:
         """Give the bits of the pending field that a point takes."""
         mine = [vector for target, vector in self.slots if target == thread]
-        return sum(1 << bit for bit, vector in enumerate(mine) if every or vector not in self.model.late)
+        return sum(1 << bit for bit, vector in enumerate(mine) if every or vector not in self.model.deferrable)
 
     def _pair(self, thread: int, word: int, value: int, number: int) -> None:
         self.tables.pairs[thread, number] = (
@@ -347,20 +350,20 @@ class Sheets:
         if word >= 0:
             field = self.layout["word", word]
             record[abi.PLACE], record[abi.SHIFT], record[abi.MASK] = field
-        if kind == Kind.PEEK:
-            owner = self.behind[word]
+        if kind == Op.GHOST_READ:
+            owner = self.buffer_flag_of[word]
             record[abi.EXTRA] = owner + 1 if owner != thread else 0
-            record[abi.CONST] = self._ghost_base[word]
-        elif kind in (Kind.STORE, Kind.POKE):
+            record[abi.CONST] = self._alias_base[word]
+        elif kind in (Op.STORE, Op.GHOST_WRITE):
             value = self.values[word].known_number(operation.a)
-            waits = kind == Kind.STORE and self.options.buffer
+            waits = kind == Op.STORE and self.options.buffer
             record[abi.CONST] = self.stores[thread][word, value] if waits else value
-        elif kind == Kind.SEND:
+        elif kind == Op.SEND:
             record[abi.CONST] = self.slots.index((operation.a, operation.b))
-        elif kind in (Kind.POINT, Kind.ACK):
+        elif kind in (Op.POINT, Op.ACK):
             record[abi.CONST] = self._taken(thread, every=operation.a != 0)
             record[abi.EXTRA] = operation.a == 0
-        elif kind == Kind.CHOOSE:
+        elif kind == Op.CHOOSE:
             record[abi.CONST] = operation.a
-        elif kind == Kind.RENEW and operation.a < len(self._renew_rows):
+        elif kind == Op.RESET and operation.a < len(self._renew_rows):
             record[abi.CONST], record[abi.EXTRA] = self._renew_rows[operation.a]

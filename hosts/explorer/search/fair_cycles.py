@@ -1,9 +1,9 @@
 """No-progress: a cycle, fair to all, on which a debt is never paid.
 
-The states in which one of ``Model.debt`` is not zero and the moves between them fall into strongly connected components
-(Tarjan, in compiled code, edges worked out again and not stored). A component has a fair cycle if each thread, each
-buffer and each IPI in flight moves inside it or is unable to move in some state of it (weak fairness); if the whole
-component has none, no part of it has one, as whoever is left out of the whole is left out of the part.
+The states in which one of ``Model.obligations`` is not zero and the moves between them fall into strongly connected
+components (Tarjan, in compiled code, edges worked out again and not stored). A component has a fair cycle if each
+thread, each buffer and each IPI in flight moves inside it or is unable to move in some state of it (weak fairness); if
+the whole component has none, no part of it has one, as whoever is left out of the whole is left out of the part.
 
 A thread that never comes back to a local state stands still on a cycle of the whole. If it could move it is left out,
 which no fair cycle does; so it has ended, and its buffer is empty. Most senders are such. An IPI that only they send
@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hosts.explorer.compiled import abi, hash_table, scc
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import Op
 from hosts.explorer.model.state_vector import WIDEST, TooWide
 from hosts.explorer.reduce.footprints import straight
 from hosts.explorer.search.explored import Explored
-from hosts.explorer.search.thread_tables import Learnt
+from hosts.explorer.search.thread_tables import ThreadTables
 
 CHUNK: Final = 1 << 18
 """States looked through in one compiled call."""
@@ -48,7 +48,7 @@ class FairCycles:
 
     def find(self, going_on: Callable[[], bool]) -> bool:
         """Look at each debt; tell whether that came to its end (``going_on`` has not said no)."""
-        return all(self._find(word, going_on) for word in self.learnt.model.debt)
+        return all(self._find(word, going_on) for word in self.learnt.model.obligations)
 
     def nearest(self) -> tuple[int, list[int]]:
         """Give the lowest level with a state on a fair cycle, and the places of its states on fair cycles; or -1."""
@@ -126,7 +126,7 @@ def _with_room(parts: scc.Components, room: int) -> scc.Components:
     return parts._replace(**{name: np.concatenate([each, np.zeros_like(each)]) for name, each in arrays.items()})
 
 
-def over_on_cycles(learnt: Learnt) -> list[int]:
+def over_on_cycles(learnt: ThreadTables) -> list[int]:
     """Say what holds on every fair cycle: rows of place, shift, mask and value, one behind the other."""
     rows: list[int] = []
     over: set[int] = set()
@@ -136,7 +136,7 @@ def over_on_cycles(learnt: Learnt) -> list[int]:
             rows += [*learnt.layout["local", thread], ends[0], *learnt.layout["buffer", thread], 0]
             over.add(thread)
     sent = zip(learnt.operation, learnt.owner, strict=True)
-    again = {(each.a, each.b) for each, (thread, _) in sent if each.kind == Kind.SEND and thread not in over}
+    again = {(each.a, each.b) for each, (thread, _) in sent if each.kind == Op.SEND and thread not in over}
     for number, slot in enumerate(learnt.slots):
         if slot not in again:
             rows += [*learnt.layout["slot", number], 0]

@@ -11,42 +11,42 @@ from typing import Final
 import numpy as np
 
 from hosts.explorer.compiled import abi
-from hosts.explorer.model.operations import FENCELESS, LOCKED, OWN_FENCE, Kind, Operation
+from hosts.explorer.model.operations import FENCELESS, LOCKED, OWN_FENCE, Op, Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.rmw import modified, signed
 from hosts.explorer.model.state_vector import TooWide, bits
-from hosts.explorer.model.system import Edge, Model
+from hosts.explorer.model.system import Model, Transition
 from hosts.explorer.reduce.footprints import Futures, straight
 from hosts.explorer.reduce.read_bounds import Looks
 from hosts.explorer.search.encode import BY_VALUE, Sheets
 
 CODES: Final = {
-    Kind.END: abi.END,
-    Kind.LOAD: abi.READ,
-    Kind.PEEK: abi.READ,
-    Kind.POKE: abi.PUT,
-    Kind.TALLY: abi.LOCKED,
-    Kind.FENCE: abi.STEADY,
-    Kind.PAUSE: abi.STEADY,
-    Kind.SEND: abi.SEND,
-    Kind.POINT: abi.POINT,
-    Kind.PENDING: abi.PENDING,
-    Kind.ACK: abi.ACK,
-    Kind.CHOOSE: abi.CHOOSE,
-    Kind.RENEW: abi.RENEW,
-    Kind.IN_FLIGHT: abi.IN_FLIGHT,
-    Kind.QUIET: abi.QUIET,
+    Op.END: abi.END,
+    Op.LOAD: abi.READ,
+    Op.GHOST_READ: abi.READ,
+    Op.GHOST_WRITE: abi.PUT,
+    Op.GHOST_ADD: abi.LOCKED,
+    Op.FENCE: abi.STEADY,
+    Op.YIELD: abi.STEADY,
+    Op.SEND: abi.SEND,
+    Op.POINT: abi.POINT,
+    Op.PENDING: abi.PENDING,
+    Op.ACK: abi.ACK,
+    Op.CHOOSE: abi.CHOOSE,
+    Op.RESET: abi.RESET,
+    Op.IN_FLIGHT: abi.IN_FLIGHT,
+    Op.QUIESCENT: abi.QUIESCENT,
 } | dict.fromkeys(LOCKED, abi.LOCKED)
 
-SURE: Final = frozenset({Kind.POKE, Kind.RENEW, Kind.PAUSE})
+SURE: Final = frozenset({Op.GHOST_WRITE, Op.RESET, Op.YIELD})
 """Done at once when a step comes to them: learnt without waiting for the wish."""
 
 
-class Mistaken(Exception):  # noqa: N818 - a signal, not an error
+class AssumptionRefuted(Exception):  # noqa: N818 - a signal, not an error
     """Something that the reduction leant on has turned out false: start again."""
 
 
-class Learnt(Sheets):
+class ThreadTables(Sheets):
     """Everything the loops need to know, and how it grows."""
 
     def __init__(self, model: Model, options: Options) -> None:
@@ -80,10 +80,10 @@ class Learnt(Sheets):
     # --- learning ------------------------------------------------------------------------------------------------
 
     def grant(self, kind: int, what: int, more: int) -> None:
-        """Learn what a wish asks for; Mistaken at once if threads were taken for alike that are not."""
+        """Learn what a wish asks for; AssumptionRefuted at once if threads were taken for alike that are not."""
         self._grant(kind, what, more)
         if self.twins.parted:
-            raise Mistaken
+            raise AssumptionRefuted
 
     def _grant(self, kind: int, what: int, more: int) -> None:
         if kind == abi.W_EDGE:
@@ -161,7 +161,7 @@ class Learnt(Sheets):
                 return
             index = 0
 
-    def step(self, number: int, answer: int) -> Edge:
+    def step(self, number: int, answer: int) -> Transition:
         """Ask a thread."""
         self.learnt += 1
         thread, local = self.owner[number]
@@ -171,20 +171,20 @@ class Learnt(Sheets):
         return edge
 
     def _answer(self, operation: Operation, index: int) -> int:
-        if operation.kind == Kind.TALLY:
+        if operation.kind == Op.GHOST_ADD:
             return 0
         return self.values[operation.word].known[index] if operation.kind in BY_VALUE else index
 
     def _left(self, operation: Operation, index: int) -> int:
         """Give the number of the value that the operation leaves in its word."""
         kind = operation.kind
-        if kind not in LOCKED and kind != Kind.TALLY:
+        if kind not in LOCKED and kind != Op.GHOST_ADD:
             return 0
         old = self.values[operation.word].known[index]
-        new = signed(old + operation.a) if kind == Kind.TALLY else modified(kind, old, operation.a, operation.b)
+        new = signed(old + operation.a) if kind == Op.GHOST_ADD else modified(kind, old, operation.a, operation.b)
         return self._value(operation.word, new)
 
-    def _note(self, edge: Edge) -> int:
+    def _note(self, edge: Transition) -> int:
         windows = edge.windows | (abi.ROUND if edge.round else 0)
         key = (windows, edge.sighting)
         if key not in self.notes:
@@ -216,9 +216,9 @@ class Learnt(Sheets):
         mask = self.layout[("word", word)].mask
         if len(values) - 1 > mask:
             self._stale = True
-        elif values.ghostly:
+        elif values.flagged:
             for number in range(before, len(values)):
-                self._ghosts[self._ghost_base[word] + number] = values.known_number(values.known[number] | 1)
+                self._buffered_alias[self._alias_base[word] + number] = values.known_number(values.known[number] | 1)
         if len(values) > self.row_room[word]:
             old = self.row_room[word]
             self.row_room[word] = 1 << bits(len(values))
@@ -266,7 +266,7 @@ class Learnt(Sheets):
             self.on_word[operation.word].append(number)
         self._constants(thread, operation)
         self._place(number)
-        if operation.scheduled or operation.kind == Kind.END:
+        if operation.scheduled or operation.kind == Op.END:
             self._rest(number)
         for other in self.twins.others(thread):
             self._operation(other, local)
@@ -274,33 +274,33 @@ class Learnt(Sheets):
 
     def _code(self, operation: Operation) -> int:
         kind = operation.kind
-        code = abi.STORE if kind == Kind.STORE and self.options.buffer else CODES.get(kind, abi.PUT)
+        code = abi.STORE if kind == Op.STORE and self.options.buffer else CODES.get(kind, abi.PUT)
         flags = abi.SCHEDULED if operation.scheduled else 0
         flags |= abi.BEGINS if operation.begins else 0
-        if operation.drains or (kind == Kind.SEND and not self.options.overtake):
+        if operation.drains or (kind == Op.SEND and not self.options.overtake):
             flags |= abi.DRAINS
         elif kind in LOCKED and operation.flags & FENCELESS:
             flags |= abi.OWN
         if self._may_be_free(operation):
             flags |= abi.ASK
-        pays = code == abi.PUT and operation.word in self.model.debt
+        pays = code == abi.PUT and operation.word in self.model.obligations
         if self.options.fuse and not operation.scheduled and code in (abi.READ, abi.PUT) and not pays:
             flags |= abi.PLAIN
         return code | flags << 5
 
     def _may_be_free(self, operation: Operation) -> bool:
-        if operation.kind == Kind.POINT:
+        if operation.kind == Op.POINT:
             return self.options.reduce and self.options.fuse
-        if not (self.options.reduce and self.options.buffer and operation.kind in (Kind.STORE, Kind.FENCE)):
+        if not (self.options.reduce and self.options.buffer and operation.kind in (Op.STORE, Op.FENCE)):
             return False
-        alone = operation.kind == Kind.FENCE and operation.a == OWN_FENCE  # it may have to wait behind a drain
+        alone = operation.kind == Op.FENCE and operation.a == OWN_FENCE  # it may have to wait behind a drain
         return operation.scheduled or alone or not self.options.fuse
 
     def _constants(self, thread: int, operation: Operation) -> None:
         """Number what an operation brings with it."""
-        if operation.kind in (Kind.STORE, Kind.POKE):
+        if operation.kind in (Op.STORE, Op.GHOST_WRITE):
             value = self._value(operation.word, operation.a)
-            if operation.kind == Kind.STORE and self.options.buffer:
+            if operation.kind == Op.STORE and self.options.buffer:
                 stores = self.stores[thread]
                 number = stores.setdefault((operation.word, value), len(stores) + 1)
                 self._stale |= number >= 1 << int(self.tables.threads[thread, abi.T_EW])
@@ -308,13 +308,13 @@ class Learnt(Sheets):
                     self._pair(thread, operation.word, value, number)
                 else:
                     self._stale = True
-        elif operation.kind == Kind.SEND and self.twins.others(operation.a):
+        elif operation.kind == Op.SEND and self.twins.others(operation.a):
             self.twins.part(operation.a)
-        if operation.kind == Kind.SEND and (operation.a, operation.b) not in self.slots:
+        if operation.kind == Op.SEND and (operation.a, operation.b) not in self.slots:
             self.slots = sorted([*self.slots, (operation.a, operation.b)])
             self._stale = True
-        elif operation.kind == Kind.RENEW:
-            for word in self.model.renewed[operation.a]:
+        elif operation.kind == Op.RESET:
+            for word in self.model.reset_families[operation.a]:
                 self._value(word, 0)
 
     def _rest(self, number: int) -> None:
@@ -342,11 +342,11 @@ class Learnt(Sheets):
         code = int(self._ops[number, abi.CODE])
         if code >> 5 & abi.ASK:
             thread, local = self.owner[number]
-            if self.operation[number].kind == Kind.POINT:
+            if self.operation[number].kind == Op.POINT:
                 free = self.model.threads[thread].may_wait(local)
                 self.waiting |= {(thread, local)} if free else set()
             else:
-                free = all(self.facts.unseen(thread, each) for each in self._segment(number))
+                free = all(self.facts.invisible(thread, each) for each in self._segment(number))
             flags = code >> 5 & ~abi.ASK | (abi.FREE if free else 0)
             self._ops[number, abi.CODE] = code & 31 | flags << 5
 
@@ -355,7 +355,7 @@ class Learnt(Sheets):
         for _ in range(64):
             operation = self.operation[number]
             yield operation
-            if operation.kind not in SURE | {Kind.STORE, Kind.FENCE}:
+            if operation.kind not in SURE | {Op.STORE, Op.FENCE}:
                 return
             if self._edges[int(self._ops[number, abi.BASE])] < 0:
                 self._learn(number, 0)
@@ -363,9 +363,9 @@ class Learnt(Sheets):
             number = edge & abi.NEXT_MASK
             following = self.operation[number]
             sighting = self._notes[edge >> abi.NOTE_SHIFT, 1]
-            if sighting or following.scheduled or following.kind == Kind.END or not self.options.fuse:
+            if sighting or following.scheduled or following.kind == Op.END or not self.options.fuse:
                 return
-        yield Operation(Kind.QUIET)  # too long: leave it alone
+        yield Operation(Op.QUIESCENT)  # too long: leave it alone
 
     def lean_anew(self) -> None:
         """Lean on what is known by now; the search begins anew."""

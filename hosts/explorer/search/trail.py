@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hosts.explorer.compiled import abi, backward, step, successors
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import Op
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Outcome, Product, State
 from hosts.explorer.model.store_merging import Waiting
@@ -35,7 +35,7 @@ class TrailFinder:
         self.model = self.learnt.model
         self.tables = self.learnt.tables
         self.product = Product(self.model, options, merging=True)
-        self._urgent = [each for each in range(len(self.model.vectors)) if each not in self.model.late]
+        self._urgent = [each for each in range(len(self.model.vectors)) if each not in self.model.deferrable]
         threads = len(self.model.threads)
         self.row_of: npt.NDArray[np.int32] = np.full(self.store.places, -1, np.int32)
         """By state: its row of ``costs``, or -1 if it is on no shortest way."""
@@ -122,7 +122,7 @@ class TrailFinder:
         for move in moves:
             outcome = self.product.outcome(state, move)
             for micro in outcome.micros:
-                if micro.operation.kind == Kind.STORE:
+                if micro.operation.kind == Op.STORE:
                     buffers[move.thread].put((micro.operation.word, micro.operation.a))
             told += [move] * (buffers[move.thread].drain() if move.agent == "drain" else 1)
             state = outcome.state
@@ -167,7 +167,7 @@ class TrailFinder:
         ways: list[list[Outcome]] = [[]]
         if agent == abi.DRAIN:
             ways = [[self.product.outcome(state, Move("drain", thread))]]
-        for _ in range(step.MOST_FREE + 1):
+        for _ in range(step.PROVISO_BOUND + 1):
             longer = []
             for way in ways:
                 if way and self._passed(way[-1].state) == target and (wanted < 0 or way[-1].sighting == wanted):
@@ -184,8 +184,9 @@ class TrailFinder:
             seen: list[int] = []
             while local not in seen:
                 operation = model.operation(local)
-                pauses = operation.kind == Kind.PAUSE and not operation.scheduled
-                if not pauses and (operation.kind != Kind.POINT or operation.a or not self._calm(state, thread)):
+                yields = operation.kind == Op.YIELD and not operation.scheduled
+                point = operation.kind == Op.POINT and not operation.a
+                if not yields and not (point and self._uninterruptible(state, thread)):
                     break
                 edge = model.step(local, 0)
                 if edge.sighting >= 0:
@@ -197,13 +198,13 @@ class TrailFinder:
             found[thread] = local
         return state._replace(locals=tuple(found))
 
-    def _calm(self, state: State, thread: int) -> bool:
-        """Tell what :func:`hosts.explorer.compiled.visibility.calm` tells."""
-        model, late = self.model, self.model.late
+    def _uninterruptible(self, state: State, thread: int) -> bool:
+        """Tell what :func:`hosts.explorer.compiled.visibility.uninterruptible` tells."""
+        model, late = self.model, self.model.deferrable
         if not self.options.reduce or any(state.pending[thread] >> each & 1 for each in self._urgent):
             return False
         if any(target == thread and vector not in late for target, vector in state.flight):
             return False
         senders = self.learnt.facts.interrupters(thread)
         threads = enumerate(model.threads)
-        return all(each.operation(state.locals[t]).kind == Kind.END for t, each in threads if senders >> t & 1)
+        return all(each.operation(state.locals[t]).kind == Op.END for t, each in threads if senders >> t & 1)

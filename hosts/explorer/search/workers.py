@@ -17,7 +17,7 @@ import numpy as np
 
 from hosts.explorer.compiled import abi, hash_table, store_buffers, successors, transition_cache
 from hosts.explorer.jit import intrinsics
-from hosts.explorer.search.thread_tables import Learnt
+from hosts.explorer.search.thread_tables import ThreadTables
 from hosts.explorer.search.visited import Store, reserved
 
 ROUND_SECONDS: Final = 0.1
@@ -65,7 +65,7 @@ class Job(NamedTuple):
 class Rounds:
     """The workers of a search."""
 
-    def __init__(self, learnt: Learnt, workers: int) -> None:
+    def __init__(self, learnt: ThreadTables, workers: int) -> None:
         self.learnt = learnt
         self.workers = workers
         self.jobs: deque[Job] = deque()

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple, NoReturn
 
-from hosts.explorer.model.operations import Kind, Operation
-from hosts.explorer.model.system import Edge, NotTerminating, Place
+from hosts.explorer.model.operations import Op, Operation
+from hosts.explorer.model.system import NotTerminating, SourceLocation, Transition
 from hosts.explorer.threads.frames import Frame, Frames, SuspendedFrame
 from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.primitives import now
@@ -45,7 +45,7 @@ class Automaton(Resumable):
         self.states: list[SavedState] = []
         self.operations: list[Operation] = []
         self.ids: dict[Any, int] = {}
-        self.edges: dict[tuple[int, int], Edge] = {}
+        self.edges: dict[tuple[int, int], Transition] = {}
         self.passed: dict[tuple[int, int], Passed] = {}
         """By edge what was come past, if anything."""
         self.between: dict[int, Touched] = {}
@@ -68,14 +68,14 @@ class Automaton(Resumable):
         """Return what the thread does in a local state."""
         return self.operations[local]
 
-    def step(self, local: int, answer: int) -> Edge:
+    def step(self, local: int, answer: int) -> Transition:
         """Return where an answer leads."""
         edge = self.edges.get((local, answer))
         if edge is None:
             edge = self.edges[local, answer] = self._learnt(local, answer)
         return edge
 
-    def _learnt(self, local: int, answer: int) -> Edge:
+    def _learnt(self, local: int, answer: int) -> Transition:
         frames, own = self.states[local]
         operation = self.operations[local]
         kind = operation.kind
@@ -88,14 +88,14 @@ class Automaton(Resumable):
             after, run = self._ran(local, answer, start)
         if run.passed is not None:
             self.passed[local, answer] = run.passed
-        interrupted = kind == Kind.POINT and answer
+        interrupted = kind == Op.POINT and answer
         if interrupted or any(frame.flow.name == HANDLER for frame in frames):
             self.handlers.reads.update(run.reads)
             self.handlers.writes.update(run.writes)
-        pauses = self.operations[after].kind == Kind.PAUSE and not self.operations[after].scheduled
-        if kind == Kind.POINT and not answer and pauses and run.sighting < 0:
+        pauses = self.operations[after].kind == Op.YIELD and not self.operations[after].scheduled
+        if kind == Op.POINT and not answer and pauses and run.sighting < 0:
             self.between[local] = Touched(run.reads, run.writes)
-        return Edge(after, run.windows, run.sighting, run.round)
+        return Transition(after, run.windows, run.sighting, run.round)
 
     def _ran(self, local: int, answer: int, start: Start) -> tuple[int, Run]:
         """Run; return the local state that this leads to, and what may be said of it from other states, too."""
@@ -104,8 +104,8 @@ class Automaton(Resumable):
         self.own = list(own)
         self.windows, self.sighting, self.vector = 0, -1, -1
         self.round, self.general = False, True
-        self.pointed, self.paused = kind == Kind.POINT and not answer, kind == Kind.PAUSE
-        self.every = self.operations[local].a if kind == Kind.POINT and answer else 1
+        self.pointed, self.paused = kind == Op.POINT and not answer, kind == Op.YIELD
+        self.every = self.operations[local].a if kind == Op.POINT and answer else 1
         self.read_own, self.wrote_own, self.found_own = set(), set(), {}
         self.met.clear()
         self.crossed.clear()
@@ -123,7 +123,7 @@ class Automaton(Resumable):
             sighting=self.sighting,
             round=self.round,
         )
-        if self.general and run.operation.kind != Kind.END:
+        if self.general and run.operation.kind != Op.END:
             self.runs.add(start, frames, self.found_own, run)
         return after, run
 
@@ -171,13 +171,13 @@ class Automaton(Resumable):
                 after.setdefault(before, []).append((answer, edge.local))
         return any(turn in cycle(after, turn[0]) for turn in turns)
 
-    def place(self, where: int) -> Place:
+    def place(self, where: int) -> SourceLocation:
         """Return where an operation stands in the source."""
         flow, number = self.where[where]
         if number < 0:
-            return Place(flow.name, flow.file, flow.heads[-1 - number], "while")
+            return SourceLocation(flow.name, flow.file, flow.heads[-1 - number], "while")
         call = flow.calls[number]
-        return Place(flow.name, flow.file, call.line, call.text)
+        return SourceLocation(flow.name, flow.file, call.line, call.text)
 
     # --- running -------------------------------------------------------------------------------------------------
 
@@ -199,7 +199,7 @@ class Automaton(Resumable):
         waiting = tuple(
             [frame if isinstance(frame, SuspendedFrame) else self._keep(frame, pending=False) for frame in frames]
         )
-        return self._numbered(waiting, () if operation.kind == Kind.END else self._kept_words(), operation)
+        return self._numbered(waiting, () if operation.kind == Op.END else self._kept_words(), operation)
 
     def _numbered(self, waiting: tuple[SuspendedFrame, ...], own: tuple[int, ...], operation: Operation) -> int:
         found = (*tuple(operation), own, *[frame.number for frame in waiting])

@@ -21,8 +21,8 @@ from typing import Any, Final, NamedTuple
 
 from greenlet import getcurrent, greenlet
 
-from hosts.explorer.model.operations import Kind, Operation
-from hosts.explorer.model.system import Edge, Place
+from hosts.explorer.model.operations import Op, Operation
+from hosts.explorer.model.system import SourceLocation, Transition
 from hosts.explorer.model.without_handlers import WithoutHandlers
 from hosts.explorer.threads.coverage import Endless
 from hosts.explorer.threads.machine_words import World
@@ -36,7 +36,7 @@ from hosts.loader.syntax.names import PRIMITIVES
 
 LIVE: Final = 4000
 """Threads that are kept waiting in the middle of their code, to go on from there; others are run again."""
-_END: Final = Operation(Kind.END)
+_END: Final = Operation(Op.END)
 
 
 class ExactProtocol:
@@ -99,7 +99,7 @@ class ExactThread(Primitives, WithoutHandlers):
         """For each number of :meth:`place` the function, the line and the primitive."""
         self.past: list[_State] = []
         self.operations: list[Operation] = []
-        self.edges: dict[tuple[int, int], Edge] = {}
+        self.edges: dict[tuple[int, int], Transition] = {}
         self.live: dict[int, _Run] = {}
         """Threads that wait in a local state, the longest kept first."""
         self._add(*self._begun(), _State(-1, 0))
@@ -112,7 +112,7 @@ class ExactThread(Primitives, WithoutHandlers):
         """Return what the thread does in a local state."""
         return self.operations[local]
 
-    def step(self, local: int, answer: int) -> Edge:
+    def step(self, local: int, answer: int) -> Transition:
         """Return where an answer leads."""
         edge = self.edges.get((local, answer))
         if edge is None:
@@ -120,7 +120,7 @@ class ExactThread(Primitives, WithoutHandlers):
             self.windows, self.sighting, self.vector = 0, -1, -1
             operation = self._switched(run, answer)
             after = self._add(run, operation, _State(local, answer))
-            edge = self.edges[local, answer] = Edge(after, self.windows, self.sighting, round=False)
+            edge = self.edges[local, answer] = Transition(after, self.windows, self.sighting, round=False)
         return edge
 
     def history(self, local: int) -> tuple[int, ...]:
@@ -131,10 +131,10 @@ class ExactThread(Primitives, WithoutHandlers):
             answers.append(answer)
         return tuple(reversed(answers))
 
-    def place(self, where: int) -> Place:
+    def place(self, where: int) -> SourceLocation:
         """Return where an operation stands in the source."""
         code, line, primitive = self.stands[where]
-        return Place(code.co_name, code.co_filename, line, self.exact.text(code.co_name, line, primitive))
+        return SourceLocation(code.co_name, code.co_filename, line, self.exact.text(code.co_name, line, primitive))
 
     # --- running -------------------------------------------------------------------------------------------------
 
@@ -142,7 +142,7 @@ class ExactThread(Primitives, WithoutHandlers):
         number = len(self.past)
         self.past.append(state)
         self.operations.append(operation)
-        if operation.kind != Kind.END:
+        if operation.kind != Op.END:
             self.live[number] = run
             if len(self.live) > LIVE:
                 del self.live[next(iter(self.live))]
@@ -185,13 +185,13 @@ class ExactThread(Primitives, WithoutHandlers):
             if operation is None:
                 return self.done.value
             answer = self._ask(self._located(operation, name, frame))
-            if name == "interrupt_point" and (answer or operation.kind == Kind.PAUSE):
+            if name == "interrupt_point" and (answer or operation.kind == Op.YIELD):
                 if answer:
                     self.every = operation.a
                     self.exact.namespace["common_interrupt"]()
                 continue
             if name == "run_goes_on" and answer >= 1 - self.world.vcpus:
-                answer = self._ask(self._located(Operation(Kind.CHOOSE, a=2), name, frame))
+                answer = self._ask(self._located(Operation(Op.CHOOSE, a=2), name, frame))
                 return self._value(name, ASKED_TWICE, answer)
             return self._value(name, arguments, answer)
 
@@ -199,7 +199,7 @@ class ExactThread(Primitives, WithoutHandlers):
         parent = getcurrent().parent
         assert parent is not None  # noqa: S101 - a thread's code runs in a greenlet of its own
         answer: int = parent.switch(operation)
-        self.pointed = operation.kind == Kind.POINT and not answer
+        self.pointed = operation.kind == Op.POINT and not answer
         return answer
 
     def _located(self, operation: Operation, name: str, frame: FrameType) -> Operation:

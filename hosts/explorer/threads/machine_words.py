@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
 from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR
-from hosts.explorer.model.system import Unstable
+from hosts.explorer.model.system import AbstractionRefuted
 from hosts.explorer.threads.abstraction import Folding, Role, folding
 from hosts.explorer.threads.sharing import Words
 
@@ -108,16 +108,16 @@ class World:
         return [word for word in used if word not in self.words.shared]
 
     def suspend(self, primitive: str) -> NoReturn:
-        """Have the protocol cut at a primitive for private words, too; Unstable."""
+        """Have the protocol cut at a primitive for private words, too; AbstractionRefuted."""
         self.suspends |= {primitive}
-        raise Unstable(primitive)
+        raise AbstractionRefuted(primitive)
 
     def number_of(self, vector: int, is_harmless: Callable[[int], bool]) -> int:
-        """Return the number of a vector that is sent; Unstable if nobody has sent it before."""
+        """Return the number of a vector that is sent; AbstractionRefuted if nobody has sent it before."""
         if vector not in self.vectors:
             self.vectors = tuple(sorted((*self.vectors, vector)))
             self.harmless |= {vector} if is_harmless(vector) else set()
-            raise Unstable(vector)
+            raise AbstractionRefuted(vector)
         return self.vectors.index(vector)
 
     def interrupts(self, target: int, vector: int) -> None:
@@ -126,7 +126,7 @@ class World:
         self.interrupted.add(kind)
         if kind in self.uninterrupted:
             self.uninterrupted.discard(kind)
-            raise Unstable(target)
+            raise AbstractionRefuted(target)
 
     def has_point(self, thread: int, *, last: bool) -> bool:
         """Return whether a thread is known to take interrupts at a point; ``last``: the last one of an open window."""

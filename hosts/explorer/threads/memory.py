@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from emu.observe.accounting import WINDOWS
-from hosts.explorer.model.operations import BEGINS, FENCELESS, OWN_FENCE, SCHEDULED, Kind, Operation
+from hosts.explorer.model.operations import BEGINS, FENCELESS, OWN_FENCE, SCHEDULED, Op, Operation
 from hosts.explorer.model.rmw import modified, signed
 from hosts.explorer.threads.abstraction import Folded, Role
 from hosts.explorer.threads.machine_words import World
@@ -57,7 +57,7 @@ class Access:
         """Words that operations would be due on if anybody else had to do with them."""
         self.done = Done()
 
-    def read(self, word: int, kind: Kind) -> Operation | None:
+    def read(self, word: int, kind: Op) -> Operation | None:
         """Read a word: at once if nobody else writes it."""
         role = self.world.folds.of(word)
         if role.role:
@@ -66,7 +66,7 @@ class Access:
             if role.role == Role.GENERATION:
                 return self.gave(1)
         use = self.world.use(self.number, word, write=False)
-        if use != SHARED and kind == Kind.LOAD:
+        if use != SHARED and kind == Op.LOAD:
             self.met.add(word)
         if use == CONSTANT:
             return self.gave(self.world.words.initial.get(word, 0))
@@ -75,7 +75,7 @@ class Access:
             return self.gave(self.own_value(word))
         return Operation(kind, self.world.words.shared[word])
 
-    def write(self, word: int, value: int, kind: Kind) -> Operation | None:
+    def write(self, word: int, value: int, kind: Op) -> Operation | None:
         """Write a word: at once if nobody else uses it."""
         value = signed(value)
         role = self.world.folds.of(word)
@@ -87,12 +87,12 @@ class Access:
                 return folded
             word, value = folded
         if self.world.use(self.number, word, write=True) == OWN:
-            if kind == Kind.STORE:
+            if kind == Op.STORE:
                 self.met.add(word)
             self.set_own(word, value)
             return self.gave(None)
         self._written_openly(word)
-        begins = kind == Kind.POKE and word in self.world.folds.inside and value & 1
+        begins = kind == Op.GHOST_WRITE and word in self.world.folds.inside and value & 1
         flags = SCHEDULED | BEGINS if begins else 0
         return Operation(kind, self.world.words.shared[word], value, flags=flags)
 
@@ -131,16 +131,16 @@ class Access:
         if self.world.use(self.number, word, write=True) == OWN:
             self.set_own(word, self.own_value(word) + change)
             return None
-        return Operation(Kind.TALLY, self.world.words.shared[word], change)
+        return Operation(Op.GHOST_ADD, self.world.words.shared[word], change)
 
     def _renew(self, family: int) -> Operation | None:
         self.general = False  # more words of the family may become known
         for own in self.world.renew(self.number, family):
             self.set_own(own, 0)
         shared = any(word in self.world.words.shared for word in self.world.folds.families[family])
-        return Operation(Kind.RENEW, a=family) if shared else None
+        return Operation(Op.RESET, a=family) if shared else None
 
-    def modify(self, kind: Kind, word: int, a: int, b: int = 0, flags: int = 0) -> Operation | None:
+    def modify(self, kind: Op, word: int, a: int, b: int = 0, flags: int = 0) -> Operation | None:
         """Do a locked operation; of one on a word that nobody else uses, others notice that it drains the buffer."""
         use = self.world.use(self.number, word, write=True)
         self.world.words.look(word)
@@ -149,7 +149,7 @@ class Access:
             return Operation(kind, self.world.words.shared[word], signed(a), signed(b), flags)
         self.met.add(word)
         if not self.fenced and not flags & FENCELESS:
-            return Operation(Kind.FENCE, a=OWN_FENCE)
+            return Operation(Op.FENCE, a=OWN_FENCE)
         self.fenced = False
         old = self.own_value(word)
         self.set_own(word, modified(kind, old, a, b))
@@ -198,7 +198,7 @@ class Access:
     # --- words that the protocol calls private -----------------------------------------------------------------------
 
     def private_read(self, word: int) -> int:
-        """Read such a word at once; Unstable if that has to be an operation, as somebody else writes it too."""
+        """Read such a word at once; AbstractionRefuted if it has to be an operation, as somebody else writes it too."""
         slot = self.slots.get(word)
         if self.world.words.private.get(word) is False and slot is not None and slot < len(self.own):
             return self.own_value(word)
@@ -210,7 +210,7 @@ class Access:
         return value
 
     def private_write(self, word: int, value: int) -> None:
-        """Write such a word at once; Unstable if that has to be an operation, as somebody else uses it too."""
+        """Write such a word at once; AbstractionRefuted if it has to be an operation, as somebody else uses it too."""
         if self.local_write(word, value) is not None:
             self.world.suspend("local_write")
 
@@ -218,21 +218,21 @@ class Access:
         """Read such a word: a thread that alone writes it knows what it holds, whatever waits in its buffer."""
         words = self.world.words
         if not words.used_privately(word):
-            operation = self.read(word, Kind.PEEK)
-            return operation and operation._replace(kind=Kind.LOAD)
+            operation = self.read(word, Op.GHOST_READ)
+            return operation and operation._replace(kind=Op.LOAD)
         words.look(word)
         if words.owner.get(word) == self.number:
             return self.gave(self.own_value(word))
         self.world.use(self.number, word, write=False)
-        return Operation(Kind.LOAD, words.shared[word])
+        return Operation(Op.LOAD, words.shared[word])
 
     def local_write(self, word: int, value: int) -> Operation | None:
         """Write such a word: if others use it too, a store like any other."""
         words = self.world.words
         words.wrote_privately(self.number, word)
         if not words.used_privately(word):
-            operation = self.write(word, value, Kind.POKE)
-            return operation and operation._replace(kind=Kind.STORE)
+            operation = self.write(word, value, Op.GHOST_WRITE)
+            return operation and operation._replace(kind=Op.STORE)
         self.world.use(self.number, word, write=True)
         if self.world.guides.get(word, self.number) != self.number:
             raise Unexplorable(word_name(self.world.machine, word))
@@ -241,7 +241,7 @@ class Access:
             if self.own_value(word) == signed(value):
                 return self.gave(None)  # what it holds is put there once more, and nobody else puts anything there
             self.set_own(word, signed(value))
-        return Operation(Kind.STORE, words.shared[word], signed(value))
+        return Operation(Op.STORE, words.shared[word], signed(value))
 
     def _written_openly(self, word: int) -> None:
         """Note that a word is written otherwise than privately; Unexplorable if another thread's steps go by it."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from emu.observe import is_instrument
 from emu.waist import BIT, LONG_PAST
-from hosts.explorer.model.operations import FENCELESS, OWN_FENCE, SCHEDULED, Kind, Operation
+from hosts.explorer.model.operations import FENCELESS, OWN_FENCE, SCHEDULED, Op, Operation
 from hosts.explorer.threads.deferrable import harmless_vectors
 from hosts.explorer.threads.machine_words import SILENT, World, over_word
 from hosts.explorer.threads.memory import Access
@@ -24,8 +24,8 @@ from hosts.loader.rule.faults import RuleFault
 DEADLINE: Final = 2
 """What every deadline ahead looks like: any time may be the one at which it passes."""
 _UNSCHEDULED: Final = frozenset(
-    {Kind.PEEK, Kind.POKE, Kind.TALLY, Kind.RENEW, Kind.IN_FLIGHT, Kind.ACK, Kind.CHOOSE}
-) | {Kind.PAUSE}
+    {Op.GHOST_READ, Op.GHOST_WRITE, Op.GHOST_ADD, Op.RESET, Op.IN_FLIGHT, Op.ACK, Op.CHOOSE}
+) | {Op.YIELD}
 
 ASKED_TWICE: Final = (0,)
 """Arguments of ``run_goes_on`` once all others are silent: the second question is whether the run is over."""
@@ -59,43 +59,43 @@ class Primitives(Access):
         return {
             **self._locked(0),
             **fenceless,
-            "READ_ONCE": lambda word: self.read(word, Kind.LOAD),
-            "smp_load_acquire": lambda word: self.read(word, Kind.LOAD),
-            "peek": lambda word: self.read(word, Kind.PEEK),
-            "WRITE_ONCE": lambda word, value: self.write(word, value, Kind.STORE),
-            "smp_store_release": lambda word, value: self.write(word, value, Kind.STORE),
-            "mark": lambda word, value: self.write(word, value, Kind.POKE),
-            LATE_STORE: lambda word, value: _late(self.write(word, value, Kind.STORE)),
+            "READ_ONCE": lambda word: self.read(word, Op.LOAD),
+            "smp_load_acquire": lambda word: self.read(word, Op.LOAD),
+            "peek": lambda word: self.read(word, Op.GHOST_READ),
+            "WRITE_ONCE": lambda word, value: self.write(word, value, Op.STORE),
+            "smp_store_release": lambda word, value: self.write(word, value, Op.STORE),
+            "mark": lambda word, value: self.write(word, value, Op.GHOST_WRITE),
+            LATE_STORE: lambda word, value: _late(self.write(word, value, Op.STORE)),
             "local_read": self.local_read,
             "local_write": self.local_write,
-            "smp_mb": lambda: Operation(Kind.FENCE),
+            "smp_mb": lambda: Operation(Op.FENCE),
             "interrupt_point": self._interrupt_point,
             "send_IPI": self._send,
-            "apic_pending": lambda: Operation(Kind.PENDING),
+            "apic_pending": lambda: Operation(Op.PENDING),
             "apic_ack": self._acknowledge,
-            "choose": lambda n: self.gave(0) if n <= 1 else Operation(Kind.CHOOSE, a=n),
-            "one_in": lambda n: self.gave(n) if n <= 1 else Operation(Kind.CHOOSE, a=2),
+            "choose": lambda n: self.gave(0) if n <= 1 else Operation(Op.CHOOSE, a=n),
+            "one_in": lambda n: self.gave(n) if n <= 1 else Operation(Op.CHOOSE, a=2),
             "deadline_passed": self._deadline_passed,
             "run_goes_on": self._run_goes_on,
-            "ipis_in_flight": lambda: Operation(Kind.IN_FLIGHT),
+            "ipis_in_flight": lambda: Operation(Op.IN_FLIGHT),
             "say_silent": lambda: self._tally(SILENT, 1),
-            "all_silent": lambda: Operation(Kind.QUIET),
+            "all_silent": lambda: Operation(Op.QUIESCENT),
         }
 
     def _locked(self, flags: int) -> dict[str, Callable[..., Operation | None]]:
         """Return the locked operations."""
 
-        def modify(kind: Kind, word: int, a: int, b: int = 0) -> Operation | None:
+        def modify(kind: Op, word: int, a: int, b: int = 0) -> Operation | None:
             return self.modify(kind, word, a, b, flags)
 
         return {
-            "xchg": lambda word, value: modify(Kind.XCHG, word, value),
-            "cmpxchg": lambda word, old, new: modify(Kind.CMPXCHG, word, old, new),
-            "test_and_set_bit": lambda nr, word: self._bit(modify(Kind.OR, word, BIT(nr)), nr),
-            "test_and_clear_bit": lambda nr, word: self._bit(modify(Kind.AND, word, ~BIT(nr)), nr),
-            "set_bit": lambda nr, word: self._void(modify(Kind.OR, word, BIT(nr))),
-            "clear_bit": lambda nr, word: self._void(modify(Kind.AND, word, ~BIT(nr))),
-            "atomic_inc": lambda word: self._void(modify(Kind.ADD, word, 1)),
+            "xchg": lambda word, value: modify(Op.XCHG, word, value),
+            "cmpxchg": lambda word, old, new: modify(Op.CMPXCHG, word, old, new),
+            "test_and_set_bit": lambda nr, word: self._bit(modify(Op.OR, word, BIT(nr)), nr),
+            "test_and_clear_bit": lambda nr, word: self._bit(modify(Op.AND, word, ~BIT(nr)), nr),
+            "set_bit": lambda nr, word: self._void(modify(Op.OR, word, BIT(nr))),
+            "clear_bit": lambda nr, word: self._void(modify(Op.AND, word, ~BIT(nr))),
+            "atomic_inc": lambda word: self._void(modify(Op.ADD, word, 1)),
         }
 
     def _value(self, name: str, arguments: Any, answer: int) -> Any:
@@ -132,27 +132,27 @@ class Primitives(Access):
         if self.private_read(enabled) == 0 or not self.world.has_point(self.number, last=last):
             return self.gave(None)
         every = 1 if last or not self.world.eager else 0
-        return Operation(Kind.PAUSE) if self.pointed else Operation(Kind.POINT, a=every)
+        return Operation(Op.YIELD) if self.pointed else Operation(Op.POINT, a=every)
 
     def _acknowledge(self) -> Operation | None:
         every, self.every = self.every, 1
-        return Operation(Kind.ACK, a=every)
+        return Operation(Op.ACK, a=every)
 
     def _send(self, cpu: int, vector: int) -> Operation | None:
         number = self.world.number_of(vector, lambda each: bool(harmless_vectors(self.program, (each,))))
         self.world.interrupts(cpu, vector)
-        return Operation(Kind.SEND, a=cpu, b=number)
+        return Operation(Op.SEND, a=cpu, b=number)
 
     def _deadline_passed(self, deadline: int) -> Operation | None:
         if deadline in (0, LONG_PAST):
             return self.gave(deadline)
-        return Operation(Kind.CHOOSE, a=2)
+        return Operation(Op.CHOOSE, a=2)
 
     def _run_goes_on(self) -> Operation | None:
         """Go on as long as one of the other pCPUs has something to do; from then on the run may be over any time."""
         if self.own_flag(over_word(self.number), None) != 0:
             return self.gave(0)
-        return Operation(Kind.PEEK, self.world.words.shared[SILENT])
+        return Operation(Op.GHOST_READ, self.world.words.shared[SILENT])
 
     def _is_inside(self) -> bool:
         """Return whether the thread is between the first and the last effect of a delivery, wake or kick."""
@@ -160,9 +160,9 @@ class Primitives(Access):
 
     def _stamped(self, operation: Operation, module: str, where: int) -> Operation:
         """Say where an operation stands and whether others may act before it."""
-        eager = operation.kind == Kind.SEND and self.world.eager and self._is_inside()
-        late = operation.kind == Kind.STORE and operation.flags & FENCELESS != 0
-        alone = operation.kind == Kind.FENCE and operation.a == OWN_FENCE
+        eager = operation.kind == Op.SEND and self.world.eager and self._is_inside()
+        late = operation.kind == Op.STORE and operation.flags & FENCELESS != 0
+        alone = operation.kind == Op.FENCE and operation.a == OWN_FENCE
         free = operation.kind in _UNSCHEDULED or eager or late or alone
         scheduled = not free and not is_instrument(module)  # what begins says so itself
         flags = operation.flags | (SCHEDULED if scheduled else 0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from hosts.explorer.model.operations import SCHEDULED, Kind, Operation
+from hosts.explorer.model.operations import SCHEDULED, Op, Operation
 from hosts.explorer.threads.cfg import Flow
 from hosts.explorer.threads.coverage import Endless
 from hosts.explorer.threads.frames import Frame, Frames, SuspendedFrame, bound_arguments, top, typed
@@ -62,7 +62,7 @@ class Resumable(Primitives):
             value = None
         elif call.name == "run_goes_on" and arguments == () and answer >= 1 - self.world.vcpus:
             frame.values[ANSWER] = ASKED_TWICE
-            return self._placed(Operation(Kind.CHOOSE, a=2), frame.flow, frame.call)
+            return self._placed(Operation(Op.CHOOSE, a=2), frame.flow, frame.call)
         else:
             value = self._value(call.name, arguments, answer)
         frame.values[call.target] = value
@@ -83,11 +83,11 @@ class Resumable(Primitives):
                 back = code <= frame.block and code in flow.heads
                 frame.block = code
                 if back and self._pauses(flow, code):
-                    return self._placed(Operation(Kind.PAUSE, flags=SCHEDULED), flow, -1 - code)
+                    return self._placed(Operation(Op.YIELD, flags=SCHEDULED), flow, -1 - code)
             elif code == RETURN:
                 frames.pop()
                 if not frames:
-                    return Operation(Kind.END)
+                    return Operation(Op.END)
                 self.untouched = min(self.untouched, len(frames) - 1)
                 frame = top(frames)
                 if frame.call >= 0:

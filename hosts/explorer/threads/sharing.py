@@ -1,7 +1,8 @@
 """Sharing (escape) analysis of words: constant if nobody writes them, private if one thread uses them, else shared.
 
 Nothing is declared. A word is assumed to be constant or private until a thread refutes that; then the model is built
-again with what is known by then (:class:`~hosts.explorer.model.system.Unstable`), a few dozen times and early.
+again with what is known by then (:class:`~hosts.explorer.model.system.AbstractionRefuted`), a few dozen times and
+early.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from hosts.explorer.model.system import Unstable
+from hosts.explorer.model.system import AbstractionRefuted
 
 CONSTANT: Final = 0
 OWN: Final = 1
@@ -43,7 +44,7 @@ class Words:
         return copy
 
     def use(self, thread: int, word: int, *, write: bool) -> int:
-        """Note a thread's use of a word; return what the word is now. Unstable if it was less before."""
+        """Note a thread's use of a word; return what the word is now. AbstractionRefuted if it was less before."""
         users = self.users.setdefault(word, set())
         known = thread in users and (not write or word in self.written)
         if not known:
@@ -58,7 +59,7 @@ class Words:
             if after == SHARED and word in self.private:
                 self.private[word] = True
             if after != before and not fresh:
-                raise Unstable(word)
+                raise AbstractionRefuted(word)
         return self.kind(word)
 
     def share(self, word: int, users: Iterable[int]) -> None:
@@ -83,16 +84,16 @@ class Words:
         return self.private[word]
 
     def wrote_privately(self, thread: int, word: int) -> None:
-        """Note who writes a private word; Unstable if others, who use it too, were told of another one."""
+        """Note who writes a private word; AbstractionRefuted if others, who use it too, were told of another one."""
         if self.owner.setdefault(word, thread) not in (thread, -1):
             self.wrote(word)
 
     def wrote(self, word: int) -> None:
-        """Note that a private word has more than one writer, or is written otherwise; Unstable if it was leant on."""
+        """Note that a private word has several writers, or is written otherwise; AbstractionRefuted if that matters."""
         if self.owner.get(word, -1) != -1:
             self.owner[word] = -1
             if self.private.get(word):
-                raise Unstable(word)
+                raise AbstractionRefuted(word)
 
     @property
     def single(self) -> dict[int, int]:
@@ -110,4 +111,4 @@ class Words:
         if word not in self.read:
             self.read.add(word)
             if word in self.written:
-                raise Unstable(word)
+                raise AbstractionRefuted(word)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from hosts.explorer.model.system import Unstable
+from hosts.explorer.model.system import AbstractionRefuted
 from hosts.explorer.threads.coverage import Endless
 from hosts.explorer.threads.machine_words import World
 
@@ -43,7 +43,7 @@ class Passed(NamedTuple):
 
 
 def let_others_act(world: World, thread: int, passed: Passed) -> None:
-    """Let others act in a loop; Unstable. Endless if it is the user's own, and nobody else could ever end it.
+    """Let others act in a loop; AbstractionRefuted. Endless if it is the user's own, and nobody else could ever end it.
 
     Best at its operations on words that nobody else is known to use as yet: whoever it waits for may turn out to.
     """
@@ -58,7 +58,7 @@ def let_others_act(world: World, thread: int, passed: Passed) -> None:
         raise _endless(users[0].file, users[0].line)
     else:
         world.breathers |= {(head.function, head.block) for head in passed.heads}
-    raise Unstable(thread)
+    raise AbstractionRefuted(thread)
 
 
 def refuse_endless(world: World) -> None:

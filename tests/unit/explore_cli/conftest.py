@@ -16,7 +16,7 @@ from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.make import tell_witness
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Product, State
-from hosts.explorer.model.system import Model, Unstable
+from hosts.explorer.model.system import AbstractionRefuted, Model
 from hosts.explorer.search.result import Result, Violation
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
@@ -61,7 +61,7 @@ def _witness(scenario: str, policy: str, mutation: str | None, scope: str, buffe
             model = builder.model()
             sighting, moves = _first_sighting(model, options)
             break
-        except Unstable:
+        except AbstractionRefuted:
             continue
     found = Violation("sighting", sighting, len(moves))
     return tell_witness(builder, model, options, moves, found, scenario=scenario, policy=policy)

@@ -9,9 +9,9 @@ from typing import Any, Final, cast
 import pytest
 
 from emu.exits import EXIT_REASON_CPUID, EXIT_REASON_EXTERNAL_INTERRUPT, EXIT_REASON_PREEMPTION_TIMER
-from hosts.explorer.model.operations import Kind, Operation
+from hosts.explorer.model.operations import Op, Operation
 from hosts.explorer.model.semantics import Micro, Move, Outcome, State
-from hosts.explorer.model.system import Model, Place
+from hosts.explorer.model.system import Model, SourceLocation
 from hosts.explorer.repair import repair
 from hosts.explorer.repair.events import RepairPath
 from hosts.explorer.repair.threads import Event
@@ -103,8 +103,10 @@ def test_what_was_not_determined_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
 )
 def test_an_exit_is_named_by_its_reason(reason: int, named: str) -> None:
     """That of an interrupt by whoever has sent it, here by nobody."""
-    micro = Micro(0, Operation(Kind.LOAD, 0), 0)
-    thread = SimpleNamespace(along={(0, 0): (Event("exit", new=reason),)}, place=lambda _: Place("", "", 0, ""))
+    micro = Micro(0, Operation(Op.LOAD, 0), 0)
+    thread = SimpleNamespace(
+        along={(0, 0): (Event("exit", new=reason),)}, place=lambda _: SourceLocation("", "", 0, "")
+    )
     witness = SimpleNamespace(threads=("vCPU 0",), states=[{"view": {"vcpus": [{}]}}])
     outcome = Outcome(Move("run", 0), State((), (), (), (), ()), 0, -1, (micro,))
     model = Model([], (), ["vcpu0.mode"], [0])

@@ -22,7 +22,7 @@ from hosts.explorer.explanation.explain import story_of
 from hosts.explorer.explanation.make import tell_witness
 from hosts.explorer.explanation.rows import rows_of
 from hosts.explorer.explanation.table import story_lines
-from hosts.explorer.model.operations import FENCELESS, Kind, Operation
+from hosts.explorer.model.operations import FENCELESS, Op, Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product, State
 from hosts.explorer.model.system import Model
@@ -254,9 +254,9 @@ def test_lost_mail_is_told_as_c5_before_the_end_could_tell_it_as_c10() -> None:
 
 
 @pytest.mark.parametrize("flags", [0, FENCELESS])
-@pytest.mark.parametrize("kind", [kind for kind in Kind if kind != Kind.END])
+@pytest.mark.parametrize("kind", [kind for kind in Op if kind != Op.END])
 @pytest.mark.parametrize("options", [Options(), Options(buffer=0), Options(buffer=1, overtake=True)], ids=str)
-def test_no_thread_is_ever_stuck(kind: Kind, flags: int, options: Options) -> None:
+def test_no_thread_is_ever_stuck(kind: Op, flags: int, options: Options) -> None:
     """Every operation can be done once the own buffer has drained, and a buffer always can: no deadlock has a witness.
 
     A thread that waits for another goes round; what it owes meanwhile makes a no-progress of it.

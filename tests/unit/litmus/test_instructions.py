@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import Op
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.system import Model
 from hosts.litmus.outcome import run
@@ -147,9 +147,9 @@ def kinds(instruction: str) -> list[str]:
     def look(model: Model, options: Options) -> list[tuple[list[int], list[int]]]:
         (thread,) = model.threads
         local = 0
-        while (operation := thread.operation(local)).kind != Kind.END:
+        while (operation := thread.operation(local)).kind != Op.END:
             assert operation.scheduled
-            seen.append(operation.kind.name)
+            seen.append(operation.kind.written)
             local = thread.step(local, 0).local
         return [([local], list(model.initial))]
 

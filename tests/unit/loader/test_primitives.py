@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from emu import waist
-from hosts.explorer.model.operations import Kind
+from hosts.explorer.model.operations import Op
 from hosts.explorer.threads.protocol import SUSPENDING
 from hosts.loader.primitives import ACCESSES, COMPILER_BARRIERS, LOCKED, SHARED, TABLE, Primitive
 from hosts.loader.syntax.names import PRIMITIVES
@@ -92,7 +92,7 @@ def test_what_is_shared_may_suspend() -> None:
 
 def test_accesses_are_operations_of_the_model() -> None:
     """A locked one by its own name."""
-    assert {row.rmw for row in LOCKED.values()} <= set(Kind.__members__)
+    assert {row.rmw for row in LOCKED.values()} <= set(Op.__members__)
     assert set(LOCKED) < set(ACCESSES) < SHARED
     assert all(TABLE[row.unordered].loads == row.loads for row in ACCESSES.values() if row.unordered)
 
