@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ import pytest
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for each in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(each, signal.SIG_DFL)
+# What commands print must not depend on a terminal: in a worker of pytest-xdist there is this variable, and says 80.
+os.environ.pop("COLUMNS", None)
 
 TESTS = Path(__file__).parent
 ALONE = {"harness", "race"}

@@ -113,6 +113,7 @@ def test_the_report_names_what_was_not_checked(tmp_path: Path, capsys: Any) -> N
     assert record["unpromised"] == ["C7"]
 
 
+@pytest.mark.slow
 def test_a_replay_names_what_was_not_checked(tmp_path: Path, capsys: Any) -> None:
     """Before it begins, and in each time's record: no process has made those checks either."""
     spec = rule(tmp_path, f'CHECKS = "C1 C2 C3 C4 C5 C8 C9 C10"\n{NOTHING}')

@@ -101,6 +101,7 @@ def test_every_mutation_has_a_cause() -> None:
     assert {each.name for each in faults.FAULTS} <= {cause.mutation for cause in CAUSES}
 
 
+@pytest.mark.slow
 def test_a_word_of_the_rules_own_that_kept_it_silent_is_named(tmp_path: Path) -> None:
     """And the line that read it."""
     file = tmp_path / "tells_once.py"

@@ -81,6 +81,7 @@ def test_the_last_sentence_says_what_repairs_it(cause: Cause, fate: str, last: s
     assert re.search(f" {last}$", witness.story), witness.story
 
 
+@pytest.mark.slow
 def test_what_was_not_determined_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Too much may come: what repairs it the soonest is told if that was found."""
     monkeypatch.setattr(repair, "MOST_STATES", 1)

@@ -114,6 +114,7 @@ def test_an_rvi_that_was_not_written() -> None:
     named_steps_are_rows(witness)
 
 
+@pytest.mark.slow
 def test_an_rvi_that_was_lowered() -> None:
     """The early return of B01: the vector that waited, and the step behind which RVI no longer names it."""
     _, witness = found("remote-post", "elide-self-2022", by_name("early-return-on-empty-pir"), None)
@@ -227,6 +228,7 @@ def test_a_cycle_too_big_to_be_walked_is_left_out(waiting: Witness, monkeypatch:
     assert not any(line.startswith("(from here") for line in story_lines(witness))
 
 
+@pytest.mark.slow
 def test_a_rule_that_waits_for_itself_is_named(tmp_path: Path) -> None:
     """No other thread can end that loop: it is an error of the rule, with its line, and no cycle."""
     from hosts.explorer.threads.coverage import Endless
