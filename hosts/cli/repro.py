@@ -23,7 +23,7 @@ from hosts.plural import how_often
 from hosts.rundir import RunFolder
 from hosts.runs.verdict import Verdict
 from hosts.signals import interrupts_told
-from hosts.soak.placement.groups import Place, classify, place_for
+from hosts.soak.placement.classes import Place, classify, place_for
 from hosts.soak.placement.topology import Topology
 from hosts.soak.store.rows import Row
 from hosts.soak.task import Result, Task

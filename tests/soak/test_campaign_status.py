@@ -77,7 +77,7 @@ def test_what_has_not_had_its_turn_yet_is_not_as_expected(tmp_path: Path) -> Non
     campaign = Campaign.create(tmp_path, {"scenarios": [HERE, "kick"], "policies": [TASK.policy], "mutations": []})
     found = done(campaign, (CANARY, CAUGHT), (TASK, PASSED))
     assert found.exit_code == 2
-    assert found.alarms == (f"not had its turn yet: kick x {TASK.policy}",)
+    assert found.alarms == (f"not run yet: kick x {TASK.policy}",)
     explored = replace(TASK, scenario="kick", kind="explore", place="unpinned")
     assert done(campaign, (explored, PASSED)).alarms == ()
 

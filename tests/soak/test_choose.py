@@ -10,7 +10,7 @@ import pytest
 
 from emu.workload.scenarios import SCENARIOS
 from hosts.runs.plan import PlanError
-from hosts.soak.placement.groups import Place
+from hosts.soak.placement.classes import Place
 from hosts.soak.plan.canaries import NEED_TWO_PROCESSORS
 from hosts.soak.plan.choose import CANARY_SECONDS, EXPLORE_FROM, RUNS_AFTER_MISS, RUNS_PER_CANARY, Chooser, Wanted
 from hosts.soak.store.tallies import CanaryKey, Cell, Entry, Tallies

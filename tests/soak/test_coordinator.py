@@ -11,7 +11,7 @@ import pytest
 from hosts.errors import Failure
 from hosts.runs.verdict import Verdict
 from hosts.soak.coordinator import AFFINITY_LOST, ATTEMPTS, NOT_CAUGHT, Coordinator, Limits
-from hosts.soak.placement.groups import Place
+from hosts.soak.placement.classes import Place
 from hosts.soak.plan.choose import Chooser, Wanted
 from hosts.soak.store.rows import Row
 from hosts.soak.store.writer import Campaign

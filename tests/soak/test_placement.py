@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from hosts.soak.placement.groups import MULTICORE, WORDS, Place, PlaceName, classify, place_for, placements
+from hosts.soak.placement.classes import MULTICORE, WORDS, Place, PlaceName, classify, place_for, placements
 from hosts.soak.placement.topology import Topology
 from tests.soak.machines import (
     CLOUD,

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from hosts.cli.repro import repro_command
 from hosts.runs.verdict import Verdict
-from hosts.soak.placement.groups import Place
+from hosts.soak.placement.classes import Place
 from hosts.soak.placement.topology import Processor, Topology
 from hosts.soak.store.writer import Campaign
 from hosts.soak.task import Result, Task

@@ -16,7 +16,7 @@ from hosts.cli.soak import SoakOptions, soak_command
 from hosts.cli.streams import told_at_the_end
 from hosts.errors import Failure
 from hosts.runs.verdict import Verdict
-from hosts.soak.placement.groups import WORDS
+from hosts.soak.placement.classes import WORDS
 from hosts.soak.placement.topology import Processor, Topology
 from hosts.soak.store.writer import Campaign
 from hosts.soak.task import Result, Task

@@ -20,8 +20,8 @@ from hosts.exit_codes import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
 from hosts.report.jsonl import JsonLines, schema
 from hosts.runs.runner import REGIMES
 from hosts.runs.verdict import Verdict
+from hosts.soak.placement.classes import WORDS
 from hosts.soak.placement.core_sharing import TITLES
-from hosts.soak.placement.groups import WORDS
 from hosts.soak.postmortem.dump import TROUBLES
 from hosts.soak.store.rows import State
 from hosts.soak.store.writer import Campaign

@@ -27,7 +27,12 @@ FLOORS = (
     "explorer.audit explorer.explanation",
     "runs",
     "replay report",
-    "soak",
+    "soak.clock soak.errors soak.placement soak.task",
+    "soak.postmortem soak.store",
+    "soak.plan",
+    "soak.workers",
+    "soak.coordinator",
+    "soak.view",
     "cli",
     "__main__",
 )
@@ -66,7 +71,7 @@ def module_graph() -> Graph:
 def package_of(module: str) -> str:
     """Give the package of a module as ``FLOORS`` names it."""
     parts = module.split(".")
-    return ".".join(parts[:2] if parts[0] == "explorer" else parts[:1])
+    return ".".join(parts[:2] if parts[0] in ("explorer", "soak") else parts[:1])
 
 
 def package_graph(modules: Graph) -> Graph:

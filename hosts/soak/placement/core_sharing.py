@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from hosts.soak.placement.groups import MULTICORE
+from hosts.soak.placement.classes import MULTICORE
 
 CoreSharing = Literal["multicore", "alone", "smt", "unpinned", "shared"]
 

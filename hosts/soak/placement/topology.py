@@ -82,7 +82,7 @@ class _Machine:
         self._kind = dict(_members((root / "devices").glob("cpu_*"), "cpus", "cpu_"))
         self._cores: dict[int, Processor] = {}
         """The first processor seen of each."""
-        self._untold: dict[str, list[int]] = {}
+        self._unreported: dict[str, list[int]] = {}
 
     def is_online(self, number: int) -> bool:
         """Return whether a processor is online; one that cannot be taken offline has no such file."""
@@ -115,11 +115,11 @@ class _Machine:
 
     def unknown(self) -> Iterator[str]:
         """Return what had to be assumed, a sentence for each."""
-        for what, numbers in self._untold.items():
+        for what, numbers in self._unreported.items():
             yield f"The kernel tells of processor {_ranges(numbers)} no {what}."
 
-    def _first(self, told: Callable[[int], frozenset[int]], number: int, otherwise: int, what: str) -> int:
-        together = told(number)
+    def _first(self, reported: Callable[[int], frozenset[int]], number: int, otherwise: int, what: str) -> int:
+        together = reported(number)
         if number not in together:
             self._missing(what, number)
             return otherwise
@@ -139,7 +139,7 @@ class _Machine:
         return together
 
     def _missing(self, what: str, number: int) -> None:
-        self._untold.setdefault(what, []).append(number)
+        self._unreported.setdefault(what, []).append(number)
 
 
 # --- what sysfs's small files hold

@@ -30,8 +30,8 @@ from hosts.runs.plan import (
     user_policy_of,
 )
 from hosts.runs.runner import REGIMES
+from hosts.soak.placement.classes import Place
 from hosts.soak.placement.core_sharing import races_on_store_buffers
-from hosts.soak.placement.groups import Place
 from hosts.soak.plan.canaries import canary_of
 from hosts.soak.store.tallies import CanaryKey, Cell, Tally
 from hosts.soak.task import Task

@@ -15,7 +15,7 @@ from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.loader.program import PolicyError, load_program
 from hosts.loader.rule.policy_source import source_of
 from hosts.runs.plan import PlanError
-from hosts.soak.placement.groups import Place, placements
+from hosts.soak.placement.classes import Place, placements
 from hosts.soak.placement.topology import Topology
 from hosts.soak.plan.choose import Chooser, Places, Wanted
 

@@ -172,7 +172,7 @@ def _not_raced(wanted: Mapping[str, Any], cells: Mapping[Cell, Tally]) -> Iterat
     had = {(cell.scenario, cell.policy) for cell, tally in cells.items() if tally.runs and not cell.canary}
     left = [f"{scenario} x {policy}" for scenario in scenarios for policy in policies if (scenario, policy) not in had]
     if left:
-        yield f"not had its turn yet: {listed(left)}"
+        yield f"not run yet: {listed(left)}"
 
 
 def _proves(tally: Tally) -> bool:

@@ -25,7 +25,7 @@ from hosts.compiler.fingerprint import sources_key
 from hosts.exit_codes import EXIT_ENVIRONMENT
 from hosts.loader.rule.policy_source import source_of
 from hosts.plural import counted
-from hosts.soak.placement.groups import classify, place_for
+from hosts.soak.placement.classes import classify, place_for
 from hosts.soak.placement.topology import Topology
 from hosts.soak.task import Result, Task
 from hosts.soak.workers.failures import CannotRun

@@ -62,7 +62,7 @@ def placements(topology: Topology, pcpus: int, *, seed: int = 0, examples: int =
     """Return examples of each class that this machine has for so many pCPUs, the nearest class first.
 
     The first two pCPUs, which a scenario's race is between, are always related as the class says; the others as nearly
-    so as there is room. On a machine with several kinds of cores the examples differ in the kinds and who has which.
+    so as the machine allows. On one with several kinds of cores the examples differ in the kinds and who has which.
     """
     if pcpus < 1 or examples < 1:
         raise ValueError(f"{pcpus} pCPUs and {examples} examples cannot be placed")
@@ -149,7 +149,7 @@ def _differ(processors: Iterable[Processor], key: Key) -> int:
     return len({key(one) for one in processors})
 
 
-# --- drawing
+# --- drawing examples
 
 
 def _examples(
@@ -203,11 +203,11 @@ def _shared(processors: Drawn, pcpus: int, rng: random.Random) -> Iterator[Drawn
 
 
 def _threads(processors: Drawn, pcpus: int, rng: random.Random) -> Iterator[Drawn]:
-    """Fill core after core, within as little of the machine as has room."""
+    """Fill core after core, within the smallest part of the machine that has enough."""
     for key in (_complex, _node, _package, _machine):
-        rooms = [room for room in _split(processors, key) if len(room) >= pcpus and _differ(room, _core) < len(room)]
-        while rooms:
-            cores = _shuffled(_split(rng.choice(rooms), _core), rng)
+        areas = [area for area in _split(processors, key) if len(area) >= pcpus and _differ(area, _core) < len(area)]
+        while areas:
+            cores = _shuffled(_split(rng.choice(areas), _core), rng)
             cores.sort(key=len, reverse=True)
             yield tuple(itertools.chain.from_iterable(_shuffled(core, rng) for core in cores))[:pcpus]
 
@@ -215,18 +215,18 @@ def _threads(processors: Drawn, pcpus: int, rng: random.Random) -> Iterator[Draw
 def _cores(name: PlaceName, processors: Drawn, pcpus: int, rng: random.Random) -> Iterator[Drawn]:
     """Spread over what the class spreads over, a core for each."""
     within, over = _WITHIN[name]
-    rooms = [room for room in _split(processors, within) if _differ(room, _core) >= pcpus and _differ(room, over) > 1]
-    while rooms:
-        hands = [_a_thread_of_each_core(group, rng) for group in _split(rng.choice(rooms), over)]
-        yield tuple(itertools.islice(_dealt(_shuffled(hands, rng)), pcpus))
+    areas = [area for area in _split(processors, within) if _differ(area, _core) >= pcpus and _differ(area, over) > 1]
+    while areas:
+        groups = [_a_thread_of_each_core(group, rng) for group in _split(rng.choice(areas), over)]
+        yield tuple(itertools.islice(_round_robin(_shuffled(groups, rng)), pcpus))
 
 
 def _a_thread_of_each_core(group: Group, rng: random.Random) -> Group:
     return _shuffled([rng.choice(core) for core in _split(group, _core)], rng)
 
 
-def _dealt(hands: Iterable[Group]) -> Iterator[Processor]:
-    for row in itertools.zip_longest(*hands):
+def _round_robin(groups: Iterable[Group]) -> Iterator[Processor]:
+    for row in itertools.zip_longest(*groups):
         yield from filter(None, row)
 
 
