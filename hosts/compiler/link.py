@@ -14,7 +14,7 @@ import llvmlite.binding as llvm
 
 from hosts.compiler.attributes import COLD, INLINED
 from hosts.compiler.object_file import target_machine
-from hosts.compiler.variants import TWIN, with_twins
+from hosts.compiler.variants import CLONE_SUFFIX, with_clones
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def linked_module(
 ) -> Any:
     """Return all pieces as one module. ``addresses`` fixes those external symbols for good."""
     cold, inlined = _marked(functions, COLD), _marked(functions, INLINED)
-    texts = with_twins({name: piece.text for name, piece in pieces.items()}, functions, cold)
+    texts = with_clones({name: piece.text for name, piece in pieces.items()}, functions, cold)
     texts += dict.fromkeys(helper for piece in pieces.values() for helper in piece.helpers)
     module = _linked([_sparing(_with_addresses(text, addresses), cold) for text in texts])
     for value in (*module.functions, *module.global_variables):
@@ -47,7 +47,7 @@ def linked_module(
         if value.name in cold:
             value.add_function_attribute("noinline")
             value.add_function_attribute("cold")
-        if value.name.removesuffix(TWIN) in inlined:
+        if value.name.removesuffix(CLONE_SUFFIX) in inlined:
             value.add_function_attribute("alwaysinline")
     return module
 

@@ -15,38 +15,38 @@ from typing import Any, Final
 SELECTED: Final = "pirace_selected"
 """The symbol of the word that holds the number of the seeded bug that is selected; 0: none is."""
 
-TWIN: Final = ".unmutated"
-"""What the symbol of a twin has behind the other's."""
+CLONE_SUFFIX: Final = ".unmutated"
+"""Appended to a symbol for its clone's."""
 
 _ROOT: Final = "pirace_unmutated"
-_ONE_FOR_ALL: Final = "pirace_one_for_all"
+_SINGLE_VERSION: Final = "pirace_one_for_all"
 _NONE: Final = "pirace_none_selected"
 _ANSWER: Final = f"@{_NONE} = constant i64 0\n"
 _NAMES: Final = re.compile(r'@("[^"]+"|[\w.$]+)')
 
 
 def unmutated(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make the function call twins, in which no seeded bug is selected: it is called where none is."""
+    """Make the function call clones, in which no seeded bug is selected: it is called where none is."""
     setattr(function, _ROOT, True)
     return function
 
 
-def one_for_all(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make no twin of the function: it asks, whoever calls it."""
-    setattr(function, _ONE_FOR_ALL, True)
+def single_version(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make no clone of the function: it tests for seeded bugs, whatever calls it."""
+    setattr(function, _SINGLE_VERSION, True)
     return function
 
 
-def with_twins(texts: Mapping[str, str], functions: Mapping[str, FunctionType], cold: set[str]) -> list[str]:
-    """Return the texts, which come by symbol, and those of twins, in one order always. What is ``cold`` has no twin."""
-    single = {symbol for symbol, function in functions.items() if hasattr(function, _ONE_FOR_ALL)} | cold
+def with_clones(texts: Mapping[str, str], functions: Mapping[str, FunctionType], cold: set[str]) -> list[str]:
+    """Return the texts, which come by symbol, and those of clones, in one order always; ``cold`` ones have no clone."""
+    single = {symbol for symbol, function in functions.items() if hasattr(function, _SINGLE_VERSION)} | cold
     roots = [symbol for symbol, function in functions.items() if hasattr(function, _ROOT)]
     whole = dict(texts)
     for root in roots:
-        doubled = _reached(root, texts, single)
-        twin = _renaming(doubled)
-        whole |= {symbol + TWIN: _NAMES.sub(twin, text) for symbol, text in texts.items() if symbol in doubled}
-        whole |= {root: _NAMES.sub(twin, texts[root]), _NONE: _ANSWER}
+        cloned = _reached(root, texts, single)
+        clone = _renaming(cloned)
+        whole |= {symbol + CLONE_SUFFIX: _NAMES.sub(clone, text) for symbol, text in texts.items() if symbol in cloned}
+        whole |= {root: _NAMES.sub(clone, texts[root]), _NONE: _ANSWER}
     return [*whole.values()]
 
 
@@ -61,11 +61,11 @@ def _reached(root: str, texts: Mapping[str, str], single: set[str]) -> set[str]:
     return reached
 
 
-def _renaming(doubled: set[str]) -> Callable[[re.Match[str]], str]:
-    def twin(match: re.Match[str]) -> str:
+def _renaming(cloned: set[str]) -> Callable[[re.Match[str]], str]:
+    def clone(match: re.Match[str]) -> str:
         name = match[1].strip('"')
         if name == SELECTED:
             return f"@{_NONE}"
-        return f'@"{name}{TWIN}"' if name in doubled else match[0]
+        return f'@"{name}{CLONE_SUFFIX}"' if name in cloned else match[0]
 
-    return twin
+    return clone

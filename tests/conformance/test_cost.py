@@ -111,7 +111,7 @@ def test_a_result_is_given_in_a_register(assembly: str) -> None:
 
 def test_what_is_laid_out_of_the_way_or_put_into_its_callers_exists() -> None:
     """A function that is called something else by now would go unnoticed."""
-    assert {*root.SELDOM, *root.ON_THE_WAY, *root.NO_HASTE} <= load_program().functions.keys()
+    assert {*root.COLD_FUNCTIONS, *root.INLINED_FUNCTIONS, *root.SINGLE_VERSION} <= load_program().functions.keys()
 
 
 def test_an_interrupt_point_is_one_load_and_one_compare(assembly: str) -> None:

@@ -139,6 +139,17 @@ def barrier() -> None:
     _only_compiled()
 
 
+def _clflush(builder: Any, address: Any) -> None:
+    function = code.declared(builder, "llvm.x86.sse2.clflush", code.VOID, POINTER)
+    builder.call(function, [code.pointer(builder, address)])
+
+
+@_means(_clflush, result=types.void)
+def clflush(address: int) -> None:
+    """Flush a line from all caches."""
+    _only_compiled()
+
+
 @_means(code.spin_hint, result=types.void)
 def pause() -> None:
     """Hint to the processor that this is a spin loop: ``pause``."""

@@ -16,7 +16,7 @@ FRAME_WORDS: Final = 4
 RECEIVE_WORDS: Final = 8
 BINS: Final = 64
 """Offsets from a turn's start that the actors choose among."""
-BALLAST_LINES: Final = 8
+SLOW_LINES: Final = 8
 PAID: Final = 64
 """Length of the ring of bins that led to sightings; a power of two."""
 
@@ -70,7 +70,7 @@ class Local(Struct, line=True):
 
     crowded = word(line=True)
     keep_until = word()
-    """TSC until which the processor is not given up (:func:`hosts.native.runtime.process_locals.step_aside`)."""
+    """TSC until which the processor is not given up (:func:`hosts.native.runtime.process_locals.yield_processor`)."""
     relaxed = word()
     relax_since = word()
     relax_last = word()
@@ -108,7 +108,7 @@ class Local(Struct, line=True):
     """IPIs sent so far."""
     sends_before = word()
     """IPIs sent before the last turn."""
-    flying_to = word()
+    in_flight_to = word()
     """The target of the last IPI, plus one; 0: it has arrived."""
     paid_count = words(2)
     edge = words(2)
@@ -122,7 +122,7 @@ class Local(Struct, line=True):
     """What a turn with each bin takes, in ticks: running means, for each kind of turn."""
     paid = words(2 * PAID, line=True)
     """Two rings, one for each kind of turn, of the bins that paid last."""
-    ballast = words(BALLAST_LINES * LINE_BYTES // WORD_BYTES, line=True)
+    slow_lines = words(SLOW_LINES * LINE_BYTES // WORD_BYTES, line=True)
     """Lines that are written when a store is to take long (:mod:`hosts.native.runtime.slow_stores`)."""
     kinds = words(32, line=True)
     """256 bytes: the kind of each vector."""

@@ -14,29 +14,37 @@ from emu import waist
 from emu.waist import mutated
 from hosts.compiler.attributes import cold, inlined
 from hosts.compiler.unit import Unit
-from hosts.compiler.variants import SELECTED, one_for_all, unmutated
+from hosts.compiler.variants import SELECTED, single_version, unmutated
 from hosts.loader.program import Program
 from hosts.native.codegen.intrinsics import load_constant, local_address
 from hosts.native.memory.private_words import Local
 from hosts.native.program.build import LIVE, PROVE, ROOT, TAKE_INTERRUPT
 from hosts.native.runtime import trace_ring
 from hosts.native.runtime import waist as runtime
-from hosts.native.runtime.receive import due, look_closer
+from hosts.native.runtime.receive import apic_pending_slowpath, due
 
 FIXED: Final = ("pirace_memory", "pirace_local", "pirace_doorbell", SELECTED)
 """Symbols whose addresses are the same in every process, so the compiler may know them."""
 
-SELDOM: Final = ("sighting", "put_right", "balance", "drop_requests", "check_promise", "check_snapshot", "note_merged")
+COLD_FUNCTIONS: Final = (
+    "sighting",
+    "put_right",
+    "balance",
+    "drop_requests",
+    "check_promise",
+    "check_snapshot",
+    "note_merged",
+)
 """What the protocol does only where a check fires, is due, or something is out of the ordinary."""
 
-ON_THE_WAY: Final = (
+INLINED_FUNCTIONS: Final = (
     *("kvm_x86_sync_pir_to_irr", "vmx_sync_pir_to_irr", "kvm_apic_update_irr", "harvest"),
     *("__apic_accept_irq", "vmx_deliver_posted_interrupt", "kvm_apic_inject_pending_timer_irqs"),
     *("guest_action", "begin_turn"),
 )
 """What a self-post passes through: put into its callers, whatever LLVM thinks of its size."""
 
-NO_HASTE: Final = (
+SINGLE_VERSION: Final = (
     *("actor_thread", "vcpu_block", "guest_halt", "check_the_end"),
     *("external_interrupt", "kvm_x86_handle_exit_irqoff"),
 )
@@ -48,7 +56,7 @@ NUMBER: Final = 0
 _attention = cold(runtime.NATIVE["attention"])
 cold(trace_ring.keep_rings)
 cold(runtime.NATIVE["rule_fault"])
-cold(look_closer)
+cold(apic_pending_slowpath)
 
 
 def this_cpu_ptr() -> int:
@@ -98,7 +106,7 @@ def unit_of(program: Program, number: int = NUMBER, roots: Mapping[str, Callable
 
     A root's names lead into the program's namespace.
     """
-    for marked, place in ((SELDOM, cold), (ON_THE_WAY, inlined), (NO_HASTE, one_for_all)):
+    for marked, place in ((COLD_FUNCTIONS, cold), (INLINED_FUNCTIONS, inlined), (SINGLE_VERSION, single_version)):
         for name in program.functions.keys() & set(marked):
             place(program.functions[name])
     names = {**program.namespace, "NUMBER": number}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hosts.native.codegen.intrinsics import call_address, load_constant, load_private, store_private
 from hosts.native.runtime.noise import stall
 from hosts.native.runtime.process_locals import this_process
-from hosts.native.runtime.receive import expect, pending, receive_if_due, under_way
+from hosts.native.runtime.receive import expect, frames_in_flight, pending, receive_if_due
 
 
 def attention(site: int) -> None:
@@ -18,7 +18,7 @@ def attention(site: int) -> None:
             stall(local)
     enabled_at = load_constant(local.irq_enabled_at)
     if load_private(enabled_at) != 0:
-        if pending(local) == 0 and under_way(local):
+        if pending(local) == 0 and frames_in_flight(local):
             receive_if_due(local)
         root = load_constant(local.root_at)
         while pending(local) != 0 and load_private(enabled_at) != 0:

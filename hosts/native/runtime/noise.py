@@ -16,7 +16,7 @@ from hosts.native.codegen.intrinsics import (
 )
 from hosts.native.memory.layout import REGIME_DELAYS, REGIME_NONE
 from hosts.native.memory.private_words import Local
-from hosts.native.runtime.process_locals import bump, choose, draw, own_words
+from hosts.native.runtime.process_locals import choose, increment, own_words, random_bits
 from hosts.native.runtime.receive import expect
 from hosts.native.runtime.slow_stores import prepare_slow_stores, slow_stores
 
@@ -38,12 +38,12 @@ STARVE_SPREAD: Final = 200_000
 STARVE_YIELDS: Final = 15
 
 
-def arm(local: Local) -> None:
+def arm_stall(local: Local) -> None:
     """Draw whether this pCPU stalls soon: at which of the next interrupt points, and for how long."""
     regime = load_constant(local.regime)
     if regime == REGIME_NONE or load_private(local.stall_points) != 0:
         return
-    bits = draw(local)
+    bits = random_bits(local)
     share = DELAY_SHARE if regime == REGIME_DELAYS else STARVE_SHARE
     if bits & share != 0:
         return
@@ -70,6 +70,6 @@ def stall(local: Local) -> None:
         until = since + load_private(local.stall_length)
         while rdtsc() < until:
             pause()
-    bump(own.stalls)
+    increment(own.stalls)
     store(own.stall_ticks, load(own.stall_ticks) + rdtsc() - since)
     store_private(local.last_poll, 0)

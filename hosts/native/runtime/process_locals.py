@@ -21,11 +21,11 @@ from hosts.native.codegen.intrinsics import (
 from hosts.native.memory.layout import HOST_OFFSET, HostCpu, HostWords, Run
 from hosts.native.memory.private_words import Local
 
-LOST: Final = 500_000
+LOST_TICKS: Final = 500_000
 """A yield that took so many ticks went to another runnable process; then the processor is kept as long, but at most
-``KEPT``."""
+``KEEP_TICKS``."""
 
-KEPT: Final = 2_500_000
+KEEP_TICKS: Final = 2_500_000
 
 _MULTIPLIER: Final = 6364136223846793005
 
@@ -57,17 +57,17 @@ def words_of(cpu: int) -> HostCpu:
     return HostWords(memory_address() + HOST_OFFSET).cpus[cpu]
 
 
-def bump(word: int) -> None:
+def increment(word: int) -> None:
     """Increment a word that only this pCPU writes and others may read."""
     store(word, load(word) + 1)
 
 
-def beat(local: Local) -> None:
+def count_heartbeat(local: Local) -> None:
     """Increment the heartbeat."""
-    bump(own_words(local).heartbeat)
+    increment(own_words(local).heartbeat)
 
 
-def step_aside(local: Local) -> None:
+def yield_processor(local: Local) -> None:
     """Yield the processor, unless it was lost for long a moment ago.
 
     A yield comes back at once, or after libzmq's thread or another pCPU has run for some microseconds. One that takes
@@ -80,11 +80,11 @@ def step_aside(local: Local) -> None:
         return
     sched_yield()
     lost = rdtsc() - now
-    if lost > LOST:
-        store_private(local.keep_until, now + lost + min(lost, KEPT))
+    if lost > LOST_TICKS:
+        store_private(local.keep_until, now + lost + min(lost, KEEP_TICKS))
 
 
-def step(local: Local) -> int:
+def next_random(local: Local) -> int:
     """Take the next number of a 64-bit linear congruential generator (Knuth's MMIX constants): its upper bits are good.
 
     Drawn several times in each step of the guest, so one multiplication is what it may cost.
@@ -94,14 +94,14 @@ def step(local: Local) -> int:
     return x
 
 
-def draw(local: Local) -> int:
+def random_bits(local: Local) -> int:
     """Return 32 random bits."""
-    return shift_right_unsigned(step(local), 32)
+    return shift_right_unsigned(next_random(local), 32)
 
 
 def choose(n: int) -> int:
     """Pick a number below ``n``, without a division."""
-    return upper_half(step(this_process()), n)
+    return upper_half(next_random(this_process()), n)
 
 
 def one_in(n: int) -> int:

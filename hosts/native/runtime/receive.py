@@ -26,7 +26,7 @@ from hosts.native.codegen.intrinsics import (
 from hosts.native.fabric import wire
 from hosts.native.fabric.frame_kinds import KIND_SILENT
 from hosts.native.memory.private_words import RECEIVE_WORDS, Local
-from hosts.native.runtime.process_locals import bump, own_words, step_aside, this_process
+from hosts.native.runtime.process_locals import increment, own_words, this_process, yield_processor
 
 AGAIN: Final = 1
 """``ZMQ_DONTWAIT``."""
@@ -64,7 +64,7 @@ def due(local: Local) -> bool:
     return load(doorbell_address()) != load_private(local.expect)
 
 
-def under_way(local: Local) -> bool:
+def frames_in_flight(local: Local) -> bool:
     """Return whether a frame to this pCPU has been counted and has not been taken."""
     return load(doorbell_address()) != load_private(local.taken)
 
@@ -72,14 +72,14 @@ def under_way(local: Local) -> bool:
 def apic_pending() -> int:
     """Return whether a vector is pending, arrivals included."""
     local = this_process()
-    return look_closer(local) if due(local) else 0
+    return apic_pending_slowpath(local) if due(local) else 0
 
 
-def look_closer(local: Local) -> int:
+def apic_pending_slowpath(local: Local) -> int:
     """Return whether a vector is pending where something is due."""
     if pending(local) != 0:
         return 1
-    if not under_way(local):
+    if not frames_in_flight(local):
         return 0
     receive_if_due(local)
     return 1 if pending(local) != 0 else 0
@@ -104,7 +104,7 @@ def apic_ack() -> int:
 def ipis_in_flight() -> int:
     """Return whether a frame to this pCPU is under way; after all have sent their last frames none can be."""
     local = this_process()
-    return 1 if under_way(local) and load_private(local.markers) != load_constant(local.pcpus) else 0
+    return 1 if frames_in_flight(local) and load_private(local.markers) != load_constant(local.pcpus) else 0
 
 
 def accept(local: Local, buffer: int, length: int) -> int:
@@ -126,16 +126,16 @@ def accept(local: Local, buffer: int, length: int) -> int:
     if sequence != load(own.arrived[sender]):
         return 0
     if load_private(local.silent_from[sender]) == 0:
-        bump(own.taken[kind * MAX_PCPUS + sender])
+        increment(own.taken[kind * MAX_PCPUS + sender])
     if kind == KIND_SILENT:
         store_private(local.silent_from[sender], 1)
         store_private(local.markers, load_private(local.markers) + 1)
-        bump(own.markers)
+        increment(own.markers)
     else:
         word = own.pending[vector >> 6]
         bits = load_private(word)
         if bits & BIT(vector & 63) != 0:
-            bump(own.coalesced)
+            increment(own.coalesced)
         store_private(word, bits | BIT(vector & 63))
     store(own.arrived[sender], sequence + 1)
     taken = load_private(local.taken) + 1
@@ -158,16 +158,16 @@ def receive(local: Local) -> int:
                 continue
             if number != errno.EAGAIN:
                 store(own.error, number)
-            bump(own.empty_polls)
+            increment(own.empty_polls)
             store_private(local.last_poll, rdtsc())
             break
         if accept(local, buffer, length) != 0:
             counted += 1
-            if not under_way(local):
+            if not frames_in_flight(local):
                 break
         else:
-            bump(own.bad_frames)
-    bump(own.polls)
+            increment(own.bad_frames)
+    increment(own.polls)
     if counted != 0:
         store_private(local.empties, 0)
         store_private(local.relax_since, 0)
@@ -183,6 +183,6 @@ def receive_if_due(local: Local) -> None:
         return
     empties = load_private(local.empties) + 1
     if empties >= EMPTIES_TO_YIELD:
-        step_aside(local)
+        yield_processor(local)
         empties = 0
     store_private(local.empties, empties)

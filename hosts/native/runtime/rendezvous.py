@@ -18,24 +18,24 @@ from hosts.native.codegen.intrinsics import (
 from hosts.native.memory.layout import Run
 from hosts.native.memory.private_words import Local
 from hosts.native.runtime.interrupts import attention
-from hosts.native.runtime.noise import arm
+from hosts.native.runtime.noise import arm_stall
 from hosts.native.runtime.process_locals import (
-    beat,
-    bump,
-    draw,
+    count_heartbeat,
+    increment,
     own_words,
+    random_bits,
     run_words,
-    step_aside,
     this_process,
     words_of,
+    yield_processor,
 )
-from hosts.native.runtime.receive import due, receive, under_way
+from hosts.native.runtime.receive import due, frames_in_flight, receive
 from hosts.native.runtime.slow_stores import prepare_slow_stores, slow_stores
-from hosts.native.runtime.timing_offsets import learn, pick
+from hosts.native.runtime.timing_offsets import choose_offset, learn
 from hosts.native.runtime.trace_ring import note_turn
-from hosts.native.runtime.waiting import give_way
+from hosts.native.runtime.waiting import back_off
 
-LOST_OPENER: Final = 3_000_000_000
+LOST_OPENER_TICKS: Final = 3_000_000_000
 """How long after the stop an actor waits for the opener to close the turns (ticks)."""
 
 LEAD_LEAST: Final = 150
@@ -45,10 +45,10 @@ LEAD_STEP: Final = 64
 as the machine has placed the two processors at the moment; so the lead grows by a step when an actor heard of the start
 too late, and shrinks by a tick when none did."""
 
-BEHIND: Final = 700
+OPENER_DELAY: Final = 700
 """The opener acts this long after the start, so that actors, whose first steps take longer, can be early as well."""
 
-BEHIND_WIDE: Final = 1_500
+OPENER_DELAY_WIDE: Final = 1_500
 
 WIDE_SHARE: Final = 15 << 10
 """One turn in 16 is wide."""
@@ -56,19 +56,19 @@ WIDE_SHARE: Final = 15 << 10
 JITTER: Final = 31
 """The opener's own spread."""
 
-PUNCTUAL: Final = 200_000
+READY_TICKS: Final = 200_000
 """How long the opener of a turn waits for actors that are not ready (ticks)."""
 
 SLOW_SHARE: Final = 7 << 14
 """Seven turns of eight begin with slow stores."""
 
-SETTLE: Final = 150_000
+IN_FLIGHT_TICKS: Final = 150_000
 """How long the opener waits for IPIs under way to it."""
 
-SETTLE_SHARE: Final = 3 << 8
+IN_FLIGHT_SHARE: Final = 3 << 8
 """Three times out of four; stray IPIs are races too."""
 
-LATE: Final = 250
+LATE_TICKS: Final = 250
 """An actor that acts so many ticks after its offset was kept from running, and learns nothing from the turn."""
 
 SITE_TURN: Final = 0
@@ -83,7 +83,7 @@ def run_goes_on() -> int:
     """Return whether the run has more turns; the opener closes them if not, so that no actor leaves too early."""
     local = this_process()
     run = run_words(local)
-    beat(local)
+    count_heartbeat(local)
     if load(run.stop) == 0:
         return 1
     if load_private(local.opened) != 0:
@@ -99,7 +99,7 @@ def open_turn() -> int:
     that would answer have left.
     """
     local = this_process()
-    arm(local)
+    arm_stall(local)
     turn = run_words(local).turn
     if load_constant(local.cpu) != 0 or load_private(local.closed) != 0:
         number = max(load(turn.number), 1)
@@ -109,10 +109,10 @@ def open_turn() -> int:
     store_private(local.opened, number)
     note_turn(local, number)
     store_private(local.relax_since, 0)
-    beat(local)
-    bits = draw(local)
-    if under_way(local) and bits & SETTLE_SHARE != 0:
-        settle(local)
+    count_heartbeat(local)
+    bits = random_bits(local)
+    if frames_in_flight(local) and bits & IN_FLIGHT_SHARE != 0:
+        receive_in_flight(local)
     wide = bits & WIDE_SHARE == 0
     store(turn.score, load_private(load_constant(local.sightings_at)))
     store(turn.non_root, load_private(load_constant(local.non_root_at)))
@@ -124,7 +124,7 @@ def open_turn() -> int:
     slow = bits & SLOW_SHARE != 0
     if slow:
         prepare_slow_stores(local)
-    start += (BEHIND_WIDE if wide else BEHIND) + (bits & JITTER)
+    start += (OPENER_DELAY_WIDE if wide else OPENER_DELAY) + (bits & JITTER)
     while rdtsc() < start:
         pass
     if slow:
@@ -132,14 +132,14 @@ def open_turn() -> int:
     return number
 
 
-def settle(local: Local) -> None:
+def receive_in_flight(local: Local) -> None:
     """Receive the IPIs under way to this pCPU: as long as one is, no snapshot can be judged."""
-    until = rdtsc() + SETTLE
+    until = rdtsc() + IN_FLIGHT_TICKS
     while rdtsc() < until:
         receive(local)
-        if not under_way(local):
+        if not frames_in_flight(local):
             break
-        step_aside(local)
+        yield_processor(local)
 
 
 def await_actors(local: Local, number: int) -> None:
@@ -152,8 +152,8 @@ def await_actors(local: Local, number: int) -> None:
     for cpu in range(load_constant(local.pcpus)):
         actor = words_of(cpu)
         waited = rdtsc() - since
-        while load(actor.ready_for) < number and load(actor.ready_for) != 0 and waited < PUNCTUAL:
-            give_way(local, waited)
+        while load(actor.ready_for) < number and load(actor.ready_for) != 0 and waited < READY_TICKS:
+            back_off(local, waited)
             waited = rdtsc() - since
         too_late += load(actor.too_late)
     lead = load_private(local.lead) + (-1 if too_late == load_private(local.too_late) else LEAD_STEP)
@@ -164,7 +164,7 @@ def await_actors(local: Local, number: int) -> None:
 def next_turn(seen: int) -> int:
     """Wait for a turn after ``seen``, with interrupts taken, and then for this actor's offset in it."""
     local = this_process()
-    arm(local)
+    arm_stall(local)
     number = await_turn(local, seen)
     if number == 0:
         return 0
@@ -174,19 +174,19 @@ def next_turn(seen: int) -> int:
     note_turn(local, number)
     store(own.ready_for, number)
     learn(local, load(turn.score))
-    offset = pick(local, load(turn.non_root), load(turn.wide))
+    offset = choose_offset(local, load(turn.non_root), load(turn.wide))
     since = rdtsc()
     start = load(turn.start)
     while start == load_private(local.start):
-        give_way(local, rdtsc() - since)
+        back_off(local, rdtsc() - since)
         start = load(turn.start)
     store_private(local.start, start)
     if rdtsc() > start:
-        bump(own.too_late)
+        increment(own.too_late)
     at = start + offset
     while rdtsc() < at:
         pass
-    if rdtsc() - at > LATE:
+    if rdtsc() - at > LATE_TICKS:
         store_private(local.by_edge, 0)
         store_private(local.bin, -1)
     return number
@@ -210,10 +210,10 @@ def await_turn(local: Local, seen: int) -> int:
         if since == 0:
             since = now
         if last_ipi_in_flight(local):
-            beat(local)
-            step_aside(local)
+            count_heartbeat(local)
+            yield_processor(local)
         else:
-            give_way(local, now - since)
+            back_off(local, now - since)
 
 
 def preload_cache(local: Local) -> None:
@@ -223,7 +223,7 @@ def preload_cache(local: Local) -> None:
     them, each time for another time. Those that the vCPU publishes its state in are read, so that its next store to one
     of them waits until this copy is gone; the mode's but rarely, for its store has slow ones before it.
     """
-    bits = draw(local)
+    bits = random_bits(local)
     me = load_constant(local.cpu)
     machine = Machine(memory_address())
     vcpu = machine.vcpus[0]
@@ -247,15 +247,15 @@ def opener_is_lost(local: Local, run: Run) -> int:
     if seen == 0:
         store_private(local.stop_seen, rdtsc())
         return 0
-    return 1 if rdtsc() - seen > LOST_OPENER else 0
+    return 1 if rdtsc() - seen > LOST_OPENER_TICKS else 0
 
 
 def last_ipi_in_flight(local: Local) -> bool:
     """Return whether the last IPI sent has not been received: libzmq's threads need a processor, perhaps this one."""
-    to = load_private(local.flying_to)
+    to = load_private(local.in_flight_to)
     if to == 0:
         return False
     if load(words_of(to - 1).arrived[load_constant(local.cpu)]) < load_private(local.sequence[to - 1]):
         return True
-    store_private(local.flying_to, 0)
+    store_private(local.in_flight_to, 0)
     return False

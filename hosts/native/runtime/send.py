@@ -30,17 +30,17 @@ from hosts.native.fabric.frame_kinds import KIND_SILENT
 from hosts.native.memory.layout import FAULT_BEFORE_COUNT
 from hosts.native.memory.private_words import FRAME_WORDS, Local
 from hosts.native.runtime.process_locals import (
-    beat,
-    bump,
     choose,
+    count_heartbeat,
     doorbell_of,
+    increment,
     own_words,
     run_words,
-    step_aside,
     this_process,
     words_of,
+    yield_processor,
 )
-from hosts.native.runtime.receive import AGAIN, receive, under_way
+from hosts.native.runtime.receive import AGAIN, frames_in_flight, receive
 
 UNDER_WAY: Final = 512
 """Frames of one connection that may be under way; a sender above it waits for its target."""
@@ -61,7 +61,7 @@ def send_IPI(cpu: int, vector: int) -> None:
     kind = load_u8(local.kinds.at + vector)
     fault = load_constant(local.fault)
     if fault != 0 and vector == POSTED_INTR_VECTOR and choose(load_constant(local.fault_one_in)) == 0:
-        bump(own_words(local).faulted)
+        increment(own_words(local).faulted)
         if fault == FAULT_BEFORE_COUNT:
             fence()
         else:
@@ -71,17 +71,17 @@ def send_IPI(cpu: int, vector: int) -> None:
         throttle(local, cpu)
     count_sent(local, cpu, kind)
     if transmit(local, cpu, vector) == 0:
-        take_back(local, cpu, kind)
+        uncount_sent(local, cpu, kind)
 
 
 def count_sent(local: Local, cpu: int, kind: int) -> None:
     """Count a frame, then ring: a target that sees the doorbell finds the frame counted."""
     own = own_words(local)
-    bump(own.sent[kind * MAX_PCPUS + cpu] if load_private(local.silent) == 0 else own.sent_late)
+    increment(own.sent[kind * MAX_PCPUS + cpu] if load_private(local.silent) == 0 else own.sent_late)
     fetch_add(doorbell_of(cpu), 1)
 
 
-def take_back(local: Local, cpu: int, kind: int) -> None:
+def uncount_sent(local: Local, cpu: int, kind: int) -> None:
     """Uncount a frame that libzmq did not take."""
     own = own_words(local)
     word = own.sent[kind * MAX_PCPUS + cpu] if load_private(local.silent) == 0 else own.sent_late
@@ -102,11 +102,11 @@ def transmit(local: Local, cpu: int, vector: int) -> int:
         if zmq_send(socket, frame, wire.FRAME_BYTES, AGAIN) >= 0:
             store_private(local.sequence[cpu], sequence + 1)
             store_private(local.sends, load_private(local.sends) + 1)
-            store_private(local.flying_to, cpu + 1)
+            store_private(local.in_flight_to, cpu + 1)
             return 1
         number = zmq_errno()
         if number == errno.EAGAIN:
-            step_aside(local)
+            yield_processor(local)
         elif number != errno.EINTR:
             break
     store(own_words(local).error, number)
@@ -123,12 +123,12 @@ def throttle(local: Local, cpu: int) -> None:
     sequence = load_private(local.sequence[cpu])
     stop = run_words(local).stop
     if sequence - load(arrived) >= UNDER_WAY:
-        bump(own_words(local).throttled)
+        increment(own_words(local).throttled)
     while sequence - load(arrived) >= UNDER_WAY and load(stop) == 0:
-        beat(local)
-        if under_way(local):
+        count_heartbeat(local)
+        if frames_in_flight(local):
             receive(local)
-        step_aside(local)
+        yield_processor(local)
     store_private(local.credit[cpu], max(load(arrived) + UNDER_WAY, sequence + 1))
 
 
@@ -143,7 +143,7 @@ def say_silent() -> None:
         count_sent(local, cpu, KIND_SILENT)
         store_u8(sender, load_constant(local.cpu) | wire.LAST)
         if transmit(local, cpu, 0) == 0:
-            take_back(local, cpu, KIND_SILENT)
+            uncount_sent(local, cpu, KIND_SILENT)
         store_u8(sender, load_constant(local.cpu))
     store_private(local.silent, 1)
     store(own.silent, 1)
@@ -154,8 +154,8 @@ def all_silent() -> int:
     local = this_process()
     if load_private(local.markers) == load_constant(local.pcpus):
         return 1
-    beat(local)
-    if under_way(local):
+    count_heartbeat(local)
+    if frames_in_flight(local):
         receive(local)
-    step_aside(local)
+    yield_processor(local)
     return 1 if load_private(local.markers) == load_constant(local.pcpus) else 0

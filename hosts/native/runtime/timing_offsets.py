@@ -6,7 +6,7 @@ from typing import Final
 
 from hosts.native.codegen.intrinsics import load_private, rdtsc, store_private
 from hosts.native.memory.private_words import BINS, PAID, Local
-from hosts.native.runtime.process_locals import choose, draw
+from hosts.native.runtime.process_locals import choose, random_bits
 
 BIN_SHIFT: Final = 5
 
@@ -64,9 +64,9 @@ def learn(local: Local, score: int) -> None:
     store_private(local.sends_before, sends)
 
 
-def pick(local: Local, non_root: int, wide: int) -> int:
+def choose_offset(local: Local, non_root: int, wide: int) -> int:
     """Draw this turn's offset from the start: near one that paid, near the edge, or, in a wide turn, any."""
-    bits = draw(local)
+    bits = random_bits(local)
     ring = 1 if non_root != 0 else 0
     paid = min(load_private(local.paid_count[ring]), PAID)
     tried = -1
@@ -91,7 +91,7 @@ def any_offset(local: Local, ring: int) -> int:
     """Draw any offset, but the costly ones less often."""
     offset = 0
     for _ in range(BINS):
-        offset = draw(local) & (FARTHEST - 1)
+        offset = random_bits(local) & (FARTHEST - 1)
         if affordable(local, ring, offset >> BIN_SHIFT):
             break
     return offset

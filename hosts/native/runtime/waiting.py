@@ -15,9 +15,9 @@ from hosts.native.codegen.intrinsics import (
     zmq_poll,
 )
 from hosts.native.memory.private_words import Local
-from hosts.native.runtime.noise import arm
-from hosts.native.runtime.process_locals import beat, step_aside, this_process
-from hosts.native.runtime.receive import pending, receive, under_way
+from hosts.native.runtime.noise import arm_stall
+from hosts.native.runtime.process_locals import count_heartbeat, this_process, yield_processor
+from hosts.native.runtime.receive import frames_in_flight, pending, receive
 
 SPIN: Final = 4_000
 
@@ -28,23 +28,23 @@ NAP_NANOSECONDS: Final = 50_000
 IDLE_MILLISECONDS: Final = 1
 
 
-def nap(local: Local) -> None:
+def sleep_briefly(local: Local) -> None:
     """Sleep a little: what is waited for is long in coming, and others need the processor."""
     store_private(local.timespec[0], 0)
     store_private(local.timespec[1], NAP_NANOSECONDS)
     nanosleep(local.timespec[0], 0)
 
 
-def give_way(local: Local, waited: int) -> None:
+def back_off(local: Local, waited: int) -> None:
     """Wait a moment in a loop that has waited ``waited`` ticks: spin, then yield, then sleep."""
     if waited < SPIN and load_constant(local.crowded) == 0:
         pause()
         return
-    beat(local)
+    count_heartbeat(local)
     if waited < YIELD:
-        step_aside(local)
+        yield_processor(local)
     else:
-        nap(local)
+        sleep_briefly(local)
 
 
 def cpu_relax() -> None:
@@ -55,14 +55,14 @@ def cpu_relax() -> None:
     if number & 15 != 0:
         pause()
         return
-    beat(local)  # also where so much is done between two calls that no wait is seen to grow long
-    arm(local)
+    count_heartbeat(local)  # also where so much is done between two calls that no wait is seen to grow long
+    arm_stall(local)
     now = rdtsc()
     since = load_private(local.relax_since)
     if since == 0 or now - load_private(local.relax_last) > 2 * SPIN:
         store_private(local.relax_since, now)
         since = now
-    give_way(local, now - since)
+    back_off(local, now - since)
     store_private(local.relax_last, rdtsc())
 
 
@@ -78,16 +78,16 @@ def wait_for_interrupt() -> None:
     if pending(local) == 0 and since - load_private(local.idle_since) >= YIELD:
         poll_socket(local)
     while pending(local) == 0 and rdtsc() - since < SPIN:
-        if under_way(local):
+        if frames_in_flight(local):
             receive(local)
-            step_aside(local)
+            yield_processor(local)
         elif load_constant(local.crowded) == 0:
             pause()
         else:
             break
-    beat(local)
+    count_heartbeat(local)
     if pending(local) == 0:
-        step_aside(local)
+        yield_processor(local)
         store_private(local.idle_last, rdtsc())
 
 
