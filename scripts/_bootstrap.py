@@ -51,7 +51,7 @@ MENDED_BY_PIP_ALONE = {"pyproject", "extras"}
 
 @contextlib.contextmanager
 def locked() -> Iterator[int]:
-    """Let one start at a time work on .venv. The lock goes with its holders, however they end; its file stays."""
+    """Hold the lock on .venv, for one start at a time. It goes with its holders, however they end; its file stays."""
     with (ROOT / ".venv.lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

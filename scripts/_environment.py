@@ -120,7 +120,7 @@ def choose_pip(*, refresh: bool) -> list[str] | None:
 
 
 def nothing_to_install_with() -> NoReturn:
-    """Say what is missing, and what cures it."""
+    """Raise SetUpError: it names what is missing, and the remedy."""
     raise SetUpError(
         f"{base_python()} has no venv module with ensurepip and there is no pip >= 22.3: "
         "install one of them (Debian: apt install python3-venv), or name another Python in PIRACE_PYTHON"
@@ -189,7 +189,7 @@ def install(lock: int, pip: list[str], extras: set[str]) -> None:
 
 
 def name_root_in_ascii() -> None:
-    """Let any locale find the checkout: Python reads .pth files as the locale writes, and ends over what that has not.
+    """Make the checkout importable in any locale: Python decodes .pth files as the locale says, and fails otherwise.
 
     The path that pip has written becomes an expression with escapes.
     """

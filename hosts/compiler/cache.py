@@ -1,8 +1,8 @@
 """The folder of compiled programs: one folder for each, named by the hash of all that it was made from.
 
 A program is written into a temporary folder beside the others and renamed when it is complete, so a folder with a
-final name is whole. Locks go with their process: whoever uses a program holds its folder's lock shared, whoever
-removes one must get it alone. The lock on building saves work and no more: two builds at once disturb nothing.
+final name is whole. Locks go with their process: a user of a program holds its folder's lock shared, and to
+remove one takes the lock exclusively. The lock on building saves work and no more: two builds at once disturb nothing.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def _locked_within(fd: int, patience: float) -> bool:
 
 
 def _reserve(folder: Path) -> None:
-    """See that there is room before anything is compiled."""
+    """Check that there is room before anything is compiled."""
     with tempfile.TemporaryFile(dir=folder) as file:
         os.posix_fallocate(file.fileno(), 0, _ROOM_BYTES)
 

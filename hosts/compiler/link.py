@@ -93,7 +93,7 @@ def _sparing(text: str, symbols: Iterable[str]) -> str:
 
 
 def _with_addresses(text: str, addresses: Mapping[str, int]) -> str:
-    """Put numbers in the place of external symbols, so that LLVM computes addresses of fields at compile time."""
+    """Replace external symbols by numbers, so that LLVM computes addresses of fields at compile time."""
     for name, address in addresses.items():
         text = re.sub(rf"^@{name} = external global .*\n", "", text, flags=re.MULTILINE)
         text = re.sub(rf"@{name}\b", f"inttoptr (i64 {address} to ptr)", text)

@@ -1,4 +1,4 @@
-"""Litmus tests as herd7 reads them, every interleaving, told in herd7's form.
+"""Litmus tests in herd7's format: every interleaving is explored, the outcome printed in herd7's form.
 
 Where the two differ (tried with 7.57; 7.58's text says the same unless told), herd7 does what no x86 does:
 

@@ -106,7 +106,7 @@ class ThreadAutomaton(WithoutHandlers):
         return system.Transition(self._number(self._answered(state, instruction, answer)))
 
     def place(self, where: int) -> system.SourceLocation:
-        """Tell which instruction it was."""
+        """Return the source location of an instruction."""
         instruction = self._instructions[where]
         return system.SourceLocation(f"P{self._thread}", "", instruction.line, instruction.text)
 
@@ -227,7 +227,7 @@ class ThreadAutomaton(WithoutHandlers):
         return kind, location.packed(operand), 0
 
     def _answered(self, state: Local, instruction: Instruction, answer: int) -> Local:
-        """Go on from a load or a locked operation."""
+        """Return the local state after a load or a locked operation."""
         location = self._accesses.location(instruction, state.registers)
         bits = access_bits(instruction, location)
         found = location.unpacked(answer) & mask(bits)

@@ -18,7 +18,7 @@ def mask(bits: int) -> int:
 
 
 def flagged(registers: Registers, changed: dict[int, int]) -> Registers:
-    """Put flags into registers."""
+    """Return the registers with these flags."""
     flags = (changed.get(each, registers[each]) for each in FLAGS)
     return (*registers[: FLAGS.start], *flags, *registers[FLAGS.stop : COUNT])
 

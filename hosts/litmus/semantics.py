@@ -34,7 +34,7 @@ def read(registers: Registers, part: Part) -> int:
 
 
 def write(registers: Registers, part: Part, value: int) -> Registers:
-    """Put a value into a register or a part of one."""
+    """Return the registers with a value written to one or to a part of it."""
     kept = 0 if part.bits >= NARROWEST_CLEARING else registers[part.number] & ~(mask(part.bits) << part.shift)
     changed = list(registers)
     changed[part.number] = kept | (value & mask(part.bits)) << part.shift

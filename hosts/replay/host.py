@@ -161,7 +161,7 @@ class ReplayHost:
         return self.operations.perform(Op.ACK, lambda: self.apic.acknowledge(deferrable), a=int(every))
 
     def wait_for_interrupt(self) -> None:
-        """Do nothing: looking again is an operation of its own."""
+        """Do nothing: the next test of the condition is an operation of its own."""
         self._schedule.called()
 
     def cpu_relax(self) -> None:
@@ -176,12 +176,12 @@ class ReplayHost:
     # --- environment ---------------------------------------------------------------------------------------------
 
     def choose(self, n: int) -> int:
-        """Take the witness's answer."""
+        """Return the witness's answer."""
         self._schedule.called()
         return 0 if n <= 1 else self.operations.perform(Op.CHOOSE, lambda: self._schedule.answer(n), a=n)
 
     def one_in(self, n: int) -> int:
-        """Take the witness's answer."""
+        """Return the witness's answer."""
         self._schedule.called()
         return n if n <= 1 else self.operations.perform(Op.CHOOSE, lambda: self._schedule.answer(2), a=2)
 
@@ -190,14 +190,14 @@ class ReplayHost:
         return DEADLINE
 
     def deadline_passed(self, deadline: int) -> int:
-        """Take the witness's answer, for a deadline ahead."""
+        """Return the witness's answer, for a deadline ahead."""
         self._schedule.called()
         if deadline in (0, LONG_PAST):
             return deadline
         return self.operations.perform(Op.CHOOSE, lambda: self._schedule.answer(2), a=2)
 
     def run_goes_on(self) -> int:
-        """Go on until all pCPUs without a vCPU are silent; from then on take the witness's answer."""
+        """Return 1 until all pCPUs without a vCPU are silent; from then on the witness's answer."""
         self._schedule.called()
         if self._over:
             return 0

@@ -43,7 +43,7 @@ class Operations:
     def perform(
         self, kind: Op, do: Callable[[], int], word: int = 0, a: int = 0, b: int = 0, *, wait: bool = False
     ) -> int:
-        """Do an operation when it is due. ``wait``: only with an empty buffer."""
+        """Execute an operation when it is due. ``wait``: only with an empty buffer."""
         function, line = self._running_function()
         eager = kind == Op.SEND and self._setting.eager and self._memory.read(self._pcpu.irq.inside_depth) != 0
         own_fence = kind == Op.FENCE and a == OWN_FENCE
@@ -103,7 +103,7 @@ class Operations:
         self.perform(kind, do, word, value)
 
     def modify(self, kind: Op, word: int, change: Callable[[int], int], a: int, b: int = 0) -> int:
-        """Do a locked operation: while it is due nobody else touches memory."""
+        """Execute a locked operation: meanwhile no other process touches memory."""
         assert kind in LOCKED  # noqa: S101
         self.schedule.called()
 

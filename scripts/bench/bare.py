@@ -42,7 +42,7 @@ DOORBELL, POLLED, BOTH_WAYS, BARE_ELIDED, BARE_SENT, TICKS = range(32, 38)
 
 
 def bare_main(role: int, argument: int) -> int:
-    """Do what the role says."""
+    """Dispatch on the role."""
     result = 0
     if role == DOORBELL:
         result = doorbell_one_way(argument)
@@ -147,7 +147,7 @@ def wait_for_wire(empties: int) -> int:
 
 
 def answer_messages() -> int:
-    """Look at the socket all the time; count each message in a word."""
+    """Poll the socket all the time; count each message in a word."""
     local = this_process()
     own = host_cpu(TARGET)
     pull, buffer = load_private(local.pull), local.buffer.at

@@ -95,7 +95,7 @@ def be_busy(parent: int) -> None:
 
 
 def benchmark(options: Options) -> Report:
-    """Go round and round until the time is over."""
+    """Repeat all configurations until the time is over."""
     minutes = min(options.minutes, 0.5) if options.quick else options.minutes
     processors = len(os.sched_getaffinity(0))
     report = Report(
@@ -119,7 +119,7 @@ def benchmark(options: Options) -> Report:
 
 
 def tabulate(report: Report, name: str, total: Total) -> None:
-    """Put a configuration into the table."""
+    """Add a configuration to the table."""
     counts = (total.rounds, total.snapshots, total.violations)
     report.add_row(
         (name, number(total.seconds), *(f"{count:,}" for count in counts)), {"configuration": name, **vars(total)}

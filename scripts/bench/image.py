@@ -44,7 +44,7 @@ _DEPTH: Final = 10_000
 
 
 def bench_main(role: int, argument: int) -> int:
-    """Do what the role says: the product's, or one of the loops."""
+    """Dispatch on the role: the product's, or one of the loops."""
     result = 0
     if role == TAKE_INTERRUPT:
         common_interrupt()  # type: ignore[name-defined]  # noqa: F821 - the program's
@@ -135,6 +135,6 @@ class Bench:
 
 @contextlib.contextmanager
 def bench() -> Iterator[Bench]:
-    """Have the program, compiled if need be, and a fork server with it."""
+    """Yield the program, compiled if need be, with a fork server."""
     with Supervisor(Root(f"{__name__}:load", str(build()))) as running:
         yield Bench(running)

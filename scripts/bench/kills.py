@@ -1,4 +1,4 @@
-"""SIGKILL of every part of a real soak, at random moments: what is told, how soon, and what is left."""
+"""SIGKILL of every part of a real soak, at random moments: what is reported, how soon, and what is left."""
 
 from __future__ import annotations
 

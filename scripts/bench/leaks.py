@@ -48,7 +48,7 @@ class Looking(LocalExecutor):
         self._left, self._tell = rows, tell
 
     def submit(self, function: Callable[..., Result], task: Task, file: Path | None) -> Future[Result]:  # type: ignore[override]
-        """Look, then do it; after the last one end the soak as a batch system does."""
+        """Count, then execute the task; after the last one end the soak as a batch system does."""
         if self.pid is not None:
             self._tell({"conductor": look(os.getpid()), "worker": look(self.pid), "row": self._row(file)})
         self._left -= 1
@@ -100,7 +100,7 @@ def soak(rows: int, seed: int, folder: Path, each: float, scenarios: Sequence[st
 
 
 def looks(rows: int, seed: int, each: float = EACH, scenarios: Sequence[str] = ()) -> list[dict[str, Look]]:
-    """Have a process of its own soak so many rows; return what was counted before each but the first."""
+    """Soak so many rows in a process of its own; return what was counted before each but the first."""
     with tempfile.TemporaryDirectory(prefix="leaks", dir="/tmp") as top:
         temporary = Path(top) / "tmp"
         temporary.mkdir()

@@ -48,7 +48,7 @@ def measure(running: Supervisor, pcpus: int, seconds: float) -> list[float]:
 
 
 def benchmark(options: Options) -> Report:
-    """Look at ever more pCPUs."""
+    """Measure ever more pCPUs."""
     report = Report("memory", f"private memory (clean and dirty) of a pCPU process, scenario {SCENARIO}, MB")
     report.head = ("pCPUs", "median", "min", "max", "all")
     sizes = SIZES[:4] if options.quick else SIZES

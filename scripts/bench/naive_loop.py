@@ -53,7 +53,7 @@ class Words:
         self.words = memoryview(self.memory.buf or b"").cast("q")
 
     def close(self) -> None:
-        """Let go."""
+        """Release the memory."""
         self.words.release()
         self.memory.close()
 
@@ -65,7 +65,7 @@ def pin(number: int) -> None:
 
 
 def jitter(x: int) -> int:
-    """Let a few turns of an empty loop pass."""
+    """Delay by some rounds of an empty loop."""
     x = (x * 1103515245 + 12345) & 0x7FFFFFFF
     for _ in range((x >> 16) % SPREAD):
         pass

@@ -1,4 +1,4 @@
-"""What a run of benchmarks is told."""
+"""The options of a run of benchmarks."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def find() -> None:
 
 
 def defines(scope: Scope, policy: str, mutation: str | None, buffer: int, only: str = "") -> list[str]:
-    """Say to the model what is to be checked, one check ``only`` or all; BenchError if the model has no such scope."""
+    """Set in the model what is checked, one check ``only`` or all; BenchError if the model has no such scope."""
     left = list(scope.acts)
     made = {"POLICY": POLICIES[policy], "DEPTH": buffer}
     for name, rows in COLUMNS.items():

@@ -1,4 +1,4 @@
-"""What a benchmark found: a small table, the targets, remarks; for people and as JSON lines."""
+"""The report of a benchmark: a small table, the targets, remarks; as text and as JSON lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SERIES_HEAD = ("", "median", "min", "max", "unit", "probe")
 
 @dataclass
 class Report:
-    """One benchmark's findings."""
+    """The results of one benchmark."""
 
     name: str
     about: str
@@ -23,13 +23,13 @@ class Report:
     records: list[dict[str, object]] = field(default_factory=list)
 
     def add(self, *series: Series) -> None:
-        """Put series into the table."""
+        """Add series to the table."""
         for each in series:
             self.rows.append(each.cells())
             self.records.append(each.record())
 
     def add_row(self, cells: Sequence[str], record: dict[str, object]) -> None:
-        """Put a line of another kind into the table."""
+        """Add a line of another kind to the table."""
         self.rows.append(cells)
         self.records.append(record)
 

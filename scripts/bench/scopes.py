@@ -56,7 +56,7 @@ def benchmark(options: Options) -> Report:
 
 
 def tabulate(report: Report, senders: int, buffer: int, result: Result, seconds: float) -> None:
-    """Put one of them into the table."""
+    """Add one of them to the table."""
     verdict = "clean" if result.complete else f"bounded ({', '.join(result.bounded_by)})"
     if result.violation is not None:
         verdict = "violation"

@@ -39,12 +39,12 @@ class Spent:
     """The processor time that each step of a word takes which counts, from the first look at it to the last."""
 
     def __init__(self, word: int, clock: Callable[[SharedMemory], float] = spent) -> None:
-        """Look at a word of the machine's memory."""
+        """Observe a word of the machine's memory."""
         self._word, self._clock = word, clock
         self._looks: list[tuple[float, int]] = []
 
     def look(self, memory: SharedMemory) -> None:
-        """Look once more."""
+        """Read the word again."""
         self._looks[1:] = [(self._clock(memory), memory.read(self._word))]
 
     def each(self) -> float:

@@ -31,7 +31,7 @@ def rows() -> Iterable[tuple[Planned, str]]:
 
 
 def first_sighting(running: Supervisor, wanted: Planned, seed: int, patience: float) -> float | None:
-    """Look for a bug; return the seconds of running that it took, None if it was not seen."""
+    """Race a bug; return the seconds of running until it was sighted, None if it was not."""
     spent, stint = 0.0, 0
     while spent < patience:
         seconds = min(FIRST_STINT * 2**stint, patience - spent)
@@ -51,7 +51,7 @@ def checks_of(wanted: Planned) -> tuple[str, ...]:
 
 
 def when(wanted: Planned) -> str:
-    """Say whether the bug can be seen while the run goes on."""
+    """Return whether the bug can be sighted while the run goes on."""
     return "at the end of a stint" if set(checks_of(wanted)) <= AT_THE_END else ""
 
 
@@ -75,7 +75,7 @@ def benchmark(options: Options) -> Report:
 
 
 def tabulate(report: Report, row: Planned, outcome: str, times: list[float | None]) -> float:
-    """Put a bug into the table; return its median, what was not seen counting as infinitely late."""
+    """Add a bug to the table; return its median, what was not sighted counting as infinitely late."""
     seen = [time for time in times if time is not None]
     all_of_them = sorted(time if time is not None else float("inf") for time in times)
     median = all_of_them[len(all_of_them) // 2]

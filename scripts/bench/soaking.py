@@ -46,7 +46,7 @@ class Soaking:
     """A folder with a campaign, and the processes of the soak that is under way there."""
 
     def __init__(self, *options: str) -> None:
-        """Say how the campaign is begun; it is begun by :meth:`start`."""
+        """Note how the campaign is begun; :meth:`start` begins it."""
         self._options = options
         self.top = Path(tempfile.mkdtemp(prefix="soaked", dir="/tmp"))
         self.folder = self.top / CAMPAIGN
@@ -112,7 +112,7 @@ class Soaking:
         return self.wait()
 
     def wait(self) -> int:
-        """Hear it out; return its exit status."""
+        """Read its output to the end; return its exit status."""
         if self._process is None:
             raise BenchError("nothing is under way")
         while self.hear() is not None:
@@ -139,7 +139,7 @@ class Soaking:
         return None
 
     def hear_until(self, wanted: Callable[[Heard], bool], what: str = "what was waited for") -> Heard:
-        """Hear it until it says what is waited for; BenchError if it ends first, or goes on without."""
+        """Read its output until the expected line; BenchError if it ends first, or goes on without."""
         until = time.monotonic() + 2 * PATIENCE
         while (heard := self.hear()) is not None and time.monotonic() < until:
             if wanted(heard):

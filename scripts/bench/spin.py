@@ -101,7 +101,7 @@ def both(program: Program, scope: Scope, policy: str, patience: float) -> Both:
 
 
 def checked(scope: Scope, policy: str, mutation: str | None, states: int, patience: float, only: str = "") -> Checked:
-    """Let SPIN check, with a table as big as a search of about so many states wants it."""
+    """Check with SPIN, with a table for a search of about so many states."""
     bits = max(20, states.bit_length() + 1)  # it has about twice as many as we
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     wanted = defines(scope, policy, mutation, BUFFER, only)
@@ -191,7 +191,7 @@ def verdicts(report: Report, program: Program, scope: Scope) -> None:
 
 
 def seeded(report: Report, scope: Scope) -> None:
-    """Let each check of SPIN's model fire alone: one that never can would make its search cheaper than ours."""
+    """Make each check of SPIN's model fire alone: one that never can would make its search cheaper than ours."""
     silent = []
     for mutation, check_name in SEEDED:
         theirs = checked(scope, POLICY, mutation, 1 << 20, PATIENCE, check_name)
@@ -203,7 +203,7 @@ def seeded(report: Report, scope: Scope) -> None:
 
 
 def tabulate_ours(report: Report, name: str, ours: Explored) -> None:
-    """Put the explorer's figures into the table."""
+    """Add the explorer's figures to the table."""
     result = ours.result
     verdict = verdict_of(clean=ours.clean, complete=result.complete)
     row = (result.states, result.transitions, result.depth, ours.seconds, ours.rate, result.bytes_per_state, verdict)
@@ -211,7 +211,7 @@ def tabulate_ours(report: Report, name: str, ours: Explored) -> None:
 
 
 def tabulate_spin(report: Report, name: str, theirs: Checked) -> None:
-    """Put SPIN's figures into the table."""
+    """Add SPIN's figures to the table."""
     verdict = verdict_of(clean=theirs.errors == 0, complete=theirs.complete)
     row = (
         *(theirs.states, theirs.transitions, theirs.depth),
@@ -221,7 +221,7 @@ def tabulate_spin(report: Report, name: str, theirs: Checked) -> None:
 
 
 def tabulate(report: Report, name: str, row: tuple[int | float | str, ...], more: dict[str, object]) -> None:
-    """Put one contender's figures into the table and into the file."""
+    """Add one contender's figures to the table and to the file."""
     cells = [
         f"{value:,}" if isinstance(value, int) else value if isinstance(value, str) else number(value) for value in row
     ]
@@ -230,7 +230,7 @@ def tabulate(report: Report, name: str, row: tuple[int | float | str, ...], more
 
 
 def verdict_of(*, clean: bool, complete: bool) -> str:
-    """Say what was found."""
+    """Return the verdict as text."""
     if not clean:
         return "violation"
     return "clean" if complete else "unfinished"

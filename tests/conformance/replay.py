@@ -24,7 +24,7 @@ class AtOnce:
     """A schedule for one: an operation that has to wait lets the buffer drain by itself."""
 
     def __init__(self, host: ReplayHost) -> None:
-        """Stand in for the director of ``host``."""
+        """Stand in for the scheduler of ``host``."""
         self.host = host
         self.kinds: set[str] = set()
 

@@ -200,7 +200,7 @@ def test_what_a_process_lacks_is_told_though_it_was_not_asked_yet(
     def late_or_never(fabric: Fabric) -> None:
         if fabric.cpu:
             no_socket(fabric)
-        signal.pause()  # until the director has had enough
+        signal.pause()  # until the scheduler has had enough
         bind(fabric)
 
     monkeypatch.setattr(Fabric, "bind", late_or_never)
@@ -240,7 +240,7 @@ def status_of(pid: int) -> dict[str, str]:
 
 
 def ignores_ctrl_c(pid: int) -> bool:
-    """Return whether a process ignores SIGINT: a pCPU does so once it has seen to ending with its director."""
+    """Return whether a process ignores SIGINT: a pCPU does so once it has seen to ending with its scheduler."""
     return int(status_of(pid)["SigIgn"], 16) >> signal.SIGINT - 1 & 1 == 1
 
 
@@ -280,7 +280,7 @@ def test_ctrl_c_tells_what_there_is_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("stopped", [False, True], ids=["waiting", "stopped"])
-def test_nothing_outlives_a_killed_director(endless: subprocess.Popen[str], file: Path, stopped: bool) -> None:  # noqa: FBT001
+def test_nothing_outlives_a_killed_scheduler(endless: subprocess.Popen[str], file: Path, stopped: bool) -> None:  # noqa: FBT001
     """The pipes end its processes, and the kernel those that cannot notice; no folder holds anything of theirs."""
 
     def both_are_bound() -> bool:
