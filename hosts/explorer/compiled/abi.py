@@ -1,4 +1,4 @@
-"""What the loops of the search and those who fill their tables agree on: records, columns, counters, wishes."""
+"""Records and columns that the kernels and Python agree on: tables, workspaces, counters, requests."""
 
 from __future__ import annotations
 

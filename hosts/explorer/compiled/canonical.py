@@ -1,4 +1,4 @@
-"""Packed states in which threads that do the same stand in order, in compiled code.
+"""Canonical representative of a symmetry orbit (Ip and Dill 1996): equal threads sorted in a packed state.
 
 What each of them has in a state (its place, its buffer, its words) are fields that hold the same numbers for all of
 them (:mod:`hosts.explorer.reduce.symmetry`). In order, a state stands for all that differ from it by an exchange of

@@ -1,4 +1,4 @@
-"""What operations do to a packed state, in compiled code."""
+"""Effects of operations on a packed state."""
 
 from __future__ import annotations
 

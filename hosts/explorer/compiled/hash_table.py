@@ -1,5 +1,5 @@
 # ruff: noqa: C901 - compiled loops: one function where a call would cost
-"""Where a packed state lies, and the hash table that finds it again."""
+"""Visited set: a lock-free open-addressing hash table of packed states (cf. Laarman, van de Pol and Weber 2010)."""
 
 from __future__ import annotations
 

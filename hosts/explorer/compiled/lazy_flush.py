@@ -1,5 +1,5 @@
 # ruff: noqa: C901 - compiled loops: one function where a call would cost
-"""What need not happen yet: a buffered store that reaches memory, an IPI that arrives; in compiled code.
+"""Lazy flushes and deliveries: a store reaches memory, and an IPI arrives, only before a step that notices it.
 
 Both come by themselves, stay possible until they have come, and are noticed only by some operations. So it is enough
 that they come right before a step that notices: whatever run there is, one in which they come as late as that is the

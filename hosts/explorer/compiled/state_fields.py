@@ -1,4 +1,4 @@
-"""Packed states in compiled code: fields that a table's row describes, and stores that wait in a buffer.
+"""Fields of packed states, and the entries of a store buffer.
 
 Each row that stands for a field (of a thread, a slot, a list, a store, an operation) has its place, shift and mask side
 by side; ``row`` is where the first of the three lies in the flat table.

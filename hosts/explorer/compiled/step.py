@@ -1,5 +1,5 @@
 # ruff: noqa: C901, PLR0912 - compiled loops: one function where a call would cost
-"""The steps of an agent, in compiled code: what a thread, or its buffer, makes of a state.
+"""Steps of a thread or its buffer: merged operations without scheduling points (Lipton 1975), in compiled code.
 
 A state is a few 64-bit words of packed fields (:mod:`hosts.explorer.model.state_vector` says where each lies). A step
 works on the packed words themselves: an operation reads one small number and puts another, and a table tells which

@@ -1,4 +1,4 @@
-"""Where a step comes to rest, and where it goes on because nobody else can tell, in compiled code."""
+"""Scheduling points: where a step ends, and where it goes on because no other thread can tell (Lipton 1975)."""
 
 from __future__ import annotations
 

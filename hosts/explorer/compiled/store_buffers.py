@@ -1,4 +1,4 @@
-"""Store buffers: a store is appended, and some are merged (:mod:`hosts.explorer.model.store_merging`)."""
+"""Store buffers of x86-TSO (Sewell et al. 2010): appending a store, and :mod:`hosts.explorer.model.store_merging`."""
 
 from __future__ import annotations
 

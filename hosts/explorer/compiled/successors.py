@@ -1,4 +1,4 @@
-"""The compiled loop of the search: what states lead to, put into the table."""
+"""Successor generation: the expansion of states into the visited set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps done before, in compiled code: where two states look the same to an agent, its steps from there are the same.
+"""Local transition cache (Blom, van de Pol and Weber 2010: LTSmin): a step is computed once for all equal views.
 
 What a step depends on is noted while it is worked out (:func:`hosts.explorer.compiled.state_fields.rely`): bits of the
 packed state, words that others may use or write, threads that have ended. It is gathered by the place where the agent's

@@ -1,5 +1,5 @@
 # ruff: noqa: SIM102 - compiled loops: one function where a call would cost
-"""What others can see of a thread's steps: the questions of the reduction, and of QUIESCENT, in compiled code."""
+"""Visibility of operations: what other threads can see of a step, asked by the partial-order reduction."""
 
 from __future__ import annotations
 

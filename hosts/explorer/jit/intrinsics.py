@@ -1,4 +1,4 @@
-"""What the loops of the search are made of: how each function is compiled, and operations that Python has no word for.
+"""Decorators and intrinsics of the kernels: operations for which Python has no word.
 
 The functions are plain Python. Compiled code has the meaning of the operations below from
 :mod:`hosts.explorer.jit.lowering`; here they say what that is.

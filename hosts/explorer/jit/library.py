@@ -1,4 +1,4 @@
-"""The compiled loops of the search: one object file, from the cache or made now (:mod:`hosts.compiler.objects`).
+"""The compiled kernels: one object file, from the cache or compiled now (:mod:`hosts.compiler.objects`).
 
 Loaded without Numba, and when the first of them is called, unless :func:`ready` has been asked for them.
 """

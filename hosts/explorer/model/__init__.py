@@ -1,1 +1,1 @@
-"""What is searched: operations, threads as automata, the transition system's semantics, the state vector."""
+"""The transition system: operations, threads as automata, reference semantics, state vector, options."""

@@ -1,4 +1,4 @@
-"""What a thread of a model can do next, as the search sees it: operations on shared words, IPIs and choices.
+"""Operations of threads: on shared words, interrupts and IPIs, branches, and ghost words.
 
 Private words, constants and the accounting never get here: a thread's automaton has done all that by itself.
 """

@@ -1,4 +1,4 @@
-"""The product of the threads, one state and one move at a time: what each operation means, in plain Python.
+"""Reference semantics under x86-TSO (Sewell et al. 2010), one state and one move at a time, in plain Python.
 
 This is the definition. The native search (:mod:`hosts.explorer.search.bfs`) does the same over small numbers and is
 held to it by tests; witnesses are told from here.

@@ -1,4 +1,4 @@
-"""Where each part of a state lies in its packed words: fields of as many bits as what has been seen so far needs.
+"""Layout of the state vector: fields of as many bits as the values seen so far need, packed into words.
 
 A field never straddles two words. The search begins with narrow fields; one that overflows makes the layout anew, with
 what has been learnt since, and the search starts again (the automata stay learnt).

@@ -1,4 +1,4 @@
-"""Stores that reach memory together, as nobody can tell: so a buffer is finite that its thread need never drain.
+"""Store merging: some stores of one thread reach memory together, so that its buffer stays finite (Simon 1975).
 
 A guest that sends interrupts to itself in a loop writes its PPR again and again without a fence, and x86-TSO bounds no
 buffer: a rule that reads the PPR from elsewhere may find what was there any number of stores ago. To leave out what is

@@ -1,4 +1,4 @@
-"""What the search is given: threads as automata over numbered words, and what the memory holds at the start."""
+"""The transition system that is searched: threads as automata over numbered words, and the initial memory."""
 
 from __future__ import annotations
 

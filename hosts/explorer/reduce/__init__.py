@@ -1,1 +1,1 @@
-"""What the reductions of the search rest on: independence, future footprints, bounds on reads, symmetry."""
+"""Static facts for the reductions: independence, footprints of the future, bounds on reads, symmetry."""

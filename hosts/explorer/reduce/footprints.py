@@ -1,4 +1,4 @@
-"""What a thread may still do: the words that it may use from a local state on, as far as its edges are known.
+"""Future footprints: the words that a thread may still use, which make persistent sets (Godefroid 1996).
 
 A thread that goes on with a word which no other thread will ever use again needs no scheduling point there: nobody can
 tell. That is so for much of what a vCPU does once its senders are past their posts. Only threads that never come back

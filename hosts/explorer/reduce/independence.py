@@ -1,4 +1,4 @@
-"""Who reads and writes which word, as far as the threads are known: what the partial-order reduction leans on.
+"""Independence of operations: which threads read, write and wait for which word (movers of Lipton 1975).
 
 A store loses its scheduling point if nobody can tell whether it entered the buffer now or a little later, and the same
 holds for what belongs to its step. That depends on what the other threads do, of which more is learnt as the search

@@ -1,4 +1,4 @@
-"""What the reductions read of the threads as far as they are known: their operations and the edges between these."""
+"""The interface of the tables to the reductions: the operations known of each thread and the edges between these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often others look at the words that one thread alone writes: at most, in any run, as far as threads are known.
+"""Bounds on reads: how often, in any run, other threads read the words that one thread alone writes.
 
 More may be learnt of a thread than the search leant on; then it begins anew, as for
 :mod:`hosts.explorer.reduce.footprints`. Up to the look that is one too many, it was right, so that it has come to that

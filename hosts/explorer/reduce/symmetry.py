@@ -1,4 +1,4 @@
-"""Threads that are taken for alike, while they are learnt: each step is asked of all of them, and must be the same.
+"""Symmetry of threads (Ip and Dill 1996): each step of one is compared with the same step of its equals.
 
 So their local states, places to rest, values and stores get the same numbers, and a packed state can be sorted: what
 one of them has in it, field by field, changes places with what another has (:mod:`hosts.explorer.compiled.canonical`).

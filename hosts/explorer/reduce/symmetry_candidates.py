@@ -1,4 +1,4 @@
-"""Senders that do the same: which of them has got how far makes no difference, so one state stands for all orders.
+"""Candidates for symmetry: pCPUs of a scope whose acts read the same.
 
 Known of a scope are the pCPUs whose acts read the same. What is taken for granted is that the others treat them alike:
 ``emu`` goes through the pCPUs in loops that ask for all or any. (A user's rule might ask for one: there this reduction

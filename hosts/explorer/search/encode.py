@@ -1,4 +1,4 @@
-"""What is known of the threads of a model, and the arrays that it is written into for the compiled loops.
+"""Encoding of the tables for the kernels; values of words become small numbers (as COLLAPSE: Holzmann 1997).
 
 Every (thread, local state) is an *operation* with a number of its own. Each shared word has a dictionary of the values
 seen in it; an edge leads from an operation by the number of what was read (or 0, a choice, a yes or no) to the next one

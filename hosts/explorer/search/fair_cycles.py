@@ -1,7 +1,7 @@
-"""No-progress: a cycle, fair to all, on which a debt is never paid.
+"""Non-progress cycles under weak fairness: cycles on which an obligation is never met.
 
 The states in which one of ``Model.obligations`` is not zero and the moves between them fall into strongly connected
-components (Tarjan, in compiled code, edges worked out again and not stored). A component has a fair cycle if each
+components (Tarjan 1972, in compiled code, edges worked out again and not stored). A component has a fair cycle if each
 thread, each buffer and each IPI in flight moves inside it or is unable to move in some state of it (weak fairness); if
 the whole component has none, no part of it has one, as whoever is left out of the whole is left out of the part.
 

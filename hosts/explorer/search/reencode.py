@@ -1,4 +1,4 @@
-"""Bringing packed states from one layout into another, when a field has become too narrow."""
+"""Re-encoding of stored states when a field has to be wider."""
 
 from __future__ import annotations
 

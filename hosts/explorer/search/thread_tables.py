@@ -1,4 +1,4 @@
-"""What has been learnt of the threads: the compiled loops wish for what they do not know, and it is asked for here.
+"""Tables of the threads: requests of the kernels are resolved by asking the automata.
 
 Nothing is asked of a thread twice. What it comes to is written down by :mod:`hosts.explorer.search.encode`.
 """

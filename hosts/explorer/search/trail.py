@@ -1,4 +1,4 @@
-"""How a search got to its violation: the shortest way, and among the shortest the fewest changes of the moving thread.
+"""Trail of a violation: a shortest one, with the fewest changes of the moving thread among these.
 
 The search stores no edges and no parents. The levels are expanded once more, from the last to the first: each state
 from which the violation can be reached in just the moves that are left gets, for each thread, the fewest changes of

@@ -1,4 +1,4 @@
-"""The memory of a search: the packed states in the order found, and the hash table over them.
+"""Storage of the visited states: packed states in the order found, and the hash table over them.
 
 One array holds the states of all workers, in blocks that take turns; one table, which all of them fill.
 """

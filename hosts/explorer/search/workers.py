@@ -1,4 +1,4 @@
-"""One level of a search, worked off in rounds: in each, every worker expands some states in one compiled call.
+"""Parallel breadth-first search, bulk-synchronous: in each round every worker expands some states of a level.
 
 The workers share the table of states; each puts what it finds into its own part of the store. Between the rounds, what
 the loops have wished for is learnt and room is made, while nobody runs.

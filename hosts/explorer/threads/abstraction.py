@@ -1,7 +1,7 @@
 """Data abstraction of ghost words: on other hosts they are counters that only grow, here only differences are kept.
 
-Kept as they are they would make every history a state of its own. Each group of them decides something only through a
-difference:
+This is a data abstraction (Clarke, Grumberg and Long 1994). Kept as they are, these words would make every history a
+state of its own. Each group of them decides something only through a difference:
 
 - counters, windows and records decide nothing: reading one gives 0, writing one is an event of the transition.
 - *inside* and *processing* marks: whether they are odd (a step is atomic, so that nobody sees a mark change twice).
