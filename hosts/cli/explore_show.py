@@ -15,7 +15,7 @@ from rich.status import Status
 from rich.text import Text
 
 from emu.observe.accounting import WINDOWS
-from hosts.explorer.explanation.table import story_lines
+from hosts.explorer.explanation.table import table_lines
 from hosts.explorer.model.options import Options
 from hosts.explorer.search.result import Progress, Result
 from hosts.explorer.size_estimate import Size
@@ -121,7 +121,7 @@ def row_lines(
             yield from (Text(part, style=style) for part in wrapped(INDENT + line, width, "  "))
     if searched.witness is not None:
         yield Text()
-        yield from (Text(line) for line in story_lines(searched.witness, width))
+        yield from (Text(line) for line in table_lines(searched.witness, width))
         yield Text()
 
 

@@ -133,13 +133,13 @@ class Explorer:
         self, asked: Asked, builder: Builder, model: Model, options: Options, search: Search, watch: Watch
     ) -> Witness:
         """Make the witness of a violation, in the time that is left."""
-        from hosts.explorer.explanation.complete import Found, tell_in_full
+        from hosts.explorer.explanation.complete import Found, completely_explained
 
         taken, given = search.result.seconds, options.seconds
         left = max(given - taken, 0.1) if given else 0.0
         found = Found(builder, options, model, search)
         scenario, policy = asked.planned.scenario.name, asked.planned.policy.name
-        return tell_in_full(found, lambda: self._builder(asked), scenario, policy, left, watch, self._learning)
+        return completely_explained(found, lambda: self._builder(asked), scenario, policy, left, watch, self._learning)
 
     def _builder(self, asked: Asked) -> Builder:
         planned = asked.planned

@@ -9,7 +9,7 @@ import pytest
 from emu.machine import USER
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import check_of
-from hosts.explorer.explanation.make import tell_witness
+from hosts.explorer.explanation.make import explained_witness
 from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
@@ -47,7 +47,7 @@ def test_a_stray_vector_tells_nobody(tmp_path: Path, vector: str, number: int) -
     assert check_of(result.violation.sighting)[0] in {"C1", "C2"}
     assert list(model.vectors) == sorted((*VECTORS, number))
     names = {"scenario": "default", "policy": "rule"}
-    witness = tell_witness(builder, model, Options(), search.path(), result.violation, **names)
+    witness = explained_witness(builder, model, Options(), search.path(), result.violation, **names)
     assert number in {row.b for step in witness.steps for row in step.rows if row.kind == "SEND"}
 
 

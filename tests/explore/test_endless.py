@@ -11,7 +11,7 @@ from emu.machine import USER
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import check_of
-from hosts.explorer.explanation.make import tell_witness
+from hosts.explorer.explanation.make import explained_witness
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.system import Model
 from hosts.explorer.refine import explore
@@ -46,7 +46,7 @@ def explored(folder: Path, rule: str, scenario: str, scope: str | None = None) -
     story = ""
     if result.violation is not None:
         names = {"scenario": scenario, "policy": f"{file}:trigger"}
-        story = tell_witness(builder, model, Options(), search.path(), result.violation, **names).story
+        story = explained_witness(builder, model, Options(), search.path(), result.violation, **names).story
     return builder, model, result, story
 
 

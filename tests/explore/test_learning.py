@@ -24,7 +24,7 @@ from hosts.explorer.cache.programs import ready_program
 from hosts.explorer.cache.serialize import sources_now
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.counterexample.witness_file import text
-from hosts.explorer.explanation.make import tell_witness
+from hosts.explorer.explanation.make import explained_witness
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.system import Model
 from hosts.explorer.refine import explore
@@ -71,7 +71,7 @@ def told(builder: Builder, found: tuple[Result, Search, Model], options: Options
     witness: Witness | None = None
     if result.violation is not None and not search.pathless:
         moves = search.path()
-        witness = tell_witness(builder, model, options, moves, result.violation, scenario="", policy="")
+        witness = explained_witness(builder, model, options, moves, result.violation, scenario="", policy="")
     hit = bytes(builder.protocol.lines.hit).hex()
     return (replace(result, seconds=0, restarts=0, layouts=0), hit), text(witness) if witness is not None else ""
 

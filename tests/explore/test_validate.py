@@ -16,7 +16,7 @@ from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.validate import check_violation
 from hosts.explorer.counterexample.witness import Witness, WitnessError
 from hosts.explorer.counterexample.witness_file import load, save
-from hosts.explorer.explanation.make import tell_witness
+from hosts.explorer.explanation.make import explained_witness
 from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
@@ -183,7 +183,7 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Witness:
     result, search, model = explore(builder, Options())
     assert result.violation is not None
     names = {"scenario": scenario.name, "policy": f"{file}:waits"}
-    return tell_witness(builder, model, Options(), search.path(), result.violation, **names)
+    return explained_witness(builder, model, Options(), search.path(), result.violation, **names)
 
 
 def test_a_cycle_that_is_none_is_refused(endless: Witness) -> None:

@@ -29,7 +29,7 @@ class Act:
 
 
 @dataclass(frozen=True)
-class Told:
+class StepEvent:
     """An event of a step, and the state that is seen after it."""
 
     step: int

@@ -8,7 +8,7 @@ from hosts.explorer.explanation.format import field_of, name_of
 from hosts.explorer.explanation.missed_syncs import MissedSyncs
 from hosts.explorer.explanation.overwrites import overwritten, overwritten_text
 from hosts.explorer.explanation.query import EventLog
-from hosts.explorer.explanation.rows import Line
+from hosts.explorer.explanation.rows import EventRow
 from hosts.kernel_names import vector_text
 
 
@@ -42,7 +42,7 @@ class Cause:
         """Return the row that put the highest vector into the vIRR, or -1."""
         highest = self.end["vcpus"][self.v]["virr"][-1:]
 
-        def comes(row: Line) -> bool:
+        def comes(row: EventRow) -> bool:
             before, after = row.before["vcpus"][self.v]["virr"], row.view["vcpus"][self.v]["virr"]
             return highest[0] in after and highest[0] not in before
 
@@ -63,7 +63,7 @@ class Cause:
         return f"RVI was not written between {self.log.step(came)} and the VM-entry of {self.log.step(entry)}"
 
     def told_itself(self) -> int:
-        """Return the row with which the vCPU notified itself behind its last post, or -1."""
+        """Return the row by which the vCPU notified itself behind its last post, or -1."""
         i = self.log.last(self.log.turned("on", 1, 1))
         return self.log.first(
             lambda row: (row.act.thread, row.act.kind, row.act.a) == (self.v, "SEND", self.v), i, len(self.rows)
@@ -103,7 +103,7 @@ class Cause:
     def blamed(self) -> list[tuple[int, int]]:
         """Return the buffered stores and the loads that missed them: those the obligation depends on, else all."""
         missed = self.log.overlooked()
-        i, _what = self.syncs.promise()
+        i, _what = self.syncs.obligation()
         decide = {self.syncs.last_look(), self.syncs.last_read(self.rows[i].act.thread, i)} if i >= 0 else set()
         return [each for each in missed if each[0] in decide] or missed
 
@@ -123,7 +123,7 @@ class Cause:
 
     def _kept(self) -> str:
         """The processor took the notification and left ON set."""
-        i, _what = self.syncs.promise()
+        i, _what = self.syncs.obligation()
         taken = self.log.first(lambda row: row.act.thread == self.v and row.act.function == "external_interrupt", i)
         if self.witness.check != "C1" or i < 0 or taken < 0 or self.log.first(self.log.turned("on", 1, 0), taken) >= 0:
             return ""

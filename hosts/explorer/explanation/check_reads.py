@@ -11,7 +11,7 @@ NONE: Final = "-"
 
 
 def reads_text(check: str, view: Mapping[str, Any], vcpu: int) -> str:
-    """Write what a check reads of a vCPU at one moment; nothing for what no check of emu has found."""
+    """Return what a check reads of a vCPU in one state; nothing for what no check of emu has found."""
     seen = view["vcpus"][vcpu]
     return ", ".join(_ITEMS[item](view, seen) for item in _READ.get(check, ()))
 

@@ -16,8 +16,8 @@ from hosts.explorer.build import Builder
 from hosts.explorer.cache.learnt import Learning
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.cause import Cause
-from hosts.explorer.explanation.explain import story_of
-from hosts.explorer.explanation.make import tell_witness
+from hosts.explorer.explanation.explain import explanation_of
+from hosts.explorer.explanation.make import explained_witness
 from hosts.explorer.explanation.query import EventLog
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.system import Model
@@ -29,7 +29,7 @@ from hosts.explorer.search.result import Progress
 
 @dataclass(frozen=True)
 class Found:
-    """A search that has found a violation, and the way to it."""
+    """A search that has found a violation, with its trail."""
 
     builder: Builder
     options: Options
@@ -37,7 +37,7 @@ class Found:
     search: Search
 
 
-def tell_in_full(
+def completely_explained(
     found: Found,
     make: Callable[[], Builder],
     scenario: str,
@@ -59,7 +59,7 @@ def tell_in_full(
             found, witness = plain, _told(plain, scenario, policy)
     fate = fate_of(found.builder, found.options, found.search.path(), witness, until)
     witness = structs.replace(witness, without_buffers=without, fate=fate.fate, repaired_by=fate.by)
-    return structs.replace(witness, story=story_of(witness, found.builder.mutation))
+    return structs.replace(witness, story=explanation_of(witness, found.builder.mutation))
 
 
 def _without_buffers(
@@ -69,7 +69,7 @@ def _without_buffers(
     watch: Callable[[Progress], bool] | None,
     learning: Learning | None,
 ) -> tuple[str, Found | None]:
-    """Search without store buffers; return what that has come to, and what it has found if there is a way to it."""
+    """Search without store buffers; return the outcome, and the search if it has found a violation with its trail."""
     options = replace(found.options, buffer=0, seconds=left)
     try:
         result, search, model = explore(builder, options, watch, learning)
@@ -84,4 +84,6 @@ def _told(found: Found, scenario: str, policy: str) -> Witness:
     violation = found.search.result.violation
     assert violation is not None  # noqa: S101 - it was found
     moves = found.search.path()
-    return tell_witness(found.builder, found.model, found.options, moves, violation, scenario=scenario, policy=policy)
+    return explained_witness(
+        found.builder, found.model, found.options, moves, violation, scenario=scenario, policy=policy
+    )

@@ -18,7 +18,7 @@ from typing import Any, Final
 from emu.observe import is_instrument
 from emu.observe.accounting import CHECKS, VM_ENTRIES, VM_EXITS
 from hosts.explorer.build import Builder
-from hosts.explorer.explanation.act import Act, Told, View
+from hosts.explorer.explanation.act import Act, StepEvent, View
 from hosts.explorer.explanation.branches import Branches
 from hosts.explorer.explanation.state_view import view_of
 from hosts.explorer.model.operations import Op, Operation
@@ -40,7 +40,7 @@ _SHOWN: Final = frozenset({*PRIMITIVES.values(), Op.FENCE, Op.SEND, Op.ACK})
 
 
 class Recorder(Automaton):
-    """A thread that writes down what it does."""
+    """An automaton that records the operations of its thread."""
 
     ALWAYS_RUNS = True
 
@@ -77,7 +77,7 @@ class Recorder(Automaton):
         return table | {name: self._heard(name, table[name]) for name in PRIMITIVES}
 
     def _heard(self, name: str, issue: Callable[..., Operation | None]) -> Callable[..., Operation | None]:
-        """Wrap a primitive: what is done at once is written down."""
+        """Wrap a primitive so that an access made at once is recorded."""
 
         def heard(*arguments: int) -> Operation | None:
             before = dict(self.held)
@@ -107,7 +107,7 @@ class Recorder(Automaton):
         return super()._call(frames, name, arguments)
 
     def private_write(self, word: int, value: int) -> None:
-        """Write a private word; a counter of entries or exits tells of one."""
+        """Write a private word; a write of the counter of entries or exits is an event."""
         kind = self.counted.get(word)
         if kind is not None:
             reason = self._exit_reason() if kind == "exit" else 0
@@ -157,8 +157,8 @@ def _at(function: str, file: str, line: int) -> dict[str, Any]:
 # --- from moves to what is told ----------------------------------------------------------------------------------
 
 
-class _Teller:
-    """Takes the moves of a witness again."""
+class _Recording:
+    """Takes the moves of a witness again, and collects the events of each step."""
 
     def __init__(self, builder: Builder, model: Model, options: Options) -> None:
         self.builder, self.model = builder, model
@@ -184,7 +184,7 @@ class _Teller:
             own = {word: value for word, value in own.items() if word not in self.recorders[thread].held} | dict(held)
         return view_of(self.builder.world, self.model, state, own)
 
-    def move(self, number: int, move: Move) -> list[Told]:
+    def move(self, number: int, move: Move) -> list[StepEvent]:
         """Take one move."""
         before = self.state
         outcome = self.product.outcome(before, move)
@@ -200,9 +200,9 @@ class _Teller:
             act = Act(move.thread, "drain", self.model.words[word], value)
         else:
             act = Act(move.thread, "arrive", a=self.model.vectors[move.vector])
-        return [Told(number, 0, act, self.view(self.state))]
+        return [StepEvent(number, 0, act, self.view(self.state))]
 
-    def _ran(self, number: int, thread: int, before: State, micros: Sequence[Micro]) -> list[Told]:
+    def _ran(self, number: int, thread: int, before: State, micros: Sequence[Micro]) -> list[StepEvent]:
         """Return the visible acts of a thread's step, each with what is seen after it."""
         recorder = self.recorders[thread]
         self.started.add(thread)
@@ -221,7 +221,7 @@ class _Teller:
         views = [self.view(state, thread, held) for (_act, _held, state), held in zip(found, helds, strict=True)]
         first = 1 if found[0][0].own else 0
         return [
-            Told(number, part, act, view)
+            StepEvent(number, part, act, view)
             for part, ((act, _held, _state), view) in enumerate(zip(found, views, strict=True), first)
         ]
 
@@ -247,11 +247,13 @@ def _not_yet_sent(after: State, later: Sequence[Micro]) -> State:
     return after._replace(flight=tuple(flight))
 
 
-def tell(builder: Builder, model: Model, options: Options, moves: Sequence[Move]) -> list[dict[str, Any]]:
+def record_events(builder: Builder, model: Model, options: Options, moves: Sequence[Move]) -> list[dict[str, Any]]:
     """Take the moves again; return what is seen at the start and after each step, with its acts and branches."""
-    teller = _Teller(builder, model, options)
-    seen: list[dict[str, Any]] = [{"view": view_of(builder.world, model, teller.state, {}), "acts": [], "branches": []}]
+    recording = _Recording(builder, model, options)
+    seen: list[dict[str, Any]] = [
+        {"view": view_of(builder.world, model, recording.state, {}), "acts": [], "branches": []}
+    ]
     for number, move in enumerate(moves, 1):
-        told = [each.data() for each in teller.move(number, move)]
-        seen.append({"view": dict(teller.view(teller.state)), "acts": told, "branches": teller.taken})
+        told = [each.data() for each in recording.move(number, move)]
+        seen.append({"view": dict(recording.view(recording.state)), "acts": told, "branches": recording.taken})
     return seen

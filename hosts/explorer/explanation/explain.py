@@ -16,8 +16,8 @@ from hosts.explorer.explanation.cause import Cause
 from hosts.explorer.explanation.format import stored
 from hosts.explorer.explanation.outcome import Outcome
 from hosts.explorer.explanation.query import CONTROL, EventLog
-from hosts.explorer.explanation.repair_sentence import fate_text
-from hosts.explorer.explanation.rows import Line
+from hosts.explorer.explanation.repair_sentence import repair_sentences
+from hosts.explorer.explanation.rows import EventRow
 from hosts.kernel_names import SHORT_MODES, vector_text, vectors_text
 
 BUFFERS: Final = {
@@ -32,13 +32,13 @@ SHOWN: Final = 3
 """At most so many operations of a thread in a cycle are listed."""
 
 
-def story_of(witness: Witness, mutation: Mutation | None) -> str:
-    """Return the paragraph."""
+def explanation_of(witness: Witness, mutation: Mutation | None) -> str:
+    """Return the explanation of a witness."""
     log = EventLog(witness)
     cause = Cause(log)
     explanation = Explanation(log, cause)
     outcome = Outcome(log, cause).sentences()
-    sentences = [*outcome, *explanation.how(), *_origin(witness.policy, mutation), *fate_text(log)]
+    sentences = [*outcome, *explanation.how(), *_origin(witness.policy, mutation), *repair_sentences(log)]
     return " ".join(sentences)
 
 
@@ -50,7 +50,7 @@ def _origin(policy: str, mutation: Mutation | None) -> Iterator[str]:
 
 
 class Explanation:
-    """How it came to the violation: who owed what, what was overlooked, and the step that is to blame."""
+    """How the violation came about: the obligation, the sync that missed it, and the step to blame."""
 
     def __init__(self, log: EventLog, cause: Cause) -> None:
         self.log, self.cause, self.syncs = log, cause, cause.syncs
@@ -62,15 +62,15 @@ class Explanation:
         """Name the obligation, the sync that missed it, and the step that is to blame."""
         match self.witness.check:
             case "C9":
-                yield from self.debt("requests", KICKED_REQUESTS)
+                yield from self.obligation("requests", KICKED_REQUESTS)
                 yield from self.look("requests")
             case "C3":
                 yield from self.registers()
             case "C8":
-                yield from self.debt("on", 1)
+                yield from self.obligation("on", 1)
             case "no-progress":
                 yield from self.posted()
-                yield from self.debt("on", 1)
+                yield from self.obligation("on", 1)
                 yield from self.look(CONTROL)
                 yield from self.rounds()
             case "C4":
@@ -82,13 +82,13 @@ class Explanation:
                 yield from self.standing()
             case _:
                 yield from self.posted()
-                yield from self.debt("on", 1)
+                yield from self.obligation("on", 1)
                 yield from self.look(CONTROL)
         yield from self.stale()
         yield from self.cause.broke()
         yield from BUFFERS.get(self.witness.without_buffers, ())
 
-    def debt(self, name: str, bit: int) -> Iterator[str]:
+    def obligation(self, name: str, bit: int) -> Iterator[str]:
         """Name the step that created the obligation, and what its thread did about it."""
         i = self.log.last(self.log.turned(name, bit, 1))
         if i < 0:
@@ -141,7 +141,7 @@ class Explanation:
         elif self.end["vcpus"][self.v]["on"] and self.log.first(self.log.turned("on", 1, 0), taken) < 0:
             yield f"The processor took {vector} in non-root mode ({self.log.step(taken)}); ON stayed set."
 
-    def _takes_notification(self, row: Line) -> bool:
+    def _takes_notification(self, row: EventRow) -> bool:
         return row.act.thread == self.v and row.act.kind == "ACK" and row.act.answer >= 0xF0  # noqa: PLR2004 - the host's
 
     def posted(self) -> Iterator[str]:

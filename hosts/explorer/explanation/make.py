@@ -10,15 +10,15 @@ from msgspec.structs import replace
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.lasso import lasso_from
 from hosts.explorer.counterexample.witness import Witness, make_witness, steps_of
-from hosts.explorer.explanation.events import tell
-from hosts.explorer.explanation.explain import story_of
+from hosts.explorer.explanation.events import record_events
+from hosts.explorer.explanation.explain import explanation_of
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move
 from hosts.explorer.model.system import Model
 from hosts.explorer.search.result import Violation
 
 
-def tell_witness(
+def explained_witness(
     builder: Builder,
     model: Model,
     options: Options,
@@ -28,25 +28,25 @@ def tell_witness(
     scenario: str,
     policy: str,
 ) -> Witness:
-    """Put together all that is known of the way to a violation, to be printed, saved and replayed."""
+    """Return the witness of a violation with its events and explanation, to be printed, saved and replayed."""
     found = violation.sighting if violation.what == "sighting" else violation.what
     there, round_again = _cycle(model, options, moves) if violation.what == "no-progress" else ([], [])
     moves = [*moves, *there, *round_again]
     witness, _states = make_witness(builder, model, options, moves, found, scenario=scenario, policy=policy)
-    seen = tell(builder, model, options, moves)
+    seen = record_events(builder, model, options, moves)
     _end_at_sighting(seen)
     witness = replace(witness, states=tuple(seen), cycle=len(round_again))
-    return replace(witness, story=story_of(witness, builder.mutation))
+    return replace(witness, story=explanation_of(witness, builder.mutation))
 
 
 def _cycle(model: Model, options: Options, moves: Sequence[Move]) -> tuple[list[Move], list[Move]]:
-    """Return the way from where some moves lead to a cycle, mostly none, and the way round."""
+    """Return the stem from the last state to a cycle (mostly empty), and the cycle."""
     _steps, states = steps_of(model, options, moves)
     return lasso_from(model, options, states[-1])
 
 
 def _end_at_sighting(seen: list[dict[str, Any]]) -> None:
-    """Leave out what the last step does behind the sighting: the instrument puts right what it has seen."""
+    """Drop what the last step does behind the assertion violation: the instrument repairs what it has found."""
     acts = seen[-1]["acts"]
     first = next((i for i, act in enumerate(acts) if act["kind"] == "sighting"), None)
     if first is None:

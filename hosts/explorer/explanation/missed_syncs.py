@@ -13,13 +13,13 @@ from emu.vectors import POSTED_INTR_VECTOR
 from hosts.explorer.explanation.act import Act, View
 from hosts.explorer.explanation.format import field_of
 from hosts.explorer.explanation.query import CONTROL, EventLog
-from hosts.explorer.explanation.rows import Line
+from hosts.explorer.explanation.rows import EventRow
 from hosts.kernel_names import vector_text
 
 DEBTS: Final = ("C1", "C2", "C7", "C9")
-"""Checks that fire when a look that was owed was not taken."""
+"""Checks that fire when an obligation was not met."""
 _ASKED: Final = ("mode", "wait.task", "wait.state")
-"""Words by which a vCPU says how it wants to be told."""
+"""Words by which a vCPU publishes how it is to be notified."""
 
 
 class MissedSyncs:
@@ -29,7 +29,7 @@ class MissedSyncs:
         self.log = log
         self.witness, self.rows, self.end, self.v = log.witness, log.rows, log.end, log.v
 
-    def promise(self) -> tuple[int, str]:
+    def obligation(self) -> tuple[int, str]:
         """Return the row that created the obligation, or -1, and what that row did."""
         if self.witness.check == "C9":
             return self.log.last(self.log.turned("requests", KICKED_REQUESTS, 1)), "the request was made"
@@ -37,7 +37,7 @@ class MissedSyncs:
 
     @property
     def looked_at(self) -> str:
-        """Name the word that the vCPU looks at to find what is owed."""
+        """The word that the vCPU reads to find an obligation."""
         return "requests" if self.witness.check == "C9" else CONTROL
 
     def last_look(self, before: int | None = None) -> int:
@@ -55,11 +55,11 @@ class MissedSyncs:
         start, until = self.log.delivery(thread, i)
         return [k for k in range(max(start, 0), until) if self._decides(thread, self.rows[k], self.rows[i].act.word)]
 
-    def _decides(self, thread: int, row: Line, promised: str) -> bool:
+    def _decides(self, thread: int, row: EventRow, announced: str) -> bool:
         act = row.act
         field = field_of(act.word)[1]
         own = act.thread != thread or act.function == "kvm_vcpu_exit_request"
-        if own or act.word == promised or field.startswith("pi_desc.pir"):
+        if own or act.word == announced or field.startswith("pi_desc.pir"):
             return False
         return act.kind == "LOAD" or (field in _ASKED and act.kind in ("CMPXCHG", "XCHG"))
 
@@ -73,11 +73,11 @@ class MissedSyncs:
         woken = self.log.first(lambda row: self._wakes(thread, row), start, until)
         return woken < 0 and self.log.first(lambda row: _sends(thread, row), start, until) < 0
 
-    def _wakes(self, thread: int, row: Line) -> bool:
+    def _wakes(self, thread: int, row: EventRow) -> bool:
         return self.log.does(thread, "wait.state", "XCHG")(row) and row.act.answer != TASK_RUNNING
 
     def silence(self, thread: int, i: int) -> str:
-        """Name the branch that kept a sender silent, and the value that it had read."""
+        """Name the branch by which a sender sent no notification, and the value that it had read."""
         if not self.is_silent(thread, i):
             return ""
         start, until = self.log.delivery(thread, i)
@@ -92,8 +92,8 @@ class MissedSyncs:
         return f"What kept it silent: {' and '.join(parts)}."
 
     def early(self) -> str:
-        """The mode was read before the promise; one that waited in a buffer is another cause."""
-        i, what = self.promise()
+        """The mode was read before the obligation was created; a store that waited in a buffer is another cause."""
+        i, what = self.obligation()
         if i < 0 or self.witness.check not in DEBTS or self.rows[i].act.kind == "drain":
             return ""
         t = self.rows[i].act.thread
@@ -105,8 +105,8 @@ class MissedSyncs:
     # --- the look ------------------------------------------------------------------------------------------------
 
     def too_early(self) -> str:
-        """The vCPU looked before it said how it wants to be told; who posted in between was still silent."""
-        i, _what = self.promise()
+        """The vCPU looked before it published its mode, so that a sender in between sent no notification."""
+        i, _what = self.obligation()
         look = self.last_look()
         if self.witness.check not in DEBTS or not 0 <= look < i or not self.is_silent(self.rows[i].act.thread, i):
             return ""
@@ -123,7 +123,7 @@ class MissedSyncs:
         return ""
 
     def _seen_before(self, read: int, says: int) -> bool:
-        """Return whether what the vCPU says was in memory when it was read."""
+        """Return whether the published value was in memory when it was read."""
         act = self.rows[says].act
         arrived = says
         if self.witness.buffer and act.kind == "STORE":
@@ -172,7 +172,7 @@ class MissedSyncs:
         read = f" and {self.log.told(other)}" if other > came else ""
         return f"{text}, though PPR was {vector_text(stale)}: it read {self.log.told(look)}{read}"
 
-    def _odd_read(self, row: Line) -> bool:
+    def _odd_read(self, row: EventRow) -> bool:
         """Return whether the vCPU reads a word that a block check does not read in KVM."""
         field = field_of(row.act.word)[1]
         known = field in (*_ASKED, "requests", CONTROL) or field.startswith("pi_desc.pir")
@@ -183,7 +183,7 @@ class MissedSyncs:
 
     def in_root(self) -> str:
         """The notification was taken in root mode, behind the last look."""
-        i, _what = self.promise()
+        i, _what = self.obligation()
         end = self.end_of_root()
         sent = (
             self.log.first(lambda row: row.act.kind == "SEND" and row.act.b == POSTED_INTR_VECTOR, i) if i >= 0 else -1
@@ -201,8 +201,8 @@ class MissedSyncs:
         return f"{text}no descriptor, and there is no sync between that and the {what} of {self.log.step(end)}"
 
     def unlooked(self) -> str:
-        """There was no look between the promise and the entry or the sleep, or the promise came too late for one."""
-        i, _what = self.promise()
+        """No look came between the obligation and the VM-entry or sleep, or the obligation came too late for one."""
+        i, _what = self.obligation()
         end = self.end_of_root()
         missing = "look at the requests" if self.witness.check == "C9" else "sync"
         looked = self.log.first(self.log.does(self.v, self.looked_at, "LOAD"), i)
@@ -221,15 +221,15 @@ class MissedSyncs:
         )
 
 
-def _sends(thread: int, row: Line) -> bool:
+def _sends(thread: int, row: EventRow) -> bool:
     return row.act.thread == thread and row.act.kind == "SEND"
 
 
-def _takes(thread: int, row: Line) -> bool:
+def _takes(thread: int, row: EventRow) -> bool:
     return (row.act.thread, row.act.kind, row.act.answer) == (thread, "ACK", POSTED_INTR_VECTOR)
 
 
-def _says(row: Line, thread: int, read: Act) -> bool:
-    """Test whether a thread stores to a word something other than what another has read of it."""
+def _says(row: EventRow, thread: int, read: Act) -> bool:
+    """Return whether a thread stores to a word another value than a sender has read."""
     act = row.act
     return (act.thread, act.kind, act.word) == (thread, "STORE", read.word) and act.a != read.answer

@@ -9,7 +9,7 @@ from typing import Final
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.check_reads import is_read, reads_text
 from hosts.explorer.explanation.format import state_text
-from hosts.explorer.explanation.rows import Line, doing, place
+from hosts.explorer.explanation.rows import EventRow, doing, place
 
 _NUMBER: Final = 5
 _GAP: Final = "  "
@@ -17,13 +17,13 @@ _DOING: Final = 34
 """The most that is kept free for what a thread does: where it does so stands beside it."""
 
 
-def step_lines(witness: Witness, rows: Sequence[Line], width: int) -> Iterator[str]:
-    """Draw the rows."""
+def step_lines(witness: Witness, rows: Sequence[EventRow], width: int) -> Iterator[str]:
+    """Yield the lines of the rows."""
     return _Steps(witness, rows, width).lines()
 
 
 class _Steps:
-    def __init__(self, witness: Witness, rows: Sequence[Line], width: int) -> None:
+    def __init__(self, witness: Witness, rows: Sequence[EventRow], width: int) -> None:
         self.witness, self.rows, self.width = witness, rows, width
         self.vcpus = len(witness.states[0]["view"]["vcpus"])
         self.who = [name if i < self.vcpus else f"pCPU {i}" for i, name in enumerate(witness.threads)]
@@ -33,7 +33,7 @@ class _Steps:
         self.doing = min(max((len(doing(row, self.vcpus)) for row in rows), default=0), _DOING)
 
     def lines(self) -> Iterator[str]:
-        """Draw."""
+        """Yield the lines."""
         actors = [f"{self.who[i]}: {name}" for i, name in enumerate(self.witness.threads) if i >= self.vcpus]
         yield from self._wrapped(f"{', '.join(self.who[: self.vcpus])}{''.join(f'; {each}' for each in actors)}", "")
         yield ""
@@ -52,7 +52,7 @@ class _Steps:
                 yield from self._wrapped(f"{self.witness.check} reads: {reads}", self.indent)
             shown, read = state, reads
 
-    def _step(self, row: Line) -> Iterator[str]:
+    def _step(self, row: EventRow) -> Iterator[str]:
         """Write what is done, and where if there is room beside it, else below."""
         does, where = doing(row, self.vcpus), place(row.act)
         start = _GAP.join([row.number.ljust(_NUMBER), self.who[row.act.thread].ljust(self.name), ""])
@@ -69,7 +69,7 @@ class _Steps:
         )
         yield from self._wrapped(where, " " * len(start))
 
-    def _read(self, row: Line) -> str:
+    def _read(self, row: EventRow) -> str:
         """Write what the check reads behind a row."""
         about = self.about if self.about < self.vcpus else 0
         return reads_text(self.witness.check, row.view, about) if is_read(self.witness.check) else ""

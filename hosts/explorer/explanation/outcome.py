@@ -47,7 +47,7 @@ class Outcome:
                 yield "Nothing can move any more, and not all threads have ended."
 
     def apart(self) -> Iterator[str]:
-        """Say that RVI is not the highest vIRR, and who owes that it be."""
+        """Say that RVI is not the highest vIRR, and which code has to write it."""
         seen = self.end["vcpus"][self.v]
         where = "enters the guest" if self.witness.check == "C3" else "runs in non-root mode"
         highest = vectors_text(seen["virr"][-1:]) or "empty"
@@ -56,10 +56,11 @@ class Outcome:
             yield "Whoever changes the vIRR in root mode owes the processor the RVI to go with it before VM-entry."
 
     def lost(self, vector: str) -> str:
-        """Say that a vector's books do not balance, or at the end its mailbox was not read."""
+        """Say that posts of a vector are not accounted for, or that its mailbox was not read at the end."""
         if self.witness.check == "C10":
             return f"The run is over, and a mailbox of {vector} has not been read to the end: an interrupt was lost."
-        return f"The books of {vector} do not balance: a post was lost or made up, or its mailbox was not read."
+        sums = f"Of {vector}, accepted posts are not those delivered, merged and waiting"
+        return f"{sums}: a post was lost or made up, or its mailbox was not read."
 
     def self_post(self) -> str:
         """Say what a vCPU did about a post of its own, and what its rule promises."""
@@ -70,7 +71,7 @@ class Outcome:
         return f"{self.vcpu} has {done} of its own post in guest mode; {self.witness.policy} {wants}."
 
     def endless(self, owed: str) -> str:
-        """Say that what is owed may stay owed for ever."""
+        """Say that the obligation may stay unmet for ever."""
         still = f"{owed} can stay in the PIR of {self.vcpu} for ever"
         if not self.witness.cycle:
             return f"From here {still}, with all threads, store buffers and IPIs taking their turns."
@@ -80,6 +81,6 @@ class Outcome:
         )
 
     def nobody(self) -> str:
-        """Say that nothing is left that would make the vCPU look, as far as the last state shows it."""
+        """List the IPIs that are still to be taken by the vCPU, as far as the last state shows them."""
         coming = [vector for target, vector in self.end["flight"] if target == self.v] + self.end["pending"][self.v]
         return f"still to be taken: {vectors_text(coming)}" if coming else "no IPI to it is on its way or pending"

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from hosts.explorer.explanation.format import field_of, stored, value_text
 from hosts.explorer.explanation.query import EventLog
-from hosts.explorer.explanation.rows import Line
+from hosts.explorer.explanation.rows import EventRow
 
 _SHARED_BITS: Final = ("pi_desc.pir", "pi_desc.control", "requests")
 _WORD: Final = (1 << 64) - 1
@@ -43,7 +43,7 @@ class Memory:
         self.holds: dict[str, int] = {}
         self.changes: dict[str, list[Change]] = {}
 
-    def take(self, i: int, row: Line, *, buffered: bool) -> None:
+    def take(self, i: int, row: EventRow, *, buffered: bool) -> None:
         """Record the change that a row makes."""
         act = row.act
         bits = _WORD
@@ -120,14 +120,14 @@ def _arrives(log: EventLog, memory: Memory, store: int, arrived: int) -> Iterato
             yield Overwrite(store, arrived, load, change.row, memory.holds[row.act.word])
 
 
-def _foreign(log: EventLog, store: Line, load: int, change: int) -> bool:
+def _foreign(log: EventLog, store: EventRow, load: int, change: int) -> bool:
     """Return whether a change was another thread's, or that of a handler which came behind the load."""
     thread = store.act.thread
     taken = log.first(lambda row: (row.act.thread, row.act.kind) == (thread, "ACK"), load, change) if load >= 0 else -1
     return log.rows[change].act.thread != thread or taken >= 0
 
 
-def _reads_for(row: Line, store: Line) -> bool:
+def _reads_for(row: EventRow, store: EventRow) -> bool:
     """Return whether a load is what a function's store goes back to."""
     mine = (row.act.thread, row.act.word, row.act.function) == (store.act.thread, store.act.word, store.act.function)
     return mine and row.act.kind == "LOAD"

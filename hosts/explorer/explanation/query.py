@@ -8,11 +8,11 @@ from typing import Any, Final
 from emu.kvm_host import TASK_ASLEEP
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.format import field_of, operation_text, value_text
-from hosts.explorer.explanation.rows import Line, rows_of
+from hosts.explorer.explanation.rows import EventRow, rows_of
 from hosts.kernel_names import vector_text
 
 CONTROL: Final = "pi_desc.control"
-Test = Callable[[Line], bool]
+Test = Callable[[EventRow], bool]
 _RUN_LOOP: Final = (
     *("x86.py", "vmx.py", "halt.py", "nonroot.py", "lapic_irr.py", "program.py"),
     *("fastpath.py", "pir_sync.py", "guest.py"),  # what they were called: witness files keep the name
@@ -23,7 +23,7 @@ _SLEEPER: Final = ("set_current_state", "prepare_to_rcuwait", "finish_rcuwait")
 _READING: Final = ("LOAD", "XCHG", "CMPXCHG", "OR", "AND", "ADD")
 
 
-def _in_run_loop(row: Line) -> bool:
+def _in_run_loop(row: EventRow) -> bool:
     return row.act.file in _RUN_LOOP or row.act.function in _SLEEPER
 
 
@@ -32,13 +32,13 @@ class EventLog:
 
     def __init__(self, witness: Witness) -> None:
         self.witness = witness
-        self.rows: Sequence[Line] = rows_of(witness)
+        self.rows: Sequence[EventRow] = rows_of(witness)
         self.end = self.rows[-1].view if self.rows else witness.states[-1]["view"]
         self.vcpus = len(self.end["vcpus"])
         owed = next((i for i, each in enumerate(self.end["vcpus"]) if each["pir"]), 0)
         thread = next((row.act.thread for row in reversed(self.rows) if row.act.kind == "sighting"), owed)
         self.v = thread if thread < self.vcpus else 0
-        """The vCPU that it is about."""
+        """The vCPU that the violation is about."""
         self.vcpu = f"vCPU {self.v}"
 
     def last(self, test: Test, before: int | None = None) -> int:
@@ -50,9 +50,9 @@ class EventLog:
         return next((i for i in range(len(self.rows))[after + 1 : before] if test(self.rows[i])), -1)
 
     def does(self, thread: int, field: str, *kinds: str) -> Test:
-        """Test whether a thread does something to a word of the vCPU's."""
+        """Return a test for operations of a thread on a word of the vCPU."""
 
-        def test(row: Line) -> bool:
+        def test(row: EventRow) -> bool:
             act = row.act
             mine = act.thread == thread and act.kind in kinds
             return mine and field_of(act.word) == (self.v, field)
@@ -60,9 +60,9 @@ class EventLog:
         return test
 
     def turned(self, name: str, bit: int, on: int) -> Test:
-        """Test whether a row turns a bit of what is seen of the vCPU on (or off)."""
+        """Return a test for rows that set (or clear) a bit in the view of the vCPU."""
 
-        def test(row: Line) -> bool:
+        def test(row: EventRow) -> bool:
             before, after = row.before["vcpus"][self.v][name], row.view["vcpus"][self.v][name]
             was, now = before & bit != 0, after & bit != 0
             return bool(was != now and now == bool(on))
@@ -74,11 +74,11 @@ class EventLog:
         return f"step {self.rows[i].number}"
 
     def told(self, i: int) -> str:
-        """Write what a row does, and in which step."""
+        """Return what a row does, and in which step."""
         return f"{operation_text(self.rows[i].act, self.vcpus)} ({self.step(i)})"
 
     def found(self, i: int) -> str:
-        """Write what a row found in its word, and in which step."""
+        """Return what a row found in its word, and in which step."""
         act = self.rows[i].act
         number, field = field_of(act.word)
         return f"{value_text(field, act.answer, max(number, 0))} ({self.step(i)})"
@@ -101,23 +101,23 @@ class EventLog:
     def delivery(self, thread: int, i: int) -> tuple[int, int]:
         """Return the rows between which a thread's delivery or request lies of which one row is known."""
 
-        def begins(row: Line) -> bool:
+        def begins(row: EventRow) -> bool:
             begun = ("pi_test_and_set_pir", "kvm_make_request")
             return row.act.thread == thread and row.act.function in begun
 
-        def over_with(row: Line) -> bool:
+        def over_with(row: EventRow) -> bool:
             return begins(row) or (row.act.thread == thread and _in_run_loop(row))
 
         start = self.last(begins, i)
         over = self.first(over_with, i)
         return start, over if over >= 0 else len(self.rows)
 
-    def reads_mode(self, row: Line, thread: int) -> bool:
-        """Return whether a sender reads the mode; the run loop's own look at it is another matter."""
+    def reads_mode(self, row: EventRow, thread: int) -> bool:
+        """Return whether a sender reads the mode; the run loop's own read of it does not count."""
         own = row.act.function == "kvm_vcpu_exit_request"
         return not own and self.does(thread, "mode", "LOAD", "CMPXCHG")(row)
 
-    def posts(self, row: Line) -> bool:
+    def posts(self, row: EventRow) -> bool:
         """Return whether a vector gets into the PIR."""
         return bool(set(row.view["vcpus"][self.v]["pir"]) - set(row.before["vcpus"][self.v]["pir"]))
 
@@ -162,7 +162,7 @@ class EventLog:
         steps = self.witness.states[self.rows[after].step : last + 1]
         return [each for state in steps for each in state.get("branches", ()) if each["thread"] == thread]
 
-    def sleeps(self, row: Line) -> bool:
+    def sleeps(self, row: EventRow) -> bool:
         """Return whether a row takes the task off the run queue."""
         act = row.act
         field = field_of(act.word)[1]
@@ -170,5 +170,5 @@ class EventLog:
 
 
 def _stores(thread: int, word: str) -> Test:
-    """Test whether a thread stores to a word that others use."""
+    """Return a test for a thread's stores to a shared word."""
     return lambda row: (row.act.thread, row.act.kind, row.act.word, row.act.own) == (thread, "STORE", word, False)

@@ -16,7 +16,7 @@ _FATES: Final = {
     "open by": "Late: {by} repairs it the soonest; whether every way on does was not determined.",
 }
 _FIXED: Final = {
-    "C5": "Lost: nothing that is still to come puts the books right.",
+    "C5": "Lost: nothing that is still to come accounts for the difference.",
     "C8": "Nothing is owed that could be repaired: what is wrong is what the rule tells its own vCPU.",
     "C10": "Lost: nothing is still to come.",
     "deadlock": "Lost: nothing is still to come.",
@@ -25,8 +25,8 @@ _FIXED: Final = {
 """Of checks behind which there is nothing to be searched for."""
 
 
-def fate_text(log: EventLog) -> Iterator[str]:
-    """Say whether it is lost or late, and what repairs it; nothing if nobody has looked."""
+def repair_sentences(log: EventLog) -> Iterator[str]:
+    """Say whether the violation is repaired, and by what; nothing if that was not searched."""
     witness = log.witness
     if witness.check == "C5" and _is_unread(log):
         yield f"Late: the next interrupt of {vector_text(witness.vector)}, if there is one, has its mailbox read."
@@ -38,7 +38,7 @@ def fate_text(log: EventLog) -> Iterator[str]:
 
 
 def _is_unread(log: EventLog) -> bool:
-    """Return whether the books of the vector balance, so that only mail is left."""
+    """Return whether the vector's posts are all accounted for, so that only its mailbox is unread."""
     seen, vector = log.end["vcpus"][log.v], log.witness.vector
     balance = dict(map(tuple, seen["books"])).get(vector, 0)
     return bool(balance == (vector in seen["pir"]) + (vector in seen["virr"]))

@@ -10,7 +10,7 @@ from hosts.explorer.explanation.format import operation_text
 
 
 @dataclass(frozen=True)
-class Line:
+class EventRow:
     """One row of the table, before it is drawn."""
 
     step: int
@@ -21,7 +21,7 @@ class Line:
     before: View
 
 
-def rows_of(witness: Witness) -> list[Line]:
+def rows_of(witness: Witness) -> list[EventRow]:
     """Return the rows of a witness."""
     found = []
     before: View = witness.states[0]["view"]
@@ -29,7 +29,7 @@ def rows_of(witness: Witness) -> list[Line]:
         for told in state["acts"]:
             data = dict(told)
             part, view = data.pop("part"), data.pop("view")
-            found.append(Line(number, label(number, part), Act(**data), view, before))
+            found.append(EventRow(number, label(number, part), Act(**data), view, before))
             before = view
         before = state["view"]
     return found
@@ -45,12 +45,12 @@ def place(act: Act) -> str:
     return f"{act.function} {act.file}:{act.line}" if act.function else ""
 
 
-def doing(row: Line, vcpus: int) -> str:
+def doing(row: EventRow, vcpus: int) -> str:
     """Say what a row's thread does."""
     return operation_text(row.act, vcpus) + _forwarded(row) + _buffered(row)
 
 
-def _forwarded(row: Line) -> str:
+def _forwarded(row: EventRow) -> str:
     """Say of a load that the thread's own buffer answered it."""
     if row.act.kind != "LOAD" or row.act.own:
         return ""
@@ -58,7 +58,7 @@ def _forwarded(row: Line) -> str:
     return " (own buffer)" if row.act.word in waiting else ""
 
 
-def _buffered(row: Line) -> str:
+def _buffered(row: EventRow) -> str:
     """Say of a store that it waits."""
     if row.act.kind != "STORE" or row.act.own:
         return ""

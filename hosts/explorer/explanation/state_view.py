@@ -17,11 +17,11 @@ from hosts.explorer.threads.machine_words import World
 Value = Callable[[int], int]
 """Returns what the word at an address holds."""
 WHOM: Final = ("not asked", "nobody", "another", "itself")
-"""Whom a rule at work has told (see emu.observe.ghost)."""
+"""Whom a rule under way has notified (see emu.observe.ghost)."""
 
 
 def view_of(world: World, model: Model, state: State, own: Mapping[int, int]) -> dict[str, Any]:
-    """Put together what a reader wants to see of a state; ``own``: words that are one thread's, by address."""
+    """Return the view of a state; ``own``: the private words of one thread, by address."""
     machine = world.machine
 
     def value(word: int) -> int:
@@ -40,7 +40,7 @@ def view_of(world: World, model: Model, state: State, own: Mapping[int, int]) ->
 
 
 def vcpu_view(world: World, number: int, value: Value) -> dict[str, Any]:
-    """Put together what belongs to one vCPU."""
+    """Return the view of one vCPU."""
     vcpu = world.machine.vcpus[number]
     control = value(vcpu.pi_desc.control)
     return {
@@ -65,7 +65,7 @@ def vcpu_view(world: World, number: int, value: Value) -> dict[str, Any]:
 
 
 def _untold(world: World, number: int, value: Value) -> list[int]:
-    """Return the senders that turned the ON of now on and told nobody."""
+    """Return the senders that set the present ON and sent no notification."""
     vcpu = world.machine.vcpus[number]
     folded = world.folds.of(vcpu.untold[0]).role == Role.UNTOLD
     present = 2 if folded else value(vcpu.pi_desc.software[0]) + 1

@@ -16,7 +16,7 @@ from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.check_reads import is_read, reads_text
 from hosts.explorer.explanation.format import state_text
 from hosts.explorer.explanation.narrow_table import step_lines
-from hosts.explorer.explanation.rows import Line, doing, place, rows_of
+from hosts.explorer.explanation.rows import EventRow, doing, place, rows_of
 from hosts.kernel_names import on_vector
 from hosts.terminal import WIDE, wrapped
 
@@ -29,8 +29,8 @@ _ENDS: Final = (26, 30)
 _GAP: Final = "  "
 
 
-def story_lines(witness: Witness, width: int | None = None) -> Iterator[str]:
-    """Print a witness: what it is, its steps, and who owed what to whom; without a width only the table is broken."""
+def table_lines(witness: Witness, width: int | None = None) -> Iterator[str]:
+    """Yield the lines of a witness: heading, table, explanation; without a width only the table is wrapped."""
     rows = rows_of(witness)
     for line in _heading(witness):
         yield from wrapped(line, width)
@@ -53,9 +53,9 @@ def _heading(witness: Witness) -> Iterator[str]:
 
 
 class _Table:
-    """Draws the rows. Only threads that do something have a column."""
+    """The table of rows; only threads with a row have a column."""
 
-    def __init__(self, witness: Witness, rows: Sequence[Line], width: int) -> None:
+    def __init__(self, witness: Witness, rows: Sequence[EventRow], width: int) -> None:
         self.witness, self.rows, self.width = witness, rows, width
         self.vcpus = len(witness.states[0]["view"]["vcpus"])
         acting = {row.act.thread for row in rows}
@@ -107,12 +107,12 @@ class _Table:
     def _total(self) -> int:
         return sum(self._sizes) + len(_GAP) * (len(self._sizes) - 1)
 
-    def _read(self, row: Line) -> str:
+    def _read(self, row: EventRow) -> str:
         """Write what the check reads behind a row."""
         return reads_text(self.witness.check, row.view, self.about if self.about < self.vcpus else 0)
 
     def lines(self) -> Iterator[str]:
-        """Draw."""
+        """Yield the lines of the table."""
         start = state_text(self.witness.states[0]["view"], self.witness.threads)
         titles = {thread: self._title(thread) for thread in self.threads}
         titled = f"{self.witness.check} reads"

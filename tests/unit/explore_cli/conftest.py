@@ -13,7 +13,7 @@ from emu.expected import by_name, policy_by_name
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import Witness
-from hosts.explorer.explanation.make import tell_witness
+from hosts.explorer.explanation.make import explained_witness
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Product, State
 from hosts.explorer.model.system import AbstractionRefuted, Model
@@ -64,7 +64,7 @@ def _witness(scenario: str, policy: str, mutation: str | None, scope: str, buffe
         except AbstractionRefuted:
             continue
     found = Violation("sighting", sighting, len(moves))
-    return tell_witness(builder, model, options, moves, found, scenario=scenario, policy=policy)
+    return explained_witness(builder, model, options, moves, found, scenario=scenario, policy=policy)
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.counterexample.witness_file import load, save
-from hosts.explorer.explanation.complete import Found, tell_in_full
-from hosts.explorer.explanation.explain import story_of
+from hosts.explorer.explanation.complete import Found, completely_explained
+from hosts.explorer.explanation.explain import explanation_of
 from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
@@ -59,7 +59,7 @@ def told(cause: Cause, program: Program | None = None, seconds: float = 0.0) -> 
     builder = builder_of(cause, program)
     _result, search, model = explore(builder, Options())
     found = Found(builder, Options(), model, search)
-    return tell_in_full(found, lambda: builder_of(cause, program), cause.scenario, cause.policy, seconds)
+    return completely_explained(found, lambda: builder_of(cause, program), cause.scenario, cause.policy, seconds)
 
 
 def by(mutation: str) -> Cause:
@@ -141,4 +141,4 @@ def test_what_is_not_known_is_not_told() -> None:
     witness = told_once(by("no-fastpath-sync"))
     unread = replace(witness, check="C5", vector=0x34)
     known = rf"What broke it is not known; the last post is that of {S}, the last look that of {S}\."
-    assert re.search(known, story_of(unread, None))
+    assert re.search(known, explanation_of(unread, None))

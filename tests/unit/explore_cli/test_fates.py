@@ -69,7 +69,7 @@ def of(mutation: str, scenario: str, policy: str, scope: str) -> Cause:
             marks=pytest.mark.slow,
         ),
         pytest.param(
-            by("pir-set-plainly"), "", "Lost: nothing that is still to come puts the books right.", id="books"
+            by("pir-set-plainly"), "", "Lost: nothing that is still to come accounts for the difference.", id="books"
         ),
         pytest.param(by("self-ipi-not-elided"), "", "Nothing is owed that could be repaired: .*", id="a cost"),
     ],

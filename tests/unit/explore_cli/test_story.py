@@ -13,7 +13,7 @@ from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.counterexample.witness_file import load, save
 from hosts.explorer.explanation.format import state_text, value_text, vectors_in
 from hosts.explorer.explanation.rows import doing, place, rows_of
-from hosts.explorer.explanation.table import story_lines
+from hosts.explorer.explanation.table import table_lines
 from hosts.terminal import WIDE
 
 LOST_WAKE_UP = ("device-irq", "skip-running-2020", None, "device")
@@ -28,7 +28,7 @@ ALL = [LOST_WAKE_UP, NO_SYNC, NO_BARRIER, LATE_REQUEST, EARLY_MODE]
 def told(witness_of: Any, case: Any) -> tuple[Witness, list[str], str]:
     """Give a witness, its printed lines, and the paragraph in one line."""
     witness = witness_of(*case)
-    return witness, list(story_lines(witness)), witness.story
+    return witness, list(table_lines(witness)), witness.story
 
 
 def row(lines: list[str], text: str) -> str:
@@ -103,7 +103,7 @@ def test_it_fits(witness_of: Any, case: Any) -> None:
     words = {word for row in rows_of(witness) for word in [*doing(row, 1).split(), *place(row.act).split()]}
     words |= {*story.split()}
     for width in (80, 100, 110, WIDE):
-        page = list(story_lines(witness, width))
+        page = list(table_lines(witness, width))
         assert max(map(len, page)) <= width
         assert all(line.isascii() and line == line.rstrip() for line in page)
         assert words <= {word for line in page for word in line.split()}
@@ -148,7 +148,7 @@ def test_it_is_printed_from_the_file_alone(witness_of: Any, tmp_path: Path) -> N
     """What is saved holds all that is shown."""
     witness, lines, _story = told(witness_of, NO_BARRIER)
     save(witness, tmp_path / "witness.json")
-    assert list(story_lines(load(tmp_path / "witness.json"))) == lines
+    assert list(table_lines(load(tmp_path / "witness.json"))) == lines
 
 
 def test_the_sighting_is_the_end(witness_of: Any) -> None:

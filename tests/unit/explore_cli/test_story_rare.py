@@ -18,10 +18,10 @@ from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample import lasso
 from hosts.explorer.counterexample.witness import Witness
-from hosts.explorer.explanation.explain import story_of
-from hosts.explorer.explanation.make import tell_witness
+from hosts.explorer.explanation.explain import explanation_of
+from hosts.explorer.explanation.make import explained_witness
 from hosts.explorer.explanation.rows import rows_of
-from hosts.explorer.explanation.table import story_lines
+from hosts.explorer.explanation.table import table_lines
 from hosts.explorer.model.operations import FENCELESS, Op, Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Product, State
@@ -80,7 +80,7 @@ def found(scenario: str, policy: str, mutation: Mutation | None, scope: str | No
     builder = Builder(program, scope_of(race, scope), number, mutation)
     result, search, model = explore(builder, Options())
     assert result.violation is not None
-    return result.violation, tell_witness(
+    return result.violation, explained_witness(
         builder, model, Options(), search.path(), result.violation, scenario=scenario, policy=policy
     )
 
@@ -92,7 +92,7 @@ def step_of(witness: Witness, test: Callable[[Any], bool]) -> str:
 
 def named_steps_are_rows(witness: Witness) -> None:
     """Each step that the paragraph names can be found in the table."""
-    numbers = {line.split()[0] for line in story_lines(witness) if re.match(ROW, line)}
+    numbers = {line.split()[0] for line in table_lines(witness) if re.match(ROW, line)}
     assert set(re.findall(r"step (\d+(?:\.\d+)?)", witness.story)) <= numbers
 
 
@@ -130,7 +130,7 @@ def test_an_rvi_that_was_lowered() -> None:
 def test_a_bit_cleared_by_its_owner_was_what_it_was() -> None:
     """Of a word that one thread alone uses, too: *was 1*, if ON was set."""
     _, witness = found("tscdeadline-immed", "elide-self-2022", by_name("rvi-not-written"), None)
-    (line,) = [line for line in story_lines(witness) if "ON cleared" in line]
+    (line,) = [line for line in table_lines(witness) if "ON cleared" in line]
     assert "ON cleared, was 1" in line
     assert "ON" not in line.partition("was 1")[2]
 
@@ -195,7 +195,7 @@ def test_a_cycle_is_told_step_by_step(waiting: Witness) -> None:
     assert after[waiting.stem] == after[-1]
     assert all(view["vcpus"][0]["pir"] == [0x34] for view in after[waiting.stem :])
     assert {step.thread for step in waiting.steps[waiting.stem :]} == {0, 1}
-    lines = list(story_lines(waiting))
+    lines = list(table_lines(waiting))
     assert lines[0].endswith(f"no-progress in {waiting.stem} steps and a cycle of {waiting.cycle}")
     around = next(i for i, line in enumerate(lines) if line.startswith("(from here round and round: steps "))
     assert re.match(r"\d+", lines[around + 1])
@@ -225,7 +225,7 @@ def test_a_cycle_too_big_to_be_walked_is_left_out(waiting: Witness, monkeypatch:
     assert (witness.cycle, len(witness.steps)) == (0, waiting.stem)
     assert witness.story.startswith("From here 0x34 can stay in the PIR of vCPU 0 for ever, with all threads")
     assert "In the cycle" not in witness.story
-    assert not any(line.startswith("(from here") for line in story_lines(witness))
+    assert not any(line.startswith("(from here") for line in table_lines(witness))
 
 
 @pytest.mark.slow
@@ -248,7 +248,7 @@ def test_lost_mail_is_told_as_c5_before_the_end_could_tell_it_as_c10() -> None:
     assert witness.check == "C5"
     handled = step_of(witness, lambda row: row.act.kind == "deliver")
     assert f"to the guest's handler (step {handled})." in witness.story
-    later = story_of(replace(witness, check="C10"), UNREAD)
+    later = explanation_of(replace(witness, check="C10"), UNREAD)
     assert later.startswith(
         "The run is over, and a mailbox of 0x34 has not been read to the end: an interrupt was lost."
     )
@@ -271,7 +271,7 @@ def test_no_thread_is_ever_stuck(kind: Op, flags: int, options: Options) -> None
 def test_a_deadlock_would_say_where_everybody_stands(waiting: Witness) -> None:
     """Shown on a witness that is cut off before its cycle."""
     cut = replace(waiting, steps=waiting.steps[: waiting.stem], states=waiting.states[: waiting.stem + 1], cycle=0)
-    story = story_of(replace(cut, check="deadlock"), None)
+    story = explanation_of(replace(cut, check="deadlock"), None)
     assert story.startswith("Nothing can move any more, and not all threads have ended.")
     assert "vCPU 0 was last seen in vm_entry, nonroot.py:" in story
     assert "pCPU 1 (post:0x34) was last seen in pi_test_and_set_on, posted_intr.py:" in story

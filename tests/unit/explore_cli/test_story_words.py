@@ -18,7 +18,7 @@ from hosts.explorer.explanation.act import Act
 from hosts.explorer.explanation.check_reads import reads_text
 from hosts.explorer.explanation.format import operation_text, state_text
 from hosts.explorer.explanation.rows import rows_of
-from hosts.explorer.explanation.table import story_lines
+from hosts.explorer.explanation.table import table_lines
 from hosts.loader.program import load_program
 from hosts.runs.collect import Violation, merged
 from hosts.sequential import SequentialHost
@@ -71,7 +71,7 @@ def test_what_the_check_reads_has_a_column(witness_of: Callable[..., Witness]) -
     slept = witness_of("device-irq", "skip-running-2020", None, "device")
     last = rows_of(slept)[-1]
     assert reads_text("C2", last.view, 0) == "PPR 0x00, vISR -, IF 1, inside -"
-    lines = list(story_lines(slept))
+    lines = list(table_lines(slept))
     assert next(line for line in lines if line.startswith("step ")).endswith("C2 reads")
     assert any("PPR 0x00, vISR -," in line for line in lines)
     broken = witness_of("remote-post", "elide-self-2022", "no-entry-barrier", "post:34")
@@ -83,7 +83,7 @@ def test_what_the_check_reads_has_a_column(witness_of: Callable[..., Witness]) -
 @pytest.mark.parametrize("case", [("device-irq", "skip-running-2020", None, "device")], ids=str)
 def test_vectors_are_written_one_way(witness_of: Callable[..., Witness], case: Any) -> None:
     """No two hexadecimal digits without their 0x, in the table or in the paragraph."""
-    text = "\n".join(story_lines(witness_of(*case)))
+    text = "\n".join(table_lines(witness_of(*case)))
     assert "0x61" in text
     assert "0x41" in text
     assert not re.search(r"(?<![\w.:])(41|61|f2)(?![\w.:])", text)
