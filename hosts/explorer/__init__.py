@@ -9,27 +9,27 @@ What the search leaves out. Each row holds: reduction and source | what it assum
 test that holds it against a search without it, or against the definition.
 
 - Step merging (Lipton 1975) | ghost operations and branches are invisible to other threads, except through a check
-  | --no-fuse | compiled/step.py | tests/explore/test_folding.py
+  | --no-fuse | compiled/step.py | tests/explore/test_ghost_abstraction.py
 - Stores and fences without a scheduling point (Lipton 1975) | who reads, writes and waits for which word; an assumption
   that is refuted restarts the search | --no-reduce | reduce/independence.py | tests/explore/test_search_small.py
 - Steps merged where no other thread will use the word (Godefroid 1996: persistent sets) | the words that a thread may
-  still use; refuted likewise | --no-reduce | reduce/footprints.py | tests/explore/test_futures.py
+  still use; refuted likewise | --no-reduce | reduce/footprints.py | tests/explore/test_footprints.py
 - Lazy flushes and deliveries: a store or an IPI moves right before a step that notices it | none: what a step notices
-  is recorded in the state at hand | --no-reduce | compiled/lazy_flush.py | tests/explore/test_lags.py
+  is recorded in the state at hand | --no-reduce | compiled/lazy_flush.py | tests/explore/test_lazy_flush.py
 - Interrupts deferred to a later point | handlers only count, or are independent of the code before the next point
   | --no-reduce | threads/deferrable.py | tests/explore/test_interrupts.py
 - Symmetry of equal senders (Ip and Dill 1996) | ``emu`` asks for any or all pCPUs, never for one by its number; each
-  step of one is compared with the others' | --no-symmetry | reduce/symmetry.py | tests/explore/test_alike.py
+  step of one is compared with the others' | --no-symmetry | reduce/symmetry.py | tests/explore/test_symmetry.py
 - Dead-variable reduction | none: live variables are computed | --no-forget | threads/live_variables.py
   | tests/explore/test_dead_locals.py
 - Data abstraction of ghost counters (Clarke, Grumberg and Long 1994) | checks depend on differences and parities only
-  | --no-fold | threads/abstraction.py | tests/explore/test_folding.py
+  | --no-fold | threads/abstraction.py | tests/explore/test_ghost_abstraction.py
 - Local states keyed by frames and locals, not by their history | equal keys behave alike | --exact
-  | threads/automaton.py | tests/explore/test_exact.py
+  | threads/automaton.py | tests/explore/test_history_keyed_threads.py
 - Store merging (Simon 1975) | one thread writes the words, others read them a bounded number of times; refuted likewise
-  | none | model/store_merging.py | tests/explore/test_merging.py
+  | none | model/store_merging.py | tests/explore/test_store_merging.py
 - Local transition cache (Blom, van de Pol and Weber 2010: LTSmin) | none: the key is all that a step read | none
-  | compiled/transition_cache.py | tests/explore/test_recall.py
+  | compiled/transition_cache.py | tests/explore/test_transition_cache.py
 
 Glossary.
 

@@ -15,7 +15,7 @@ from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
 from tests.choice import first_of_each, slow_but
 from tests.explore.exactly import builder_of
-from tests.explore.test_exact import ACTS
+from tests.explore.test_history_keyed_threads import ACTS
 
 pytestmark = pytest.mark.timeout(120)
 
