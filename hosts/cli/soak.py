@@ -26,7 +26,7 @@ from hosts.soak.placement.topology import Topology
 from hosts.soak.plan.choose import Chooser, Wanted
 from hosts.soak.plan.settings import absolute, checked, chooser_of, from_settings, raced_check, to_settings
 from hosts.soak.store.writer import Campaign
-from hosts.soak.view.assessment import spent
+from hosts.soak.view.assessment import duration_text
 from hosts.soak.view.export import campaign_record, run_record
 from hosts.soak.view.hints import hint
 from hosts.soak.view.panel import Panel, Recorded, alert, make_panel
@@ -176,7 +176,7 @@ class Soak:
         """Print what is about to run."""
         if self.options.quiet:
             return
-        long = f"for {spent(seconds)}" if seconds < math.inf else "until Ctrl-C"
+        long = f"for {duration_text(seconds)}" if seconds < math.inf else "until Ctrl-C"
         done = sum(tally.runs for tally in self.campaign.tallies().values())
         before = f"; {counted(done, 'run')} {'is' if done == 1 else 'are'} in it" if done else ""
         self._say(f"campaign {self.campaign.folder}, seed {wanted.seed}, {long}{before}")

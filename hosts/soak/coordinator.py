@@ -46,7 +46,7 @@ class Executor(Protocol):
 
     @property
     def slots(self) -> int:
-        """How many tasks may usefully be under way now."""
+        """The number of tasks that can be under way now."""
 
     def submit(self, do: Do, task: Task, machine_file: Path | None, /) -> Future[Result]:
         """Submit a task."""
@@ -162,7 +162,7 @@ class Coordinator:
 
     def _some_done(self) -> set[Future[Result]]:
         """Wait for a tick and return the futures that are done."""
-        if not self._under_way:  # a cluster may have no worker just now
+        if not self._under_way:  # a cluster may have no worker at the moment
             time.sleep(TICK)
             return set()
         return wait(self._under_way, TICK, FIRST_COMPLETED).done

@@ -25,13 +25,13 @@ class Child:
         )
 
     def ask(self, **order: Any) -> dict[str, Any]:
-        """Give it a line; give the line that it answers."""
+        """Return it a line; give the line that it answers."""
         assert self.process.stdin is not None
         print(json.dumps(order), file=self.process.stdin, flush=True)
         return self.line()
 
     def line(self) -> dict[str, Any]:
-        """Give its next line."""
+        """Return its next line."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, "the child has ended"
@@ -39,7 +39,7 @@ class Child:
         return told
 
     def lines(self) -> list[dict[str, Any]]:
-        """Give all that it still has to say."""
+        """Return all that it still has to say."""
         assert self.process.stdout is not None
         return [json.loads(line) for line in self.process.stdout]
 

@@ -29,13 +29,13 @@ KEEPS, INTERRUPTS, DIES = 7, 11, 13
 
 
 def task_of(number: int) -> Task:
-    """Give what run number n is."""
+    """Return what run number n is."""
     scenario, policy = ("device-irq", "remote-post")[number % 2], ("always-2021", "elide-self-2022")[number % 3 == 0]
     return Task(scenario=scenario, policy=policy, seed=number, canary=number % 5 == 0, pcpus=2)
 
 
 def result_of(number: int) -> Result:
-    """Give what run number n comes to; durations are sums of powers of two, so that they add up exactly."""
+    """Return what run number n comes to; durations are sums of powers of two, so that they add up exactly."""
     seen = number % 4
     record = {
         "violations": [{"check": "C1", "count": seen, "first": {"turn": number}}] if seen else [],
@@ -49,12 +49,12 @@ def result_of(number: int) -> Result:
 
 
 def files_of(number: int) -> dict[str, bytes]:
-    """Give what is to be kept of run number n."""
+    """Return what is to be kept of run number n."""
     return {"events.txt": b"events of %d\n" % number * 500} if number % KEEPS == 0 else {}
 
 
 def is_interrupted(number: int) -> bool:
-    """Tell whether run number n is interrupted, as by Ctrl-C."""
+    """Return whether run number n is interrupted, as by Ctrl-C."""
     return number % INTERRUPTS == 0
 
 

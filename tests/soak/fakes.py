@@ -13,11 +13,11 @@ from hosts.soak.placement.topology import Topology
 from hosts.soak.task import Result, Task
 
 Outcome = Callable[[Task, int], Result | BaseException | None]
-"""Gives what comes of a task and of which attempt at any (from 1); None: it goes on until it is cancelled."""
+"""Returns what comes of a task and of which attempt at any (from 1); None: it goes on until it is cancelled."""
 
 
 def result_of(task: Task, verdict: str = Verdict.PASS, **other: Any) -> Result:
-    """Give a result as a worker gives it, all windows entered."""
+    """Return a result as a worker gives it, all windows entered."""
     found = [{"check": "C1", "count": 3, "first": {"vector": 61, "turn": 4}}] if verdict == Verdict.VIOLATION else []
     expected = verdict == (Verdict.VIOLATION if task.mutation is not None else Verdict.PASS)
     as_expected = expected if verdict in (Verdict.PASS, Verdict.VIOLATION) else None
@@ -64,7 +64,7 @@ class FakeExecutor:
         self.closed = True
 
     def topologies(self) -> tuple[Topology, ...]:
-        """Give those of the workers' hosts."""
+        """Return those of the workers' hosts."""
         return self._topologies
 
     def submit(self, _do: object, task: Task, machine_file: Path | None) -> Future[Result]:

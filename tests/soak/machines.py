@@ -210,5 +210,5 @@ def topology_of(machine: Machine) -> Topology:
 
 
 def part(topology: Topology, numbers: str) -> Topology:
-    """Give what a process sees that may run on some processors only."""
+    """Return what a process sees that may run on some processors only."""
     return Topology(tuple(one for one in topology.processors if one.number in listed(numbers)), topology.notes)

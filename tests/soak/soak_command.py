@@ -19,7 +19,7 @@ def soak(folder: Path, executor: FakeExecutor | None = None, **given: Any) -> in
 
 
 def ending_after(count: int, outcome: Outcome = fine, **other: Any) -> FakeExecutor:
-    """Give an executor in whose last task somebody presses Ctrl-C."""
+    """Return an executor in whose last task somebody presses Ctrl-C."""
 
     def until(task: Task, attempt: int) -> Result | BaseException | None:
         if attempt < count:

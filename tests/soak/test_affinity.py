@@ -36,7 +36,7 @@ FIRST, LAST = ALLOWED[0], ALLOWED[-1]
 
 @pytest.fixture
 def sleeper() -> Iterator[int]:
-    """Give a process that stays on the first processor and sleeps there."""
+    """Return a process that stays on the first processor and sleeps there."""
     script = f"import os, sys; os.sched_setaffinity(0, {{{FIRST}}}); print(flush=True); sys.stdin.read()"
     process = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None
@@ -95,7 +95,7 @@ TASK = Task(
 
 @pytest.fixture(scope="module")
 def executor() -> Iterator[LocalExecutor]:
-    """Give one worker for all."""
+    """Return one worker for all."""
     with LocalExecutor() as made:
         yield made
 

@@ -43,7 +43,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def executor() -> Iterator[LocalExecutor]:
-    """Give one worker for all."""
+    """Return one worker for all."""
     with LocalExecutor() as made:
         yield made
 

@@ -371,11 +371,11 @@ class Jumping(Clock):
         self.monotonic, self.day = 50.0, 1_700_000_000.0
 
     def now(self) -> float:
-        """Give the time that only passes."""
+        """Return the time that only passes."""
         return self.monotonic
 
     def wall(self) -> float:
-        """Give the time of day."""
+        """Return the time of day."""
         return self.day
 
 

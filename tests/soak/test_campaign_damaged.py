@@ -22,7 +22,7 @@ RUNS = 12
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Give a campaign file."""
+    """Return a campaign file."""
     folder = tmp_path_factory.mktemp("whole")
     with Campaign.create(folder, {}) as campaign:
         for number in range(1, RUNS + 1):
@@ -49,7 +49,7 @@ def put(folder: Path, content: bytes) -> None:
 
 
 def with_version(content: bytes, version: int) -> bytes:
-    """Give a file that says it is of another version."""
+    """Return a file that says it is of another version."""
     return content[:60] + struct.pack(">i", version) + content[64:]
 
 

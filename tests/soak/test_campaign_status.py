@@ -15,7 +15,7 @@ from rich.console import Console
 from hosts.soak.placement.core_sharing import TITLES, core_sharing
 from hosts.soak.store.writer import Campaign
 from hosts.soak.task import Result, Task
-from hosts.soak.view.assessment import WINDOWS, Assessment, spent
+from hosts.soak.view.assessment import WINDOWS, Assessment, duration_text
 from hosts.soak.view.export import export_lines
 from hosts.soak.view.rates import Spread, rates
 from hosts.soak.view.status import Status
@@ -32,7 +32,7 @@ def campaign(tmp_path: Path) -> Campaign:
 
 
 def record(windows: Mapping[str, int] | None = None, seen: int = 0, posts: int = 0, **other: Any) -> dict[str, Any]:
-    """Give a result record."""
+    """Return a result record."""
     entered = dict.fromkeys(WINDOWS[HERE], 1) if windows is None else dict(windows)
     violations = [{"check": "C1", "count": seen, "first": {}}] if seen else []
     return {"violations": violations, "windows": entered, "counts": {"posts": posts}, **other}
@@ -185,7 +185,7 @@ def test_many_of_a_kind_are_counted(campaign: Campaign) -> None:
 )
 def test_times_are_said_as_one_says_them(seconds: float, said: str) -> None:
     """In two units at most."""
-    assert spent(seconds) == said
+    assert duration_text(seconds) == said
 
 
 # --- rates -------------------------------------------------------------------------------------------------------
@@ -270,7 +270,7 @@ def test_forced_endings_say_nothing_about_rates(campaign: Campaign) -> None:
 
 
 def shown(campaign: Campaign) -> str:
-    """Give the report as it is printed into a file."""
+    """Return the report as it is printed into a file."""
     console = Console(file=io.StringIO(), width=150)
     Status.of(campaign).print_to(console)
     assert isinstance(console.file, io.StringIO)

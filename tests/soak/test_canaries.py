@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.alone, pytest.mark.timeout(6 * UP_SECONDS)]  # the fir
 
 @pytest.fixture(scope="module")
 def executor() -> Iterator[LocalExecutor]:
-    """Give one worker for all."""
+    """Return one worker for all."""
     with LocalExecutor() as made:
         yield made
 

@@ -21,7 +21,7 @@ Outcome = tuple[str, bool | None, float]
 
 
 def places(pcpus: int) -> list[Place]:
-    """Give the placements of a made-up machine of four processors."""
+    """Return the placements of a made-up machine of four processors."""
     if pcpus == 1:
         return [Place("alone", (0,)), Place("unpinned")]
     first = tuple(range(pcpus))
@@ -58,7 +58,7 @@ class Made:
         return task
 
     def spent(self, kind: str) -> float:
-        """Give the seconds of all races, or of all explorations."""
+        """Return the seconds of all races, or of all explorations."""
         return sum(tally.seconds for cell, tally in self.tallies.cells.items() if cell.kind == kind)
 
     def steps(self, count: int, outcome: Callable[[Task], Outcome] = fine) -> Iterator[Task]:

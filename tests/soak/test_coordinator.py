@@ -65,7 +65,7 @@ def places(pcpus: int) -> list[Place]:
 
 @pytest.fixture
 def campaign(tmp_path: Path) -> Iterator[Campaign]:
-    """Give an empty one."""
+    """Return an empty one."""
     with Campaign.create(tmp_path / "c", {}) as made:
         yield made
 

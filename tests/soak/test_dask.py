@@ -44,7 +44,7 @@ def cluster() -> Iterator[Any]:
 
 @pytest.fixture
 def executor(cluster: Any) -> Iterator[ClusterExecutor]:
-    """Give an executor on it."""
+    """Return an executor on it."""
     with ClusterExecutor(cluster.scheduler_address) as made:
         yield made
 
@@ -55,13 +55,13 @@ def task(**given: Any) -> Task:
 
 
 def counted(result: Result) -> int:
-    """Give how much a race has done."""
+    """Return how much a race has done."""
     posts: int = result.record["counts"]["posts"]
     return posts
 
 
 def begun(cluster: Any) -> dict[str, int]:
-    """Give the Dask workers that have a task, with their process ids."""
+    """Return the Dask workers that have a task, with their process ids."""
     pids = {nanny.worker_address: nanny.pid for nanny in cluster.workers.values()}
     return {state.address: pids[state.address] for state in cluster.scheduler.workers.values() if state.processing}
 
@@ -83,7 +83,7 @@ def test_a_killed_worker_is_noted_and_its_task_done_again(cluster: Any, executor
 
 
 def machines_under_way() -> bool:
-    """Tell whether a pCPU runs that a Dask worker's own worker process has started: a spinning child of ours."""
+    """Return whether a pCPU runs that a Dask worker's own worker process has started: a spinning child of ours."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:

@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.alone, pytest.mark.timeout(6 * UP_SECONDS)]  # the fir
 
 @pytest.fixture(scope="module")
 def executor() -> Iterator[LocalExecutor]:
-    """Give one worker for all, which has raced: no test has to wait for a machine that is being compiled."""
+    """Return one worker for all, which has raced: no test has to wait for a machine that is being compiled."""
     with LocalExecutor() as made:
         made.submit(do_task, task()).result()
         yield made

@@ -54,7 +54,7 @@ def raced(scenario: str, enough: Callable[[SharedMemory], bool], mutation: str |
 
 @pytest.fixture(scope="module")
 def outcome() -> Outcome:
-    """Give a run that ended well."""
+    """Return a run that ended well."""
     done = raced("self-vs-remote", something_of_each)
     assert done.crash is None
     return done

@@ -21,13 +21,13 @@ pytestmark = [pytest.mark.alone, pytest.mark.timeout(4 * UP_SECONDS)]
 
 @pytest.fixture
 def executor() -> Iterator[LocalExecutor]:
-    """Give one that has little patience."""
+    """Return one that has little patience."""
     with LocalExecutor(grace=1.0) as made:
         yield made
 
 
 def gone(pid: int) -> bool:
-    """Tell whether a process has ended, collected or not."""
+    """Return whether a process has ended, collected or not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] in "ZX"
     except OSError:

@@ -65,7 +65,7 @@ def functions() -> Compiled:
 
 @pytest.fixture
 def compiled(functions: Compiled) -> Compiled:
-    """Give it with an empty memory of a run of four pCPUs."""
+    """Return it with an empty memory of a run of four pCPUs."""
     functions.words[:] = functions.local[:] = 0
     functions.words[MachineImage.machine.config.pcpus // 8] = 4
     host = HostWords(functions.base + HOST_OFFSET)
@@ -169,7 +169,7 @@ def test_a_file_that_finds_no_room_is_an_error_and_leaves_nothing(tmp_path: Path
 
 
 def whole() -> bytes:
-    """Give the bytes of a machine that is set up."""
+    """Return the bytes of a machine that is set up."""
     with SharedMemory() as memory:
         power_on(memory.machine, 2, 1, memory.write)
         return memory.words.tobytes()
@@ -184,7 +184,7 @@ def test_the_words_of_an_outcome_are_a_saved_machine(tmp_path: Path) -> None:
 
 
 def other_layout() -> bytes:
-    """Give a machine of this size and another layout."""
+    """Return a machine of this size and another layout."""
     data = bytearray(whole())
     data[LABEL_OFFSET + Label(0).layout] ^= 1
     return bytes(data)
@@ -240,7 +240,7 @@ def test_every_change_of_what_a_word_means_is_another_layout(monkeypatch: pytest
 
 @pytest.fixture
 def memory() -> Iterator[SharedMemory]:
-    """Give a machine of two pCPUs and a vCPU."""
+    """Return a machine of two pCPUs and a vCPU."""
     with SharedMemory() as memory:
         power_on(memory.machine, 2, 1, memory.write)
         yield memory

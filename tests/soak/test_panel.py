@@ -36,7 +36,7 @@ class Clock:
 
 @pytest.fixture
 def campaign(tmp_path: Path) -> Iterator[Campaign]:
-    """Give an empty one."""
+    """Return an empty one."""
     with Campaign.create(tmp_path / "c", {}) as made:
         yield made
 

@@ -32,12 +32,12 @@ by_name = pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machi
 
 
 def names(places: Sequence[Place]) -> list[PlaceName]:
-    """Give the classes in the order in which they come."""
+    """Return the classes in the order in which they come."""
     return list(dict.fromkeys(place.name for place in places))
 
 
 def place_of(machine: Machine, number: int) -> tuple[frozenset[int] | int, ...]:
-    """Give package, node, cache and core of a processor as the machine's table has them."""
+    """Return package, node, cache and core of a processor as the machine's table has them."""
     node = next((node for node, members in machine.nodes.items() if number in listed(members)), -1)
     package = next((package for package, members in machine.packages.items() if number in listed(members)), 0)
     itself = frozenset({number})

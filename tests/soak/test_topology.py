@@ -50,7 +50,7 @@ def test_a_machine_is_described_in_a_line(machine: Machine, described: str) -> N
 
 
 def groups_of(topology: Topology, key: Callable[[Processor], object]) -> set[frozenset[int]]:
-    """Give the sets of processors that have something in common."""
+    """Return the sets of processors that have something in common."""
     found: dict[object, set[int]] = {}
     for one in topology.processors:
         found.setdefault(key(one), set()).add(one.number)
@@ -58,7 +58,7 @@ def groups_of(topology: Topology, key: Callable[[Processor], object]) -> set[fro
 
 
 def told(machine: Machine, groups: Iterable[str]) -> set[frozenset[int]]:
-    """Give the table's sets of processors that run; what is in no set is one of its own."""
+    """Return the table's sets of processors that run; what is in no set is one of its own."""
     sets = {listed(group) & frozenset(machine.online) for group in groups} - {frozenset[int]()}
     return sets | {frozenset((number,)) for number in machine.online if not any(number in one for one in sets)}
 
@@ -87,7 +87,7 @@ def test_what_is_offline_is_left_out_and_what_is_not_told_is_noted() -> None:
     assert topology.numbers == tuple(range(4, 21))
     assert {one.node for one in topology.processors if one.number % 2 == 0} == {-1}
     assert topology.notes == (
-        "The kernel tells of processor 4,6,8,10,12,14,16,18,20 no NUMA node: taken to be all on one.",
+        "The kernel reports of processor 4,6,8,10,12,14,16,18,20 no NUMA node: taken to be all on one.",
     )
 
 
@@ -143,10 +143,10 @@ def test_where_nothing_is_told_everything_is_assumed_aloud() -> None:
     topology = topology_of(NOTHING)
     assert [one.core for one in topology.processors] == [0, 1, 2, 3]
     assert topology.notes == (
-        "The kernel tells of processor 0-3 no core: each taken to be on one of its own.",
-        "The kernel tells of processor 0-3 no package: taken to be all on one.",
-        "The kernel tells of processor 0-3 no NUMA node: taken to be all on one.",
-        "The kernel tells of processor 0-3 no caches: each core taken to share none.",
+        "The kernel reports of processor 0-3 no core: each taken to be on one of its own.",
+        "The kernel reports of processor 0-3 no package: taken to be all on one.",
+        "The kernel reports of processor 0-3 no NUMA node: taken to be all on one.",
+        "The kernel reports of processor 0-3 no caches: each core taken to share none.",
     )
 
 

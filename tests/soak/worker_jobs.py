@@ -19,7 +19,7 @@ AT_ONCE: Final = {"scenario": "tscdeadline-immed", "policy": "elide-self-2022", 
 
 
 def pid() -> int:
-    """Give the worker's process id."""
+    """Return the worker's process id."""
     return os.getpid()
 
 

@@ -68,7 +68,7 @@ def placements(topology: Topology, pcpus: int, *, seed: int = 0, examples: int =
         raise ValueError(f"{pcpus} pCPUs and {examples} examples cannot be placed")
     found = []
     for name in WORDS:
-        # Each class draws from numbers of its own: that one class is here changes no other.
+        # Each class has a random generator of its own: the examples of one class do not depend on the others.
         rng = random.Random(f"{seed} {pcpus} {name}")
         found += [Place(name, numbers) for numbers in _examples(name, topology.processors, pcpus, rng, examples)]
     return found
@@ -135,7 +135,7 @@ _WITHIN: Final[dict[PlaceName, tuple[Key, Key]]] = {
     "numa": (_package, _node),
     "other-package": (_machine, _package),
 }
-"""What a class keeps within, and what it spreads over there."""
+"""The part of the machine that a class stays within, and the parts of it that it spreads over."""
 
 
 def _split(processors: Iterable[Processor], key: Key) -> list[Group]:

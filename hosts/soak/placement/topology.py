@@ -23,7 +23,7 @@ class Processor:
     number: int
     """The kernel's."""
     core: int
-    """The lowest number on the core, whoever may use it."""
+    """The lowest number on the core, also of processors that this process may not use."""
     complex: int
     """The lowest number at the last cache that it shares with others."""
     node: int
@@ -40,7 +40,7 @@ class Topology:
     processors: tuple[Processor, ...]
     """In the order of their numbers."""
     notes: tuple[str, ...] = ()
-    """What a reader of figures made here must know; one sentence each."""
+    """What a reader of figures measured here must know; one sentence each."""
 
     @classmethod
     def read(cls, root: Path = Path("/sys"), allowed: Collection[int] | None = None) -> Self:
@@ -116,7 +116,7 @@ class _Machine:
     def unknown(self) -> Iterator[str]:
         """Return what had to be assumed, a sentence for each."""
         for what, numbers in self._unreported.items():
-            yield f"The kernel tells of processor {_ranges(numbers)} no {what}."
+            yield f"The kernel reports of processor {_ranges(numbers)} no {what}."
 
     def _first(self, reported: Callable[[int], frozenset[int]], number: int, otherwise: int, what: str) -> int:
         together = reported(number)
@@ -127,7 +127,7 @@ class _Machine:
 
     def _core(self, number: int) -> frozenset[int]:
         folder = self._cpus / f"cpu{number}/topology"
-        # The second is what kernels before 5.3 call it.
+        # The second name is that of kernels before 5.3.
         return _list(folder / "core_cpus_list") or _list(folder / "thread_siblings_list")
 
     def _last_cache(self, number: int) -> frozenset[int]:

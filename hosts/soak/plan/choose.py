@@ -39,11 +39,11 @@ from hosts.soak.task import Task
 RUNS_PER_CANARY: Final = 25
 """Races of a scenario on a placement between two canaries there."""
 RUNS_AFTER_MISS: Final = 5
-"""The same, after a canary that was not caught."""
+"""Races between two canaries after one that was not caught."""
 CANARY_SECONDS: Final = 5.0
 """Seconds of a canary at most: it ends as soon as it is caught."""
 EXPLORED_SHARE: Final = 0.1
-"""Of the campaign's time, for explorations."""
+"""The share of the campaign's time for explorations."""
 EXPLORE_FROM: Final = 10.0
 """Seconds that an exploration is given the first time; twice as many each time that it was not completed."""
 EXPLORE_TO: Final = 1800.0
@@ -63,7 +63,7 @@ NOTHING: Final = Tally()
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What a campaign is about; empty means everything."""
+    """The settings of a campaign; empty means everything."""
 
     scenarios: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
@@ -144,7 +144,7 @@ class Chooser:
         raced = sum(tally.seconds for cell, tally in tallies.items() if cell.kind == "race")
         seen = [tally for cell, tally in tallies.items() if cell.kind == "explore"]
         unknown = [cell for cell in self.explored if is_user_policy(cell.policy) and cell not in tallies]
-        if unknown:  # nobody knows what the rule does: half of the time, until each of its scopes was begun
+        if unknown:  # an unknown rule: explorations have half of the time, until each of its scopes was begun
             return unknown[0] if sum(tally.seconds for tally in seen) <= raced else None
         spent = sum(max(tally.seconds, begun(tally) * EXPLORE_AT_LEAST) for tally in seen)
         if spent + EXPLORE_AT_LEAST > (spent + raced) * EXPLORED_SHARE:
@@ -179,7 +179,7 @@ class Chooser:
         if cell.kind == "explore":
             seconds = self._budget(tallies.get(cell, NOTHING))
         else:
-            # A canary ends as soon as it is caught; one that had no time would speak against all that it stands for.
+            # A canary ends as soon as it is caught; one that was cut short would discredit the races there.
             seconds = CANARY_SECONDS if cell.canary else min(self._wanted.each, at_most)
             processors = draw.choice(self._examples[cell.pcpus, cell.place]).processors
         return Task(

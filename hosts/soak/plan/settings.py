@@ -71,7 +71,7 @@ def raced_check(wanted: Wanted, settings: dict[str, Any]) -> Callable[[], None]:
     def same() -> bool:
         try:
             return sources_key() == sources
-        except OSError:  # a file is gone, if only until a checkout is done
+        except OSError:  # a file is missing, perhaps only while git checks out
             return False
 
     def check() -> None:

@@ -1,1 +1,1 @@
-"""What is read out of a machine's shared memory after its run: counters, events, and the cross-check of accountings."""
+"""The analysis of a machine's shared memory after its run: decoded dump, events, cross-check of the counters."""

@@ -68,8 +68,8 @@ class Event:
 
     def text(self) -> str:
         """Return it as a line of a trace."""
-        told = _TEXTS.get(self.name, _plain)
-        return f"{self.name}: {told(self.argument & 0xFF, self.argument >> 8)}"
+        argument_text = _TEXTS.get(self.name, _plain)
+        return f"{self.name}: {argument_text(self.argument & 0xFF, self.argument >> 8)}"
 
 
 def _plain(low: int, high: int) -> str:
@@ -103,4 +103,4 @@ _TEXTS: Final[dict[str, Callable[[int, int], str]]] = {
     "posted_interrupt_processing": lambda rvi, _: f"RVI {guest_vector(rvi)}",
     "sighting": _sighting,
 }
-"""What each event's argument says, in two parts: the low 8 bits, and those above."""
+"""The text of each event's argument, in two parts: the low 8 bits, and those above."""

@@ -179,18 +179,19 @@ def text(saved: MachineImage, last: int = 24) -> str:
     return "\n".join(_lines(decoded(saved, last)))
 
 
-def _lines(told: Mapping[str, Any]) -> Iterator[str]:
-    if not told["pcpus"]:
+def _lines(machine: Mapping[str, Any]) -> Iterator[str]:
+    if not machine["pcpus"]:
         yield "final state of the machine: nothing had been set up"
         return
-    mutated = f" + {told['mutation']}" if told["mutation"] is not None else ""
-    stop = ", asked to stop" if told["stop_asked"] else ""
-    yield f"final state of the machine: {told['policy']}{mutated}, seed {told['seed']}, turn {told['turn']}{stop}"
-    if told["sighted_by"] is not None:
-        yield f"the first violation was seen by cpu {told['sighted_by']}"
-    for vcpu in told["vcpus"]:
+    mutated = f" + {machine['mutation']}" if machine["mutation"] is not None else ""
+    stop = ", asked to stop" if machine["stop_asked"] else ""
+    run = f"{machine['policy']}{mutated}, seed {machine['seed']}, turn {machine['turn']}{stop}"
+    yield f"final state of the machine: {run}"
+    if machine["sighted_by"] is not None:
+        yield f"the first violation was seen by cpu {machine['sighted_by']}"
+    for vcpu in machine["vcpus"]:
         yield from _vcpu_lines(vcpu)
-    for pcpu in told["pcpus"]:
+    for pcpu in machine["pcpus"]:
         yield from _pcpu_lines(pcpu)
 
 

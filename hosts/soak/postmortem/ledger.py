@@ -33,7 +33,7 @@ RESCHEDULE: Final = 3
 DEVICE: Final = 4
 """Kinds of IPIs that the machine counts by themselves (see VECTOR_OF_KIND)."""
 STRAYS: Final = [1, 2, KIND_OTHER]
-"""Those for which it has no handler."""
+"""Kinds of IPIs for which the machine has no handler."""
 
 _TRIGGERS: Final = ("post-sees-in-guest", "post-sees-outside", "post-sees-exiting")
 _SELF_POSTS: Final = ("self-post-sees-in-guest", "self-post-sees-outside", "self-post-sees-exiting")
@@ -70,7 +70,7 @@ class _Counts:
         """By sender, kind, target."""
         self.taken = self._table([cpu.taken for cpu in self.cpus], many).reshape(shape)[:, :, :pcpus]
         """By target, kind, sender."""
-        self.arrived = self._table([cpu.arrived for cpu in self.cpus], MAX_PCPUS)[:, :pcpus] - 1  # 0 was the hello
+        self.arrived = self._table([cpu.arrived for cpu in self.cpus], MAX_PCPUS)[:, :pcpus] - 1  # 0: the greeting
         """By target, sender."""
         self.pending = self._table([cpu.pending for cpu in self.cpus], 4)
         self.late = np.array([memory.read(cpu.sent_late) for cpu in self.cpus])
@@ -177,7 +177,7 @@ def _interrupts(counts: _Counts) -> Iterator[str]:
     stray = counters["stray_interrupts"]
     arrived = counts.taken[:, STRAYS].sum(axis=(1, 2)) + counts.late.sum()
     yield from _within("stray interrupts", "counted", stray, "arrived", np.zeros_like(stray), arrived, "pCPU")
-    if memory.read(memory.machine.config.policy) != USER:  # a user's rule may send whatever it likes
+    if memory.read(memory.machine.config.policy) != USER:  # a user's rule may send any vector
         kicked = counts.sent[:, RESCHEDULE].sum(axis=1)
         reasons = counters["kicks"] + counters["wakes"]
         yield from _within("reschedule IPIs", "sent", kicked, "kicks and wakes", np.zeros_like(kicked), reasons, "pCPU")

@@ -37,7 +37,7 @@ READABLE_EVENTS: Final = RING_EVENTS - 1
 """Events of a ring that are valid: the oldest may have just been overwritten by one that is not counted yet."""
 
 
-class NotReadable(ValueError):  # noqa: N818 - what the file is
+class NotReadable(ValueError):  # noqa: N818 - it tells of the file
     """The file is no machine image, or one of another version; the message is one line."""
 
 
@@ -148,7 +148,7 @@ def _overtaken_by(words: npt.NDArray[np.int64], later: npt.NDArray[np.int64]) ->
 
 
 def _content(path: Path) -> bytes:
-    """Read a file, but no pipe that nobody writes to, and not all of a file that is much too large."""
+    """Read a regular file; of one that is too large only its last page."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with open(fd, "rb") as file:  # noqa: PTH123 - a descriptor
         if not stat.S_ISREG(os.fstat(fd).st_mode):

@@ -30,7 +30,7 @@ def make_folder(folder: Path) -> None:
 def _obstacle(folder: Path, error: OSError) -> str:
     """Return what keeps a folder from being made: it names the nearest parent that exists."""
     there = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
-    if not os.path.isdir(there):  # noqa: PTH112 - which fails where nobody may look
+    if not os.path.isdir(there):  # noqa: PTH112 - it fails without permission
         return "is there, and is no folder" if there == folder else f"cannot be made: {there} is no folder"
     return f"cannot be made in {there}: {error.strerror or error}"
 

@@ -140,7 +140,7 @@ def open_to_read(folder: Path) -> sqlite3.Connection:
         except sqlite3.OperationalError:
             if _size(folder / LOG) > 0:
                 raise
-        return _opened(folder, "mode=ro&immutable=1")  # no log: nobody writes it, and the log's index is not needed
+        return _opened(folder, "mode=ro&immutable=1")  # no log: there is no writer, and the log's index is not needed
 
 
 def _opened(folder: Path, how: str) -> sqlite3.Connection:

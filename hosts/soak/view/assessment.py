@@ -187,7 +187,7 @@ def facts(tallies: Tallies) -> str:
     cells = tallies.cells
     runs = sum(tally.runs for tally in cells.values())
     raced = sum(tally.seconds for cell, tally in cells.items() if cell.kind == "race")
-    parts = [counted(runs, "run"), f"{spent(raced)} raced"]
+    parts = [counted(runs, "run"), f"{duration_text(raced)} raced"]
     canaries = sum(tally.runs for tally in tallies.canaries.values())
     if canaries:
         caught = sum(tally.caught for tally in tallies.canaries.values())
@@ -198,7 +198,7 @@ def facts(tallies: Tallies) -> str:
     return ", ".join(parts)
 
 
-def spent(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Return a duration in words, as ``2 h 05 min``."""
     if seconds < _MINUTE:
         return f"{seconds:.1f} s"

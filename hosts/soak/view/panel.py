@@ -224,9 +224,9 @@ def alert(row: Row, folder: Path) -> str | None:
     if result.as_expected is not False and not missed and not result.disagreements:
         return None
     what = f"{result.verdict}{f': {_last_line(result.reason)}' if result.reason else ''}"
-    told = [what, *(["the canary was not caught"] if missed else []), *result.disagreements]
+    parts = [what, *(["the canary was not caught"] if missed else []), *result.disagreements]
     kept = f"; kept in {row.kept}" if row.kept is not None else ""
-    return f"{row.id}: {task}: {'; '.join(told)}{kept} ({hint(folder, f'soak show {row.id}')})"
+    return f"{row.id}: {task}: {'; '.join(parts)}{kept} ({hint(folder, f'soak show {row.id}')})"
 
 
 def _last_line(reason: str) -> str:

@@ -18,7 +18,7 @@ from hosts.soak.placement.core_sharing import TITLES
 from hosts.soak.store.reader import Archive
 from hosts.soak.store.rows import Row, Session
 from hosts.soak.store.tallies import Cell, Tallies, Tally
-from hosts.soak.view.assessment import Assessment, spent
+from hosts.soak.view.assessment import Assessment, duration_text
 from hosts.soak.view.export import run_record
 from hosts.soak.view.hints import hint
 from hosts.soak.view.rates import Rate, Spread, rates, runs_without_affinity
@@ -104,7 +104,8 @@ class Status:
         sessions = self.sessions
         verdicts = ", ".join(f"{count:,} {verdict}" for verdict, count in self._verdicts().most_common())
         now = "running now" if self.in_use else "not running"
-        line = f"{counted(len(sessions), 'session')}, {spent(sum(each.elapsed for each in sessions))} in all, {now}"
+        elapsed = duration_text(sum(each.elapsed for each in sessions))
+        line = f"{counted(len(sessions), 'session')}, {elapsed} in all, {now}"
         return f"{line}; {verdicts}" if verdicts else line
 
     def _verdicts(self) -> Counter[str]:
@@ -161,8 +162,8 @@ class Status:
 
 def topology_notes(sessions: Sequence[Session]) -> tuple[str, ...]:
     """Return the notes on the machines' topologies, each once, the last session's last."""
-    told = (each.environment.get(NOTES, ()) for each in sessions)
-    return tuple(dict.fromkeys(note for notes in told for note in notes))
+    notes_of_sessions = (each.environment.get(NOTES, ()) for each in sessions)
+    return tuple(dict.fromkeys(note for notes in notes_of_sessions for note in notes))
 
 
 _DISAGREEING: Final = "SELECT id FROM run WHERE disagreements > 0 ORDER BY id DESC LIMIT ?"

@@ -37,7 +37,7 @@ class LocalExecutor(Executor):
     def __init__(self, grace: float = GRACE, say: Callable[[str], None] | None = None) -> None:
         """Take how many seconds beyond its own a task may take; nothing is started yet.
 
-        ``say`` is called with what happens to fork servers, which no row tells yet; by default it goes to standard
+        ``say`` is called with what happens to fork servers, which is in no row yet; by default it goes to standard
         error.
         """
         self._grace = grace

@@ -91,7 +91,7 @@ def main(fd: int) -> NoReturn:
     WORKER.stage = lambda what, seconds: orders.send("stage", what, seconds)
     WORKER.lost = lambda pid, status: orders.send("lost", pid, status)
     threading.Thread(target=orders.read, daemon=True).start()
-    WORKER.stage("", 0.0)  # it is up
+    WORKER.stage("", 0.0)  # the first message says that it has started
     try:
         while (job := orders.job()) is not None:
             _do(orders, job)
@@ -121,7 +121,7 @@ def _sendable(error: Exception) -> Exception:
 
 
 def _leave(status: int) -> NoReturn:
-    # Not by sys.exit: the timer that guards this end would be waited for.
+    # Not by sys.exit, which would wait for the timer of _abandoned.
     with contextlib.suppress(OSError):
         sys.stderr.flush()
     os._exit(status)
