@@ -76,7 +76,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     left_out = config.stash.get(LEFT_OUT, 0)
     if left_out and reporter is not None:
-        reporter.write_line(f"{left_out} slow tests left out: --all runs them, too (everything: ./scripts/test --all)")
+        tests = "slow test was" if left_out == 1 else "slow tests were"
+        reporter.write_line(f"{left_out} {tests} left out: --all runs them, too (everything: ./scripts/test --all)")
 
 
 @pytest.fixture
