@@ -26,7 +26,18 @@ _depth = 0
 class Interrupt:
     """Whether a signal has been received."""
 
-    noted = False
+    def __init__(self) -> None:
+        self.count = 0
+        """The signals received."""
+
+    @property
+    def noted(self) -> bool:
+        """Return whether there was one."""
+        return self.count > 0
+
+    def note(self) -> None:
+        """Count a signal; called in a signal handler."""
+        self.count += 1
 
     def heed(self) -> None:
         """Raise KeyboardInterrupt if so."""
@@ -54,7 +65,7 @@ def interrupts_raised() -> Iterator[Interrupt]:
     interrupt = Interrupt()
 
     def stop() -> None:
-        interrupt.noted = True
+        interrupt.note()
         raise KeyboardInterrupt
 
     with _passed_over_quietly(), interrupts_told(stop):
@@ -104,11 +115,7 @@ def cancelled_by_interrupts(cancel: Callable[[], None]) -> Iterator[None]:
 def interrupts_noted() -> Iterator[Interrupt]:
     """Note the signals that would raise KeyboardInterrupt; outside the main thread none would."""
     interrupt = Interrupt()
-
-    def note() -> None:
-        interrupt.noted = True
-
-    with _handled(callable, note):
+    with _handled(callable, interrupt.note):
         yield interrupt
 
 

@@ -22,7 +22,7 @@ from hosts.exit_codes import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNPROVEN
 from hosts.plural import how_often
 from hosts.rundir import RunFolder
 from hosts.runs.verdict import Verdict
-from hosts.signals import interrupts_told
+from hosts.signals import Interrupt, interrupts_told
 from hosts.soak.placement.classes import Place, classify, place_for
 from hosts.soak.placement.topology import Topology
 from hosts.soak.store.rows import Row
@@ -63,13 +63,13 @@ def repro_command(
         return replay_command(str(witness), times or TIMES, json_file)
     times = times or (TIMES if row.task.kind == "race" else 1)
     again: list[Again] = []
-    stop = _Stop()
+    stop = Interrupt()
     with records_to(json_file) as records:
         console = wide_console()
         task = task_here(row, console)
         say(console, f"{row.id}: {row.task}: {worth(row)}")
         records.environment(seed=task.seed, seconds=task.seconds, placement=_placement(task))
-        with executor_of() as executor, interrupts_told(stop.ask):
+        with executor_of() as executor, interrupts_told(stop.note):
             for done in repeated(task, row, times, executor, stop):
                 again.append(done)
                 records.write(record(row, len(again), done))
@@ -80,7 +80,7 @@ def repro_command(
             records.not_done("repro", planned, "cancelled", times - len(again))
         for line in summary(row, again):
             say(console, line)
-    if stop.asked:
+    if stop.noted:
         return EXIT_INTERRUPTED
     return EXIT_EXPECTED if any(done.shown for done in again) else EXIT_UNPROVEN
 
@@ -111,11 +111,11 @@ def _misplaced(task: Task) -> str:
     return f"processors {', '.join(map(str, task.processors))} are not {task.place} here"
 
 
-def repeated(task: Task, row: Row, times: int, executor: LocalExecutor, stop: _Stop) -> Iterator[Again]:
+def repeated(task: Task, row: Row, times: int, executor: LocalExecutor, stop: Interrupt) -> Iterator[Again]:
     """Repeat the task; the death of a worker is a result."""
     with RunFolder() as folder:
         for _ in range(times):
-            if stop.asked:
+            if stop.noted:
                 return
             file = folder / "machine" if task.kind == "race" else None
             try:
@@ -128,12 +128,12 @@ def repeated(task: Task, row: Row, times: int, executor: LocalExecutor, stop: _S
                 yield Again(result, shows(row, result), sightings(result))
 
 
-def _waited_for(future: Future[Result], executor: LocalExecutor, stop: _Stop) -> Result:
+def _waited_for(future: Future[Result], executor: LocalExecutor, stop: Interrupt) -> Result:
     """Wait for a result; Ctrl-C cancels the run under way, a second one kills its worker."""
     heeded = 0
     while True:
-        if heeded < stop.asked:
-            heeded = stop.asked
+        if heeded < stop.count:
+            heeded = stop.count
             executor.cancel_running()
         with contextlib.suppress(NotYet):
             return future.result(TICK)
@@ -210,14 +210,3 @@ def summary(row: Row, again: Sequence[Again]) -> Iterator[str]:
         yield f"sightings in each of them: min {seen[0]:,}, median {median:,.10g}, max {seen[-1]:,}{rate}"
     others = Counter(brief(done.result).rpartition(" in ")[0] for done in again if not done.shown)
     yield from (f"instead: {verdict}, {how_often(count)}" for verdict, count in others.most_common())
-
-
-class _Stop:
-    """Counts the interrupts."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def ask(self) -> None:
-        """Count one more (in a signal handler)."""
-        self.asked += 1

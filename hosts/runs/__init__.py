@@ -1,1 +1,1 @@
-"""Runs: what is planned, raced and explored, how the time is shared out, and what each row is worth."""
+"""Runs: planning, racing, exploring, the shares of time, and the verdicts of rows."""

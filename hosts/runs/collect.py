@@ -34,7 +34,7 @@ class Violation:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a configuration has done so far."""
+    """The counts, windows and violations of a configuration."""
 
     counts: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
     windows: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(WINDOWS, 0))
@@ -83,7 +83,7 @@ def collect(words: MachineWords, pcpus: int, seconds: float) -> Measured:
 
 
 def pcpu_table(words: MachineWords, pcpus: int) -> MachineWords:
-    """Look at the pCPUs' words, a row each."""
+    """Return a view of the pCPUs' words, one row each."""
     return words[_FIRST : _FIRST + pcpus * _EACH].reshape(pcpus, _EACH)
 
 
@@ -111,7 +111,7 @@ def count_fired(words: MachineWords, pcpus: int, checks: tuple[str, ...]) -> int
 
 
 def readable(record: list[int]) -> dict[str, Any]:
-    """Spell out what a record holds; a vector that was not there is None."""
+    """Return the fields of a check's record; a vector that was not there is None."""
     seen = dict(zip(RECORD, record, strict=True))
     control = seen["control"]
     return {

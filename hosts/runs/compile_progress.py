@@ -17,7 +17,7 @@ class Compiling:
         self._status: Any = None
         self._said: set[str] = set()
         self._begun = 0.0
-        """When the first step was told of; 0 if nothing has been compiled."""
+        """When the first step was reported; 0 if nothing has been compiled."""
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""What a policy costs: exact counts per self-post, and the emulator's own time for one."""
+"""Cost of a policy: exact counts per self-post, and the emulator's round-trip time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PER_SELF_POST: Final = ("ipis_sent", "notifications_spurious", "vm_entries", "sy
 
 @dataclass(frozen=True)
 class Cost:
-    """What one policy did in one scenario."""
+    """The cost of one policy in one scenario."""
 
     policy: str
     scenario: str

@@ -25,7 +25,7 @@ class Asked:
     planned: Planned
     scope: Scope
     own_scope: bool
-    """The user has said how much is explored: it need not show all that the table says of the scenario."""
+    """The user has set the scope: it need not show everything that the table expects of the scenario."""
 
     def __str__(self) -> str:
         """Return its name."""

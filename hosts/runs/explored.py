@@ -1,4 +1,4 @@
-"""What the explorer has found of a rule that is raced: beside each other, as neither says what the other does.
+"""Results of the explorer on a rule that is raced: reported side by side, as neither replaces the other.
 
 A race shows what has happened, an exploration all that can, in a smaller scope. So a violation of either is one; and a
 window that no interleaving of the scope enters is not demanded of a race. A scope is smaller than its scenario, though:
@@ -19,10 +19,10 @@ from hosts.runs.plan import Planned
 
 @dataclass(frozen=True)
 class Explored:
-    """What is known of one configuration in the scope that stands for its scenario."""
+    """The exploration of one configuration in its scenario's scope."""
 
     command: str
-    """Explores it again, and tells everything: the violation step by step."""
+    """The command that explores it again, with the counterexample step by step."""
     complete: bool = False
     why: str = ""
     """Why it is not complete, if nothing was found either."""
@@ -31,9 +31,9 @@ class Explored:
     found: str = ""
     """The violation in a few words, or nothing."""
     fault: str = ""
-    """What the rule did that no machine can, as ``file:line: reason``, or nothing."""
+    """The fault of the rule, as ``file:line: reason``, or nothing."""
     checks: tuple[str, ...] = ()
-    """Those that fired; ``deadlock`` and ``no-progress`` are such, too."""
+    """The checks that fired, including ``deadlock`` and ``no-progress``."""
     entered: frozenset[str] = frozenset()
     """The windows that some interleaving enters."""
     same_as: tuple[str, ...] = ()
@@ -53,10 +53,10 @@ class Explored:
 
 
 class Scout(Protocol):
-    """Whoever explores a configuration while no race runs."""
+    """What explores a configuration while no race runs."""
 
     def wait(self) -> None:
-        """Wait until it is ready; before the run, whose time that is not."""
+        """Wait until it is ready, before the time of the run begins."""
 
     def explore(self, planned: Planned, seconds: float, cancelled: Callable[[], bool]) -> Explored:
         """Explore its scenario's scope for about so many seconds; end at once when it is cancelled."""
@@ -70,5 +70,5 @@ def difference(same_as: Sequence[str]) -> str:
     return (
         f"no difference: this rule did here, operation for operation, what {' and '.join(same_as)} "
         f"{'does' if one else 'do'}; it cannot fail here where {'that does' if one else 'those do'} not, "
-        "and what is new in it was not tried"
+        "and what is new in it was not exercised"
     )

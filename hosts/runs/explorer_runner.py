@@ -29,12 +29,12 @@ from hosts.runs.search_loops import have_loops
 
 Watch = Callable[[Progress], bool]
 Spans = Sequence[tuple[str, int, str]]
-"""Places of the source: file, line, function."""
+"""Source locations: file, line, function."""
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Which lists of statements of ``emu`` (and of a user's file) were never come to, by their first line."""
+    """The blocks of statements of ``emu`` (and of a user's file) that were never reached, by their first line."""
 
     places: int = 0
     missed: Spans = ()
@@ -44,7 +44,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Searched:
-    """What a search has come to."""
+    """The result of a search."""
 
     result: Result
     coverage: Coverage = Coverage()
@@ -54,21 +54,21 @@ class Searched:
     same_as: tuple[str, ...] = ()
     """Of a user's own rule: the policies under which the search would have been the same."""
     fault: str = ""
-    """What the user's rule did that no machine can, as ``file:line: reason``; the search ended there."""
+    """The fault of the user's rule, as ``file:line: reason``; the search ended there."""
 
 
 class Engine(Protocol):
-    """Searches."""
+    """What searches the scope of a row."""
 
     rule_sha256: str
     """Of the user's own rule, as it was loaded."""
 
     def search(self, asked: Asked, options: Options, watch: Watch) -> Searched:
-        """Search it."""
+        """Search the scope of a row."""
 
 
 class Explorer:
-    """The real one."""
+    """The explorer."""
 
     def __init__(self, user_policy: str | None, *, fold: bool = True, forget: bool = True, exact: bool = False) -> None:
         self._user_policy = user_policy
@@ -163,7 +163,7 @@ def coverage(spans: Spans, hit: bytes | bytearray) -> Coverage:
 
 @contextmanager
 def _errors(user_policy: str | None) -> Iterator[None]:
-    """Turn what a user can put right into one line."""
+    """Turn errors that the user can correct into one line."""
     try:
         yield
     except (Failure, RuleFault, Endless):

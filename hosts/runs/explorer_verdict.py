@@ -25,7 +25,7 @@ BOUNDS: Final = {
     "buffer": "the store buffer (a store waited for room in it)",
     "cancelled": "Ctrl-C",
 }
-"""What ends a search before its end."""
+"""The bounds of a search."""
 
 NO_TRAIL: Final = "no counterexample was reconstructed within the limits: --no-symmetry, or more --budget and --memory"
 """Of a violation seen in states that stand for others (:attr:`hosts.explorer.search.bfs.Search.pathless`)."""

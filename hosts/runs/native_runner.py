@@ -45,7 +45,7 @@ PLACEMENTS: Final[dict[Placement, process.Placement]] = {
 
 
 START_TRIES: Final = 3
-"""Machines in a row that do not come up before one believes that none will."""
+"""Consecutive failed starts of a machine before the run is given up."""
 HANG_SECONDS: Final = 2.0
 """On a processor, without a heartbeat or a further round; either comes every few microseconds."""
 
@@ -119,7 +119,7 @@ class NativeRunner:
         )
 
     def _check_start(self, done: Outcome) -> None:
-        """Go on after a machine that did not come up, a few times; Failure if it is for want of something."""
+        """Tolerate a few failed starts of a machine; Failure if a resource is lacking or there are too many."""
         self._failed_starts = self._failed_starts + 1 if done.crash is not None and done.seconds == 0 else 0
         if done.crash is not None and (done.lacking or self._failed_starts >= START_TRIES):
             why = done.crash.partition("\n")[0]

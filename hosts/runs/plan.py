@@ -1,4 +1,4 @@
-"""Which configurations a stress run consists of, and in what order they take turns."""
+"""Plan of a stress run: its configurations, and their order."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from hosts.loader.rule.userpolicy import unpromised
 Controls = Literal["some", "all", "none"]
 
 COST_SCENARIOS: Final = ("tscdeadline-immed", "timer-fastpath", "timer-slowpath")
-"""What the cost table is made from."""
+"""The scenarios of the cost table."""
 TIMED_SCENARIO: Final = "tscdeadline-immed"
-"""Where a round trip is timed: in several short repeats, the policies taking turns."""
+"""The scenario in which round trips are timed, in several short repeats with the policies interleaved."""
 REPEATS: Final = 5
 
 DEFAULT_PCPUS: Final = 4
-"""How many pCPUs a scenario that grows is given, if there are as many processors."""
+"""Number of pCPUs of a scenario that grows, if there are as many processors."""
 
 CLEAN_SECONDS: Final = 0.8
 SOUGHT_SECONDS: Final = 0.25
 ALLOWED_SECONDS: Final = 0.5
 HARMLESS_SECONDS: Final = 0.4
-"""What a row takes of a run of ordinary length: nothing to be seen; to be seen; may be seen; a harmless mutation."""
+"""Nominal seconds of a row: clean; violation expected; violation possible; harmless mutation."""
 EXPLORE_SECONDS: Final = 3.0
-"""What exploring the scope of a row with a user's own rule takes of a run of ordinary length."""
+"""Nominal seconds of exploring the scope of a row with a user's own rule."""
 OVERHEAD_SECONDS: Final = 0.08
-"""What starting and ending the processes of one stint takes, until it is measured."""
+"""Assumed overhead of one run, until it is measured."""
 
 AT_THE_END: Final = frozenset({"C8", "C10"})
-"""Checks that are made when a run is over: no use waiting for them."""
+"""Checks that are made when a run is over: there is no point in waiting for them."""
 
 
 _TELLING: Final = 3
-"""Letters from which on a part of a name says which is meant."""
+"""Shortest part of a name that suggests it."""
 
 
 class PlanError(Exception):
-    """Something was asked for that cannot be planned; the message is for the user."""
+    """A request that cannot be planned; the message is for the user."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Planned:
 
     @property
     def vcpus(self) -> int:
-        """How many of the pCPUs run a vCPU."""
+        """Number of pCPUs that run a vCPU."""
         return self.pcpus if self.scenario.every_pcpu_runs_a_vcpu else 1
 
     @property
@@ -71,14 +71,14 @@ class Planned:
 
     @property
     def stints(self) -> int:
-        """In how many runs the row's time is spent: repeats to be timed, or calm and disturbed."""
+        """Number of runs of the row: repeats that are timed, or calm and disturbed ones."""
         if self.scenario.name == TIMED_SCENARIO and self.mutation is None:
             return REPEATS
         return 1 if self.pcpus == 1 or self.sought else 2
 
     @property
     def nominal_seconds(self) -> float:
-        """What the row takes of a run of ordinary length."""
+        """Nominal seconds of the row."""
         outcome = self.expectation.outcome if self.expectation is not None else None
         if outcome == "VIOLATION":
             return SOUGHT_SECONDS
@@ -108,7 +108,7 @@ class Planned:
 
 
 Group = tuple[Planned, ...]
-"""Configurations that take turns, so that they are compared under the same weather."""
+"""Configurations whose runs are interleaved, so that system noise affects all alike."""
 
 
 @dataclass(frozen=True)
@@ -124,13 +124,13 @@ class Plan:
 
     @property
     def nominal_seconds(self) -> float:
-        """What the run takes if nobody says how long it is to take."""
+        """Nominal seconds of the run, its length by default."""
         races = sum(planned.nominal_seconds + planned.stints * OVERHEAD_SECONDS for planned in self.rows)
         return races + self.exploring_seconds
 
     @property
     def exploring_seconds(self) -> float:
-        """What of that is for exploring."""
+        """The part of it that is for exploring."""
         return EXPLORE_SECONDS * sum(planned.explorable for planned in self.rows)
 
 

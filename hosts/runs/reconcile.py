@@ -1,4 +1,4 @@
-"""What processes have shown against what the explorer allows."""
+"""Comparison of what processes have shown with what the explorer allows."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ is the same to everybody but the instrument.
 
 @dataclass(frozen=True)
 class Allowed:
-    """What an exploration has come across."""
+    """The windows and checks that an exploration reached."""
 
     windows: frozenset[str]
     checks: frozenset[str]
     complete: bool
     bound: str = ""
-    """By what it was bounded."""
+    """The bound of the exploration."""
     states: int = 0
     seconds: float = 0.0
 
@@ -51,17 +51,17 @@ class Reconciled:
     row: Row
     allowed: Allowed
     not_allowed: tuple[str, ...]
-    """Seen, and the explorer has been everywhere: one of the two is wrong."""
+    """Seen, although a complete exploration does not allow it: one of the two hosts is wrong."""
     not_explored: tuple[str, ...]
-    """Seen, and the explorer has not been everywhere."""
+    """Seen, and the exploration was not complete."""
     explained: tuple[str, ...]
-    """Seen, not in the scope, and known why."""
+    """Seen, and outside the scope for a known reason."""
     gap: tuple[str, ...]
-    """Allowed, never seen."""
+    """Allowed by the explorer, never seen in the run."""
 
 
 def reconciled(row: Row, allowed: Allowed) -> Reconciled:
-    """Compare."""
+    """Compare a row with what the explorer allows."""
     windows = {name for name, count in row.measured.windows.items() if count}
     seen = windows | {violation.check for violation in row.measured.violations}
     may = allowed.windows | allowed.checks

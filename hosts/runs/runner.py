@@ -1,4 +1,4 @@
-"""What this package asks of a host: run one configuration, let it be watched, say how it ended."""
+"""The interface of a host: it runs one configuration, lets it be watched, and returns how it ended."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class Ended:
     overhead: float = 0.0
     crash: str | None = None
     fault: str | None = None
-    """What the user's rule did that no machine can, as ``file:line: reason``; it is the crash then."""
+    """The fault of the user's rule, as ``file:line: reason``; it is the crash then."""
     cancelled: bool = False
     stalled: tuple[int, ...] = ()
-    """pCPUs that the machine did not let run."""
+    """pCPUs that were stalled by the machine."""
     undelivered: tuple[Undelivered, ...] = ()
-    """What the fabric's two ends disagree about; means something only if the run ended cleanly."""
+    """Messages that were counted at one end of the fabric only; valid only if the run ended cleanly."""
 
 
 class Watch(Protocol):
-    """What a run is watched by."""
+    """What watches a run."""
 
     def enough(self, words: MachineWords) -> bool:
         """Return whether the run may end now; asked all the time."""

@@ -1,4 +1,4 @@
-"""The stress run itself: gives each planned configuration its share of the time, and makes one row of it."""
+"""Scheduler of a stress run: gives each planned configuration its share of the time, and makes one row of it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from hosts.runs.unseen import PATIENCE
 from hosts.runs.verdict import Canary, Circumstances, Row, Verdict, grade, missing_windows
 
 EXTENSION: Final = 4.0
-"""Seconds that a row is given on top if it has not entered all windows that it exists for."""
+"""Extra seconds of a row that has not entered all windows that it exists for."""
 SHORTEST: Final = 0.02
-"""Seconds below which a run is not worth its processes."""
+"""Shortest run, in seconds, that is worth starting processes."""
 EXPLORING_AT_MOST: Final = 0.5
-"""Share of the run that exploring may take; what it does not need is the races'."""
+"""Share of the run that exploring may take; the races get what it does not use."""
 AT_ONCE: Final = 2
 """Among how many of the scopes to come the time that is left for exploring is shared out."""
 MOST_SHARES: Final = 3
@@ -31,17 +31,17 @@ MOST_SHARES: Final = 3
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for the whole run."""
+    """The settings of the whole run."""
 
     seconds: float
-    """What the run is to take."""
+    """Target length of the run, in seconds."""
     limit: float
-    """When nothing new is started any more."""
+    """Limit, in seconds, after which nothing is started."""
     seed: int
     placement: Placement
     processors: int
     never: tuple[str, ...] = ()
-    """Windows that the user's own rule makes impossible, by what it sends."""
+    """Windows that the user's own rule cannot enter, by what it sends."""
 
 
 class Stress:
@@ -83,7 +83,7 @@ class Stress:
         yield from self._wait()
 
     def cancel(self) -> None:
-        """Start nothing more: what is not finished becomes a row that says so."""
+        """Start nothing more; what is not finished becomes a CANCELLED row."""
         self._cancelled = True
 
     # --- exploring

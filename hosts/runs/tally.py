@@ -1,4 +1,4 @@
-"""What a configuration of a stress run has come to while it is run, and who looks at it meanwhile."""
+"""The result so far of a configuration of a stress run, and what watches it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hosts.runs.verdict import Ending, Row
 
 ENOUGH_SIGHTINGS: Final = 3
 SOUGHT_AT_LEAST: Final = 0.15
-"""Seconds that a row whose check fires at once runs all the same."""
+"""Shortest time, in seconds, of a row whose check fires at once."""
 
 
 class Show(Protocol):
-    """Whoever tells the user."""
+    """What shows the run to the user."""
 
     def running(self, planned: Planned, measured: Measured) -> None:
         """Show how the row that runs now is doing; several times a second."""
@@ -31,13 +31,13 @@ class Show(Protocol):
 
 @dataclass
 class Tally:
-    """What a configuration has come to so far."""
+    """The result of a configuration so far."""
 
     planned: Planned
     budget: float = 0.0
     """Its share of the time, in seconds."""
     in_one_go: bool = False
-    """It is run once, as starting takes too much of the time."""
+    """Whether it is run once, as the overhead takes too much of the time."""
     measured: Measured = field(default_factory=Measured)
     stints: int = 0
     ending: Ending = "no time"
@@ -55,7 +55,7 @@ class Tally:
 
 
 class Watcher:
-    """Looks at one stint of a configuration."""
+    """Watches one run of a configuration."""
 
     def __init__(self, tally: Tally, show: Show, clock: Callable[[], float]) -> None:
         self._tally = tally

@@ -1,4 +1,4 @@
-"""What is left of a stress run's time, shared out alike: a busy machine cuts every row's time, not that of the last.
+"""Shares of a stress run's time: on a busy machine every row gets less, not only the last ones.
 
 Processes take time to start and to end, more of it on a busy machine. That is measured, and set aside for all that is
 to come; then every row gets the same part of what it takes in a run of ordinary length. What a row without an answer
@@ -13,11 +13,11 @@ from typing import Final
 from hosts.runs.plan import OVERHEAD_SECONDS, Group, Plan, Planned
 
 AT_LEAST: Final = 0.5
-"""Of its usual time a row has so much beyond the run's length, as long as the run's limit allows it for all."""
+"""The share of its usual time that a row gets beyond the run's length, if the run's limit allows it for all rows."""
 FOR_THE_WAITING: Final = 0.25
-"""Of the time that is left so much is kept at most for rows that wait for something."""
+"""The largest share of the time left that is reserved for rows that wait for a sighting or a window."""
 ENOUGH: Final = 1.2
-"""How many times what was counted would likely be enough."""
+"""Safety factor on the time that would likely be enough."""
 
 
 class Shares:
@@ -29,7 +29,7 @@ class Shares:
         self._aim = clock() + seconds
         self._end = clock() + limit
         self._rows = list(plan.rows)
-        """Those to come."""
+        """The rows to come."""
         self._starting = OVERHEAD_SECONDS
         self._started = 1
 
@@ -39,13 +39,13 @@ class Shares:
         return max(0.0, self._end - self._clock())
 
     def note_start(self, overhead: float) -> None:
-        """Learn what starting and ending the processes of a run takes here."""
+        """Note the overhead of a run: starting and ending its processes."""
         self._starting += overhead
         self._started += 1
 
     @property
     def overhead(self) -> float:
-        """What a run takes besides its seconds, on the average so far."""
+        """The average overhead of a run so far, in seconds."""
         return self._starting / self._started
 
     @property

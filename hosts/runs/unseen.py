@@ -1,4 +1,4 @@
-"""What a race leaves open that has not shown the bug it was made to show, and how long it would have to go on.
+"""What a race without the expected violation leaves open, and how long it would have to run.
 
 Not seen is not absent: a rare bug on a busy machine may take any time. So such a row proves nothing of the bug, however
 long it was raced; only a search of every interleaving refutes the table.
@@ -13,7 +13,7 @@ from hosts.runs.collect import Measured
 from hosts.runs.plan import Planned
 
 PATIENCE: Final = 5.0
-"""Seconds that one waits for a sighting that must come."""
+"""Shortest time, in seconds, to wait for an expected sighting."""
 TIMES_AS_LONG: Final = 4
 """Of a rate that nothing is known of, but that nothing came in so many seconds, this is the rule of succession: within
 the next k times as many seconds something comes with a probability of k / (1 + k). So four in five of those rows that

@@ -17,7 +17,7 @@ from hosts.runs.unseen import enough_seconds, unseen
 
 
 class Verdict(enum.StrEnum):
-    """The grades."""
+    """The verdict of a row."""
 
     PASS = "PASS"  # noqa: S105 - no password
     VIOLATION = "VIOLATION"
@@ -35,11 +35,11 @@ Canary = Literal["caught", "missed", "none"]
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What happened to a configuration, apart from what it counted."""
+    """The circumstances of a run, apart from its counts."""
 
     ending: Ending = "ended"
     why: str = ""
-    """The reason of an ending that is not the ordinary one."""
+    """The reason of an abnormal ending."""
     processors: int = 1
     placement: Placement = "pinned"
     stalled: tuple[int, ...] = ()
@@ -47,9 +47,9 @@ class Circumstances:
     exhaustive: bool = False
     """Every interleaving was seen: what did not show cannot show."""
     explored: Explored | None = None
-    """What is known of a user's own rule from the explorer; None: nobody has asked it to."""
+    """The exploration of a user's own rule; None if there was none."""
     never: tuple[str, ...] = ()
-    """Windows that such a rule cannot enter, by what its source sends, whatever is raced."""
+    """Windows that such a rule cannot enter, by what its source sends."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,13 @@ class Row:
     round_trips: tuple[float, ...] = field(default=())
     """Nanoseconds per self-post of each run of this row."""
     crash: str = ""
-    """What went wrong with the processes, or in the rule, whatever was seen before."""
+    """The crash of the processes or fault of the rule, whatever was seen before."""
     fault: str = ""
-    """That it was the user's rule that went wrong, and where: ``file:line: reason``."""
+    """The fault of the user's rule, as ``file:line: reason``."""
     explored: Explored | None = None
     never: tuple[str, ...] = ()
     enough_seconds: float | None = None
-    """What this row would likely have to be raced to prove something, if longer is what it takes."""
+    """How long this row would likely have to be raced to prove something, in seconds; None if time would not help."""
 
     @property
     def begun(self) -> bool:
@@ -79,7 +79,7 @@ class Row:
 
     @property
     def checks(self) -> tuple[str, ...]:
-        """Name the checks that fired, in a race or in the explorer."""
+        """Return the checks that fired, in a race or in the explorer."""
         seen = [violation.check for violation in self.measured.violations]
         return tuple(dict.fromkeys([*seen, *(self.explored.checks if self.explored is not None else ())]))
 
@@ -124,7 +124,7 @@ class Row:
 
 
 def grade(planned: Planned, measured: Measured, what: Circumstances) -> Row:
-    """Judge a configuration."""
+    """Return the row of a configuration, with its verdict."""
     if what.explored is not None and what.explored.fault and what.ending in ("ended", "no time"):
         what = replace(what, ending="fault", why=what.explored.fault)
     verdict, reason = _judged(planned, measured, what)
@@ -163,7 +163,7 @@ def _last_line(text: str) -> str:
 
 
 def _nothing_seen(planned: Planned, measured: Measured, what: Circumstances) -> tuple[Verdict, str]:
-    """No check fired: say whether that proves anything."""
+    """Return the verdict of a run in which no check fired."""
     if what.ending == "no time":
         return Verdict.INCONCLUSIVE, what.why or "the budget ended first"
     doubt = doubts(planned, what)

@@ -89,4 +89,4 @@ class Supervisor:
 
     def cancel(self) -> None:
         """End the run that is under way, if any, as Ctrl-C does. For another thread."""
-        self._interrupt.noted = True
+        self._interrupt.note()
