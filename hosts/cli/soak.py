@@ -156,9 +156,9 @@ class Soak:
         """Soak, and say what came of it; ``check``: see :class:`Coordinator`."""
         records.write(campaign_record(self.campaign))
         panel = self._panel(records)
-        conductor = Coordinator(self.campaign, chooser, self.executor, panel, limits, here=here, check=check)
-        with panel, interrupts_told(conductor.stop):
-            ending = conductor.run()
+        coordinator = Coordinator(self.campaign, chooser, self.executor, panel, limits, here=here, check=check)
+        with panel, interrupts_told(coordinator.stop):
+            ending = coordinator.run()
         status = Status.of(self.campaign, over=True)
         records.write(status.to_json())
         return self._tell_end(ending, status)

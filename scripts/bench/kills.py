@@ -30,7 +30,7 @@ class Killed:
     """What was seen of a campaign that was killed again and again."""
 
     told: dict[Role, list[float]] = field(default_factory=dict)
-    """Seconds from each kill until it was told; of the conductor, until nothing of the soak was left."""
+    """Seconds from each kill until it was told; of the coordinator, until nothing of the soak was left."""
     exploring: list[float] = field(default_factory=list)
     """The same, of the fork servers among them that nothing ran through, since the soak was exploring."""
     wrong: list[str] = field(default_factory=list)
@@ -71,14 +71,14 @@ def _next(victims: list[Role], *, exploring: bool) -> Role:
 def _kill(soak: Soaking, role: Role, which: int, seen: Killed) -> float:
     """Kill one; return the seconds until it is told, or all is gone."""
     pid = soak.kill(role, which)
-    if role != "conductor":
+    if role != "coordinator":
         return soak.hear_until(lambda heard: _tells(heard, role, pid), f"the death of {role} {pid}").at - soak.killed_at
     while soak.hear() is not None:
         pass
     if not eventually(lambda: not soak.processes()):
-        seen.wrong.append(f"{PATIENCE:g} s after the conductor's death there is still {soak.processes()}")
+        seen.wrong.append(f"{PATIENCE:g} s after the coordinator's death there is still {soak.processes()}")
     gone = time.monotonic() - soak.killed_at
-    seen.wrong += [f"left behind by a killed conductor: {path}" for path in soak.temporary.rglob("*")]
+    seen.wrong += [f"left behind by a killed coordinator: {path}" for path in soak.temporary.rglob("*")]
     soak.start()
     return gone
 
@@ -146,7 +146,7 @@ def benchmark(options: Options) -> Report:
     report.head = ("", "kills", "median", "min", "max")
     for role, seconds in seen.told.items():
         if seconds:
-            name = role if role != "conductor" else "conductor (until nothing is left)"
+            name = role if role != "coordinator" else "coordinator (until nothing is left)"
             report.add_row((name, str(len(seconds)), *spread(seconds)), {"killed": role, "seconds": seconds})
     if seen.exploring:
         cells = ("of the fork servers, while exploring", str(len(seen.exploring)), *spread(seen.exploring))

@@ -50,7 +50,7 @@ class Looking(LocalExecutor):
     def submit(self, function: Callable[..., Result], task: Task, file: Path | None) -> Future[Result]:  # type: ignore[override]
         """Count, then execute the task; after the last one end the soak as a batch system does."""
         if self.pid is not None:
-            self._tell({"conductor": look(os.getpid()), "worker": look(self.pid), "row": self._row(file)})
+            self._tell({"coordinator": look(os.getpid()), "worker": look(self.pid), "row": self._row(file)})
         self._left -= 1
         if self._left < 0:
             signal.raise_signal(signal.SIGTERM)
@@ -151,7 +151,7 @@ def benchmark(options: Options) -> Report:
     found = looks(rows, options.seed)
     report = Report("leaks", f"{rows} configurations of {EACH} s in one soak: what it holds between each two")
     report.head = ("", "after the first", "in the middle", "at the end", "KiB a row")
-    for who in ("conductor", "worker"):
+    for who in ("coordinator", "worker"):
         held = [looked[who]["rss_kib"] / 1024 for looked in found]
         grown = slope(found, who)
         cells = (number(held[0]), number(held[len(held) // 2]), number(held[-1]), number(grown))

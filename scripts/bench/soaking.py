@@ -28,8 +28,8 @@ PATIENCE: Final = 60.0
 """Seconds in which everything happens on the slowest machine; nothing is judged by it."""
 CAMPAIGN: Final = "campaign"
 
-Role = Literal["pCPU", "worker", "fork server", "conductor"]
-ROLES: Final[tuple[Role, ...]] = ("pCPU", "worker", "fork server", "conductor")
+Role = Literal["pCPU", "worker", "fork server", "coordinator"]
+ROLES: Final[tuple[Role, ...]] = ("pCPU", "worker", "fork server", "coordinator")
 
 
 class Heard(NamedTuple):
@@ -159,7 +159,7 @@ class Soaking:
 
     @property
     def pid(self) -> int:
-        """The conductor's process id."""
+        """The coordinator's process id."""
         if self._process is None:
             raise BenchError("nothing is under way")
         return self._process.pid
@@ -171,7 +171,7 @@ class Soaking:
 
     def of_role(self, role: Role) -> list[int]:
         """List those of a role."""
-        if role == "conductor":
+        if role == "coordinator":
             return [self.pid]
         pids = self.processes()
         servers = [pid for pid in pids if b"multiprocess.forkserver" in _read(pid, "cmdline")]

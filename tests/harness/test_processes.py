@@ -59,7 +59,7 @@ def test_one_supervisor_runs_one_configuration_after_another(root: Path) -> None
     assert_sound(result)
 
 
-def test_what_lies_in_the_folder_is_not_imported(root: Path, tmp_path: Path) -> None:
+def test_modules_of_the_current_folder_are_not_imported(root: Path, tmp_path: Path) -> None:
     """Whoever starts a run in it may have a file there that bears the name of a module."""
     for name in ("array", "selectors", "queue"):
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('imported')\n", encoding="ascii")

@@ -55,7 +55,7 @@ def states(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("limit", slow_but([16], [8, 12, 16, 20]))
 def test_too_few_descriptors(limit: int) -> None:
-    """Whichever part it is that wants one more: conductor, worker, supervisor, or libzmq in a pCPU."""
+    """Whichever part it is that wants one more: coordinator, worker, supervisor, or libzmq in a pCPU."""
     with Soaking() as soak:
         status, _, errors = run(soak, "prlimit", f"--nofile={limit}")
         assert status == 3, errors
@@ -81,7 +81,7 @@ def as_nobody() -> list[str]:
 
 @pytest.mark.parametrize("limit", slow_but([4], [1, 2, 4, 7, 10]))
 def test_too_few_processes(limit: int) -> None:
-    """Whether it is the conductor's thread, the worker, its fork server, a pCPU or libzmq's thread that is one more."""
+    """Whether the one too many is the coordinator's thread, the worker, its fork server, a pCPU or a libzmq thread."""
     with Soaking() as soak:
         status, _, errors = run(soak, *as_nobody(), "prlimit", f"--nproc={limit}")
         assert status == 3, errors

@@ -46,13 +46,13 @@ def sleeper() -> Iterator[int]:
     process.communicate()
 
 
-def test_who_stays_is_no_stray(sleeper: int) -> None:
+def test_a_process_that_kept_its_affinity_is_not_reported(sleeper: int) -> None:
     """Nor is who was put nowhere."""
     assert affinity_lost({0: sleeper}, [FIRST]) == {}
     assert affinity_lost({0: sleeper, 1: os.getpid()}, [FIRST, None]) == {}
 
 
-def test_who_was_moved_is_one(sleeper: int) -> None:
+def test_a_process_that_was_moved_is_reported(sleeper: int) -> None:
     """By whoever may: asleep it has not gone yet, but need not come back."""
     os.sched_setaffinity(sleeper, {LAST})
     (told,) = affinity_lost({3: sleeper}, [None, None, None, FIRST]).values()
@@ -60,20 +60,20 @@ def test_who_was_moved_is_one(sleeper: int) -> None:
     assert told.endswith(f"on {LAST}")
 
 
-def test_who_may_leave_is_one(sleeper: int) -> None:
+def test_a_process_that_may_run_elsewhere_is_reported(sleeper: int) -> None:
     """Where it was between two looks nobody knows."""
     os.sched_setaffinity(sleeper, {FIRST, LAST})
     (told,) = affinity_lost({0: sleeper}, [FIRST]).values()
     assert told.startswith(f"pCPU 0 did not stay on processor {FIRST}: at the end it ")
 
 
-def test_who_ran_elsewhere_is_one(sleeper: int) -> None:
+def test_a_process_that_ran_elsewhere_is_reported(sleeper: int) -> None:
     """Told by the processor that it ran on last, before what it may do now."""
     told = f"pCPU 0 did not stay on processor {LAST}: at the end it ran on {FIRST}"
     assert affinity_lost({0: sleeper}, [LAST]) == {0: told}
 
 
-def test_who_is_gone_cannot_be_asked() -> None:
+def test_a_process_that_is_gone_is_not_reported() -> None:
     """A crash is told as such."""
     done = subprocess.Popen([sys.executable, "-c", ""])
     done.wait()
@@ -115,7 +115,7 @@ def word(file: Path, at: int) -> int:
     return int.from_bytes(file.read_bytes()[at : at + 8], "little") if file.exists() else 0
 
 
-def test_a_race_says_whether_its_pcpus_stayed(executor: LocalExecutor, tmp_path: Path) -> None:
+def test_a_race_says_whether_its_pcpus_kept_their_affinity(executor: LocalExecutor, tmp_path: Path) -> None:
     """A run in which one lost its affinity has a note, and is excluded from the rates of its placement."""
     stayed = race(executor, tmp_path / "stayed", {})
     moved = race(executor, tmp_path / "moved", {1: {FIRST}})

@@ -92,7 +92,7 @@ def test_what_does_not_come_to_its_end_in_time_is_ended(executor: LocalExecutor,
     assert Explorer(executor, row.policy.name, quiet=True).explore(small, UP_SECONDS, never).complete
 
 
-def test_the_time_is_over_whoever_saw_it_first() -> None:
+def test_out_of_time_is_reported_alike_by_worker_and_caller() -> None:
     """On a busy machine the worker looks at its clock before it is told."""
     task = Task(kind="explore", scenario="kick", policy="a.py:f", seconds=0.3)
     search = {"states": 1, "complete": False, "bounded_by": ["seconds"]}
@@ -157,7 +157,7 @@ class Deaf:
             self.future.set_exception(WorkerDied("worker 1 was killed by SIGKILL"))
 
 
-def test_who_does_not_end_when_asked_is_killed(rules: Path) -> None:
+def test_a_search_that_does_not_end_is_killed(rules: Path) -> None:
     """And not a word of how: its time was over."""
     deaf = Deaf()
     row = planned(rules, "kicks", "kick")

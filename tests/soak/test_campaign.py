@@ -81,7 +81,7 @@ def test_a_result_is_read_back_as_it_was_entered(campaign: Campaign) -> None:
     assert not campaign.live(number).exists()
 
 
-def test_what_nobody_needs_is_removed(campaign: Campaign) -> None:
+def test_files_that_are_not_kept_are_removed(campaign: Campaign) -> None:
     """A run that left nothing to keep leaves nothing."""
     number = campaign.begin(TASK)
     (campaign.live(number) / "machine").write_bytes(b"words")
@@ -352,7 +352,7 @@ def test_a_campaign_that_is_moved_away_ends_the_soak(campaign: Campaign) -> None
         assert again.interrupted == (number,)
 
 
-def test_a_stranger_s_lock_is_said_in_one_line(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_of_another_program_is_reported_in_one_line(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody has the file open in a shell, in the middle of a change."""
     campaign._db.execute("PRAGMA busy_timeout = 1")
     stranger = sqlite3.connect(campaign.folder / "campaign.sqlite", isolation_level=None)

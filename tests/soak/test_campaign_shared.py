@@ -31,7 +31,7 @@ def test_a_second_soak_on_a_folder_is_refused_and_harmless(tmp_path: Path) -> No
             assert reader.sessions()[0].ended == ""
 
 
-def test_a_killed_soak_is_in_nobody_s_way(tmp_path: Path) -> None:
+def test_a_killed_soak_leaves_no_lock(tmp_path: Path) -> None:
     """Its lock goes with it."""
     with Child("held", tmp_path) as child:
         child.line()
@@ -41,7 +41,7 @@ def test_a_killed_soak_is_in_nobody_s_way(tmp_path: Path) -> None:
         assert len(campaign.sessions()) == 2
 
 
-def test_looking_does_not_keep_a_soak_out(tmp_path: Path) -> None:
+def test_reading_does_not_block_a_soak(tmp_path: Path) -> None:
     """Whoever asks whether the folder is in use holds its lock for an instant only."""
     Campaign.create(tmp_path, {}).close()
     with Campaign.read(tmp_path) as reader:

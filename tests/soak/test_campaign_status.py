@@ -72,7 +72,7 @@ def test_an_empty_campaign_proves_nothing(campaign: Campaign) -> None:
         campaign.interrupt(campaign.begin(TASK), "Ctrl-C")
 
 
-def test_what_has_not_had_its_turn_yet_is_not_as_expected(tmp_path: Path) -> None:
+def test_what_was_not_run_yet_is_not_as_expected(tmp_path: Path) -> None:
     """A soak of some seconds says nothing of the scenarios that it did not come to."""
     campaign = Campaign.create(tmp_path, {"scenarios": [HERE, "kick"], "policies": [TASK.policy], "mutations": []})
     found = done(campaign, (CANARY, CAUGHT), (TASK, PASSED))
@@ -91,7 +91,7 @@ def test_a_canary_that_was_not_caught_comes_first(campaign: Campaign) -> None:
     assert done(campaign, (CANARY, CAUGHT)).exit_code == 0
 
 
-def test_a_canary_speaks_for_its_placement_alone(campaign: Campaign) -> None:
+def test_a_canary_stands_for_its_placement_alone(campaign: Campaign) -> None:
     """What two cores show says nothing of two threads of one."""
     found = done(campaign, (CANARY, CAUGHT), (replace(TASK, place="smt"), PASSED))
     assert found.alarms == (f"no canary has run in {HERE} smt",)
@@ -144,7 +144,7 @@ def test_what_is_not_as_expected_comes_before_all(campaign: Campaign) -> None:
     )
 
 
-def test_accounts_that_disagree_are_not_as_expected(campaign: Campaign) -> None:
+def test_accountings_that_differ_are_not_as_expected(campaign: Campaign) -> None:
     """Whatever the verdict."""
     found = done(campaign, (CANARY, CAUGHT), (TASK, replace(PASSED, disagreements=("posts: 3 and 2",))))
     assert found.exit_code == 1
@@ -183,7 +183,7 @@ def test_many_of_a_kind_are_counted(campaign: Campaign) -> None:
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0, "0.0 s"), (59.9, "59.9 s"), (60, "1 min"), (3599, "59 min"), (7380, "2 h 03 min")]
 )
-def test_times_are_said_as_one_says_them(seconds: float, said: str) -> None:
+def test_durations_are_in_words(seconds: float, said: str) -> None:
     """In two units at most."""
     assert duration_text(seconds) == said
 
@@ -239,7 +239,7 @@ def test_the_processors_are_those_that_the_worker_used(campaign: Campaign) -> No
 
 
 @pytest.mark.parametrize("place", ["core-complex", "smt", "other-package"])
-def test_a_run_that_did_not_stay_in_its_place_is_no_figure_of_it(campaign: Campaign, place: str) -> None:
+def test_a_run_that_lost_its_affinity_is_excluded_from_placement_rates(campaign: Campaign, place: str) -> None:
     """A line of its own, under another title, with no processors; the report and the record count such runs."""
     task = replace(TASK, place=place)
     label = "pCPU 1 did not stay on processor 1: at the end it ran on 0"
@@ -258,7 +258,7 @@ def test_a_run_that_did_not_stay_in_its_place_is_no_figure_of_it(campaign: Campa
     assert (first["strayed"], second["strayed"], second["notes"]) == (False, True, [label])
 
 
-def test_forced_endings_say_nothing_about_rates(campaign: Campaign) -> None:
+def test_runs_that_were_ended_have_no_rates(campaign: Campaign) -> None:
     """Nor do explorations and interrupted runs."""
     campaign.finish(campaign.begin(TASK), replace(PASSED, verdict="CRASH", as_expected=False))
     campaign.finish(campaign.begin(replace(TASK, kind="explore")), PASSED)
@@ -277,7 +277,7 @@ def shown(campaign: Campaign) -> str:
     return console.file.getvalue()
 
 
-def test_the_report_begins_with_what_it_is_worth(campaign: Campaign) -> None:
+def test_the_status_begins_with_the_headline(campaign: Campaign) -> None:
     """Then what one has to look into, then figures under the name of their placement."""
     done(
         campaign,
@@ -310,7 +310,7 @@ def test_figures_where_processors_are_shared_are_never_called_multicore(campaign
     assert "multicore:" not in shown(campaign)
 
 
-def test_a_run_that_nobody_runs_any_more_is_cut_off(campaign: Campaign) -> None:
+def test_a_run_without_a_process_is_cut_off(campaign: Campaign) -> None:
     """A reader sees that the soak is gone before it is resumed."""
     campaign.begin(TASK)
     campaign.broken = True  # as after a kill: nothing more is entered
@@ -334,7 +334,7 @@ def test_notes_on_the_machine_are_shown_whole_and_once(tmp_path: Path) -> None:
         assert "note:" not in shown(campaign)
 
 
-def test_whoever_has_just_ended_is_not_running(campaign: Campaign) -> None:
+def test_a_soak_that_has_just_ended_is_not_running(campaign: Campaign) -> None:
     """Though it still has the folder, which others see in use."""
     done(campaign, (TASK, PASSED))
     console = Console(file=io.StringIO(), width=150)

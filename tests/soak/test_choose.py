@@ -266,7 +266,7 @@ def test_an_exploration_is_not_begun_without_time_for_it() -> None:
     assert made.chooser.next(made.tallies.cells, len(made.tasks) + 1, EXPLORE_FROM / 2).kind == "race"
 
 
-def test_pcpus_stand_where_the_class_says() -> None:
+def test_pcpus_are_placed_as_the_class_says() -> None:
     """Examples of a class are drawn; the class is in the task."""
     tasks = [task for task in Made(Wanted(scenarios=("kick",), seed=9)).steps(120) if task.kind == "race"]
     stood = {(task.place, task.processors) for task in tasks if task.pcpus == 2}

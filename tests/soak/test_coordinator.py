@@ -70,7 +70,7 @@ def campaign(tmp_path: Path) -> Iterator[Campaign]:
         yield made
 
 
-def conductor(campaign: Campaign, executor: FakeExecutor, limits: Limits = SOME) -> tuple[Coordinator, Seen]:
+def coordinator(campaign: Campaign, executor: FakeExecutor, limits: Limits = SOME) -> tuple[Coordinator, Seen]:
     """Put one together; the first task is the canary, and nothing is explored."""
     seen = Seen()
     return Coordinator(campaign, Chooser(WANTED, places, 1), executor, seen, limits, clock=Clock()), seen
@@ -79,7 +79,7 @@ def conductor(campaign: Campaign, executor: FakeExecutor, limits: Limits = SOME)
 def test_it_goes_on_until_the_time_is_over(campaign: Campaign) -> None:
     """Each task is a row, entered as the executor was given it, with a file of its own for the machine."""
     executor = FakeExecutor()
-    one, seen = conductor(campaign, executor)
+    one, seen = coordinator(campaign, executor)
     assert one.run() == "time"
     assert [row.task for row in campaign.rows()] == executor.tasks
     assert [row.id for row in seen.rows] == list(range(1, len(executor.tasks) + 1))
@@ -94,7 +94,7 @@ def test_a_task_whose_worker_died_is_done_again(campaign: Campaign) -> None:
         return WorkerDied("worker 4711 was killed by SIGKILL") if attempt == 2 else fine(task)
 
     executor = FakeExecutor(outcome)
-    one, seen = conductor(campaign, executor)
+    one, seen = coordinator(campaign, executor)
     one.run()
     row = campaign.row(2)
     assert (row.state, row.attempts, row.died) == ("finished", 2, ("worker 4711 was killed by SIGKILL",))
@@ -109,7 +109,7 @@ def test_a_task_that_kills_its_workers_is_given_up(campaign: Campaign) -> None:
     def outcome(task: Task, attempt: int) -> Result | BaseException:
         return WorkerDied("worker was killed by SIGKILL") if 2 <= attempt < 2 + ATTEMPTS else fine(task)
 
-    one, _ = conductor(campaign, FakeExecutor(outcome))
+    one, _ = coordinator(campaign, FakeExecutor(outcome))
     one.run()
     row = campaign.row(2)
     assert row.result is not None
@@ -118,7 +118,7 @@ def test_a_task_that_kills_its_workers_is_given_up(campaign: Campaign) -> None:
     assert campaign.row(3).state == "finished"
 
 
-def test_stopped_the_run_under_way_ends_and_is_a_row(campaign: Campaign) -> None:
+def test_a_stop_ends_the_run_under_way_which_is_a_row(campaign: Campaign) -> None:
     """Nothing more is begun."""
     made: list[Coordinator] = []
 
@@ -129,7 +129,7 @@ def test_stopped_the_run_under_way_ends_and_is_a_row(campaign: Campaign) -> None
         return None
 
     executor = FakeExecutor(outcome)
-    one, _ = conductor(campaign, executor, Limits())
+    one, _ = coordinator(campaign, executor, Limits())
     made.append(one)
     assert one.run() == "interrupted"
     assert executor.cancels == 1
@@ -137,7 +137,7 @@ def test_stopped_the_run_under_way_ends_and_is_a_row(campaign: Campaign) -> None
     assert verdicts == ["VIOLATION", "PASS", "CANCELLED"]
 
 
-def test_what_waits_for_a_worker_when_it_is_stopped_is_a_row_too(campaign: Campaign) -> None:
+def test_a_task_that_waits_for_a_worker_at_the_stop_is_a_row(campaign: Campaign) -> None:
     """Interrupted: nobody had begun it."""
     made: list[Coordinator] = []
 
@@ -150,13 +150,13 @@ def test_what_waits_for_a_worker_when_it_is_stopped_is_a_row_too(campaign: Campa
     def outcome(_task: Task, _attempt: int) -> None:
         made[0].stop()
 
-    one, _ = conductor(campaign, Waiting(outcome), Limits())
+    one, _ = coordinator(campaign, Waiting(outcome), Limits())
     made.append(one)
     assert one.run() == "interrupted"
     assert (campaign.row(1).state, campaign.row(1).why) == ("interrupted", "the soak was ended before it was begun")
 
 
-def test_what_does_not_end_is_told_again(campaign: Campaign) -> None:
+def test_a_task_that_does_not_end_is_cancelled_again(campaign: Campaign) -> None:
     """The second time its worker is killed, and the row is interrupted."""
     made: list[Coordinator] = []
 
@@ -170,7 +170,7 @@ def test_what_does_not_end_is_told_again(campaign: Campaign) -> None:
         made[0].stop()
 
     executor = Stubborn(outcome)
-    one, _ = conductor(campaign, executor, Limits())
+    one, _ = coordinator(campaign, executor, Limits())
     made.append(one)
     assert one.run() == "interrupted"
     assert executor.cancels == 2
@@ -178,13 +178,13 @@ def test_what_does_not_end_is_told_again(campaign: Campaign) -> None:
     assert "worker was killed" in campaign.row(1).why
 
 
-def test_after_a_missed_canary_no_pass_is_believed(campaign: Campaign) -> None:
+def test_a_pass_after_a_missed_canary_is_untrustworthy(campaign: Campaign) -> None:
     """Until one is caught; a session later too."""
 
     def missed(task: Task, attempt: int) -> Result:
         return result_of(task, Verdict.INCONCLUSIVE) if task.canary and attempt < 4 else fine(task)
 
-    one, _ = conductor(campaign, FakeExecutor(missed), Limits(100.0))
+    one, _ = coordinator(campaign, FakeExecutor(missed), Limits(100.0))
     one.run()
     canaries = [row.id for row in campaign.rows(canary=True)]
     doubted = [row.id for row in campaign.rows(verdict="UNTRUSTWORTHY")]
@@ -195,14 +195,14 @@ def test_after_a_missed_canary_no_pass_is_believed(campaign: Campaign) -> None:
     assert (result.reason, result.as_expected, result.record["verdict"]) == (NOT_CAUGHT, None, "UNTRUSTWORTHY")
 
 
-def test_a_pass_of_a_run_that_strayed_is_not_believed(campaign: Campaign) -> None:
+def test_a_pass_is_untrustworthy_if_a_pcpu_lost_its_affinity(campaign: Campaign) -> None:
     """Who ran beside whom is not known; a violation is one wherever it is seen."""
 
     def outcome(task: Task, attempt: int) -> Result:
         verdict = Verdict.VIOLATION if task.canary or attempt == 3 else Verdict.PASS
         return result_of(task, verdict, strayed=attempt in (2, 3))
 
-    one, _ = conductor(campaign, FakeExecutor(outcome), Limits(25.0))
+    one, _ = coordinator(campaign, FakeExecutor(outcome), Limits(25.0))
     one.run()
     found = [row.result for row in campaign.rows(ids=[2, 3, 4]) if row.result is not None]
     assert [result.verdict for result in found] == ["UNTRUSTWORTHY", "VIOLATION", "PASS"]
@@ -216,11 +216,11 @@ def test_a_new_session_knows_which_canaries_were_missed(tmp_path: Path) -> None:
         return result_of(task, Verdict.INCONCLUSIVE) if task.canary else fine(task)
 
     with Campaign.create(tmp_path / "c", {}) as campaign:
-        conductor(campaign, FakeExecutor(missed), Limits(12.0))[0].run()
+        coordinator(campaign, FakeExecutor(missed), Limits(12.0))[0].run()
         first = len(list(campaign.rows()))
     assert first < 6  # the next canary is not due yet
     with Campaign.resume(tmp_path / "c") as campaign:
-        conductor(campaign, FakeExecutor(fine), Limits(12.0))[0].run()
+        coordinator(campaign, FakeExecutor(fine), Limits(12.0))[0].run()
         assert campaign.row(first + 1).result is not None
         assert {row.result.verdict for row in campaign.rows(canary=False) if row.result} == {"UNTRUSTWORTHY"}
 
@@ -235,7 +235,7 @@ def test_until_violation(campaign: Campaign, *, named: bool, expected: bool, end
         found = attempt == 4 and not task.canary
         return result_of(task, Verdict.VIOLATION, as_expected=expected) if found else fine(task)
 
-    one, seen = conductor(campaign, FakeExecutor(outcome), Limits(60.0, until_violation=True, named=named))
+    one, seen = coordinator(campaign, FakeExecutor(outcome), Limits(60.0, until_violation=True, named=named))
     assert one.run() == ("violation" if ends else "time")
     assert (len(seen.rows) == 4) is ends
 
@@ -243,7 +243,7 @@ def test_until_violation(campaign: Campaign, *, named: bool, expected: bool, end
 def test_a_machine_that_can_run_nothing_ends_the_soak(campaign: Campaign) -> None:
     """With one line, the right status, and the row interrupted."""
     executor = FakeExecutor(lambda _task, _attempt: CannotRun("no room for the machine's file", 3))
-    one, _ = conductor(campaign, executor)
+    one, _ = coordinator(campaign, executor)
     with pytest.raises(Failure, match="no room") as told:
         one.run()
     assert told.value.exit_code == 3
@@ -261,7 +261,7 @@ def test_as_many_are_under_way_as_there_are_slots(campaign: Campaign) -> None:
 
     made: list[Coordinator] = []
     executor = FakeExecutor(outcome, slots=3)
-    one, _ = conductor(campaign, executor, Limits())
+    one, _ = coordinator(campaign, executor, Limits())
     made.append(one)
     one.run()
     assert waiting == [1, 2, 3]
@@ -272,6 +272,6 @@ def test_as_many_are_under_way_as_there_are_slots(campaign: Campaign) -> None:
 def test_a_cluster_without_workers_is_waited_for(campaign: Campaign) -> None:
     """Nothing is begun, and nothing is wrong."""
     executor = FakeExecutor(slots=0)
-    one, _ = conductor(campaign, executor, Limits(10.0))
+    one, _ = coordinator(campaign, executor, Limits(10.0))
     assert one.run() == "time"
     assert not executor.tasks

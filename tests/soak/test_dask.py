@@ -110,8 +110,8 @@ def test_a_violation_comes_with_its_machine(executor: ClusterExecutor) -> None:
 
 
 @pytest.mark.slow
-def test_a_users_rule_travels(executor: ClusterExecutor, tmp_path: Path) -> None:
-    """Its file is on the conductor's machine only, and the row names that one; what it does there is told here."""
+def test_a_users_rule_is_sent_to_the_host(executor: ClusterExecutor, tmp_path: Path) -> None:
+    """Its file is on the coordinator's machine only, and the row names that one; what it does there is told here."""
     mine = task(policy=worker_jobs.endless_rule(tmp_path), seconds=600.0)
     result = executor.submit(do_task, mine).result(4 * UP_SECONDS)
     assert (result.verdict, result.record["policy"]) == (Verdict.CRASH, mine.policy)

@@ -185,7 +185,7 @@ def test_a_pcpu_stopped_for_seconds_is_a_label_and_no_alarm(executor: LocalExecu
     assert any(note.startswith(f"pCPU {cpu} was stopped for") for note in result.notes)
 
 
-def test_what_only_an_end_tells_is_not_asked_of_a_run_that_was_stopped_for_good() -> None:
+def test_end_checks_are_not_made_of_a_run_that_halted() -> None:
     """Its accountings may differ: a pCPU was killed in the middle of its work."""
     with SharedMemory() as memory:
         memory.write(memory.machine.pcpus[0].counters[COUNTERS.index("ipis_sent")], 7)  # in no other book
@@ -253,7 +253,7 @@ def test_a_task_that_kills_its_workers_is_a_crash(kind: str) -> None:
     assert result.record["verdict"] == "CRASH"
 
 
-def test_two_workers_do_not_meet(tmp_path: Path) -> None:
+def test_two_workers_do_not_interfere(tmp_path: Path) -> None:
     """Two soaks at once: each has its own fork server, folder and sockets."""
 
     def one(name: str) -> Result:

@@ -127,7 +127,7 @@ TOUCHED: dict[str, Callable[[SharedMemory], Word]] = {
 
 
 @pytest.mark.parametrize("what", TOUCHED)
-def test_one_too_many_anywhere_is_found(outcome: Outcome, what: str) -> None:
+def test_a_count_that_is_one_too_high_is_found(outcome: Outcome, what: str) -> None:
     """Whichever of the two accountings has it."""
     memory = settled(outcome)
     assert compare(memory, PCPUS) == ()
@@ -144,7 +144,7 @@ def test_an_ipi_that_the_fabric_lost_is_accounted_for() -> None:
     assert any(line.startswith("frames of vector 0xf2") for line in lines)
 
 
-def test_late_frames_are_held_to_bounds(outcome: Outcome) -> None:
+def test_late_frames_are_compared_with_bounds(outcome: Outcome) -> None:
     """One frame after the end marker may have rung and not arrived; two rings of it cannot be."""
     memory = outcome.memory.copy()
     own = memory.machine.pcpus[1].counters[COUNTERS.index("ipis_sent")]

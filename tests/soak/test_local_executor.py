@@ -47,7 +47,7 @@ def test_one_worker_does_one_job_after_another(executor: LocalExecutor) -> None:
     assert os.getsid(first.result()) == first.result() != os.getsid(0)
 
 
-def test_what_lies_in_the_folder_is_not_imported(
+def test_modules_of_the_current_folder_are_not_imported(
     executor: LocalExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever soaks in it may have a file there that bears the name of a module."""
@@ -57,7 +57,7 @@ def test_what_lies_in_the_folder_is_not_imported(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
-def test_a_worker_that_dies_is_told_and_replaced(executor: LocalExecutor, number: signal.Signals) -> None:
+def test_a_worker_that_dies_is_reported_and_replaced(executor: LocalExecutor, number: signal.Signals) -> None:
     """The job's future says how it died; the next job has another worker."""
     before = executor.submit(worker_jobs.pid).result()
     with pytest.raises(WorkerDied, match=f"worker {before} was killed by {number.name}"):
@@ -100,7 +100,7 @@ def test_errors_come_back_whole(executor: LocalExecutor) -> None:
     assert executor.submit(worker_jobs.pid).result() == executor.pid
 
 
-def test_an_error_that_cannot_be_sent_is_no_silence(executor: LocalExecutor) -> None:
+def test_an_error_that_cannot_be_pickled_is_sent_as_text(executor: LocalExecutor) -> None:
     """Its text comes back."""
     with pytest.raises(Exception, match="no such thing"):
         executor.submit(worker_jobs.fail_otherwise).result()
@@ -116,7 +116,7 @@ def test_shut_down_it_takes_nothing_more_and_leaves_nothing() -> None:
         executor.submit(worker_jobs.pid)
 
 
-CONDUCTOR = """
+COORDINATOR = """
 import sys
 from hosts.soak.workers.local_executor import LocalExecutor
 from tests.soak import worker_jobs
@@ -125,13 +125,13 @@ if __name__ == "__main__":
 """
 
 
-def test_a_worker_ends_with_whoever_tells_it(tmp_path: Path) -> None:
-    """Kill -9 of the conductor: the worker, deaf to everything in the middle of its job, goes with its tree."""
+def test_a_worker_ends_with_its_coordinator(tmp_path: Path) -> None:
+    """Kill -9 of the coordinator: the worker, deaf to everything in the middle of its job, goes with its tree."""
     file = tmp_path / "pids"
     environment = {**os.environ, "PYTHONPATH": str(TOP)}
-    conductor = subprocess.Popen([sys.executable, "-c", CONDUCTOR, str(file)], env=environment, cwd=TOP)
+    coordinator = subprocess.Popen([sys.executable, "-c", COORDINATOR, str(file)], env=environment, cwd=TOP)
     pids = numbers(file)
-    conductor.kill()
-    conductor.wait()
+    coordinator.kill()
+    coordinator.wait()
     for pid in pids:
         assert eventually(lambda pid=pid: gone(pid), 2 * GONE_SECONDS)

@@ -268,7 +268,7 @@ def test_a_stranded_interrupt_can_be_read(memory: SharedMemory) -> None:
     assert json.loads(json.dumps(dump.decoded(saved))) == dump.decoded(saved)
 
 
-def test_a_machine_that_nobody_set_up_reads_well() -> None:
+def test_an_image_of_a_machine_that_was_not_set_up_can_be_decoded() -> None:
     """A run that was killed at its very start."""
     with SharedMemory() as memory:
         saved = MachineImage.of(memory)
@@ -276,7 +276,7 @@ def test_a_machine_that_nobody_set_up_reads_well() -> None:
     assert "nothing had been set up" in dump.text(saved)
 
 
-def test_any_words_behind_a_good_label_can_be_told() -> None:
+def test_any_words_behind_a_valid_header_can_be_decoded() -> None:
     """Whatever a broken run has left in its words, the reader does not fall over it."""
     with SharedMemory() as memory:
         memory.words[: LABEL_OFFSET // 8] = -1
@@ -304,12 +304,12 @@ def test_any_words_behind_a_good_label_can_be_told() -> None:
         ("event 200", 0x12345, "event 200: 0x12345"),
     ],
 )
-def test_an_event_is_told_as_a_trace_would(name: str, argument: int, text: str) -> None:
+def test_an_event_is_written_as_a_line_of_a_trace(name: str, argument: int, text: str) -> None:
     """Names of the kernel's, numbers spelled out."""
     assert Event(0, 0, name, argument).text() == text
 
 
-def test_every_event_is_told_by_its_own_words() -> None:
+def test_every_event_has_a_text_of_its_own() -> None:
     """None was forgotten when it was added to the machine."""
     assert set(decode._TEXTS) == set(TRACE_EVENTS) - {"none"}
     assert machine_image.READABLE_EVENTS < RING_EVENTS

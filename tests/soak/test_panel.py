@@ -71,7 +71,7 @@ def test_off_a_terminal_there_is_a_line_every_15_s(campaign: Campaign) -> None:
     assert told.getvalue().count("compiling the machine") == 1
 
 
-def test_what_one_has_to_know_is_told_at_once(campaign: Campaign) -> None:
+def test_unexpected_results_are_printed_at_once(campaign: Campaign) -> None:
     """Against the table, a canary that was missed, accounts that differ; nothing else."""
 
     def alert(row: Row) -> str | None:
@@ -109,7 +109,7 @@ def test_on_a_terminal_there_is_a_panel(campaign: Campaign) -> None:
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
-def test_the_panel_keeps_its_place(campaign: Campaign, width: int) -> None:
+def test_the_panel_does_not_move_up(campaign: Campaign, width: int) -> None:
     """What is above the table takes no fewer lines later, and what is new comes behind what is there."""
     console = Console(file=io.StringIO(), force_terminal=True, width=width, height=24, color_system=None)
     panel = make_panel(campaign, console, lambda: "", quiet=False)

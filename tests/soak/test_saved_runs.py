@@ -65,7 +65,7 @@ def line(process: subprocess.Popen[str]) -> dict[str, Any]:
     return told
 
 
-def test_the_file_of_a_run_that_was_killed_tells_its_last_moment(tmp_path: Path, start: Start) -> None:
+def test_the_image_of_a_killed_run_has_its_final_state(tmp_path: Path, start: Start) -> None:
     """Supervisor, fork server and pCPUs are killed at once: state, counters and the last events of each are there."""
     process = start(tmp_path / "machine", "remote-post", "always-2021", "none", 2, 60)
     up = line(process)

@@ -25,7 +25,7 @@ from tests.soak.fakes import FakeExecutor, fine, result_of
 from tests.soak.soak_command import CANARY_FIRST, ending_after, lines_of, soak
 
 
-def test_ctrl_c_keeps_the_rows_and_says_what_they_are_worth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_keeps_the_rows_and_prints_the_headline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit status 130, the run under way a row, the signal's handler as before."""
     before = signal.getsignal(signal.SIGINT)
     assert soak(tmp_path, ending_after(4), seed=5) == 130
@@ -98,7 +98,7 @@ def test_what_was_cut_off_is_named_on_resume(tmp_path: Path, capsys: pytest.Capt
         ({"json_file": "/nowhere/at/all"}, "--json /nowhere/at/all"),
     ],
 )
-def test_a_mistake_is_told_and_nothing_is_run(tmp_path: Path, given: dict[str, Any], message: str) -> None:
+def test_wrong_usage_is_reported_and_nothing_is_run(tmp_path: Path, given: dict[str, Any], message: str) -> None:
     """Exit status 64; no task was begun."""
     executor = FakeExecutor()
     with pytest.raises(Failure, match=message) as told:
@@ -211,7 +211,7 @@ def test_a_violation_against_the_table_is_exit_status_1(tmp_path: Path, capsys: 
     assert "a violation was found" in out
 
 
-def test_quiet_begins_with_what_it_is_worth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_begins_with_the_headline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And goes on with what is not as expected."""
     assert soak(tmp_path, FakeExecutor(surprise), until_violation=True, quiet=True) == 1
     told = capsys.readouterr()
@@ -256,7 +256,7 @@ def test_the_runs_of_an_export_are_those_of_its_status(tmp_path: Path, monkeypat
     assert [run["id"] for run in runs if run["state"] == "running"] == [run["id"] for run in status["running"]]
 
 
-def test_show_tells_all_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_all_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Seed, placement, counts, windows, what fired, and how to repeat it."""
     soak(tmp_path, **CANARY_FIRST)
     capsys.readouterr()
@@ -291,7 +291,7 @@ def test_a_run_that_is_not_there(
     assert message in capsys.readouterr().err
 
 
-def test_a_folder_without_a_campaign_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_a_campaign_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By every command that reads one."""
     for arguments in (["soak", "status"], ["soak", "show", "1"], ["repro", "1"]):
         assert main([*arguments, "--campaign", str(tmp_path)]) == 64
@@ -385,7 +385,7 @@ GUEST = "This is a virtual machine: cores, caches and packages are what its hype
 QUOTA = "Its control group gives this process the time of 1.5 processors, no more."
 
 
-def test_what_the_topology_is_to_be_taken_with_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_notes_on_the_topology_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In short when it begins, each thing once; whole in the status, and for programs."""
     hosts = [Topology((Processor(i, core=i, complex=0, node=0, package=0),), (GUEST, QUOTA)[:i]) for i in range(3)]
     file = tmp_path / "runs"
@@ -400,9 +400,7 @@ def test_what_the_topology_is_to_be_taken_with_is_told(tmp_path: Path, capsys: p
     assert first["sessions"][0]["environment"]["topology_notes"] == last["topology_notes"] == [GUEST, QUOTA]
 
 
-def test_of_a_machine_that_is_taken_as_it_is_nothing_is_noted(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_machine_without_notes_has_no_line_of_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No line for nothing."""
     bare = Topology((Processor(0, core=0, complex=0, node=0, package=0),), ())
     soak(tmp_path, ending_after(3, topologies=[bare]), dask="tcp://head:8786", seed=1)

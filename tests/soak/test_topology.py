@@ -81,7 +81,7 @@ def test_nodes_are_those_of_the_table() -> None:
             assert one.number in listed(machine.nodes[one.node])
 
 
-def test_what_is_offline_is_left_out_and_what_is_not_told_is_noted() -> None:
+def test_offline_processors_are_left_out_and_unreported_facts_noted() -> None:
     """A processor that is offline has no topology; one in no node's list is in none that is known."""
     topology = topology_of(OFFLINE)
     assert topology.numbers == tuple(range(4, 21))
@@ -110,7 +110,7 @@ def test_kinds_of_cores_carry_the_kernels_words() -> None:
 
 
 @by_name
-def test_a_guest_is_told_from_a_host(machine: Machine) -> None:
+def test_a_virtual_machine_is_recognised(machine: Machine) -> None:
     """By the processor feature that hypervisors set; what they tell of packages may be invented."""
     assert (GUEST in topology_of(machine).notes) == (machine in (CLOUD, SOCKETS))
 
@@ -138,7 +138,7 @@ def test_a_quota_of_time_is_noted(tmp_path: Path, files: dict[str, str], note: l
     assert all(words in said for words, said in zip(note, notes, strict=True))
 
 
-def test_where_nothing_is_told_everything_is_assumed_aloud() -> None:
+def test_where_nothing_is_reported_every_assumption_is_noted() -> None:
     """Each processor a core; four assumptions, each named with the processors it was made of."""
     topology = topology_of(NOTHING)
     assert [one.core for one in topology.processors] == [0, 1, 2, 3]
