@@ -6,9 +6,9 @@ Both types cross machines as plain JSON, so that a row of the campaign file says
 from __future__ import annotations
 
 import json
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from msgspec import Struct, convert, to_builtins
+from msgspec import Struct, to_builtins
 
 from hosts.runs.runner import Regime
 
@@ -40,11 +40,6 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def to_json(self) -> str:
         """Give it as one line."""
         return json.dumps(to_builtins(self), separators=(",", ":"), sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read it back."""
-        return convert(json.loads(text), cls)
 
     def __str__(self) -> str:
         """Name it in one line."""

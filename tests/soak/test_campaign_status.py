@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from hosts.soak.placement.core_sharing import TITLES, core_sharing
+from hosts.soak.store.records import read_back
 from hosts.soak.store.writer import Campaign
 from hosts.soak.task import Result, Task
 from hosts.soak.view.assessment import WINDOWS, Assessment, duration_text
@@ -377,5 +378,5 @@ def test_an_export_has_a_line_for_each_run(campaign: Campaign) -> None:
     assert runs[0]["result"] == record()
     assert runs[0]["notes"] == ["stalled"]
     assert runs[1]["interrupted_by"] == "Ctrl-C"
-    assert Task.from_json(json.dumps(runs[0]["task"])) == TASK
+    assert read_back(json.dumps(runs[0]["task"]), Task) == TASK
     assert [run["id"] for run in list(export_lines(campaign, kind="explore"))[1:]] == [3]

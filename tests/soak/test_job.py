@@ -24,6 +24,7 @@ from hosts.native.memory.region import SharedMemory
 from hosts.native.process.outcome import Outcome
 from hosts.runs.native_runner import HANG_SECONDS
 from hosts.runs.verdict import Verdict
+from hosts.soak.store.records import read_back
 from hosts.soak.task import Result, Task
 from hosts.soak.workers.failures import CannotRun, WorkerDied
 from hosts.soak.workers.job import crash_result, do_task
@@ -67,7 +68,7 @@ def test_a_violation_is_kept_whole(executor: LocalExecutor) -> None:
     assert (result.verdict, result.as_expected) == (Verdict.VIOLATION, True)
     assert set(result.files) == {"facts.json", "machine"}
     facts = json.loads(result.files["facts.json"])
-    assert Task.from_json(json.dumps(facts["task"])) == seeded
+    assert read_back(json.dumps(facts["task"]), Task) == seeded
     assert facts["environment"]["versions"]["pirace"]
     assert [worker["exit_code"] for worker in facts["pcpus"]] == [0, 0]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,10 +35,8 @@ class Archive:
     def settings(self) -> dict[str, Any]:
         """The settings that the campaign was begun with."""
         with self._damage_named("what it is about"):
-            found = json.loads(self._select("SELECT value FROM fact WHERE name = 'settings'")[0][0])
-            if isinstance(found, dict):
-                return found
-            raise TypeError("no object")
+            written = self._select("SELECT value FROM fact WHERE name = 'settings'")[0][0]
+            return records.read_back(written, dict[str, Any])
 
     def row(self, number: int) -> Row:
         """Return a run; Refused if there is none of that number."""

@@ -6,7 +6,7 @@ import json
 import statistics
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec import convert, structs
 
@@ -14,6 +14,7 @@ from hosts.soak.store.rows import Row, Session
 from hosts.soak.store.tallies import Cell, Entry
 from hosts.soak.task import Result, Task
 
+T = TypeVar("T")
 Columns = dict[str, Any]
 
 
@@ -85,9 +86,9 @@ def result_text(result: Result) -> str:
     return text(held)
 
 
-def result_of(written: str) -> Result:
-    """Read it back."""
-    return convert(json.loads(written), Result)
+def read_back(written: str, kind: type[T]) -> T:
+    """Return a value that was written as text, of the type that it had; ValueError."""
+    return convert(json.loads(written), kind)
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -111,14 +112,14 @@ def row_of(found: tuple[Any, ...], kept: Path) -> Row:
         session=session,
         attempts=attempts,
         kept=kept if is_kept else None,
-        task=Task.from_json(task),
+        task=read_back(task, Task),
         began=began,
         ended=ended,
         elapsed=elapsed,
         clock=clock,
-        died=tuple(json.loads(died)),
+        died=read_back(died, tuple[str, ...]),
         why=why,
-        result=result_of(result) if result is not None else None,
+        result=read_back(result, Result) if result is not None else None,
     )
 
 
@@ -135,7 +136,7 @@ def entry_of(found: tuple[Any, ...]) -> Entry:
         seconds,
         sightings,
         disagreements,
-        json.loads(windows),
+        read_back(windows, dict[str, int]),
         bool(kept),
     )
 
@@ -149,4 +150,5 @@ def entry_from(number: int, task: Task, columns: Mapping[str, Any], *, kept: boo
 def session_of(found: tuple[Any, ...]) -> Session:
     """Read a session."""
     number, began, ended, elapsed, environment = found
-    return Session(id=number, began=began, ended=ended, elapsed=elapsed, environment=json.loads(environment))
+    facts = read_back(environment, dict[str, Any])
+    return Session(id=number, began=began, ended=ended, elapsed=elapsed, environment=facts)
