@@ -75,7 +75,7 @@ def searched(
         ),
         pytest.param("kicks_from_afar", "device-irq", "device", ["elide-self-2022"], marks=pytest.mark.slow),
         ("kicks_from_afar", "remote-post", "post:34", []),
-        ("looks_twice", "remote-post", "post:34", []),
+        pytest.param("looks_twice", "remote-post", "post:34", [], marks=pytest.mark.slow),
         ("written_otherwise", "tscdeadline-immed", None, ["skip-running-2020", "elide-self-2022"]),
     ],
 )

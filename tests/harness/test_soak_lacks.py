@@ -159,6 +159,7 @@ def test_dev_shm_is_not_needed(mount: str) -> None:
         assert soak.left() == []
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_grow() -> None:
     """A limit on the size of files, as a batch system sets it: there is no room for a machine."""
     with Soaking() as soak:

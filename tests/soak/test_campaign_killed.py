@@ -23,7 +23,7 @@ WORDS = 8
 MICROSECONDS = 3000
 """More than a run takes here, so the kill falls anywhere within one."""
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.timeout(90)
 
 
 @pytest.fixture

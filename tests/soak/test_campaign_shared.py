@@ -11,7 +11,7 @@ from hosts.soak.store.writer import CUT_OFF, Campaign
 from hosts.soak.view.status import Status
 from tests.soak.campaign_child import Child
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.timeout(60)
 
 LOOKS = 20
 

@@ -112,6 +112,7 @@ def test_an_exploration_keeps_its_witness(executor: LocalExecutor) -> None:
     assert (result.verdict, set(result.files)) == (Verdict.VIOLATION, {"witness.json"})
 
 
+@pytest.mark.slow
 def test_a_hang_is_a_crash_that_is_kept(executor: LocalExecutor, tmp_path: Path) -> None:
     """A user's rule that waits for ever: found by the watchdog, not waited for.
 

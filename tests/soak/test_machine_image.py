@@ -38,8 +38,6 @@ from hosts.soak.postmortem.decode import Event
 from hosts.soak.postmortem.machine_image import READABLE_EVENTS, MachineImage, NotReadable
 from tests.compiled import Compiled
 
-pytestmark = pytest.mark.alone
-
 CPU = 3
 """The pCPU whose events the compiled functions keep."""
 

@@ -21,7 +21,7 @@ from hosts.soak.postmortem.machine_image import READABLE_EVENTS, MachineImage
 from tests.harness.driven import GONE_SECONDS, TOP, UP_SECONDS, eventually
 
 # The program may have to be compiled first, which takes 20 s of processor time.
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(200)]
+pytestmark = pytest.mark.timeout(200)
 
 Start = Callable[..., "subprocess.Popen[str]"]
 

@@ -33,7 +33,7 @@ from hosts.soak.workers.local_executor import LocalExecutor
 from tests.harness.driven import UP_SECONDS
 from tests.validator import anchored, campaign_records_in, errors, records_in, rule_of
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(6 * UP_SECONDS)]  # the first may have to compile
+pytestmark = pytest.mark.timeout(6 * UP_SECONDS)  # the first may have to compile
 
 SEEDED = ("--scenario", "timer-slowpath", "--policy", "elide-self-2022", "--mutation", "no-entry-sync")
 """Violates at once: what ends the soak is kept with its machine, the canary before it is not."""
