@@ -1,4 +1,4 @@
-"""The one reader of ``/proc``: processes and their threads, time stolen by a hypervisor, the processor's name."""
+"""The one reader of ``/proc``: processes and their threads, steal time, resident memory, the processor's name."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ ENDED: Final = "ZX"
 """The states of a process that is dead: a zombie, or about to be gone."""
 
 _PROC: Final = Path("/proc")
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _STEAL: Final = 8
 """Column of ``/proc/stat``."""
@@ -94,6 +95,11 @@ def _thread_file(path: Path) -> list[str]:
     if path.name == "status":
         return [line for line in text.splitlines() if line.startswith(_STATUS_LINES)]
     return [f"{path.name}: {line}" for line in text.splitlines()]
+
+
+def resident_bytes() -> int:
+    """Return the bytes of memory that this process has resident."""
+    return int((_PROC / "self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
 
 
 def cpu_model() -> str:

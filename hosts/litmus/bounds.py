@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
-STATM: Final = Path("/proc/self/statm")
-PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+from hosts.procfs import resident_bytes
+
 OFTEN: Final = 64
 """Calls from one reading of the clock to the next."""
 
@@ -46,8 +44,3 @@ class Bounds:
             raise IncompleteError("memory")
         if self._report is not None:
             self._report(much)
-
-
-def resident_bytes() -> int:
-    """Return the resident memory of the process."""
-    return int(STATM.read_text("ascii").split()[1]) * PAGE_BYTES
