@@ -17,7 +17,7 @@ from numba import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-I8, I16, I32, I64, I128 = (ir.IntType(bits) for bits in (8, 16, 32, 64, 128))
+I8, I32, I64, I128 = (ir.IntType(bits) for bits in (8, 32, 64, 128))
 POINTER = ir.PointerType()
 VOID = ir.VoidType()
 

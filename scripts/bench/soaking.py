@@ -256,15 +256,6 @@ def _read(pid: int, name: str) -> bytes:
     return b""
 
 
-def servers_of(worker: int) -> list[int]:
-    """List the fork servers of a worker."""
-    return [
-        pid
-        for pid in all_processes()
-        if parent_of(pid) == worker and b"multiprocess.forkserver" in _read(pid, "cmdline")
-    ]
-
-
 def _stat(pid: int) -> Sequence[str]:
     return _read(pid, "stat").decode(errors="replace").rpartition(")")[2].split()
 

@@ -133,12 +133,6 @@ def fence() -> None:
     _only_compiled()
 
 
-@_means(code.compiler_fence, result=types.void)
-def barrier() -> None:
-    """Keep LLVM from moving accesses across; no instruction."""
-    _only_compiled()
-
-
 def _clflush(builder: Any, address: Any) -> None:
     function = code.declared(builder, "llvm.x86.sse2.clflush", code.VOID, POINTER)
     builder.call(function, [code.pointer(builder, address)])
