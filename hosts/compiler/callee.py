@@ -30,7 +30,7 @@ class Callee(types.Callable, types.Opaque):
 
     @property
     def key(self) -> Any:
-        """The function: callees are told apart as Python tells functions apart."""
+        """The function itself, which identifies the type."""
         return self.function
 
     def get_call_type(self, _context: Any, args: tuple[Any, ...], kws: Any) -> Any:

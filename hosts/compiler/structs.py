@@ -30,7 +30,7 @@ class Address(types.Type):
 
     @property
     def key(self) -> Any:
-        """Types are told apart by the class itself: two programs in one process may have structs of one name."""
+        """The class itself, which identifies the type: two programs in one process may have structs of one name."""
         return self.of
 
 

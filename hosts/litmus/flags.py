@@ -24,7 +24,7 @@ def flagged(registers: Registers, changed: dict[int, int]) -> Registers:
 
 
 def of_result(result: int, bits: int) -> dict[int, int]:
-    """Return the flags that tell of a result alone."""
+    """Return the flags that depend on a result alone."""
     even = (result & LOW_BYTE).bit_count() % 2 == 0
     return {ZF: int(result == 0), SF: result >> (bits - 1), PF: int(even)}
 

@@ -21,7 +21,7 @@ WORD: Final = 64
 APART: Final = 64
 """Bytes of a cache line, of which no two locations share one, unless they belong to an array."""
 NEAR: Final = 16
-"""Bytes before a location in which an address is told from it; no array ends there."""
+"""Bytes before a location in which an address is shown relative to it; no array ends there."""
 BASE: Final = 0x5EED_0000
 BYTE: Final = 8
 

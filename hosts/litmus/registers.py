@@ -24,7 +24,7 @@ class Part(NamedTuple):
     number: int
     bits: int
     shift: int = 0
-    """8 for ah, bh, ch and dh, which is why a part is not told by its width alone."""
+    """8 for ah, bh, ch and dh, so that a width alone does not identify a part."""
 
 
 COUNT_REGISTER: Final = Part(2, 8)

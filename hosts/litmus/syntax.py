@@ -53,7 +53,7 @@ def plain(place: Place) -> Place:
 
 
 def split_element(name: str) -> tuple[str, int | None]:
-    """Return the array and the number that a location's name tells, or the name alone."""
+    """Return the array and the index in a location's name, or the name alone."""
     array, _, index = name.removesuffix("]").partition("[")
     return array, int(index) if index else None
 

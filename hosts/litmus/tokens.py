@@ -19,7 +19,7 @@ PATTERN: Final = re.compile(
 )
 
 LONGEST: Final = 40
-"""Letters of a word that are told; no number that fits has more."""
+"""Letters of a word that are shown; no number that fits has more."""
 
 
 class Token(NamedTuple):

@@ -69,7 +69,7 @@ def _next(victims: list[Role], *, exploring: bool) -> Role:
 
 
 def _kill(soak: Soaking, role: Role, which: int, seen: Killed) -> float:
-    """Kill one; return the seconds until it is told, or all is gone."""
+    """Kill one; return the seconds until that is reported, or all is gone."""
     pid = soak.kill(role, which)
     if role != "coordinator":
         return soak.hear_until(lambda heard: _tells(heard, role, pid), f"the death of {role} {pid}").at - soak.killed_at
@@ -84,7 +84,7 @@ def _kill(soak: Soaking, role: Role, which: int, seen: Killed) -> float:
 
 
 def _tells(heard: Heard, role: Role, pid: int) -> bool:
-    """Return whether a line tells of this death, and of no other.
+    """Return whether a line reports this death, and no other.
 
     A run names its pCPUs by what they are: only the record of a run counts there. Records come in the order of the
     runs, and a good one has been heard since the last kill.
@@ -95,7 +95,7 @@ def _tells(heard: Heard, role: Role, pid: int) -> bool:
 
 
 def _settle(soak: Soaking, seen: Killed) -> None:
-    """Hold the campaign's file against what was told while it was written."""
+    """Compare the campaign's file with what was reported while it was written."""
     with Campaign.read(soak.folder) as campaign:
         rows = list(campaign.rows())
         tallied = sum(tally.runs for tally in campaign.tallies().values())
@@ -128,7 +128,7 @@ def _settle(soak: Soaking, seen: Killed) -> None:
 
 
 def _known_later(run: dict[str, Any], records: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    """Return a record as it was told, but for the path of what was kept, which reads as the reader's."""
+    """Return a record as it was reported, but for the path of what was kept, which reads as the reader's."""
     kept = records.get(run["id"], {}).get("kept")
     if kept is not None and not Path(kept).is_dir():
         return {}

@@ -73,7 +73,7 @@ def jitter(x: int) -> int:
 
 
 def vcpu(name: str, address: str, wanted: Wanted, results: multiprocessing.Queue[dict[str, float]]) -> None:
-    """Enter the guest once a round; look whether the interrupt was stranded; tell the totals."""
+    """Enter the guest once a round; check whether the interrupt was stranded; print the totals."""
     shared = Words(name)
     w = shared.words
     pin(0)
@@ -193,7 +193,7 @@ def positive(text: str) -> float:
 
 
 def main() -> int:
-    """Run and tell."""
+    """Run, and print the totals."""
     parser = argparse.ArgumentParser(prog="naive-stress", description="The stress loop that one would write today.")
     parser.add_argument("--seconds", type=positive, default=60.0)
     parser.add_argument("--notify", choices=["zmq", "word"], default="zmq", help="an IPI is a message, or only a word")

@@ -54,7 +54,7 @@ class Soaking:
         self.temporary.mkdir()
         self.mark = secrets.token_hex(8)
         self.runs: list[dict[str, Any]] = []
-        """The records of all runs that were told to have ended, in all sessions."""
+        """The records of all runs reported as ended, in all sessions."""
         self.said: list[str] = []
         self.killed_at = 0.0
         """When something was killed last, by the monotonic clock."""
@@ -97,7 +97,7 @@ class Soaking:
         self._open = 2
 
     def command(self, *arguments: str) -> list[str]:
-        """Return what a shell would be told."""
+        """Return the exit status as a shell has it."""
         return [sys.executable, "-m", "hosts.cli.main", *arguments]
 
     def environment(self) -> dict[str, str]:
@@ -194,7 +194,7 @@ class Soaking:
     def kill(self, role: Role, which: int) -> int:
         """Kill one of that role for certain, its ``which``-th if there are so many; return its process id.
 
-        It is stopped before: one that is at its end anyway would not have been killed, and nobody would tell.
+        It is stopped before: one that was ending by itself would not be killed, and would not be reported.
         """
         while True:
             pids = self.await_role(role)

@@ -76,7 +76,7 @@ class Outcome:
     """pCPUs whose heartbeat stood still for longer than a second at some time of the run."""
     halted: tuple[int, ...] = ()
     """Of these the pCPUs that a signal had stopped, so that the run could not come to its end: no crash, and what only
-    an end tells is not known."""
+    the end of a run shows is not known."""
     undelivered: tuple[Undelivered, ...] = field(default=())
     hung: tuple[int, ...] = ()
     """pCPUs that were let run and made no progress."""
