@@ -36,7 +36,7 @@ def trace(event: int, argument: int) -> None:
 
 
 def keep_rings(cpu: int, pcpus: int) -> None:
-    """Copy all rings, at the first violation of a run. The others go on writing; the counts show which events are whole."""
+    """Copy all rings, at the first violation of a run. The others go on writing; counts show which events are whole."""
     words = HostWords(memory_address() + HOST_OFFSET)
     if load(words.sighted_by) != 0:
         return
