@@ -17,7 +17,7 @@ class HasFault(Protocol):
 
 
 class Failure(Exception):  # noqa: N818 - not an error of the program
-    """Something that the user is told in one line."""
+    """An error that is reported to the user in one line."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)

@@ -7,7 +7,7 @@ import os
 from typing import Final
 
 EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-"""A limit of the user's or the machine's was met; a fork server that died gives other errors."""
+"""Errors of a limit of the user or the machine; a dead fork server raises others."""
 _SAID: Final = (*map(os.strerror, EXHAUSTED), "can't start new thread", "MemoryError", "failed to map segment")
 
 

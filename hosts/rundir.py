@@ -70,7 +70,7 @@ def sweep(base: Path) -> None:
 
 
 def _locked(path: Path) -> int | None:
-    """Lock a folder, and give what holds the lock; None if somebody has it, or the folder is gone."""
+    """Lock a folder, and return the descriptor of the lock; None if it is locked, or the folder is gone."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -11,10 +11,10 @@ from emu.waist import set_host
 from hosts.loader.rule.faults import RuleFault
 
 BASE = 4096
-"""Where the machine lies: not 0, which is the null pointer."""
+"""Address of the machine: not 0, which is the null pointer."""
 
 TICKS = 100
-"""How far the clock goes on whenever somebody looks at it."""
+"""Ticks of the clock for each look at it."""
 
 WORD = 1 << 64
 SIGN = 1 << 63
@@ -185,4 +185,4 @@ class SequentialHost:
         raise RuleFault(where, value, bound)
 
     def trace(self, event: int, argument: int) -> None:
-        """Do nothing: whoever runs one pCPU step by step sees it all."""
+        """Do nothing: a trace of one pCPU sees every call."""

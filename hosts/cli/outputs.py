@@ -62,7 +62,7 @@ class Output:
     """An output file or stream; a write error ends the writing, not the command."""
 
     def __init__(self, name: str, to: int | IO[str], made: bool = False) -> None:  # noqa: FBT001, FBT002
-        """``to``: a file descriptor, or a stream that somebody else has opened; ``made``: there was no such file."""
+        """``to``: a file descriptor, or a stream that is open already; ``made``: the file was created."""
         self._name, self._to, self._made = name, to, made
         self._plain = isinstance(to, int) and stat.S_ISREG(os.fstat(to).st_mode)
         self._before = os.fstat(to).st_size if isinstance(to, int) else 0

@@ -1,4 +1,4 @@
-"""``pirace reconcile``: what real processes have shown, held against what the explorer allows.
+"""``pirace reconcile``: compares what real processes have shown with what the explorer allows.
 
 Whatever a run shows has to be among what some interleaving of the same scenario gives; else one of the two hosts is
 wrong. What an interleaving gives and the run has not shown is what stress did not cover.

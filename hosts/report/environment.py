@@ -23,7 +23,7 @@ _GIT_SECONDS: Final = 2.0
 
 
 def processors() -> int:
-    """Count the processors that this process may run on."""
+    """Return the number of processors that this process may run on."""
     return len(os.sched_getaffinity(0))
 
 

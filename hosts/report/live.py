@@ -25,13 +25,13 @@ SPARE: Final = {"elided": 7, "sent": 6, "deliveries": 5, "rounds": 4, "violation
 _NUMBER: Final = 6
 _VERDICT: Final = 13
 _FIRED: Final = 8
-"""Columns of a short number, a verdict, some checks: the table keeps its place while they change."""
+"""Widths of a short number, a verdict, some checks, so that the table keeps its columns."""
 _ROOM: Final = 8
-"""Lines of a terminal that the table leaves for what is around it."""
+"""Lines of a terminal that the table leaves free."""
 
 
 class Display(Show, Protocol):
-    """A show that is opened and closed."""
+    """A display that is opened and closed."""
 
     def __enter__(self) -> Self: ...
 
@@ -137,7 +137,7 @@ class LiveTable(Silent):
         self._live.update(self.table(), refresh=True)
 
     def table(self) -> Group:
-        """Draw it, no wider and no higher than the terminal."""
+        """Return the table, no wider and no higher than the terminal."""
         gone = time.monotonic() - self._begun
         title = f"{len(self._rows)} of {counted(self._planned, 'row')}, {gone:.0f} of about {self._seconds:.0f} s"
         shown = [(row.planned, row.measured, verdict_text(row), fired(row)) for row in self._rows]

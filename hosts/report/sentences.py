@@ -23,7 +23,7 @@ BROKEN: Final = {
     "C9": "a request that came with a kick was left unserved in non-root mode",
     "C10": "an IPI or a mailbox was left over at the end",
 }
-"""What it means that a check fired."""
+"""The meaning of a check that fired."""
 
 
 def sentences(rows: Sequence[Row]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A table that fits where it is shown, and cuts nothing: a number, a name or a word stands in it whole.
+"""A table that fits the width of the output and cuts nothing: numbers, names and words are whole.
 
 What is too wide gets smaller gaps, then short numbers (1.39M), then fewer columns, those first that can best be done
 without; then its first columns stand above the rows that have them in common; then each row is a list. No line ends in
@@ -20,12 +20,12 @@ from rich.text import Text
 from hosts.terminal import put, wrapped
 
 Content = str | int | Text
-"""A whole number is written in full or in short."""
+"""The content of a cell; a whole number is written in full or in short."""
 
 _EXACT: Final = 10_000
-"""From here on a short number has three figures and a letter."""
+"""From this number on a short number has three figures and a letter."""
 READABLE: Final = 24
-"""Columns below which prose is hard to read."""
+"""Width below which prose is hard to read."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Column:
     title: str
     right: bool = False
     spare: int = 0
-    """The larger, the sooner it is left out; 0: never."""
+    """Columns with larger numbers are left out first; 0: never."""
     prose: int = 0
-    """May be broken between words, down to this width; 0: may not."""
+    """Smallest width to which prose is broken between words; 0: not broken."""
     least: int = 0
-    """How wide it is at least: a table that is drawn again and again keeps its place."""
+    """Smallest width, so that a table that is redrawn keeps its columns."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Sheet:
     title: str = ""
     caption: str = ""
     above: int = 1
-    """So many columns stand above their rows if there is no room beside them."""
+    """Number of columns that move above their rows if there is no room beside them."""
     grouped: bool = False
-    """The first column is said once of the rows that have it in common."""
+    """Whether rows with the same first column show it once."""
 
     def print_to(self, console: Console) -> None:
         """Show it."""

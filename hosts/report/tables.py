@@ -28,7 +28,7 @@ STYLES: Final = {
     Verdict.CANCELLED: "dim",
 }
 SEEDED_STYLE: Final = "cyan"
-"""A violation that had to be found: no alarm."""
+"""An expected violation: no alarm."""
 
 
 def verdict_text(row: Row) -> Text:

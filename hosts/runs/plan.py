@@ -88,7 +88,7 @@ class Planned:
 
     @property
     def own_rule(self) -> bool:
-        """Return whether the rule is the user's own: nobody knows what it does, and its scopes are explored."""
+        """Return whether the rule is the user's own, whose scopes are explored."""
         return self.policy.number == USER
 
     @property

@@ -74,7 +74,7 @@ class Row:
 
     @property
     def begun(self) -> bool:
-        """Return whether anything was done for it: who ends a run leaves rows that it has not come to."""
+        """Return whether anything was done for it: a cancelled run leaves rows that were not begun."""
         return self.verdict is not Verdict.CANCELLED or self.measured.seconds > 0
 
     @property
@@ -136,7 +136,7 @@ def grade(planned: Planned, measured: Measured, what: Circumstances) -> Row:
 
 
 def _takes_longer(planned: Planned, what: Circumstances) -> bool:
-    """Return whether a race can be expected to show more of a row some day: of a MAY nobody knows."""
+    """Return whether a longer race can be expected to prove something; of a MAY that is not known."""
     return what.ending == "ended" and (planned.expectation is None or planned.expectation.outcome != "MAY")
 
 

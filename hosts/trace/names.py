@@ -13,7 +13,7 @@ cpu posted_intr sched kvm_main policies vmx_intr lapic_regs lapic_irr lapic nonr
 KERNEL_MODULES: Final = frozenset(f"emu.{name}" for name in _MODULES.split())
 
 _FORMS = "orig_2013 kick_2016 skip_running_2020 always_2021 elide_self_2022 user_kvm_vcpu_trigger_posted_interrupt"
-"""Of the rule: what they do is shown as done by ``kvm_vcpu_trigger_posted_interrupt``."""
+"""Forms of the rule: their calls are shown as those of ``kvm_vcpu_trigger_posted_interrupt``."""
 _HELPERS = """
 harvest merge highest_of handle_vector pending_virtual_interrupt preemption_timer_expired cancel_hv_timer
 forget_exit kvm_arch_set_irq_inatomic kvm_apic_send_ipi
@@ -40,7 +40,7 @@ LABELS: Final = {
     "external_interrupt": "[non-root: external interrupt acknowledged]",
     "posted_interrupt_processing": "[non-root: posted-interrupt processing]",
 }
-"""How a call is written where it is not simply ``name()``; what the processor does stands in brackets."""
+"""Labels of calls that are not simply ``name()``; actions of the processor are in brackets."""
 
 
 def is_shown(name: str, module: str) -> bool:

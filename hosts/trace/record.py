@@ -1,4 +1,4 @@
-"""Runs the plain functions on one pCPU and writes down what they call and store, with the state beside each step."""
+"""Recorder of a trace: runs the functions on one pCPU and records calls and stores, with the state at each step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hosts.sequential import BASE, SequentialHost, signed
 from hosts.trace.names import is_shown, label
 
 TICKS: Final = 1500
-"""How far the clock goes on whenever somebody looks: a timer that is armed ahead expires at the second look."""
+"""Ticks of the clock for each look at it: a timer that is armed ahead expires at the second look."""
 LONGEST: Final = 300_000
 """Calls after which a trace is given up; historic policies take far fewer."""
 
@@ -37,7 +37,7 @@ class EndlessStoryError(Exception):
 
 @dataclass(frozen=True)
 class State:
-    """What is beside a step."""
+    """The state at a step."""
 
     interrupts: int
     preempt_count: int
@@ -62,7 +62,7 @@ class Step:
 
 
 class TracedHost(SequentialHost):
-    """The plain host, telling a recorder what it is asked to do."""
+    """The sequential host, with a recorder of its operations."""
 
     def __init__(self, choose: Callable[[int], int], turns: int) -> None:
         super().__init__(choose, turns)
@@ -73,7 +73,7 @@ class TracedHost(SequentialHost):
         self.interrupt_vector = 0
 
     def state(self) -> State:
-        """Look at the machine."""
+        """Return the state of the machine."""
         irq, vcpu = self.machine.pcpus[0].irq, self.machine.vcpus[0]
         pir = [self.load(vcpu.pi_desc.pir[i]) for i in range(4)]
         return State(
@@ -93,7 +93,7 @@ class TracedHost(SequentialHost):
             self.recorder.stored_mode(value)
 
     def poke(self, word: int, value: int) -> None:
-        """Write a private word; the instruments tell by it what they saw."""
+        """Write a private word; the writes of instruments are recorded."""
         self.words[(word - BASE) // WORD_BYTES] = signed(value)
         if self.recorder is not None:
             self.recorder.noted(word)
@@ -110,12 +110,12 @@ class TracedHost(SequentialHost):
         return 1 if self.turn <= self.turns else 0
 
     def deadline_passed(self, deadline: int) -> int:
-        """Compare; the clock makes great steps."""
+        """Compare; the clock advances in large steps."""
         self.now += TICKS
         return 1 if self.now >= deadline else 0
 
     def interrupt_point(self, site: int) -> None:
-        """Let the story's interrupt arrive if this is its moment, and take what is pending."""
+        """Let the interrupt of the trace arrive at its place, and take what is pending."""
         assert self.program is not None  # noqa: S101 - whoever loads functions says where from
         here = self.program.sites[site]
         if (here.function, here.operation) == self.interrupt_at:
@@ -125,7 +125,7 @@ class TracedHost(SequentialHost):
 
 
 class Recorder:
-    """Writes down what happens between the call of a root function and its return."""
+    """Records what happens between the call of a root function and its return."""
 
     def __init__(self, host: TracedHost, program: Program, root: str, *, everything: bool = False) -> None:
         self.steps: list[Step] = []
@@ -193,24 +193,24 @@ class Recorder:
         return step
 
     def stored_mode(self, value: int) -> None:
-        """Write down that the mode was stored."""
+        """Record a store of the mode."""
         if self._open and not self.over:
             self._append(self._open[-1].function, f"vcpu->mode = {mode_name(value)}_GUEST_MODE")
 
     def note(self, text: str) -> None:
-        """Put something beside the innermost step."""
+        """Add a note to the innermost step."""
         if self._open and not self.over:
             self._open[-1].notes.append(text)
 
     def noted(self, word: int) -> None:
-        """Put beside a step what an instrument has counted."""
+        """Add a note of what an instrument has counted."""
         if word in self._says:
             self.note(self._says[word])
         elif word == self._elided:
             self._note_trigger("elided: no IPI")
 
     def _note_trigger(self, text: str) -> None:
-        """Put beside the last use of the rule what came of it."""
+        """Add a note of the outcome to the last call of the rule."""
         triggers = [step for step in self.steps if step.function == TRIGGER]
         if triggers and not self.over:
             triggers[-1].notes = [text]

@@ -19,13 +19,13 @@ from hosts.trace.record import Recorder, Step, TracedHost
 
 @dataclass(frozen=True)
 class Story:
-    """How a scenario is cut down."""
+    """The trace of a scenario: how it is cut down."""
 
     root: str
-    """The function whose call is told."""
+    """The function whose call is traced."""
     turns: int = 0
     guest_menu: tuple[int, ...] = ()
-    """What the guest does in the turn, if there is one."""
+    """The guest's menu in the turn, if there is one."""
     timer_armed: bool = False
     interrupt_at: tuple[str, str] | None = None
     """Function and operation before which the device's interrupt arrives."""
@@ -40,7 +40,7 @@ STORIES: Final = {
 
 
 class NoStoryError(Exception):
-    """The scenario needs other pCPUs to say anything."""
+    """The scenario needs other pCPUs, so it has no trace."""
 
 
 def story_of(scenario: str) -> Story:
@@ -52,7 +52,7 @@ def story_of(scenario: str) -> Story:
 
 
 def pick(n: int) -> int:
-    """Draw what keeps the story short: no second action in a turn, no delays, no early exits, no thorough looks."""
+    """Choose what keeps the trace short: no second action in a turn, no delays, no early exits, no full snapshots."""
     second_action = 2
     return 0 if n == second_action else n - 1
 
@@ -60,7 +60,7 @@ def pick(n: int) -> int:
 def tell(
     program: Program, scenario: str, policy: str, mutation: Mutation | None = None, *, everything: bool = False
 ) -> list[Step]:
-    """Run a scenario's story and give its steps."""
+    """Run the trace of a scenario, and return its steps."""
     story = story_of(scenario)
     host = TracedHost(pick, story.turns)
     host.program = program
