@@ -37,7 +37,7 @@ def told(outcome: Outcome) -> dict[str, Any]:
         "halted": outcome.halted,
         "hung": outcome.hung,
         "labels": outcome.labels,
-        "evidence": dict(outcome.evidence),
+        "evidence": dict(outcome.crash_dump),
         "seconds": outcome.seconds,
         "overhead": outcome.overhead,
         "exit_codes": [worker.exit_code for worker in outcome.workers],

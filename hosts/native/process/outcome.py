@@ -84,9 +84,9 @@ class Outcome:
     """It crashed because the machine has not enough of something, and so will the next."""
     labels: tuple[str, ...] = ()
     """What the machine did to the run: who was stopped, who got no processor, for how long."""
-    strayed: tuple[int, ...] = ()
+    affinity_lost: tuple[int, ...] = ()
     """pCPUs that at the end were not on the processor that they had been put on, or free to leave it; labelled."""
-    evidence: Mapping[str, str] = field(default_factory=dict)
+    crash_dump: Mapping[str, str] = field(default_factory=dict)
     """Of what hung, was stuck or died of a fault: stacks and what the kernel said of it, by file name."""
 
     @property

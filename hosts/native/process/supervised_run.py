@@ -48,8 +48,8 @@ class _End:
     stuck: tuple[int, ...] = ()
     hung: tuple[int, ...] = ()
     halted: tuple[int, ...] = ()
-    strayed: Mapping[int, str] = field(default_factory=dict)
-    evidence: Mapping[str, str] = field(default_factory=dict)
+    affinity_lost: Mapping[int, str] = field(default_factory=dict)
+    crash_dump: Mapping[str, str] = field(default_factory=dict)
 
 
 class SupervisedRun:
@@ -88,7 +88,7 @@ class SupervisedRun:
             end.stopped = time.monotonic()
             end.stuck = self._wind_down()
             if end.stuck:
-                end.evidence = gather(self.stacks, self.processes.pids(), end.stuck)
+                end.crash_dump = gather(self.stacks, self.processes.pids(), end.stuck)
         except StoppedError as error:
             end.halted = error.cpus
             self._stop_now()
@@ -105,7 +105,7 @@ class SupervisedRun:
         end.rule_fault = error.fault if isinstance(error, RuleError) else None
         if isinstance(error, HangError):
             end.hung = error.cpus
-            end.evidence = gather(self.stacks, self.processes.pids(), end.hung)
+            end.crash_dump = gather(self.stacks, self.processes.pids(), end.hung)
         if not end.went and (lack := lack_in(f"{self.stacks.text()}\n{self.server.error() or ''}")):
             end.crash, end.lacking = f"{end.crash.partition(chr(10))[0]} ({lack})", True
 
@@ -119,8 +119,8 @@ class SupervisedRun:
         workers = self.processes.workers()
         if end.stuck:
             end.crash = f"did not end within {self.wanted.stop_seconds:g} s: pCPU " + ", ".join(map(str, end.stuck))
-        if end.crash is not None and not end.evidence and (fault := self.stacks.text()):
-            end.evidence = {"stacks.txt": fault}
+        if end.crash is not None and not end.crash_dump and (fault := self.stacks.text()):
+            end.crash_dump = {"stacks.txt": fault}
         return Outcome(
             memory=self.memory.copy(),
             seconds=seconds,
@@ -135,9 +135,9 @@ class SupervisedRun:
             undelivered=() if end.halted else undelivered(self.memory, self.wanted.pcpus),
             hung=end.hung,
             lacking=end.lacking,
-            labels=(*self._labels(), *end.strayed.values(), *self.watchdog.labels(seconds)),
-            strayed=tuple(end.strayed),
-            evidence=end.evidence,
+            labels=(*self._labels(), *end.affinity_lost.values(), *self.watchdog.labels(seconds)),
+            affinity_lost=tuple(end.affinity_lost),
+            crash_dump=end.crash_dump,
         )
 
     def _labels(self) -> tuple[str, ...]:
@@ -222,7 +222,7 @@ class SupervisedRun:
         self._await(DONE, bound, longest=bound if self.interrupt.noted else PATIENCE * bound)
         behind = self.processes.behind(DONE)
         self.watchdog.note_times(self.processes.pids())
-        self.end.strayed = affinity_lost(self.processes.pids(), self.processors)
+        self.end.affinity_lost = affinity_lost(self.processes.pids(), self.processors)
         if not behind:
             self.memory.write(run.phase, CLOSE)
             self._await(CLOSED, CLOSE_SECONDS)

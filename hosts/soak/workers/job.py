@@ -160,7 +160,7 @@ class Worker:
         notes = (*notes_of(outcome, task), *filter(None, [not_checked(chosen.policy.unpromised)]))
         if chosen.mutation is not None:  # some seeded bugs are in the counting itself: differences are expected
             notes, disagreements = (*notes, *(f"two accountings differ: {line}" for line in disagreements)), ()
-        facts = {"notes": notes, "disagreements": disagreements, "strayed": bool(outcome.strayed)}
+        facts = {"notes": notes, "disagreements": disagreements, "strayed": bool(outcome.affinity_lost)}
         result = structs.replace(result_of(doubted(row, disagreements), task), **facts)
         files = files_to_keep(task, result, outcome, file if machine_file is None else None)
         if machine_file is None:

@@ -31,7 +31,7 @@ def files_to_keep(task: Task, result: Result, outcome: Outcome, machine: Path | 
         return {}
     if task.canary and outcome.crash is None:
         return {}
-    files = {name: text.encode() for name, text in outcome.evidence.items()}
+    files = {name: text.encode() for name, text in outcome.crash_dump.items()}
     files[FACTS] = (json.dumps(_facts(task, result, outcome), indent=1, default=str) + "\n").encode()
     if machine is not None:
         files[MACHINE] = machine.read_bytes()
@@ -52,7 +52,7 @@ def _facts(task: Task, result: Result, outcome: Outcome) -> dict[str, Any]:
         "seconds": outcome.seconds,
         "overhead": outcome.overhead,
         "stalled": outcome.stalled,
-        "strayed": outcome.strayed,
+        "strayed": outcome.affinity_lost,
         "hung": outcome.hung,
         "stuck": outcome.stuck,
         "undelivered": [asdict(each) for each in outcome.undelivered],
