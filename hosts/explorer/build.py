@@ -10,7 +10,7 @@ from hosts.explorer.initial_state import initial_words
 from hosts.explorer.model.system import Model, Thread
 from hosts.explorer.reduce.symmetry_candidates import align, equal_columns, groups
 from hosts.explorer.threads.automaton import Automaton
-from hosts.explorer.threads.deferrable import harmless_of
+from hosts.explorer.threads.deferrable import deferrable_of
 from hosts.explorer.threads.harness import Scope, drivers
 from hosts.explorer.threads.history import ExactProtocol, ExactThread
 from hosts.explorer.threads.machine_words import SILENT, World
@@ -41,7 +41,7 @@ class Builder:
         number = self.mutation.number if self.mutation is not None else 0
         initial = initial_words(self.scope, self.policy, number)
         self.world = World.made(initial, self.scope.pcpus, self.scope.vcpus, number, fold=self.fold)
-        self.world.harmless = harmless_of(self.program)
+        self.world.deferrable = deferrable_of(self.program)
         self.world.rule = self.program.rule
         self.protocol = Protocol(self.program, drivers(self.scope), direct(self.world))
 
@@ -55,7 +55,7 @@ class Builder:
         """Return a new model, of whose threads nothing has been learnt."""
         world = self.world
         self.cut_at(world.suspends)
-        for group in self._alike:
+        for group in self._symmetric:
             align(world, group)
         threads: list[Thread] = [self._thread(i) for i in range(self.scope.pcpus)]
         shared = list(world.words.shared)
@@ -66,12 +66,12 @@ class Builder:
             words=[word_name(world.machine, word) for word in shared],
             initial=[world.words.initial.get(word, 0) for word in shared],
             vectors=world.vectors,
-            deferrable=frozenset(world.vectors.index(vector) for vector in world.harmless),
+            deferrable=frozenset(world.vectors.index(vector) for vector in world.deferrable),
             buffer_flag_of=[world.folds.inside.get(word, -1) for word in shared],
             reset_families=[[numbers[word] for word in family if word in numbers] for family in world.folds.families],
             terminated=[numbers[SILENT]],
-            obligations=[numbers[word] for word in self.debts if word in numbers],
-            symmetry_classes=groups(world, self._alike),
+            obligations=[numbers[word] for word in self.obligations if word in numbers],
+            symmetry_classes=groups(world, self._symmetric),
             single={numbers[word]: owner for word, owner in world.words.single.items()},
         )
 
@@ -81,11 +81,11 @@ class Builder:
             self.protocol = Protocol(self.program, drivers(self.scope), direct(self.world), more)
 
     @property
-    def debts(self) -> list[int]:
-        """Return the words that hold what is owed to guests."""
+    def obligations(self) -> list[int]:
+        """Return the words that hold obligations: the PIRs, each of which must become 0 infinitely often."""
         return [self.world.machine.vcpus[v].pi_desc.pir[i] for v in range(self.scope.vcpus) for i in range(4)]
 
     @property
-    def _alike(self) -> list[tuple[int, ...]]:
+    def _symmetric(self) -> list[tuple[int, ...]]:
         """Return the candidates for symmetry: threads with equal columns; a user's rule might tell them apart."""
         return [] if self.exact or self.policy == USER else equal_columns(self.scope)

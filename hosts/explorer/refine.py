@@ -30,7 +30,7 @@ def explore(
     progress: Callable[[Progress], bool] | None = None,
     learning: Learning | None = None,
 ) -> tuple[Result, Search, Model]:
-    """Search, beginning anew as long as something shows that the model took a word for less than it is.
+    """Search, and build and search the model again as long as a thread refutes what was assumed of a word.
 
     With ``learning``, what an earlier search has learnt is not learnt again. ``options.seconds`` bound all of it.
     Endless if a loop of the user's own rule never ends, whatever the others do.
@@ -53,7 +53,12 @@ def explore(
             known = None
             continue
         refuse_endless(builder.world)
-        if options.progress_check and result.complete and result.violation is None and open_debts(builder, model):
+        if (
+            options.progress_check
+            and result.complete
+            and result.violation is None
+            and share_obligations(builder, model)
+        ):
             known = None
             continue
         result.seconds = time.monotonic() - begun
@@ -62,13 +67,13 @@ def explore(
         return result, search, model
 
 
-def open_debts(builder: Builder, model: Model) -> bool:
-    """Share the debts of which one thread alone knows if it goes round without paying; return whether there were any.
+def share_obligations(builder: Builder, model: Model) -> bool:
+    """Share the private obligations of a thread that can go round a loop without meeting them; return whether any.
 
-    Whether somebody else lets it out of there, and whether that is fair, only the search for cycles can tell.
+    Whether another thread ends that loop, and whether the cycle is fair, only the search for cycles can tell.
     """
     words = builder.world.words
-    alone = [word for word in builder.debts if word not in words.shared]
+    alone = [word for word in builder.obligations if word not in words.shared]
     for word in alone:
         if any(isinstance(thread, Automaton) and thread.keeps(word) for thread in model.threads):
             words.open(word)
@@ -76,19 +81,19 @@ def open_debts(builder: Builder, model: Model) -> bool:
 
 
 def _goes_on(progress: Callable[[Progress], bool] | None, begun: float) -> bool:
-    """Show that something is being done, though no state has been searched yet; return whether to go on."""
+    """Report progress before any state has been searched; return whether to go on."""
     return progress is None or progress(Progress(0, 0, 0, 0, time.monotonic() - begun, 0))
 
 
 WALKING_AT_MOST: Final = 0.5
-"""Share of the time that walking about may take: what it does not find out, the search does, and begins anew."""
+"""Share of the time that the walks may take; what they do not find, the search does, and is repeated."""
 WALKS: Final = 150
 WALK_STEPS: Final = 200
 NEAR_STATES: Final = 600
 
 
 def warm_up(builder: Builder, options: Options, goes_on: Callable[[], bool] = lambda: True) -> None:
-    """Walk about at random and look at the nearest states, so that what is shared is known before the search begins."""
+    """Seed the sharing analysis by random walks and the nearest states, before the search begins."""
     draw = random.Random(1)
     product, left = None, WALKS
     while left >= 0 and goes_on():

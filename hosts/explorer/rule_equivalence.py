@@ -33,7 +33,7 @@ def same_as(
     policies: Sequence[tuple[str, int]],
     goes_on: Callable[[], bool],
 ) -> tuple[str, ...]:
-    """Name those of the policies, given by name and number, under which the search would have been the same.
+    """Return the names of the policies, given by name and number, under which the search would have been the same.
 
     ``model`` and ``learnt`` are those of a complete search. ``goes_on`` is asked again and again; when it says no, what
     is not decided is not said.
@@ -62,7 +62,7 @@ def _is_same(builder: Builder, model: Model, asked: Sequence[Asked], policy: int
 
 
 def _agree(mine: Thread, other: Thread, asked: Asked, goes_on: Callable[[], bool]) -> bool:
-    """Return whether the other thread does the same wherever a search has come to in this one."""
+    """Return whether the other thread makes the same operations in every explored local state of this one."""
     for looked, (local, its) in enumerate(_pairs(mine, other, asked)):
         if mine.operation(local)._replace(where=0) != other.operation(its)._replace(where=0):
             return False
@@ -90,13 +90,13 @@ def _pairs(mine: Thread, other: Thread, asked: Asked) -> Iterator[tuple[int, int
 
 
 def _told(thread: Thread, local: int, answer: int) -> tuple[int, int]:
-    """Return what a step tells besides where it leads."""
+    """Return what a transition reports besides its target."""
     edge = thread.step(local, answer)
     return edge.windows, edge.sighting
 
 
 def _under(world: World, policy: int) -> World:
-    """Return a world that knows the same, and in which another rule is raced."""
+    """Return a world with the same knowledge and another rule."""
     words = world.words.copied({world.machine.config.policy: policy})
     return replace(
         world,

@@ -41,7 +41,7 @@ SC_LESS: Final = 4.0
 
 
 class Size(NamedTuple):
-    """States."""
+    """A number of states: the bounds of an estimate."""
 
     about: float
     least: float
@@ -50,7 +50,7 @@ class Size(NamedTuple):
 
     @property
     def least_bytes(self) -> float:
-        """Return the memory that they take at least."""
+        """Return a lower bound of their memory, in bytes."""
         return self.least * BYTES
 
 

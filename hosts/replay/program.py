@@ -15,7 +15,7 @@ from emu.machine import MAX_PCPUS, Machine
 from emu.memory import WORD_BYTES
 from hosts.explorer.counterexample.witness import Witness, WitnessError
 from hosts.explorer.model.operations import Op
-from hosts.explorer.threads.deferrable import harmless_vectors
+from hosts.explorer.threads.deferrable import deferrable_vectors
 from hosts.explorer.threads.machine_words import BASE, VECTORS
 from hosts.loader.program import Program, load_program
 from hosts.loader.rule.policy_source import is_user_policy
@@ -55,7 +55,7 @@ def replay_program(witness: Witness, program: Program | None = None) -> ReplayPr
     functions |= {driver.__code__: ProgramFunction(driver.__name__, DRIVER_FILE, "scope") for driver in drivers}
     last = frozenset(number for number, site in program.sites.items() if site.operation == "local_irq_disable")
     vectors = {*VECTORS, *(row.b for step in witness.steps for row in step.rows if row.kind == Op.SEND.written)}
-    deferrable = harmless_vectors(program, tuple(sorted(vectors)))
+    deferrable = deferrable_vectors(program, tuple(sorted(vectors)))
     return ReplayProgram(drivers, program.functions["common_interrupt"], functions, last, deferrable)
 
 

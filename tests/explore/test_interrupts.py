@@ -23,7 +23,7 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.model.system import AbstractionRefuted
 from hosts.explorer.refine import warm_up
 from hosts.explorer.search.bfs import Search
-from hosts.explorer.threads.deferrable import harmless_vectors
+from hosts.explorer.threads.deferrable import deferrable_vectors
 from hosts.explorer.threads.harness import scope_of
 from hosts.explorer.threads.machine_words import VECTORS
 from hosts.loader.program import Program, load_program
@@ -68,10 +68,10 @@ def builder_of(program: Program, scope: str, policy: str, mutation: str | None) 
     return builder
 
 
-def seen(builder: Builder, *, reduce: bool, eager: bool, harmless: frozenset[int] | None = None) -> tuple[Seen, int]:
+def seen(builder: Builder, *, reduce: bool, eager: bool, deferrable: frozenset[int] | None = None) -> tuple[Seen, int]:
     """Search to the end, with some of the reductions; give how many states that took, too."""
     # Who is interrupted, and by what, is learnt anew: with other switches it is another matter.
-    with world_of(builder, eager=eager, harmless=harmless, interrupted=set(), uninterrupted=set()):
+    with world_of(builder, eager=eager, deferrable=deferrable, interrupted=set(), uninterrupted=set()):
         while True:
             try:
                 model = builder.model()
@@ -116,9 +116,9 @@ def test_what_can_be_seen_is_the_same(program: Program, scenario: str, mutation:
 def test_each_by_itself(program: Program, switches: tuple[bool, bool, frozenset[int] | None]) -> None:
     """The partial order, both of these, and the early IPI alone, on the rule that loses wake-ups."""
     builder = builder_of(program, "device | guest=hlt | timers=0", SKIP, None)
-    reduce, eager, harmless = switches
+    reduce, eager, deferrable = switches
     brute, _ = seen(builder, reduce=False, eager=False)
-    assert seen(builder, reduce=reduce, eager=eager, harmless=harmless)[0] == brute
+    assert seen(builder, reduce=reduce, eager=eager, deferrable=deferrable)[0] == brute
     assert "C2" in brute.checks
 
 
@@ -126,7 +126,7 @@ def test_an_interrupt_that_does_something_must_not_be_late(program: Program) -> 
     """The comparison notices: a device's interrupt that waits for the last point hides a lost wake-up."""
     builder = builder_of(program, "device | guest=hlt | timers=0", ELIDE, "no-second-check")
     brute, _ = seen(builder, reduce=False, eager=False)
-    wrong, _ = seen(builder, reduce=True, eager=True, harmless=frozenset(VECTORS))
+    wrong, _ = seen(builder, reduce=True, eager=True, deferrable=frozenset(VECTORS))
     assert "C2" in brute.checks
     assert "C2" not in wrong.checks
     assert wrong.windows < brute.windows
@@ -137,7 +137,7 @@ def test_an_interrupt_that_does_something_must_not_be_late(program: Program) -> 
 
 def test_harmless_is_read_off_the_handlers(program: Program) -> None:
     """The notification in root mode and the reschedule; a device's handler posts."""
-    assert harmless_vectors(program, VECTORS) == {POSTED_INTR_VECTOR, RESCHEDULE_VECTOR}
+    assert deferrable_vectors(program, VECTORS) == {POSTED_INTR_VECTOR, RESCHEDULE_VECTOR}
     assert DEVICE_VECTOR in VECTORS
 
 
@@ -148,4 +148,4 @@ def test_a_handler_that_does_more_is_not_harmless(does: str) -> None:
     """A seeded bug in it is enough: a wake-up, a word that the interrupted code reads, a barrier."""
     edit = Edit("sysvec_kvm_posted_intr_ipi", "probe_notified_in_root()", f"probe_notified_in_root()\n{does}")
     mutated = load_program(mutations=(Mutation(1, "does-more", "it does more", "this test", (edit,), ()),))
-    assert harmless_vectors(mutated, VECTORS) == {RESCHEDULE_VECTOR}
+    assert deferrable_vectors(mutated, VECTORS) == {RESCHEDULE_VECTOR}

@@ -81,8 +81,8 @@ def test_every_rule_gives_the_same_in_fewer_states(explored: Explored, text: str
 def test_a_users_rule_might_tell_them_apart(program: Program) -> None:
     """It is left out there."""
     scope = scope_of(None, TWICE["remote-post"])
-    assert Builder(program, scope, policy_by_name("always-2021").number)._alike == [(1, 2)]
-    assert Builder(program, scope, USER)._alike == []
+    assert Builder(program, scope, policy_by_name("always-2021").number)._symmetric == [(1, 2)]
+    assert Builder(program, scope, USER)._symmetric == []
 
 
 def test_not_where_instruments_are_steps_of_their_own(program: Program) -> None:

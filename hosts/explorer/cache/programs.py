@@ -27,7 +27,7 @@ from hosts.explorer.cache.serialize import (
     sources_have_changed,
     write,
 )
-from hosts.explorer.threads.deferrable import harmless_of
+from hosts.explorer.threads.deferrable import deferrable_of
 from hosts.explorer.threads.protocol import Cut, cut_of, known_cut
 from hosts.loader.program import Program, load_program
 from hosts.loader.rule.policy_source import source_of
@@ -93,7 +93,7 @@ def ready_program(user_policy: str | None = None, files: Files | None = None) ->
         return found
     program = load_program(user_policy)
     if key and key == key_of(user_policy) and not sources_have_changed():
-        harmless_of(program)
+        deferrable_of(program)
         with contextlib.suppress(*CANNOT):
             files.write(key, written(program))
     return program

@@ -26,7 +26,7 @@ from emu.vectors import SLOTS
 
 
 class Role(enum.IntEnum):
-    """What becomes of a word."""
+    """How a word is abstracted."""
 
     PLAIN = 0
     COUNTER = 1
@@ -74,7 +74,7 @@ class Folding:
 
 
 def folding(machine: Machine, pcpus: int, vcpus: int, *, fold: bool) -> Folding:
-    """Find out the roles."""
+    """Return the roles of all words."""
     made = Folding({}, {}, [])
     for i in range(pcpus):
         pcpu = machine.pcpus[i]

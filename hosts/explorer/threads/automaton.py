@@ -23,7 +23,7 @@ from hosts.explorer.threads.unbounded_loops import Passed, cycle, let_others_act
 
 
 class Touched(NamedTuple):
-    """Own words that a piece of code reads and writes."""
+    """Private words that a piece of code reads and writes."""
 
     reads: set[int]
     writes: set[int]
@@ -36,7 +36,7 @@ class Automaton(Resumable):
     """One thread. See :class:`hosts.explorer.model.system.Thread`."""
 
     ALWAYS_RUNS: ClassVar = False
-    """Somebody looks on while the code runs: it is run from each local state, whatever is known from others."""
+    """The code is observed while it runs: it is run from each local state, whatever is known from others."""
 
     def __init__(self, number: int, protocol: Protocol, driver: str, world: World) -> None:
         super().__init__(number, protocol, world)
@@ -57,7 +57,7 @@ class Automaton(Resumable):
         self._settle([Frame(flow, 0, [None] * flow.size)], begin=True)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is known; what only helps to learn more is learnt again."""
+        """Return what is learnt, without the cache of runs."""
         return {**super().__getstate__(), "runs": Runs()}
 
     def __len__(self) -> int:
@@ -69,7 +69,7 @@ class Automaton(Resumable):
         return self.operations[local]
 
     def step(self, local: int, answer: int) -> Transition:
-        """Return where an answer leads."""
+        """Return the transition that an answer takes."""
         edge = self.edges.get((local, answer))
         if edge is None:
             edge = self.edges[local, answer] = self._learnt(local, answer)
@@ -98,7 +98,7 @@ class Automaton(Resumable):
         return Transition(after, run.windows, run.sighting, run.round)
 
     def _ran(self, local: int, answer: int, start: Start) -> tuple[int, Run]:
-        """Run; return the local state that this leads to, and what may be said of it from other states, too."""
+        """Run; return the local state that is reached, and the run as it holds in other states, too."""
         frames, own = self.states[local]
         kind = self.operations[local].kind
         self.own = list(own)
@@ -147,7 +147,7 @@ class Automaton(Resumable):
         return len(self.handlers.reads) + len(self.handlers.writes)
 
     def give_way(self, local: int) -> NoReturn:
-        """See to it that others get their turn in the loop that a local state lies in."""
+        """Make the loop that a local state lies in schedulable; AbstractionRefuted or NotTerminating."""
         after: dict[int, list[tuple[int, int]]] = {}
         for (before, answer), edge in self.edges.items():
             if not self.operations[before].scheduled:
@@ -157,7 +157,7 @@ class Automaton(Resumable):
         raise NotTerminating(self.place(self.operations[local].where))
 
     def keeps(self, word: int) -> bool:
-        """Return whether the thread can go round in a loop of the user's with an own word that never becomes zero."""
+        """Return whether the thread can go round a loop of the user's in which a private word never becomes 0."""
         turns = {
             edge for edge, passed in self.passed.items() if any(h.function in self.world.rule for h in passed.heads)
         }
@@ -211,7 +211,7 @@ class Automaton(Resumable):
         return number
 
     def _kept_words(self) -> tuple[int, ...]:
-        """Return the own words as they are kept."""
+        """Return the private words as a local state holds them."""
         if len(self.own) > len(self.first):
             initial = self.world.words.initial
             self.first += [initial.get(word, 0) for word in list(self.slots)[len(self.first) :]]

@@ -22,7 +22,7 @@ from hosts.loader.syntax.interrupt_points import called
 from hosts.loader.syntax.language import bodies, parameters, walk, without_docstring
 
 Code = Callable[[list[Any]], int]
-"""Runs one block over a frame's locals. Gives the next block, or RETURN, or ``-2 - s`` for the call of site ``s``."""
+"""Runs one block over a frame's locals. Returns the next block, or RETURN, or ``-2 - s`` for the call of site ``s``."""
 
 
 @dataclass
@@ -69,7 +69,7 @@ def bound(flow: Flow, code: CodeType, namespace: dict[str, Any]) -> Flow:
 
 
 class _Cutter:
-    """One function's pass: appends statements to the current block until something ends it."""
+    """Construction of one function's graph: appends statements to the current block until something ends it."""
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ LONGEST_LOOP: Final = 300_000
 
 
 class Endless(LoaderError):  # noqa: N818 - what the thread is
-    """A thread's code runs on and on without doing anything that others notice, and nobody else can end it."""
+    """A thread's code runs for ever without a visible operation, and no other thread can end it."""
 
 
 class Lines:

@@ -19,19 +19,19 @@ COUNTS: Final = frozenset({"count", "window", "trace"})
 """What nobody else notices, nor the code that is interrupted."""
 
 
-def harmless_vectors(program: Program, vectors: tuple[int, ...]) -> frozenset[int]:
+def deferrable_vectors(program: Program, vectors: tuple[int, ...]) -> frozenset[int]:
     """Return the vectors whose handlers only count; none of a program that dispatches no interrupts."""
     if DISPATCH not in program.trees:
         return frozenset()
     return frozenset(vector for vector in vectors if _only_counts(program, vector))
 
 
-def harmless_of(program: Program) -> frozenset[int]:
-    """Return the vectors whose handlers only count, worked out once for each program."""
+def deferrable_of(program: Program) -> frozenset[int]:
+    """Return the deferrable vectors of a program, computed once."""
     cut = cut_of(program)
-    if cut.harmless is None:
-        cut.harmless = harmless_vectors(program, VECTORS)
-    return cut.harmless
+    if cut.deferrable is None:
+        cut.deferrable = deferrable_vectors(program, VECTORS)
+    return cut.deferrable
 
 
 def _only_counts(program: Program, vector: int) -> bool:

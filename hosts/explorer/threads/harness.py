@@ -66,7 +66,7 @@ class ScopeError(Exception):
 
 @dataclass(frozen=True)
 class Scope:
-    """What is explored."""
+    """The scope of an exploration."""
 
     acts: tuple[tuple[str, ...], ...]
     """For each pCPU that runs no vCPU its acts."""
@@ -90,7 +90,7 @@ class Scope:
         return tuple(f"vCPU {i}" for i in range(self.vcpus)) + tuple(" ".join(acts) for acts in self.acts)
 
     def __str__(self) -> str:
-        """Write it as one would type it."""
+        """Return it as it is typed."""
         menu = ",".join(name for name, item in _ITEMS.items() if item in self.guest)
         return " | ".join(
             (
@@ -157,12 +157,12 @@ def _scenario_menu(scenario: Scenario | None) -> tuple[int, ...]:
 
 
 def drivers(scope: Scope) -> dict[str, ast.FunctionDef]:
-    """Write what each thread calls, as functions ``thread_0`` ..."""
+    """Return what each thread calls, as functions ``thread_0`` ..."""
     return {name: _function(text) for name, text in driver_sources(scope).items()}
 
 
 def driver_sources(scope: Scope) -> dict[str, str]:
-    """Write what each thread calls, as source."""
+    """Return what each thread calls, as source."""
     made = {f"thread_{i}": f"    kvm_arch_vcpu_ioctl_run(machine().vcpus[{i}])" for i in range(scope.vcpus)}
     for i, acts in enumerate(scope.acts, scope.vcpus):
         lines = ["local_irq_enable()", *(_called(act) for act in acts), "say_silent()"]

@@ -113,7 +113,7 @@ class ExactThread(Primitives, WithoutHandlers):
         return self.operations[local]
 
     def step(self, local: int, answer: int) -> Transition:
-        """Return where an answer leads."""
+        """Return the transition that an answer takes."""
         edge = self.edges.get((local, answer))
         if edge is None:
             run = self.live.pop(local, None) or self._again(local)
@@ -154,7 +154,7 @@ class ExactThread(Primitives, WithoutHandlers):
         return run, self._switched(run)
 
     def _again(self, local: int) -> _Run:
-        """Bring a thread to a local state from its beginning."""
+        """Run a thread from its beginning to a local state."""
         run, _ = self._begun()
         for answer in self.history(local):
             self._switched(run, answer)

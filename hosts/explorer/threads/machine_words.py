@@ -24,13 +24,13 @@ SILENT: Final = -WORD_BYTES
 
 
 def over_word(thread: int) -> int:
-    """Return the address of the word that says that a thread's run is over."""
+    """Return the address of the flag that a thread's run is over."""
     return SILENT - WORD_BYTES * (thread + 1)
 
 
 @dataclass
 class World:
-    """What is known of one machine; grows while threads are learned, and lives on when they are learned anew."""
+    """What is known of one machine; it grows while automata are learnt, and outlives them."""
 
     machine: Machine
     pcpus: int
@@ -44,7 +44,7 @@ class World:
     nothing is taken at the last point of an open window: at any point before, nothing would be different."""
     vectors: tuple[int, ...] = VECTORS
     """What travels as an IPI, as far as is known; the highest is acknowledged first."""
-    harmless: frozenset[int] = frozenset()
+    deferrable: frozenset[int] = frozenset()
     """Vectors whose handlers in root mode do nothing but count (see hosts.explorer.threads.deferrable)."""
     forget: bool = True
     """Reduction: a local that no later block reads is no part of a local state."""
@@ -100,7 +100,7 @@ class World:
         return kind
 
     def renew(self, thread: int, family: int) -> list[int]:
-        """Note that a thread renews a family; return the words of it that are the thread's own."""
+        """Record that a thread resets a family of words; return those of it that are private to the thread."""
         self.renewers[family].add(thread)
         used = [word for word in self.folds.families[family] if word in self.words.users]
         for word in used:
@@ -108,21 +108,21 @@ class World:
         return [word for word in used if word not in self.words.shared]
 
     def suspend(self, primitive: str) -> NoReturn:
-        """Have the protocol cut at a primitive for private words, too; AbstractionRefuted."""
+        """Cut the protocol at a primitive for private words, too; AbstractionRefuted."""
         self.suspends |= {primitive}
         raise AbstractionRefuted(primitive)
 
-    def number_of(self, vector: int, is_harmless: Callable[[int], bool]) -> int:
+    def number_of(self, vector: int, is_deferrable: Callable[[int], bool]) -> int:
         """Return the number of a vector that is sent; AbstractionRefuted if nobody has sent it before."""
         if vector not in self.vectors:
             self.vectors = tuple(sorted((*self.vectors, vector)))
-            self.harmless |= {vector} if is_harmless(vector) else set()
+            self.deferrable |= {vector} if is_deferrable(vector) else set()
             raise AbstractionRefuted(vector)
         return self.vectors.index(vector)
 
     def interrupts(self, target: int, vector: int) -> None:
-        """Note that somebody sends an IPI to a thread."""
-        kind = (target, vector not in self.harmless)
+        """Record that a thread is sent an IPI."""
+        kind = (target, vector not in self.deferrable)
         self.interrupted.add(kind)
         if kind in self.uninterrupted:
             self.uninterrupted.discard(kind)

@@ -21,17 +21,17 @@ _READS_ZERO: Final = frozenset(
 
 
 class Done:
-    """What a primitive gave at once, without an operation."""
+    """The result of a primitive that needed no operation."""
 
     value: Any = None
 
 
 class Unexplorable(Exception):  # noqa: N818 - nothing is wrong with the machine
-    """A thread writes a word that another thread's steps go by; the message is the word's name."""
+    """A thread writes a word that decides another thread's steps; the message is the word's name."""
 
 
 class Access:
-    """A thread's access to the words of its machine, and what its steps have told on the way."""
+    """A thread's access to the words of its machine, and what its steps have reported."""
 
     def __init__(self, number: int, world: World) -> None:
         self.number = number

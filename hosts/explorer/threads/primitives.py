@@ -12,7 +12,7 @@ from typing import Any, Final
 from emu.observe import is_instrument
 from emu.waist import BIT, LONG_PAST
 from hosts.explorer.model.operations import FENCELESS, OWN_FENCE, SCHEDULED, Op, Operation
-from hosts.explorer.threads.deferrable import harmless_vectors
+from hosts.explorer.threads.deferrable import deferrable_vectors
 from hosts.explorer.threads.machine_words import SILENT, World, over_word
 from hosts.explorer.threads.memory import Access
 from hosts.explorer.threads.protocol import LATE_STORE, RELAXED
@@ -45,16 +45,16 @@ class Primitives(Access):
         self.issue = self._table()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is known; what the primitives ask for is the same for all."""
+        """Return what is learnt, without the table of primitives."""
         return {name: value for name, value in vars(self).items() if name != "issue"}
 
     def __setstate__(self, known: dict[str, Any]) -> None:
-        """Go on with what was known."""
+        """Restore what was learnt."""
         vars(self).update(known)
         self.issue = self._table()
 
     def _table(self) -> dict[str, Callable[..., Operation | None]]:
-        """Return what each primitive that may suspend asks for; None: it is done, and ``done`` holds its value."""
+        """Return the operation of each primitive that may suspend; None: it is done, and ``done`` holds its value."""
         fenceless = {RELAXED + name: issue for name, issue in self._locked(FENCELESS).items()}
         return {
             **self._locked(0),
@@ -99,7 +99,7 @@ class Primitives(Access):
         }
 
     def _value(self, name: str, arguments: Any, answer: int) -> Any:
-        """Turn an operation's answer into what the primitive gives."""
+        """Return the value of a primitive, from the answer of its operation."""
         if name in LOCKED and self.world.words.kind(arguments[LOCKED[name].word]) == OWN:
             self.fenced = True  # the buffer is empty now: do it
             self.issue[name](*arguments)
@@ -139,7 +139,7 @@ class Primitives(Access):
         return Operation(Op.ACK, a=every)
 
     def _send(self, cpu: int, vector: int) -> Operation | None:
-        number = self.world.number_of(vector, lambda each: bool(harmless_vectors(self.program, (each,))))
+        number = self.world.number_of(vector, lambda each: bool(deferrable_vectors(self.program, (each,))))
         self.world.interrupts(cpu, vector)
         return Operation(Op.SEND, a=cpu, b=number)
 

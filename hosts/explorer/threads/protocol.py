@@ -34,7 +34,7 @@ TRACEPOINTS: Final = "emu.observe.tracepoints"
 
 @dataclass(frozen=True)
 class Piece:
-    """A function, compiled: a flow's blocks, or the function as it is."""
+    """A compiled function: the blocks of its control-flow graph, or the function as it is."""
 
     code: CodeType
     """Of a module that defines them."""
@@ -44,7 +44,7 @@ class Piece:
 
 @dataclass
 class Cut:
-    """What becomes of a program's functions, whatever the scope."""
+    """The cut functions of a program, which depend on no scope."""
 
     pieces: dict[str, Piece]
     pure: frozenset[str]
@@ -52,7 +52,7 @@ class Cut:
     """Functions that do nothing here, calls of which are left out."""
     suspending: frozenset[str]
     spans: list[tuple[str, int, str]]
-    harmless: frozenset[int] | None = None
+    deferrable: frozenset[int] | None = None
     """See :mod:`hosts.explorer.threads.deferrable`; None: not asked for yet."""
 
 
@@ -60,7 +60,7 @@ _cuts: dict[int, tuple[weakref.ref[Program], Cut]] = {}
 
 
 def cut_of(program: Program, more: frozenset[str] = frozenset()) -> Cut:
-    """Return what becomes of a program's functions, worked out once for each program.
+    """Return the cut functions of a program, computed once.
 
     ``more``: further primitives that suspend, which few programs need: for them it is worked out each time.
     """
@@ -73,7 +73,7 @@ def cut_of(program: Program, more: frozenset[str] = frozenset()) -> Cut:
 
 
 def known_cut(program: Program, cut: Cut) -> Cut:
-    """Say what becomes of a program's functions, as long as it lives."""
+    """Register the cut functions of a program, as long as it lives."""
     number = id(program)
     _cuts[number] = weakref.ref(program, lambda _: _cuts.pop(number, None)), cut
     return cut

@@ -123,7 +123,7 @@ class Resumable(Primitives):
             raise LoaderError(flow.file, line, f"{word} {REFUSED}") from None
 
     def _pauses(self, flow: Flow, head: int) -> bool:
-        """Note that a loop begins anew; return whether others may act there."""
+        """Record a turn of a loop; return whether it is a scheduling point."""
         self.round = True
         self.crossed.add(Head(flow.file, flow.heads[head], flow.name, head))
         return (flow.name, head) in self.world.breathers

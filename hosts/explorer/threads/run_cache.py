@@ -28,7 +28,7 @@ Start = tuple[int, int, int, int]
 
 
 class Run(NamedTuple):
-    """What a run came to, whatever else the thread's state was."""
+    """The result of a run, independent of the rest of the thread's state."""
 
     ran: int
     """How many frames ran, or were returned to: the last of the stack."""
@@ -60,7 +60,7 @@ class Runs(Generic[F]):
         """By what they began with; by how many frames ran and which words counted; by those."""
 
     def add(self, start: Start, frames: Sequence[F], found: Mapping[int, int], run: Run) -> None:
-        """Remember a run; ``found``: what own words held, by slot, that it looked at before they were written."""
+        """Store a run; ``found``: the private words, by slot, that it read before it wrote them."""
         alike = self._known.setdefault(start, {}).setdefault((run.ran, tuple(found)), {})
         alike[(*[frame.number for frame in frames[len(frames) - run.ran :]], *found.values())] = run
 

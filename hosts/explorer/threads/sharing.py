@@ -44,7 +44,7 @@ class Words:
         return copy
 
     def use(self, thread: int, word: int, *, write: bool) -> int:
-        """Note a thread's use of a word; return what the word is now. AbstractionRefuted if it was less before."""
+        """Record a thread's use of a word; return what the word is now. AbstractionRefuted if it was less before."""
         users = self.users.setdefault(word, set())
         known = thread in users and (not write or word in self.written)
         if not known:
@@ -63,14 +63,14 @@ class Words:
         return self.kind(word)
 
     def share(self, word: int, users: Iterable[int]) -> None:
-        """Say beforehand that a word is shared."""
+        """Declare a word shared."""
         self.users[word] = set(users)
         self.written.add(word)
         self.read.add(word)
         self.shared.setdefault(word, len(self.shared))
 
     def open(self, word: int) -> None:
-        """Let others act at each use of a word, though only one thread is known to use it so far."""
+        """Make each use of a word a scheduling point, though only one thread is known to use it so far."""
         self.users.setdefault(word, set())
         self.written.add(word)
         self.read.add(word)
@@ -101,13 +101,13 @@ class Words:
         return {word: owner for word, owner in self.owner.items() if owner >= 0 and self.private.get(word)}
 
     def kind(self, word: int) -> int:
-        """Return what a word is as far as is known."""
+        """Return whether a word is constant, private or shared, as far as is known."""
         if word not in self.written:
             return CONSTANT
         return SHARED if word in self.shared or len(self.users[word]) > 1 else OWN
 
     def look(self, word: int) -> None:
-        """Note that the value of a word decides something."""
+        """Record that the value of a word decides something."""
         if word not in self.read:
             self.read.add(word)
             if word in self.written:

@@ -19,7 +19,7 @@ _NONE: Final[frozenset[Any]] = frozenset()
 
 
 class Head(NamedTuple):
-    """Where a loop of unknown length begins anew."""
+    """The head of a loop of unknown length."""
 
     file: str
     line: int
@@ -28,7 +28,7 @@ class Head(NamedTuple):
 
 
 class Passed(NamedTuple):
-    """What a thread has come past without an operation that others might notice."""
+    """Loop heads and words that a thread has passed without a visible operation."""
 
     heads: frozenset[Head] = _NONE
     """Loops that it came round."""
