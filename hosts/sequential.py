@@ -9,20 +9,10 @@ from emu.machine import Machine
 from emu.memory import WORD_BYTES
 from emu.waist import set_host
 from hosts.loader.rule.faults import RuleFault
-
-BASE = 4096
-"""Address of the machine: not 0, which is the null pointer."""
+from hosts.word64 import BASE, signed
 
 TICKS = 100
 """Ticks of the clock for each look at it."""
-
-WORD = 1 << 64
-SIGN = 1 << 63
-
-
-def signed(value: int) -> int:
-    """Wrap a number into a signed 64-bit word."""
-    return ((value + SIGN) % WORD) - SIGN
 
 
 class SequentialHost:

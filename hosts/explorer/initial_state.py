@@ -6,7 +6,8 @@ from emu.machine import Config, Machine
 from emu.memory import Word
 from emu.workload.setup import power_on
 from hosts.explorer.threads.harness import Scope
-from hosts.explorer.threads.machine_words import BASE, SILENT
+from hosts.explorer.threads.machine_words import SILENT
+from hosts.word64 import BASE
 
 
 def initial_words(scope: Scope, policy: int, mutation: int) -> dict[int, int]:

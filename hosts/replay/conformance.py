@@ -15,8 +15,8 @@ from emu.machine import Machine
 from hosts.explorer.counterexample.witness import Row, Step, Witness
 from hosts.explorer.model.operations import Op
 from hosts.explorer.threads.abstraction import Role, folding
-from hosts.explorer.threads.machine_words import BASE
 from hosts.replay.messages import Executed
+from hosts.word64 import BASE
 
 _NEVER: Final = frozenset({Op.GHOST_ADD.written, Op.RESET.written})
 """Operations that only the explorer has."""

@@ -9,7 +9,6 @@ from functools import partial
 from emu.machine import Machine
 from emu.waist import LONG_PAST, local_read, local_write
 from hosts.explorer.model.operations import Op
-from hosts.explorer.threads.machine_words import BASE
 from hosts.explorer.threads.primitives import DEADLINE
 from hosts.kernel_names import vector_text
 from hosts.loader.rule.faults import RuleFault
@@ -18,7 +17,7 @@ from hosts.replay.memory import Memory
 from hosts.replay.operations import Operations, nothing
 from hosts.replay.scheduling_points import Diverged
 from hosts.replay.setting import Setting
-from hosts.sequential import signed
+from hosts.word64 import BASE, signed
 
 
 class ReplayHost:

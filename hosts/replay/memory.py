@@ -10,11 +10,10 @@ import numpy.typing as npt
 
 from emu.machine import MAX_PCPUS, Machine
 from emu.memory import WORD_BYTES, Struct, array, word, words
-from hosts.explorer.threads.machine_words import BASE
 from hosts.native.fabric.frame_kinds import KINDS
 from hosts.native.memory.layout import HOST_OFFSET, HostWords
 from hosts.native.memory.region import SharedMemory
-from hosts.sequential import signed
+from hosts.word64 import BASE, signed
 
 
 class ReplayCpu(Struct, line=True):

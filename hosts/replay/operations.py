@@ -17,7 +17,7 @@ from hosts.replay.interfaces import Schedule
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Executed
 from hosts.replay.setting import ProgramFunction, Setting
-from hosts.sequential import signed
+from hosts.word64 import signed
 
 UNSCHEDULED: Final = frozenset({Op.GHOST_READ, Op.GHOST_WRITE, Op.IN_FLIGHT, Op.ACK, Op.CHOOSE, Op.YIELD})
 """What always belongs to the step of the operation before (as hosts.explorer.threads.automaton has it)."""

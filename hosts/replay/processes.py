@@ -18,13 +18,13 @@ import multiprocess
 import multiprocess.connection
 
 from hosts.explorer.counterexample.witness import Witness
-from hosts.explorer.threads.machine_words import BASE
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Command, Connect, Report
 from hosts.replay.process import ProcessArguments, main
 from hosts.replay.program import ReplayProgram
 from hosts.replay.setting import Setting
 from hosts.signals import STOPPING
+from hosts.word64 import BASE
 
 
 class EnvironmentLacks(Exception):  # noqa: N818 - not an error of the program

@@ -16,7 +16,7 @@ from emu.memory import WORD_BYTES
 from hosts.explorer.counterexample.witness import Witness, WitnessError
 from hosts.explorer.model.operations import Op
 from hosts.explorer.threads.deferrable import deferrable_vectors
-from hosts.explorer.threads.machine_words import BASE, VECTORS
+from hosts.explorer.threads.machine_words import VECTORS
 from hosts.loader.program import Program, load_program
 from hosts.loader.rule.policy_source import is_user_policy
 from hosts.loader.syntax.anf import normalise
@@ -24,6 +24,7 @@ from hosts.loader.syntax.language import LoaderError, Origin, check_language
 from hosts.loader.syntax.names import Scope, pure_functions, struct_fields
 from hosts.replay.operations import UNSCHEDULED
 from hosts.replay.setting import ProgramFunction
+from hosts.word64 import BASE
 
 DRIVER_FILE: Final = "<scope>"
 _UNSCHEDULED: Final = frozenset(kind.written for kind in (*UNSCHEDULED, Op.GHOST_ADD, Op.RESET))

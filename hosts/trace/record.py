@@ -15,8 +15,9 @@ from emu.observe.ghost import TOLD_NOBODY
 from emu.posted_intr import POSTED_INTR_ON
 from hosts.kernel_names import MODES, vector_text
 from hosts.loader.program import Program
-from hosts.sequential import BASE, SequentialHost, signed
+from hosts.sequential import SequentialHost
 from hosts.trace.names import is_shown, label
+from hosts.word64 import BASE, signed
 
 TICKS: Final = 1500
 """Ticks of the clock for each look at it: a timer that is armed ahead expires at the second look."""

@@ -17,7 +17,8 @@ from hosts.explorer.threads.machine_words import SILENT, World
 from hosts.explorer.threads.primitives import direct
 from hosts.explorer.threads.protocol import Protocol
 from hosts.loader.program import load_program
-from hosts.sequential import BASE, SequentialHost
+from hosts.sequential import SequentialHost
+from hosts.word64 import BASE
 from tests.conformance.primitives import FUNCTIONS
 from tests.explore.bodies import FAR, Tiny
 from tests.explore.exactly import until_stable

@@ -39,7 +39,7 @@ from emu.waist import (
     trace,
     xchg,
 )
-from hosts.sequential import signed
+from hosts.word64 import signed
 
 # Not tests, whatever pytest thinks of kernel names.
 test_and_set_bit.__test__ = test_and_clear_bit.__test__ = False

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from emu.machine import Machine
 from emu.waist import set_host
 from hosts.explorer.counterexample.witness import Witness
-from hosts.explorer.threads.machine_words import BASE
 from hosts.replay.host import ReplayHost
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Drain, Executed, Run
 from hosts.replay.processes import ReplayProcesses
 from hosts.replay.program import replay_program
 from hosts.replay.setting import Setting
+from hosts.word64 import BASE
 from tests.conformance.primitives import FUNCTIONS
 from tests.replay.witnesses import program
 

@@ -27,7 +27,8 @@ from emu.workload.setup import choose_race, power_on
 from hosts.compiler.variants import unmutated
 from hosts.loader.program import Program, load_program
 from hosts.native.codegen.intrinsics import fetch_or, load_private, local_address, shift_right_unsigned, store_private
-from hosts.sequential import BASE, TICKS, SequentialHost, signed
+from hosts.sequential import TICKS, SequentialHost
+from hosts.word64 import BASE, signed
 from tests.compiled import Compiled, unit_of
 
 # Translating the protocol takes 10 s of processor time, optimising it 4 s; other tests may want the same processors.

@@ -10,7 +10,8 @@ import pytest
 
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
-from hosts.sequential import SequentialHost, signed
+from hosts.sequential import SequentialHost
+from hosts.word64 import signed
 from tests.conformance import explorer, native, replay
 from tests.conformance.primitives import FUNCTIONS, numbers
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from greenlet import getcurrent, greenlet
 
 from emu.waist import set_host
-from hosts.explorer.model.rmw import signed
+from hosts.word64 import signed
 
 Request = tuple[Any, ...]
 History = tuple[int, ...]

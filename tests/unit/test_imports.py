@@ -12,7 +12,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 
 FLOORS = (
-    "exit_codes kernel_names plural procfs reading resource_limits rundir signals sources terminal",
+    "exit_codes kernel_names plural procfs reading resource_limits rundir signals sources terminal word64",
     "errors",
     "loader",
     "compiler sequential explorer.model",

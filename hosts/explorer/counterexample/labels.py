@@ -8,8 +8,8 @@ from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.counterexample.witness import Witness, WitnessError, by_offset
 from hosts.explorer.initial_state import initial_words
 from hosts.explorer.threads.harness import DEFAULT_NAME, Scope, ScopeError, driver_sources, scope_of
-from hosts.explorer.threads.machine_words import BASE
 from hosts.loader.rule.policy_source import policy_number
+from hosts.word64 import BASE
 
 
 def check_labels(witness: Witness) -> None:

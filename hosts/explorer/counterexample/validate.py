@@ -24,12 +24,12 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Outcome, Product, State
 from hosts.explorer.model.system import AbstractionRefuted, NotTerminating
 from hosts.explorer.threads.harness import scope_of
-from hosts.explorer.threads.machine_words import BASE
 from hosts.kernel_names import on_vector
 from hosts.loader.program import Program
 from hosts.loader.rule.faults import RuleFault
 from hosts.loader.rule.policy_source import policy_number
 from hosts.loader.syntax.language import LoaderError
+from hosts.word64 import BASE
 
 MOST_MODELS: Final = 200
 """Models that are built anew because a thread shows what was not known of a word; a genuine witness takes fewer."""

@@ -15,10 +15,10 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Agent, Micro, Move, Product, State
 from hosts.explorer.model.system import Model
 from hosts.explorer.threads.harness import driver_sources
-from hosts.explorer.threads.machine_words import BASE
 from hosts.loader.rule.policy_source import is_user_policy, source_of
 from hosts.plural import counted
 from hosts.sources import source_files
+from hosts.word64 import BASE
 
 if TYPE_CHECKING:
     from hosts.explorer.build import Builder  # brings a compiler along; a witness is read without

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from hosts.explorer.model.operations import LOCKED, Op
-
-WORD: Final = 1 << 64
-SIGN: Final = 1 << 63
-
-
-def signed(value: int) -> int:
-    """Wrap a number into a signed 64-bit word."""
-    return ((value + SIGN) % WORD) - SIGN
+from hosts.word64 import signed
 
 
 def modified(kind: Op, old: int, a: int, b: int) -> int:

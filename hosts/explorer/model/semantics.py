@@ -16,9 +16,10 @@ from typing import Any, Final, Literal, NamedTuple
 
 from hosts.explorer.model.operations import LOCKED, Op, Operation
 from hosts.explorer.model.options import Options
-from hosts.explorer.model.rmw import modified, signed
+from hosts.explorer.model.rmw import modified
 from hosts.explorer.model.store_merging import Buffer, left
 from hosts.explorer.model.system import Model
+from hosts.word64 import signed
 
 LONGEST_STEP: Final = 10_000
 """Operations in one step; more is a thread that never lets others act."""

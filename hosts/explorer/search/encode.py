@@ -16,13 +16,13 @@ import numpy.typing as npt
 from hosts.explorer.compiled import abi
 from hosts.explorer.model.operations import LOCKED, Op, Operation
 from hosts.explorer.model.options import Options
-from hosts.explorer.model.rmw import signed
 from hosts.explorer.model.semantics import State
 from hosts.explorer.model.state_vector import WIDEST, Layout, Name, bits
 from hosts.explorer.model.system import Model
 from hosts.explorer.reduce.independence import Facts
 from hosts.explorer.reduce.symmetry import Twins
 from hosts.explorer.search.reencode import Kept
+from hosts.word64 import signed
 
 BY_VALUE: Final = LOCKED | {Op.LOAD, Op.GHOST_READ, Op.GHOST_ADD}
 """Their edges are numbered by the value read."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from hosts.explorer.compiled import hash_table
 from hosts.explorer.jit.intrinsics import Ints
-from hosts.explorer.model.rmw import signed
 from hosts.explorer.model.state_vector import Field, Layout
+from hosts.word64 import signed
 
 
 class Kept(NamedTuple):

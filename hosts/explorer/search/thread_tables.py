@@ -13,12 +13,13 @@ import numpy as np
 from hosts.explorer.compiled import abi
 from hosts.explorer.model.operations import FENCELESS, LOCKED, OWN_FENCE, Op, Operation
 from hosts.explorer.model.options import Options
-from hosts.explorer.model.rmw import modified, signed
+from hosts.explorer.model.rmw import modified
 from hosts.explorer.model.state_vector import TooWide, bits
 from hosts.explorer.model.system import Model, Transition
 from hosts.explorer.reduce.footprints import Futures, straight
 from hosts.explorer.reduce.read_bounds import Looks
 from hosts.explorer.search.encode import BY_VALUE, Sheets
+from hosts.word64 import signed
 
 CODES: Final = {
     Op.END: abi.END,

@@ -12,9 +12,8 @@ from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR
 from hosts.explorer.model.system import AbstractionRefuted
 from hosts.explorer.threads.abstraction import Folding, Role, folding
 from hosts.explorer.threads.sharing import Words
+from hosts.word64 import BASE
 
-BASE: Final = 4096
-"""Where the machine lies: not 0, which is the null pointer."""
 VECTORS: Final = tuple(sorted((DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR)))
 """What travels as an IPI in the scenarios; whatever else a rule or a mutation sends is found out on the way."""
 

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from emu.observe.accounting import WINDOWS
 from hosts.explorer.model.operations import BEGINS, FENCELESS, OWN_FENCE, SCHEDULED, Op, Operation
-from hosts.explorer.model.rmw import modified, signed
+from hosts.explorer.model.rmw import modified
 from hosts.explorer.threads.abstraction import Folded, Role
 from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.sharing import CONSTANT, OWN, SHARED
 from hosts.explorer.threads.symbols import word_name
+from hosts.word64 import signed
 
 _READS_ZERO: Final = frozenset(
     {Role.COUNTER, Role.WINDOW, Role.RECORD, Role.DEBIT, Role.CREDIT, Role.ACKNOWLEDGED, Role.REFUSED}
