@@ -23,7 +23,7 @@ from hosts.runs.native_runner import check_machine
 from hosts.signals import interrupts_told
 from hosts.soak.coordinator import Coordinator, Ending, Limits
 from hosts.soak.placement.topology import Topology
-from hosts.soak.plan.choose import Chooser, Wanted
+from hosts.soak.plan.choose import CampaignSettings, Chooser
 from hosts.soak.plan.settings import absolute, checked, chooser_of, from_settings, raced_check, to_settings
 from hosts.soak.store.writer import Campaign
 from hosts.soak.view.assessment import duration_text
@@ -102,9 +102,9 @@ def soak_command(options: SoakOptions, executor_of: MakeExecutor | None = None) 
             return soak.run(chooser, limits, raced_check(wanted, campaign.settings), records, here=here)
 
 
-def wanted_by(options: SoakOptions) -> Wanted:
+def wanted_by(options: SoakOptions) -> CampaignSettings:
     """Read what the campaign is to be about; Failure."""
-    return Wanted(
+    return CampaignSettings(
         scenarios=tuple(options.scenario),
         policies=absolute(options.policy),
         mutations=tuple(options.mutation),
@@ -132,8 +132,13 @@ def in_short(note: str) -> str:
 
 @contextlib.contextmanager
 def _campaign(
-    options: SoakOptions, wanted: Wanted | None, topologies: Sequence[Topology], facts: dict[str, Any], *, here: bool
-) -> Iterator[tuple[Campaign, Chooser, Wanted]]:
+    options: SoakOptions,
+    wanted: CampaignSettings | None,
+    topologies: Sequence[Topology],
+    facts: dict[str, Any],
+    *,
+    here: bool,
+) -> Iterator[tuple[Campaign, Chooser, CampaignSettings]]:
     """Open the campaign; a new one is created only once there is something to race."""
     folder = Path(options.campaign)
     if wanted is not None:
@@ -172,7 +177,9 @@ class Soak:
         )
         return Recorded(panel, lambda row: records.write(run_record(row))) if records.wanted else panel
 
-    def tell_begin(self, wanted: Wanted, chooser: Chooser, topologies: Sequence[Topology], seconds: float) -> None:
+    def tell_begin(
+        self, wanted: CampaignSettings, chooser: Chooser, topologies: Sequence[Topology], seconds: float
+    ) -> None:
         """Print what is about to run."""
         if self.options.quiet:
             return

@@ -11,7 +11,7 @@ import pytest
 
 from hosts.errors import Failure
 from hosts.soak.errors import CampaignError, Damaged, Refused
-from hosts.soak.plan.choose import Wanted
+from hosts.soak.plan.choose import CampaignSettings
 from hosts.soak.plan.settings import from_settings
 from hosts.soak.store.schema import DATABASE, FORMAT
 from hosts.soak.store.writer import Campaign
@@ -149,7 +149,7 @@ def test_what_stands_on_sound_pages_may_be_rubbish(tmp_path: Path, whole: bytes,
 
 def test_settings_that_do_not_fit_are_named() -> None:
     """A campaign of which nobody can say what it is about is not gone on with; what has no value has its default."""
-    assert from_settings({"each": 2, "more": 1, "policy_sha256": None}) == Wanted(each=2.0)
+    assert from_settings({"each": 2, "more": 1, "policy_sha256": None}) == CampaignSettings(each=2.0)
     with pytest.raises(Failure, match=r"cannot be read: Expected `str`, got `int` - at `\$.scenarios\[0\]`"):
         from_settings({"scenarios": [1]})
 

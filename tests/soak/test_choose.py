@@ -12,7 +12,14 @@ from emu.workload.scenarios import SCENARIOS
 from hosts.runs.plan import PlanError
 from hosts.soak.placement.classes import Place
 from hosts.soak.plan.canaries import NEED_TWO_PROCESSORS
-from hosts.soak.plan.choose import CANARY_SECONDS, EXPLORE_FROM, RUNS_AFTER_MISS, RUNS_PER_CANARY, Chooser, Wanted
+from hosts.soak.plan.choose import (
+    CANARY_SECONDS,
+    EXPLORE_FROM,
+    RUNS_AFTER_MISS,
+    RUNS_PER_CANARY,
+    CampaignSettings,
+    Chooser,
+)
 from hosts.soak.store.tallies import CanaryKey, Cell, Entry, Tallies
 from hosts.soak.task import Task
 
@@ -41,7 +48,7 @@ def fine(task: Task) -> Outcome:
 class Made:
     """A campaign without a file."""
 
-    def __init__(self, wanted: Wanted, processors: int = 4) -> None:
+    def __init__(self, wanted: CampaignSettings, processors: int = 4) -> None:
         self.chooser = Chooser(wanted, places, processors)
         self.tallies = Tallies()
         self.tasks: list[Task] = []
@@ -67,26 +74,26 @@ class Made:
             yield self.step(outcome)
 
 
-ONE_SPOT = Wanted(scenarios=("remote-post",), policies=("always-2021",), places=("core-complex",), seed=1)
+ONE_CANARY = CampaignSettings(scenarios=("remote-post",), policies=("always-2021",), places=("core-complex",), seed=1)
 
 
 def test_the_same_seed_and_results_give_the_same_tasks() -> None:
     """To the last seed; with another seed they differ."""
-    one, same, other = (list(Made(Wanted(seed=seed)).steps(60)) for seed in (7, 7, 8))
+    one, same, other = (list(Made(CampaignSettings(seed=seed)).steps(60)) for seed in (7, 7, 8))
     assert one == same
     assert one != other
 
 
 def test_no_two_tasks_have_a_seed_in_common() -> None:
     """However often a cell comes again."""
-    tasks = list(Made(ONE_SPOT).steps(80))
+    tasks = list(Made(ONE_CANARY).steps(80))
     assert len({task.seed for task in tasks}) == len(tasks)
     assert all(0 <= task.seed < 1 << 62 for task in tasks)
 
 
 def test_every_cell_gets_its_turn() -> None:
     """Half of the races go where least time was spent, those on shared processors a quarter as often."""
-    made = Made(Wanted(scenarios=("remote-post", "timer-fastpath"), seed=3))
+    made = Made(CampaignSettings(scenarios=("remote-post", "timer-fastpath"), seed=3))
     cells = set(made.chooser.cells)
     races = Counter[Cell]()
     while races.total() < 6 * len(cells):
@@ -102,7 +109,7 @@ def test_what_is_asked_for_is_raced_in_each_scenario_before_anything_is_weighed(
     def found(task: Task) -> Outcome:
         return ("VIOLATION", task.canary, task.seconds) if task.policy == "kick-2016" or task.canary else fine(task)
 
-    made = Made(Wanted(policies=("kick-2016", "always-2021"), seed=11))
+    made = Made(CampaignSettings(policies=("kick-2016", "always-2021"), seed=11))
     tasks = [task for task in made.steps(60, found) if task.kind == "race"]
     until = [task.canary for task in tasks[: 3 * len(SCENARIOS)]]
     assert not any(one and next_one for one, next_one in pairwise(until))  # what a canary speaks for follows at once
@@ -114,7 +121,7 @@ def test_what_is_asked_for_is_raced_in_each_scenario_before_anything_is_weighed(
 
 def test_a_rule_of_the_users_own_is_explored_in_each_scenario_from_the_first_task_on() -> None:
     """In half of the time: a broken one is found out before its scenario has had its turn among the races."""
-    made = Made(Wanted(policies=("my_policy.py:trigger",), seed=12))
+    made = Made(CampaignSettings(policies=("my_policy.py:trigger",), seed=12))
     tasks: list[Task] = []
     while sum(task.kind == "explore" for task in tasks) < len(SCENARIOS):
         tasks.append(made.step())
@@ -131,7 +138,7 @@ def test_a_cell_against_the_table_is_raced_more_than_others() -> None:
         found = task.policy == "kick-2016" and task.scenario == "kick" and task.regime == "delays"
         return ("VIOLATION", False, task.seconds) if found and not task.canary else fine(task)
 
-    made = Made(Wanted(scenarios=("kick", "halt-wake"), places=("core-complex",), cpus=2, seed=5))
+    made = Made(CampaignSettings(scenarios=("kick", "halt-wake"), places=("core-complex",), cpus=2, seed=5))
     counts = Counter(Cell.of(task) for task in made.steps(400, outcome) if task.kind == "race" and not task.canary)
     [(first, most), (_, second)] = counts.most_common(2)
     assert (first.policy, first.scenario, first.regime) == ("kick-2016", "kick", "delays")
@@ -144,7 +151,7 @@ def test_a_cell_whose_runs_crash_does_not_take_all_turns() -> None:
     def outcome(task: Task) -> Outcome:
         return ("CRASH", None, 0.0) if task.regime == "delays" and not task.canary else fine(task)
 
-    made = Made(ONE_SPOT)
+    made = Made(ONE_CANARY)
     races = [task for task in made.steps(150, outcome) if task.kind == "race" and not task.canary]
     crashed = sum(task.regime == "delays" for task in races)
     assert 0.15 * len(races) < crashed < 0.5 * len(races)
@@ -152,7 +159,7 @@ def test_a_cell_whose_runs_crash_does_not_take_all_turns() -> None:
 
 def test_a_canary_comes_first_and_then_every_so_often() -> None:
     """For each scenario on each placement, before any other race there."""
-    made = Made(Wanted(scenarios=("remote-post", "kick"), seed=2))
+    made = Made(CampaignSettings(scenarios=("remote-post", "kick"), seed=2))
     seen: dict[tuple[str, str], list[bool]] = {}
     for task in made.steps(400):
         if task.kind == "race" and task.place != "shared":
@@ -170,20 +177,20 @@ def test_a_canary_that_was_missed_comes_again_sooner() -> None:
     def missed(task: Task) -> Outcome:
         return ("INCONCLUSIVE", None, task.seconds) if task.canary else fine(task)
 
-    tasks = [task for task in Made(ONE_SPOT).steps(40, missed) if task.kind == "race"]
+    tasks = [task for task in Made(ONE_CANARY).steps(40, missed) if task.kind == "race"]
     gaps = "".join("c" if task.canary else "." for task in tasks)
     assert gaps.startswith(("c" + "." * RUNS_AFTER_MISS) * 3)
 
 
 def test_where_processors_are_shared_no_canary_is_asked_for() -> None:
     """Store buffers hardly race there; those rows are never called PASS."""
-    made = Made(Wanted(scenarios=("remote-post",), places=("shared",), seed=4))
+    made = Made(CampaignSettings(scenarios=("remote-post",), places=("shared",), seed=4))
     assert not any(task.canary for task in made.steps(60))
 
 
 def test_every_scenario_has_a_canary_that_must_be_caught() -> None:
     """A seeded bug, without disturbance, on each placement where its pCPUs have processors of their own."""
-    canaries = Made(Wanted()).chooser.canaries
+    canaries = Made(CampaignSettings()).chooser.canaries
     assert {scenario for scenario, _ in canaries} == {scenario.name for scenario in SCENARIOS}
     assert {place for _, place in canaries} == {"alone", "core-complex", "unpinned"}
     assert all(cell.mutation is not None and cell.regime == "calm" for cell in canaries.values())
@@ -191,17 +198,17 @@ def test_every_scenario_has_a_canary_that_must_be_caught() -> None:
 
 def test_a_canary_left_to_the_scheduler_needs_no_second_processor() -> None:
     """A busy machine may keep its pCPUs on one processor for long; seen: a missing barrier, not caught in 5 s."""
-    canaries = Made(Wanted(scenarios=("halt-wake",))).chooser.canaries
+    canaries = Made(CampaignSettings(scenarios=("halt-wake",))).chooser.canaries
     assert canaries[CanaryKey("halt-wake", "core-complex")].mutation == "no-wait-barrier"
     assert canaries[CanaryKey("halt-wake", "unpinned")].mutation == "wake-dropped"
-    others = (cell for spot, cell in Made(Wanted()).chooser.canaries.items() if spot.place == "unpinned")
+    others = (cell for spot, cell in Made(CampaignSettings()).chooser.canaries.items() if spot.place == "unpinned")
     assert not NEED_TWO_PROCESSORS & {cell.mutation for cell in others}
 
 
 def test_a_seeded_bug_that_is_asked_for_is_raced_beside_its_canary() -> None:
     """For as long as any race: a canary ends at its first sightings, and ends no soak."""
     made = Made(
-        Wanted(
+        CampaignSettings(
             scenarios=("tscdeadline-immed",),
             policies=("elide-self-2022",),
             mutations=("no-fastpath-sync",),
@@ -218,7 +225,7 @@ def test_a_seeded_bug_that_is_asked_for_is_raced_beside_its_canary() -> None:
 
 def test_explorations_have_a_tenth_of_the_time_and_come_once() -> None:
     """What was seen whole need not be seen again."""
-    made = Made(Wanted(scenarios=("remote-post", "kick"), places=("core-complex",), seed=6))
+    made = Made(CampaignSettings(scenarios=("remote-post", "kick"), places=("core-complex",), seed=6))
     tasks = list(made.steps(300))
     explored = [Cell.of(task) for task in tasks if task.kind == "explore"]
     assert len(explored) == len(set(explored)) == 8  # two scenarios, four policies
@@ -231,7 +238,7 @@ def test_an_exploration_that_was_cut_short_gets_twice_the_time() -> None:
     def short(task: Task) -> Outcome:
         return ("INCONCLUSIVE", None, task.seconds) if task.kind == "explore" else fine(task)
 
-    made = Made(ONE_SPOT)
+    made = Made(ONE_CANARY)
     budgets = [task.seconds for task in made.steps(4000, short) if task.kind == "explore"]
     assert budgets[:4] == [EXPLORE_FROM * factor for factor in (1, 2, 4, 8)]
     spent = sum(tally.seconds for tally in made.tallies.cells.values())
@@ -240,19 +247,19 @@ def test_an_exploration_that_was_cut_short_gets_twice_the_time() -> None:
 
 def test_one_processor_explores_nothing() -> None:
     """It has races to run."""
-    made = Made(ONE_SPOT, processors=1)
+    made = Made(ONE_CANARY, processors=1)
     assert not any(task.kind == "explore" for task in made.steps(50))
 
 
 def test_a_faulty_fabric_is_not_explored() -> None:
     """The explorer has none."""
-    made = Made(Wanted(mutations=("ipi-lost-counted", "no-entry-barrier"), seed=1))
+    made = Made(CampaignSettings(mutations=("ipi-lost-counted", "no-entry-barrier"), seed=1))
     assert {cell.mutation for cell in made.chooser.explored} == {"no-entry-barrier"}
 
 
 def test_the_time_left_bounds_a_race_and_no_canary() -> None:
     """A soak of a minute ends after a minute; a canary that had no time to be caught would be a false alarm."""
-    made = Made(ONE_SPOT)
+    made = Made(ONE_CANARY)
     assert made.chooser.next(made.tallies.cells, 1, 0.5).seconds == CANARY_SECONDS
     made.step()
     assert made.chooser.next(made.tallies.cells, 2, 0.5).seconds == 0.5
@@ -260,7 +267,7 @@ def test_the_time_left_bounds_a_race_and_no_canary() -> None:
 
 def test_an_exploration_is_not_begun_without_time_for_it() -> None:
     """It would be cut short, and come to nothing."""
-    made = Made(ONE_SPOT)
+    made = Made(ONE_CANARY)
     while made.chooser.next(made.tallies.cells, len(made.tasks) + 1).kind != "explore":
         made.step()
     assert made.chooser.next(made.tallies.cells, len(made.tasks) + 1, EXPLORE_FROM / 2).kind == "race"
@@ -268,33 +275,33 @@ def test_an_exploration_is_not_begun_without_time_for_it() -> None:
 
 def test_pcpus_are_placed_as_the_class_says() -> None:
     """Examples of a class are drawn; the class is in the task."""
-    tasks = [task for task in Made(Wanted(scenarios=("kick",), seed=9)).steps(120) if task.kind == "race"]
+    tasks = [task for task in Made(CampaignSettings(scenarios=("kick",), seed=9)).steps(120) if task.kind == "race"]
     stood = {(task.place, task.processors) for task in tasks if task.pcpus == 2}
     assert stood >= {("core-complex", (0, 1)), ("core-complex", (1, 0)), ("shared", (0, 0)), ("unpinned", ())}
 
 
 def test_sizes_are_the_fewest_the_usual_and_all() -> None:
     """Of scenarios that grow; --cpus asks for one."""
-    sizes = {cell.pcpus for cell in Made(Wanted(scenarios=("kick",)), processors=16).chooser.cells}
+    sizes = {cell.pcpus for cell in Made(CampaignSettings(scenarios=("kick",)), processors=16).chooser.cells}
     assert sizes == {2, 4, 16}
-    assert {cell.pcpus for cell in Made(Wanted(scenarios=("kick",)), processors=2).chooser.cells} == {2}
-    assert {cell.pcpus for cell in Made(Wanted(scenarios=("kick",)), processors=1).chooser.cells} == {2}
-    asked = {cell.pcpus for cell in Made(Wanted(scenarios=("kick", "timer-fastpath"), cpus=3)).chooser.cells}
+    assert {cell.pcpus for cell in Made(CampaignSettings(scenarios=("kick",)), processors=2).chooser.cells} == {2}
+    assert {cell.pcpus for cell in Made(CampaignSettings(scenarios=("kick",)), processors=1).chooser.cells} == {2}
+    asked = {cell.pcpus for cell in Made(CampaignSettings(scenarios=("kick", "timer-fastpath"), cpus=3)).chooser.cells}
     assert asked == {1, 3}
 
 
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        (Wanted(scenarios=("x",)), "unknown scenario 'x'"),
-        (Wanted(policies=("x",)), "unknown policy 'x'"),
-        (Wanted(mutations=("x",)), "unknown mutation 'x'"),
-        (Wanted(cpus=65), "--cpus 65: a machine has 1 to 64 pCPUs"),
-        (Wanted(places=("numa",)), "--place numa: this machine has alone, unpinned, core-complex, shared"),
-        (Wanted(scenarios=("timer-slowpath",), mutations=("no-entry-barrier",)), "has no such row"),
+        (CampaignSettings(scenarios=("x",)), "unknown scenario 'x'"),
+        (CampaignSettings(policies=("x",)), "unknown policy 'x'"),
+        (CampaignSettings(mutations=("x",)), "unknown mutation 'x'"),
+        (CampaignSettings(cpus=65), "--cpus 65: a machine has 1 to 64 pCPUs"),
+        (CampaignSettings(places=("numa",)), "--place numa: this machine has alone, unpinned, core-complex, shared"),
+        (CampaignSettings(scenarios=("timer-slowpath",), mutations=("no-entry-barrier",)), "has no such row"),
     ],
 )
-def test_what_cannot_be_soaked_is_refused(wanted: Wanted, message: str) -> None:
+def test_what_cannot_be_soaked_is_refused(wanted: CampaignSettings, message: str) -> None:
     """With what there is instead."""
     with pytest.raises(PlanError, match=message):
         Chooser(wanted, places, 4)

@@ -12,7 +12,7 @@ from hosts.errors import Failure
 from hosts.runs.verdict import Verdict
 from hosts.soak.coordinator import AFFINITY_LOST, ATTEMPTS, NOT_CAUGHT, Coordinator, Limits
 from hosts.soak.placement.classes import Place
-from hosts.soak.plan.choose import Chooser, Wanted
+from hosts.soak.plan.choose import CampaignSettings, Chooser
 from hosts.soak.store.rows import Row
 from hosts.soak.store.writer import Campaign
 from hosts.soak.task import Result, Task
@@ -55,7 +55,7 @@ class Seen:
 
 
 SOME = Limits(40.0)
-WANTED = Wanted(scenarios=("remote-post",), policies=("always-2021",), seed=1)
+WANTED = CampaignSettings(scenarios=("remote-post",), policies=("always-2021",), seed=1)
 
 
 def places(pcpus: int) -> list[Place]:

@@ -62,7 +62,7 @@ NOTHING: Final = Tally()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class CampaignSettings:
     """The settings of a campaign; empty means everything."""
 
     scenarios: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ class Wanted:
 class Chooser:
     """Chooses the tasks of one campaign."""
 
-    def __init__(self, wanted: Wanted, places: Places, processors: int) -> None:
+    def __init__(self, wanted: CampaignSettings, places: Places, processors: int) -> None:
         """Lay out the cells; PlanError if there are none."""
         self._wanted = wanted
         self._places = places

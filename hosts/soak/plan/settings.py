@@ -17,7 +17,7 @@ from hosts.loader.rule.policy_source import source_of
 from hosts.runs.plan import PlanError
 from hosts.soak.placement.classes import Place, placements
 from hosts.soak.placement.topology import Topology
-from hosts.soak.plan.choose import Chooser, Places, Wanted
+from hosts.soak.plan.choose import CampaignSettings, Chooser, Places
 
 _RULE: Final = "policy_sha256"
 
@@ -28,7 +28,7 @@ def absolute(policies: Sequence[str]) -> tuple[str, ...]:
     return tuple(name if source is None else str(source.absolute()) for name, source in sources)
 
 
-def checked(wanted: Wanted) -> Wanted:
+def checked(wanted: CampaignSettings) -> CampaignSettings:
     """Return ``wanted`` if it can be soaked; Failure if not, as when the user's rule is not understood."""
     try:
         if wanted.user_policy is not None:
@@ -38,22 +38,22 @@ def checked(wanted: Wanted) -> Wanted:
     return wanted
 
 
-def to_settings(wanted: Wanted) -> dict[str, Any]:
+def to_settings(wanted: CampaignSettings) -> dict[str, Any]:
     """Give what the file keeps."""
     return {**asdict(wanted), _RULE: _hash_of_rule(wanted)}
 
 
-def from_settings(settings: dict[str, Any]) -> Wanted:
+def from_settings(settings: dict[str, Any]) -> CampaignSettings:
     """Read it back; Failure if it is damaged, or the user's rule is another by now."""
     try:
-        wanted = convert(settings, Wanted)
+        wanted = convert(settings, CampaignSettings)
     except ValueError as error:
         raise Failure(f"what the campaign is about cannot be read: {error}", EXIT_ENVIRONMENT) from None
     rule_check(wanted, settings)()
     return wanted
 
 
-def rule_check(wanted: Wanted, settings: dict[str, Any]) -> Callable[[], None]:
+def rule_check(wanted: CampaignSettings, settings: dict[str, Any]) -> Callable[[], None]:
     """Return a check that the user's rule is still the one that the campaign began with; the check raises Failure."""
 
     def check() -> None:
@@ -64,7 +64,7 @@ def rule_check(wanted: Wanted, settings: dict[str, Any]) -> Callable[[], None]:
     return check
 
 
-def raced_check(wanted: Wanted, settings: dict[str, Any]) -> Callable[[], None]:
+def raced_check(wanted: CampaignSettings, settings: dict[str, Any]) -> Callable[[], None]:
     """Return a check that the user's rule and the sources of pirace have not changed; the check raises Failure."""
     rule, sources = rule_check(wanted, settings), sources_key()
 
@@ -83,7 +83,7 @@ def raced_check(wanted: Wanted, settings: dict[str, Any]) -> Callable[[], None]:
     return check
 
 
-def _hash_of_rule(wanted: Wanted) -> str | None:
+def _hash_of_rule(wanted: CampaignSettings) -> str | None:
     source = source_of(wanted.user_policy)
     if source is None:
         return None
@@ -93,7 +93,7 @@ def _hash_of_rule(wanted: Wanted) -> str | None:
         raise Failure(f"{Path(source.path)}: {error.strerror or error}", EXIT_USAGE) from None
 
 
-def chooser_of(wanted: Wanted, topologies: Sequence[Topology], *, here: bool = True) -> Chooser:
+def chooser_of(wanted: CampaignSettings, topologies: Sequence[Topology], *, here: bool = True) -> Chooser:
     """Return the chooser of tasks for this machine, or for those of a cluster; Failure if there is nothing to race."""
     processors = max(len(topology.numbers) for topology in topologies)
     places = places_here(topologies[0], wanted.seed) if here else places_there(topologies)
