@@ -74,7 +74,7 @@ FAST = [
     by("on-cleared-plainly"),  # a word was overwritten
     by("mode-read-before-on"),  # the mode was read too early
 ]
-"""One cause of each kind; those of a sleeper, of books and of costs are told in test_fates."""
+"""One cause of each kind; those of a sleeper, of lost posts and of costs are in test_repair."""
 
 
 @pytest.mark.parametrize("cause", slow_but(FAST, CAUSES), ids=lambda each: f"{each.mutation or 'none'}-{each.scenario}")
