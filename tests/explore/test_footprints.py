@@ -51,8 +51,8 @@ def test_more_to_lean_on_is_worth_only_so_many_states(monkeypatch: pytest.Monkey
     usual, _ = both(worker, other, words=2)
     searched = Search(Model([worker, other], ["T0", "T1"], ["w0", "w1"], [0, 0]), Options())
     searched.run()
-    assert 0 < searched.searched_again <= bfs.LEAN_WITHIN
-    monkeypatch.setattr(bfs, "LEAN_WITHIN", 0)
+    assert 0 < searched.searched_again <= bfs.RESTART_WITHIN
+    monkeypatch.setattr(bfs, "RESTART_WITHIN", 0)
     never, whole = both(worker, other, words=2)
     assert usual.restarts > never.restarts == 0
     assert usual.states < never.states <= whole.states

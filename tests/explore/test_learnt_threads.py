@@ -142,9 +142,9 @@ def test_it_leans_on_no_more_than_before(program: Program, learning: Learning, m
     """A big search does not begin anew for the reduction's sake; nor does the next, which knows more from the start."""
     row = ("post:34 | guest=cpuid,hlt | timers=0", "elide-self-2022", None)
     with monkeypatch.context() as patch:
-        patch.setattr(bfs, "LEAN_WITHIN", 0)
+        patch.setattr(bfs, "RESTART_WITHIN", 0)
         cold, search, _ = explore(builder_of(program, row), Options(), None, learning)
-    assert search.learnt.more_to_lean_on
+    assert search.learnt.assumptions.stronger_known
     warm, _, _ = explore(builder_of(program, row), Options(), None, learning)
     assert warm.restarts == 0
     assert (warm.states, warm.transitions, warm.depth) == (cold.states, cold.transitions, cold.depth)
@@ -170,9 +170,10 @@ def test_everything_is_kept(program: Program) -> None:
         (builder.world.words, kept.world.words),
         (builder.world.folds, kept.world.folds),
         (search.learnt, kept.learnt),
-        (search.learnt.facts, kept.learnt.facts),
-        (search.learnt.futures, kept.learnt.futures),
-        (search.learnt.twins, kept.learnt.twins),
+        (search.learnt.assumptions, kept.learnt.assumptions),
+        (search.learnt.assumptions.independence, kept.learnt.assumptions.independence),
+        (search.learnt.assumptions.footprints, kept.learnt.assumptions.footprints),
+        (search.learnt.symmetry, kept.learnt.symmetry),
         *zip(model.threads, kept.model.threads, strict=True),
     ]
     for before, after in pairs:

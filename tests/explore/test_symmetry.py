@@ -90,8 +90,8 @@ def test_not_where_instruments_are_steps_of_their_own(program: Program) -> None:
     builder = Builder(program, scope_of(None, TWICE["device-irq"]), policy_by_name("always-2021").number)
     warm_up(builder, Options())
     model = builder.model()
-    assert Search(model, Options()).learnt.twins.groups
-    assert not Search(model, Options(fuse=False)).learnt.twins.groups
+    assert Search(model, Options()).learnt.symmetry.groups
+    assert not Search(model, Options(fuse=False)).learnt.symmetry.groups
 
 
 def test_pcpus_whose_acts_read_the_same_are_a_group() -> None:
@@ -190,7 +190,7 @@ def test_each_order_of_two_is_one_state() -> None:
         result = search.run()
         if whole.violations:
             assert result.states == whole.states
-        elif search.learnt.twins.groups:
+        elif search.learnt.symmetry.groups:
             every = {state for level in whole.levels for state in level}
             orbits = {min(state, exchanged(state)) for state in every}
             assert {min(state, exchanged(state)) for state in states_of(search)} == orbits
@@ -212,7 +212,7 @@ def test_with_all_reductions_the_same_is_found() -> None:
         search = Search(model, options)
         result = search.run()
         if not plain.bounded_by and not result.bounded_by:
-            shared += bool(search.learnt.twins.groups)
+            shared += bool(search.learnt.symmetry.groups)
             kinds, wanted = ({(each.what, each.sighting >> 8) for each in some.violations} for some in (result, plain))
             assert kinds == wanted
             assert result.windows == plain.windows
@@ -235,7 +235,7 @@ def test_what_differs_at_the_start_is_not_alike(initial: list[int], behind: Sequ
     pair = [straight(op(Op.XCHG, word, 1)) for word in (2, 3)]
     alike = [SymmetryClass((0, 1), ((2,), (3,)))]
     model = Model(pair, ["A", "B"], ["x", "y", "a", "b"], initial, buffer_flag_of=behind, symmetry_classes=alike)
-    assert not Search(model, Options()).learnt.twins.groups
+    assert not Search(model, Options()).learnt.symmetry.groups
 
 
 def test_buffers_of_both_get_deeper_together() -> None:
@@ -269,9 +269,9 @@ def test_threads_that_turn_out_different_are_taken_for_different(last: int) -> N
     model = Model([one, other, third], ["A", "B", "C"], ["x", "y", "a", "b"], [0] * 4, symmetry_classes=alike)
     options = Options(buffer=1, reduce=False)
     search = Search(model, options)
-    assert bool(search.learnt.twins.groups) is (last == 1)
+    assert bool(search.learnt.symmetry.groups) is (last == 1)
     assert search.run().states == plain_search(model, options, 10_000).states
-    assert not search.learnt.twins.groups
+    assert not search.learnt.symmetry.groups
 
 
 def test_threads_of_which_one_is_interrupted_are_taken_for_different() -> None:
@@ -283,7 +283,7 @@ def test_threads_of_which_one_is_interrupted_are_taken_for_different() -> None:
     options = Options(buffer=1, reduce=False)
     search = Search(model, options)
     assert search.run().states == plain_search(model, options, 10_000).states
-    assert not search.learnt.twins.groups
+    assert not search.learnt.symmetry.groups
 
 
 @pytest.mark.parametrize("looked_for", [False, True])
@@ -294,7 +294,7 @@ def test_threads_that_go_round_stay_apart_where_cycles_are_looked_for(*, looked_
     model = Model(spins, ["A", "B"], ["a", "b", "debt"], [0, 0, 0], symmetry_classes=alike, obligations=[2])
     search = Search(model, Options(buffer=1, progress_check=looked_for))
     assert search.run().complete
-    assert bool(search.learnt.twins.groups) is not looked_for
+    assert bool(search.learnt.symmetry.groups) is not looked_for
 
 
 def test_the_way_to_a_violation_is_one_of_the_product() -> None:

@@ -33,11 +33,11 @@ NOTE_SHIFT: Final = NEXT_BITS + VALUE_BITS
 # --- columns of the layout -----------------------------------------------------------------------------------------
 
 (
-    H_WORDS, H_THREADS, H_WORKERS, H_FUSE, H_REDUCE, H_SLOTS, H_TERMINATED0, H_TERMINATED1, H_DEBT, H_ROUND, H_ALIKE,
-    H_SIZE,
+    H_WORDS, H_THREADS, H_WORKERS, H_FUSE, H_REDUCE, H_SLOTS, H_TERMINATED0, H_TERMINATED1, H_OBLIGATIONS, H_ROUND,
+    H_SYMMETRIC, H_SIZE,
 ) = range(12)  # fmt: skip
-"""Header. TERMINATED: rows of the words that QUIESCENT asks for. DEBT: the debts, as a bit set of words.
-ROUND: the threads that may come round, as a bit set. ALIKE: the words of ``Tables.alike``."""
+"""Header. TERMINATED: rows of the words that QUIESCENT asks for. OBLIGATIONS: the words, as a bit set.
+ROUND: the threads that may come round, as a bit set. SYMMETRIC: the numbers in ``Tables.symmetric``."""
 
 (
     T_LK, T_LS, T_LM, T_BK, T_BS, T_BM, T_EW, T_TOP, T_FULL, T_PK, T_PS, T_PM,
@@ -59,13 +59,13 @@ P_PLACE, P_SHIFT, P_MASK, P_ID, P_WORD, P_LOOKS, P_SIZE = range(7)
 # --- what a call reports -------------------------------------------------------------------------------------------
 
 (
-    C_WISHES, C_RETRY, C_TRANSITIONS, C_WAITED, C_LONGEST, C_WINDOWS, C_BRANCHING, C_STUCK, C_SIGHTS, C_STATES,
+    C_REQUESTS, C_RETRY, C_TRANSITIONS, C_WAITED, C_LONGEST, C_WINDOWS, C_BRANCHING, C_STUCK, C_SIGHTS, C_STATES,
     C_WHOLE, C_ENDED, C_ROUND, C_RECORDS, C_GREW, C_WORKED, C_SIZE,
 ) = range(17)  # fmt: skip
 """ENDED: the threads that have, as a bit set. RECORDS: one less than there are. GREW: a step turned out to depend on
 more than those from its place did before. WORKED: steps worked out, not recalled."""
 
-W_EDGE, W_REST, W_FREE, W_FLIGHT, W_BUFFER, W_LONG, W_NOTHING, W_STACK, W_ROOM = range(9)
+REQ_EDGE, REQ_REST, REQ_FREE, REQ_FLIGHT, REQ_BUFFER, REQ_LONG, REQ_NOTHING, REQ_STACK, REQ_ROOM = range(9)
 """Wishes: an edge, a number for a place to rest, whether a store is free, wider fields, errors, more room."""
 
 L_USES, L_PUTS, L_LOOKS, L_BUFFERS, L_STUCK, L_SIZE = range(6)
@@ -124,7 +124,7 @@ class Tables(NamedTuple):
     future: Ints
     """By operation: the words that its thread may use from there on, and those that it may write, as bit sets
     (:mod:`hosts.explorer.reduce.footprints`)."""
-    alike: Ints
+    symmetric: Ints
     """Groups of threads that do the same (:mod:`hosts.explorer.compiled.canonical`)."""
 
 
@@ -133,11 +133,11 @@ class Work(NamedTuple):
 
     out: Ints
     """Successors, packed."""
-    told: Ints
+    labels: Ints
     """For each: thread, agent, slot, one more than the sighting."""
     hashes: Ints
     stack: Ints
-    wishes: Ints
+    requests: Ints
     retry: Ints
     """Places of the states put aside."""
     sights: Ints

@@ -72,10 +72,10 @@ def costs_of(
         return stuck
     on = False
     for each in range(number):
-        t = work.told[each] & 0xFF
+        t = work.labels[each] & 0xFF
         cost = np.int64(FAR)
         if sighting > 0:
-            if (work.told[each] >> 32) == sighting:
+            if (work.labels[each] >> 32) == sighting:
                 cost = np.int64(0)
         else:
             next_row = backward.row_of[around[each]]

@@ -12,8 +12,8 @@ from hosts.explorer.compiled.abi import (
     ASKED,
     BASE,
     C_LONGEST,
+    C_REQUESTS,
     C_WHOLE,
-    C_WISHES,
     CONST,
     EXTRA,
     H_SLOTS,
@@ -32,6 +32,9 @@ from hosts.explorer.compiled.abi import (
     R_PLACE,
     R_SIZE,
     READ,
+    REQ_EDGE,
+    REQ_FLIGHT,
+    REQ_NOTHING,
     RESET,
     S_MASK,
     S_PLACE,
@@ -49,15 +52,21 @@ from hosts.explorer.compiled.abi import (
     T_SIZE,
     T_SLOT0,
     UNKNOWN,
-    W_EDGE,
-    W_FLIGHT,
-    W_NOTHING,
     WORD,
     Tables,
     Work,
 )
 from hosts.explorer.compiled.lazy_flush import looked_for, notice
-from hosts.explorer.compiled.state_fields import copy, fill_in, held, hold, hold_word, look, look_at_word, newest
+from hosts.explorer.compiled.state_fields import (
+    copy,
+    newest,
+    read_field,
+    read_word,
+    set_field,
+    stored_field,
+    write_field,
+    write_word,
+)
 from hosts.explorer.compiled.store_buffers import looks_at, put_behind
 from hosts.explorer.compiled.visibility import flying, quiescent
 from hosts.explorer.jit.intrinsics import Ints, called, get, inlined, put
@@ -66,14 +75,14 @@ LONGEST_STEP: Final = 100_000
 
 
 @called
-def wish(work: Work, kind: int, what: int, more: int) -> None:
+def request(work: Work, kind: int, what: int, more: int) -> None:
     """Note what is missing."""
-    n = work.counts[C_WISHES]
-    if n < work.wishes.shape[0]:
-        work.wishes[n, 0] = kind
-        work.wishes[n, 1] = what
-        work.wishes[n, 2] = more
-        work.counts[C_WISHES] = n + 1
+    n = work.counts[C_REQUESTS]
+    if n < work.requests.shape[0]:
+        work.requests[n, 0] = kind
+        work.requests[n, 1] = what
+        work.requests[n, 2] = more
+        work.counts[C_REQUESTS] = n + 1
     work.counts[C_WHOLE] = 0
 
 
@@ -85,9 +94,9 @@ def read(tables: Tables, work: Work, states: Ints, at: int, thread: int, record:
         waiting = newest(tables, thread, buffer, get(operations, record + WORD))
         if waiting >= 0:
             return waiting
-    value = look_at_word(tables, work, states, at, record)
+    value = read_word(tables, work, states, at, record)
     owner = get(operations, record + EXTRA) - 1
-    if owner >= 0 and look(work, states, at, tables.threads, owner * T_SIZE + T_BK) != 0:
+    if owner >= 0 and read_field(work, states, at, tables.threads, owner * T_SIZE + T_BK) != 0:
         return get(tables.buffered_alias, get(operations, record + CONST) + value)
     return value
 
@@ -98,16 +107,16 @@ def do(  # noqa: C901, PLR0911 - a branch for each kind
 ) -> int:
     """Do an operation, but no choice, to the state at ``at`` of ``work.out``; give the edge that it takes.
 
-    -1: it cannot be done yet, and a wish says why. What a locked operation leaves is in its edge.
+    -1: it cannot be done yet, and a request says why. What a locked operation leaves is in its edge.
     """
     out, record = work.out, operation * 8
     operations, thread_row = tables.operations, thread * T_SIZE
     if code == READ:
         return read(tables, work, out, at, thread, record, buffer)
     if code == LOCKED:
-        return look_at_word(tables, work, out, at, record)
+        return read_word(tables, work, out, at, record)
     if code in (POINT, PENDING):
-        pending = look(work, out, at, tables.threads, thread_row + T_PK)
+        pending = read_field(work, out, at, tables.threads, thread_row + T_PK)
         return 1 if (pending if code == PENDING else pending & get(operations, record + CONST)) != 0 else 0
     if code == IN_FLIGHT:
         return 1 if flying(tables, work, out, at, thread) else 0
@@ -118,12 +127,12 @@ def do(  # noqa: C901, PLR0911 - a branch for each kind
     if code == SEND:
         return send(tables, work, at, get(operations, record + CONST))
     if code == PUT:
-        hold_word(tables, work, out, at, record, get(operations, record + CONST))
+        write_word(tables, work, out, at, record, get(operations, record + CONST))
     elif code == STORE:
         wait(tables, work, at, thread, record, buffer)
     elif code == RESET:
         for row in range(get(operations, record + CONST), get(operations, record + EXTRA)):
-            hold(work, out, at, tables.rows, row * R_SIZE + R_PLACE, get(tables.rows, row * R_SIZE + R_ID))
+            write_field(work, out, at, tables.rows, row * R_SIZE + R_PLACE, get(tables.rows, row * R_SIZE + R_ID))
     return 0
 
 
@@ -134,7 +143,7 @@ def wait(tables: Tables, work: Work, at: int, thread: int, record: int, buffer: 
     store = get(tables.operations, record + CONST)
     if buffer != 0 and looks_at(tables, thread, store) != 0:
         buffer = put_behind(tables, work, thread, buffer, store)
-        fill_in(work.out, at, tables.threads, row + T_BK, buffer)
+        set_field(work.out, at, tables.threads, row + T_BK, buffer)
         buffer >>= get(tables.threads, row + T_EW)
         while buffer != 0:
             length += 1
@@ -155,8 +164,8 @@ def wait(tables: Tables, work: Work, at: int, thread: int, record: int, buffer: 
 def send(tables: Tables, work: Work, at: int, slot: int) -> int:
     """Put an IPI on its way; -1: its counter is too narrow for one more."""
     row = slot * S_SIZE
-    if look(work, work.out, at, tables.slots, row + S_PLACE) == get(tables.slots, row + S_MASK):
-        wish(work, W_FLIGHT, slot, 0)
+    if read_field(work, work.out, at, tables.slots, row + S_PLACE) == get(tables.slots, row + S_MASK):
+        request(work, REQ_FLIGHT, slot, 0)
         return -1
     place = at + get(tables.slots, row + S_PLACE)
     put(work.out, place, get(work.out, place) + (1 << get(tables.slots, row + S_SHIFT)))
@@ -167,9 +176,9 @@ def send(tables: Tables, work: Work, at: int, slot: int) -> int:
 def acknowledge(tables: Tables, work: Work, at: int, thread: int, operation: int) -> int:
     """Take the highest pending vector that counts here; give its number, or -1 if there is none."""
     row = thread * T_SIZE
-    taken = look(work, work.out, at, tables.threads, row + T_PK) & get(tables.operations, operation * 8 + CONST)
+    taken = read_field(work, work.out, at, tables.threads, row + T_PK) & get(tables.operations, operation * 8 + CONST)
     if taken == 0:
-        wish(work, W_NOTHING, operation, 0)
+        request(work, REQ_NOTHING, operation, 0)
         return -1
     bit = 0
     while (taken >> (bit + 1)) != 0:
@@ -186,9 +195,9 @@ def edge_of(tables: Tables, work: Work, operation: int, index: int) -> int:
     edge = get(tables.edges, at)
     if edge < 0:
         if edge == UNKNOWN:
-            if work.counts[C_WISHES] < work.wishes.shape[0]:
+            if work.counts[C_REQUESTS] < work.requests.shape[0]:
                 tables.edges[at] = ASKED
-            wish(work, W_EDGE, operation, index)
+            request(work, REQ_EDGE, operation, index)
         work.counts[C_WHOLE] = 0
     return edge
 
@@ -205,14 +214,14 @@ def instruments(
     windows = sighting = np.int64(0)
     t = agent % tables.header[H_THREADS]
     if (get(operations, g * 8) & (PLAIN << 5)) != 0:
-        buffer = look(work, states, at, tables.threads, t * T_SIZE + T_BK)
+        buffer = read_field(work, states, at, tables.threads, t * T_SIZE + T_BK)
         while sighting == 0 and (get(operations, g * 8) & (PLAIN << 5)) != 0 and done <= LONGEST_STEP:
             record = g * 8
             index = np.int64(0)
             if (get(operations, record) & 31) == READ:
                 index = read(tables, work, states, at, t, record, buffer)
             else:
-                hold_word(tables, work, states, at, record, get(operations, record + CONST))
+                write_word(tables, work, states, at, record, get(operations, record + CONST))
             edge = get(tables.edges, get(operations, record + BASE) + index)
             notice(tables, work, states, at, agent, record, get(operations, record) & 31)
             if edge < 0:
@@ -234,7 +243,7 @@ def arrivals(tables: Tables, work: Work, states: Ints, at: int, n: int) -> int:
     for slot in range(header[H_SLOTS]):
         row = slot * S_SIZE
         t = get(slots, row + S_TARGET)
-        if held(states, at, slots, row + S_PLACE) != 0 and looked_for(tables, work, t, slot):
+        if stored_field(states, at, slots, row + S_PLACE) != 0 and looked_for(tables, work, t, slot):
             o = n * words
             copy(out, o, states, at, words)
             flight = o + get(slots, row + S_PLACE)
@@ -242,6 +251,6 @@ def arrivals(tables: Tables, work: Work, states: Ints, at: int, n: int) -> int:
             pending = o + get(threads, t * T_SIZE + T_PK)
             bit = get(threads, t * T_SIZE + T_PS) + slot - get(threads, t * T_SIZE + T_SLOT0)
             put(out, pending, get(out, pending) | (1 << bit))
-            put(work.told, n, t | (ARRIVE << 8) | (slot << 16))
+            put(work.labels, n, t | (ARRIVE << 8) | (slot << 16))
             n += 1
     return n

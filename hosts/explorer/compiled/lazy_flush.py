@@ -26,7 +26,7 @@ from hosts.explorer.compiled.abi import (
     CONST,
     EVERYTHING,
     EXTRA,
-    H_DEBT,
+    H_OBLIGATIONS,
     H_REDUCE,
     H_ROUND,
     H_THREADS,
@@ -52,13 +52,13 @@ from hosts.explorer.compiled.abi import (
     Tables,
     Work,
 )
-from hosts.explorer.compiled.state_fields import look
+from hosts.explorer.compiled.state_fields import read_field
 from hosts.explorer.compiled.visibility import waiting_words
 from hosts.explorer.jit.intrinsics import Ints, called, get, inlined, put
 
 
 @inlined
-def forget(work: Work, agent: int) -> None:
+def clear(work: Work, agent: int) -> None:
     """Begin with an agent: its steps have not been looked at."""
     for each in range(L_SIZE):
         put(work.lags, agent * L_SIZE + each, 0)
@@ -79,7 +79,7 @@ def notice(tables: Tables, work: Work, states: Ints, at: int, agent: int, record
             put(lags, row + L_BUFFERS, get(lags, row + L_BUFFERS) | owner)
     elif code in (POINT, PENDING, ACK):
         t = agent % tables.header[H_THREADS]
-        pending = look(work, states, at, tables.threads, t * T_SIZE + T_PK)
+        pending = read_field(work, states, at, tables.threads, t * T_SIZE + T_PK)
         mask = np.int64(EVERYTHING) if code == PENDING else get(operations, record + CONST)
         pending &= mask
         if code == ACK:
@@ -131,7 +131,7 @@ def due(tables: Tables, work: Work, states: Ints, at: int, moved: bool) -> int: 
         twice |= uses & used
         uses |= used
         buffers |= get(lags, t * L_SIZE + L_BUFFERS)
-    coming = get(tables.header, H_DEBT)
+    coming = get(tables.header, H_OBLIGATIONS)
     again = True
     while again:
         again = False

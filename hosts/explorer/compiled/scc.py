@@ -25,7 +25,7 @@ from hosts.explorer.compiled.abi import (
     Work,
 )
 from hosts.explorer.compiled.hash_table import INDEX_MASK, hash_of, lookup, place_of
-from hosts.explorer.compiled.state_fields import held
+from hosts.explorer.compiled.state_fields import stored_field
 from hosts.explorer.compiled.successors import look_up_successors, successors
 from hosts.explorer.jit.intrinsics import Ints, called, compiled, get, prefetch, put
 
@@ -69,10 +69,10 @@ def owes(states: Ints, at: int, owing: Ints) -> bool:
 
     ``owing`` holds rows of place, shift, mask and value: the first field must differ from its value, others be equal.
     """
-    if held(states, at, owing, 0) == owing[3]:
+    if stored_field(states, at, owing, 0) == owing[3]:
         return False
     for row in range(4, owing.shape[0], 4):  # noqa: SIM110 - compiled
-        if held(states, at, owing, row) != owing[row + 3]:
+        if stored_field(states, at, owing, row) != owing[row + 3]:
             return False
     return True
 
@@ -123,24 +123,24 @@ def agents_of(tables: Tables, work: Work, number: int, places: Ints, low: npt.ND
     agents = np.int64(0)
     for each in range(number):
         if part == 0 or low[places[each]] == part:
-            told = work.told[each]
-            t, agent, slot = told & 0xFF, (told >> 8) & 0xFF, (told >> 16) & 0xFFFF
+            label = work.labels[each]
+            t, agent, slot = label & 0xFF, (label >> 8) & 0xFF, (label >> 16) & 0xFFFF
             bit = t if agent == RUN else (threads + t if agent == DRAIN else 2 * threads + slot)
             agents |= 1 << bit
     return agents
 
 
 @called
-def coming(tables: Tables, states: Ints, place: int) -> int:
+def movable(tables: Tables, states: Ints, place: int) -> int:
     """Give the buffers and the IPIs that can move in a state, put off or not, as a bit set of agents."""
     threads = tables.header[H_THREADS]
     at = place * tables.header[H_WORDS]
     agents = np.int64(0)
     for t in range(threads):
-        if held(states, at, tables.threads, t * T_SIZE + T_BK) != 0:
+        if stored_field(states, at, tables.threads, t * T_SIZE + T_BK) != 0:
             agents |= np.int64(1) << (threads + t)
     for slot in range(tables.header[H_SLOTS]):
-        if held(states, at, tables.slots, slot * S_SIZE + S_PLACE) != 0:
+        if stored_field(states, at, tables.slots, slot * S_SIZE + S_PLACE) != 0:
             agents |= np.int64(1) << (2 * threads + slot)
     return agents
 
@@ -154,7 +154,7 @@ def is_fair(tables: Tables, work: Work, states: Ints, table: Ints, scc: Componen
     for i in range(begin, end):
         number = look_up_successors(tables, work, states, table, members[i], places)
         excused |= agents_of(tables, work, number, places, low, low[members[i]])
-        able = agents_of(tables, work, number, places, low, np.int64(0)) | coming(tables, states, members[i])
+        able = agents_of(tables, work, number, places, low, np.int64(0)) | movable(tables, states, members[i])
         excused |= everybody & ~able
         if excused == everybody:
             return True
@@ -197,7 +197,7 @@ def is_full(work: Work, scc: Components) -> bool:
     walk = scc.walk
     if walk[G_FRAMES] + 1 >= scc.frames.shape[0] or walk[G_STACK] + 1 >= scc.members.shape[0]:
         return True
-    return walk[G_KIDS] + work.told.shape[0] >= scc.kids.shape[0]
+    return walk[G_KIDS] + work.labels.shape[0] >= scc.kids.shape[0]
 
 
 @called

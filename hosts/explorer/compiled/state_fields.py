@@ -22,26 +22,26 @@ from hosts.explorer.jit.intrinsics import Ints, get, inlined, put
 
 
 @inlined
-def held(states: Ints, at: int, table: Ints, row: int) -> int:
+def stored_field(states: Ints, at: int, table: Ints, row: int) -> int:
     """Give what the field of a row holds in the state at ``at``."""
     return (get(states, at + get(table, row)) >> get(table, row + 1)) & get(table, row + 2)
 
 
 @inlined
-def rely(work: Work, column: int, bits: int) -> None:
+def depend_on(work: Work, column: int, bits: int) -> None:
     """Note bits that the step being worked out depends on (:mod:`hosts.explorer.compiled.transition_cache`)."""
     put(work.relied, column, get(work.relied, column) | bits)
 
 
 @inlined
-def look(work: Work, states: Ints, at: int, table: Ints, row: int) -> int:
+def read_field(work: Work, states: Ints, at: int, table: Ints, row: int) -> int:
     """Give what a field holds; the step depends on it."""
-    rely(work, get(table, row), get(table, row + 2) << get(table, row + 1))
-    return held(states, at, table, row)
+    depend_on(work, get(table, row), get(table, row + 2) << get(table, row + 1))
+    return stored_field(states, at, table, row)
 
 
 @inlined
-def look_at_word(tables: Tables, work: Work, states: Ints, at: int, record: int) -> int:
+def read_word(tables: Tables, work: Work, states: Ints, at: int, record: int) -> int:
     """Give what the word of an operation holds, likewise."""
     operations = tables.operations
     place, shift, mask = (
@@ -49,31 +49,31 @@ def look_at_word(tables: Tables, work: Work, states: Ints, at: int, record: int)
         get(operations, record + SHIFT),
         get(operations, record + MASK),
     )
-    rely(work, place, mask << shift)
+    depend_on(work, place, mask << shift)
     return (get(states, at + place) >> shift) & mask
 
 
 @inlined
-def fill_in(states: Ints, at: int, table: Ints, row: int, value: int) -> None:
+def set_field(states: Ints, at: int, table: Ints, row: int, value: int) -> None:
     """Put a value into the field of a row."""
-    fill(states, at + get(table, row), get(table, row + 1), get(table, row + 2), value)
+    set_bits(states, at + get(table, row), get(table, row + 1), get(table, row + 2), value)
 
 
 @inlined
-def fill(states: Ints, at: int, shift: int, mask: int, value: int) -> None:
+def set_bits(states: Ints, at: int, shift: int, mask: int, value: int) -> None:
     """Put a value into some bits of a packed word."""
     put(states, at, (get(states, at) & ~(mask << shift)) | (value << shift))
 
 
 @inlined
-def hold(work: Work, states: Ints, at: int, table: Ints, row: int, value: int) -> None:
+def write_field(work: Work, states: Ints, at: int, table: Ints, row: int, value: int) -> None:
     """Put a value into the field of a row; what it makes of the field depends on what was there."""
-    rely(work, get(table, row), get(table, row + 2) << get(table, row + 1))
-    fill_in(states, at, table, row, value)
+    depend_on(work, get(table, row), get(table, row + 2) << get(table, row + 1))
+    set_field(states, at, table, row, value)
 
 
 @inlined
-def hold_word(tables: Tables, work: Work, states: Ints, at: int, record: int, value: int) -> None:
+def write_word(tables: Tables, work: Work, states: Ints, at: int, record: int, value: int) -> None:
     """Put a value into the word of an operation, likewise."""
     operations = tables.operations
     place, shift, mask = (
@@ -81,8 +81,8 @@ def hold_word(tables: Tables, work: Work, states: Ints, at: int, record: int, va
         get(operations, record + SHIFT),
         get(operations, record + MASK),
     )
-    rely(work, place, mask << shift)
-    fill(states, at + place, shift, mask, value)
+    depend_on(work, place, mask << shift)
+    set_bits(states, at + place, shift, mask, value)
 
 
 @inlined

@@ -3,7 +3,7 @@
 
 A state is a few 64-bit words of packed fields (:mod:`hosts.explorer.model.state_vector` says where each lies). A step
 works on the packed words themselves: an operation reads one small number and puts another, and a table tells which
-(:mod:`hosts.explorer.search.thread_tables`). What a table does not know yet becomes a *wish*; the state is put aside
+(:mod:`hosts.explorer.search.thread_tables`). What a table does not know yet becomes a *request*; the state is put aside
 until Python has learnt it. All numbers are signed 64-bit ones: mixed with unsigned ones, Numba would compute in
 floating point.
 """
@@ -38,6 +38,10 @@ from hosts.explorer.compiled.abi import (
     PENDING,
     POINT,
     PUT,
+    REQ_LONG,
+    REQ_REST,
+    REQ_ROOM,
+    REQ_STACK,
     RESET,
     ROUND,
     RUN,
@@ -48,16 +52,12 @@ from hosts.explorer.compiled.abi import (
     T_LK,
     T_SIZE,
     VALUE_MASK,
-    W_LONG,
-    W_REST,
-    W_ROOM,
-    W_STACK,
     Tables,
     Work,
 )
-from hosts.explorer.compiled.effects import LONGEST_STEP, do, edge_of, instruments, wish
+from hosts.explorer.compiled.effects import LONGEST_STEP, do, edge_of, instruments, request
 from hosts.explorer.compiled.lazy_flush import notice
-from hosts.explorer.compiled.state_fields import copy, hold, hold_word, look, oldest
+from hosts.explorer.compiled.state_fields import copy, oldest, read_field, write_field, write_word
 from hosts.explorer.compiled.step_end import (
     ASKING,
     GO_ON,
@@ -69,7 +69,7 @@ from hosts.explorer.compiled.step_end import (
     held_up,
     way_past,
 )
-from hosts.explorer.compiled.visibility import invisible, is_debt, owed
+from hosts.explorer.compiled.visibility import invisible, is_obligation, on_obligation
 from hosts.explorer.jit.intrinsics import Ints, called, get, put
 
 PROVISO_BOUND: Final = 16
@@ -92,8 +92,8 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
     fuse = header[H_FUSE] != 0
     t, drains = agent % header[H_THREADS], agent >= header[H_THREADS]
     local, buffered = t * T_SIZE + T_LK, t * T_SIZE + T_BK
-    resting = look(work, states, at, threads, local)
-    waiting = look(work, states, at, threads, buffered)
+    resting = read_field(work, states, at, threads, local)
+    waiting = read_field(work, states, at, threads, buffered)
     g = get(tables.rest, t * tables.rest.shape[1] + resting)
     code = get(operations, g * 8) & 31
     o = n * words
@@ -114,9 +114,9 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
         done = 1
         glued = False
         pair = oldest(tables, t, waiting)
-        hold(work, out, o, threads, buffered, waiting >> get(threads, t * T_SIZE + T_EW))
-        hold(work, out, o, tables.pairs, pair + P_PLACE, get(tables.pairs, pair + P_ID))
-        paid = is_debt(header, get(tables.pairs, pair + P_WORD))
+        write_field(work, out, o, threads, buffered, waiting >> get(threads, t * T_SIZE + T_EW))
+        write_field(work, out, o, tables.pairs, pair + P_PLACE, get(tables.pairs, pair + P_ID))
+        paid = is_obligation(header, get(tables.pairs, pair + P_WORD))
     while True:
         if sighting == 0 and not (unsure or passed or (drains and done == 1)):
             g, count, seen, sighting = instruments(tables, work, out, o, agent, g, done)
@@ -126,7 +126,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
         record = g * 8
         code = get(operations, record) & 31
         flags = get(operations, record) >> 5
-        buffer = look(work, out, o, threads, buffered)
+        buffer = read_field(work, out, o, threads, buffered)
         act = GO_ON
         through = False
         if unsure:
@@ -175,7 +175,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
                 act = NOWHERE
                 put(work.lags, agent * L_SIZE + L_STUCK, 1)
             elif act == GO_ON and done > LONGEST_STEP:
-                wish(work, W_LONG, g, 0)
+                request(work, REQ_LONG, g, 0)
                 act = NOWHERE
                 top = 0  # the other branches would be just as long
         if act == GO_ON:
@@ -185,7 +185,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
                 if index >= get(operations, record + CONST):
                     index = -1
                 elif index + 1 < get(operations, record + CONST) and top >= stack.shape[0]:
-                    wish(work, W_STACK, 0, 0)
+                    request(work, REQ_STACK, 0, 0)
                     index = -1
                     top = 0
                 elif index + 1 < get(operations, record + CONST):
@@ -203,11 +203,11 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
             else:
                 notice(tables, work, out, o, agent, record, code)
                 index = do(tables, work, o, t, g, code, buffer)
-                paid = paid or code == RESET or (code in (LOCKED, PUT) and owed(tables, record))
+                paid = paid or code == RESET or (code in (LOCKED, PUT) and on_obligation(tables, record))
             edge = edge_of(tables, work, g, index) if index >= 0 else np.int64(-1)
             if edge >= 0:
                 if code == LOCKED:
-                    hold_word(tables, work, out, o, record, (edge >> NEXT_BITS) & VALUE_MASK)
+                    write_word(tables, work, out, o, record, (edge >> NEXT_BITS) & VALUE_MASK)
                 note = edge >> NOTE_SHIFT
                 if note != 0:
                     windows |= get(tables.notes, note * 2)
@@ -222,12 +222,12 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
         if act == REST:
             number = get(tables.resting, g)
             if number < 0:
-                wish(work, W_REST, g, 0)
-            elif n >= work.told.shape[0] - 1:
-                wish(work, W_ROOM, 0, 0)
+                request(work, REQ_REST, g, 0)
+            elif n >= work.labels.shape[0] - 1:
+                request(work, REQ_ROOM, 0, 0)
             else:
-                hold(work, out, o, threads, local, number)
-                put(work.told, n, t | ((DRAIN if drains else RUN) << 8) | (sighting << 32))
+                write_field(work, out, o, threads, local, number)
+                put(work.labels, n, t | ((DRAIN if drains else RUN) << 8) | (sighting << 32))
                 work.counts[C_WINDOWS] |= windows & ~ROUND
                 if (windows & ROUND) != 0:
                     work.counts[C_ROUND] = 1

@@ -15,20 +15,20 @@ from hosts.explorer.compiled.abi import (
     OWN,
     POINT,
     READ,
+    REQ_BUFFER,
+    REQ_FREE,
     STORE,
     T_FULL,
     T_PK,
     T_SIZE,
-    W_BUFFER,
-    W_FREE,
     WORD,
     Tables,
     Work,
 )
-from hosts.explorer.compiled.effects import wish
-from hosts.explorer.compiled.state_fields import look, newest
+from hosts.explorer.compiled.effects import request
+from hosts.explorer.compiled.state_fields import newest, read_field
 from hosts.explorer.compiled.store_buffers import finds_room
-from hosts.explorer.compiled.visibility import free_now, invisible, owed, uninterruptible
+from hosts.explorer.compiled.visibility import free_now, invisible, on_obligation, uninterruptible
 from hosts.explorer.jit.intrinsics import get, inlined
 
 GO_ON, REST, NOWHERE = range(3)
@@ -48,11 +48,11 @@ def way_past(tables: Tables, work: Work, at: int, t: int, g: int, buffer: int, p
         if (flags & (FREE | ASK)) == 0:
             return STAY
         # What may yet come can wait for the next point; what is pending is taken here.
-        if (look(work, work.out, at, tables.threads, t * T_SIZE + T_PK) & get(operations, record + CONST)) != 0:
+        if (read_field(work, work.out, at, tables.threads, t * T_SIZE + T_PK) & get(operations, record + CONST)) != 0:
             return STAY
         if (flags & ASK) == 0:
             return PASS_POINT
-        wish(work, W_FREE, g, 0)
+        request(work, REQ_FREE, g, 0)
         return ASKING
     if header[H_REDUCE] == 0:
         return STAY
@@ -61,23 +61,23 @@ def way_past(tables: Tables, work: Work, at: int, t: int, g: int, buffer: int, p
             return STAY
         if (flags & ASK) == 0:
             return PASS
-        wish(work, W_FREE, g, 0)
+        request(work, REQ_FREE, g, 0)
         return ASKING
     if header[H_FUSE] != 0 and code in (READ, LOCKED) and invisible(tables, work, t, record, buffer):
-        return STAY if code == LOCKED and paid and owed(tables, record) else PASS_UNSURE
+        return STAY if code == LOCKED and paid and on_obligation(tables, record) else PASS_UNSURE
     return STAY
 
 
 @inlined
 def held_up(tables: Tables, work: Work, t: int, g: int, buffer: int) -> int:
-    """Tell whether the own buffer lets an operation be done: GO_ON, REST until it does, NOWHERE: a wish tells."""
+    """Tell whether the own buffer lets an operation be done: GO_ON, REST until it does, NOWHERE: a request tells."""
     threads, record = tables.threads, g * 8
     code, flags = get(tables.operations, record) & 31, get(tables.operations, record) >> 5
     if code == STORE:
         if finds_room(tables, work, t, record, buffer):
             return GO_ON
         if get(threads, t * T_SIZE + T_FULL) == 0:
-            wish(work, W_BUFFER, t, 0)
+            request(work, REQ_BUFFER, t, 0)
             return NOWHERE
         work.counts[C_WAITED] = 1
         return REST

@@ -10,6 +10,7 @@ from hosts.explorer.compiled.abi import (
     C_BRANCHING,
     C_ENDED,
     C_GREW,
+    C_REQUESTS,
     C_RETRY,
     C_ROUND,
     C_SIGHTS,
@@ -17,26 +18,25 @@ from hosts.explorer.compiled.abi import (
     C_STUCK,
     C_TRANSITIONS,
     C_WHOLE,
-    C_WISHES,
-    H_ALIKE,
     H_SLOTS,
+    H_SYMMETRIC,
     H_THREADS,
     H_WORDS,
     H_WORKERS,
     L_LOOKS,
     L_SIZE,
+    REQ_ROOM,
     T_BK,
     T_LK,
     T_SIZE,
-    W_ROOM,
     Tables,
     Work,
 )
 from hosts.explorer.compiled.canonical import in_order
-from hosts.explorer.compiled.effects import arrivals, wish
+from hosts.explorer.compiled.effects import arrivals, request
 from hosts.explorer.compiled.hash_table import BATCH, INDEX_MASK, enter, hash_of, lookup, place_of
-from hosts.explorer.compiled.lazy_flush import due, forget
-from hosts.explorer.compiled.state_fields import held
+from hosts.explorer.compiled.lazy_flush import clear, due
+from hosts.explorer.compiled.state_fields import stored_field
 from hosts.explorer.compiled.step import steps
 from hosts.explorer.compiled.transition_cache import (
     ahead_size,
@@ -67,7 +67,7 @@ def follow(tables: Tables, work: Work, states: Ints, at: int, base: int, first: 
     ``counts[C_WHOLE]`` becomes 0 if something was not known yet: then these are not all.
     """
     number = moves(tables, work, states, at, base, first)
-    if tables.header[H_ALIKE] != 0:
+    if tables.header[H_SYMMETRIC] != 0:
         for each in range(first, first + number):
             in_order(tables, work.out, each * tables.header[H_WORDS])
     return number
@@ -85,7 +85,7 @@ def moves(tables: Tables, work: Work, states: Ints, at: int, base: int, first: i
         if ((get(work.ahead, base) >> t) & 1) == 0:
             n = act(tables, work, states, at, base, t, asked_at(tables, base, t), n)
         else:
-            forget(work, t)
+            clear(work, t)
     if counts[C_WHOLE] == 0:
         return n - first  # what would be noticed is not known yet
     lagging = np.int64(0)
@@ -101,14 +101,14 @@ def come(tables: Tables, work: Work, states: Ints, at: int, base: int, first: in
     drain = due(tables, work, states, at, n > first)
     for t in range(threads):
         put(work.lags, (threads + t) * L_SIZE + L_LOOKS, 0)
-        if ((drain >> t) & 1) != 0 and held(states, at, tables.threads, t * T_SIZE + T_BK) != 0:
-            place = (threads + t) * tables.rest.shape[1] + held(states, at, tables.threads, t * T_SIZE + T_LK)
+        if ((drain >> t) & 1) != 0 and stored_field(states, at, tables.threads, t * T_SIZE + T_BK) != 0:
+            place = (threads + t) * tables.rest.shape[1] + stored_field(states, at, tables.threads, t * T_SIZE + T_LK)
             asked = asked_at(tables, base, threads)
             put(work.ahead, asked + A_ROW, place * view_size(tables.header[H_WORDS]))
             ask(tables, work, states, at, base, t, asked)
             n = act(tables, work, states, at, base, threads + t, asked, n)
-    if n + threads + tables.header[H_SLOTS] >= work.told.shape[0] - 1:
-        wish(work, W_ROOM, 0, 0)
+    if n + threads + tables.header[H_SLOTS] >= work.labels.shape[0] - 1:
+        request(work, REQ_ROOM, 0, 0)
         return n
     return arrivals(tables, work, states, at, n)
 
@@ -168,7 +168,7 @@ def count_and_hash(tables: Tables, work: Work, at: int, first: int, number: int)
         elif stands_still(tables, work, number):
             counts[C_STUCK] = 1
     for each in range(first, first + number):
-        sighting = work.told[each] >> 32
+        sighting = work.labels[each] >> 32
         if sighting != 0:
             note_sight(work, sighting - 1)
         put(work.hashes, each, hash_of(work.out, each * words, words))
@@ -211,7 +211,7 @@ def expand(
     counts, words, workers = work.counts, tables.header[H_WORDS], tables.header[H_WORKERS]
     size = ahead_size(words, tables.header[H_THREADS])
     waiting = np.int64(0)
-    room = work.told.shape[0] - BATCH
+    room = work.labels.shape[0] - BATCH
     count = counts[C_STATES]
     begun = prepared = i = start
     while i < stop:
@@ -220,7 +220,7 @@ def expand(
             waiting = np.int64(0)
         if count + room + BATCH > limit or counts[C_RETRY] >= work.retry.shape[0]:
             break
-        if 2 * counts[C_WISHES] > work.wishes.shape[0]:
+        if 2 * counts[C_REQUESTS] > work.requests.shape[0]:
             break
         if i == prepared:
             begun, prepared = i, min(i + AHEAD, stop)

@@ -1,9 +1,9 @@
 """Local transition cache (Blom, van de Pol and Weber 2010: LTSmin): a step is computed once for all equal views.
 
-What a step depends on is noted while it is worked out (:func:`hosts.explorer.compiled.state_fields.rely`): bits of the
-packed state, words that others may use or write, threads that have ended. It is gathered by the place where the agent's
-thread rests. What a state has of that, with the place, is the key of a *record*: the steps, as the bits that they
-change. A record is used only if the whole key is the same; there is room for one record per hash, and the last one
+What a step depends on is noted while it is worked out (:func:`hosts.explorer.compiled.state_fields.depend_on`): bits of
+the packed state, words that others may use or write, threads that have ended. It is gathered by the place where the
+agent's thread rests. What a state has of that, with the place, is the key of a *record*: the steps, as the bits that
+they change. A record is used only if the whole key is the same; there is room for one record per hash, and the last one
 stays.
 
 What is gathered only grows, so that an old record stays true: whoever finds it with a longer view has the same bits in
@@ -50,8 +50,8 @@ from hosts.explorer.compiled.abi import (
     Work,
 )
 from hosts.explorer.compiled.hash_table import LOW32, MIX1, MIX2, MIX3
-from hosts.explorer.compiled.lazy_flush import forget
-from hosts.explorer.compiled.state_fields import held
+from hosts.explorer.compiled.lazy_flush import clear
+from hosts.explorer.compiled.state_fields import stored_field
 from hosts.explorer.compiled.visibility import waiting_words
 from hosts.explorer.jit.intrinsics import Ints, called, get, inlined, prefetch, put
 
@@ -98,7 +98,7 @@ def touch(tables: Tables, work: Work, states: Ints, at: int, base: int) -> None:
     """Ask the memory for the rows of the places where the threads rest."""
     size = view_size(tables.header[H_WORDS])
     for t in range(tables.header[H_THREADS]):
-        local = held(states, at, tables.threads, t * T_SIZE + T_LK)
+        local = stored_field(states, at, tables.threads, t * T_SIZE + T_LK)
         row = (t * tables.rest.shape[1] + local) * size
         prefetch(work.views, row)
         put(work.ahead, asked_at(tables, base, t) + A_ROW, row)
@@ -133,7 +133,7 @@ def near(tables: Tables, work: Work, states: Ints, at: int, base: int) -> None:
             ended |= np.int64(1) << t
         used = get(views, row + V_USES)
         written = get(views, row + V_WRITES)
-        if used != EVERYTHING and held(states, at, tables.threads, t * T_SIZE + T_BK) != 0:
+        if used != EVERYTHING and stored_field(states, at, tables.threads, t * T_SIZE + T_BK) != 0:
             waiting = waiting_words(tables, states, at, t)
             used |= waiting
             written |= waiting
@@ -192,7 +192,7 @@ def recall(tables: Tables, work: Work, states: Ints, at: int, agent: int, asked:
         if get(records, record + k) != get(work.ahead, asked + A_KEY + k):
             return -1
     record += words + NEAR_SIZE
-    if n + MOST >= work.told.shape[0] - 1:
+    if n + MOST >= work.labels.shape[0] - 1:
         return -1
     # How many steps, whether they come round and whether they are stuck share a word, the last of what is noticed.
     known = get(records, record + L_STUCK)
@@ -205,7 +205,7 @@ def recall(tables: Tables, work: Work, states: Ints, at: int, agent: int, asked:
     for _ in range(known // NUMBER):
         for k in range(words):
             put(work.out, n * words + k, get(states, at + k) ^ get(records, record + k))
-        put(work.told, n, get(records, record + words))
+        put(work.labels, n, get(records, record + words))
         record += words + 1
         n += 1
     return n
@@ -240,7 +240,7 @@ def remember(
     for each in range(first, n):
         for k in range(words):
             put(records, record + k, get(states, at + k) ^ get(work.out, each * words + k))
-        put(records, record + words, get(work.told, each))
+        put(records, record + words, get(work.labels, each))
         record += words + 1
 
 
@@ -252,4 +252,4 @@ def begin(tables: Tables, work: Work, base: int, agent: int) -> None:
     put(work.near, 2 * t + NEAR_WRITES, get(work.ahead, near_at(base, t) + NEAR_WRITES))
     for k in range(work.relied.shape[0]):
         put(work.relied, k, 0)
-    forget(work, agent)
+    clear(work, agent)

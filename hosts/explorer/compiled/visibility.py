@@ -10,7 +10,7 @@ from hosts.explorer.compiled.abi import (
     CONST,
     EVERYTHING,
     EXTRA,
-    H_DEBT,
+    H_OBLIGATIONS,
     H_TERMINATED0,
     H_TERMINATED1,
     H_THREADS,
@@ -49,7 +49,7 @@ from hosts.explorer.compiled.abi import (
     Tables,
     Work,
 )
-from hosts.explorer.compiled.state_fields import held, look, newest, oldest, rely
+from hosts.explorer.compiled.state_fields import depend_on, newest, oldest, read_field, stored_field
 from hosts.explorer.jit.intrinsics import Ints, get, inlined
 
 
@@ -66,15 +66,15 @@ def free_now(tables: Tables, work: Work, states: Ints, at: int, thread: int, kin
     if threads[thread, T_TIED] != 0:
         return False
     for row in range(threads[thread, T_GUARD0], threads[thread, T_GUARD1]):
-        value = look(work, states, at, tables.rows, row * R_SIZE + R_PLACE)
+        value = read_field(work, states, at, tables.rows, row * R_SIZE + R_PLACE)
         if tables.buffered_alias[tables.rows[row, R_ID] + value] != value:
             return False
     if threads[thread, T_WATCHED] == 0:
         return True
     for row in range(threads[thread, T_TERMINATED0], threads[thread, T_TERMINATED1]):
-        value = look(work, states, at, tables.rows, row * R_SIZE + R_PLACE)
+        value = read_field(work, states, at, tables.rows, row * R_SIZE + R_PLACE)
         if value != tables.rows[row, R_ID]:
-            buffer = look(work, states, at, threads, thread * T_SIZE + T_BK)
+            buffer = read_field(work, states, at, threads, thread * T_SIZE + T_BK)
             if newest(tables, thread, buffer, tables.rows[row, R_WORD]) < 0:
                 return True
     return False
@@ -85,7 +85,7 @@ def flying(tables: Tables, work: Work, states: Ints, at: int, thread: int) -> bo
     """Tell whether an IPI to a thread is in flight."""
     slots = tables.slots
     for slot in range(tables.threads[thread, T_SLOT0], tables.threads[thread, T_SLOT1]):
-        if look(work, states, at, slots, slot * S_SIZE + S_PLACE) != 0:
+        if read_field(work, states, at, slots, slot * S_SIZE + S_PLACE) != 0:
             return True
     return False
 
@@ -95,27 +95,27 @@ def nobody_else(work: Work, thread: int, what: int, word: int) -> bool:
     """Tell whether no other thread uses (``what``: NEAR_USES) or writes (NEAR_WRITES) a word from now on."""
     if word < 0 or word >= WIDE:
         return False
-    rely(work, work.back.shape[0] + what, np.int64(1) << word)
+    depend_on(work, work.back.shape[0] + what, np.int64(1) << word)
     return ((get(work.near, 2 * thread + what) >> word) & 1) == 0
 
 
 @inlined
-def owed(tables: Tables, record: int) -> bool:
+def on_obligation(tables: Tables, record: int) -> bool:
     """Tell whether an operation is on a word that holds what is owed to a guest."""
-    return is_debt(tables.header, get(tables.operations, record + WORD))
+    return is_obligation(tables.header, get(tables.operations, record + WORD))
 
 
 @inlined
-def is_debt(header: Ints, word: int) -> bool:
+def is_obligation(header: Ints, word: int) -> bool:
     """Tell whether a word holds what is owed to a guest."""
-    return word >= WIDE or (word >= 0 and ((get(header, H_DEBT) >> word) & 1) != 0)
+    return word >= WIDE or (word >= 0 and ((get(header, H_OBLIGATIONS) >> word) & 1) != 0)
 
 
 @inlined
 def waiting_words(tables: Tables, states: Ints, at: int, t: int) -> int:
     """Give the words of the stores in a thread's buffer, as a bit set."""
     words = np.int64(0)
-    rest = held(states, at, tables.threads, t * T_SIZE + T_BK)
+    rest = stored_field(states, at, tables.threads, t * T_SIZE + T_BK)
     while rest != 0:
         word = get(tables.pairs, oldest(tables, t, rest) + P_WORD)
         words |= np.int64(1) << word if word < WIDE else np.int64(EVERYTHING)
@@ -148,14 +148,14 @@ def invisible(tables: Tables, work: Work, thread: int, record: int, buffer: int)
 def uninterruptible(tables: Tables, work: Work, states: Ints, at: int, thread: int) -> bool:
     """Tell whether nothing will ever interrupt a thread at a point that leaves some vectors to later ones."""
     threads, slots = tables.threads, tables.slots
-    if look(work, states, at, threads, thread * T_SIZE + T_PK) & threads[thread, T_HARM]:
+    if read_field(work, states, at, threads, thread * T_SIZE + T_PK) & threads[thread, T_HARM]:
         return False
     for slot in range(threads[thread, T_SLOT0], threads[thread, T_SLOT1]):
         if (threads[thread, T_HARM] >> (slot - threads[thread, T_SLOT0])) & 1:
-            if look(work, states, at, slots, slot * S_SIZE + S_PLACE) != 0:
+            if read_field(work, states, at, slots, slot * S_SIZE + S_PLACE) != 0:
                 return False
     senders = threads[thread, T_SENDERS] & ((np.int64(1) << tables.header[H_THREADS]) - 1)
-    rely(work, work.back.shape[0] + NEAR_ENDED, senders)
+    depend_on(work, work.back.shape[0] + NEAR_ENDED, senders)
     return senders & ~work.counts[C_ENDED] == 0
 
 
@@ -164,10 +164,10 @@ def quiescent(tables: Tables, work: Work, states: Ints, at: int, thread: int) ->
     """Answer QUIESCENT."""
     rows = tables.rows
     for row in range(tables.header[H_TERMINATED0], tables.header[H_TERMINATED1]):
-        value = look(work, states, at, rows, row * R_SIZE + R_PLACE)
+        value = read_field(work, states, at, rows, row * R_SIZE + R_PLACE)
         if value != rows[row, R_ID]:
             return 0
     for each in range(tables.header[H_THREADS]):
-        if look(work, states, at, tables.threads, each * T_SIZE + T_BK) != 0:
+        if read_field(work, states, at, tables.threads, each * T_SIZE + T_BK) != 0:
             return 0
     return 0 if flying(tables, work, states, at, thread) else 1

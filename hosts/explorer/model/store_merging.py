@@ -29,7 +29,7 @@ Congruence, MFCS 2018: x and y are their attributes), for findings that a view m
 
 A store that is left out reaches memory together with the next one that is not: that is how a way is told
 (:class:`Waiting`), so that each step of it is one of the unbounded buffer's. How often others look is found out with
-the threads (:class:`hosts.explorer.reduce.read_bounds.Looks`); where nothing bounds it no store is left out.
+the threads (:class:`hosts.explorer.reduce.read_bounds.ReadBounds`); where nothing bounds it no store is left out.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ tell. That is so for much of what a vCPU does once its senders are past their po
 to a local state are looked at (senders are such); of the others it is taken for granted that they may use everything.
 
 More may be learnt of a thread than the search leant on; then it begins anew
-(:class:`hosts.explorer.search.thread_tables.AssumptionRefuted`). Up to the operation that contradicts, it was right, so
+(:class:`hosts.explorer.search.assumptions.AssumptionRefuted`). Up to the operation that contradicts, it was right, so
 that it has come to that operation if any run does.
 """
 
@@ -35,7 +35,7 @@ class Known(NamedTuple):
     """Nothing is known yet of what comes behind one of the operations."""
 
 
-class Futures:
+class Footprints:
     """The futures of all threads. What the search leans on stays as it is until the search begins anew."""
 
     def __init__(self, model: Model, options: Options) -> None:
@@ -43,18 +43,18 @@ class Futures:
         self._active = options.reduce and options.fuse
         self.learnt: set[int] = set()
         """Threads of which something has been learnt since the last look."""
-        self.more = False
+        self.stronger_known = False
         """More could be leant on by now."""
-        self._leant = [False] * len(model.threads)
+        self._assumed = [False] * len(model.threads)
         """By thread: whether anything is leant on."""
         self._endless: set[int] = set()
         """Threads that go round, or are too big to look at."""
 
-    def settle(self, learnt: KnownThreads) -> None:
+    def commit(self, learnt: KnownThreads) -> None:
         """Lean on what is known now."""
         learnt.future[:] = EVERYTHING
-        self._leant = [False] * len(self._model.threads)
-        self.more = False
+        self._assumed = [False] * len(self._model.threads)
+        self.stronger_known = False
         self.learnt.clear()
         for thread in range(len(self._model.threads) if self._active else 0):
             if thread in self._endless:
@@ -62,9 +62,9 @@ class Futures:
             for number, (uses, writes, ahead) in self._known(learnt, thread).items():
                 if not ahead:
                     learnt.future[number] = uses, writes
-                    self._leant[thread] = True
+                    self._assumed[thread] = True
 
-    def look(self, learnt: KnownThreads) -> bool:
+    def refuted(self, learnt: KnownThreads) -> bool:
         """Take note of what has been learnt; tell whether something is more than it was taken for."""
         threads, self.learnt = sorted(self.learnt), set()
         return self._active and any(self._contradicted(learnt, thread) for thread in threads)
@@ -73,7 +73,7 @@ class Futures:
         future = learnt.future
         known = {} if thread in self._endless else self._known(learnt, thread)
         if not known:
-            before, self._leant[thread] = self._leant[thread], False
+            before, self._assumed[thread] = self._assumed[thread], False
             self._endless.add(thread)
             return before
         grown = False
@@ -82,7 +82,7 @@ class Futures:
             if leant != [EVERYTHING, EVERYTHING]:
                 grown |= bool(uses & ~leant[0] or writes & ~leant[1])
             else:
-                self.more |= not ahead
+                self.stronger_known |= not ahead
         return grown
 
     def _known(self, learnt: KnownThreads, thread: int) -> dict[int, Known]:

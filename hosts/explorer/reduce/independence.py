@@ -13,7 +13,7 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.model.system import Model
 
 
-class Facts:
+class Independence:
     """Bit sets of threads, by word."""
 
     def __init__(self, model: Model, options: Options) -> None:
@@ -29,9 +29,9 @@ class Facts:
         """By thread: those that send it IPIs which no point may leave to a later one."""
         self._watchers = 0
         """Threads that ask QUIESCENT."""
-        self._leant: set[tuple[int, int]] = set()
+        self._assumed: set[tuple[int, int]] = set()
         """(thread, word): nobody else had to do with the word when a segment was found unseen."""
-        self._settled: list[object] = []
+        self._committed: list[object] = []
         self._dirty = False
 
     def add(self, thread: int, operation: Operation) -> None:
@@ -68,13 +68,13 @@ class Facts:
         if not self._active or not self._dirty:
             return False
         self._dirty = False
-        return self._now() != self._settled or any(not self._private(*each) for each in self._leant)
+        return self._now() != self._committed or any(not self._private(*each) for each in self._assumed)
 
-    def settle(self) -> None:
+    def commit(self) -> None:
         """Begin to lean on what is known now."""
-        self._leant.clear()
+        self._assumed.clear()
         self._dirty = False
-        self._settled = self._now()
+        self._committed = self._now()
 
     def _now(self) -> list[object]:
         threads = range(len(self._model.threads))
@@ -116,7 +116,7 @@ class Facts:
             return False
         private = all(self._private(thread, word) for word in words)
         if private:
-            self._leant.update((thread, word) for word in words)
+            self._assumed.update((thread, word) for word in words)
         return private
 
     def _private(self, thread: int, word: int) -> bool:

@@ -18,19 +18,19 @@ MANY: Final = 16
 """Looks that are too many to lean on: as many as a loop takes."""
 
 
-class Looks:
+class ReadBounds:
     """What the search leans on stays as it is until it begins anew."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self._looked_at = -1
 
-    def settle(self, learnt: KnownThreads) -> None:
+    def commit(self, learnt: KnownThreads) -> None:
         """Lean on what is known now."""
         self._model.looks.clear()
         self._model.looks.update({word: looks for word, looks in self._known(learnt).items() if looks < MANY})
 
-    def look(self, learnt: KnownThreads) -> bool:
+    def refuted(self, learnt: KnownThreads) -> bool:
         """Tell whether somebody looks more often than was leant on."""
         if not self._model.single or self._looked_at == learnt.learnt:
             return False

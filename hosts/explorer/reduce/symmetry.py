@@ -14,7 +14,7 @@ from hosts.explorer.model.state_vector import Name
 from hosts.explorer.model.system import Model, SymmetryClass, Transition
 
 
-class Twins:
+class Symmetry:
     """The groups of a model, as long as nothing tells their members apart."""
 
     def __init__(self, model: Model, options: Options) -> None:
@@ -23,7 +23,7 @@ class Twins:
         self.groups = [each for each in model.symmetry_classes if _alike_at_first(model, each)] if wanted else []
         """Not where an instrument that asks one pCPU after the other can be met on its way, nor where ends are kept."""
         orbits = [orbit for group in self.groups for orbit in zip(*group.words, strict=True)]
-        self.parted = False
+        self.split = False
         """Some have been taken for different since the search began."""
         self._orbits = {word: orbit for orbit in orbits for word in orbit}
 
@@ -45,9 +45,9 @@ class Twins:
             for other in self.others(thread)
         )
 
-    def part(self, thread: int | None = None) -> None:
+    def split_class(self, thread: int | None = None) -> None:
         """Take the threads like one, or all, for different from now on."""
-        self.parted = True
+        self.split = True
         self.groups = [] if thread is None else [each for each in self.groups if thread not in each.threads]
 
     def _same(self, one: int, other: int, local: int) -> bool:

@@ -43,17 +43,18 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move
 from hosts.explorer.model.state_vector import Crammed
 from hosts.explorer.model.system import Model
+from hosts.explorer.search.assumptions import AssumptionRefuted
 from hosts.explorer.search.explored import Explored
 from hosts.explorer.search.fair_cycles import FairCycles
 from hosts.explorer.search.reencode import moves
 from hosts.explorer.search.result import Progress, Result, Violation
-from hosts.explorer.search.thread_tables import AssumptionRefuted, ThreadTables
+from hosts.explorer.search.thread_tables import ThreadTables
 from hosts.explorer.search.trail import TrailFinder
 from hosts.explorer.search.visited import Store
 from hosts.explorer.search.workers import Rounds
 
 REPORT_SECONDS: Final = 0.3
-LEAN_WITHIN: Final = 2_000_000
+RESTART_WITHIN: Final = 2_000_000
 """States, of all attempts, that are searched again because the reduction has got more to lean on meanwhile."""
 TIGHTEN_AT: Final = 200_000
 """States after which fields wider than needed are worth making narrower."""
@@ -98,9 +99,9 @@ class Search:
         try:
             self._through()
             found = self.result
-            if found.violation is not None and self.learnt.twins.groups:
+            if found.violation is not None and self.learnt.symmetry.groups:
                 # Told from states that stand for themselves; the shortest way and its changes of thread are seen there.
-                self.learnt.twins.part()
+                self.learnt.symmetry.split_class()
                 self._through()
                 self.pathless = self.result.violation is None
                 self.result = found if self.pathless else self.result
@@ -112,7 +113,7 @@ class Search:
         """Search to the end, whatever that is."""
         self.result.restarts = self._attempts()
         if self.options.progress_check and self.learnt.goes_round():
-            self.learnt.twins.part()  # a cycle on which equal threads change places need not be fair to each
+            self.learnt.symmetry.split_class()  # a cycle on which equal threads change places need not be fair to each
             self.result.restarts = self._attempts()
         self._conclude()
 
@@ -124,7 +125,7 @@ class Search:
                 if self._resumed:
                     self._resumed = False  # it leans on what the search that learnt it leant on
                 else:
-                    self.learnt.lean_anew()
+                    self.learnt.reset_assumptions()
                     self.learnt.lay_out(generous=True)
                 self._search()
             except AssumptionRefuted:
@@ -161,7 +162,7 @@ class Search:
             self.rounds.begin_level(begin, end)
             bound = self._level()
             levels.append(end)
-            if self.learnt.more_to_lean_on and self.searched_again + self.store.total <= LEAN_WITHIN:
+            if self.learnt.assumptions.stronger_known and self.searched_again + self.store.total <= RESTART_WITHIN:
                 self.searched_again += self.store.total
                 raise AssumptionRefuted
             if not bound and self._harvest():
@@ -190,7 +191,7 @@ class Search:
         while self.rounds.jobs:
             self.store.ensure(self.rounds.room)
             self.rounds.round(self.store)
-            mistaken |= self.rounds.grant() and self.learnt.leant_on_something_false()
+            mistaken |= self.rounds.resolve_requests() and self.learnt.assumptions.refuted(self.learnt)
             if self.learnt.stale:
                 try:
                     self._lay_out_anew()

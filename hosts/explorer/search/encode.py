@@ -19,51 +19,24 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import State
 from hosts.explorer.model.state_vector import WIDEST, Layout, Name, bits
 from hosts.explorer.model.system import Model
-from hosts.explorer.reduce.independence import Facts
-from hosts.explorer.reduce.symmetry import Twins
+from hosts.explorer.reduce.symmetry import Symmetry
+from hosts.explorer.search.assumptions import Assumptions
 from hosts.explorer.search.reencode import Kept
+from hosts.explorer.search.values import Values
 from hosts.word64 import signed
 
 BY_VALUE: Final = LOCKED | {Op.LOAD, Op.GHOST_READ, Op.GHOST_ADD}
 """Their edges are numbered by the value read."""
 
 
-class Values:
-    """The values seen in one word, by number; number 0 is the initial one."""
-
-    def __init__(self, initial: int, *, flagged: bool) -> None:
-        """With ``flagged``, each value comes with itself with bit 0 set."""
-        self.flagged = flagged
-        self.known: list[int] = []
-        self._number: dict[int, int] = {}
-        self.number(initial)
-
-    def __len__(self) -> int:
-        return len(self.known)
-
-    def number(self, value: int) -> int:
-        """Give a value's number, a new one if it is new."""
-        value = signed(value)
-        if value not in self._number:
-            self._number[value] = len(self.known)
-            self.known.append(value)
-            if self.flagged:
-                self.number(value | 1)
-        return self._number[value]
-
-    def known_number(self, value: int) -> int:
-        """Give a value's number, or -1."""
-        return self._number.get(signed(value), -1)
-
-
-class Sheets:
+class Encoder:
     """What is known, by number, and where it is written down."""
 
     def __init__(self, model: Model, options: Options) -> None:
         self.model = model
         self.options = options
         self.buffer_flag_of = tuple(model.buffer_flag_of) or (-1,) * len(model.words)
-        self.facts = Facts(model, options)
+        self.assumptions = Assumptions(model, options)
         self.values = [
             Values(value, flagged=owner >= 0) for value, owner in zip(model.initial, self.buffer_flag_of, strict=True)
         ]
@@ -72,9 +45,9 @@ class Sheets:
             *((w, 0) for group in model.reset_families for w in group),
         ]:
             self.values[word].number(value)
-        self.twins = Twins(model, options)
+        self.symmetry = Symmetry(model, options)
         for word in range(len(self.values)):
-            self.values[word] = self.values[self.twins.orbit(word)[0]]
+            self.values[word] = self.values[self.symmetry.orbit(word)[0]]
         self.owner: list[tuple[int, int]] = []
         """By operation: thread and local state."""
         self.operation: list[Operation] = []
@@ -90,8 +63,8 @@ class Sheets:
         """By thread: the entries there is room for."""
         self.counts: dict[int, int] = {}
         """By slot's (target * 256 + vector): the bits of its counter."""
-        self.round = self.leant_round = 0
-        """The threads that may come round, as a bit set: known, and what the search leans on."""
+        self.back_edges = 0
+        """The threads that are known to have back edges, as a bit set."""
         self.notes: dict[tuple[int, int], int] = {(0, -1): 0}
         self.on_word: list[list[int]] = [[] for _ in model.words]
         self.row_room = [4] * len(model.words)
@@ -153,7 +126,7 @@ class Sheets:
         spare = int(generous)
         widths: dict[Name, int] = {}
         for word, values in enumerate(self.values):
-            constant = not self.facts.writers[word]
+            constant = not self.assumptions.independence.writers[word]
             widths["word", word] = 0 if constant and len(values) == 1 else bits(len(values)) + spare
         for thread, places in enumerate(self.places):
             widths["local", thread] = bits(len(places)) + 1 + spare
@@ -220,7 +193,7 @@ class Sheets:
             notes=self._notes,
             lagging=np.zeros(max(self.layout.words, 1), np.int64),
             future=self.future,
-            alike=np.zeros(1, np.int64),
+            symmetric=np.zeros(1, np.int64),
         )
 
     def _arrays(self) -> abi.Tables:
@@ -242,8 +215,8 @@ class Sheets:
         header[abi.H_FUSE] = self.options.fuse
         header[abi.H_REDUCE] = self.options.reduce and self.options.buffer > 0
         header[abi.H_SLOTS] = len(self.slots)
-        header[abi.H_DEBT] = sum(1 << word for word in self.model.obligations if word < abi.WIDE)
-        header[abi.H_ROUND] = self.leant_round
+        header[abi.H_OBLIGATIONS] = sum(1 << word for word in self.model.obligations if word < abi.WIDE)
+        header[abi.H_ROUND] = self.assumptions.back_edges
         header[abi.H_TERMINATED0] = len(rows)
         rows += [self._one(word) for word in self.model.terminated]
         header[abi.H_TERMINATED1] = len(rows)
@@ -262,9 +235,9 @@ class Sheets:
         for number, (target, vector) in enumerate(self.slots):
             slots[number] = (*layout["slot", number], target, vector)
         alike = self._alike()
-        header[abi.H_ALIKE] = len(alike)
+        header[abi.H_SYMMETRIC] = len(alike)
         rows_array = np.array([*rows, (0,) * abi.R_SIZE], np.int64)
-        self.tables = tables._replace(slots=slots, rows=rows_array, alike=np.array([*alike, 0], np.int64))
+        self.tables = tables._replace(slots=slots, rows=rows_array, symmetric=np.array([*alike, 0], np.int64))
         self._lagging()
         for thread, stores in enumerate(self.stores):
             for (word, value), number in stores.items():
@@ -274,7 +247,7 @@ class Sheets:
     def _alike(self) -> list[int]:
         """Write down what the members of each group have in a state: how many, how many fields each, the fields."""
         written: list[int] = []
-        for members in self.twins.fields():
+        for members in self.symmetry.fields():
             fields = [[self.layout[name] for name in names] for names in members]
             kept = [column for column in zip(*fields, strict=True) if any(each.mask for each in column)]
             written += [len(members), len(kept)]
@@ -300,7 +273,7 @@ class Sheets:
         return self.layout["local", thread].mask + 1
 
     def _thread(self, tables: abi.Tables, thread: int, rows: list[tuple[int, ...]]) -> None:
-        layout, facts, depth = self.layout, self.facts, self.depths[thread]
+        layout, facts, depth = self.layout, self.assumptions.independence, self.depths[thread]
         entry = self._entry(thread)
         guards = [(*layout["word", word], self._alias_base[word], word) for word in facts.guards(thread)]
         silent = [self._one(word) for word in facts.own_terminated(thread)]

@@ -95,7 +95,7 @@ class FairCycles:
         """Look at some states and what they lead to; tell whether that came to its end."""
         store = self.store
         work = self.explored.work[0]
-        room = len(work.told)
+        room = len(work.labels)
         parts = scc.Components(
             owing=owing,
             roots=roots,

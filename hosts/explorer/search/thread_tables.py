@@ -16,9 +16,9 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.model.rmw import modified
 from hosts.explorer.model.state_vector import TooWide, bits
 from hosts.explorer.model.system import Model, Transition
-from hosts.explorer.reduce.footprints import Futures, straight
-from hosts.explorer.reduce.read_bounds import Looks
-from hosts.explorer.search.encode import BY_VALUE, Sheets
+from hosts.explorer.reduce.footprints import straight
+from hosts.explorer.search.assumptions import AssumptionRefuted
+from hosts.explorer.search.encode import BY_VALUE, Encoder
 from hosts.word64 import signed
 
 CODES: Final = {
@@ -40,25 +40,16 @@ CODES: Final = {
 } | dict.fromkeys(LOCKED, abi.LOCKED)
 
 SURE: Final = frozenset({Op.GHOST_WRITE, Op.RESET, Op.YIELD})
-"""Done at once when a step comes to them: learnt without waiting for the wish."""
+"""Done at once when a step comes to them: learnt without waiting for the request."""
 
 
-class AssumptionRefuted(Exception):  # noqa: N818 - a signal, not an error
-    """Something that the reduction leant on has turned out false: start again."""
-
-
-class ThreadTables(Sheets):
+class ThreadTables(Encoder):
     """Everything the loops need to know, and how it grows."""
 
     def __init__(self, model: Model, options: Options) -> None:
         super().__init__(model, options)
-        self.futures = Futures(model, options)
-        self.looks = Looks(model)
         self.learnt = 0
         """Edges asked for."""
-        self.waiting: set[tuple[int, int]] = set()
-        """Points, by thread and local state, whose interrupts the search leaves to the next point."""
-        self._handled: list[int] = []
         for thread in range(len(model.threads)):
             self._rest(self._operation(thread, 0))
 
@@ -68,7 +59,7 @@ class ThreadTables(Sheets):
         It leans on what the search leant on that learnt it, though more may be known: so it comes to the same states.
         """
         self.options = options
-        self.futures.more = False
+        self.assumptions.keep()
         self.tables.header[abi.H_WORKERS] = max(options.workers, 1)
 
     def asked(self) -> Iterator[tuple[int, int, int]]:
@@ -80,55 +71,38 @@ class ThreadTables(Sheets):
 
     # --- learning ------------------------------------------------------------------------------------------------
 
-    def grant(self, kind: int, what: int, more: int) -> None:
-        """Learn what a wish asks for; AssumptionRefuted at once if threads were taken for alike that are not."""
-        self._grant(kind, what, more)
-        if self.twins.parted:
+    def resolve(self, kind: int, what: int, more: int) -> None:
+        """Learn what a request asks for; AssumptionRefuted at once if threads were taken for alike that are not."""
+        self._resolve(kind, what, more)
+        if self.symmetry.split:
             raise AssumptionRefuted
 
-    def _grant(self, kind: int, what: int, more: int) -> None:
-        if kind == abi.W_EDGE:
+    def _resolve(self, kind: int, what: int, more: int) -> None:
+        if kind == abi.REQ_EDGE:
             self._learn(what, more)
-        elif kind == abi.W_REST:
+        elif kind == abi.REQ_REST:
             self._rest(what)
-        elif kind == abi.W_FREE:
+        elif kind == abi.REQ_FREE:
             self._free(what)
-        elif kind == abi.W_FLIGHT:
+        elif kind == abi.REQ_FLIGHT:
             target, vector = self.slots[what]
             self.counts[target * 256 + vector] = int(self.tables.slots[what, abi.S_MASK]).bit_length() + 1
             self._stale = True
-        elif kind == abi.W_BUFFER:
+        elif kind == abi.REQ_BUFFER:
             depth = max(self.depths[what], min(self.deepest(what), int(self._room(what)) + 1))
             self._stale = True
-            for thread in (what, *self.twins.others(what)):
+            for thread in (what, *self.symmetry.others(what)):
                 self.depths[thread] = depth
-        elif kind == abi.W_LONG:
+        elif kind == abi.REQ_LONG:
             thread, local = self.owner[what]
             self.model.threads[thread].give_way(local)
-        elif kind == abi.W_NOTHING:
+        elif kind == abi.REQ_NOTHING:
             raise ValueError(f"{self.model.names[self.owner[what][0]]} acknowledges an interrupt when none is pending")
-
-    def leant_on_something_false(self) -> bool:
-        """Tell whether what has been learnt since the last time shows that the reduction leant on something false."""
-        changed = self.facts.changed or (self.options.reduce and self.round != self.leant_round)
-        return self.futures.look(self) or self.looks.look(self) or self._cannot_wait() or changed
-
-    def _cannot_wait(self) -> bool:
-        """Tell whether interrupts have been left to the next point that meet what is done in between after all."""
-        threads = self.model.threads
-        handled = [thread.handled for thread in threads]
-        before, self._handled = self._handled, handled
-        return handled != before and not all(threads[thread].may_wait(local) for thread, local in self.waiting)
 
     def goes_round(self) -> bool:
         """Tell whether one of the threads that are taken for alike can come back to a local state."""
-        members = [thread for group in self.twins.groups for thread in group.threads]
+        members = [thread for group in self.symmetry.groups for thread in group.threads]
         return any(straight(self, thread) is None for thread in members)
-
-    @property
-    def more_to_lean_on(self) -> bool:
-        """Tell whether a search that began now would leave out more."""
-        return self.futures.more
 
     def _room(self, thread: int) -> int:
         entry = int(self.tables.threads[thread, abi.T_EW])
@@ -138,7 +112,7 @@ class ThreadTables(Sheets):
         """Ask a thread, and all that are like it, for one edge, and for those that come right after for sure."""
         thread, local = self.owner[number]
         self._ask(number, index)
-        for other in self.twins.others(thread):
+        for other in self.symmetry.others(thread):
             self._ask(self.number[other][local], index)
 
     def _ask(self, number: int, index: int) -> None:
@@ -149,9 +123,9 @@ class ThreadTables(Sheets):
             thread, local = self.owner[number]
             operation = self.operation[number]
             edge = self.step(number, self._answer(operation, index))
-            self.futures.learnt.add(thread)
+            self.assumptions.footprints.learnt.add(thread)
             value = self._left(operation, index)
-            self.round |= edge.round << thread
+            self.back_edges |= edge.round << thread
             note = self._note(edge)
             number = self._operation(thread, edge.local)
             # The row may have moved while the values grew.
@@ -167,8 +141,8 @@ class ThreadTables(Sheets):
         self.learnt += 1
         thread, local = self.owner[number]
         edge = self.model.threads[thread].step(local, answer)
-        if self.twins.differ(thread, local, answer, edge):
-            self.twins.part(thread)
+        if self.symmetry.differ(thread, local, answer, edge):
+            self.symmetry.split_class(thread)
         return edge
 
     def _answer(self, operation: Operation, index: int) -> int:
@@ -209,7 +183,7 @@ class ThreadTables(Sheets):
 
     def _grown(self, word: int, before: int) -> None:
         """Make room for the new values of a word, and of those that share them."""
-        for each in self.twins.orbit(word):
+        for each in self.symmetry.orbit(word):
             self._widen(each, before)
 
     def _widen(self, word: int, before: int) -> None:
@@ -258,7 +232,7 @@ class ThreadTables(Sheets):
             self._resting = np.concatenate([self._resting, np.full_like(self._resting, -1)])
             self.future = np.concatenate([self.future, np.full_like(self.future, -1)])
             self.tables = self.tables._replace(operations=self._ops, resting=self._resting, future=self.future)
-        self.facts.add(thread, operation)
+        self.assumptions.independence.add(thread, operation)
         record = self._ops[number]
         record[abi.CODE] = self._code(operation)
         record[abi.WORD] = operation.word
@@ -269,7 +243,7 @@ class ThreadTables(Sheets):
         self._place(number)
         if operation.scheduled or operation.kind == Op.END:
             self._rest(number)
-        for other in self.twins.others(thread):
+        for other in self.symmetry.others(thread):
             self._operation(other, local)
         return number
 
@@ -309,8 +283,8 @@ class ThreadTables(Sheets):
                     self._pair(thread, operation.word, value, number)
                 else:
                     self._stale = True
-        elif operation.kind == Op.SEND and self.twins.others(operation.a):
-            self.twins.part(operation.a)
+        elif operation.kind == Op.SEND and self.symmetry.others(operation.a):
+            self.symmetry.split_class(operation.a)
         if operation.kind == Op.SEND and (operation.a, operation.b) not in self.slots:
             self.slots = sorted([*self.slots, (operation.a, operation.b)])
             self._stale = True
@@ -330,7 +304,7 @@ class ThreadTables(Sheets):
         else:
             self._stale = True
         places.append(number)
-        for other in self.twins.others(thread):
+        for other in self.symmetry.others(thread):
             self._rest(self._operation(other, local))
 
     # --- the reduction -------------------------------------------------------------------------------------------
@@ -344,10 +318,9 @@ class ThreadTables(Sheets):
         if code >> 5 & abi.ASK:
             thread, local = self.owner[number]
             if self.operation[number].kind == Op.POINT:
-                free = self.model.threads[thread].may_wait(local)
-                self.waiting |= {(thread, local)} if free else set()
+                free = self.assumptions.defer(thread, local)
             else:
-                free = all(self.facts.invisible(thread, each) for each in self._segment(number))
+                free = all(self.assumptions.independence.invisible(thread, each) for each in self._segment(number))
             flags = code >> 5 & ~abi.ASK | (abi.FREE if free else 0)
             self._ops[number, abi.CODE] = code & 31 | flags << 5
 
@@ -368,14 +341,10 @@ class ThreadTables(Sheets):
                 return
         yield Operation(Op.QUIESCENT)  # too long: leave it alone
 
-    def lean_anew(self) -> None:
-        """Lean on what is known by now; the search begins anew."""
-        self.facts.settle()
-        self.waiting.clear()
-        self.futures.settle(self)
-        self.looks.settle(self)
-        self.leant_round = self.round
-        self.twins.parted = False
+    def reset_assumptions(self) -> None:
+        """Assume that there is no more than what is known by now; the search begins anew."""
+        self.assumptions.reset(self)
+        self.symmetry.split = False
         self.depths = [min(depth, self.deepest(thread)) for thread, depth in enumerate(self.depths)]
         used = self._ops[: len(self.operation), abi.CODE]
         for number in range(len(self.operation)):

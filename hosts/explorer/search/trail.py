@@ -70,7 +70,7 @@ class TrailFinder:
     def _level(self, depth: int, sighting: int) -> None:
         """Work out one level. ``sighting``: 0: ways on; -1: states without a move; else moves with that sighting."""
         marked: list[npt.NDArray[np.int64]] = []
-        around = np.zeros(len(self.explored.work[0].told), np.int64)
+        around = np.zeros(len(self.explored.work[0].labels), np.int64)
         for worker in range(self.explored.workers):
             begin, end = self.explored.span(depth, worker)
             for start in range(begin, end, CHUNK):
@@ -131,11 +131,11 @@ class TrailFinder:
     def _best(self, at: int, last: int, wanted: int) -> tuple[int, int, int, int, list[int]]:
         """Give the best next move from a place: thread, agent, slot, where it leads, the state there."""
         work, words = self.explored.work[0], self.store.words
-        around = np.zeros(len(work.told), np.int64)
+        around = np.zeros(len(work.labels), np.int64)
         count = int(successors.look_up_successors(self.tables, work, self.store.states, self.store.table, at, around))
         best: tuple[int, int] | None = None
         for number in range(count):
-            told = int(work.told[number])
+            told = int(work.labels[number])
             thread = told & 0xFF
             place = int(around[number])
             if wanted >= 0:
@@ -154,7 +154,7 @@ class TrailFinder:
         if best is None:
             raise AssertionError("a state on a shortest way has no move that is")
         number = best[1]
-        told = int(work.told[number])
+        told = int(work.labels[number])
         packed = work.out[number * words : (number + 1) * words].tolist()
         place = int(around[number])
         return told & 0xFF, told >> 8 & 0xFF, told >> 16 & 0xFFFF, place, packed
@@ -205,6 +205,6 @@ class TrailFinder:
             return False
         if any(target == thread and vector not in late for target, vector in state.flight):
             return False
-        senders = self.learnt.facts.interrupters(thread)
+        senders = self.learnt.assumptions.independence.interrupters(thread)
         threads = enumerate(model.threads)
         return all(each.operation(state.locals[t]).kind == Op.END for t, each in threads if senders >> t & 1)

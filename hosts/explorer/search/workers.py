@@ -1,7 +1,7 @@
 """Parallel breadth-first search, bulk-synchronous: in each round every worker expands some states of a level.
 
 The workers share the table of states; each puts what it finds into its own part of the store. Between the rounds, what
-the loops have wished for is learnt and room is made, while nobody runs.
+the kernels have requested is learnt and room is made, while nobody runs.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Rounds:
     @property
     def room(self) -> int:
         """Tell how many states each worker may find in the next round."""
-        return len(self.work[0].told) + 2 * hash_table.BATCH + self._chunk
+        return len(self.work[0].labels) + 2 * hash_table.BATCH + self._chunk
 
     def round(self, store: Store) -> None:
         """Let each worker expand some states."""
@@ -167,24 +167,24 @@ class Rounds:
             target = int(done / self.workers * ROUND_SECONDS / seconds)
             self._chunk = max(LEAST, min(target, 2 * self._chunk, 1 << 20))
 
-    # --- wishes ------------------------------------------------------------------------------------------------------
+    # --- requests ------------------------------------------------------------------------------------------------
 
-    def grant(self) -> bool:
-        """Learn what the loops wish for, and take up the states that were put aside for it. Tell if there was any."""
-        wished = False
+    def resolve_requests(self) -> bool:
+        """Resolve the requests of the kernels and retry the states put aside for them; tell whether there was any."""
+        requested = False
         for worker, work in enumerate(self.work):
             counts = work.counts
-            for kind, what, more in work.wishes[: counts[abi.C_WISHES]].tolist():
-                wished = True
-                if kind in (abi.W_STACK, abi.W_ROOM):
-                    self._enlarge(worker, stack=kind == abi.W_STACK)
+            for kind, what, more in work.requests[: counts[abi.C_REQUESTS]].tolist():
+                requested = True
+                if kind in (abi.REQ_STACK, abi.REQ_ROOM):
+                    self._enlarge(worker, stack=kind == abi.REQ_STACK)
                 else:
-                    self.learnt.grant(kind, what, more)
-            counts[abi.C_WISHES] = 0
+                    self.learnt.resolve(kind, what, more)
+            counts[abi.C_REQUESTS] = 0
             if aside := int(counts[abi.C_RETRY]):
                 self.jobs.appendleft(Job(work.retry[:aside].copy(), 0, 0, aside))
             counts[abi.C_RETRY] = 0
-        return wished
+        return requested
 
     def _enlarge(self, worker: int, *, stack: bool) -> None:
         """Give a worker's workspace more room for branches or for successors."""
@@ -193,7 +193,7 @@ class Rounds:
             more = np.zeros((2 * len(work.stack), work.stack.shape[1]), np.int64)
             self.work[worker] = work._replace(stack=more)
         else:
-            bigger = self._workspace(2 * len(work.told))
+            bigger = self._workspace(2 * len(work.labels))
             self.work[worker] = bigger._replace(
                 stack=work.stack, counts=work.counts, sights=work.sights, views=work.views, records=work.records
             )
@@ -201,7 +201,7 @@ class Rounds:
     def relaid(self) -> None:
         """Fit the workspaces to another layout: what is remembered is of the old one."""
         for worker, work in enumerate(self.work):
-            bigger = self._workspace(len(work.told), len(work.stack))
+            bigger = self._workspace(len(work.labels), len(work.stack))
             self.work[worker] = bigger._replace(counts=work.counts, sights=work.sights)
             self._remember(worker, int(work.counts[abi.C_RECORDS]) + 1)
 
@@ -216,10 +216,10 @@ class Rounds:
         words, threads = self.learnt.layout.words, len(self.learnt.model.threads)
         return abi.Work(
             out=np.zeros((room + 2) * words, np.int64),
-            told=np.zeros(room, np.int64),
+            labels=np.zeros(room, np.int64),
             hashes=np.zeros(room, np.int64),
             stack=np.zeros((branches, words + 8), np.int64),
-            wishes=np.zeros((4096, 3), np.int64),
+            requests=np.zeros((4096, 3), np.int64),
             retry=np.zeros(8192, np.int64),
             sights=np.zeros(4096, np.int64),
             counts=lines(abi.C_SIZE),
