@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from hosts.explorer.compiled import abi
-from hosts.explorer.model.operations import FENCELESS, LOCKED, OWN_FENCE, Op, Operation
+from hosts.explorer.model.operations import LOCKED, Op, Operation
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.rmw import modified
 from hosts.explorer.model.state_vector import TooWide, bits
@@ -19,25 +19,8 @@ from hosts.explorer.model.system import Model, Transition
 from hosts.explorer.reduce.footprints import straight
 from hosts.explorer.search.assumptions import AssumptionRefuted
 from hosts.explorer.search.encode import BY_VALUE, Encoder
+from hosts.explorer.search.op_codes import code_of, may_be_free
 from hosts.word64 import signed
-
-CODES: Final = {
-    Op.END: abi.END,
-    Op.LOAD: abi.READ,
-    Op.GHOST_READ: abi.READ,
-    Op.GHOST_WRITE: abi.PUT,
-    Op.GHOST_ADD: abi.LOCKED,
-    Op.FENCE: abi.STEADY,
-    Op.YIELD: abi.STEADY,
-    Op.SEND: abi.SEND,
-    Op.POINT: abi.POINT,
-    Op.PENDING: abi.PENDING,
-    Op.ACK: abi.ACK,
-    Op.CHOOSE: abi.CHOOSE,
-    Op.RESET: abi.RESET,
-    Op.IN_FLIGHT: abi.IN_FLIGHT,
-    Op.QUIESCENT: abi.QUIESCENT,
-} | dict.fromkeys(LOCKED, abi.LOCKED)
 
 SURE: Final = frozenset({Op.GHOST_WRITE, Op.RESET, Op.YIELD})
 """Done at once when a step comes to them: learnt without waiting for the request."""
@@ -56,14 +39,14 @@ class ThreadTables(Encoder):
     def resume(self, options: Options) -> None:
         """Go on with what was learnt under options that may differ in what does not matter to it.
 
-        It leans on what the search leant on that learnt it, though more may be known: so it comes to the same states.
+        It assumes what the search assumed that learnt it, though more may be known: so it comes to the same states.
         """
         self.options = options
         self.assumptions.keep()
         self.tables.header[abi.H_WORKERS] = max(options.workers, 1)
 
     def asked(self) -> Iterator[tuple[int, int, int]]:
-        """Give all that threads have been asked, as (thread, local state, answer)."""
+        """Return all that threads have been asked, as (thread, local state, answer)."""
         for number, operation in enumerate(self.operation):
             base = int(self._ops[number, abi.BASE])
             for index in np.flatnonzero(self._edges[base : base + self.edges_of(operation)] >= 0).tolist():
@@ -100,7 +83,7 @@ class ThreadTables(Encoder):
             raise ValueError(f"{self.model.names[self.owner[what][0]]} acknowledges an interrupt when none is pending")
 
     def goes_round(self) -> bool:
-        """Tell whether one of the threads that are taken for alike can come back to a local state."""
+        """Return whether one of the threads that are taken for alike can come back to a local state."""
         members = [thread for group in self.symmetry.groups for thread in group.threads]
         return any(straight(self, thread) is None for thread in members)
 
@@ -151,7 +134,7 @@ class ThreadTables(Encoder):
         return self.values[operation.word].known[index] if operation.kind in BY_VALUE else index
 
     def _left(self, operation: Operation, index: int) -> int:
-        """Give the number of the value that the operation leaves in its word."""
+        """Return the number of the value that the operation leaves in its word."""
         kind = operation.kind
         if kind not in LOCKED and kind != Op.GHOST_ADD:
             return 0
@@ -204,7 +187,7 @@ class ThreadTables(Encoder):
                 self._ops[number, abi.BASE] = new
 
     def _row(self, room: int) -> int:
-        """Give the start of a row of edges nobody knows yet."""
+        """Return the start of a row of edges nobody knows yet."""
         start = self._edges_used
         self._edges_used += room
         if self._edges_used > len(self._edges):
@@ -216,7 +199,7 @@ class ThreadTables(Encoder):
     # --- operations ----------------------------------------------------------------------------------------------
 
     def _operation(self, thread: int, local: int) -> int:
-        """Give the number of what a thread does in a local state."""
+        """Return the number of what a thread does in a local state."""
         number = self.number[thread].get(local, -1)
         if number >= 0:
             return number
@@ -234,7 +217,7 @@ class ThreadTables(Encoder):
             self.tables = self.tables._replace(operations=self._ops, resting=self._resting, future=self.future)
         self.assumptions.independence.add(thread, operation)
         record = self._ops[number]
-        record[abi.CODE] = self._code(operation)
+        record[abi.CODE] = code_of(operation, self.model, self.options)
         record[abi.WORD] = operation.word
         record[abi.BASE] = self._row(self.edges_of(operation))
         if operation.kind in BY_VALUE:
@@ -246,30 +229,6 @@ class ThreadTables(Encoder):
         for other in self.symmetry.others(thread):
             self._operation(other, local)
         return number
-
-    def _code(self, operation: Operation) -> int:
-        kind = operation.kind
-        code = abi.STORE if kind == Op.STORE and self.options.buffer else CODES.get(kind, abi.PUT)
-        flags = abi.SCHEDULED if operation.scheduled else 0
-        flags |= abi.BEGINS if operation.begins else 0
-        if operation.drains or (kind == Op.SEND and not self.options.overtake):
-            flags |= abi.DRAINS
-        elif kind in LOCKED and operation.flags & FENCELESS:
-            flags |= abi.OWN
-        if self._may_be_free(operation):
-            flags |= abi.ASK
-        pays = code == abi.PUT and operation.word in self.model.obligations
-        if self.options.fuse and not operation.scheduled and code in (abi.READ, abi.PUT) and not pays:
-            flags |= abi.PLAIN
-        return code | flags << 5
-
-    def _may_be_free(self, operation: Operation) -> bool:
-        if operation.kind == Op.POINT:
-            return self.options.reduce and self.options.fuse
-        if not (self.options.reduce and self.options.buffer and operation.kind in (Op.STORE, Op.FENCE)):
-            return False
-        alone = operation.kind == Op.FENCE and operation.a == OWN_FENCE  # it may have to wait behind a drain
-        return operation.scheduled or alone or not self.options.fuse
 
     def _constants(self, thread: int, operation: Operation) -> None:
         """Number what an operation brings with it."""
@@ -325,7 +284,7 @@ class ThreadTables(Encoder):
             self._ops[number, abi.CODE] = code & 31 | flags << 5
 
     def _segment(self, number: int) -> Iterator[Operation]:
-        """Give the operations that belong to one step, as long as each has one answer only."""
+        """Return the operations that belong to one step, as long as each has one answer only."""
         for _ in range(64):
             operation = self.operation[number]
             yield operation
@@ -348,6 +307,6 @@ class ThreadTables(Encoder):
         self.depths = [min(depth, self.deepest(thread)) for thread, depth in enumerate(self.depths)]
         used = self._ops[: len(self.operation), abi.CODE]
         for number in range(len(self.operation)):
-            if self._may_be_free(self.operation[number]):
+            if may_be_free(self.operation[number], self.options):
                 used[number] = used[number] & 31 | (used[number] >> 5 & ~abi.FREE | abi.ASK) << 5
         self._edges[self._edges == abi.ASKED] = abi.UNKNOWN
