@@ -62,7 +62,7 @@ def search_backward(
 def costs_of(
     tables: Tables, work: Work, states: Ints, table: Ints, backward: Backward, at: int, sighting: int, row: int
 ) -> bool:
-    """Work out the costs of one state into a row; tell whether it is on a shortest trail."""
+    """Work out the costs of one state into a row; return whether it is on a shortest trail."""
     costs, around, threads = backward.costs, backward.around, tables.header[H_THREADS]
     number = look_up_successors(tables, work, states, table, at, around)
     if sighting < 0:

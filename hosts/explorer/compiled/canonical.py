@@ -39,7 +39,7 @@ def in_order(tables: Tables, states: Ints, at: int) -> None:
 
 @inlined
 def is_behind(classes: Ints, states: Ints, at: int, one: int, other: int, fields: int) -> bool:
-    """Tell whether what one member has comes behind what another has."""
+    """Return whether what one member has comes behind what another has."""
     for k in range(0, fields * FIELD, FIELD):
         mine, theirs = stored_field(states, at, classes, one + k), stored_field(states, at, classes, other + k)
         if mine != theirs:

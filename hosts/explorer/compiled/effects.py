@@ -88,7 +88,7 @@ def request(work: Work, kind: int, what: int, more: int) -> None:
 
 @inlined
 def read(tables: Tables, work: Work, states: Ints, at: int, thread: int, record: int, buffer: int) -> int:
-    """Give the number of the value that a thread reads: its own buffer's first, of another's mark what shows."""
+    """Return the number of the value that a thread reads: its own buffer's first, of another's mark what shows."""
     operations = tables.operations
     if buffer != 0:
         waiting = newest(tables, thread, buffer, get(operations, record + WORD))
@@ -105,7 +105,7 @@ def read(tables: Tables, work: Work, states: Ints, at: int, thread: int, record:
 def do(  # noqa: C901, PLR0911 - a branch for each kind
     tables: Tables, work: Work, at: int, thread: int, operation: int, code: int, buffer: int
 ) -> int:
-    """Do an operation, but no choice, to the state at ``at`` of ``work.out``; give the edge that it takes.
+    """Do an operation, but no choice, to the state at ``at`` of ``work.out``; return the edge that it takes.
 
     -1: it cannot be done yet, and a request says why. What a locked operation leaves is in its edge.
     """
@@ -174,7 +174,7 @@ def send(tables: Tables, work: Work, at: int, slot: int) -> int:
 
 @inlined
 def acknowledge(tables: Tables, work: Work, at: int, thread: int, operation: int) -> int:
-    """Take the highest pending vector that counts here; give its number, or -1 if there is none."""
+    """Take the highest pending vector that counts here; return its number, or -1 if there is none."""
     row = thread * T_SIZE
     taken = read_field(work, work.out, at, tables.threads, row + T_PK) & get(tables.operations, operation * 8 + CONST)
     if taken == 0:
@@ -190,7 +190,7 @@ def acknowledge(tables: Tables, work: Work, at: int, thread: int, operation: int
 
 @inlined
 def edge_of(tables: Tables, work: Work, operation: int, index: int) -> int:
-    """Give an edge; a negative one is not known yet, and is wished for once."""
+    """Return an edge; a negative one is not known yet, and is wished for once."""
     at = get(tables.operations, operation * 8 + BASE) + index
     edge = get(tables.edges, at)
     if edge < 0:
@@ -208,7 +208,7 @@ def instruments(
 ) -> tuple[int, int, int, int]:
     """Do what instruments read and put within a step, as far as it is known.
 
-    Gives the operation behind that, the operations done so far, the windows entered and the sighting.
+    Returns the operation behind that, the operations done so far, the windows entered and the sighting.
     """
     operations = tables.operations
     windows = sighting = np.int64(0)
@@ -237,7 +237,7 @@ def instruments(
 
 @inlined
 def arrivals(tables: Tables, work: Work, states: Ints, at: int, n: int) -> int:
-    """Put the arrivals of the IPIs in flight that are due behind the first ``n`` successors; give their number."""
+    """Put the arrivals of the IPIs in flight that are due behind the first ``n`` successors; return their number."""
     header, threads, slots, out = tables.header, tables.threads, tables.slots, work.out
     words = header[H_WORDS]
     for slot in range(header[H_SLOTS]):

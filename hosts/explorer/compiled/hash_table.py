@@ -34,7 +34,7 @@ def hash_of(states: Ints, at: int, words: int) -> int:
 
 @inlined
 def place_of(index: int, worker: int, workers: int) -> int:
-    """Tell where a worker's state number ``index`` lies: blocks of the workers take turns."""
+    """Return where a worker's state number ``index`` lies: blocks of the workers take turns."""
     return ((((index >> BLOCK_BITS) * workers) + worker) << BLOCK_BITS) | (index & BLOCK)
 
 
@@ -42,7 +42,7 @@ def place_of(index: int, worker: int, workers: int) -> int:
 def enter(
     states: Ints, table: Ints, out: Ints, hashes: Ints, number: int, words: int, worker: int, workers: int, count: int
 ) -> int:
-    """Put the successors that are new behind a worker's states; give how many states it has now.
+    """Put the successors that are new behind a worker's states; return how many states it has now.
 
     All workers enter into one table. A state is written before its place is claimed, so whoever finds the place can
     read the state; if another worker was quicker with the same state, the room is used for the next one.
@@ -84,7 +84,7 @@ def enter(
 
 @called
 def lookup(states: Ints, table: Ints, packed: Ints, o: int, h: int, words: int) -> int:
-    """Give the place of a state with the hash ``h``, or -1."""
+    """Return the place of a state with the hash ``h``, or -1."""
     last = table.shape[0] - 1
     tag = (h >> 41) & TAG_MASK
     slot = h & last

@@ -16,12 +16,12 @@ LEVEL: Final = 1
 
 
 def job(_key: str) -> Job:
-    """Give the loops that Python calls, and all that they call."""
+    """Return the loops that Python calls, and all that they call."""
     sources = frozenset(os.path.realpath(path) for path in library.sources())
     return Job(unit=unit(), key=library.key, sources=sources, level=LEVEL)
 
 
 def unit() -> Unit:
-    """Give them as one unit."""
+    """Return them as one unit."""
     values = [value for module in (successors, hash_table, backward, scc) for value in vars(module).values()]
     return Unit({value.py_func.__name__: value for value in values if isinstance(value, library.Loop)}, unrolled=False)

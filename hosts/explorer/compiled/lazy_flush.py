@@ -9,7 +9,7 @@ same to every thread. A state from which no step would notice is not left that w
   thread if it can go no further before the buffer has drained; two buffers that hold the same word go together;
 - an arrival is noticed by its target, when that looks at what is pending or in flight.
 
-What a step notices is what it has just been seen to do, so nothing is leant on. Threads that have ended are not waited
+What a step notices is what it has just been seen to do, so nothing is assumed. Threads that have ended are not waited
 for. Nothing may be put off for ever, or fair cycles would be missed: where a thread comes round
 (:class:`hosts.explorer.model.system.Transition`), all that can come does. That is so once those threads have ended that
 cannot come round: on a fair cycle they have.
@@ -100,7 +100,7 @@ def notice(tables: Tables, work: Work, states: Ints, at: int, agent: int, record
 
 @inlined
 def looked_for(tables: Tables, work: Work, t: int, slot: int) -> bool:
-    """Tell whether a thread looks for an IPI, in a step of its own or in one that begins with a drain."""
+    """Return whether a thread looks for an IPI, in a step of its own or in one that begins with a drain."""
     drain = t + tables.header[H_THREADS]
     looks = get(work.lags, t * L_SIZE + L_LOOKS) | get(work.lags, drain * L_SIZE + L_LOOKS)
     return (looks >> (slot - get(tables.threads, t * T_SIZE + T_SLOT0))) & 1 != 0
@@ -108,7 +108,7 @@ def looked_for(tables: Tables, work: Work, t: int, slot: int) -> bool:
 
 @called
 def due(tables: Tables, work: Work, states: Ints, at: int, moved: bool) -> int:  # noqa: FBT001
-    """Give the threads whose buffers are to drain in this state, as a bit set; note the IPIs that are to arrive.
+    """Return the threads whose buffers are to drain in this state, as a bit set; note the IPIs that are to arrive.
 
     ``moved``: some thread has a step here.
     """

@@ -65,7 +65,7 @@ class Components(NamedTuple):
 
 @called
 def owes(states: Ints, at: int, owing: Ints) -> bool:
-    """Tell whether a state may lie on a cycle that is fair and pays nothing.
+    """Return whether a state may lie on a cycle that is fair and pays nothing.
 
     ``owing`` holds rows of place, shift, mask and value: the first field must differ from its value, others be equal.
     """
@@ -79,7 +79,7 @@ def owes(states: Ints, at: int, owing: Ints) -> bool:
 
 @compiled
 def gather(tables: Tables, states: Ints, owing: Ints, worker: int, start: int, stop: int, places: Ints) -> int:
-    """Put the places of those of a worker's states that :func:`owes` speaks of into ``places``; give their number."""
+    """Put the places of those of a worker's states that :func:`owes` speaks of into ``places``; return their number."""
     words, workers = tables.header[H_WORDS], tables.header[H_WORKERS]
     found = 0
     for i in range(start, stop):
@@ -118,7 +118,7 @@ def look_up_owing(tables: Tables, work: Work, states: Ints, table: Ints, scc: Co
 
 @called
 def agents_of(tables: Tables, work: Work, number: int, places: Ints, low: npt.NDArray[np.int32], part: int) -> int:
-    """Give the agents that can move (with ``part``: that move inside this component), as a bit set."""
+    """Return the agents that can move (with ``part``: that move inside this component), as a bit set."""
     threads = tables.header[H_THREADS]
     agents = np.int64(0)
     for each in range(number):
@@ -132,7 +132,7 @@ def agents_of(tables: Tables, work: Work, number: int, places: Ints, low: npt.ND
 
 @called
 def movable(tables: Tables, states: Ints, place: int) -> int:
-    """Give the buffers and the IPIs that can move in a state, put off or not, as a bit set of agents."""
+    """Return the buffers and the IPIs that can move in a state, put off or not, as a bit set of agents."""
     threads = tables.header[H_THREADS]
     at = place * tables.header[H_WORDS]
     agents = np.int64(0)
@@ -147,7 +147,7 @@ def movable(tables: Tables, states: Ints, place: int) -> int:
 
 @called
 def is_fair(tables: Tables, work: Work, states: Ints, table: Ints, scc: Components, begin: int, end: int) -> bool:
-    """Tell whether a component has a fair cycle: each agent moves in it, or cannot move in some state of it."""
+    """Return whether a component has a fair cycle: each agent moves in it, or cannot move in some state of it."""
     members, low, places = scc.members, scc.low, scc.places
     everybody = (np.int64(1) << (2 * tables.header[H_THREADS] + tables.header[H_SLOTS])) - 1
     excused = np.int64(0)
@@ -163,7 +163,7 @@ def is_fair(tables: Tables, work: Work, states: Ints, table: Ints, scc: Componen
 
 @compiled
 def walk_components(tables: Tables, work: Work, states: Ints, table: Ints, scc: Components, budget: int) -> bool:
-    """Go on with the walk for about so many expansions; tell whether there is more to do, or an array is too small."""
+    """Go on with the walk for about so many expansions; return whether more is to be done, or an array is too small."""
     walk, order, low = scc.walk, scc.order, scc.low
     spent = np.int64(0)
     while spent < budget:
@@ -193,7 +193,7 @@ def walk_components(tables: Tables, work: Work, states: Ints, table: Ints, scc: 
 
 @called
 def is_full(work: Work, scc: Components) -> bool:
-    """Tell whether one more state may find no room."""
+    """Return whether one more state may find no room."""
     walk = scc.walk
     if walk[G_FRAMES] + 1 >= scc.frames.shape[0] or walk[G_STACK] + 1 >= scc.members.shape[0]:
         return True

@@ -23,7 +23,7 @@ from hosts.explorer.jit.intrinsics import Ints, get, inlined, put
 
 @inlined
 def stored_field(states: Ints, at: int, table: Ints, row: int) -> int:
-    """Give what the field of a row holds in the state at ``at``."""
+    """Return what the field of a row holds in the state at ``at``."""
     return (get(states, at + get(table, row)) >> get(table, row + 1)) & get(table, row + 2)
 
 
@@ -35,14 +35,14 @@ def depend_on(work: Work, column: int, bits: int) -> None:
 
 @inlined
 def read_field(work: Work, states: Ints, at: int, table: Ints, row: int) -> int:
-    """Give what a field holds; the step depends on it."""
+    """Return what a field holds; the step depends on it."""
     depend_on(work, get(table, row), get(table, row + 2) << get(table, row + 1))
     return stored_field(states, at, table, row)
 
 
 @inlined
 def read_word(tables: Tables, work: Work, states: Ints, at: int, record: int) -> int:
-    """Give what the word of an operation holds, likewise."""
+    """Return what the word of an operation holds, likewise."""
     operations = tables.operations
     place, shift, mask = (
         get(operations, record + PLACE),
@@ -94,14 +94,14 @@ def copy(target: Ints, to: int, source: Ints, at: int, words: int) -> None:
 
 @inlined
 def oldest(tables: Tables, thread: int, buffer: int) -> int:
-    """Give where the row of a buffer's first store lies."""
+    """Return where the row of a buffer's first store lies."""
     entry = buffer & ((1 << get(tables.threads, thread * T_SIZE + T_EW)) - 1)
     return (thread * tables.pairs.shape[1] + entry) * P_SIZE
 
 
 @inlined
 def newest(tables: Tables, thread: int, buffer: int, word: int) -> int:
-    """Give the number of the value with which the last store to a word waits in a buffer; -1: none does."""
+    """Return the number of the value with which the last store to a word waits in a buffer; -1: none does."""
     found = -1
     while buffer != 0:
         pair = oldest(tables, thread, buffer)

@@ -82,7 +82,7 @@ GLUED, STARTED, PAID = 1, 2, 4
 
 @called
 def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int) -> int:  # noqa: PLR0915
-    """Put behind the first ``n`` successors what a thread that has not ended can do, or its buffer; give their number.
+    """Put what a thread that has not ended can do, or its buffer, behind ``n`` successors; return their number then.
 
     The buffer is not empty. ``counts[C_WHOLE]`` becomes 0 if something was not known yet: then these are not all.
     """

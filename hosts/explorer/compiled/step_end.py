@@ -39,7 +39,7 @@ STAY, PASS, PASS_POINT, PASS_UNSURE, ASKING = range(5)
 
 @inlined
 def way_past(tables: Tables, work: Work, at: int, t: int, g: int, buffer: int, paid: bool) -> int:  # noqa: C901, FBT001, PLR0911
-    """Tell whether a step goes on past the scheduling point in front of an operation: only if nobody else can tell."""
+    """Return whether a step goes on past the scheduling point before an operation: only if no other thread can tell."""
     header, operations, record = tables.header, tables.operations, g * 8
     code, flags = get(operations, record) & 31, get(operations, record) >> 5
     if code == POINT:
@@ -70,7 +70,7 @@ def way_past(tables: Tables, work: Work, at: int, t: int, g: int, buffer: int, p
 
 @inlined
 def held_up(tables: Tables, work: Work, t: int, g: int, buffer: int) -> int:
-    """Tell whether the own buffer lets an operation be done: GO_ON, REST until it does, NOWHERE: a request tells."""
+    """Return whether the own buffer lets an operation be done: GO_ON, REST until it does, NOWHERE: a request tells."""
     threads, record = tables.threads, g * 8
     code, flags = get(tables.operations, record) & 31, get(tables.operations, record) >> 5
     if code == STORE:

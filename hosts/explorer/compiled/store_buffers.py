@@ -19,13 +19,13 @@ SPAN_BITS: Final = 8
 
 @inlined
 def looks_at(tables: Tables, thread: int, store: int) -> int:
-    """Give one more than others look at words like that of a store; 0: nothing bounds it, or others write it."""
+    """Return one more than others look at words like that of a store; 0: nothing bounds it, or others write it."""
     return get(tables.pairs, (thread * tables.pairs.shape[1] + store) * P_SIZE + P_LOOKS)
 
 
 @inlined
 def finds_room(tables: Tables, work: Work, thread: int, record: int, buffer: int) -> bool:
-    """Tell whether a buffer has room for the store of an operation."""
+    """Return whether a buffer has room for the store of an operation."""
     if (buffer >> get(tables.threads, thread * T_SIZE + T_TOP)) == 0:
         return True
     store = get(tables.operations, record + CONST)
@@ -34,7 +34,7 @@ def finds_room(tables: Tables, work: Work, thread: int, record: int, buffer: int
 
 @called
 def put_behind(tables: Tables, work: Work, thread: int, buffer: int, store: int) -> int:
-    """Give a buffer with a store behind the others, those left out that may be; -1: there is no room."""
+    """Return a buffer with a store behind the others, those left out that may be; -1: there is no room."""
     block, width = work.block, get(tables.threads, thread * T_SIZE + T_EW)
     looks = looks_at(tables, thread, store) - 1
     n = 0
@@ -72,7 +72,7 @@ def enter(tables: Tables, work: Work, thread: int, place: int, store: int) -> No
 
 @called
 def superfluous(work: Work, first: int, n: int, looks: int) -> int:
-    """Give the stores of the block from ``first`` to ``n`` that may be left out: their first, and behind their last."""
+    """Return the stores of the block ``first`` to ``n`` that may be left out: their first, and behind their last."""
     block = work.block
     for place in range(first + 1, n):
         if held(work, first, place - 1, get(block, WORDS + place)) == get(block, place):
@@ -92,7 +92,7 @@ def superfluous(work: Work, first: int, n: int, looks: int) -> int:
 
 @inlined
 def held(work: Work, first: int, place: int, word: int) -> int:
-    """Give the store that a word's value is of behind one of the stores; 0: it is what it was before the block."""
+    """Return the store that a word's value is of behind one of the stores; 0: it is what it was before the block."""
     while place >= first and get(work.block, WORDS + place) != word:
         place -= 1
     return get(work.block, place) if place >= first else 0
@@ -100,7 +100,7 @@ def held(work: Work, first: int, place: int, word: int) -> int:
 
 @called
 def is_regained(work: Work, first: int, begin: int, end: int) -> bool:
-    """Tell whether the store at ``end`` gives the same view without those from ``begin`` on."""
+    """Return whether the store at ``end`` gives the same view without those from ``begin`` on."""
     for place in range(begin, end):
         word = get(work.block, WORDS + place)
         if word != get(work.block, WORDS + end):

@@ -54,7 +54,7 @@ from hosts.explorer.jit.intrinsics import Ints, called, compiled, get, inlined, 
 
 @called
 def successors(tables: Tables, work: Work, states: Ints, at: int) -> int:
-    """Put all that one state leads to into ``work.out``; give their number (:func:`follow`)."""
+    """Put all that one state leads to into ``work.out``; return their number (:func:`follow`)."""
     touch(tables, work, states, at, 0)
     prepare(tables, work, states, at, 0)
     return follow(tables, work, states, at, 0, 0)
@@ -62,7 +62,7 @@ def successors(tables: Tables, work: Work, states: Ints, at: int) -> int:
 
 @inlined
 def follow(tables: Tables, work: Work, states: Ints, at: int, base: int, first: int) -> int:
-    """Put all that a state prepared at ``base`` leads to behind the first successors, in order; give their number.
+    """Put all that a state prepared at ``base`` leads to behind the first successors, in order; return their number.
 
     ``counts[C_WHOLE]`` becomes 0 if something was not known yet: then these are not all.
     """
@@ -96,7 +96,7 @@ def moves(tables: Tables, work: Work, states: Ints, at: int, base: int, first: i
 
 @called
 def come(tables: Tables, work: Work, states: Ints, at: int, base: int, first: int, n: int) -> int:
-    """Put the drains and the arrivals that are due behind ``n`` successors; give their number then."""
+    """Put the drains and the arrivals that are due behind ``n`` successors; return their number then."""
     threads = tables.header[H_THREADS]
     drain = due(tables, work, states, at, n > first)
     for t in range(threads):
@@ -115,14 +115,14 @@ def come(tables: Tables, work: Work, states: Ints, at: int, base: int, first: in
 
 @inlined
 def act(tables: Tables, work: Work, states: Ints, at: int, base: int, agent: int, asked: int, n: int) -> int:
-    """Put what an agent can do behind ``n`` successors; give their number then."""
+    """Put what an agent can do behind ``n`` successors; return their number then."""
     known = recall(tables, work, states, at, agent, asked, n)
     return known if known >= 0 else work_out(tables, work, states, at, base, agent, asked, n)
 
 
 @called
 def work_out(tables: Tables, work: Work, states: Ints, at: int, base: int, agent: int, asked: int, n: int) -> int:
-    """Put what an agent can do behind ``n`` successors, and remember it if it is all known; give their number then."""
+    """Put what an agent can do behind ``n`` successors, and cache it if it is all known; return their number then."""
     counts = work.counts
     whole, came_round = counts[C_WHOLE], counts[C_ROUND]
     counts[C_WHOLE] = 1
@@ -138,7 +138,7 @@ def work_out(tables: Tables, work: Work, states: Ints, at: int, base: int, agent
 
 @inlined
 def stands_still(tables: Tables, work: Work, number: int) -> bool:
-    """Tell whether a state that leads to so many others is a deadlock."""
+    """Return whether a state that leads to so many others is a deadlock."""
     return number == 0 and work.counts[C_ENDED] != (np.int64(1) << tables.header[H_THREADS]) - 1
 
 
@@ -187,7 +187,7 @@ def look_ahead(tables: Tables, work: Work, states: Ints, todo: Ints, source: int
 
 @inlined
 def pick(tables: Tables, todo: Ints, source: int, number: int) -> int:
-    """Give the place of one of the states to be expanded."""
+    """Return the place of one of the states to be expanded."""
     return todo[number] if todo.shape[0] > 0 else place_of(number, source, tables.header[H_WORKERS])
 
 
@@ -206,7 +206,7 @@ def expand(
 ) -> int:
     """Expand the states ``start`` to ``stop`` of the worker ``source`` (of the places ``todo``, if that holds any).
 
-    Gives where it stopped: early, if there is no room for more (``limit`` states), or too much is put aside.
+    Returns where it stopped: early, if there is no room for more (``limit`` states), or too much is put aside.
     """
     counts, words, workers = work.counts, tables.header[H_WORDS], tables.header[H_WORKERS]
     size = ahead_size(words, tables.header[H_THREADS])

@@ -65,31 +65,31 @@ STUCK, ROUNDED, NUMBER = 1, 2, 4
 
 @inlined
 def view_size(words: int) -> int:
-    """Give the words of a row of ``Work.views``."""
+    """Return the words of a row of ``Work.views``."""
     return (V_RELIED + words + NEAR_SIZE + LINE - 1) // LINE * LINE
 
 
 @inlined
 def record_size(words: int) -> int:
-    """Give the words of a record: key, how many steps, what they notice, the steps."""
+    """Return the words of a record: key, how many steps, what they notice, the steps."""
     return (words + NEAR_SIZE + L_SIZE + MOST * (words + 1) + LINE - 1) // LINE * LINE
 
 
 @inlined
 def ahead_size(words: int, threads: int) -> int:
-    """Give the words that are kept of a state looked up ahead."""
+    """Return the words that are kept of a state looked up ahead."""
     return 1 + 2 * threads + (threads + 1) * (A_KEY + words + NEAR_SIZE)
 
 
 @inlined
 def near_at(base: int, t: int) -> int:
-    """Tell where NEAR_USES and NEAR_WRITES of a thread lie, of the state at ``base`` of ``Work.ahead``."""
+    """Return where NEAR_USES and NEAR_WRITES of a thread lie, of the state at ``base`` of ``Work.ahead``."""
     return base + 1 + 2 * t
 
 
 @inlined
 def asked_at(tables: Tables, base: int, t: int) -> int:
-    """Tell where the columns A of a thread lie, or of a drain (``t``: as many as there are threads)."""
+    """Return where the columns A of a thread lie, or of a drain (``t``: as many as there are threads)."""
     return base + 1 + 2 * tables.header[H_THREADS] + t * (A_KEY + tables.header[H_WORDS] + NEAR_SIZE)
 
 
@@ -186,7 +186,7 @@ def ask(tables: Tables, work: Work, states: Ints, at: int, base: int, t: int, as
 
 @inlined
 def recall(tables: Tables, work: Work, states: Ints, at: int, agent: int, asked: int, n: int) -> int:
-    """Put the steps of an agent behind the first ``n`` successors, if they are known: give their number then; or -1."""
+    """Put the cached steps of an agent behind the first ``n`` successors; return their number then, or -1."""
     words, records, record = tables.header[H_WORDS], work.records, get(work.ahead, asked + A_RECORD)
     for k in range(words + NEAR_SIZE):
         if get(records, record + k) != get(work.ahead, asked + A_KEY + k):

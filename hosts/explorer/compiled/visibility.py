@@ -55,7 +55,7 @@ from hosts.explorer.jit.intrinsics import Ints, get, inlined
 
 @inlined
 def free_now(tables: Tables, work: Work, states: Ints, at: int, thread: int, kind: int) -> bool:
-    """Tell whether a store entering the own buffer can be seen by nobody at this moment.
+    """Return whether a store entering the own buffer can be seen by nobody at this moment.
 
     Others see that a buffer is not empty in two ways: a mark of this thread, looked at from outside, shows bit 0
     (nothing new if it is set anyway), and QUIESCENT (nothing new if this thread has not fallen silent).
@@ -82,7 +82,7 @@ def free_now(tables: Tables, work: Work, states: Ints, at: int, thread: int, kin
 
 @inlined
 def flying(tables: Tables, work: Work, states: Ints, at: int, thread: int) -> bool:
-    """Tell whether an IPI to a thread is in flight."""
+    """Return whether an IPI to a thread is in flight."""
     slots = tables.slots
     for slot in range(tables.threads[thread, T_SLOT0], tables.threads[thread, T_SLOT1]):
         if read_field(work, states, at, slots, slot * S_SIZE + S_PLACE) != 0:
@@ -92,7 +92,7 @@ def flying(tables: Tables, work: Work, states: Ints, at: int, thread: int) -> bo
 
 @inlined
 def nobody_else(work: Work, thread: int, what: int, word: int) -> bool:
-    """Tell whether no other thread uses (``what``: NEAR_USES) or writes (NEAR_WRITES) a word from now on."""
+    """Return whether no other thread uses (``what``: NEAR_USES) or writes (NEAR_WRITES) a word from now on."""
     if word < 0 or word >= WIDE:
         return False
     depend_on(work, work.back.shape[0] + what, np.int64(1) << word)
@@ -101,19 +101,19 @@ def nobody_else(work: Work, thread: int, what: int, word: int) -> bool:
 
 @inlined
 def on_obligation(tables: Tables, record: int) -> bool:
-    """Tell whether an operation is on a word that holds what is owed to a guest."""
+    """Return whether an operation is on a word that holds what is owed to a guest."""
     return is_obligation(tables.header, get(tables.operations, record + WORD))
 
 
 @inlined
 def is_obligation(header: Ints, word: int) -> bool:
-    """Tell whether a word holds what is owed to a guest."""
+    """Return whether a word holds what is owed to a guest."""
     return word >= WIDE or (word >= 0 and ((get(header, H_OBLIGATIONS) >> word) & 1) != 0)
 
 
 @inlined
 def waiting_words(tables: Tables, states: Ints, at: int, t: int) -> int:
-    """Give the words of the stores in a thread's buffer, as a bit set."""
+    """Return the words of the stores in a thread's buffer, as a bit set."""
     words = np.int64(0)
     rest = stored_field(states, at, tables.threads, t * T_SIZE + T_BK)
     while rest != 0:
@@ -125,7 +125,7 @@ def waiting_words(tables: Tables, states: Ints, at: int, t: int) -> int:
 
 @inlined
 def invisible(tables: Tables, work: Work, thread: int, record: int, buffer: int) -> bool:
-    """Tell whether nobody can notice an operation of a thread, whenever it is done from now on.
+    """Return whether nobody can notice an operation of a thread, whenever it is done from now on.
 
     What goes straight to memory overtakes the own ``buffer``.
     """
@@ -146,7 +146,7 @@ def invisible(tables: Tables, work: Work, thread: int, record: int, buffer: int)
 
 @inlined
 def uninterruptible(tables: Tables, work: Work, states: Ints, at: int, thread: int) -> bool:
-    """Tell whether nothing will ever interrupt a thread at a point that leaves some vectors to later ones."""
+    """Return whether nothing will ever interrupt a thread at a point that leaves some vectors to later ones."""
     threads, slots = tables.threads, tables.slots
     if read_field(work, states, at, threads, thread * T_SIZE + T_PK) & threads[thread, T_HARM]:
         return False

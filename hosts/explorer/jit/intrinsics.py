@@ -51,7 +51,7 @@ def put(array: npt.NDArray[Any], index: int, value: int) -> None:
 
 
 def claim(array: Ints, index: int, value: int) -> int:
-    """Put a value where there is 0, locked; give what was there."""
+    """Put a value where there is 0, locked; return what was there."""
     found = int(array.flat[index])
     array.flat[index] = found or value
     return found

@@ -80,7 +80,7 @@ _loaded: list[Image] = []
 
 
 def key() -> str:
-    """Give the hash of all that the compiled loops depend on."""
+    """Return the hash of all that the compiled loops depend on."""
     parts = [part for path in sources() for part in (path.name.encode(), path.read_bytes())]
     return hash_of([*environment(), *parts])
 

@@ -98,15 +98,15 @@ class Operation(NamedTuple):
 
     @property
     def scheduled(self) -> bool:
-        """Tell whether others may act before it."""
+        """Return whether others may act before it."""
         return self.flags & SCHEDULED != 0
 
     @property
     def begins(self) -> bool:
-        """Tell whether the next scheduled operation belongs to its step."""
+        """Return whether the next scheduled operation belongs to its step."""
         return self.flags & BEGINS != 0
 
     @property
     def drains(self) -> bool:
-        """Tell whether it waits until the own buffer is empty."""
+        """Return whether it waits until the own buffer is empty."""
         return self.kind == Op.FENCE or (self.kind in LOCKED and self.flags & FENCELESS == 0)

@@ -33,4 +33,4 @@ class Options:
     max_bytes: int = 0
     seconds: float = 0.0
     keep_finals: bool = False
-    """Give the memory and local states of every state in which all threads have ended."""
+    """Return the memory and local states of every state in which all threads have ended."""

@@ -20,5 +20,5 @@ def modified(kind: Op, old: int, a: int, b: int) -> int:
 
 
 def modifies(kind: Op, old: int, a: int, b: int) -> bool:
-    """Tell whether an operation is a locked one that changes its word."""
+    """Return whether an operation is a locked one that changes its word."""
     return kind in LOCKED and modified(kind, old, a, b) != old

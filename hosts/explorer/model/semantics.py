@@ -85,17 +85,17 @@ class Product:
         self._late = sum(1 << vector for vector in model.deferrable)
 
     def initial(self) -> State:
-        """Give the state at the start."""
+        """Return the state at the start."""
         threads = len(self.model.threads)
         return State((0,) * threads, tuple(self.model.initial), ((),) * threads, (), (0,) * threads)
 
     def ended(self, state: State) -> bool:
-        """Tell whether all threads have ended and nothing is on its way."""
+        """Return whether all threads have ended and nothing is on its way."""
         done = all(self._operation(state, t).kind == Op.END for t in range(len(state.locals)))
         return done and not any(state.buffers) and not state.flight
 
     def agents(self, state: State) -> Iterator[Iterator[Outcome]]:
-        """Give for each that may move what its moves lead to, worked out when it is asked for."""
+        """Return for each that may move what its moves lead to, worked out when it is asked for."""
         for thread in range(len(state.locals)):
             yield self.runs(state, thread)
         for thread, buffer in enumerate(state.buffers):
@@ -105,11 +105,11 @@ class Product:
             yield iter((Outcome(Move("arrive", target, vector), self._arrived(state, target, vector), 0, -1, ()),))
 
     def outcomes(self, state: State) -> Iterator[Outcome]:
-        """Give all moves that are possible and what they lead to."""
+        """Return all moves that are possible and what they lead to."""
         return itertools.chain.from_iterable(self.agents(state))
 
     def outcome(self, state: State, move: Move) -> Outcome:
-        """Give what one possible move leads to."""
+        """Return what one possible move leads to."""
         return next(outcome for outcome in self.outcomes(state) if outcome.move == move)
 
     # --- what moves by itself ------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ class Product:
     # --- a thread's step -----------------------------------------------------------------------------------------
 
     def runs(self, state: State, thread: int) -> Iterator[Outcome]:
-        """Give what a thread can do in one step; nothing if it has ended or has to wait."""
+        """Return what a thread can do in one step; nothing if it has ended or has to wait."""
         first = self._operation(state, thread)
         if first.kind == Op.END:
             return
@@ -159,7 +159,7 @@ class Product:
                 left.append((new, chosen, windows | edge.windows, edge.sighting, (*micros, micro), done + 1))
 
     def _is_prelude(self, due: Operation, micros: tuple[Micro, ...]) -> bool:
-        """Tell whether a step has only done what instruments do before the operation that is due: it goes on.
+        """Return whether a step has only done what instruments do before the operation that is due: it goes on.
 
         So a thread begins, and whatever begins with a mark (``BEGINS``).
         """
@@ -173,7 +173,7 @@ class Product:
         return self.model.threads[thread].operation(state.locals[thread])
 
     def _possible(self, state: State, thread: int, operation: Operation) -> bool:
-        """Tell whether an operation can be done now."""
+        """Return whether an operation can be done now."""
         buffer = state.buffers[thread]
         kind = operation.kind
         if kind == Op.STORE and self.options.buffer and len(self._behind(buffer, operation)) > self._room:
@@ -188,7 +188,7 @@ class Product:
     def _done(  # noqa: C901, PLR0912 - one branch for each kind
         self, state: State, thread: int, operation: Operation
     ) -> Iterator[tuple[int, State]]:
-        """Do a possible operation; give each answer with the state after it."""
+        """Do a possible operation; return each answer with the state after it."""
         kind, word, a, b = operation.kind, operation.word, operation.a, operation.b
         if kind in LOCKED:
             old = state.memory[word]
@@ -227,16 +227,16 @@ class Product:
             yield 0, state
 
     def _behind(self, buffer: Buffer, operation: Operation) -> Buffer:
-        """Give a buffer with an operation's store behind the others."""
+        """Return a buffer with an operation's store behind the others."""
         longer = (*buffer, (operation.word, operation.a))
         return tuple(longer[place] for place in left(longer, self._looks)) if self._looks else longer
 
     def _taken(self, state: State, thread: int, operation: Operation) -> int:
-        """Give the pending vectors that a point, or the acknowledge behind it, takes."""
+        """Return the pending vectors that a point, or the acknowledge behind it, takes."""
         return state.pending[thread] & (-1 if operation.a else ~self._late)
 
     def _seen(self, state: State, thread: int, word: int, *, mark: bool) -> int:
-        """Give what a thread sees in a word: its own newest store if one waits, else the memory."""
+        """Return what a thread sees in a word: its own newest store if one waits, else the memory."""
         for waiting, value in reversed(state.buffers[thread]):
             if waiting == word:
                 return value
@@ -246,7 +246,7 @@ class Product:
 
 
 def _glued(micros: tuple[Micro, ...]) -> bool:
-    """Tell whether the next operation belongs to the last even when nothing is fused: an empty point, an arrival."""
+    """Return whether the next operation belongs to the last even when nothing is fused: an empty point, an arrival."""
     return not micros or micros[-1].operation.kind in (Op.POINT, Op.PENDING)
 
 

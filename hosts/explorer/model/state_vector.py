@@ -42,7 +42,7 @@ class Crammed(TooWide):
 
 
 def bits(count: int) -> int:
-    """Give the bits that numbers below ``count`` need."""
+    """Return the bits that numbers below ``count`` need."""
     return max(count - 1, 0).bit_length()
 
 
@@ -67,11 +67,11 @@ class Layout:
                 shift += self.widths[name]
 
     def __getitem__(self, name: Name) -> Field:
-        """Give a field."""
+        """Return a field."""
         return self.fields.get(name, NOWHERE)
 
     def _spread(self, rooms: list[tuple[list[Name], int]], growing: list[Name]) -> None:
-        """Give bits that are left over to fields that may need them; of no bits so far: into the emptiest word."""
+        """Return bits that are left over to fields that may need them; of no bits so far: into the emptiest word."""
         home = {name: place for place, (names, _) in enumerate(rooms) for name in names}
         for name in growing:
             if not rooms:
@@ -86,7 +86,7 @@ class Layout:
 
 
 def _placed(widths: Mapping[Name, int]) -> list[tuple[list[Name], int]]:
-    """Put fields into as few words as first-fit, widest first, finds; give each word's fields and the bits left."""
+    """Put fields into as few words as first-fit, widest first, finds; return each word's fields and the bits left."""
     rooms: list[tuple[list[Name], int]] = []
     for name in sorted((name for name in widths if widths[name]), key=lambda each: (-widths[each], each)):
         width = widths[name]

@@ -42,7 +42,7 @@ Buffer = tuple[Store, ...]
 
 
 def left(buffer: Buffer, looks: Mapping[int, int]) -> list[int]:
-    """Give the places of the stores that are left of a buffer to which one has just been added.
+    """Return the places of the stores that are left of a buffer to which one has just been added.
 
     ``looks``: for each word that may be in a block, how often others look at any of its thread's.
     """
@@ -60,7 +60,7 @@ def left(buffer: Buffer, looks: Mapping[int, int]) -> list[int]:
 
 
 def superfluous(block: Sequence[Store], looks: int) -> tuple[int, int]:
-    """Give the stores of a block that may be left out, from a place to another; none: twice the same."""
+    """Return the stores of a block that may be left out, from a place to another; none: twice the same."""
     for place in range(1, len(block)):
         if held(block, place - 1, block[place][0]) == block[place][1]:
             return place, place + 1
@@ -75,12 +75,12 @@ def superfluous(block: Sequence[Store], looks: int) -> tuple[int, int]:
 
 
 def held(block: Sequence[Store], place: int, word: int) -> int | None:
-    """Give what a word holds in a view; None: what it held before the block."""
+    """Return what a word holds in a view; None: what it held before the block."""
     return next((value for stored, value in block[place::-1] if stored == word), None) if place >= 0 else None
 
 
 def is_regained(block: Sequence[Store], begin: int, end: int) -> bool:
-    """Tell whether the store at ``end`` gives the same view without those from ``begin`` on."""
+    """Return whether the store at ``end`` gives the same view without those from ``begin`` on."""
     for word in {stored for stored, _ in block[begin:end]} - {block[end][0]}:
         before = held(block, begin - 1, word)
         if before is None or before != held(block, end, word):
@@ -89,7 +89,7 @@ def is_regained(block: Sequence[Store], begin: int, end: int) -> bool:
 
 
 def to_the_left(block: Sequence[Store]) -> list[int]:
-    """Give x for each view: of what its own store makes one find, as all else can be found before."""
+    """Return x for each view: of what its own store makes one find, as all else can be found before."""
     found: list[int] = []
     for place, (word, value) in enumerate(block):
         least, other = len(block), place - 1
@@ -101,7 +101,7 @@ def to_the_left(block: Sequence[Store]) -> list[int]:
 
 
 def to_the_right(block: Sequence[Store]) -> list[int]:
-    """Give y for each view: of what the next store puts an end to, as all else can be found behind."""
+    """Return y for each view: of what the next store puts an end to, as all else can be found behind."""
     found = [1] * len(block)
     for place in range(len(block) - 2, -1, -1):
         word = block[place + 1][0]
@@ -131,5 +131,5 @@ class Waiting:
         ]
 
     def drain(self) -> int:
-        """Take the oldest out; give how many stores reach memory."""
+        """Take the oldest out; return how many stores reach memory."""
         return self.stores.pop(0)[1]

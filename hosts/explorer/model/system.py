@@ -41,16 +41,16 @@ class Thread(Protocol):
     """
 
     def operation(self, local: int) -> Operation:
-        """Give what the thread does in a local state."""
+        """Return what the thread does in a local state."""
 
     def step(self, local: int, answer: int) -> Transition:
-        """Give where an answer leads; runs the thread's code if nobody has asked before."""
+        """Return where an answer leads; runs the thread's code if nobody has asked before."""
 
     def place(self, where: int) -> SourceLocation:
-        """Tell people where an operation comes from."""
+        """Return the source location of an operation."""
 
     def may_wait(self, local: int) -> bool:
-        """Tell whether nothing would be different if an interrupt due at this point were taken at the next.
+        """Return whether nothing would be different if an interrupt due at this point were taken at the next.
 
         As far as is known: what handlers do may yet turn out to be more. ``local`` is that of a POINT.
         """

@@ -4,7 +4,7 @@ A thread that goes on with a word which no other thread will ever use again need
 tell. That is so for much of what a vCPU does once its senders are past their posts. Only threads that never come back
 to a local state are looked at (senders are such); of the others it is taken for granted that they may use everything.
 
-More may be learnt of a thread than the search leant on; then it begins anew
+More may be learnt of a thread than the search assumed; then it begins anew
 (:class:`hosts.explorer.search.assumptions.AssumptionRefuted`). Up to the operation that contradicts, it was right, so
 that it has come to that operation if any run does.
 """
@@ -36,7 +36,7 @@ class Known(NamedTuple):
 
 
 class Footprints:
-    """The futures of all threads. What the search leans on stays as it is until the search begins anew."""
+    """The futures of all threads. Assumptions stay as they are until the search begins anew."""
 
     def __init__(self, model: Model, options: Options) -> None:
         self._model = model
@@ -44,14 +44,14 @@ class Footprints:
         self.learnt: set[int] = set()
         """Threads of which something has been learnt since the last look."""
         self.stronger_known = False
-        """More could be leant on by now."""
+        """Stronger assumptions are known by now."""
         self._assumed = [False] * len(model.threads)
-        """By thread: whether anything is leant on."""
+        """By thread: whether anything is assumed."""
         self._endless: set[int] = set()
         """Threads that go round, or are too big to look at."""
 
     def commit(self, learnt: KnownThreads) -> None:
-        """Lean on what is known now."""
+        """Assume that there is no more than what is known now."""
         learnt.future[:] = EVERYTHING
         self._assumed = [False] * len(self._model.threads)
         self.stronger_known = False
@@ -65,7 +65,7 @@ class Footprints:
                     self._assumed[thread] = True
 
     def refuted(self, learnt: KnownThreads) -> bool:
-        """Take note of what has been learnt; tell whether something is more than it was taken for."""
+        """Take note of what has been learnt; return whether something is more than it was taken for."""
         threads, self.learnt = sorted(self.learnt), set()
         return self._active and any(self._contradicted(learnt, thread) for thread in threads)
 
@@ -78,15 +78,15 @@ class Footprints:
             return before
         grown = False
         for number, (uses, writes, ahead) in known.items():
-            leant = future[number].tolist()
-            if leant != [EVERYTHING, EVERYTHING]:
-                grown |= bool(uses & ~leant[0] or writes & ~leant[1])
+            assumed = future[number].tolist()
+            if assumed != [EVERYTHING, EVERYTHING]:
+                grown |= bool(uses & ~assumed[0] or writes & ~assumed[1])
             else:
                 self.stronger_known |= not ahead
         return grown
 
     def _known(self, learnt: KnownThreads, thread: int) -> dict[int, Known]:
-        """Give what is known of a thread, by operation; nothing of one that goes round, or is too big to look at."""
+        """Return what is known of a thread, by operation; nothing of one that goes round, or is too big to look at."""
         order = straight(learnt, thread) if len(learnt.number[thread]) <= MOST else None
         known: dict[int, Known] = {}
         for number in order or ():
@@ -102,7 +102,7 @@ class Footprints:
 
 
 def _used(model: Model, operation: Operation) -> tuple[int, int]:
-    """Give the words that an operation uses, and those that it writes, as bit sets."""
+    """Return the words that an operation uses, and those that it writes, as bit sets."""
     words = [operation.word] if operation.word >= 0 else []
     if operation.kind == Op.RESET:
         words = list(model.reset_families[operation.a])
@@ -113,19 +113,19 @@ def _used(model: Model, operation: Operation) -> tuple[int, int]:
 
 
 def straight(learnt: KnownThreads, thread: int) -> list[int] | None:
-    """Give a thread's operations, each behind all that may follow; None if it can come back to one of them."""
+    """Return a thread's operations, each behind all that may follow; None if it can come back to one of them."""
     return later_first(learnt.number[thread].values(), lambda number: following(learnt, number))
 
 
 def following(learnt: KnownThreads, number: int) -> list[int]:
-    """Give the operations that are known to come right after one."""
+    """Return the operations that are known to come right after one."""
     base = int(learnt.tables.operations[number, abi.BASE])
     edges = learnt.tables.edges[base : base + learnt.edges_of(learnt.operation[number])]
     return [edge & abi.NEXT_MASK for edge in edges.tolist() if edge >= 0]
 
 
 def later_first(nodes: Iterable[int], after: Callable[[int], Iterable[int]]) -> list[int] | None:
-    """Give nodes and all that can be reached from them, each behind those after it; None if there is a cycle."""
+    """Return nodes and all that can be reached from them, each behind those after it; None if there is a cycle."""
     done: dict[int, None] = {}
     for first in nodes:
         if first in done:

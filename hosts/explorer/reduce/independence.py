@@ -2,7 +2,7 @@
 
 A store loses its scheduling point if nobody can tell whether it entered the buffer now or a little later, and the same
 holds for what belongs to its step. That depends on what the other threads do, of which more is learnt as the search
-goes on. When something leant on turns out false, the search starts again without it. That is enough: up to the first
+goes on. When an assumption is refuted, the search starts again without it. That is enough: up to the first
 operation that contradicts, the reduced search was right, so it finds that operation if any run has it.
 """
 
@@ -64,14 +64,14 @@ class Independence:
 
     @property
     def changed(self) -> bool:
-        """Tell whether something that the search leans on has turned out false since the layout."""
+        """Return whether an assumption has been refuted since the layout."""
         if not self._active or not self._dirty:
             return False
         self._dirty = False
         return self._now() != self._committed or any(not self._private(*each) for each in self._assumed)
 
     def commit(self) -> None:
-        """Begin to lean on what is known now."""
+        """Assume that there is no more than what is known now."""
         self._assumed.clear()
         self._dirty = False
         self._committed = self._now()
@@ -82,29 +82,29 @@ class Independence:
         return [*by_thread, tuple(self._interrupters)]
 
     def interrupters(self, thread: int) -> int:
-        """Give the threads that may interrupt one at any of its points, as a bit set."""
+        """Return the threads that may interrupt one at any of its points, as a bit set."""
         return self._interrupters[thread]
 
     def guards(self, thread: int) -> list[int]:
-        """Give a thread's marks that others look at: they see its buffer, unless bit 0 is set anyway."""
+        """Return a thread's marks that others look at: they see its buffer, unless bit 0 is set anyway."""
         others = ~(1 << thread)
         return [word for word, owner in enumerate(self._behind) if owner == thread and self._peekers[word] & others]
 
     def tied(self, thread: int) -> bool:
-        """Tell whether a mark of a thread can change when the thread itself does not move."""
+        """Return whether a mark of a thread can change when the thread itself does not move."""
         others = ~(1 << thread)
         return any(self.writers[word] & others or self._storers[word] for word in self.guards(thread))
 
     def watched(self, thread: int) -> bool:
-        """Tell whether another thread asks QUIESCENT, which sees this one's buffer."""
+        """Return whether another thread asks QUIESCENT, which sees this one's buffer."""
         return self._watchers & ~(1 << thread) != 0
 
     def own_terminated(self, thread: int) -> list[int]:
-        """Give the silent words that only this thread writes: while one is not 1, QUIESCENT is 0 anyway."""
+        """Return the silent words that only this thread writes: while one is not 1, QUIESCENT is 0 anyway."""
         return [word for word in self._model.terminated if not self.writers[word] & ~(1 << thread)]
 
     def invisible(self, thread: int, operation: Operation) -> bool:
-        """Tell whether the other threads, the buffers and the IPIs cannot tell when an operation is done."""
+        """Return whether the other threads, the buffers and the IPIs cannot tell when an operation is done."""
         kind = operation.kind
         if kind in (Op.STORE, Op.FENCE, Op.YIELD):
             return True

@@ -1,6 +1,6 @@
 """Bounds on reads: how often, in any run, other threads read the words that one thread alone writes.
 
-More may be learnt of a thread than the search leant on; then it begins anew, as for
+More may be learnt of a thread than the search assumed; then it begins anew, as for
 :mod:`hosts.explorer.reduce.footprints`. Up to the look that is one too many, it was right, so that it has come to that
 look if any run does.
 """
@@ -15,23 +15,23 @@ from hosts.explorer.reduce.footprints import following
 from hosts.explorer.reduce.known_threads import KnownThreads
 
 MANY: Final = 16
-"""Looks that are too many to lean on: as many as a loop takes."""
+"""Reads that are too many to be a bound: as many as a loop takes."""
 
 
 class ReadBounds:
-    """What the search leans on stays as it is until it begins anew."""
+    """Assumptions stay as they are until it begins anew."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self._looked_at = -1
 
     def commit(self, learnt: KnownThreads) -> None:
-        """Lean on what is known now."""
+        """Assume that there is no more than what is known now."""
         self._model.looks.clear()
         self._model.looks.update({word: looks for word, looks in self._known(learnt).items() if looks < MANY})
 
     def refuted(self, learnt: KnownThreads) -> bool:
-        """Tell whether somebody looks more often than was leant on."""
+        """Return whether somebody looks more often than was assumed."""
         if not self._model.single or self._looked_at == learnt.learnt:
             return False
         known = self._known(learnt)

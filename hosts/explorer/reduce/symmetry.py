@@ -28,18 +28,18 @@ class Symmetry:
         self._orbits = {word: orbit for orbit in orbits for word in orbit}
 
     def others(self, thread: int) -> tuple[int, ...]:
-        """Give the threads that are like one."""
+        """Return the threads that are like one."""
         if not self.groups:
             return ()
         found = next((group.threads for group in self.groups if thread in group.threads), ())
         return tuple(each for each in found if each != thread)
 
     def orbit(self, word: int) -> tuple[int, ...]:
-        """Give the words that share the values of one, as each is its owner's same word; they do so for good."""
+        """Return the words that share the values of one, as each is its owner's same word; they do so for good."""
         return self._orbits.get(word, (word,))
 
     def differ(self, thread: int, local: int, answer: int, edge: Transition) -> bool:
-        """Ask the others for the same step; tell whether it is another one."""
+        """Ask the others for the same step; return whether it is another one."""
         return any(
             self._model.threads[other].step(local, answer) != edge or not self._same(thread, other, edge.local)
             for other in self.others(thread)
@@ -51,32 +51,32 @@ class Symmetry:
         self.groups = [] if thread is None else [each for each in self.groups if thread not in each.threads]
 
     def _same(self, one: int, other: int, local: int) -> bool:
-        """Tell whether two do the same, each to its own words."""
+        """Return whether two do the same, each to its own words."""
         group = next(group for group in self.groups if one in group.threads)
         return _do_the_same(self._model, group, one, other, local)
 
     def fields(self) -> Iterator[list[list[Name]]]:
-        """Give for each group, member by member, what lies in a state of it."""
+        """Return for each group, member by member, what lies in a state of it."""
         for group in self.groups:
             rows = zip(group.threads, group.words, strict=True)
             yield [[("local", t), ("buffer", t), *(("word", word) for word in words)] for t, words in rows]
 
 
 def _do_the_same(model: Model, group: SymmetryClass, one: int, other: int, local: int) -> bool:
-    """Tell whether what two threads do in a local state is the same, each to its own words."""
+    """Return whether what two threads do in a local state is the same, each to its own words."""
     first, second = (model.threads[thread].operation(local)._replace(where=0) for thread in (one, other))
     return _renamed(group, one, other, first) == second
 
 
 def _renamed(group: SymmetryClass, one: int, other: int, operation: Operation) -> Operation:
-    """Give what another thread would do: the same to the word of its own."""
+    """Return what another thread would do: the same to the word of its own."""
     mine, theirs = (group.words[group.threads.index(thread)] for thread in (one, other))
     swap = dict(zip(mine, theirs, strict=True)) | dict(zip(theirs, mine, strict=True))
     return operation._replace(word=swap.get(operation.word, operation.word))
 
 
 def _alike_at_first(model: Model, group: SymmetryClass) -> bool:
-    """Tell whether nothing tells the members apart at the start."""
+    """Return whether nothing tells the members apart at the start."""
     behind = tuple(model.buffer_flag_of) or (-1,) * len(model.words)
     for orbit in zip(*group.words, strict=True):
         marks = [behind[word] == thread for word, thread in zip(orbit, group.threads, strict=True)]

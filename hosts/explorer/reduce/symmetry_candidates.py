@@ -32,14 +32,14 @@ class Owned(NamedTuple):
 
 
 def equal_columns(scope: Scope) -> list[tuple[int, ...]]:
-    """Give the threads of each list of acts that more than one pCPU has."""
+    """Return the threads of each list of acts that more than one pCPU has."""
     numbers = sorted(range(len(scope.acts)), key=lambda i: scope.acts[i])
     groups = [tuple(scope.vcpus + i for i in same) for _, same in groupby(numbers, key=lambda i: scope.acts[i])]
     return [tuple(sorted(each)) for each in groups if len(each) > 1]
 
 
 def owned(world: World, word: int) -> Owned | None:
-    """Tell whose a word is; None: it is no pCPU's."""
+    """Return the owner of a word; None: it is no pCPU's."""
     machine = world.machine
     first = machine.pcpus[0]
     number, offset = divmod(word - first.at, first.nbytes)
@@ -80,12 +80,12 @@ def align(world: World, group: tuple[int, ...]) -> None:
 
 
 def _renamed(user: int, before: int, now: int) -> int:
-    """Give who uses a word of ``now`` if ``user`` uses that of ``before``."""
+    """Return who uses a word of ``now`` if ``user`` uses that of ``before``."""
     return now if user == before else before if user == now else user
 
 
 def groups(world: World, wanted: Iterable[tuple[int, ...]]) -> list[SymmetryClass]:
-    """Say which shared words are whose, those of all members in one order."""
+    """Return which shared words are whose, those of all members in one order."""
     made = []
     for threads in wanted:
         mine: dict[int, dict[tuple[str, int], int]] = {thread: {} for thread in threads}

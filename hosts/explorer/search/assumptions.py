@@ -62,13 +62,13 @@ class Assumptions:
         self.back_edges = known.back_edges
 
     def refuted(self, known: Known) -> bool:
-        """Tell whether something learnt since the last call contradicts an assumption."""
+        """Return whether something learnt since the last call contradicts an assumption."""
         changed = self.independence.changed or (self._reduce and known.back_edges != self.back_edges)
         return self.footprints.refuted(known) or self.read_bounds.refuted(known) or self._handlers_met() or changed
 
     @property
     def stronger_known(self) -> bool:
-        """Tell whether a search that began now would leave out more."""
+        """Return whether a search that began now would leave out more."""
         return self.footprints.stronger_known
 
     def keep(self) -> None:
@@ -76,14 +76,14 @@ class Assumptions:
         self.footprints.stronger_known = False
 
     def defer(self, thread: int, local: int) -> bool:
-        """Tell whether the interrupts of a point can be deferred to the next one; if so it is assumed from now on."""
+        """Return whether the interrupts of a point can be deferred to the next one; if so it is assumed from now on."""
         possible = self._model.threads[thread].may_wait(local)
         if possible:
             self._deferred.add((thread, local))
         return possible
 
     def _handlers_met(self) -> bool:
-        """Tell whether interrupts have been deferred whose handlers turn out to depend on the code in between."""
+        """Return whether interrupts have been deferred whose handlers turn out to depend on the code in between."""
         threads = self._model.threads
         handled = [thread.handled for thread in threads]
         before, self._handled = self._handled, handled

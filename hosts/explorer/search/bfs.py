@@ -55,7 +55,7 @@ from hosts.explorer.search.workers import Rounds
 
 REPORT_SECONDS: Final = 0.3
 RESTART_WITHIN: Final = 2_000_000
-"""States, of all attempts, that are searched again because the reduction has got more to lean on meanwhile."""
+"""States, of all attempts, that are searched again because stronger assumptions are known meanwhile."""
 TIGHTEN_AT: Final = 200_000
 """States after which fields wider than needed are worth making narrower."""
 
@@ -78,7 +78,7 @@ class Search:
         self.result = Result()
         self._generous = True
         self.searched_again = 0
-        """States of attempts that were left because there was more to lean on."""
+        """States of attempts that were left because stronger assumptions were known."""
         self._targets: list[int] = []
         """Places of the states that a no-progress consists in."""
         self.pathless = False
@@ -118,12 +118,12 @@ class Search:
         self._conclude()
 
     def _attempts(self) -> int:
-        """Search until nothing leant on turns out false; give how often it did."""
+        """Search until no assumption is refuted; give how often it did."""
         for restarts in itertools.count():
             try:
                 self._generous = True
                 if self._resumed:
-                    self._resumed = False  # it leans on what the search that learnt it leant on
+                    self._resumed = False  # it assumes what the search assumed that learnt it
                 else:
                     self.learnt.reset_assumptions()
                     self.learnt.lay_out(generous=True)
@@ -137,7 +137,7 @@ class Search:
         raise AssertionError
 
     def path(self) -> list[Move]:
-        """Give the moves from the initial state to the violation of the last run."""
+        """Return the moves from the initial state to the violation of the last run."""
         violation = self.result.violation
         if violation is None or self.pathless:
             return []
@@ -241,7 +241,7 @@ class Search:
         return sum(int(work.counts[abi.C_TRANSITIONS]) for work in self.work)
 
     def _harvest(self) -> bool:
-        """Look at what the level just done has shown; tell whether to stop."""
+        """Look at what the level just done has shown; return whether to stop."""
         depth = len(self.explored.levels) - 2
         if any(work.counts[abi.C_STUCK] for work in self.work):
             self._seen.setdefault(-1, Violation("deadlock", -1, depth))
@@ -273,7 +273,7 @@ class Search:
         result.violations = found if not self.options.stop_at_first else found[:1]
 
     def _conclude(self) -> None:
-        """Say what the search amounts to."""
+        """Return what the search amounts to."""
         result = self.result
         result.locals = tuple(len(thread) for thread in self.model.threads)
         stopped = result.violation is not None and self.options.stop_at_first
@@ -299,7 +299,7 @@ class Search:
             result.violations = [result.violation]
 
     def _going_on(self) -> bool:
-        """Report while cycles are looked for; tell whether to go on."""
+        """Report while cycles are looked for; return whether to go on."""
         now = time.monotonic()
         if self.options.seconds and now - self._started >= self.options.seconds:
             return False

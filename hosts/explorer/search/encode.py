@@ -84,11 +84,11 @@ class Encoder:
 
     @property
     def stale(self) -> bool:
-        """Tell whether what has been learnt since the layout was made does not fit it."""
+        """Return whether what has been learnt since the layout was made does not fit it."""
         return self._stale
 
     def edges_of(self, operation: Operation) -> int:
-        """Tell how many edges an operation's row has room for."""
+        """Return how many edges an operation's row has room for."""
         kind = operation.kind
         if kind in BY_VALUE:
             return self.row_room[operation.word]
@@ -119,7 +119,7 @@ class Encoder:
         return self._kept
 
     def tight_words(self) -> int:
-        """Give the packed words that a layout without headroom would take."""
+        """Return the packed words that a layout without headroom would take."""
         return Layout(self._widths(generous=False)).words
 
     def _widths(self, *, generous: bool) -> dict[Name, int]:
@@ -140,12 +140,12 @@ class Encoder:
         return widths
 
     def _tight_entry(self, thread: int) -> int:
-        """Give the bits that an entry of a buffer needs."""
+        """Return the bits that an entry of a buffer needs."""
         stores = len(self.stores[thread])
         return bits(stores + 1) if stores else 0
 
     def deepest(self, thread: int) -> int:
-        """Give the entries that a buffer may have: as many as asked for, or as find room in a field."""
+        """Return the entries that a buffer may have: as many as asked for, or as find room in a field."""
         return min(self.options.buffer, WIDEST // max(self._tight_entry(thread), 1))
 
     def state(self, packed: Sequence[int]) -> State:
@@ -165,7 +165,7 @@ class Encoder:
         return State(local, memory, buffers, tuple(flight), tuple(pending))
 
     def ended(self, thread: int) -> list[int]:
-        """Give the local fields that mean that a thread has ended."""
+        """Return the local fields that mean that a thread has ended."""
         places = enumerate(self.places[thread])
         return [number for number, each in places if self.operation[each].kind == Op.END]
 
@@ -263,7 +263,7 @@ class Encoder:
             self.tables.lagging[held.place] |= signed(held.mask << held.shift)
 
     def _one(self, word: int) -> tuple[int, ...]:
-        """Give the row of a silent word: the number that stands for 1, or one that never occurs."""
+        """Return the row of a silent word: the number that stands for 1, or one that never occurs."""
         return (*self.layout["word", word], self.values[word].number(1), word)
 
     def _entry(self, thread: int) -> int:
@@ -302,7 +302,7 @@ class Encoder:
         tables.rest[thread, : len(places)] = places
 
     def _taken(self, thread: int, *, every: bool) -> int:
-        """Give the bits of the pending field that a point takes."""
+        """Return the bits of the pending field that a point takes."""
         mine = [vector for target, vector in self.slots if target == thread]
         return sum(1 << bit for bit, vector in enumerate(mine) if every or vector not in self.model.deferrable)
 

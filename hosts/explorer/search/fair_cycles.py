@@ -47,11 +47,11 @@ class FairCycles:
             raise TooWide(f"{agents} threads, buffers and IPIs; fairness to {WIDEST} at most can be checked")
 
     def find(self, going_on: Callable[[], bool]) -> bool:
-        """Look at each debt; tell whether that came to its end (``going_on`` has not said no)."""
+        """Look at each debt; return whether that came to its end (``going_on`` has not said no)."""
         return all(self._find(word, going_on) for word in self.learnt.model.obligations)
 
     def nearest(self) -> tuple[int, list[int]]:
-        """Give the lowest level with a state on a fair cycle, and the places of its states on fair cycles; or -1."""
+        """Return the lowest level with a state on a fair cycle, and the places of its states on fair cycles; or -1."""
         by_level: dict[int, list[int]] = {}
         found = np.flatnonzero(self.hits)
         block, within = np.divmod(found, hash_table.BLOCK + 1)
@@ -78,7 +78,7 @@ class FairCycles:
         return self._walk(owing, self._roots(owing, store.counts), going_on)
 
     def _roots(self, owing: npt.NDArray[np.int64], counts: Sequence[int]) -> npt.NDArray[np.int64]:
-        """Give the places of the states, so many of each worker, in which the debt is unpaid."""
+        """Return the places of the states, so many of each worker, in which the debt is unpaid."""
         tables, states = self.learnt.tables, self.store.states
 
         def some(worker: int) -> list[npt.NDArray[np.int64]]:
@@ -92,7 +92,7 @@ class FairCycles:
         return np.concatenate([each for part in parts for each in part])
 
     def _walk(self, owing: npt.NDArray[np.int64], roots: npt.NDArray[np.int64], going_on: Callable[[], bool]) -> bool:
-        """Look at some states and what they lead to; tell whether that came to its end."""
+        """Look at some states and what they lead to; return whether that came to its end."""
         store = self.store
         work = self.explored.work[0]
         room = len(work.labels)
@@ -127,7 +127,7 @@ def _with_room(parts: scc.Components, room: int) -> scc.Components:
 
 
 def over_on_cycles(learnt: ThreadTables) -> list[int]:
-    """Say what holds on every fair cycle: rows of place, shift, mask and value, one behind the other."""
+    """Return what holds on every fair cycle: rows of place, shift, mask and value, one behind the other."""
     rows: list[int] = []
     over: set[int] = set()
     for thread in range(len(learnt.model.threads)):

@@ -24,7 +24,7 @@ class Kept(NamedTuple):
 
 
 def moves(before: Kept, now: Kept) -> Ints:
-    """Say what of a state goes where: rows of :func:`hash_table.move`. Neighbours that go the same way go together."""
+    """Return rows of :func:`hash_table.move`: what of a state goes where. Neighbours that go one way go together."""
     together: dict[tuple[int, int, int], int] = {}
     rows: list[tuple[int, ...]] = []
     for (kind, number), field in before.layout.fields.items():
@@ -43,7 +43,7 @@ def moves(before: Kept, now: Kept) -> Ints:
 
 
 def _parts(kind: str, number: int, field: Field, before: Kept, now: Kept) -> Iterator[tuple[Field, Field]]:
-    """Give the parts of a field that stay together, and where they go; what is always 0 needs not go anywhere."""
+    """Return the parts of a field that stay together, and where they go; what is always 0 needs not go anywhere."""
     if kind == "pending":
         mine = [slot for slot in before.slots if slot[0] == number]
         by_now = [slot for slot in now.slots if slot[0] == number]

@@ -50,6 +50,6 @@ class Result:
     finals: list[tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=list)
     branching: bool = False
     restarts: int = 0
-    """Times the search began anew, as what it leant on turned out false."""
+    """Times the search began anew, as an assumption was refuted."""
     layouts: int = 0
     """Times its states were brought into another layout."""

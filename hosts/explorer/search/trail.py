@@ -43,7 +43,7 @@ class TrailFinder:
         self.rows = 0
 
     def path(self, violation: Violation, targets: list[int] | None = None) -> list[Move]:
-        """Give the moves to a violation. ``targets``: the places of the states it consists in, for a no-progress."""
+        """Return the moves to a violation. ``targets``: the places of the states it consists in, for a no-progress."""
         last = violation.depth
         if violation.what == "sighting":
             self._level(last - 1, violation.sighting + 1)
@@ -68,7 +68,7 @@ class TrailFinder:
             self.costs = np.concatenate([self.costs, np.full_like(self.costs, backward.FAR)])
 
     def _level(self, depth: int, sighting: int) -> None:
-        """Work out one level. ``sighting``: 0: ways on; -1: states without a move; else moves with that sighting."""
+        """Work out the costs of one level; ``sighting`` as in :func:`backward.search_backward`."""
         marked: list[npt.NDArray[np.int64]] = []
         around = np.zeros(len(self.explored.work[0].labels), np.int64)
         for worker in range(self.explored.workers):
@@ -113,7 +113,7 @@ class TrailFinder:
             depth += 1
 
     def _spelled_out(self, moves: list[Move]) -> list[Move]:
-        """Give a drain as often as stores reach memory by it, so that the way is one of the unbounded buffer's."""
+        """Return a drain as often as stores reach memory by it, so that the way is one of the unbounded buffer's."""
         if not self.model.looks:
             return moves
         buffers = [Waiting(self.model.looks) for _ in self.model.threads]
@@ -129,7 +129,7 @@ class TrailFinder:
         return told
 
     def _best(self, at: int, last: int, wanted: int) -> tuple[int, int, int, int, list[int]]:
-        """Give the best next move from a place: thread, agent, slot, where it leads, the state there."""
+        """Return the best next move from a place: thread, agent, slot, where it leads, the state there."""
         work, words = self.explored.work[0], self.store.words
         around = np.zeros(len(work.labels), np.int64)
         count = int(successors.look_up_successors(self.tables, work, self.store.states, self.store.table, at, around))
@@ -160,7 +160,7 @@ class TrailFinder:
         return told & 0xFF, told >> 8 & 0xFF, told >> 16 & 0xFFFF, place, packed
 
     def _told(self, state: State, thread: int, agent: int, slot: int, target: State, wanted: int) -> list[Outcome]:
-        """Give the product's moves that make up one of the search's: with the reduction, a step may be several."""
+        """Return the product's moves that make up one of the search's: with the reduction, a step may be several."""
         if agent == abi.ARRIVE:
             return [self.product.outcome(state, Move("arrive", *self.learnt.slots[slot]))]
         target = self._passed(target)
@@ -177,7 +177,7 @@ class TrailFinder:
         raise AssertionError("the product does not lead where the search went")
 
     def _passed(self, state: State) -> State:
-        """Give a state behind all interrupt points that the search does not stop at, as no interrupt can come there."""
+        """Return a state behind all interrupt points that the search passes, as no interrupt can come there."""
         found = list(state.locals)
         for thread, local in enumerate(state.locals):
             model = self.model.threads[thread]
@@ -199,7 +199,7 @@ class TrailFinder:
         return state._replace(locals=tuple(found))
 
     def _uninterruptible(self, state: State, thread: int) -> bool:
-        """Tell what :func:`hosts.explorer.compiled.visibility.uninterruptible` tells."""
+        """Return what :func:`hosts.explorer.compiled.visibility.uninterruptible` tells."""
         model, late = self.model, self.model.deferrable
         if not self.options.reduce or any(state.pending[thread] >> each & 1 for each in self._urgent):
             return False

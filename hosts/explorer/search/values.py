@@ -19,7 +19,7 @@ class Values:
         return len(self.known)
 
     def number(self, value: int) -> int:
-        """Give a value's number, a new one if it is new."""
+        """Return a value's number, a new one if it is new."""
         value = signed(value)
         if value not in self._number:
             self._number[value] = len(self.known)
@@ -29,5 +29,5 @@ class Values:
         return self._number[value]
 
     def known_number(self, value: int) -> int:
-        """Give a value's number, or -1."""
+        """Return a value's number, or -1."""
         return self._number.get(signed(value), -1)

@@ -28,7 +28,7 @@ Each = Callable[[Callable[[int], int], int], object]
 
 
 def reserved(words: int) -> npt.NDArray[np.int64]:
-    """Give an array of zeros of at least so many words, in huge pages where there are any.
+    """Return an array of zeros of at least so many words, in huge pages where there are any.
 
     States and remembered steps are looked at all over the place: small pages cost as much as the looks themselves.
     """
@@ -74,13 +74,13 @@ class Store:
 
     @property
     def limits(self) -> list[int]:
-        """Tell how many states each worker may have before room has to be made."""
+        """Return how many states each worker may have before room has to be made."""
         share = (self._most - self.total) // self.workers
         return [min(self.room, count + share) for count in self.counts]
 
     @property
     def _most(self) -> int:
-        """Tell how many states the table takes before it gets slow."""
+        """Return how many states the table takes before it gets slow."""
         return self.slots * 7 // 8
 
     def begin(self, packed: npt.NDArray[np.int64]) -> None:
@@ -135,7 +135,7 @@ class Store:
         return count
 
     def at(self, place: int) -> list[int]:
-        """Give a packed state."""
+        """Return a packed state."""
         return [int(word) for word in self.states[place * self.words : (place + 1) * self.words]]
 
 

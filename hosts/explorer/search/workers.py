@@ -41,7 +41,7 @@ APART: Final = 2 * transition_cache.LINE
 
 
 def lines(words: int) -> intrinsics.Ints:
-    """Give an array of zeros whose cache lines nobody else has: each worker writes to its own all the time."""
+    """Return an array of zeros whose cache lines nobody else has: each worker writes to its own all the time."""
     whole = -(-words // APART) * APART
     memory = np.zeros(whole + APART, np.int64)
     start = -memory.ctypes.data // 8 % APART
@@ -99,7 +99,7 @@ class Rounds:
 
     @property
     def room(self) -> int:
-        """Tell how many states each worker may find in the next round."""
+        """Return how many states each worker may find in the next round."""
         return len(self.work[0].labels) + 2 * hash_table.BATCH + self._chunk
 
     def round(self, store: Store) -> None:
@@ -113,7 +113,7 @@ class Rounds:
             work.counts[abi.C_STATES] = count
 
         def share(worker: int) -> list[Job]:
-            """Expand one piece after the other, as long as there are any; give what is left of one."""
+            """Expand one piece after the other, as long as there are any; return what is left of one."""
             work = self.work[worker]
             with contextlib.suppress(IndexError):  # somebody else took the last one
                 while True:
@@ -170,7 +170,7 @@ class Rounds:
     # --- requests ------------------------------------------------------------------------------------------------
 
     def resolve_requests(self) -> bool:
-        """Resolve the requests of the kernels and retry the states put aside for them; tell whether there was any."""
+        """Resolve the requests of the kernels and retry the states put aside for them; return whether there was any."""
         requested = False
         for worker, work in enumerate(self.work):
             counts = work.counts
@@ -187,7 +187,7 @@ class Rounds:
         return requested
 
     def _enlarge(self, worker: int, *, stack: bool) -> None:
-        """Give a worker's workspace more room for branches or for successors."""
+        """Return a worker's workspace more room for branches or for successors."""
         work = self.work[worker]
         if stack:
             more = np.zeros((2 * len(work.stack), work.stack.shape[1]), np.int64)
@@ -206,7 +206,7 @@ class Rounds:
             self._remember(worker, int(work.counts[abi.C_RECORDS]) + 1)
 
     def _remember(self, worker: int, most: int) -> None:
-        """Give a worker room for so many steps to remember, none of them remembered yet."""
+        """Return a worker room for so many steps to remember, none of them remembered yet."""
         work, size = self.work[worker], int(transition_cache.record_size(self.learnt.layout.words))
         self.work[worker] = work._replace(records=reserved(most * size))
         work.counts[abi.C_RECORDS] = most - 1
