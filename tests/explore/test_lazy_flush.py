@@ -9,6 +9,7 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import State
 from hosts.explorer.model.system import Model, Transition
 from hosts.explorer.search.bfs import Search
+from hosts.explorer.search.decode import state_of
 from hosts.explorer.search.result import Result
 from tests.explore.models import Table, op, straight
 
@@ -67,7 +68,7 @@ def states_of(threads: list[Table]) -> list[State]:
     """Give the states that the reduced search finds in a model of two words and one vector."""
     search = Search(Model(threads, [f"T{t}" for t in range(len(threads))], ["x", "y"], [0, 0], (242,)), Options())
     search.run()
-    return [search.learnt.state(search.store.at(place)) for place in range(search.store.total)]
+    return [state_of(search.learnt, search.store.at(place)) for place in range(search.store.total)]
 
 
 def test_a_thread_that_has_ended_looks_at_nothing() -> None:

@@ -24,6 +24,7 @@ from hosts.explorer.model.system import AbstractionRefuted, Model, SymmetryClass
 from hosts.explorer.reduce.symmetry_candidates import align, equal_columns, groups
 from hosts.explorer.refine import warm_up
 from hosts.explorer.search.bfs import Search
+from hosts.explorer.search.decode import state_of
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program
@@ -174,7 +175,7 @@ def states_of(search: Search) -> list[State]:
     """Give all states of a search that has one worker."""
     words, store = search.store.words, search.store
     places = [int(finding.place_of(i, 0, 1)) for i in range(store.counts[0])]
-    return [search.learnt.state(store.states[at * words : (at + 1) * words].tolist()) for at in places]
+    return [state_of(search.learnt, store.states[at * words : (at + 1) * words].tolist()) for at in places]
 
 
 def test_each_order_of_two_is_one_state() -> None:

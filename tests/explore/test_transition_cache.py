@@ -13,6 +13,7 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.model.system import Model, Transition
 from hosts.explorer.search import workers
 from hosts.explorer.search.bfs import Search
+from hosts.explorer.search.decode import state_of
 from hosts.explorer.search.result import Result
 from tests.explore.models import Table, op, random_model, straight
 
@@ -101,7 +102,7 @@ def test_whether_all_who_may_interrupt_have_ended_tells_states_apart() -> None:
     )
     search = Search(Model([turned, sender], ["T0", "T1"], ["x", "y"], [0, 0], (242,)), Options())
     search.run()
-    found = {search.learnt.state(search.store.at(place)).locals for place in range(search.store.total)}
+    found = {state_of(search.learnt, search.store.at(place)).locals for place in range(search.store.total)}
     assert (1, 4) in found
     assert (4, 3) in found
     assert (1, 3) not in found

@@ -1,32 +1,16 @@
-"""The exhaustive search of a model's product, breadth first, so that the first violation is one of the shortest.
+"""Breadth-first search of a model's state space, so that the first violation is one of the shortest.
 
-What a move is, :mod:`hosts.explorer.model.semantics` defines; this does the same over packed states in compiled loops
-(:mod:`hosts.explorer.compiled.successors`). Whole states are compared, never hashes alone.
+:mod:`hosts.explorer.model.semantics` defines the moves; this explores the same over packed states with the kernels of
+:mod:`hosts.explorer.compiled.successors`. Whole states are compared, never hashes alone. The levels are expanded in
+parallel (:mod:`hosts.explorer.search.workers`); the result does not depend on the number of workers. When a field of
+the packed states gets too narrow, the states found so far are re-encoded where they are.
 
-With ``workers`` the levels are worked off together (:mod:`hosts.explorer.search.workers`), so that the answer does not
-depend on how many there are.
-
-When a field of the packed states gets too narrow, those found so far are brought into a wider layout where they are.
-
-The reduction (``Options.reduce``): the step before goes on through an operation that commutes with everything that
-others do; at most some times in a row, so that on every cycle each thread comes to rest. States in between are left
-out: each has a move that leads on to the state kept, no other move is disabled by it, and sightings belong to moves.
-
-- A store into the own buffer, and a fence that finds the buffer empty, also behind the drain that emptied it; unless
-  somebody looks at whether the buffer is empty (the loops check that) or the instruments that belong to the step can be
-  seen (:mod:`hosts.explorer.reduce.independence`).
-- An interrupt point to which no interrupt can come any more, apart from those whose handlers do nothing, which wait for
-  the last point of an open window (:mod:`hosts.explorer.threads.deferrable`).
-- An interrupt point with the next one right behind it, if what is done to own words in between meets nothing that a
-  handler does: an interrupt may as well be taken there (:meth:`hosts.explorer.threads.automaton.Automaton.may_wait`).
-- A buffered store that reaches memory and an IPI that arrives come right before a step that notices
-  (:mod:`hosts.explorer.compiled.lazy_flush`).
-- Of states that differ only in which of several equal senders has got how far, one stands for all
-  (:mod:`hosts.explorer.reduce.symmetry`); a violation is looked for once more without that, so that its way can be
-  told.
-- An operation on words that no other thread will use again, or only read as this one does
-  (:mod:`hosts.explorer.reduce.footprints`). A debt is changed once in a step: no state in which it is paid may be left
-  out.
+With ``Options.reduce`` a step goes on through an operation that commutes with everything that others do, at most
+``PROVISO_BOUND`` times in a row, so that on every cycle each thread comes to a scheduling point (cycle proviso). States
+in between are left out: each has a move that leads on to the state kept, no other move is disabled by it, and
+violations of assertions belong to moves. A word of an obligation is changed once in a step, so that no state in which
+it is met is left out. The table in :mod:`hosts.explorer` lists the reductions, what each assumes, and its file. A
+violation found with symmetry is searched once more without it, so that its trail is one of the model's.
 """
 
 from __future__ import annotations

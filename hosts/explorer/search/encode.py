@@ -7,7 +7,6 @@ and to the number of the value left in the word.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -16,7 +15,6 @@ import numpy.typing as npt
 from hosts.explorer.compiled import abi
 from hosts.explorer.model.operations import LOCKED, Op, Operation
 from hosts.explorer.model.options import Options
-from hosts.explorer.model.semantics import State
 from hosts.explorer.model.state_vector import WIDEST, Layout, Name, bits
 from hosts.explorer.model.system import Model
 from hosts.explorer.reduce.symmetry import Symmetry
@@ -148,34 +146,10 @@ class Encoder:
         """Return the entries that a buffer may have: as many as asked for, or as find room in a field."""
         return min(self.options.buffer, WIDEST // max(self._tight_entry(thread), 1))
 
-    def state(self, packed: Sequence[int]) -> State:
-        """Unpack a state."""
-        layout = self.layout
-        threads = range(len(self.model.threads))
-        local = tuple(self.owner[self.places[t][layout["local", t].of(packed)]][1] for t in threads)
-        memory = tuple(values.known[layout["word", word].of(packed)] for word, values in enumerate(self.values))
-        buffers = tuple(tuple(self._waiting(t, layout["buffer", t].of(packed))) for t in threads)
-        flight: list[tuple[int, int]] = []
-        pending = [0] * len(threads)
-        bit = [0] * len(threads)
-        for number, (target, vector) in enumerate(self.slots):
-            flight += [(target, vector)] * layout["slot", number].of(packed)
-            pending[target] |= (layout["pending", target].of(packed) >> bit[target] & 1) << vector
-            bit[target] += 1
-        return State(local, memory, buffers, tuple(flight), tuple(pending))
-
     def ended(self, thread: int) -> list[int]:
         """Return the local fields that mean that a thread has ended."""
         places = enumerate(self.places[thread])
         return [number for number, each in places if self.operation[each].kind == Op.END]
-
-    def _waiting(self, thread: int, buffer: int) -> Iterator[tuple[int, int]]:
-        known = list(self.stores[thread])
-        entry = self._entry(thread)
-        while buffer:
-            word, value = known[(buffer & (1 << entry) - 1) - 1]
-            yield word, self.values[word].known[value]
-            buffer >>= entry
 
     def _empty(self) -> abi.Tables:
         threads = len(self.model.threads)

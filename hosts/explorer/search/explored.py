@@ -7,6 +7,7 @@ import bisect
 import numpy as np
 
 from hosts.explorer.compiled import abi, hash_table
+from hosts.explorer.search.decode import state_of
 from hosts.explorer.search.visited import Store
 from hosts.explorer.search.workers import Rounds
 
@@ -61,7 +62,7 @@ class Explored:
                     held = self.learnt.layout["local", t]
                     keep &= np.isin(block[:, held.place] >> held.shift & held.mask, places)
                 for packed in block[keep].tolist():
-                    state = self.learnt.state(packed)
+                    state = state_of(self.learnt, packed)
                     if not any(state.buffers) and not state.flight:
                         finals.add((state.locals, state.memory))
         return sorted(finals)

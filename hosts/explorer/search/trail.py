@@ -18,6 +18,7 @@ from hosts.explorer.model.operations import Op
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Outcome, Product, State
 from hosts.explorer.model.store_merging import Waiting
+from hosts.explorer.search.decode import state_of
 from hosts.explorer.search.explored import Explored
 from hosts.explorer.search.result import Violation
 
@@ -107,7 +108,7 @@ class TrailFinder:
                 return moves
             wanted = violation.sighting if violation.what == "sighting" and depth == violation.depth - 1 else -2
             thread, agent, slot, place, packed = self._best(at, last, wanted)
-            told = self._told(state, thread, agent, slot, self.learnt.state(packed), wanted)
+            told = self._told(state, thread, agent, slot, state_of(self.learnt, packed), wanted)
             moves += [each.move for each in told]
             state, at, last = told[-1].state, place, thread
             depth += 1
