@@ -35,9 +35,10 @@ class Clock:
 
 
 @pytest.fixture
-def campaign(tmp_path: Path) -> Iterator[Campaign]:
+def campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Campaign]:
     """Return an empty one."""
-    with Campaign.create(tmp_path / "c", {}) as made:
+    monkeypatch.chdir(tmp_path)  # the panel shows the name of the folder, and lines have to fit
+    with Campaign.create(Path("c"), {}) as made:
         yield made
 
 
