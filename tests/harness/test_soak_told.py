@@ -9,9 +9,10 @@ import os
 import queue
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from bench.soaking import servers_of
+from bench.soaking import all_processes, parent_of
 
 from hosts.soak.task import Task
 from hosts.soak.workers.job import RUNNING, do_task
@@ -39,6 +40,19 @@ def executor(told: queue.SimpleQueue[str]) -> Iterator[LocalExecutor]:
     with LocalExecutor(say=told.put) as made:
         assert made.submit(do_task, RACE, None).result().verdict != "CRASH"
         yield made
+
+
+def is_fork_server(pid: int) -> bool:
+    """Return whether a process is a fork server; one that has gone is none."""
+    try:
+        return b"multiprocess.forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def servers_of(worker: int) -> list[int]:
+    """Return the fork servers of a worker."""
+    return [pid for pid in all_processes() if parent_of(pid) == worker and is_fork_server(pid)]
 
 
 def kill_server(executor: LocalExecutor) -> int:

@@ -15,7 +15,7 @@ from msgspec import defstruct, json
 from hosts.explorer.audit.verdicts import Attempt
 from hosts.runs.collect import Violation
 from hosts.runs.explored import Explored
-from hosts.soak.plan.choose import Wanted
+from hosts.soak.plan.choose import CampaignSettings
 from hosts.soak.store.rows import Session
 from hosts.soak.store.tallies import Cell
 from hosts.soak.task import Task
@@ -28,7 +28,7 @@ INSIDE = object()
 """Of a field: its value is not in the record under a key of its own."""
 WRITTEN: list[tuple[type, Rule, dict[str, Any], set[str]]] = [
     (Task, rule_of("run")["task"], {}, set()),
-    (Wanted, rule_of("campaign")["settings"], {}, {"policy_sha256"}),
+    (CampaignSettings, rule_of("campaign")["settings"], {}, {"policy_sha256"}),
     (Session, anchored()["sessions"]["items"], {}, set()),
     (Violation, anchored()["sightings"]["items"], {}, set()),
     (Violation, anchored()["findings"]["items"], {}, set()),
