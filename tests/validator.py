@@ -17,7 +17,7 @@ KINDS = {"object": dict, "array": list, "string": str, "boolean": bool, "null": 
 
 
 def is_kind(value: Any, kind: str) -> bool:
-    """Tell whether a JSON value is of a schema's type."""
+    """Return whether a JSON value is of a schema's type."""
     if kind in ("integer", "number"):
         return isinstance(value, int if kind == "integer" else (int, float)) and not isinstance(value, bool)
     return isinstance(value, KINDS[kind])
@@ -76,7 +76,7 @@ def _some_of(value: Any, wanted: Any, at: str) -> list[str]:
 
 @functools.cache
 def anchored() -> dict[str, dict[str, Any]]:
-    """Give the parts of the schema that others refer to, by their names, each of which is of one part."""
+    """Return the parts of the schema that others refer to, by their names, each of which is of one part."""
     found = list(_anchors(schema()))
     assert len(dict(found)) == len(found)
     return dict(found)
@@ -109,7 +109,7 @@ def campaign_records_in(file: Path) -> list[dict[str, Any]]:
 
 
 def rule_of(kind: str, host: str | None = None) -> dict[str, Any]:
-    """Give what the schema says of a kind of record."""
+    """Return what the schema says of a kind of record."""
     rules = [rule for rule in schema()["oneOf"] if rule["properties"]["record"]["const"] == kind]
     (found,) = [rule for rule in rules if host is None or rule["properties"]["host"]["const"] == host]
     return dict(found["properties"])

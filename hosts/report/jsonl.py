@@ -16,18 +16,18 @@ SCHEMA_VERSION: Final = "1.7"
 
 
 def schema() -> dict[str, Any]:
-    """Give the JSON Schema of a line."""
+    """Return the JSON Schema of a line."""
     loaded: dict[str, Any] = json.loads(resources.files(__package__).joinpath("schema.json").read_text("utf-8"))
     return loaded
 
 
 def environment_record(facts: dict[str, Any], rule_sha256: str = "") -> dict[str, Any]:
-    """Give the first line; ``rule_sha256``: of the file of the user's own rule, as it was loaded."""
+    """Return the first line; ``rule_sha256``: of the file of the user's own rule, as it was loaded."""
     return {"record": "environment", "schema": SCHEMA_VERSION, **facts, "policy_sha256": rule_sha256 or None}
 
 
 def result_record(row: Row, seed: int) -> dict[str, Any]:
-    """Give the line of a row."""
+    """Return the line of a row."""
     planned, measured = row.planned, row.measured
     expectation = planned.expectation
     return {
@@ -62,7 +62,7 @@ def result_record(row: Row, seed: int) -> dict[str, Any]:
 
 
 def _explored(row: Row) -> dict[str, Any] | None:
-    """Give what the explorer has found of the row; null if it was not asked to."""
+    """Return what the explorer has found of the row; null if it was not asked to."""
     explored = row.explored
     if explored is None:
         return None
@@ -79,13 +79,13 @@ def _explored(row: Row) -> dict[str, Any] | None:
 
 
 def explorer_record(row: Row, search: dict[str, Any]) -> dict[str, Any]:
-    """Give the line of a row of the explorer, which counts and times nothing but knows how much it has seen."""
+    """Return the line of a row of the explorer, which counts and times nothing but knows how much it has seen."""
     record = result_record(row, 0) | {"host": "explorer", "counts": {}, "search": search}
     return {name: value for name, value in record.items() if name not in ("not_demanded", "explored", "enough_seconds")}
 
 
 def not_done_record(of: str, planned: str, why: str, count: int = 1) -> dict[str, Any]:
-    """Give the line of what was planned and not done, as the command was ended before; ``of``: the records it lacks."""
+    """Return the line of what was planned and not done, as the command ended before; ``of``: the records it lacks."""
     return {"record": "not-done", "of": of, "planned": planned, "count": count, "why": why}
 
 

@@ -38,7 +38,7 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an exploration explores; none: the scenario's own scope."""
 
     def to_json(self) -> str:
-        """Give it as one line."""
+        """Return it as one line."""
         return json.dumps(to_builtins(self), separators=(",", ":"), sort_keys=True)
 
     def __str__(self) -> str:

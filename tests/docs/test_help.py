@@ -14,7 +14,7 @@ from hosts.trace.story import story_of
 
 
 def examples() -> list[list[str]]:
-    """Give the examples of all help texts."""
+    """Return the examples of all help texts."""
     texts = [cli.help, *(command.help for command in cli.commands.values())]
     lines = [line.strip() for text in texts for line in (text or "").splitlines()]
     return [shlex.split(line.split("  ")[0])[1:] for line in lines if line.startswith("pirace ")]
@@ -39,7 +39,7 @@ def test_there_are_examples_for_each_command() -> None:
 
 
 def commands(group: click.Group, *names: str) -> Iterator[list[str]]:
-    """Give the words of each command and subcommand."""
+    """Return the words of each command and subcommand."""
     yield [*names]
     for name, command in group.commands.items():
         yield from commands(command, *names, name) if isinstance(command, click.Group) else [[*names, name]]

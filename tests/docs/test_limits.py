@@ -17,19 +17,19 @@ WRITES = frozenset(
 
 @pytest.fixture(scope="module")
 def program() -> Program:
-    """Give the protocol."""
+    """Return the protocol."""
     return load_program()
 
 
 def written(program: Program) -> set[str]:
-    """Give the words that functions of the protocol write, as they name them (mutations included)."""
+    """Return the words that functions of the protocol write, as they name them (mutations included)."""
     calls = [node for tree in program.trees.values() for node in ast.walk(tree) if isinstance(node, ast.Call)]
     named = {call for call in calls if isinstance(call.func, ast.Name) and call.func.id in WRITES}
     return {ast.unparse(argument) for call in named for argument in call.args}
 
 
 def callers(program: Program, name: str) -> set[str]:
-    """Give the functions of the protocol that call one."""
+    """Return the functions of the protocol that call one."""
     return {
         function
         for function, tree in program.trees.items()

@@ -47,12 +47,12 @@ def example_rule(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def weekend(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder of the campaign that several commands are about, whoever begins it."""
+    """Return the folder of the campaign that several commands are about, whoever begins it."""
     return tmp_path_factory.mktemp("campaign") / "weekend"
 
 
 def words_of(command: str, folder: Path, weekend: Path) -> list[str]:
-    """Give the command as it is run here: files in a folder of the test, the tests without the tests."""
+    """Return the command as it is run here: files in a folder of the test, the tests without the tests."""
     words = shlex.split(command)
     if words[0] in ("./scripts/test", "./scripts/check"):
         words.append("--version")  # the whole would run this test again
@@ -66,7 +66,7 @@ def words_of(command: str, folder: Path, weekend: Path) -> list[str]:
 
 
 def before(command: str, weekend: Path) -> list[str]:
-    """Give the commands that have to come before one, as it takes what they leave behind."""
+    """Return the commands that have to come before one, as it takes what they leave behind."""
     if "pirace replay" in command:
         return [COMMANDS[COMMANDS.index(command) - 1]]
     campaign = [each for each in COMMANDS if "weekend" in each]

@@ -52,13 +52,13 @@ NOT_WITH = {
 
 
 def row(title: str) -> str:
-    """Give what stands beside a title in the table of the README."""
+    """Return what stands beside a title in the table of the README."""
     (found,) = re.findall(rf"^\| {re.escape(title)} \| (.*) \|$", README, re.MULTILINE)
     return str(found)
 
 
 def named(text: str) -> set[str]:
-    """Give the names that stand between backticks."""
+    """Return the names that stand between backticks."""
     return set(re.findall(r"`([^`]+)`", text))
 
 

@@ -89,7 +89,7 @@ class Tiny:
         return world
 
     def explored(self, buffer: int, *, exact: bool = False, **options: Any) -> set[Outcome]:
-        """Give all results that the explorer finds."""
+        """Return all results that the explorer finds."""
         world = self.world()
 
         def attempt() -> set[Outcome]:
@@ -122,7 +122,7 @@ class Tiny:
         return until_stable(attempt)
 
     def brute(self, buffer: int, *, as_written: bool = True) -> set[Outcome]:
-        """Give all results that there are; ``as_written``: of the functions as the module has them, without points."""
+        """Return all results there are; ``as_written``: of the functions as the module has them, without points."""
         machine = self.world().machine
         functions = vars(self.module) if as_written else self.program.functions
         schedules = Schedules(

@@ -77,11 +77,11 @@ class BruteHost:
         self.private[word] = signed(value)
 
     def memory(self) -> int:
-        """Give the address of the machine."""
+        """Return the address of the machine."""
         return self.at
 
     def this_cpu(self) -> int:
-        """Give the pCPU's address."""
+        """Return the pCPU's address."""
         return self.pcpu
 
     def interrupt_point(self, site: int) -> None:  # noqa: ARG002 - the waist's signature
@@ -155,7 +155,7 @@ class Schedules:
         return found
 
     def finals(self) -> set[tuple[tuple[int, int], ...]]:
-        """Give every memory in which all threads have ended and all buffers are empty: (word, value) where not 0."""
+        """Return every memory in which all threads have ended and all buffers are empty: (word, value) where not 0."""
         count = len(self.threads)
         left = [Brute(((),) * count, (), ((),) * count, (), (frozenset(),) * count)]
         seen = set(left)
@@ -173,7 +173,7 @@ class Schedules:
         return finals
 
     def after(self, state: Brute) -> list[Brute]:
-        """Give all that may come next."""
+        """Return all that may come next."""
         out: list[Brute] = []
         for t, buffer in enumerate(state.buffers):
             if buffer:
@@ -191,7 +191,7 @@ class Schedules:
         return out
 
     def done(self, state: Brute, t: int, request: Request) -> list[tuple[int, Brute]]:  # noqa: PLR0911, C901
-        """Give each answer to a request with the state after it; none: it has to wait."""
+        """Return each answer to a request with the state after it; none: it has to wait."""
         buffer = state.buffers[t]
         match request:
             case ("load", word):

@@ -57,7 +57,7 @@ def builder_of(scope: Scope, policy: int, mutation: Mutation | None, *, fold: bo
 
 
 def variant_of(builder: Builder, policy: int, mutation: Mutation | None) -> Builder:
-    """Give the builder of another policy and mutation that has learnt what this one has about words."""
+    """Return the builder of another policy and mutation that has learnt what this one has about words."""
     made = copy.copy(builder)
     made.policy, made.mutation = policy, mutation
     made.world = copy.deepcopy(builder.world)
@@ -101,7 +101,7 @@ class Pair(WithoutHandlers):
         return len(self.exact)
 
     def operation(self, local: int) -> Operation:
-        """Give the exact thread's operation."""
+        """Return the exact thread's operation."""
         return self.exact.operation(local)
 
     def step(self, local: int, answer: int) -> Transition:
@@ -114,7 +114,7 @@ class Pair(WithoutHandlers):
         return edge
 
     def place(self, where: int) -> SourceLocation:
-        """Give the exact thread's place."""
+        """Return the exact thread's place."""
         return self.exact.place(where)
 
     def _note(self, exact: int, keyed: int) -> None:
@@ -159,7 +159,7 @@ def projected(state: State, pairs: list[Pair]) -> State:
 
 
 def levels(product: Product, most: int) -> Iterator[set[State]]:
-    """Give the states at each depth, breadth first, as long as there are not more than so many."""
+    """Return the states at each depth, breadth first, as long as there are not more than so many."""
     level = {product.initial()}
     seen = set(level)
     while level and len(seen) <= most:
@@ -195,7 +195,7 @@ def learnt(model: Model, options: Options, draw: random.Random, near: int, walks
 
 
 def answers_of(keyed: Automaton) -> dict[int, list[int]]:
-    """Give for each local state the answers that are known."""
+    """Return for each local state the answers that are known."""
     known: dict[int, list[int]] = {}
     for local, answer in keyed.edges:
         known.setdefault(local, []).append(answer)

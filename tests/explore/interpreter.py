@@ -37,7 +37,7 @@ class Outcome(NamedTuple):
 
 
 def wrong(shape: Shape, outcome: Outcome) -> bool:
-    """Tell whether an outcome is the one that must not be: something was posted and nobody will look."""
+    """Return whether an outcome is the one that must not be: something was posted and nobody will look."""
     if shape.entries == 0:
         return outcome.read == (1, 1)
     return outcome.memory[0] != 0 and outcome.memory[3] == 0
@@ -102,7 +102,7 @@ def shape_vcpu(*, barrier: bool) -> Generator[Do, int, int]:
 
 
 def bodies(shape: Shape, *, barrier: bool) -> list[Body]:
-    """Give the program's threads, the vCPU first."""
+    """Return the program's threads, the vCPU first."""
     if shape.entries == 0:
         return [partial(shape_vcpu, barrier=barrier), shape_sender]
     senders = [partial(sender, 1 << i) for i in range(shape.senders)]
@@ -132,7 +132,7 @@ class Moment(NamedTuple):
 
 @cache
 def interpreted(shape: Shape, *, buffers: bool, barrier: bool) -> frozenset[Outcome]:
-    """Give every outcome, by trying every interleaving; with ``buffers`` stores wait (x86-TSO)."""
+    """Return every outcome, by trying every interleaving; with ``buffers`` stores wait (x86-TSO)."""
     threads = bodies(shape, barrier=barrier)
     nothing = ((),) * len(threads)
     todo = [Moment(nothing, tuple((word, 0) for word in WORDS), nothing)]
@@ -183,7 +183,7 @@ def acted(now: Moment, thread: int, do: Do, *, buffers: bool) -> list[Moment]:
 
 
 def placed(items: tuple[Any, ...], index: int, item: Any) -> tuple[Any, ...]:
-    """Give a tuple with one item replaced."""
+    """Return a tuple with one item replaced."""
     return (*items[:index], item, *items[index + 1 :])
 
 

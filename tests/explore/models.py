@@ -27,11 +27,11 @@ class Table(WithoutHandlers):
         self.asked: dict[tuple[int, int], int] = {}
 
     def operation(self, local: int) -> Operation:
-        """Give what the thread does in a local state."""
+        """Return what the thread does in a local state."""
         return self.operations[local]
 
     def step(self, local: int, answer: int) -> Transition:
-        """Give where an answer leads, and count how often that is asked."""
+        """Return where an answer leads, and count how often that is asked."""
         self.asked[local, answer] = self.asked.get((local, answer), 0) + 1
         edges = self.edges[local]
         edge = edges[answer] if answer in edges else edges[None]
@@ -46,13 +46,13 @@ class Table(WithoutHandlers):
 
 
 def straight(*operations: Operation) -> Table:
-    """Give a thread that does one operation after the other, whatever the answers."""
+    """Return a thread that does one operation after the other, whatever the answers."""
     edges = [{None: Transition(local + 1)} for local in range(len(operations))]
     return Table([*operations, Operation(Op.END)], [*edges, {}])
 
 
 def op(kind: Op, word: int = -1, a: int = 0, b: int = 0) -> Operation:
-    """Give a scheduled operation."""
+    """Return a scheduled operation."""
     return Operation(kind, word, a, b, SCHEDULED)
 
 
@@ -226,7 +226,7 @@ def switches_of(moves: Sequence[Move]) -> int:
 
 
 def fair_depth(model: Model, options: Options) -> int:
-    """Give the lowest level with a state on a fair cycle that keeps a debt, or -1; the slow way."""
+    """Return the lowest level with a state on a fair cycle that keeps a debt, or -1; the slow way."""
     product = Product(model, options)
     depth = {product.initial(): 0}
     queue = [product.initial()]
@@ -245,14 +245,14 @@ def fair_depth(model: Model, options: Options) -> int:
 
 
 def _fair(part: set[State], moves: Mapping[State, Sequence[tuple[Move, State]]]) -> bool:
-    """Tell whether some cycle is inside, and everyone moves in it or cannot move somewhere in it."""
+    """Return whether some cycle is inside, and everyone moves in it or cannot move somewhere in it."""
     within = {move for state in part for move, new in moves[state] if new in part}
     always = set.intersection(*({move for move, _ in moves[state]} for state in part))
     return bool(within) and always <= within
 
 
 def _components(inside: set[State], moves: Mapping[State, Sequence[tuple[Move, State]]]) -> list[set[State]]:
-    """Give the strongly connected components: what can be reached both ways (small graphs only)."""
+    """Return the strongly connected components: what can be reached both ways (small graphs only)."""
     ahead: dict[State, set[State]] = {}
     for state in inside:
         seen = {state}

@@ -41,7 +41,7 @@ def test_a_fault_that_the_next_act_mends_is_seen_between_the_two(*, reduce: bool
 
 
 def between(mark: Operation, then: Operation) -> tuple[int, int]:
-    """Give the windows that an observer enters who looks at word 1, then at the mark: the search's, the definition's.
+    """Return the windows that an observer enters who looks at word 1, then at the mark: the search's, the definition's.
 
     Bit 2 * (word 1) + mark, for the two acts (marked, effect on word 1, unmarked) of the other thread.
     """

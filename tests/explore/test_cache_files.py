@@ -20,7 +20,7 @@ CONTENT = bytes(range(256)) * 40
 
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
-    """Give a folder that nobody has made yet."""
+    """Return a folder that nobody has made yet."""
     return Files(tmp_path / "cache" / ".learnt")
 
 

@@ -42,7 +42,7 @@ def trigger(vcpu, vec):
 
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
-    """Give a folder in which nothing is kept yet."""
+    """Return a folder in which nothing is kept yet."""
     return Files(tmp_path / "kept")
 
 
@@ -55,7 +55,7 @@ def rule(tmp_path: Path) -> str:
 
 @pytest.fixture
 def only_read(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Give what makes every further load of the sources an error."""
+    """Return what makes every further load of the sources an error."""
 
     def load(_policy: str | None) -> Program:
         raise AssertionError("the sources were loaded")

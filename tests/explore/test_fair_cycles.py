@@ -25,7 +25,7 @@ def searched(*threads: Table) -> Search:
 
 
 def conditions(search: Search) -> list[list[int]]:
-    """Give the rows of what holds on every fair cycle."""
+    """Return the rows of what holds on every fair cycle."""
     rows = over_on_cycles(search.learnt)
     return [rows[at : at + 4] for at in range(0, len(rows), 4)]
 

@@ -22,7 +22,7 @@ def both(threads: tuple[Table, ...], options: Options) -> tuple[Result, Plain]:
 
 
 def sees_one(then: Operation) -> Table:
-    """Give a thread that acts if it finds 1 in word 0."""
+    """Return a thread that acts if it finds 1 in word 0."""
     return Table([op(Op.LOAD, 0), then, END], [{None: Transition(2), 1: Transition(1)}, {None: Transition(2)}, {}])
 
 

@@ -34,7 +34,7 @@ def builder_for(mutation: Mutation, *, fold: bool) -> Builder:
 
 
 def first(builder: Builder, options: Options) -> tuple[int, int | None]:
-    """Give the depth that was searched, and the check of the first violation there."""
+    """Return the depth that was searched, and the check of the first violation there."""
     result, _, _ = explore(builder, options)
     found = result.violation
     return (found.depth, found.sighting >> 8) if found is not None else (result.depth, None)

@@ -61,7 +61,7 @@ class Seen(NamedTuple):
 
 
 def builder_of(program: Program, scope: str, policy: str, mutation: str | None) -> Builder:
-    """Give what makes models of a configuration, with the words known that are shared."""
+    """Return what makes models of a configuration, with the words known that are shared."""
     seeded = by_name(mutation) if mutation is not None else None
     builder = Builder(program, scope_of(None, scope), policy_by_name(policy).number, seeded)
     warm_up(builder, Options())

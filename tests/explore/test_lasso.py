@@ -22,7 +22,7 @@ MOST = 2_000
 
 
 def states_of(model: Model, options: Options) -> list[State]:
-    """Give every state of a model; nothing if there are many."""
+    """Return every state of a model; nothing if there are many."""
     product = Product(model, options)
     queue = [product.initial()]
     seen = set(queue)
@@ -86,12 +86,12 @@ def test_a_cycle_that_is_reached_a_step_later_is_told_with_the_way_there() -> No
 
 
 def spinning(word: int) -> Table:
-    """Give a thread that reads a word until it is not 0."""
+    """Return a thread that reads a word until it is not 0."""
     return Table([op(Op.LOAD, word), Operation(Op.END)], [{0: Transition(0), None: Transition(1)}, {}])
 
 
 def model_of(*threads: Table, initial: Sequence[int], vectors: Sequence[int] = ()) -> Model:
-    """Give a model whose second word is the debt."""
+    """Return a model whose second word is the debt."""
     names = [f"P{i}" for i in range(len(threads))]
     return Model(threads, names, ["x", "debt"], initial, vectors, obligations=[1])
 

@@ -65,7 +65,7 @@ def test_two_stores_to_a_word_come_in_either_order() -> None:
 
 
 def states_of(threads: list[Table]) -> list[State]:
-    """Give the states that the reduced search finds in a model of two words and one vector."""
+    """Return the states that the reduced search finds in a model of two words and one vector."""
     search = Search(Model(threads, [f"T{t}" for t in range(len(threads))], ["x", "y"], [0, 0], (242,)), Options())
     search.run()
     return [state_of(search.learnt, search.store.at(place)) for place in range(search.store.total)]

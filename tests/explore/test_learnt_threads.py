@@ -54,7 +54,7 @@ Row = tuple[str, str, str | None]
 
 @pytest.fixture
 def learning(tmp_path: Path) -> Learning:
-    """Give a folder in which nothing is kept yet."""
+    """Return a folder in which nothing is kept yet."""
     return Learning(Files(tmp_path))
 
 
@@ -66,7 +66,7 @@ def builder_of(program: Program, row: Row = SCOPES["clean"]) -> Builder:
 
 
 def told(builder: Builder, found: tuple[Result, Search, Model], options: Options) -> tuple[Any, str]:
-    """Give all that a search has found, and the way to it."""
+    """Return all that a search has found, and the way to it."""
     result, search, model = found
     witness: Witness | None = None
     if result.violation is not None and not search.pathless:
@@ -78,7 +78,7 @@ def told(builder: Builder, found: tuple[Result, Search, Model], options: Options
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Give a list that gets an item whenever a thread's code is run."""
+    """Return a list that gets an item whenever a thread's code is run."""
     times: list[int] = []
     settle = Automaton._settle
 

@@ -11,7 +11,7 @@ from hosts.explorer.search.workers import LEAST, NOWHERE, SMALLEST, Job, Rounds
 
 
 def rounds_of(workers: int, chunk: int, jobs: list[Job]) -> Rounds:
-    """Give rounds in which there is that to do."""
+    """Return rounds in which there is that to do."""
     made = Rounds(cast(Any, None), workers)
     made._chunk = chunk
     made.jobs.extend(jobs)
@@ -19,7 +19,7 @@ def rounds_of(workers: int, chunk: int, jobs: list[Job]) -> Rounds:
 
 
 def states_of(jobs: Any) -> list[tuple[int, int]]:
-    """Give what is expanded, state by state."""
+    """Return what is expanded, state by state."""
     return [(job.source, number) for job in jobs for number in range(job.start, job.stop)]
 
 

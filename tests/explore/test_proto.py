@@ -102,13 +102,13 @@ def source(shape: Shape, *, barrier: bool) -> dict[str, ast.FunctionDef]:
 
 @cache
 def primitives() -> Program:
-    """Give the primitives alone: of the protocol nothing is called here, and cutting it up takes its time."""
+    """Return the primitives alone: of the protocol nothing is called here, and cutting it up takes its time."""
     return replace(load_program(), functions={}, trees={})
 
 
 @cache
 def explored(shape: Shape, buffer: int, *, barrier: bool, reduce: bool) -> frozenset[Outcome]:
-    """Give every outcome that the explorer finds."""
+    """Return every outcome that the explorer finds."""
     program = primitives()
     builder = Builder(program, Scope((("post:34",),) * shape.senders, (GUEST_CPUID,)), policy=0)
     builder.protocol = Protocol(program, source(shape, barrier=barrier), direct(builder.world))

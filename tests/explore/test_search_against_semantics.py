@@ -41,7 +41,7 @@ def drawn(seed: int, count: int, *, fuse: bool, most: int = 1500) -> Iterator[tu
 
 
 def told(result: Result) -> tuple[object, ...]:
-    """Give what does not depend on how the search was done."""
+    """Return what does not depend on how the search was done."""
     return (
         result.states,
         result.transitions,
@@ -56,7 +56,7 @@ def told(result: Result) -> tuple[object, ...]:
 
 
 def expected(found: Plain, options: Options) -> tuple[object, ...]:
-    """Give the same of the plain search."""
+    """Return the same of the plain search."""
     violations = sorted((depth, what, sighting) for what, sighting, depth in found.violations)
     return (
         found.states,

@@ -19,14 +19,14 @@ TOP = -(1 << 63)
 
 
 def model_of(*threads: Table, words: int = 2, initial: tuple[int, ...] | None = None, **more: object) -> Model:
-    """Give a model of some words."""
+    """Return a model of some words."""
     names = [f"T{number}" for number in range(len(threads))]
     first = list(initial or [0] * words)
     return Model(threads, names, [f"w{number}" for number in range(words)], first, **more)  # type: ignore[arg-type]
 
 
 def reader(*operations: Operation, values: tuple[int, ...] = (0, 1)) -> Table:
-    """Give a thread that ends in a local state of its own for each value its last load may give."""
+    """Return a thread that ends in a local state of its own for each value its last load may give."""
     last = len(operations) - 1
     ends = [Operation(Op.END) for _ in values]
     edges: list[dict[int | None, Transition]] = [{None: Transition(local + 1)} for local in range(last)]
@@ -66,7 +66,7 @@ def test_a_buffer_that_no_field_has_room_for_bounds_the_search_too() -> None:
 
 
 def big_model() -> Model:
-    """Give a model of some ten thousand states."""
+    """Return a model of some ten thousand states."""
     threads = [straight(*(op(Op.ADD, word, 1) for _ in range(24))) for word in (0, 1, 0)]
     return model_of(*threads)
 
@@ -112,7 +112,7 @@ def test_a_deadlock_is_found_at_its_depth() -> None:
 
 
 def spinning(word: int) -> Table:
-    """Give a thread that reads a word until it is not 0."""
+    """Return a thread that reads a word until it is not 0."""
     return Table([op(Op.LOAD, word), Operation(Op.END)], [{0: Transition(0), None: Transition(1)}, {}])
 
 
@@ -218,7 +218,7 @@ def test_a_thread_that_only_fences_comes_to_rest() -> None:
 
 
 def looking(look: Operation, pauses: int) -> Table:
-    """Give a thread that in one step reads word 0, looks, and reads word 1; ends[4a + 2b + c] tells what it saw."""
+    """Return a thread that in one step reads word 0, looks, and reads word 1; ends[4a + 2b + c] tells what it saw."""
     first = [op(Op.YIELD)] * pauses
     operations = [*first, op(Op.LOAD, 0), look, look, *[Operation(Op.LOAD, 1)] * 4, *[Operation(Op.END)] * 8]
     before = [{None: Transition(local + 1)} for local in range(pauses)]

@@ -22,7 +22,7 @@ VALUES = (0, 1, 2)
 
 
 def findings(block: Sequence[Store], looks: int) -> set[tuple[object, ...]]:
-    """Give all rows of no more than so many findings that can be put into the views of a block, the slow way."""
+    """Return all rows of no more than so many findings that can be put into the views of a block, the slow way."""
     views = [{(word, held(block, place, word)) for word in (0, 1)} for place in range(len(block))]
     found: set[tuple[object, ...]] = set()
     left_over: list[tuple[tuple[object, ...], int]] = [((), 0)]

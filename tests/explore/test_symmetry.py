@@ -54,7 +54,7 @@ def both(explored: Explored, text: str, policy: str, mutation: str | None = None
 
 
 def told(result: Result) -> tuple[object, ...]:
-    """Give what must not depend on it."""
+    """Return what must not depend on it."""
     fired = {CHECKS[each.sighting >> 8] if each.what == "sighting" else each.what for each in result.violations}
     windows = {name for number, name in enumerate(WINDOWS) if result.windows >> number & 1}
     return fired, windows, result.bounded_by, result.waited_for_buffer
@@ -131,7 +131,7 @@ def test_what_is_known_of_the_words_of_one_is_known_of_all(program: Program) -> 
 
 
 def renamed(table: Table) -> Table:
-    """Give a thread that does to word 3 what another does to word 2, and the other way round."""
+    """Return a thread that does to word 3 what another does to word 2, and the other way round."""
     other = {2: 3, 3: 2}
     operations = [each._replace(word=other.get(each.word, each.word)) for each in table.operations]
     return Table(operations, table.edges)
@@ -172,7 +172,7 @@ def exchanged(state: State) -> State:
 
 
 def states_of(search: Search) -> list[State]:
-    """Give all states of a search that has one worker."""
+    """Return all states of a search that has one worker."""
     words, store = search.store.words, search.store
     places = [int(finding.place_of(i, 0, 1)) for i in range(store.counts[0])]
     return [state_of(search.learnt, store.states[at * words : (at + 1) * words].tolist()) for at in places]

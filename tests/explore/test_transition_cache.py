@@ -27,7 +27,7 @@ def worked(search: Search) -> int:
 
 
 def found(result: Result) -> tuple[object, ...]:
-    """Give all that a search tells, but how long it took."""
+    """Return all that a search tells, but how long it took."""
     return (
         (result.states, result.transitions, result.depth, result.windows, result.branching),
         (result.waited_for_buffer, result.longest_buffer, result.finals, result.violations),

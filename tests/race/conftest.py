@@ -68,7 +68,7 @@ def planned_race(scenario: str, policy: str, mutation: str | None, pcpus: int | 
 
 @pytest.fixture
 def race(runner: Runner) -> Race:
-    """Give the function that runs one race: for its seconds, or until one of the checks that are sought has fired."""
+    """Return the function that runs one race: for its seconds, or until one of the checks that are sought has fired."""
 
     def run(
         scenario: str,
@@ -99,5 +99,5 @@ def race(runner: Runner) -> Race:
 
 
 def two_processors() -> bool:
-    """Tell whether two pCPUs can really run at once."""
+    """Return whether two pCPUs can really run at once."""
     return len(os.sched_getaffinity(0)) >= 2

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(240)
 
 
 def stressed(folder: Path, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
-    """Give the exit status of a stress run, and its rows."""
+    """Return the exit status of a stress run, and its rows."""
     file = folder / "rows.jsonl"
     status = main(["stress", "--controls", "none", "--seconds", "5", "--json", str(file), *arguments])
     return status, [json.loads(line) for line in file.read_text().splitlines()[1:]]

@@ -45,7 +45,7 @@ Graph = Mapping[str, frozenset[str]]
 
 
 def imported(tree: ast.Module, modules: Mapping[str, Path]) -> Iterator[str]:
-    """Give the modules of ``hosts`` that a file imports."""
+    """Return the modules of ``hosts`` that a file imports."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level == 0:
             names = [f"{node.module}.{each.name}" for each in node.names]
@@ -55,7 +55,7 @@ def imported(tree: ast.Module, modules: Mapping[str, Path]) -> Iterator[str]:
 
 
 def module_graph() -> Graph:
-    """Give what each module of ``hosts`` imports, by names below ``hosts``; folders are none."""
+    """Return what each module of ``hosts`` imports, by names below ``hosts``; folders are none."""
     paths = [path for path in (TOP / "hosts").rglob("*.py") if path.name != "__init__.py"]
     modules = {".".join(path.relative_to(TOP).with_suffix("").parts): path for path in paths}
     return {
@@ -69,13 +69,13 @@ def module_graph() -> Graph:
 
 
 def package_of(module: str) -> str:
-    """Give the package of a module as ``FLOORS`` names it."""
+    """Return the package of a module as ``FLOORS`` names it."""
     parts = module.split(".")
     return ".".join(parts[:2] if parts[0] in ("explorer", "soak") else parts[:1])
 
 
 def package_graph(modules: Graph) -> Graph:
-    """Give what each package imports of others."""
+    """Return what each package imports of others."""
     found: dict[str, set[str]] = {package_of(module): set() for module in modules}
     for module, others in modules.items():
         found[package_of(module)].update(package_of(each) for each in others)
@@ -83,7 +83,7 @@ def package_graph(modules: Graph) -> Graph:
 
 
 def reached(graph: Graph, start: str) -> frozenset[str]:
-    """Give all that is imported from somewhere, over however many others."""
+    """Return all that is imported from somewhere, over however many others."""
     found: set[str] = set()
     left = list(graph[start])
     while left:
@@ -95,7 +95,7 @@ def reached(graph: Graph, start: str) -> frozenset[str]:
 
 
 def circles(graph: Graph) -> set[frozenset[str]]:
-    """Give the groups whose members all import each other."""
+    """Return the groups whose members all import each other."""
     everything = {name: reached(graph, name) for name in graph}
     return {
         frozenset(other for other in everything[name] if name in everything[other])
@@ -105,7 +105,7 @@ def circles(graph: Graph) -> set[frozenset[str]]:
 
 
 def unexpected(found: set[frozenset[str]]) -> list[list[str]]:
-    """Give the circles that are no part of one that is still allowed."""
+    """Return the circles that are no part of one that is still allowed."""
     return [sorted(each) for each in found if not any(each <= known for known in CIRCLES)]
 
 

@@ -13,7 +13,7 @@ GLOSSARY_LINES = 25
 
 
 def parts() -> tuple[list[list[str]], str]:
-    """Give the rows of the table, each as its columns, and the glossary."""
+    """Return the rows of the table, each as its columns, and the glossary."""
     text, _, glossary = str(hosts.explorer.__doc__).partition("Glossary.")
     rows = [" ".join(row.split()) for row in text.split("\n- ")[1:]]
     return [[column.strip() for column in row.split(" | ")] for row in rows], glossary

@@ -18,7 +18,7 @@ HANDLED = (POSTED_INTR_VECTOR, DEVICE_VECTOR, RESCHEDULE_VECTOR)
 
 @pytest.fixture
 def host() -> SequentialHost:
-    """Give a machine with one vCPU that has not started."""
+    """Return a machine with one vCPU that has not started."""
     host = SequentialHost()
     power_on(host.machine, 1, 1, host.poke)
     return host

@@ -20,7 +20,7 @@ def program() -> Program:
 
 @pytest.fixture
 def host() -> Iterator[SequentialHost]:
-    """Give a machine whose pCPU 0 posts to a vCPU that it does not run, in the third generation of ON."""
+    """Return a machine whose pCPU 0 posts to a vCPU that it does not run, in the third generation of ON."""
     host = SequentialHost(choose=lambda _: 0, turns=1)
     with host:
         power_on(host.machine, 2, 1, host.store)

@@ -39,7 +39,7 @@ class World:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Give a world instead of /proc."""
+    """Return a world instead of /proc."""
     with SharedMemory() as memory:
         made = World(memory)
         monkeypatch.setattr(watchdog, "main_thread", made.threads.get)

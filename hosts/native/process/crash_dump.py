@@ -73,7 +73,7 @@ class Stacks:
             self._file.write(f"\n{line}\n".encode())
 
     def text(self) -> str:
-        """Give what has been written since the beginning."""
+        """Return what has been written since the beginning."""
         return os.pread(self._file.fileno(), self._size(), self._begun).decode(errors="replace").strip()
 
 

@@ -151,7 +151,7 @@ class Watchdog:
         return dict.fromkeys(watched, f"nothing in the machine has moved for {least:.1f} s in which it could run")
 
     def stopped(self, pids: Mapping[int, int]) -> tuple[int, ...]:
-        """Give those of these pCPUs that a signal has stopped, and that have been silent for it."""
+        """Return those of these pCPUs that a signal has stopped, and that have been silent for it."""
         found = {cpu: main_thread(pid) for cpu, pid in pids.items() if cpu in self.stalled}
         return tuple(cpu for cpu, seen in found.items() if seen is not None and seen.state in STOPPED)
 
@@ -162,7 +162,7 @@ class Watchdog:
                 self.times[cpu] = (seen.ran, seen.waited)
 
     def kept(self, pids: Mapping[int, int]) -> dict[int, float]:
-        """Give the seconds that each of these pCPUs was ready and not let run so far, or was stopped."""
+        """Return the seconds that each of these pCPUs was ready and not let run so far, or was stopped."""
         self.note_times(pids)
         stopped = {cpu: self._watched[cpu].stopped if cpu in self._watched else 0.0 for cpu in pids}
         return {cpu: stopped[cpu] + self.times.get(cpu, (0.0, 0.0))[1] for cpu in pids}

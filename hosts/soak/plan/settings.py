@@ -39,7 +39,7 @@ def checked(wanted: CampaignSettings) -> CampaignSettings:
 
 
 def to_settings(wanted: CampaignSettings) -> dict[str, Any]:
-    """Give what the file keeps."""
+    """Return what the file keeps."""
     return {**asdict(wanted), _RULE: _hash_of_rule(wanted)}
 
 

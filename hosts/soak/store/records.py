@@ -19,7 +19,7 @@ Columns = dict[str, Any]
 
 
 def task_columns(task: Task) -> Columns:
-    """Give what is known of a run before it begins."""
+    """Return what is known of a run before it begins."""
     return {
         "kind": task.kind,
         "scenario": task.scenario,
@@ -35,7 +35,7 @@ def task_columns(task: Task) -> Columns:
 
 
 def result_columns(result: Result) -> Columns:
-    """Give what is counted of a run that has ended."""
+    """Return what is counted of a run that has ended."""
     record = result.record
     round_trips = record.get("round_trip_ns") or []
     return {
@@ -53,7 +53,7 @@ def result_columns(result: Result) -> Columns:
 
 
 def _stood_on(result: Result) -> Columns:
-    """Give the processors of a run, none of one that strayed: where its pCPUs have been all the time is not known.
+    """Return the processors of a run, none of one that strayed: where its pCPUs have been all the time is not known.
 
     A placement without processors is one that was not kept: see :func:`hosts.soak.view.rates.rates`.
     """
@@ -67,7 +67,7 @@ def _numbers(processors: Iterable[int]) -> str:
 
 
 def host_of(where: str) -> str:
-    """Give the host of a worker: what its name begins with."""
+    """Return the host of a worker: what its name begins with."""
     return where.replace(":", " ").partition(" ")[0]
 
 
@@ -142,7 +142,7 @@ def entry_of(found: tuple[Any, ...]) -> Entry:
 
 
 def entry_from(number: int, task: Task, columns: Mapping[str, Any], *, kept: bool) -> Entry:
-    """Give what is tallied of a run that has just ended, as if it were read back."""
+    """Return what is tallied of a run that has just ended, as if it were read back."""
     whole = task_columns(task) | dict(columns) | {"id": number, "state": "finished", "kept": kept}
     return entry_of(tuple(whole[name] for name in ENTRY_COLUMNS.split(", ")))
 

@@ -69,7 +69,7 @@ class Where:
     kept: bool | None = None
 
     def condition(self) -> tuple[str, list[Any]]:
-        """Give it as SQL, with its values."""
+        """Return it as SQL, with its values."""
         terms, values = ["1"], []
         if self.ids is not None:
             wanted = list(self.ids)

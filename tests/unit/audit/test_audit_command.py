@@ -70,7 +70,7 @@ class FakeJudge:
 
 @pytest.fixture
 def audit(tmp_path: Path) -> Callable[..., tuple[int, list[dict[str, Any]]]]:
-    """Give what runs the command on some lines; it gives the exit status and the records."""
+    """Return what runs the command on some lines; it gives the exit status and the records."""
 
     def run(judge: FakeJudge, *lines: str) -> tuple[int, list[dict[str, Any]]]:
         file = tmp_path / "out.jsonl"

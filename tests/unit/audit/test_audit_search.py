@@ -28,7 +28,7 @@ def _on(_progress: Progress) -> bool:
 
 @pytest.fixture(scope="module")
 def auditor() -> Auditor:
-    """Give an auditor with one small scope."""
+    """Return an auditor with one small scope."""
     made = Auditor(load_program(mutations=()), ELIDE, Options())
     made.add(POSTS, scope_of(None, POSTS), _on)
     return made
@@ -36,7 +36,7 @@ def auditor() -> Auditor:
 
 @pytest.fixture(scope="module")
 def judged(auditor: Auditor) -> Callable[[str, str], tuple[Site, list[Attempt]]]:
-    """Give what judges the site of a kind in a function."""
+    """Return what judges the site of a kind in a function."""
 
     def judge(function: str, kind: str) -> tuple[Site, list[Attempt]]:
         (site,) = [each for each in sites(auditor.program) if (each.function, each.kind) == (function, kind)]

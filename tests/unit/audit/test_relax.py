@@ -22,13 +22,13 @@ from hosts.loader.syntax.language import walk
 
 @pytest.fixture(scope="module")
 def program() -> Program:
-    """Give the protocol without mutations."""
+    """Return the protocol without mutations."""
     return load_program(mutations=())
 
 
 @pytest.fixture(scope="module")
 def found(program: Program) -> list[Site]:
-    """Give its orderings."""
+    """Return its orderings."""
     return sites(program)
 
 
@@ -108,7 +108,7 @@ OPERATIONS = {
 
 
 def _word_host(memory: dict[int, int], log: list[str]) -> dict[str, Callable[..., Any]]:
-    """Give primitives over a dictionary, which note what is called."""
+    """Return primitives over a dictionary, which note what is called."""
 
     def put(word: int, new: int) -> int:
         old, memory[word] = memory[word], new
@@ -149,7 +149,7 @@ def _run(tree: ast.FunctionDef, value: int) -> tuple[Any, int, list[str]]:
 
 
 def _site(tmp_path: Path, text: str) -> Site:
-    """Give the one locked site of a user's rule that does something to a word."""
+    """Return the one locked site of a user's rule that does something to a word."""
     lines = "\n".join(f"    {line}" for line in ("word = vcpu.requests", text, "always_2021(vcpu, vec)"))
     file = tmp_path / "rule.py"
     names = ", ".join(sorted(LOCKED))

@@ -116,7 +116,7 @@ def test_a_campaign_that_is_none_is_one_line(
 
 @pytest.fixture
 def witness() -> Witness:
-    """Give one that contradicts nothing; its one step leads nowhere."""
+    """Return one that contradicts nothing; its one step leads nowhere."""
     race = next(each for each in SCENARIOS if each.name == "remote-post")
     scope = scope_of(race)
     row = Row("LOAD", "", 0, 0, 0, "f", "emu/halt.py", 1, "x")

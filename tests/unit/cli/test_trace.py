@@ -64,7 +64,7 @@ def told(program: Program) -> Callable[..., list[Step]]:
 
 
 def chain() -> list[tuple[int, str]]:
-    """Give depth and text of each line of the seed."""
+    """Return depth and text of each line of the seed."""
     drawn = [line for line in SEED_CHAIN.splitlines() if line]
     return [(_depth(line), line.split("-> ", 1)[-1]) for line in drawn]
 
@@ -97,7 +97,7 @@ def test_calls_nest_as_in_the_seed(told: Callable[..., list[Step]]) -> None:
 
 
 def changed(one: list[Step], other: list[Step]) -> list[str]:
-    """Give the lines that only one of two traces has."""
+    """Return the lines that only one of two traces has."""
     found = difflib.ndiff(list(lines(one)), list(lines(other)))
     return [line for line in found if line[0] in "+-"]
 

@@ -69,7 +69,7 @@ def _witness(scenario: str, policy: str, mutation: str | None, scope: str, buffe
 
 @pytest.fixture
 def witness_of() -> Callable[..., Witness]:
-    """Give what finds witnesses, each once."""
+    """Return what finds witnesses, each once."""
     return _witness
 
 
@@ -82,43 +82,43 @@ class FakeEngine:
     rule_sha256: str = ""
 
     def search(self, asked: Asked, options: Options, watch: Watch) -> Searched:
-        """Give the next result."""
+        """Return the next result."""
         self.searched.append((asked, options))
         found = self.results.pop(0) if self.results else complete()
         return found(watch) if callable(found) else found
 
 
 def complete(**more: Any) -> Searched:
-    """Give a complete search that entered every window."""
+    """Return a complete search that entered every window."""
     result = {"complete": True, "states": 10, "locals": (3, 2), "branching": True, "windows": (1 << 20) - 1}
     return Searched(Result(**{**result, **more}))
 
 
 def violating(what: int | str, **more: Any) -> Searched:
-    """Give a search that found something."""
+    """Return a search that found something."""
     found = Violation("sighting" if isinstance(what, int) else what, what if isinstance(what, int) else -1, 9)
     return complete(complete=False, violation=found, violations=[found], **more)
 
 
 @pytest.fixture
 def errors() -> Callable[..., list[str]]:
-    """Give what holds a record against the schema."""
+    """Return what holds a record against the schema."""
     return validator.errors
 
 
 @pytest.fixture
 def fake() -> type[FakeEngine]:
-    """Give the engine that does what a test says."""
+    """Return the engine that does what a test says."""
     return FakeEngine
 
 
 @pytest.fixture
 def seen() -> Callable[..., Searched]:
-    """Give what makes complete searches."""
+    """Return what makes complete searches."""
     return complete
 
 
 @pytest.fixture
 def caught() -> Callable[..., Searched]:
-    """Give what makes searches with a violation."""
+    """Return what makes searches with a violation."""
     return violating

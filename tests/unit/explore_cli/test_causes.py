@@ -34,7 +34,7 @@ def programs(*, own: bool) -> Program:
 
 
 def mutation_of(name: str) -> Mutation | None:
-    """Give the mutation or fault of that name."""
+    """Return the mutation or fault of that name."""
     own = {each.name: each for each in faults.FAULTS}
     return own.get(name) or (by_name(name) if name else None)
 
@@ -63,7 +63,7 @@ def told(cause: Cause, program: Program | None = None, seconds: float = 0.0) -> 
 
 
 def by(mutation: str) -> Cause:
-    """Give the first cause of a mutation."""
+    """Return the first cause of a mutation."""
     return next(each for each in CAUSES if each.mutation == mutation)
 
 

@@ -26,13 +26,13 @@ ALL = [LOST_WAKE_UP, NO_SYNC, NO_BARRIER, LATE_REQUEST, EARLY_MODE]
 
 
 def told(witness_of: Any, case: Any) -> tuple[Witness, list[str], str]:
-    """Give a witness, its printed lines, and the paragraph in one line."""
+    """Return a witness, its printed lines, and the paragraph in one line."""
     witness = witness_of(*case)
     return witness, list(table_lines(witness)), witness.story
 
 
 def row(lines: list[str], text: str) -> str:
-    """Give the number of the one row with a text in it."""
+    """Return the number of the one row with a text in it."""
     found = [line.split()[0] for line in lines if text in line and re.match(ROW, line)]
     assert len(found) == 1, (text, found, lines)
     return found[0]

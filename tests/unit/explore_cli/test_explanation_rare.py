@@ -86,7 +86,7 @@ def found(scenario: str, policy: str, mutation: Mutation | None, scope: str | No
 
 
 def step_of(witness: Witness, test: Callable[[Any], bool]) -> str:
-    """Give the number of the last row that passes a test."""
+    """Return the number of the last row that passes a test."""
     return [row.number for row in rows_of(witness) if test(row)][-1]
 
 

@@ -141,7 +141,7 @@ def test_one_path_only_is_a_fault_of_the_tool(fake: Any, seen: Any, capsys: Any)
 
 
 def fails(error: Exception) -> Callable[[Any], Any]:
-    """Give a search that fails."""
+    """Return a search that fails."""
 
     def search(_watch: Any) -> Any:
         raise error

@@ -25,7 +25,7 @@ LATE: Final = "Late, not lost: every way on repairs it, the soonest {}."
 
 
 def of(mutation: str, scenario: str, policy: str, scope: str) -> Cause:
-    """Give a way in a scope of its own."""
+    """Return a way in a scope of its own."""
     return Cause(mutation, scenario, policy, (), scope=scope)
 
 

@@ -29,7 +29,7 @@ SAME = ("elide-self-2022", "skip-running-2020")
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Explorer:
-    """Give an explorer of the rule that keeps what it learns in a folder of this test's."""
+    """Return an explorer of the rule that keeps what it learns in a folder of this test's."""
     file = tmp_path / "mine.py"
     file.write_text(RULE, encoding="utf-8")
     made = Explorer(f"{file}:rule")

@@ -15,7 +15,7 @@ from tests.users_rules import TOLD, letter_for_letter, wrong
 
 
 def explored(folder: Path, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
-    """Give the exit status of an exploration, and its rows."""
+    """Return the exit status of an exploration, and its rows."""
     file = folder / "rows.jsonl"
     status = main(["explore", "--json", str(file), *arguments])
     return status, validator.records_in(file)[1:]

@@ -14,7 +14,7 @@ from tests.unit.loader.synthetic import Load, write
 
 @pytest.fixture
 def load(folder: Path) -> Load:
-    """Give the loader of a program made of one module's text, or of several."""
+    """Return the loader of a program made of one module's text, or of several."""
 
     def loader(text: str = "", *, mutations: Sequence[Mutation] | None = None, **modules: str) -> Program:
         return load_program(mutations=mutations, modules=write(folder, **({"one": text} if text else modules)))

@@ -29,7 +29,7 @@ def loaded(folder: Path, text: str) -> Program:
 
 
 def helpers(bodies: Sequence[str]) -> str:
-    """Give a file's text in which the rule calls a function with each of these bodies: one program for many cases."""
+    """Return a file's text in which the rule calls a function with each of these bodies: one program for many cases."""
     functions = [f"def case{i}(vcpu, vec):\n{textwrap.indent(body, '    ')}\n" for i, body in enumerate(bodies)]
     calls = "".join(f"    case{i}(vcpu, vec)\n" for i in range(len(bodies)))
     return "\n".join([*functions, f"def rule(vcpu, vec):\n{calls}"])

@@ -79,7 +79,7 @@ def write(folder: Path, **modules: str) -> tuple[str, ...]:
 
 
 def body(program: Program, function: str = "f") -> str:
-    """Give a transformed function's statements without its first line."""
+    """Return a transformed function's statements without its first line."""
     return textwrap.dedent(program.source(function).partition("\n")[2])
 
 
@@ -89,5 +89,5 @@ def indent(text: str) -> str:
 
 
 def same(text: str) -> str:
-    """Give the text as the loader prints it."""
+    """Return the text as the loader prints it."""
     return ast.unparse(ast.parse(textwrap.dedent(text)))

@@ -25,7 +25,7 @@ MAKES_ADDRESSES = frozenset({"machine", "config", "this_pcpu", "smp_processor_id
 
 @pytest.fixture
 def around(monkeypatch: pytest.MonkeyPatch) -> Around:
-    """Give what a rule stands in, with everything within its reach."""
+    """Return what a rule stands in, with everything within its reach."""
     for name in ("WORDS", "BELOW", "MODULES", "FUNCTIONS"):
         monkeypatch.setattr(reach, name, {})
     monkeypatch.setattr(reach, "READ_ONLY", frozenset())
@@ -42,13 +42,13 @@ def around(monkeypatch: pytest.MonkeyPatch) -> Around:
 
 
 def held(around: Around, tree: ast.FunctionDef) -> str:
-    """Give what becomes of the body of a function of the emulated kernel that is taken for a rule."""
+    """Return what becomes of the body of a function of the emulated kernel that is taken for a rule."""
     (new,) = with_values({tree.name: tree}, {tree.name: tree}, around, lambda _: UNKNOWN).values()
     return body(new)
 
 
 def body(tree: ast.FunctionDef) -> str:
-    """Give the text of a function's statements."""
+    """Return the text of a function's statements."""
     return ast.unparse(ast.Module(tree.body, []))
 
 

@@ -49,7 +49,7 @@ def f(a, b):
 
 
 def asked_under(program: Program, selected: int) -> list[tuple[Any, ...]]:
-    """Give what the host is asked when a mutation is selected and every read gives 1."""
+    """Return what the host is asked when a mutation is selected and every read gives 1."""
     return run(program.functions["f"], 10, 20, answers=[1] * 9, selected=selected)[1]
 
 

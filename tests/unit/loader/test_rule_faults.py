@@ -67,7 +67,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
 
 @pytest.fixture
 def host() -> SequentialHost:
-    """Give a machine of two pCPUs, on none of which a vCPU runs."""
+    """Return a machine of two pCPUs, on none of which a vCPU runs."""
     host = SequentialHost()
     power_on(host.machine, 2, 1, host.poke)
     return host

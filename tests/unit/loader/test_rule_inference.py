@@ -22,7 +22,7 @@ from tests.unit.loader.synthetic import same
 
 
 def body(program: Program, function: str = "user_kvm_vcpu_trigger_posted_interrupt") -> str:
-    """Give what became of a function, without interrupt points and names of results."""
+    """Return what became of a function, without interrupt points and names of results."""
     lines = program.source(function).splitlines()[1:]
     return textwrap.dedent("\n".join(line for line in lines if "interrupt_point" not in line))
 
@@ -240,7 +240,7 @@ def test_a_rule_may_keep_a_note_in_the_descriptors_free_words(tmp_path: Path) ->
 
 
 def structs(of: type[Struct]) -> Iterator[type[Struct]]:
-    """Give a struct's class and those of all inside it."""
+    """Return a struct's class and those of all inside it."""
     yield of
     for each in of.fields.values():
         if isinstance(each.of, type) and issubclass(each.of, Struct):

@@ -49,7 +49,7 @@ class Fake:
 
 @pytest.fixture
 def compare(tmp_path: Path) -> Callable[..., tuple[int, list[dict[str, Any]]]]:
-    """Give what runs the command with a fake on both sides; it gives the exit status and the records."""
+    """Return what runs the command with a fake on both sides; it gives the exit status and the records."""
 
     def run(seen: Fake, allowed: Allowed) -> tuple[int, list[dict[str, Any]]]:
         @contextlib.contextmanager

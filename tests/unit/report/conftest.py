@@ -47,7 +47,7 @@ class Words:
 
 @pytest.fixture
 def blank() -> Callable[[], Words]:
-    """Give machines of zeroes."""
+    """Return machines of zeroes."""
     return Words
 
 
@@ -64,7 +64,7 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    """Give a clock."""
+    """Return a clock."""
     return Clock()
 
 
@@ -96,7 +96,7 @@ class ScriptedRunner:
 
 @pytest.fixture
 def scripted(clock: Clock) -> Callable[[Deed], ScriptedRunner]:
-    """Give runners that do as they are told."""
+    """Return runners that do as they are told."""
     return lambda deed: ScriptedRunner(clock, deed)
 
 

@@ -57,7 +57,7 @@ class FakeScout:
 
 @pytest.fixture
 def run(clock: Any, scripted: Any, blank: Any) -> Callable[..., tuple[list[Row], FakeScout, Any]]:
-    """Give what runs a plan in which races enter these windows, fire nothing, and the explorer finds this."""
+    """Return what runs a plan in which races enter these windows, fire nothing, and the explorer finds this."""
 
     def running(
         plan: Plan, found: Explored, entered: frozenset[str] = ALL, seconds: float = 20.0, takes: float | None = 1.0

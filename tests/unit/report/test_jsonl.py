@@ -19,7 +19,7 @@ from tests.validator import errors, rule_of
 
 
 def record_of(row: Row) -> dict[str, Any]:
-    """Give a row's record as a reader gets it."""
+    """Return a row's record as a reader gets it."""
     lines = io.StringIO()
     JsonLines(lines).write(result_record(row, 7))
     read: dict[str, Any] = json.loads(lines.getvalue())

@@ -30,7 +30,7 @@ FOUND = {*CHECKS, "deadlock", "no-progress"}
 
 
 def enum(rule: Any, *path: str) -> set[Any]:
-    """Give the names that a place of a record can hold."""
+    """Return the names that a place of a record can hold."""
     for name in path:
         rule = rule["items"]["properties"] if "items" in rule else rule.get("properties", rule)
         rule = rule[name]
@@ -40,7 +40,7 @@ def enum(rule: Any, *path: str) -> set[Any]:
 
 
 def locked_verdicts() -> set[str]:
-    """Give all that can be said of a locked operation."""
+    """Return all that can be said of a locked operation."""
     said = set()
     relaxations = (NO_FENCE_BEFORE, NO_FENCE_BEHIND, NO_ATOMICITY, NEITHER)
     for answers in itertools.product(get_args(Answer), repeat=len(relaxations)):

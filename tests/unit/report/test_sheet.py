@@ -26,7 +26,7 @@ Make = Callable[..., Any]
 
 
 def words_of(lines: Sequence[str]) -> set[str]:
-    """Give what blanks stand between."""
+    """Return what blanks stand between."""
     return {word for line in lines for word in line.split()}
 
 
@@ -49,7 +49,7 @@ def test_a_large_number_is_three_figures_and_a_letter(value: int, said: str) -> 
 
 
 def made() -> Sheet:
-    """Give a table with one column of each kind."""
+    """Return a table with one column of each kind."""
     columns = [
         Column("scenario"),
         Column("self-posts", right=True),

@@ -40,7 +40,7 @@ class Noted:
 
 @pytest.fixture
 def stress(clock: Any) -> Callable[..., Stress]:
-    """Give runs with two processors, seed 7."""
+    """Return runs with two processors, seed 7."""
 
     def make(plan: Plan, runner: Any, seconds: float = 60.0, **settings: Any) -> Stress:
         given: dict[str, Any] = {"seed": 7, "placement": "pinned", "processors": 2, "limit": seconds, **settings}

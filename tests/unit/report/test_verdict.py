@@ -140,7 +140,7 @@ def test_a_users_policy_stands_by_itself(row: Plan, measured: Make) -> None:
 
 
 def rows_of(row: Plan, measured: Make) -> dict[str, Row]:
-    """Give a row of each kind."""
+    """Return a row of each kind."""
     clean = row("remote-post", "always-2021")
     return {
         "pass": grade(clean, measured(), TWO),

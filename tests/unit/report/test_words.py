@@ -34,7 +34,7 @@ def graded(row: Callable[..., Planned], measured: Any) -> Callable[..., Row]:
 
 
 def said(policy: str, rows: list[Row]) -> str:
-    """Give a policy's sentence."""
+    """Return a policy's sentence."""
     (sentence,) = (sentence for sentence in sentences(rows) if sentence.startswith(f"{policy}: "))
     return sentence
 
@@ -132,7 +132,7 @@ def test_costs_are_exact_ratios(graded: Callable[..., Row]) -> None:
 
 
 def rows_of_all_kinds(graded: Callable[..., Row], row: Callable[..., Planned], measured: Any) -> list[Row]:
-    """Give rows for tables."""
+    """Return rows for tables."""
     own = replace(row("kick", "kick-2016"), policy=PolicyInfo("a/long/path/to/a.py:f", 4, "", ""), expectation=None)
     return [
         graded("tscdeadline-immed", "always-2021", None, self_posts=100, ipis_sent=100),
