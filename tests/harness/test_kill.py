@@ -184,6 +184,7 @@ def test_a_worker_that_does_not_stop_is_killed_and_named(root: Path) -> None:
         driven.leaves_nothing()
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_is_noticed_as_stalled(root: Path) -> None:
     """Its heartbeat stands still while the run goes on; continued, it comes to its end."""
     with Driven(root, roots.SPIN, 2, 4.0) as driven:

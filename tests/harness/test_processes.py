@@ -198,7 +198,7 @@ context.term()
 """
 
 
-@pytest.mark.parametrize("uid", [-1, NOBODY])
+@pytest.mark.parametrize("uid", slow_but([NOBODY], [-1, NOBODY]))
 def test_another_user_cannot_put_a_frame_into_a_run(root: Path, uid: int) -> None:
     """Its connection is refused; the same frames from the same user arrive, are counted and ignored."""
     if uid >= 0 and os.getuid() != 0:

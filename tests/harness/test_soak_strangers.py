@@ -154,6 +154,7 @@ def test_two_soaks_at_once_do_not_meet(soak: Soaking) -> None:
 
 
 @pytest.mark.parametrize("who", ["worker", pytest.param("everybody", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_what_is_stopped_for_seconds_goes_on(soak: Soaking, who: str) -> None:
     """The supervisor alone while its pCPUs race, and the whole soak as a machine's pause has it: no death, no alarm."""
     soak.await_role("pCPU")
