@@ -25,8 +25,9 @@ from hosts.explorer.search.result import Progress
 from hosts.explorer.threads.harness import Scope, ScopeError, scope_of
 from hosts.loader.program import LoaderError, Program, load_program
 from hosts.loader.rule.faults import RuleFault
+from hosts.loader.rule.policy_source import rule_name_of
 from hosts.report.sentences import not_checked
-from hosts.runs.plan import PlanError, chosen_policies, chosen_scenarios, user_policy_of
+from hosts.runs.plan import PlanError, chosen_policies, chosen_scenarios, rule_among
 from hosts.runs.search_loops import SEARCH_BYTES, have_loops
 from hosts.signals import cancelled_by_interrupts
 from hosts.terminal import say, wide_console
@@ -69,28 +70,28 @@ def audit_command(
     make: MakeJudge = Auditor,
 ) -> int:
     """Weaken the orderings, explore, report; return the exit status. ``make`` makes the explorer."""
+    rule = rule_among([policy])
     try:
-        (rule,) = chosen_policies([policy])
+        (chosen_policy,) = chosen_policies([policy], rule)
         scopes = scopes_of(scenario, scope)
-        user_policy = user_policy_of([policy])
-        program = load_program(user_policy, mutations=())
+        program = load_program(rule, mutations=())
     except (PlanError, ScopeError, LoaderError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     chosen = chosen_sites(sites(program), line)
-    with records_to(json_file, rule_files(user_policy)) as records:
+    with records_to(json_file, rule_files(rule)) as records:
         console = wide_console()
         if make is Auditor:
             have_loops()
-        judge = make(program, rule.number, Options(seconds=budget, max_bytes=SEARCH_BYTES, symmetry=False))
-        if rule.unpromised:
-            say(console, not_checked(rule.unpromised))
+        judge = make(program, chosen_policy.number, Options(seconds=budget, max_bytes=SEARCH_BYTES, symmetry=False))
+        if chosen_policy.unpromised:
+            say(console, not_checked(chosen_policy.unpromised))
         records.environment(seconds=budget, rule_sha256=program.rule_sha256)
-        audit = Audit(judge, chosen, console, records, rule)
+        audit = Audit(judge, chosen, console, records, chosen_policy)
         try:
             audit.run(scopes)
         finally:
             audit.write_rest()
-        print_audit(console, audit.rows, len(chosen), list(scopes), rule.name)
+        print_audit(console, audit.rows, len(chosen), list(scopes), chosen_policy.name)
     return EXIT_INTERRUPTED if audit.cancelled else EXIT_EXPECTED
 
 
@@ -180,7 +181,7 @@ class Audit:
             try:
                 baseline = self.judge.add(name, scope, self._watch(f"scope {number}, nothing weakened"))
             except RuleFault as fault:
-                raise Failure(fault.told(self.policy), EXIT_USAGE) from None
+                raise Failure(fault.told(rule_name_of(self.policy)), EXIT_USAGE) from None
             if self.cancelled:
                 return
             sound += baseline.sound

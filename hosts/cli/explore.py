@@ -22,6 +22,7 @@ from hosts.explorer.model.options import DEEP, Options
 from hosts.explorer.search.result import Result
 from hosts.explorer.size_estimate import size_of
 from hosts.explorer.threads.harness import Scope, ScopeError
+from hosts.loader.rule.policy_source import PolicySource
 from hosts.report.environment import processors
 from hosts.report.jsonl import explorer_record
 from hosts.report.tables import summary
@@ -29,7 +30,7 @@ from hosts.runs.collect import Measured
 from hosts.runs.explore_request import Asked, asked_for, size_text
 from hosts.runs.explorer_runner import Engine, Explorer, Searched
 from hosts.runs.explorer_verdict import judged, out_of_time, search_facts, with_expected_violations
-from hosts.runs.plan import PlanError, user_policy_of
+from hosts.runs.plan import PlanError, rule_among
 from hosts.runs.verdict import Circumstances, Row, exit_code, grade
 from hosts.signals import cancelled_by_interrupts
 from hosts.terminal import put, room, say, wide_console
@@ -37,7 +38,7 @@ from hosts.terminal import put, room, say, wide_console
 WORTH_SAYING: Final = 1_000_000
 """From this number of states on a search may take more than a few seconds."""
 
-MakeEngine = Callable[[str | None], Engine]
+MakeEngine = Callable[[PolicySource | None], Engine]
 
 
 MOST_WORKERS: Final = 8
@@ -72,20 +73,20 @@ class ExploreOptions:
 
 def explore_command(given: ExploreOptions, make: MakeEngine | None = None) -> int:
     """Search and report; return the exit status. ``make`` replaces the real explorer."""
+    rule = rule_among(given.policy)
     try:
-        rows = asked_for(given.scenario, given.policy, given.mutation, given.scope)
-        user_policy = user_policy_of(given.policy)
+        rows = asked_for(given.scenario, given.policy, given.mutation, given.scope, rule)
     except (PlanError, ScopeError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     options = search_options(given)
     with contextlib.ExitStack() as files:
-        records = files.enter_context(records_to(given.json_file, rule_files(user_policy)))
+        records = files.enter_context(records_to(given.json_file, rule_files(rule)))
         witness = None
         if given.witness_file is not None:
-            witness = files.enter_context(opened("--witness", given.witness_file, rule_files(user_policy)))
+            witness = files.enter_context(opened("--witness", given.witness_file, rule_files(rule)))
         console = wide_console()
         refuse_what_is_too_big(rows, given, options, console)
-        engine = (make or _explorer(given))(user_policy)
+        engine = (make or _explorer(given))(rule)
         records.environment(seconds=options.seconds, rule_sha256=engine.rule_sha256)
         run = Run(rows, engine, options, console, records, given, witness)
         done = run.all()
@@ -100,7 +101,7 @@ def explore_command(given: ExploreOptions, make: MakeEngine | None = None) -> in
 
 
 def _explorer(given: ExploreOptions) -> MakeEngine:
-    return lambda user_policy: Explorer(user_policy, fold=given.fold, forget=given.forget, exact=given.exact)
+    return lambda rule: Explorer(rule, fold=given.fold, forget=given.forget, exact=given.exact)
 
 
 def search_options(given: ExploreOptions) -> Options:

@@ -19,7 +19,7 @@ from typing import IO, Final
 from hosts.cli.streams import note_unwritten
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.rule.policy_source import RuleName
 
 STDOUT: Final = "-"
 
@@ -41,10 +41,9 @@ def opened(option: str, path: str, reads: Sequence[str] = ()) -> Iterator[Output
         output.close(path)
 
 
-def rule_files(user_policy: str | None) -> list[str]:
+def rule_files(rule: RuleName | None) -> list[str]:
     """Return the files of a user's own rule, which the command reads."""
-    source = source_of(user_policy)
-    return [source.path] if source is not None else []
+    return [rule.path] if rule is not None else []
 
 
 def write_now(option: str, path: str, text: str) -> bool:

@@ -29,12 +29,13 @@ from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import ScopeError, scope_of
 from hosts.loader.program import LoaderError, Program
 from hosts.loader.rule.faults import RuleFault
+from hosts.loader.rule.policy_source import RuleName
 from hosts.plural import counted
 from hosts.report.environment import processors
 from hosts.report.live import make_display
 from hosts.report.sentences import not_checked
 from hosts.runs.explorer_verdict import BOUNDS, bounded_by_time, windows_entered
-from hosts.runs.plan import OVERHEAD_SECONDS, Plan, PlanError, Planned, Wanted, make_plan, user_policy_of
+from hosts.runs.plan import OVERHEAD_SECONDS, Plan, PlanError, Planned, Wanted, make_plan, rule_among
 from hosts.runs.reconcile import Allowed, Reconciled, reconciled
 from hosts.runs.scheduler import Settings
 from hosts.runs.search_loops import SEARCH_BYTES, have_loops
@@ -61,28 +62,28 @@ def reconcile_command(
     explores: Explore | None = None,
 ) -> int:
     """Run, explore, compare; return the exit status. ``host`` and ``explores`` replace the real ones."""
+    rule = rule_among(policy)
     try:
-        plan = make_plan(Wanted(scenario, policy, (), "none"), processors())
-        user_policy = user_policy_of(policy)
-        program = ready_program(user_policy)
+        plan = make_plan(Wanted(scenario, policy, (), "none", rule=rule), processors())
+        program = ready_program(rule)
         scopes = {planned.scenario.name: str(scope_of(planned.scenario)) for planned in plan.rows}
     except (PlanError, LoaderError, ScopeError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     seed = drawn_seed() if seed is None else seed
-    with records_to(json_file, rule_files(user_policy)) as records:
+    with records_to(json_file, rule_files(rule)) as records:
         console = wide_console()
         explores = explores or explorer(program)
         records.environment(seed=seed, seconds=seconds, placement="pinned", rule_sha256=program.rule_sha256)
         done: list[Reconciled] = []
         rows: list[Row] = []
         try:
-            raced = same_rule((host or native_host)(user_policy, quiet=False), user_policy, program.rule_sha256)
+            raced = same_rule((host or native_host)(rule, quiet=False), rule)
             rows = stressed(plan, seconds, seed, raced, console)
             cancelled = any(row.verdict is Verdict.CANCELLED for row in rows)
             for row in rows:
                 if cancelled or not _ran(row):
                     continue
-                allowed = _explored(row, explores, console, budget, user_policy)
+                allowed = _explored(row, explores, console, budget, rule)
                 if allowed is None:
                     cancelled = True
                     break
@@ -96,14 +97,14 @@ def reconcile_command(
     return _status(rows, done, cancelled=cancelled)
 
 
-def _explored(row: Row, explores: Explore, console: Console, budget: float, user_policy: str | None) -> Allowed | None:
+def _explored(row: Row, explores: Explore, console: Console, budget: float, rule: RuleName | None) -> Allowed | None:
     """Return what the explorer allows of a row; None if the command was interrupted."""
     ticker = Ticker(console, f"exploring {row.planned}", budget)
     try:
         with ticker.shown(), cancelled_by_interrupts(ticker.cancel):
             allowed = explores(row.planned, ticker, budget)
     except RuleFault as fault:
-        raise Failure(fault.told(user_policy), EXIT_USAGE) from None
+        raise Failure(fault.told(rule), EXIT_USAGE) from None
     except KeyboardInterrupt:
         return None
     return None if ticker.cancelled else allowed

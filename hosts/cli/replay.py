@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from hosts.explorer.counterexample.witness import Witness, WitnessError, changed
 from hosts.explorer.counterexample.witness_file import load
 from hosts.kernel_names import on_vector
 from hosts.loader.program import LoaderError, load_program
-from hosts.loader.rule.policy_source import is_user_policy
+from hosts.loader.rule.policy_source import source_of
 from hosts.loader.rule.userpolicy import unpromised
 from hosts.plural import counted
 from hosts.replay.processes import EnvironmentLacks
@@ -32,8 +32,9 @@ from hosts.terminal import say, wide_console
 def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, anyway: bool = False) -> int:
     """Replay a witness so many times; return the exit status: 0 if each replay showed the violation."""
     witness = _witness(file)
+    rule = source_of(witness.policy)
     try:
-        program = load_program(witness.policy if is_user_policy(witness.policy) else None)
+        program = load_program(rule)
         changed = changed_sources(witness, program.rule_sha256)
         if changed and not anyway:
             said = f"{file}: the sources have changed since: {', '.join(changed)}"
@@ -47,9 +48,10 @@ def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, 
     with records_to(json_file, [file]) as records:
         records.environment(rule_sha256=program.rule_sha256)
         console = wide_console()
-        for line in heading(witness, changed):
+        left_out = unpromised(rule)
+        for line in heading(witness, left_out, changed):
             say(console, line)
-        return _repeat(file, witness, code, repeat, records, console)
+        return _repeat(file, witness, left_out, code, repeat, records, console)
 
 
 def _witness(file: str) -> Witness:
@@ -63,14 +65,14 @@ def _witness(file: str) -> Witness:
     return witness
 
 
-def heading(witness: Witness, changed: list[str]) -> Iterator[str]:
+def heading(witness: Witness, left_out: Sequence[str], changed: list[str]) -> Iterator[str]:
     """Return what is replayed, and how."""
     mutated = f" + {witness.mutation}" if witness.mutation else ""
     what = witness.check + on_vector(witness.vector)
     yield f"{witness.scenario} x {witness.policy}{mutated}: {what} in {witness.length}"
     yield f"scope {witness.scope}; {witness.memory}"
-    if left_out := not_checked(_unpromised(witness)):
-        yield left_out
+    if said := not_checked(left_out):
+        yield said
     processes = len(witness.threads)
     yield f"on {counted(processes, 'process', 'processes')}; {_delayed(witness.delayed_stores)}"
     if witness.check == NO_PROGRESS:
@@ -79,17 +81,21 @@ def heading(witness: Witness, changed: list[str]) -> Iterator[str]:
         yield f"not the sources it was found with: {', '.join(changed)}"
 
 
-def _unpromised(witness: Witness) -> tuple[str, ...]:
-    return unpromised(witness.policy) if is_user_policy(witness.policy) else ()
-
-
 def _delayed(stores: int) -> str:
     if stores == 0:
         return "needs no store buffer"
     return f"needs a store buffer: {counted(stores, 'store')} really delayed by the process"
 
 
-def _repeat(file: str, witness: Witness, code: ReplayProgram, repeat: int, records: Records, console: Console) -> int:
+def _repeat(
+    file: str,
+    witness: Witness,
+    left_out: Sequence[str],
+    code: ReplayProgram,
+    repeat: int,
+    records: Records,
+    console: Console,
+) -> int:
     """Replay, and print how often the violation showed and what was seen instead, after Ctrl-C, too."""
     runs: list[Replayed] = []
     why = "cancelled"
@@ -97,7 +103,7 @@ def _repeat(file: str, witness: Witness, code: ReplayProgram, repeat: int, recor
         with interrupts_raised() as interrupt:
             for number in range(1, repeat + 1):
                 runs.append(replay(witness, code))
-                records.write(record(file, witness, number, runs[-1]))
+                records.write(record(file, witness, left_out, number, runs[-1]))
                 interrupt.heed()
     except EnvironmentLacks as error:
         why = str(error)
@@ -121,7 +127,7 @@ def _tell(witness: Witness, runs: list[Replayed], console: Console) -> None:
     say(console, f"{shown} of {len(runs)} showed {named.get(witness.check, witness.check)}")
 
 
-def record(file: str, witness: Witness, number: int, done: Replayed) -> dict[str, Any]:
+def record(file: str, witness: Witness, left_out: Sequence[str], number: int, done: Replayed) -> dict[str, Any]:
     """Return the record of a replay."""
     return {
         "record": "replay",
@@ -130,7 +136,7 @@ def record(file: str, witness: Witness, number: int, done: Replayed) -> dict[str
         "run": number,
         "scenario": witness.scenario,
         "policy": witness.policy,
-        "unpromised": list(_unpromised(witness)),
+        "unpromised": list(left_out),
         "mutation": witness.mutation or None,
         "scope": witness.scope,
         "model": witness.model,

@@ -18,13 +18,14 @@ from hosts.cli.stress import drawn_seed
 from hosts.compiler.fingerprint import sources_key
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
+from hosts.loader.rule.policy_source import PolicySource
 from hosts.plural import counted
 from hosts.runs.native_runner import check_machine
 from hosts.signals import interrupts_told
 from hosts.soak.coordinator import Coordinator, Ending, Limits
 from hosts.soak.placement.topology import Topology
 from hosts.soak.plan.choose import CampaignSettings, Chooser
-from hosts.soak.plan.settings import absolute, checked, chooser_of, from_settings, raced_check, to_settings
+from hosts.soak.plan.settings import absolute, checked_rule, chooser_of, from_settings, raced_check, to_settings
 from hosts.soak.store.writer import Campaign
 from hosts.soak.view.assessment import duration_text
 from hosts.soak.view.export import campaign_record, run_record
@@ -83,19 +84,22 @@ def soak_command(options: SoakOptions, executor_of: MakeExecutor | None = None) 
     """Begin or resume a campaign; return the exit status. ``executor_of`` replaces the real ones."""
     check_machine()
     seconds = options.length if options.length is not None else math.inf
-    wanted = None if options.resume else checked(wanted_by(options))
+    wanted = None if options.resume else wanted_by(options)
+    rule = checked_rule(wanted) if wanted is not None else None
     check_json(options.json_file, options.campaign)
     if wanted is None and options.chosen:
         said = f"--resume goes on with what the campaign is about: leave out {', '.join(options.chosen)}"
         raise Failure(said, EXIT_USAGE)
-    reads = rule_files(wanted.user_policy if wanted is not None else None)
-    with records_to(options.json_file, reads) as records, (executor_of or open_executor)(options.dask) as executor:
+    with (
+        records_to(options.json_file, rule_files(rule)) as records,
+        (executor_of or open_executor)(options.dask) as executor,
+    ):
         here = options.dask is None
         topologies = (Topology.read(),) if here else executor.topologies()
         if not topologies:
             raise Failure(f"--dask {options.dask}: no worker has joined", EXIT_ENVIRONMENT)
         facts = _facts(topologies)
-        with _campaign(options, wanted, topologies, facts, here=here) as (campaign, chooser, wanted):
+        with _campaign(options, wanted, rule, topologies, facts, here=here) as (campaign, chooser, wanted):
             soak = Soak(options, campaign, executor, wide_console())
             soak.tell_begin(wanted, chooser, topologies, seconds)
             limits = Limits(seconds, options.until_violation, bool(wanted.policies or wanted.mutations))
@@ -134,6 +138,7 @@ def in_short(note: str) -> str:
 def _campaign(
     options: SoakOptions,
     wanted: CampaignSettings | None,
+    rule: PolicySource | None,
     topologies: Sequence[Topology],
     facts: dict[str, Any],
     *,
@@ -142,8 +147,8 @@ def _campaign(
     """Open the campaign; a new one is created only once there is something to race."""
     folder = Path(options.campaign)
     if wanted is not None:
-        chooser = chooser_of(wanted, topologies, here=here)
-        with Campaign.create(folder, to_settings(wanted), facts) as campaign:
+        chooser = chooser_of(wanted, topologies, rule, here=here)
+        with Campaign.create(folder, to_settings(wanted, rule), facts) as campaign:
             yield campaign, chooser, wanted
         return
     with Campaign.resume(folder, facts) as campaign:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -16,9 +15,9 @@ from hosts.cli.records import Records, records_to
 from hosts.errors import Failure, tell_faults
 from hosts.exit_codes import EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.loader.program import PolicyError, load_program
+from hosts.loader.rule.policy_source import PolicySource
 from hosts.loader.sent_vectors import windows_never_entered
 from hosts.plural import counted
-from hosts.reading import read_bytes
 from hosts.report.environment import processors
 from hosts.report.jsonl import result_record
 from hosts.report.live import Display, make_display
@@ -26,7 +25,7 @@ from hosts.report.tables import print_report, remark, summary, unexplored_lines
 from hosts.runs.collect import Measured
 from hosts.runs.compile_progress import Compiling
 from hosts.runs.explored import Scout
-from hosts.runs.plan import Controls, Plan, PlanError, Wanted, make_plan, user_policy_of
+from hosts.runs.plan import Controls, Plan, PlanError, Wanted, make_plan, rule_among
 from hosts.runs.runner import Placement, Runner
 from hosts.runs.scheduler import Settings, Stress
 from hosts.runs.verdict import Circumstances, Ending, Row, Verdict, exit_code, grade
@@ -39,7 +38,7 @@ GRACE_SECONDS = 10.0
 class Host(Protocol):
     """Makes a runner, once the program with the user's policy is ready."""
 
-    def __call__(self, user_policy: str | None, *, quiet: bool) -> AbstractContextManager[Runner]:
+    def __call__(self, rule: PolicySource | None, *, quiet: bool) -> AbstractContextManager[Runner]:
         """Make it ready when the context is entered."""
 
 
@@ -68,31 +67,29 @@ def stress_command(
     """Plan, build, run, report; return the exit status. ``host`` and ``scouting`` replace the real ones."""
     host = host if host is not None else native_host
     scouting = scouting if scouting is not None else _scouting
+    rule = rule_among(policy)
     try:
-        plan = make_plan(Wanted(scenario, policy, mutation, controls, cpus), processors())
-        user_policy = user_policy_of(policy)
+        plan = make_plan(Wanted(scenario, policy, mutation, controls, cpus, rule), processors())
         # Loading a user's rule says at once what is wrong with it.
-        program = load_program(user_policy) if user_policy is not None else None
+        program = load_program(rule) if rule is not None else None
         never = windows_never_entered(program) if program is not None else ()
     except (PlanError, PolicyError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     seconds, limit = times(plan, seconds)
     seed = drawn_seed() if seed is None else seed
     settings = Settings(seconds, limit, seed, placement, processors(), never)
-    with records_to(json_file, rule_files(user_policy)) as records:
+    with records_to(json_file, rule_files(rule)) as records:
         console = wide_console()
-        rule_sha256 = program.rule_sha256 if program is not None else ""
+        rule_sha256 = rule.digest if rule is not None else ""
         records.environment(seed=seed, seconds=seconds, placement=placement, rule_sha256=rule_sha256)
         if not quiet:
             for line in header(plan, settings).splitlines():
                 say(console, line)
         display = make_display(console, plan.rows, seconds, quiet=quiet)
         scout: AbstractContextManager[Scout | None] = contextlib.nullcontext()
-        if user_policy is not None and any(planned.explorable for planned in plan.rows):
-            scout = scouting(user_policy, quiet=quiet)
-        raced = host(user_policy, quiet=quiet)
-        if program is not None:
-            raced = same_rule(raced, user_policy, rule_sha256)
+        if rule is not None and any(planned.explorable for planned in plan.rows):
+            scout = scouting(str(rule), quiet=quiet)
+        raced = same_rule(host(rule, quiet=quiet), rule)
         rows = run(plan, settings, raced, display, records, scout)
         show_end(console, rows, plan, quiet=quiet)
     status = exit_code(rows)
@@ -184,12 +181,11 @@ def run(
 
 
 @contextlib.contextmanager
-def same_rule(host: AbstractContextManager[Runner], user_policy: str | None, rule_sha256: str) -> Iterator[Runner]:
+def same_rule(host: AbstractContextManager[Runner], rule: PolicySource | None) -> Iterator[Runner]:
     """Return the runner of a host; Failure if the file of the user's rule has changed since it was read."""
     with host as runner:
-        for file in rule_files(user_policy):
-            if hashlib.sha256(read_bytes(file)).hexdigest() != rule_sha256:
-                raise Failure(f"{file}: has changed while it was compiled: begin again", EXIT_USAGE)
+        if rule is not None and rule.read_again().digest != rule.digest:
+            raise Failure(f"{rule.path}: has changed while it was compiled: begin again", EXIT_USAGE)
         yield runner
 
 
@@ -201,19 +197,19 @@ def _scouting(user_policy: str, *, quiet: bool) -> AbstractContextManager[Scout]
 
 
 @contextlib.contextmanager
-def native_host(user_policy: str | None, *, quiet: bool) -> Iterator[Runner]:
+def native_host(rule: PolicySource | None, *, quiet: bool) -> Iterator[Runner]:
     """Compile the program if need be, and return its runner."""
     from hosts.runs import native_runner
 
     native_runner.check_machine()
     with (
-        contextlib.closing(_build(native_runner, user_policy, quiet=quiet)) as program,
+        contextlib.closing(_build(native_runner, rule, quiet=quiet)) as program,
         native_runner.native_runner(program) as runner,
     ):
         yield runner
 
 
-def _build(native_runner: Any, user_policy: str | None, *, quiet: bool) -> Any:
+def _build(native_runner: Any, rule: PolicySource | None, *, quiet: bool) -> Any:
     """Compile, and show the progress."""
     with Compiling("the machine", quiet=quiet) as shown:
-        return native_runner.built(user_policy, shown.progress)
+        return native_runner.built(rule, shown.progress)

@@ -23,9 +23,9 @@ _TOOLS: Final = ("numba", "llvmlite")
 
 
 def key_of(rule: PolicySource | None) -> tuple[str, str]:
-    """Return the hash of everything but the user's rule, and of everything. OSError if the rule's file is not there."""
+    """Return the hash of everything but the user's rule, and of everything. OSError if the rule could not be read."""
     base = hash_of([*environment(), *_sources()])
-    named = (rule.function.encode(), rule.read()) if rule is not None else (b"", b"")
+    named = (rule.function.encode(), rule.content) if rule is not None else (b"", b"")
     return base, hash_of([base.encode(), *named])
 
 

@@ -23,6 +23,7 @@ from emu import PROTOCOL
 from emu.observe import is_instrument
 from hosts.loader.rule.context import Around
 from hosts.loader.rule.inference import with_values
+from hosts.loader.rule.policy_source import PolicySource
 from hosts.loader.rule.userpolicy import Policy, read_policy
 from hosts.loader.syntax.anf import normalise
 from hosts.loader.syntax.interrupt_points import Points, Site
@@ -78,27 +79,27 @@ class _Definition:
 
 
 def load_program(
-    user_policy: str | None = None,
+    rule: PolicySource | None = None,
     mutations: Sequence[Mutation] | None = None,
     modules: Sequence[str] = PROTOCOL,
 ) -> Program:
     """Load the protocol.
 
-    ``user_policy`` is a user's own rule, as ``path/to/file.py:function``. ``mutations`` are put in, to be selected at
-    run time; by default those that stand beside the modules, in ``mutations.MUTATIONS``.
+    ``rule`` is a user's own rule. ``mutations`` are put in, to be selected at run time; by default those that stand
+    beside the modules, in ``mutations.MUTATIONS``.
     """
     mutations = _mutations(modules) if mutations is None else mutations
-    checks = (CHECKS,) if user_policy is not None and CHECKED in modules else ()
+    checks = (CHECKS,) if rule is not None and CHECKED in modules else ()
     loaded = [importlib.import_module(name) for name in (*modules, *checks)]
     definitions = _definitions(loaded)
     values = _values(loaded, definitions)
-    policy = _policy(user_policy, values, definitions, {name.partition(".")[0] for name in (*modules, "emu")})
+    policy = _policy(rule, values, definitions, {name.partition(".")[0] for name in (*modules, "emu")})
     if policy is not None:
         values |= policy.values
         module = Path(policy.origin.file).stem
-        rule = _with_values(policy, definitions, values)
-        definitions |= {name: _Definition(tree, policy.origin, module) for name, tree in rule.items()}
-        definitions = _without_idle_checks(definitions, rule)
+        trees_of_rule = _with_values(policy, definitions, values)
+        definitions |= {name: _Definition(tree, policy.origin, module) for name, tree in trees_of_rule.items()}
+        definitions = _without_idle_checks(definitions, trees_of_rule)
     patched = _patched(definitions, values, mutations)
     trees, sites = _transformed(patched, values)
     namespace: dict[str, Any] = {"__name__": f"{modules[0].partition('.')[0]}.program", **values}
@@ -173,12 +174,12 @@ def _same(one: object, other: object) -> bool:
 
 
 def _policy(
-    spec: str | None, values: Mapping[str, Any], definitions: Mapping[str, _Definition], packages: set[str]
+    rule: PolicySource | None, values: Mapping[str, Any], definitions: Mapping[str, _Definition], packages: set[str]
 ) -> Policy | None:
-    if spec is None:
+    if rule is None:
         return None
     trees = {name: definition.tree for name, definition in definitions.items()}
-    return read_policy(spec, Scope(values, trees, frozenset()), packages)
+    return read_policy(rule, Scope(values, trees, frozenset()), packages)
 
 
 def _with_values(

@@ -14,6 +14,7 @@ import zmq
 
 from emu.waist import set_host
 from hosts.loader.rule.faults import RuleFault
+from hosts.loader.rule.policy_source import RuleName
 from hosts.loader.rule.userpolicy import ENTRY
 from hosts.native.fabric.sockets import Fabric
 from hosts.replay.apic import Apic
@@ -94,9 +95,9 @@ def _run(arguments: ProcessArguments) -> None:
     arguments.pipe.recv()  # the end of the pipe
 
 
-def _rule_of(setting: Setting) -> str | None:
-    """Return the user's rule as ``file.py:function``, if there is one."""
-    names = (f"{each.file}:{ENTRY}" for each in setting.functions.values() if each.name == ENTRY)
+def _rule_of(setting: Setting) -> RuleName | None:
+    """Return the user's rule, if there is one."""
+    names = (RuleName(each.file, ENTRY) for each in setting.functions.values() if each.name == ENTRY)
     return next(names, None)
 
 

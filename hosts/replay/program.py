@@ -18,7 +18,7 @@ from hosts.explorer.model.operations import Op
 from hosts.explorer.threads.deferrable import deferrable_vectors
 from hosts.explorer.threads.machine_words import VECTORS
 from hosts.loader.program import Program, load_program
-from hosts.loader.rule.policy_source import is_user_policy
+from hosts.loader.rule.policy_source import source_of
 from hosts.loader.syntax.anf import normalise
 from hosts.loader.syntax.language import LoaderError, Origin, check_language
 from hosts.loader.syntax.names import Scope, pure_functions, struct_fields
@@ -47,7 +47,7 @@ def replay_program(witness: Witness, program: Program | None = None) -> ReplayPr
     """Make a witness's threads; WitnessError, or LoaderError about the user's policy."""
     _check(witness)
     if program is None:
-        program = load_program(witness.policy if is_user_policy(witness.policy) else None)
+        program = load_program(source_of(witness.policy))
     functions = {
         function.__code__: ProgramFunction(name, function.__code__.co_filename, function.__module__)
         for name, function in program.functions.items()

@@ -10,6 +10,7 @@ from emu.expected import PASSES, Expectation
 from emu.mutations import Mutation
 from emu.workload.scenarios import POLICIES, PolicyInfo, Scenario
 from hosts.explorer.threads.harness import DEFAULT, DEFAULT_NAME, Scope, scope_of
+from hosts.loader.rule.policy_source import PolicySource
 from hosts.runs.plan import Planned, chosen_mutations, chosen_policies, chosen_scenarios, planned
 
 DEFAULT_SCENARIO: Final = Scenario(
@@ -33,12 +34,16 @@ class Asked:
 
 
 def asked_for(
-    scenarios: Sequence[str], policies: Sequence[str], mutations: Sequence[str], scope: str | None
+    scenarios: Sequence[str],
+    policies: Sequence[str],
+    mutations: Sequence[str],
+    scope: str | None,
+    rule: PolicySource | None = None,
 ) -> list[Asked]:
-    """Return the rows; PlanError, ScopeError."""
+    """Return the rows; PlanError, ScopeError. ``rule`` is the user's rule among the policies, if it has been read."""
     chosen = chosen_scenarios(scenarios) if scenarios else (DEFAULT_SCENARIO,)
     seeded: tuple[Mutation | None, ...] = chosen_mutations(mutations) if mutations else (None,)
-    return list(_rows(chosen, chosen_policies(policies), seeded, scope))
+    return list(_rows(chosen, chosen_policies(policies, rule), seeded, scope))
 
 
 def _rows(

@@ -24,6 +24,7 @@ from hosts.explorer.threads.harness import ScopeError
 from hosts.loader.program import LoaderError, PolicyError, Program
 from hosts.loader.rule.blame import failure_of_rule
 from hosts.loader.rule.faults import RuleFault
+from hosts.loader.rule.policy_source import PolicySource
 from hosts.runs.explore_request import Asked
 from hosts.runs.search_loops import have_loops
 
@@ -70,12 +71,14 @@ class Engine(Protocol):
 class Explorer:
     """The explorer."""
 
-    def __init__(self, user_policy: str | None, *, fold: bool = True, forget: bool = True, exact: bool = False) -> None:
-        self._user_policy = user_policy
+    def __init__(
+        self, rule: PolicySource | None, *, fold: bool = True, forget: bool = True, exact: bool = False
+    ) -> None:
+        self._rule = rule
         self._fold, self._forget, self._exact = fold, forget, exact
         self._learning = Learning()
-        with _errors(user_policy):
-            self._program: Program = ready_program(user_policy)
+        with _errors(rule):
+            self._program: Program = ready_program(rule)
         self.rule_sha256 = self._program.rule_sha256
         have_loops()
 
@@ -84,12 +87,12 @@ class Explorer:
         try:
             return self._searched(asked, options, watch)
         except RuleFault as fault:
-            return Searched(Result(), fault=fault.told(self._user_policy))
+            return Searched(Result(), fault=fault.told(self._rule))
         except Endless as fault:
             return Searched(Result(), fault=str(fault))
 
     def _searched(self, asked: Asked, options: Options, watch: Watch) -> Searched:
-        with _errors(self._user_policy):
+        with _errors(self._rule):
             builder = self._builder(asked)
             result, search, model = explore(builder, options, watch, self._learning)
             seen = Coverage()
@@ -162,7 +165,7 @@ def coverage(spans: Spans, hit: bytes | bytearray) -> Coverage:
 
 
 @contextmanager
-def _errors(user_policy: str | None) -> Iterator[None]:
+def _errors(rule: PolicySource | None) -> Iterator[None]:
     """Turn errors that the user can correct into one line."""
     try:
         yield
@@ -171,4 +174,4 @@ def _errors(user_policy: str | None) -> Iterator[None]:
     except (PolicyError, ScopeError, LoaderError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     except Exception as error:  # noqa: BLE001 - whatever a user's function does
-        raise failure_of_rule(error, user_policy) or error from None
+        raise failure_of_rule(error, rule) or error from None

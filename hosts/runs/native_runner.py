@@ -14,7 +14,7 @@ from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_USAGE
 from hosts.loader.rule.blame import compiler_error
 from hosts.loader.rule.faults import RuleFault
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.rule.policy_source import PolicySource, rule_name_of
 from hosts.runs.collect import Undelivered
 from hosts.runs.runner import Ended, Placement, Regime, Request, Runner, Watch
 
@@ -56,19 +56,18 @@ def check_machine() -> None:
         raise Failure(f"needs Linux on x86-64, not {sys.platform} on {platform.machine()}", EXIT_ENVIRONMENT)
 
 
-def built(user_policy: str | None, progress: Progress) -> Built:
+def built(rule: PolicySource | None, progress: Progress) -> Built:
     """Return the compiled program; Failure if there is none."""
     try:
-        return build(user_policy, progress)
+        return build(rule, progress)
     except PolicyError as error:
         raise Failure(str(error), EXIT_USAGE) from None
     except CacheError as error:
         raise Failure(str(error), EXIT_ENVIRONMENT) from error
     except (LoaderError, BuildError) as error:
-        source = source_of(user_policy)
-        if source is None or source.path not in str(error):
+        if rule is None or rule.path not in str(error):
             raise Failure(str(error), EXIT_FAULT) from error
-        raise Failure(compiler_error(str(error), source.path), EXIT_USAGE) from error
+        raise Failure(compiler_error(str(error), rule.path), EXIT_USAGE) from error
 
 
 @contextmanager
@@ -105,12 +104,13 @@ class NativeRunner:
         except OSError as error:
             raise Failure(f"no room for a machine: {error.strerror or error}", EXIT_ENVIRONMENT) from error
         self._check_start(done)
+        rule = rule_name_of(request.planned.policy.name)
         return Ended(
             words=done.words,
             seconds=done.seconds,
             overhead=done.overhead,
             crash=done.crash,
-            fault=RuleFault(*done.fault).told(request.planned.policy.name) if done.fault is not None else None,
+            fault=RuleFault(*done.fault).told(rule) if done.fault is not None else None,
             cancelled=done.cancelled,
             stalled=done.stalled,
             undelivered=tuple(

@@ -11,7 +11,7 @@ from emu.expected import Expectation, expected, policies_of, policy_by_name
 from emu.machine import MAX_PCPUS, USER
 from emu.mutations import MUTATIONS, Mutation
 from emu.workload.scenarios import POLICIES, SCENARIOS, PolicyInfo, Scenario
-from hosts.loader.rule.policy_source import is_user_policy
+from hosts.loader.rule.policy_source import PolicySource, is_user_policy, source_of
 from hosts.loader.rule.userpolicy import unpromised
 
 Controls = Literal["some", "all", "none"]
@@ -143,6 +143,8 @@ class Wanted:
     mutations: Sequence[str] = ()
     controls: Controls = "some"
     cpus: int | None = None
+    rule: PolicySource | None = None
+    """The user's rule among the policies, as :func:`rule_among` has read it; without, it is read when it is planned."""
 
 
 def make_plan(wanted: Wanted, processors: int) -> Plan:
@@ -168,7 +170,7 @@ def _size(scenario: Scenario, asked: int | None, processors: int) -> int:
 
 
 def _groups(scenario: Scenario, wanted: Wanted, pcpus: int) -> list[Group]:
-    policies = chosen_policies(wanted.policies)
+    policies = chosen_policies(wanted.policies, wanted.rule)
     clean = tuple(planned(scenario, policy, None, pcpus) for policy in policies)
     if wanted.controls == "none":
         return [clean]
@@ -200,7 +202,7 @@ def _asked_for(scenario: Scenario, wanted: Wanted, pcpus: int) -> Iterable[Plann
     """Return the rows of mutations that were asked for by name: what the table says, or exactly what was named."""
     named = bool(wanted.scenarios) and bool(wanted.policies)
     for mutation in chosen_mutations(wanted.mutations):
-        for policy in chosen_policies(wanted.policies):
+        for policy in chosen_policies(wanted.policies, wanted.rule):
             row = planned(scenario, policy, mutation, pcpus)
             if named or row.expectation is not None:
                 yield row
@@ -220,8 +222,13 @@ def short_name(policy: str) -> str:
     return policy.rpartition("/")[2] if is_user_policy(policy) else policy
 
 
+def rule_among(names: Sequence[str]) -> PolicySource | None:
+    """Read the user's rule among the names, if any; of several, which :func:`user_policy_of` refuses, the first."""
+    return source_of(next(filter(is_user_policy, names), None))
+
+
 def user_policy_of(names: Sequence[str]) -> str | None:
-    """Return the one user's policy among the names, if any."""
+    """Return the one user's policy among the names, if any; PlanError if there are several."""
     users = list(dict.fromkeys(name for name in names if is_user_policy(name)))
     if len(users) > 1:
         raise PlanError(f"a run takes one policy from a file, not {len(users)}: {', '.join(users)}")
@@ -235,13 +242,19 @@ def chosen_scenarios(names: Sequence[str]) -> tuple[Scenario, ...]:
     return tuple(scenario for name, scenario in known.items() if not names or name in names)
 
 
-def chosen_policies(names: Sequence[str]) -> tuple[PolicyInfo, ...]:
-    """Return the policies of these names, all historic ones if there are none."""
+def chosen_policies(names: Sequence[str], rule: PolicySource | None = None) -> tuple[PolicyInfo, ...]:
+    """Return the policies of these names, all historic ones if there are none.
+
+    ``rule`` is the user's rule among them (:func:`rule_among`); without, it is read now.
+    """
     known = {policy.name: policy for policy in POLICIES}
     _check("policy", [name for name in names if not is_user_policy(name)], known)
     historic = tuple(policy for name, policy in known.items() if not names or name in names)
     user = user_policy_of(names)
-    return historic if user is None else (*historic, PolicyInfo(user, USER, "yours", "your own rule", unpromised(user)))
+    if user is None:
+        return historic
+    left_out = unpromised(rule if rule is not None else source_of(user))
+    return (*historic, PolicyInfo(user, USER, "yours", "your own rule", left_out))
 
 
 def chosen_mutations(names: Sequence[str]) -> tuple[Mutation, ...]:

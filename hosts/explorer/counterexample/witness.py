@@ -15,7 +15,7 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Agent, Micro, Move, Product, State
 from hosts.explorer.model.system import Model
 from hosts.explorer.threads.harness import driver_sources
-from hosts.loader.rule.policy_source import is_user_policy, source_of
+from hosts.loader.rule.policy_source import is_user_policy, rule_name_of
 from hosts.plural import counted
 from hosts.sources import source_files
 from hosts.word64 import BASE
@@ -253,8 +253,8 @@ def source_hashes(policy: str, rule_sha256: str) -> dict[str, str]:
 
 def rule_file(policy: str) -> str:
     """Return the file of a user's rule as a witness names it; an empty string for a policy of the table."""
-    source = source_of(policy)
-    return str(Path(source.path)) if source is not None else ""
+    name = rule_name_of(policy)
+    return str(Path(name.path)) if name is not None else ""
 
 
 def changed_sources(witness: Witness, rule_sha256: str) -> list[str]:

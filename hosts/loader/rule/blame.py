@@ -8,19 +8,18 @@ from pathlib import Path
 
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.rule.policy_source import RuleName
 
 
-def failure_of_rule(error: Exception, user_policy: str | None) -> Failure | None:
+def failure_of_rule(error: Exception, rule: RuleName | None) -> Failure | None:
     """Return the Failure for an error that a user's own function raised or led to; None for any other error."""
-    source = source_of(user_policy)
-    if source is None:
+    if rule is None:
         return None
     if isinstance(error, TypeError) and "unhashable" in str(error):
-        return Failure(f"{user_policy}: keeps a local that cannot be compared ({error})", EXIT_USAGE)
+        return Failure(f"{rule}: keeps a local that cannot be compared ({error})", EXIT_USAGE)
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == Path(source.path).resolve()]
-    return Failure(f"{source.path}:{lines[-1]}: {type(error).__name__}: {error}", EXIT_USAGE) if lines else None
+    lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == Path(rule.path).resolve()]
+    return Failure(f"{rule.path}:{lines[-1]}: {type(error).__name__}: {error}", EXIT_USAGE) if lines else None
 
 
 def compiler_error(text: str, path: str) -> str:

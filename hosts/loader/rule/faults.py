@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from emu.rulechecks import FAULTS, LINE_SHIFT
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.rule.policy_source import RuleName
 
 _TEXTS: Final = {
     "cpu": "sends an IPI to pCPU {value}; this machine has {range}",
@@ -41,10 +41,9 @@ class RuleFault(Exception):  # noqa: N818 - the rule's, not the program's
         text = _TEXTS[FAULTS[self.where & (1 << LINE_SHIFT) - 1]]
         return text.format(value=self.value, range=f"0 to {self.bound - 1}" if self.bound != 1 else "0 only")
 
-    def told(self, user_policy: str | None) -> str:
-        """Say it in one line that begins with the file of the rule (``file.py:function``)."""
-        source = source_of(user_policy)
-        return f"{source.path if source is not None else 'the rule'}:{self.line}: {self.reason}"
+    def told(self, rule: RuleName | None) -> str:
+        """Say it in one line that begins with the file of the rule."""
+        return f"{rule.path if rule is not None else 'the rule'}:{self.line}: {self.reason}"
 
     def __str__(self) -> str:
         return f"line {self.line} of the rule {self.reason}"

@@ -18,7 +18,7 @@ from typing import Final, NewType
 from emu import reach
 from emu.observe.accounting import CHECKS
 from hosts.loader.rule.bindings import Bindings
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.rule.policy_source import PolicySource
 from hosts.loader.syntax.language import (
     WORD_MAX,
     WORD_MIN,
@@ -62,13 +62,12 @@ class Policy:
     """What a name in an annotation stands for; None if nobody knows."""
 
 
-def unpromised(spec: str) -> tuple[str, ...]:
+def unpromised(rule: PolicySource | None) -> tuple[str, ...]:
     """Name the checks that a rule's file leaves out; nothing of a file that is refused when it is loaded."""
-    source = source_of(spec)
-    if source is None:
+    if rule is None:
         return ()
     try:
-        return _left_out(ast.parse(source.read(), source.path), Origin(source.path, PolicyError))
+        return _left_out(ast.parse(rule.content, rule.path), Origin(rule.path, PolicyError))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError, PolicyError):
         return ()
 
@@ -93,15 +92,14 @@ def _left_out(module: ast.Module, origin: Origin) -> tuple[str, ...]:
     return tuple(check for check in CHECKS if check not in names)
 
 
-def read_policy(spec: str, scope: Scope, packages: Collection[str]) -> Policy:
-    """Read and check the rule that ``spec`` (``path/to/file.py:function``) names."""
-    named = source_of(spec)
-    if named is None or not named.path or not named.function:
-        raise PolicyError(spec, 1, "a policy is given as path/to/file.py:function")
-    path, name = named.path, named.function
+def read_policy(rule: PolicySource, scope: Scope, packages: Collection[str]) -> Policy:
+    """Check a rule, and take out of its file what it reaches."""
+    if not rule.path or not rule.function:
+        raise PolicyError(str(rule), 1, "a policy is given as path/to/file.py:function")
+    path, name = rule.path, rule.function
     origin = Origin(path, PolicyError)
     try:
-        source = named.read()
+        source = rule.content
         module = ast.parse(source, path)
     except OSError as error:
         origin.refuse(None, f"cannot be read: {error.strerror or error}")

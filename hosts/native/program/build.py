@@ -7,6 +7,7 @@ server calls: it loads one object file, checks that it is the one wanted, and re
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from hosts.compiler.cache import Cache
 from hosts.compiler.fingerprint import key_of
 from hosts.compiler.object_file import Image
 from hosts.compiler.objects import MANIFEST, BuildError, Built, Progress, Wanted, obtain, verified
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.rule.policy_source import PolicySource
 from hosts.native.codegen import symbols
 
 ROOT: Final = "pcpu_main"
@@ -26,12 +27,14 @@ LOADER: Final = "hosts.native.program.build:load"
 """For the fork server: call this with the built program's path."""
 
 
-def build(user_policy: str | None = None, progress: Progress | None = None, cache: Cache | None = None) -> Built:
-    """Return the compiled program with the user's rule (``file.py:function``), compiled now if need be.
+def build(rule: PolicySource | None = None, progress: Progress | None = None, cache: Cache | None = None) -> Built:
+    """Return the compiled program with the user's rule, compiled now if need be.
 
     CacheError, LoaderError (PolicyError for the user's rule) or BuildError, each with one clear message.
     """
-    wanted = Wanted("hosts.native.program.job:job", lambda: _key(user_policy), {"user_policy": user_policy})
+    readings = _readings(rule)
+    arguments = {"user_policy": str(rule) if rule is not None else None}
+    wanted = Wanted("hosts.native.program.job:job", lambda: _key(next(readings)), arguments)
     return obtain(wanted, cache or Cache(), progress)
 
 
@@ -55,13 +58,20 @@ def number_of(key: str) -> int:
     return int(key[:15], 16)
 
 
-def _key(user_policy: str | None) -> str:
+def _readings(rule: PolicySource | None) -> Iterator[PolicySource | None]:
+    """Return the rule as it was read, then as it is now: a compiling process that found it changed is started again."""
+    yield rule
+    while True:
+        yield rule.read_again() if rule is not None else None
+
+
+def _key(rule: PolicySource | None) -> str:
     try:
-        return key_of(source_of(user_policy))[1]
+        return key_of(rule)[1]
     except OSError:
         from hosts.loader.program import load_program
 
-        load_program(user_policy)  # knows how to say what is wrong with the rule
+        load_program(rule)  # knows how to say what is wrong with the rule
         raise
 
 

@@ -20,12 +20,12 @@ from hosts.native.program.build import number_of
 def job(key: str, user_policy: str | None) -> Job:
     """Return the machine with the user's rule; LoaderError or CompileError."""
     rule = source_of(user_policy)
-    loaded = load_program(user_policy)
+    loaded = load_program(rule)
     unit = root.unit_of(loaded, number_of(key))
     named = symbols.symbols()
     return Job(
         unit=unit,
-        key=lambda: fingerprint.key_of(rule)[1],
+        key=lambda: fingerprint.key_of(rule.read_again() if rule is not None else None)[1],
         sources=fingerprint.own_files(),
         addresses={name: named[name] for name in root.FIXED},
         symbols=named,

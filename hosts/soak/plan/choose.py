@@ -18,7 +18,7 @@ from typing import Final
 
 from emu.machine import MAX_PCPUS
 from emu.workload.scenarios import Scenario
-from hosts.loader.rule.policy_source import is_user_policy
+from hosts.loader.rule.policy_source import PolicySource, is_user_policy
 from hosts.runs.plan import (
     DEFAULT_PCPUS,
     PlanError,
@@ -83,13 +83,15 @@ class CampaignSettings:
 class Chooser:
     """Chooses the tasks of one campaign."""
 
-    def __init__(self, wanted: CampaignSettings, places: Places, processors: int) -> None:
-        """Lay out the cells; PlanError if there are none."""
+    def __init__(
+        self, wanted: CampaignSettings, places: Places, processors: int, rule: PolicySource | None = None
+    ) -> None:
+        """Lay out the cells; PlanError if there are none. ``rule`` is the user's rule, if it has been read."""
         self._wanted = wanted
         self._places = places
         self._processors = processors
         self._scenarios = chosen_scenarios(wanted.scenarios)
-        self._policies = chosen_policies(wanted.policies)
+        self._policies = chosen_policies(wanted.policies, rule)
         self._mutations = chosen_mutations(wanted.mutations)
         if wanted.cpus is not None and not 1 <= wanted.cpus <= MAX_PCPUS:
             raise PlanError(f"--cpus {wanted.cpus}: a machine has 1 to {MAX_PCPUS} pCPUs")

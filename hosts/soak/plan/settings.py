@@ -13,7 +13,7 @@ from hosts.compiler.fingerprint import sources_key
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 from hosts.loader.program import PolicyError, load_program
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.rule.policy_source import PolicySource, rule_name_of, source_of
 from hosts.runs.plan import PlanError
 from hosts.soak.placement.classes import Place, placements
 from hosts.soak.placement.topology import Topology
@@ -24,23 +24,24 @@ _RULE: Final = "policy_sha256"
 
 def absolute(policies: Sequence[str]) -> tuple[str, ...]:
     """Name a rule of the user's by the whole path, so that it is found from wherever the campaign is resumed."""
-    sources = ((name, source_of(name)) for name in policies)
-    return tuple(name if source is None else str(source.absolute()) for name, source in sources)
+    rules = ((name, rule_name_of(name)) for name in policies)
+    return tuple(name if rule is None else str(rule.absolute()) for name, rule in rules)
 
 
-def checked(wanted: CampaignSettings) -> CampaignSettings:
-    """Return ``wanted`` if it can be soaked; Failure if not, as when the user's rule is not understood."""
+def checked_rule(wanted: CampaignSettings) -> PolicySource | None:
+    """Read the user's rule, if there is one; Failure if it is not understood, or is not the only one."""
     try:
-        if wanted.user_policy is not None:
-            load_program(wanted.user_policy)
+        rule = source_of(wanted.user_policy)
+        if rule is not None:
+            load_program(rule)
     except (PlanError, PolicyError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
-    return wanted
+    return rule
 
 
-def to_settings(wanted: CampaignSettings) -> dict[str, Any]:
+def to_settings(wanted: CampaignSettings, rule: PolicySource | None) -> dict[str, Any]:
     """Return what the file keeps."""
-    return {**asdict(wanted), _RULE: _hash_of_rule(wanted)}
+    return {**asdict(wanted), _RULE: _hash_of(rule)}
 
 
 def from_settings(settings: dict[str, Any]) -> CampaignSettings:
@@ -57,7 +58,7 @@ def rule_check(wanted: CampaignSettings, settings: dict[str, Any]) -> Callable[[
     """Return a check that the user's rule is still the one that the campaign began with; the check raises Failure."""
 
     def check() -> None:
-        if _hash_of_rule(wanted) != settings.get(_RULE):
+        if _hash_of(source_of(wanted.user_policy)) != settings.get(_RULE):
             said = f"{wanted.user_policy} has changed since this campaign began: begin another one with it (--campaign)"
             raise Failure(said, EXIT_USAGE)
 
@@ -83,22 +84,27 @@ def raced_check(wanted: CampaignSettings, settings: dict[str, Any]) -> Callable[
     return check
 
 
-def _hash_of_rule(wanted: CampaignSettings) -> str | None:
-    source = source_of(wanted.user_policy)
-    if source is None:
+def _hash_of(rule: PolicySource | None) -> str | None:
+    if rule is None:
         return None
     try:
-        return source.digest
+        return rule.digest
     except OSError as error:
-        raise Failure(f"{Path(source.path)}: {error.strerror or error}", EXIT_USAGE) from None
+        raise Failure(f"{Path(rule.path)}: {error.strerror or error}", EXIT_USAGE) from None
 
 
-def chooser_of(wanted: CampaignSettings, topologies: Sequence[Topology], *, here: bool = True) -> Chooser:
+def chooser_of(
+    wanted: CampaignSettings,
+    topologies: Sequence[Topology],
+    rule: PolicySource | None = None,
+    *,
+    here: bool = True,
+) -> Chooser:
     """Return the chooser of tasks for this machine, or for those of a cluster; Failure if there is nothing to race."""
     processors = max(len(topology.numbers) for topology in topologies)
     places = places_here(topologies[0], wanted.seed) if here else places_there(topologies)
     try:
-        return Chooser(wanted, places, processors)
+        return Chooser(wanted, places, processors, rule)
     except PlanError as error:
         raise Failure(str(error), EXIT_USAGE) from None
 

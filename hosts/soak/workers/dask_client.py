@@ -254,8 +254,8 @@ def _first_line(error: BaseException) -> str:
 
 def _policy_source(task: Task) -> bytes | None:
     """Return the text of a user's policy: its file is on this machine only."""
-    source = source_of(task.policy)
-    return source.read() if source is not None else None
+    rule = source_of(task.policy)
+    return rule.content if rule is not None else None
 
 
 def _hosts_of(dask_scheduler: Any) -> dict[str, str]:

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from hosts.compiler.fingerprint import sources_key
 from hosts.exit_codes import EXIT_ENVIRONMENT
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.rule.policy_source import rule_name_of
 from hosts.plural import counted
 from hosts.soak.placement.classes import classify, place_for
 from hosts.soak.placement.topology import Topology
@@ -106,7 +106,7 @@ def _claimed(claim: socket.socket) -> bool:
 @contextlib.contextmanager
 def _policy_file(task: Task, source: bytes | None) -> Iterator[Task]:
     """Write a user's policy into a file of this host."""
-    named = source_of(task.policy)
+    named = rule_name_of(task.policy)
     if source is None or named is None:
         yield task
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import time
@@ -14,13 +13,13 @@ from hosts.explorer.counterexample.witness_file import text
 from hosts.explorer.model.options import Options
 from hosts.explorer.search.result import Progress, Result
 from hosts.explorer.threads.harness import ScopeError
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.rule.policy_source import PolicySource, source_of
 from hosts.report.jsonl import explorer_record
 from hosts.runs.collect import Measured
 from hosts.runs.explore_request import DEFAULT_SCENARIO, Asked, asked_for
 from hosts.runs.explorer_runner import Explorer, Searched
 from hosts.runs.explorer_verdict import judged, out_of_time, search_facts, with_expected_violations
-from hosts.runs.plan import PlanError, user_policy_of
+from hosts.runs.plan import PlanError
 from hosts.runs.verdict import Circumstances, Row, Verdict, grade
 from hosts.soak.task import Task
 
@@ -41,9 +40,9 @@ class Found:
 
 def explore(task: Task, begin: Callable[[], None], cancelled: Callable[[], bool]) -> Found:
     """Search until the end, the budget's end or cancellation; ``begin`` is called when everything is loaded."""
-    asked = _asked(task)
-    user_policy = user_policy_of([task.policy])
-    engine = _engine(user_policy, _content(user_policy))
+    rule = source_of(task.policy)
+    asked = _asked(task, rule)
+    engine = _engine(rule)
     options = Options(max_bytes=most_bytes(), seconds=task.seconds)
     begin()
     watch = _Watch(task.seconds, cancelled)
@@ -57,17 +56,9 @@ def explore(task: Task, begin: Callable[[], None], cancelled: Callable[[], bool]
 
 
 @functools.lru_cache(maxsize=1)
-def _engine(user_policy: str | None, _content: bytes) -> Explorer:
-    """Return the explorer of a rule as it is now; cached, since a worker explores the same rule again and again."""
-    return Explorer(user_policy)
-
-
-def _content(user_policy: str | None) -> bytes:
-    """Return the contents of a rule's file; empty if it cannot be read, which the explorer reports better."""
-    source = source_of(user_policy)
-    with contextlib.suppress(OSError):
-        return source.read() if source is not None else b""
-    return b""
+def _engine(rule: PolicySource | None) -> Explorer:
+    """Return the explorer of a rule as it was read; cached, since a worker explores the same rule again and again."""
+    return Explorer(rule)
 
 
 def not_searched(task: Task, what: Circumstances) -> tuple[Row, dict[str, Any]]:
@@ -78,11 +69,11 @@ def not_searched(task: Task, what: Circumstances) -> tuple[Row, dict[str, Any]]:
     return row, explorer_record(row, search_facts(asked, Searched(Result()), options))
 
 
-def _asked(task: Task) -> Asked:
+def _asked(task: Task, rule: PolicySource | None = None) -> Asked:
     scenarios = [] if task.scenario == DEFAULT_SCENARIO.name else [task.scenario]
     mutations = [task.mutation] if task.mutation is not None else []
     try:
-        rows = asked_for(scenarios, [task.policy], mutations, task.scope or None)
+        rows = asked_for(scenarios, [task.policy], mutations, task.scope or None, rule)
     except ScopeError as error:
         raise PlanError(str(error)) from None
     return rows[-1]

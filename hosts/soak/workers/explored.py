@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.rule.policy_source import rule_name_of
 from hosts.plural import counted
 from hosts.runs.explored import Explored
 from hosts.runs.verdict import Verdict
@@ -22,8 +22,8 @@ def explored_of(task: Task, result: Result, ended: str = "") -> Explored:
     # Whether the worker or its caller looked at the clock first: the time was over.
     over = f"time limit of {task.seconds:.1f} s reached" if search["bounded_by"] == ["seconds"] else result.reason
     why = ended if result.verdict == Verdict.CANCELLED and ended else over
-    source = source_of(task.policy)
-    its_own = result.verdict == Verdict.CRASH and result.reason.startswith(f"{source.path if source else ''}:")
+    rule = rule_name_of(task.policy)
+    its_own = result.verdict == Verdict.CRASH and result.reason.startswith(f"{rule.path if rule else ''}:")
     return Explored(
         command_for(task),
         complete=search["complete"],

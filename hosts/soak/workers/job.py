@@ -17,7 +17,7 @@ from msgspec import structs
 
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
-from hosts.loader.rule.policy_source import is_user_policy
+from hosts.loader.rule.policy_source import PolicySource, is_user_policy, source_of
 from hosts.report.sentences import not_checked
 from hosts.runs.collect import MachineWords, Measured, count_fired
 from hosts.runs.explored import Explored
@@ -143,10 +143,11 @@ class Worker:
     # --- racing
 
     def _race(self, task: Task, machine_file: Path | None) -> Result:
-        chosen = planned_of(task)
+        rule = source_of(task.policy)
+        chosen = planned_of(task, rule)
         if chosen.too_few:
             return skipped_result(task, f"needs {chosen.scenario.pcpus} pCPUs, has {chosen.pcpus}")
-        supervisor = self._ready(task.policy)
+        supervisor = self._ready(rule)
         self.stage(RUNNING, task.seconds)
         file = supervisor.folder / MACHINE if machine_file is None else machine_file
         outcome = self._run(supervisor, task, chosen, file)
@@ -212,8 +213,8 @@ class Worker:
 
         return enough
 
-    def _ready(self, policy: str) -> Supervisor:
-        """Return the supervisor of a program with this policy, compiled if need be."""
+    def _ready(self, rule: PolicySource | None) -> Supervisor:
+        """Return the supervisor of a program with this rule, compiled if need be."""
         from hosts.loader.program import load_program
         from hosts.loader.sent_vectors import windows_never_entered
         from hosts.native.process.forkserver import Root
@@ -221,15 +222,15 @@ class Worker:
         from hosts.native.program.build import LOADER
         from hosts.runs import native_runner
 
-        user = policy if is_user_policy(policy) else None
-        if self._supervisor is not None and user in (None, self._policy):
+        policy = str(rule) if rule is not None else None
+        if self._supervisor is not None and policy in (None, self._policy):
             return self._supervisor
         self.close()
         self.stage(COMPILING, 0.0)
         native_runner.check_machine()
-        self._built = native_runner.built(user, lambda *_: None)
-        self._policy = user
-        self._never = windows_never_entered(load_program(user)) if user is not None else ()
+        self._built = native_runner.built(rule, lambda *_: None)
+        self._policy = policy
+        self._never = windows_never_entered(load_program(rule)) if rule is not None else ()
         try:
             self._supervisor = Supervisor(Root(LOADER, self._built.path), self.lost).__enter__()
         except OSError as error:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hosts.loader.rule.faults import RuleFault
+from hosts.loader.rule.policy_source import PolicySource, rule_name_of
 from hosts.report.environment import processors
 from hosts.report.jsonl import result_record
 from hosts.runs.collect import Measured, Undelivered, collect, fabric_violation, merged
@@ -21,10 +22,13 @@ if TYPE_CHECKING:  # it brings a compiler along, which the coordinator has no us
     from hosts.native.process.outcome import Outcome
 
 
-def planned_of(task: Task) -> Planned:
-    """Return the row of the plan that a task names, with what the table expects of it; PlanError."""
+def planned_of(task: Task, rule: PolicySource | None = None) -> Planned:
+    """Return the row of the plan that a task names, with what the table expects of it; PlanError.
+
+    ``rule`` is the task's rule, if it has been read.
+    """
     (scenario,) = chosen_scenarios([task.scenario])
-    policy = chosen_policies([task.policy])[-1]
+    policy = chosen_policies([task.policy], rule)[-1]
     mutation = chosen_mutations([task.mutation])[0] if task.mutation is not None else None
     row = planned(scenario, policy, mutation, task.pcpus)
     return as_canary(row) if task.canary else row
@@ -62,7 +66,7 @@ def circumstances(task: Task, outcome: Outcome, *, cancelled: bool) -> Circumsta
         stalled=outcome.stalled,
     )
     if outcome.fault is not None:
-        return replace(what, ending="fault", why=RuleFault(*outcome.fault).told(task.policy))
+        return replace(what, ending="fault", why=RuleFault(*outcome.fault).told(rule_name_of(task.policy)))
     if outcome.crash is not None:
         return replace(what, ending="crash", why=outcome.crash)
     return replace(what, ending="cancelled") if cancelled else what

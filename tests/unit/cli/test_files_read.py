@@ -30,6 +30,7 @@ from hosts.explorer.counterexample.witness_file import load, save, text
 from hosts.explorer.initial_state import initial_words
 from hosts.explorer.threads.harness import driver_sources, scope_of
 from hosts.loader.program import load_program
+from hosts.loader.rule.policy_source import PolicySource, source_of
 from tests.unit.cli.test_main import FakeScout, MadeUp
 from tests.validator import records_in
 
@@ -256,7 +257,7 @@ def test_records_and_witnesses_tell_the_rule_that_was_loaded(
     rule.write_text(RULE)
     digest = hashlib.sha256(RULE.encode()).hexdigest()
     spec = f"{rule}:rule"
-    assert load_program(spec).rule_sha256 == digest
+    assert load_program(source_of(spec)).rule_sha256 == digest
     path = tmp_path / "out.jsonl"
     options = {"scenario": ["kick"], "policy": [spec], "controls": "none", "quiet": True, "json_file": str(path)}
     stress_command(**options, host=MadeUp(), scouting=FakeScout())
@@ -271,15 +272,15 @@ def test_records_and_witnesses_tell_the_rule_that_was_loaded(
 
 def test_a_rule_that_changes_while_it_is_compiled_is_not_raced(tmp_path: Path) -> None:
     """Nobody could say which one the rows are of."""
-    rule = tmp_path / "rule.py"
-    rule.write_text(RULE)
+    file = tmp_path / "rule.py"
+    file.write_text(RULE)
 
     class Editing(MadeUp):
-        def __call__(self, user_policy: str | None, *, quiet: bool) -> Any:
-            rule.write_text(RULE + "# another\n")
-            return super().__call__(user_policy, quiet=quiet)
+        def __call__(self, rule: PolicySource | None, *, quiet: bool) -> Any:
+            file.write_text(RULE + "# another\n")
+            return super().__call__(rule, quiet=quiet)
 
-    options = {"scenario": ["kick"], "policy": [f"{rule}:rule"], "controls": "none", "quiet": True}
+    options = {"scenario": ["kick"], "policy": [f"{file}:rule"], "controls": "none", "quiet": True}
     with pytest.raises(Failure, match="has changed while it was compiled"):
         stress_command(**options, host=Editing(), scouting=FakeScout())
 
