@@ -144,6 +144,17 @@ def test_what_is_wrong_with_a_rule_is_said_each_time(files: Files, rule: str) ->
         ready_program(source_of(rule), files)
 
 
+def test_a_rule_is_the_one_that_was_read(files: Files, rule: str) -> None:
+    """Whatever its file holds when it is loaded; and nothing is kept of a rule that has changed meanwhile."""
+    source = source_of(rule)
+    assert source is not None
+    Path(source.path).write_text("no Python any more")
+    program = ready_program(source, files)
+    assert program.rule_sha256 == source.digest
+    assert program.rule
+    assert not list(files.folder.glob("[!.]*"))
+
+
 def test_other_sources_have_another_key(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the protocol and the explorer, of the rule; and so have another function of it, and another Python."""
     keys = [key_of(None), key_of(source_of(rule)), key_of(source_of(rule.replace("trigger", "other")))]
