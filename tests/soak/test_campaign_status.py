@@ -367,7 +367,9 @@ def test_an_export_has_a_line_for_each_run(campaign: Campaign) -> None:
     campaign.finish(campaign.begin(TASK), replace(PASSED, notes=("stalled",)))
     campaign.interrupt(campaign.begin(TASK), "Ctrl-C")
     campaign.begin(replace(TASK, kind="explore"))
-    head, *runs = (json.loads(json.dumps(line, allow_nan=False)) for line in export_lines(campaign))
+    lines = list(export_lines(campaign))
+    head, *runs = (json.loads(json.dumps(line, allow_nan=False)) for line in lines)
+    assert [head, *runs] == lines  # plain JSON already: a reader compares records with what was written
     assert (head["record"], head["settings"]) == ("campaign", {"seed": 7})
     assert [(run["id"], run["state"], run["verdict"]) for run in runs] == [
         (1, "finished", "PASS"),

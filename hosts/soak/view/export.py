@@ -37,7 +37,7 @@ def run_record(row: Row) -> dict[str, Any]:
         "id": row.id,
         "state": row.state,
         "session": row.session,
-        "task": to_builtins(row.task),
+        "task": {**to_builtins(row.task), "processors": list(row.task.processors)},
         "attempts": row.attempts,
         "died": list(row.died),
         "began": row.began,
