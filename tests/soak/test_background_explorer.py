@@ -18,7 +18,7 @@ from hosts.soak.workers.failures import CannotRun, WorkerDied
 from hosts.soak.workers.local_executor import LocalExecutor
 from tests.harness.driven import UP_SECONDS
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(6 * UP_SECONDS)]  # the first may have to compile
+pytestmark = pytest.mark.timeout(6 * UP_SECONDS)  # the first may have to compile
 
 RULES = """
 from emu.kvm_main import kvm_vcpu_kick

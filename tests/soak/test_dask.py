@@ -26,7 +26,7 @@ from tests.soak import worker_jobs
 
 WORKERS = 3
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(6 * UP_SECONDS)]
+pytestmark = pytest.mark.timeout(6 * UP_SECONDS)
 
 
 @pytest.fixture(scope="module")

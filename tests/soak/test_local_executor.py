@@ -16,7 +16,7 @@ from hosts.soak.workers.local_executor import LocalExecutor
 from tests.harness.driven import GONE_SECONDS, TOP, UP_SECONDS, eventually
 from tests.soak import worker_jobs
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(4 * UP_SECONDS)]
+pytestmark = pytest.mark.timeout(4 * UP_SECONDS)
 
 
 @pytest.fixture
