@@ -43,7 +43,7 @@ TWICE = {
 }
 """Two of the same for what a scenario is about."""
 EDITED = [each for each in MUTATIONS if each.edits]
-FAST = first_of_each(EDITED, lambda each: each.rows[0].scenario)
+FAST = first_of_each(EDITED, lambda each: each.rows[0].outcome)
 
 
 def both(explored: Explored, text: str, policy: str, mutation: str | None = None) -> tuple[Result, Result]:
@@ -71,7 +71,7 @@ def test_every_seeded_bug_gives_the_same(explored: Explored, mutation: Mutation)
 
 
 @pytest.mark.parametrize("policy", slow_but(["elide-self-2022"], [each.name for each in POLICIES]))
-@pytest.mark.parametrize("text", slow_but(list(TWICE.values())[:3], TWICE.values()), ids=list(TWICE))
+@pytest.mark.parametrize("text", slow_but(list(TWICE.values())[:1], TWICE.values()), ids=list(TWICE))
 def test_every_rule_gives_the_same_in_fewer_states(explored: Explored, text: str, policy: str) -> None:
     """Without a seeded bug; what violates is searched again without it, and told from there."""
     alone, together = both(explored, text, policy)

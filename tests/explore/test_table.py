@@ -46,8 +46,8 @@ UNMUTATED = [
 
 FAST_CLEAN = [row for row in UNMUTATED if row[1] == "elide-self-2022" or row[0] == "device-irq"]
 """Today's rule in every scenario, and every rule in the one that tells them apart."""
-FAST = first_of_each([*SEEN, *CLEAN], lambda row: expected(*row))
-"""One row for each verdict: the checks of which one must fire, or none."""
+FAST = first_of_each([*SEEN, *CLEAN], lambda row: getattr(expected(*row), "outcome", ""))
+"""One row for each verdict: a violation, none, and what may be either."""
 
 
 def check_of(result: Result) -> str:

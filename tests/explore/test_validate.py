@@ -150,7 +150,9 @@ def test_one_of_finer_steps_is_what_it_says() -> None:
     check_violation(case.shortest(), loaded())
 
 
-@pytest.mark.parametrize("alone", [True, False], ids=["of today", "of a format before"])
+@pytest.mark.parametrize(
+    "alone", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["of today", "of a format before"]
+)
 def test_of_a_rule_that_reads_private_words(tmp_path: Path, alone: bool) -> None:  # noqa: FBT001 - a parameter
     """What the vCPU writes of them are operations; which words those are, earlier formats did not say."""
     rule = tmp_path / "rule.py"

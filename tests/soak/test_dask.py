@@ -66,6 +66,7 @@ def begun(cluster: Any) -> dict[str, int]:
     return {state.address: pids[state.address] for state in cluster.scheduler.workers.values() if state.processing}
 
 
+@pytest.mark.slow  # of a worker on this machine, tests/soak/test_local_executor.py has it
 def test_a_killed_worker_is_noted_and_its_task_done_again(cluster: Any, executor: ClusterExecutor) -> None:
     """Nothing is lost and nothing is counted twice: as many results as tasks, each with one race's time."""
     futures = [executor.submit(do_task, task(seconds=1.5, seed=seed)) for seed in range(3)]
