@@ -190,7 +190,7 @@ def acknowledge(tables: Tables, work: Work, at: int, thread: int, operation: int
 
 @inlined
 def edge_of(tables: Tables, work: Work, operation: int, index: int) -> int:
-    """Return an edge; a negative one is not known yet, and is wished for once."""
+    """Return a transition; a negative one is not known yet, and is requested once."""
     at = get(tables.operations, operation * 8 + BASE) + index
     edge = get(tables.edges, at)
     if edge < 0:
