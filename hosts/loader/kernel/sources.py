@@ -74,7 +74,7 @@ def _of(path: str) -> list[str]:
     try:
         if not Path(path).is_dir():
             return [_checked_file(path)]
-        names = os.listdir(path)
+        names = {each.name for each in Path(path).iterdir()}
     except (OSError, ValueError) as error:
         _refuse(path, f"cannot be read: {getattr(error, 'strerror', None) or error}")
     if Path(path, KVM).is_dir() or Path(path, "virt/kvm").is_dir():
@@ -127,13 +127,12 @@ def _version_in(makefile: Path) -> str:
             head = file.read(_MAKEFILE_HEAD).decode(errors="replace")
     except OSError:
         return ""
-    parts = dict(_VERSION.findall(head))
+    parts: dict[str, str] = dict(_VERSION.findall(head))
     if not parts.get("VERSION", "").isdigit() or not parts.get("PATCHLEVEL", "").isdigit():
         return ""
-    level = parts.get("SUBLEVEL", "0")
-    return f"v{parts['VERSION']}.{parts['PATCHLEVEL']}{'' if level in ('', '0') else f'.{level}'}" + parts.get(
-        "EXTRAVERSION", ""
-    )
+    level = parts.get("SUBLEVEL", "")
+    stable = "" if level in ("", "0") else f".{level}"
+    return f"v{parts['VERSION']}.{parts['PATCHLEVEL']}{stable}{parts.get('EXTRAVERSION', '')}"
 
 
 def _refuse(path: str, reason: str) -> NoReturn:
