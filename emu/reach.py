@@ -1,4 +1,4 @@
-"""What of the machine a user's rule may use: what a kernel has. The loader refuses the rest, and names the line.
+"""What of the machine a user's code may use and replace: what a kernel has. The loader refuses the rest.
 
 Out of reach are the instruments, by which checkers judge (a rule that wrote their words would blind them, one that
 read them would depend on being watched), and the workload, which drives the machine. Words are named ``Struct.field``.
@@ -100,3 +100,51 @@ PRIMITIVES: Final = frozenset(
 )
 """Primitives of the waist that it calls: those of a kernel, and the dice. A rule runs on any pCPU, so that no word is
 private to it."""
+
+# --- replacements ------------------------------------------------------------------------------------------------
+
+_TOOL: Final = "this tool's"
+_SELECTED: Final = "a historic rule (replace kvm_vcpu_trigger_posted_interrupt)"
+
+_KEPT: Final = {
+    "emu.machine": _TOOL,
+    "emu.vectors": _TOOL,
+    "emu.cpu": "the pCPU's",
+}
+"""Further modules none of whose functions is replaced."""
+_KEPT_FUNCTIONS: Final = {
+    "common_interrupt": PROCESSOR,
+    "handle_vector": PROCESSOR,
+    "do_idle": "the pCPU's",
+    "user_kvm_vcpu_trigger_posted_interrupt": _SELECTED,
+    **dict.fromkeys(("orig_2013", "kick_2016", "skip_running_2020", "always_2021", "elide_self_2022"), _SELECTED),
+}
+
+
+def not_replaceable(function: str, module: str) -> str:
+    """Return whose a protocol function is that no user's code replaces; an empty string for one that it may."""
+    return _KEPT_FUNCTIONS.get(function) or _KEPT.get(module) or owner(function, module)
+
+
+def keeps_former(module: str) -> bool:
+    """Return whether functions of a module call the protocol's functions as they are, whoever replaces these.
+
+    What the processor and the instruments share with KVM stays theirs: a patch of KVM does not change them.
+    """
+    return owner("", module) in (INSTRUMENT, PROCESSOR) or module == "emu.guest"
+
+
+OWN_PRIMITIVES: Final = frozenset({"local_read", "local_write"})
+"""Primitives that a replacement calls besides those of a rule: it may be about words that
+only the vCPU's own thread uses."""
+
+SHARED_WORDS: Final = frozenset(
+    {
+        *("PiDesc.pir", "PiDesc.control", "PiDesc.software"),
+        *("Vcpu.mode", "Vcpu.cpu", "Vcpu.requests", "Wait.task", "Wait.state"),
+    }
+)
+"""Words that others use: they are accessed by READ_ONCE and the like, each an access of its own."""
+
+FOR_INSTRUMENTS: Final = frozenset({"peek", "mark", "trace"})
+"""Primitives that only an instrument calls."""

@@ -21,10 +21,9 @@ from typing import Any, Final
 
 from emu import PROTOCOL
 from emu.observe import is_instrument
-from hosts.loader.rule.context import Around
-from hosts.loader.rule.inference import with_values
+from hosts.loader.definition import Definition
 from hosts.loader.rule.policy_source import PolicySource
-from hosts.loader.rule.userpolicy import Policy, read_policy
+from hosts.loader.rule.replacement import Replaced
 from hosts.loader.syntax.anf import normalise
 from hosts.loader.syntax.interrupt_points import Points, Site
 from hosts.loader.syntax.language import LoaderError, Origin, PolicyError, check_language
@@ -33,17 +32,18 @@ from hosts.loader.syntax.names import (
     PRIMITIVES,
     PURE_BUILTINS,
     Scope,
-    calls,
     check_recursion,
     pure_functions,
     struct_fields,
 )
+from hosts.loader.user_code import CodeSpec, UserCode, read_code
+from hosts.loader.users import surviving, with_code, without_idle
 
 __all__ = ["LoaderError", "PolicyError", "Program", "Site", "load_program"]
 
 CHECKED: Final = "emu.machine"
-CHECKS: Final = "emu.rulechecks"
-"""What is put around what a user's rule computes, and the module that it needs."""
+WITH_CODE: Final = ("emu.rulechecks",)
+"""The modules that a user's code needs besides, if the protocol is that of this module."""
 
 
 @dataclass(frozen=True)
@@ -60,55 +60,67 @@ class Program:
     """Changes whenever the program may: the hash of every source file that went in and of what was made of them."""
     trees: Mapping[str, ast.FunctionDef] = field(repr=False)
     rule: frozenset[str] = frozenset()
-    """The names of the functions that come from the user's file."""
+    """The names of the functions that come from the user's files."""
     rule_sha256: str = ""
-    """Of the user's file, as it was read."""
+    """Of the file of the user's rule, as it was read."""
+    replaced: Mapping[str, Replaced] = field(default_factory=dict)
+    """Those of the user's functions that take the place of the protocol's."""
+    lost_mutations: tuple[str, ...] = ()
+    """The mutations that edit what has been replaced: this program does not have them."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The SHA-256 of each of the user's files by its path, as they were read."""
 
     def source(self, function: str) -> str:
         """Return what became of a function, for people."""
         return ast.unparse(self.trees[function])
 
 
-@dataclass(frozen=True)
-class _Definition:
-    """One function on its way from source to program."""
-
-    tree: ast.FunctionDef
-    origin: Origin
-    module: str
-
-
 def load_program(
-    rule: PolicySource | None = None,
+    code: UserCode | PolicySource | None = None,
     mutations: Sequence[Mutation] | None = None,
     modules: Sequence[str] = PROTOCOL,
 ) -> Program:
     """Load the protocol.
 
-    ``rule`` is a user's own rule. ``mutations`` are put in, to be selected at run time; by default those that stand
+    ``code`` is what a user brings. ``mutations`` are put in, to be selected at run time; by default those that stand
     beside the modules, in ``mutations.MUTATIONS``.
     """
+    if isinstance(code, PolicySource):
+        code = read_code(CodeSpec(rule=str(code)), {code.path: code.read})
     mutations = _mutations(modules) if mutations is None else mutations
-    checks = (CHECKS,) if rule is not None and CHECKED in modules else ()
-    loaded = [importlib.import_module(name) for name in (*modules, *checks)]
+    extra = WITH_CODE if code is not None and CHECKED in modules else ()
+    loaded = [importlib.import_module(name) for name in (*modules, *extra)]
     definitions = _definitions(loaded)
     values = _values(loaded, definitions)
-    policy = _policy(rule, values, definitions, {name.partition(".")[0] for name in (*modules, "emu")})
-    if policy is not None:
-        values |= policy.values
-        module = Path(policy.origin.file).stem
-        trees_of_rule = _with_values(policy, definitions, values)
-        definitions |= {name: _Definition(tree, policy.origin, module) for name, tree in trees_of_rule.items()}
-        definitions = _without_idle_checks(definitions, trees_of_rule)
+    if code is None:
+        return _program(definitions, values, mutations, loaded)
+    users = with_code(code, definitions, values, {name.partition(".")[0] for name in (*modules, "emu")})
+    left = surviving(mutations, definitions, users)
+    definitions = without_idle(users.definitions, extra, users.functions)
+    program = _program(definitions, users.values, left, loaded, b"".join(code.parts()))
+    return replace(
+        program,
+        rule=users.functions,
+        rule_sha256=code.rule_file.digest if code.rule_file is not None else "",
+        replaced=users.replaced,
+        lost_mutations=tuple(each.name for each in mutations if each not in left),
+        files=code.digests(),
+    )
+
+
+def _program(
+    definitions: Mapping[str, Definition],
+    values: Mapping[str, Any],
+    mutations: Sequence[Mutation],
+    loaded: Sequence[ModuleType],
+    users: bytes = b"",
+) -> Program:
+    """Make the program; ``users``: what it depends on besides."""
     patched = _patched(definitions, values, mutations)
     trees, sites = _transformed(patched, values)
-    namespace: dict[str, Any] = {"__name__": f"{modules[0].partition('.')[0]}.program", **values}
+    namespace: dict[str, Any] = {"__name__": f"{loaded[0].__name__.partition('.')[0]}.program", **values}
     functions = {name: _executed(trees[name], patched[name], namespace) for name in trees}
-    digest = _digest(loaded, policy, trees.values())
-    if policy is None:
-        return Program(namespace, functions, sites, digest, trees)
-    rule_sha256 = hashlib.sha256(policy.source).hexdigest()
-    return Program(namespace, functions, sites, digest, trees, frozenset(policy.functions), rule_sha256)
+    return Program(namespace, functions, sites, _digest(loaded, users, trees.values()), trees)
 
 
 def _mutations(modules: Sequence[str]) -> Sequence[Mutation]:
@@ -129,9 +141,9 @@ def _file(module: ModuleType) -> str:
     return module.__file__
 
 
-def _definitions(modules: Iterable[ModuleType]) -> dict[str, _Definition]:
+def _definitions(modules: Iterable[ModuleType]) -> dict[str, Definition]:
     """Read the functions of the modules from their source."""
-    found: dict[str, _Definition] = {}
+    found: dict[str, Definition] = {}
     for module in modules:
         origin = Origin(_file(module))
         for statement in ast.parse(Path(origin.file).read_bytes(), origin.file).body:
@@ -141,11 +153,11 @@ def _definitions(modules: Iterable[ModuleType]) -> dict[str, _Definition]:
                 if statement.name in found or statement.name in PRIMITIVES or statement.name in PURE_BUILTINS:
                     other = found[statement.name].module if statement.name in found else "emu.waist or Python"
                     origin.refuse(statement, f"{statement.name} is a function of {other} already")
-                found[statement.name] = _Definition(statement, origin, module.__name__)
+                found[statement.name] = Definition(statement, origin, module.__name__)
     return found
 
 
-def _values(modules: Iterable[ModuleType], definitions: Mapping[str, _Definition]) -> dict[str, Any]:
+def _values(modules: Iterable[ModuleType], definitions: Mapping[str, Definition]) -> dict[str, Any]:
     """Collect what the modules' names stand for, apart from the protocol's own functions."""
     values: dict[str, Any] = dict(PRIMITIVES)
     where = dict.fromkeys(PRIMITIVES, "emu.waist")
@@ -173,52 +185,16 @@ def _same(one: object, other: object) -> bool:
     return one is other or (isinstance(one, int | tuple) and type(one) is type(other) and one == other)
 
 
-def _policy(
-    rule: PolicySource | None, values: Mapping[str, Any], definitions: Mapping[str, _Definition], packages: set[str]
-) -> Policy | None:
-    if rule is None:
-        return None
-    trees = {name: definition.tree for name, definition in definitions.items()}
-    return read_policy(rule, Scope(values, trees, frozenset()), packages)
-
-
-def _with_values(
-    policy: Policy, definitions: Mapping[str, _Definition], values: Mapping[str, Any]
-) -> dict[str, ast.FunctionDef]:
-    """Check the names in a rule's functions, and return these with its words read where their values are meant."""
-    protocol = {name: definition.tree for name, definition in definitions.items()}
-    scope = Scope(values, protocol | policy.functions, struct_fields(values.values()))
-    for tree in policy.functions.values():
-        scope.check(tree, policy.origin)
-    modules = {name: definition.module for name, definition in definitions.items()}
-    around = Around(scope, modules, policy.own, policy.functions.keys(), policy.origin)
-    return with_values(policy.functions, protocol, around, policy.meant)
-
-
-def _without_idle_checks(
-    definitions: Mapping[str, _Definition], rule: Mapping[str, ast.FunctionDef]
-) -> dict[str, _Definition]:
-    """Leave out the checks that nothing in the rule needs."""
-    needed: set[str] = set()
-    left = [name for tree in rule.values() for name in calls(tree)]
-    while left:
-        name = left.pop()
-        if name not in needed and name in definitions and definitions[name].module == CHECKS:
-            needed.add(name)
-            left += calls(definitions[name].tree)
-    return {name: each for name, each in definitions.items() if each.module != CHECKS or name in needed}
-
-
 # --- the pass ----------------------------------------------------------------------------------------------------
 
 
 def _patched(
-    definitions: Mapping[str, _Definition], values: Mapping[str, Any], mutations: Sequence[Mutation]
-) -> dict[str, _Definition]:
+    definitions: Mapping[str, Definition], values: Mapping[str, Any], mutations: Sequence[Mutation]
+) -> dict[str, Definition]:
     """Check every function, by itself and under each mutation alone; return them with all mutations in."""
     check_mutations(mutations, definitions, Origin("mutations"))
     scope = Scope(values, {name: item.tree for name, item in definitions.items()}, struct_fields(values.values()))
-    new: dict[str, _Definition] = {}
+    new: dict[str, Definition] = {}
     for name, definition in definitions.items():
         scope.check(definition.tree, definition.origin)
         patch = Patch(definition.tree, mutations, definition.origin)
@@ -232,7 +208,7 @@ def _patched(
 
 
 def _transformed(
-    definitions: Mapping[str, _Definition], values: Mapping[str, Any]
+    definitions: Mapping[str, Definition], values: Mapping[str, Any]
 ) -> tuple[dict[str, ast.FunctionDef], dict[int, Site]]:
     """Name call results and put the interrupt points in."""
     trees = {name: definition.tree for name, definition in definitions.items()}
@@ -246,7 +222,7 @@ def _transformed(
     return trees, points.sites
 
 
-def _executed(tree: ast.FunctionDef, definition: _Definition, namespace: dict[str, Any]) -> FunctionType:
+def _executed(tree: ast.FunctionDef, definition: Definition, namespace: dict[str, Any]) -> FunctionType:
     """Make the function, in the program's namespace."""
     module = ast.Module([tree], [])
     code = compile(module, definition.origin.file, "exec", flags=annotations.compiler_flag, dont_inherit=True)
@@ -256,12 +232,12 @@ def _executed(tree: ast.FunctionDef, definition: _Definition, namespace: dict[st
     return function
 
 
-def _digest(modules: Iterable[ModuleType], policy: Policy | None, trees: Iterable[ast.FunctionDef]) -> str:
-    """Hash what the program was made of: the modules' packages, the user's file, the functions as they became."""
+def _digest(modules: Iterable[ModuleType], users: bytes, trees: Iterable[ast.FunctionDef]) -> str:
+    """Hash what the program was made of: the modules' packages, the user's files, the functions as they became."""
     digest = hashlib.sha256()
     sources = sorted({path for module in modules for path in Path(_file(module)).parent.rglob("*.py")})
     parts = [part for path in sources for part in (path.name.encode(), path.read_bytes())]
-    parts += [policy.source if policy is not None else b""]
+    parts += [users]
     parts += [ast.unparse(tree).encode() for tree in trees]
     for part in parts:
         digest.update(len(part).to_bytes(8, "little") + part)

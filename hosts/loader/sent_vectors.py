@@ -7,7 +7,7 @@ from typing import Final
 
 from emu.vectors import POSTED_INTR_VECTOR
 from hosts.loader.program import Program
-from hosts.loader.rule.userpolicy import ENTRY
+from hosts.loader.rule.userfile import ENTRY
 from hosts.loader.syntax.language import local_names, walk
 
 _VECTOR_OF: Final = {"apic_send_IPI": 1, "send_IPI": 1}

@@ -15,7 +15,7 @@ import zmq
 from emu.waist import set_host
 from hosts.loader.rule.faults import RuleFault
 from hosts.loader.rule.policy_source import RuleName
-from hosts.loader.rule.userpolicy import ENTRY
+from hosts.loader.rule.userfile import ENTRY
 from hosts.native.fabric.sockets import Fabric
 from hosts.replay.apic import Apic
 from hosts.replay.host import ReplayHost

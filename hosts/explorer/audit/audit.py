@@ -32,7 +32,7 @@ from hosts.explorer.threads.sharing import Words
 from hosts.loader.program import Program
 from hosts.loader.rule.faults import RuleFault
 from hosts.loader.rule.policy_source import RuleName
-from hosts.loader.rule.userpolicy import ENTRY
+from hosts.loader.rule.userfile import ENTRY
 
 Watch = Callable[[Progress], bool]
 

@@ -82,6 +82,8 @@ class Calls(Expressions):
         new, found = self.arguments(node, names, declared, f"{name}()", callee=name)
         for parameter, (new_argument, kind, like) in found.items():
             local, argument = (name, parameter), new_argument
+            if local in self.known.given and name in self.around.replaced:
+                argument = self.guarded(name, parameter, declared[parameter], found)
             if parameter not in declared:
                 self.record(local, kind, like)
                 argument = self.as_number(like, argument, kind) if self.is_number(local) else argument
@@ -119,7 +121,9 @@ class Calls(Expressions):
         return kind.what is What.NUMBER or (kind.what is What.WORD and local not in self.known.as_word)
 
     def check_reach(self, node: ast.Call, name: str) -> None:
-        """Refuse what is not a rule's to call."""
+        """Refuse what is not a rule's to call, nor the replaced function's."""
+        if name in self.around.reach(self.function).functions:
+            return
         whose = reach.owner(name, self.around.modules.get(name, ""))
         if name in PRIMITIVES and name not in reach.PRIMITIVES:
             instead = f": {_INSTEAD[name]} is" if name in _INSTEAD else ""
@@ -132,9 +136,12 @@ class Calls(Expressions):
 
     def check_store(self, node: ast.Call, name: str, found: Given) -> None:
         """Refuse to move what the machine takes for the place of something."""
+        places = found["word"][1].places if "word" in found else frozenset[str]()
+        if name in reach.OWN_PRIMITIVES and places & reach.SHARED_WORDS:
+            instead = "READ_ONCE" if name == "local_read" else "WRITE_ONCE"
+            self.refuse(node, f"{' or '.join(sorted(places))} is shared with other pCPUs: use {instead}")
         if name not in STORED and name not in CHANGING:
             return
-        places = found["word"][1].places
         if places & reach.READ_ONLY:
             self.refuse(node, f"{' or '.join(sorted(places))} is the machine's to write: a rule only reads it")
         if places & set(reach.BELOW) and (name in CHANGING or len(places) > 1):

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from emu.memory import Word, Words
+from hosts.loader.rule.brought import Meant, nothing_meant
+from hosts.loader.rule.replacement import OF_A_RULE, Reach
 from hosts.loader.rule.types import Kind, What, of_annotation
 from hosts.loader.syntax.language import Origin
 from hosts.loader.syntax.names import PRIMITIVES, Scope
@@ -53,7 +55,22 @@ class Around:
     """The names that things of the user's have in the user's file."""
     mine: AbstractSet[str]
     """The names of the user's functions."""
-    origin: Origin
+    origins: Mapping[str, Origin]
+    """Where each of these stands."""
+    reaches: Mapping[str, Reach] = field(default_factory=dict)
+    """What each of these may do besides what a rule may."""
+    meaning: Mapping[str, Meant] = field(default_factory=dict)
+    """What names in the annotations of each of these stand for."""
+    replaced: AbstractSet[str] = frozenset()
+    """Those of these that take the place of protocol functions, which the emulated kernel calls."""
+
+    def reach(self, function: str) -> Reach:
+        """Return what a function of the user's may do besides what a rule may."""
+        return self.reaches.get(function, OF_A_RULE)
+
+    def meant_in(self, function: str) -> Meant:
+        """Return what names in a function's annotations stand for."""
+        return self.meaning.get(function, nothing_meant)
 
     def meant(self, name: str) -> object:
         """Return what a name in the protocol's annotations stands for."""

@@ -35,7 +35,8 @@ class Expressions:
     def refuse(self, node: ast.AST, reason: str) -> None:
         """Refuse, once everything is known."""
         if self.final:
-            self.around.origin.refuse(node, re.sub(r"\w+", lambda name: self.around.own.get(name[0], name[0]), reason))
+            said = re.sub(r"\w+", lambda name: self.around.own.get(name[0], name[0]), reason)
+            self.around.origins[self.function].refuse(node, said)
 
     # --- what is wanted of an expression -------------------------------------------------------------------------
 
@@ -163,7 +164,7 @@ class Expressions:
             self.refuse(node, f"a {kind.of.__name__} has no field {node.attr}; it has {there}")
             return new, UNKNOWN
         whose = reach.WORDS.get(f"{kind.of.__name__}.{node.attr}")
-        if whose is not None:
+        if whose is not None and node.attr not in self.around.reach(self.function).words:
             self.refuse(node, f"{ast.unparse(node)} is {whose}: a rule neither reads nor writes it")
         new.value = self.guards.there(base, kind, node)
         return new, of_field(kind.of, node.attr)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from emu.rulechecks import MOST_TURNS
+from hosts.loader.rule.brought import Meant
 from hosts.loader.rule.calls import Calls
 from hosts.loader.rule.context import Around, Known, Local
 from hosts.loader.rule.guards import at, fixed
@@ -22,7 +23,6 @@ from hosts.loader.syntax.language import assigned, local_names, without_docstrin
 from hosts.loader.syntax.names import PRIMITIVES, calls
 
 Functions = Mapping[str, ast.FunctionDef]
-Meant = Callable[[str], object]
 
 _DONE_ALONE: Final = frozenset(
     {"BIT", "fls64", "hweight64", "local_read", "local_write", "memory", "this_cpu_ptr", "rule_fault"}
@@ -30,20 +30,19 @@ _DONE_ALONE: Final = frozenset(
 """Primitives that nobody notices and nobody answers."""
 
 
-def with_values(functions: Functions, stubs: Functions, around: Around, meant: Meant) -> dict[str, ast.FunctionDef]:
-    """Return a rule's functions with reads of the words that are used as values, and checks of what might fault.
+def with_values(functions: Functions, stubs: Functions, around: Around) -> dict[str, ast.FunctionDef]:
+    """Return the user's functions with reads of the words that are used as values, and checks of what might fault.
 
-    ``stubs``: what functions of the rule take the place of, which says what they are given. ``meant``: what names in
-    the user's annotations stand for. Refuses what has no meaning.
+    ``stubs``: what some of them take the place of, which says what they are given. Refuses what has no meaning.
     """
     known = Known()
     for name, tree in functions.items():
         given = stubs[name].args.args if name in stubs else []
         for i, parameter in enumerate(tree.args.args):
             kind = of_annotation(given[i].annotation, around.meant) if i < len(given) else UNKNOWN
-            said = of_annotation(parameter.annotation, meant)
+            said = of_annotation(parameter.annotation, around.meant_in(name))
             if What.UNKNOWN not in (kind.what, said.what) and (kind.what, kind.of) != (said.what, said.of):
-                around.origin.refuse(parameter, f"{parameter.arg} is {kind}, not {said}")
+                around.origins[name].refuse(parameter, f"{parameter.arg} is {kind}, not {said}")
             kind = said if kind.what is What.UNKNOWN else kind
             _declare(known, (name, parameter.arg), kind, tree.lineno)
             if i < len(given) and parameter.arg not in assigned(*tree.body):
@@ -51,12 +50,12 @@ def with_values(functions: Functions, stubs: Functions, around: Around, meant: M
     before: tuple[object, ...] = ()
     while before != (before := known.size()):
         for name, tree in functions.items():
-            Statements(name, tree, known, around, final=False).rewritten(meant)
+            Statements(name, tree, known, around, final=False).rewritten()
         for source, target in known.copies:
             if target in known.as_word:
                 known.as_word.setdefault(source, known.as_word[target])
     last = {name: Statements(name, tree, known, around, final=True) for name, tree in functions.items()}
-    return {name: each.rewritten(meant) for name, each in last.items()}
+    return {name: each.rewritten() for name, each in last.items()}
 
 
 def _declare(known: Known, local: Local, kind: Kind, line: int) -> None:
@@ -78,8 +77,9 @@ class Statements:
         self.loops = 0
         self.returns_word = False
 
-    def rewritten(self, meant: Meant) -> ast.FunctionDef:
+    def rewritten(self) -> ast.FunctionDef:
         """Return the function anew."""
+        meant = self.around.meant_in(self.name)
         self.returns_word = of_annotation(self.tree.returns, meant).what is What.WORD
         new = self.annotated(meant)
         body = self.block(without_docstring(self.tree))

@@ -10,7 +10,7 @@ import pytest
 from emu import reach
 from hosts.loader.program import load_program
 from hosts.loader.rule.policy_source import source_of
-from hosts.loader.rule.userpolicy import _looked_up
+from hosts.loader.rule.userfile import _looked_up
 
 FORMER: Final = {
     "emu.machine": """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from emu.mutations import MUTATIONS
 from hosts.loader.program import load_program
 from hosts.loader.rule.context import Around
 from hosts.loader.rule.inference import with_values
-from hosts.loader.rule.types import UNKNOWN
 from hosts.loader.syntax.language import LoaderError, Origin
 from hosts.loader.syntax.mutate import Patch
 from hosts.loader.syntax.names import PRIMITIVES, Scope, struct_fields
@@ -38,12 +38,12 @@ def around(monkeypatch: pytest.MonkeyPatch) -> Around:
         source = Path(str(importlib.import_module(module).__file__)).read_bytes()
         trees |= {each.name: each for each in ast.parse(source).body if isinstance(each, ast.FunctionDef)}
     scope = Scope(values, trees, struct_fields(values.values()))
-    return Around(scope, {}, {}, frozenset(), Origin("emu"))
+    return Around(scope, {}, {}, frozenset(), defaultdict(lambda: Origin("emu")))
 
 
 def held(around: Around, tree: ast.FunctionDef) -> str:
     """Return what becomes of the body of a function of the emulated kernel that is taken for a rule."""
-    (new,) = with_values({tree.name: tree}, {tree.name: tree}, around, lambda _: UNKNOWN).values()
+    (new,) = with_values({tree.name: tree}, {tree.name: tree}, around).values()
     return body(new)
 
 

@@ -9,7 +9,7 @@ import pytest
 from emu.vectors import POSTED_INTR_WAKEUP_VECTOR, RESCHEDULE_VECTOR
 from hosts.loader.program import load_program
 from hosts.loader.rule.policy_source import source_of
-from hosts.loader.rule.userpolicy import ENTRY
+from hosts.loader.rule.userfile import ENTRY
 from hosts.loader.sent_vectors import NOTIFIED, vectors_sent, windows_never_entered
 
 RULES = """

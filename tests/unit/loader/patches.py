@@ -1,0 +1,54 @@
+"""Patches in Python for tests: a text with imports above it, and copies of emu's own functions."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+
+from emu import PROTOCOL, reach
+from hosts.loader.program import Program, load_program
+from hosts.loader.user_code import CodeSpec, UserCode, read_code
+
+
+def replaceable() -> dict[str, str]:
+    """Return the functions that may be replaced, with their modules."""
+    return {
+        name: module
+        for module in PROTOCOL
+        for name, value in vars(importlib.import_module(module)).items()
+        if inspect.isfunction(value) and value.__module__ == module and not reach.not_replaceable(name, module)
+    }
+
+
+def verbatim(names: Iterable[str], module: str) -> str:
+    """Return a file with a module's imports, its constants, and some of its functions as they stand."""
+    source = inspect.getsource(importlib.import_module(module))
+    wanted = set(names)
+    kept = [
+        ast.get_source_segment(source, each) or ""
+        for each in ast.parse(source).body
+        if not isinstance(each, ast.FunctionDef) or each.name in wanted
+    ]
+    others = {each.name for each in ast.parse(source).body if isinstance(each, ast.FunctionDef)} - wanted
+    return "\n\n".join([*kept[:2], *(f"from {module} import {name}" for name in sorted(others)), *kept[2:]]) + "\n"
+
+
+def code_of(folder: Path, *texts: str, **spec: str) -> UserCode:
+    """Write patches into files and read them."""
+    paths = []
+    for i, text in enumerate(texts):
+        path = folder / (f"fix{i}.py" if i else "fix.py")
+        path.write_text(textwrap.dedent(text))
+        paths.append(str(path))
+    code = read_code(CodeSpec(patches=tuple(paths), **spec))
+    assert code is not None
+    return code
+
+
+def patched(folder: Path, *texts: str) -> Program:
+    """Load emu with patches."""
+    return load_program(code_of(folder, *texts))
