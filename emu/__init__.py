@@ -10,6 +10,7 @@ This package is the specification. It calls nothing but the primitives of :mod:`
 - :mod:`emu.observe` watches the machine. A function of the machine calls a probe or a trace point, in one line; probes
   keep the ghost words and ask checkers. No arrow leads back.
 - :mod:`emu.workload` drives it: the guest's program, the actions of the other pCPUs, scenarios, the initial state.
+- :mod:`emu.c_calls` is what a kernel's own functions in C call besides; it is loaded with them only.
 - :mod:`emu.mutations` has the seeded bugs, :mod:`emu.expected` the verdict that each scenario has to give,
   :mod:`emu.reach` and :mod:`emu.rulechecks` what a user's rule may do.
 
@@ -69,6 +70,12 @@ lapic_regs.py   arch/x86/include/asm/apic.h          apic_set_vector, apic_clear
 lapic_regs.py   (the processor)                      ppr_virtualization
 posted_intr.py  arch/x86/include/asm/posted_intr.h   pi_test_and_set_pir, pi_test_and_set_on, pi_test_on, pi_clear_on,
                                                      pi_control
+c_calls.py      include/linux/smp.h                  get_cpu, put_cpu, smp_send_reschedule
+c_calls.py      include/linux/sched.h, kvm_host.h    set_state_of_current, schedule_current, kvm_vcpu_is_blocking
+c_calls.py      arch/x86/kvm/lapic.c                 apic_lvtt
+c_calls.py      arch/x86/kvm/vmx/vmx.c               set_rvi_of_current_vmcs, vmx_pre_block, vmx_post_block,
+                                                     vmx_vcpu_run_reentering
+c_calls.py      (this tool)                          run_has_ended
 machine.py      include/linux/smp.h                  smp_processor_id
 machine.py      (this tool)                          machine, config, this_pcpu
 vectors.py      (this tool)                          vector_of, slot_of

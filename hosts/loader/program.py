@@ -42,7 +42,7 @@ from hosts.loader.users import surviving, with_code, without_idle
 __all__ = ["LoaderError", "PolicyError", "Program", "Site", "load_program"]
 
 CHECKED: Final = "emu.machine"
-WITH_CODE: Final = ("emu.rulechecks",)
+WITH_CODE: Final = ("emu.rulechecks", "emu.c_calls")
 """The modules that a user's code needs besides, if the protocol is that of this module."""
 
 

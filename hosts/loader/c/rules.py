@@ -71,6 +71,8 @@ class Bank:
     path: str
     """The words: register ``n`` is half ``n & 1`` of word ``n >> 1``."""
     shared: bool = False
+    constant: Constant | None = None
+    """What all registers hold that have no words here; what is stored in them has to be this."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,14 @@ class ByName:
     argument: int = 0
 
 
-CallRule = EmuCall | Primitive | Argument | View | ByName | Constant | Dropped | Refused
+@dataclass(frozen=True)
+class Instead:
+    """A call of another function of the files, which is looked up there: the environment is not asked again."""
+
+    function: str
+
+
+CallRule = EmuCall | Primitive | Argument | View | ByName | Instead | Constant | Dropped | Refused
 NameRule = EmuCall | Constant | Dropped | Refused
 """Of a global variable, a constant of an enum or a header."""
 

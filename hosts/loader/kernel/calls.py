@@ -9,14 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from hosts.loader.c.rules import Argument, ByName, CallRule, Constant, Dropped, EmuCall, Refused, View
+from hosts.loader.c.rules import (
+    Argument,
+    ByName,
+    CallRule,
+    Constant,
+    Dropped,
+    EmuCall,
+    Instead,
+    Primitive,
+    Refused,
+    View,
+)
 from hosts.loader.kernel.names import PER_CPU
 
 _VCPU: Final = "struct kvm_vcpu *"
 _APIC: Final = "struct kvm_lapic *"
 _WAIT: Final = "struct rcuwait *"
 _PI: Final = "struct pi_desc *"
-_VECTORS: Final = {"least": -1, "most": 255}
 
 
 def _vcpu_call(name: str, result: str = "void", *, more: tuple[str, ...] = (), of: str = _VCPU) -> EmuCall:
@@ -25,6 +35,17 @@ def _vcpu_call(name: str, result: str = "void", *, more: tuple[str, ...] = (), o
     return EmuCall(f"{name}({arguments})", (of, *more), result)
 
 
+def _vector(expression: str, parameters: tuple[str, ...]) -> EmuCall:
+    """Return a call that gives a vector, or -1."""
+    return EmuCall(expression, parameters, "int", least=-1, most=255)
+
+
+DELIVER: Final = EmuCall("vmx_deliver_posted_interrupt(_0, _1)", (_VCPU, "int"), "int", least=0, most=0)
+"""-1 says that APICv is off, which it never is in this machine; ``bring`` makes sure of it where the user's stands."""
+
+BLOCK: Final = EmuCall("kvm_vcpu_block(_0)", (_VCPU,), "bool")
+"""The kernel's own since v5.17, which says whether the task slept."""
+
 SAME: Final[Mapping[str, EmuCall]] = {
     "kvm_vcpu_kick": _vcpu_call("kvm_vcpu_kick"),
     "kvm_vcpu_wake_up": _vcpu_call("kvm_vcpu_wake_up", "bool"),
@@ -32,14 +53,14 @@ SAME: Final[Mapping[str, EmuCall]] = {
     "kvm_vcpu_exit_request": _vcpu_call("kvm_vcpu_exit_request", "bool"),
     "kvm_request_pending": _vcpu_call("kvm_request_pending", "u64"),
     "kvm_vcpu_has_events": _vcpu_call("kvm_vcpu_has_events", "bool"),
-    "kvm_apic_has_interrupt": EmuCall("kvm_apic_has_interrupt(_0)", (_VCPU,), "int", **_VECTORS),
+    "kvm_apic_has_interrupt": _vector("kvm_apic_has_interrupt(_0)", (_VCPU,)),
     "kvm_cpu_has_pending_timer": _vcpu_call("kvm_cpu_has_pending_timer", "int"),
     "kvm_inject_pending_timer_irqs": _vcpu_call("kvm_inject_pending_timer_irqs"),
     "kvm_lapic_expired_hv_timer": _vcpu_call("kvm_lapic_expired_hv_timer"),
     "kvm_lapic_switch_to_sw_timer": _vcpu_call("kvm_lapic_switch_to_sw_timer"),
     "kvm_lapic_switch_to_hv_timer": _vcpu_call("kvm_lapic_switch_to_hv_timer"),
-    "vmx_sync_pir_to_irr": EmuCall("vmx_sync_pir_to_irr(_0)", (_VCPU,), "int", **_VECTORS),
-    "vmx_deliver_posted_interrupt": _vcpu_call("vmx_deliver_posted_interrupt", "int", more=("int",)),
+    "vmx_sync_pir_to_irr": _vector("vmx_sync_pir_to_irr(_0)", (_VCPU,)),
+    "vmx_deliver_posted_interrupt": DELIVER,
     "vcpu_enter_guest": _vcpu_call("vcpu_enter_guest", "int"),
     "vcpu_run": _vcpu_call("vcpu_run"),
     "kvm_after_interrupt": _vcpu_call("kvm_after_interrupt"),
@@ -71,9 +92,9 @@ OTHER: Final[Mapping[str, EmuCall]] = {
     "apic.send_IPI": EmuCall("apic_send_IPI(_0, _1)", ("int", "int")),
     "__apic_send_IPI_mask": EmuCall("apic_send_IPI(_0, _1)", ("int", "int")),
     "__apic_send_IPI": EmuCall("apic_send_IPI(_0, _1)", ("int", "int")),
-    "apic_find_highest_irr": EmuCall("apic_find_highest_irr(_0)", (_APIC,), "int", **_VECTORS),
-    "apic_find_highest_isr": EmuCall("apic_find_highest_isr(_0)", (_APIC,), "int", **_VECTORS),
-    "kvm_lapic_find_highest_irr": EmuCall("apic_find_highest_irr(_0)", (_VCPU,), "int", **_VECTORS),
+    "apic_find_highest_irr": _vector("apic_find_highest_irr(_0)", (_APIC,)),
+    "apic_find_highest_isr": _vector("apic_find_highest_isr(_0)", (_APIC,)),
+    "kvm_lapic_find_highest_irr": _vector("apic_find_highest_irr(_0)", (_VCPU,)),
     "vmx_set_rvi": EmuCall("set_rvi_of_current_vmcs(_0)", ("int",)),
     "kvm_vcpu_is_blocking": _vcpu_call("kvm_vcpu_is_blocking", "bool"),
     "kvm_arch_interrupt_allowed": EmuCall("local_read(_0.guest.rflags_if)", (_VCPU,), "int", least=0, most=1),
@@ -82,9 +103,8 @@ OTHER: Final[Mapping[str, EmuCall]] = {
     "cancel_hv_timer": _vcpu_call("cancel_hv_timer", of=_APIC),
     "apic_timer_expired": _vcpu_call("apic_timer_expired", of=_APIC, more=("bool",)),
     "kvm_before_interrupt": EmuCall("kvm_before_interrupt(_0)", (_VCPU, "...")),
-    "kvm_vcpu_block": _vcpu_call("kvm_vcpu_block"),
-    "kvm_x86_ops.sync_pir_to_irr": EmuCall("kvm_x86_sync_pir_to_irr(_0)", (_VCPU,), "int", **_VECTORS),
-    "kvm_x86_ops.deliver_posted_interrupt": _vcpu_call("vmx_deliver_posted_interrupt", "int", more=("int",)),
+    "kvm_x86_ops.sync_pir_to_irr": _vector("kvm_x86_sync_pir_to_irr(_0)", (_VCPU,)),
+    "kvm_x86_ops.deliver_posted_interrupt": DELIVER,
     "kvm_x86_ops.deliver_interrupt": EmuCall("vmx_deliver_interrupt(_0, _3)", (_APIC, "...", "...", "int")),
     "vmx_deliver_interrupt": EmuCall("vmx_deliver_interrupt(_0, _3)", (_APIC, "...", "...", "int")),
     "kvm_x86_ops.run": EmuCall("vmx_vcpu_run(_0)", (_VCPU,), "int", least=0, most=2),
@@ -96,8 +116,8 @@ OTHER: Final[Mapping[str, EmuCall]] = {
     "emu_kvm_check_request": EmuCall("kvm_check_request(_0, _1)", ("int", _VCPU), "bool"),
     "emu_kvm_make_request": EmuCall("kvm_make_request(_0, _1)", ("int", _VCPU)),
     "emu_kvm_vcpu_check_block": _vcpu_call("kvm_vcpu_check_block", "bool"),
-    "emu_kvm_apic_update_irr": EmuCall("kvm_apic_update_irr(_0)", (_VCPU,), "int", **_VECTORS),
-    "emu_kvm_vcpu_trigger_posted_interrupt": _vcpu_call("kvm_vcpu_trigger_posted_interrupt", more=("int",)),
+    "emu_kvm_apic_update_irr": _vector("kvm_apic_update_irr(_0)", (_VCPU,)),
+    "emu_kvm_vcpu_block": _vcpu_call("kvm_vcpu_block"),
     "emu_triggered": _vcpu_call("kvm_vcpu_trigger_posted_interrupt", "bool", more=("int",)),
     "emu_apic_accept_irq": _vcpu_call("__apic_accept_irq", "int", more=("int",), of=_APIC),
     "emu_kvm_apic_local_deliver": _vcpu_call("kvm_apic_local_deliver", "int", of=_APIC),
@@ -107,6 +127,9 @@ OTHER: Final[Mapping[str, EmuCall]] = {
     "emu_apic_lvtt": _vcpu_call("apic_lvtt", "u32", of=_APIC),
 }
 """Functions of ``emu/`` under other names, or with other parameters."""
+
+TRIGGER: Final = _vcpu_call("kvm_vcpu_trigger_posted_interrupt", more=("int",))
+"""The trigger since v5.17; before, its result says whether it has notified."""
 
 RUN_REENTERING: Final = EmuCall("vmx_vcpu_run_reentering(_0)", (_VCPU,), "int", least=0, most=2)
 """``kvm_x86_ops.run`` of a kernel whose ``vmx_vcpu_run`` enters again by itself."""
@@ -118,10 +141,25 @@ VIEWS: Final[Mapping[str, CallRule]] = {
     "get_cpu_mask": Argument(0),
     "cpumask_of": Argument(0),
     "__this_cpu_read": ByName(PER_CPU),
+    "smp_mb__after_srcu_read_lock": Primitive("smp_mb"),
     "this_cpu_read": ByName(PER_CPU),
     "raw_cpu_read": ByName(PER_CPU),
 }
 """The same thing seen otherwise. A mask of pCPUs is one pCPU here: KVM's IPIs go to one."""
+
+LIBRARY: Final[Mapping[str, Instead]] = {
+    **{
+        name: Instead(f"lib_{name}")
+        for name in (
+            *("kvm_check_request", "kvm_test_request", "kvm_clear_request", "kvm_make_request"),
+            *("kvm_vcpu_check_block", "kvm_vcpu_block", "kvm_apic_update_irr", "kvm_apic_local_deliver"),
+            *("kvm_lapic_get_reg", "kvm_lapic_set_reg", "kvm_lapic_set_irr", "handle_fastpath_preemption_timer"),
+        )
+    },
+    "__kvm_make_request": Instead("lib_kvm_make_request"),
+    "__apic_accept_irq": Instead("lib_apic_accept_irq"),
+}
+"""Functions that are called through ``adapters/library.c``."""
 
 LIBRARY_ONLY: Final[Mapping[str, CallRule]] = {
     "nobody_made_it": Constant(0, "a request that nobody in this machine makes", "bool"),
@@ -129,6 +167,7 @@ LIBRARY_ONLY: Final[Mapping[str, CallRule]] = {
     "other_register": Refused("this machine has no such register: TPR, PPR, IRR, ISR and LVTT are in it"),
     "other_delivery_mode": Refused("only fixed, edge-triggered interrupts are in this machine"),
     "only_without_apicv": Dropped("asked only if APICv is off or a nested guest runs: never in this machine"),
+    "without_apicv": Refused("APICv is never off in this machine: a post that it does not take cannot be followed"),
+    "asked_for_statistics": Constant(1, "whether the task slept is asked for statistics only", "bool"),
 }
 """What the library says where the machine ends."""
-

@@ -19,7 +19,7 @@ _DROPPED: Final[Mapping[str, str]] = {
     ),
     "halt polling adapts itself: this machine does not poll": "shrink_halt_poll_ns grow_halt_poll_ns",
     "SRCU protects memory slots; the barrier that the code relies on stands beside it": (
-        "srcu_read_unlock kvm_vcpu_srcu_read_lock kvm_vcpu_srcu_read_unlock smp_mb__after_srcu_read_lock"
+        "srcu_read_unlock kvm_vcpu_srcu_read_lock kvm_vcpu_srcu_read_unlock"
     ),
     "locked operations are full barriers on x86, so this is for the compiler only": (
         "smp_mb__after_atomic smp_mb__before_atomic"

@@ -133,22 +133,23 @@ _WIDE: Final[Mapping[str, tuple[int, str]]] = {
     "U32_MAX": ((1 << 32) - 1, "u32"),
 }
 
-_REQUESTS: Final = tuple(
-    f"KVM_REQ_{name}"
-    for name in (
-        "VM_BUGGED VM_DEAD GET_NESTED_STATE_PAGES MMU_RELOAD MMU_FREE_OBSOLETE_ROOTS MIGRATE_TIMER MASTERCLOCK_UPDATE "
-        "GLOBAL_CLOCK_UPDATE CLOCK_UPDATE MMU_SYNC LOAD_MMU_PGD TLB_FLUSH_CURRENT TLB_FLUSH_GUEST HV_TLB_FLUSH "
-        "REPORT_TPR_ACCESS TRIPLE_FAULT APF_HALT STEAL_UPDATE SMI NMI PMU PMI IOAPIC_EOI_EXIT SCAN_IOAPIC "
-        "LOAD_EOI_EXITMAP APIC_PAGE_RELOAD HV_CRASH HV_RESET HV_EXIT HV_STIMER APICV_UPDATE APF_READY "
-        "MSR_FILTER_CHANGED UPDATE_CPU_DIRTY_LOGGING UPDATE_PROTECTED_GUEST_STATE DIRTY_RING_SOFT_FULL "
-        "MCLOCK_INPROGRESS RECALC_INTERCEPTS OUTSIDE_GUEST_MODE"
-    ).split()
-)
+_REQUESTS: Final = """
+    VM_BUGGED VM_DEAD GET_NESTED_STATE_PAGES MMU_RELOAD MMU_FREE_OBSOLETE_ROOTS MIGRATE_TIMER MASTERCLOCK_UPDATE
+    GLOBAL_CLOCK_UPDATE CLOCK_UPDATE MMU_SYNC LOAD_MMU_PGD TLB_FLUSH_CURRENT TLB_FLUSH_GUEST HV_TLB_FLUSH
+    REPORT_TPR_ACCESS TRIPLE_FAULT APF_HALT STEAL_UPDATE SMI NMI PMU PMI IOAPIC_EOI_EXIT SCAN_IOAPIC
+    LOAD_EOI_EXITMAP APIC_PAGE_RELOAD HV_CRASH HV_RESET HV_EXIT HV_STIMER APICV_UPDATE APF_READY
+    MSR_FILTER_CHANGED UPDATE_CPU_DIRTY_LOGGING UPDATE_PROTECTED_GUEST_STATE DIRTY_RING_SOFT_FULL
+    MCLOCK_INPROGRESS RECALC_INTERCEPTS OUTSIDE_GUEST_MODE
+"""
+"""Requests of the kernel that are about what this machine does not have."""
 
 NAMES: Final[Mapping[str, NameRule]] = {
     **{name: Constant(value, "a constant of the kernel") for name, value in _VALUES.items()},
-    **{name: Constant(value, "a constant of the kernel", type) for name, (value, type) in _WIDE.items()},
-    **dict.fromkeys(_REQUESTS, Constant(NEVER_MADE, "a request that nobody in this machine makes")),
+    **{name: Constant(value, "a constant of the kernel", kind) for name, (value, kind) in _WIDE.items()},
+    **{
+        f"KVM_REQ_{name}": Constant(NEVER_MADE, "a request that nobody in this machine makes")
+        for name in _REQUESTS.split()
+    },
     "enable_apicv": Constant(1, "APICv is never off in this machine", "bool"),
     "pi_inject_timer": Constant(0, "no housekeeping pCPUs in this machine: timers expire where the vCPU runs", "bool"),
     "prof_on": Constant(0, "nobody profiles"),

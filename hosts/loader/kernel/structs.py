@@ -28,13 +28,21 @@ STRUCTS: Final[Mapping[str, StructRule]] = {
     **dict.fromkeys(
         (
             *("kvm_vcpu", "kvm_vcpu_arch", "kvm_lapic", "kvm_timer", "vcpu_vmx", "vcpu_vt", "loaded_vmcs", "rcuwait"),
-            *("kvm", "kvm_run", "kvm_vcpu_pv", "kvm_vcpu_apf", "kvm_vcpu_exception", "kvm_guest_fpu", "kvm_async_pf_of"),
+            *(
+                "kvm",
+                "kvm_run",
+                "kvm_vcpu_pv",
+                "kvm_vcpu_apf",
+                "kvm_vcpu_exception",
+                "kvm_guest_fpu",
+                "kvm_async_pf_of",
+            ),
         ),
         VCPU,
     ),
     "pi_desc": StructRule("PiDesc"),
 }
-"""What a pointer to a struct is at run time. ``struct kvm`` is told by one of its vCPUs: nothing of it is a word here."""
+"""What a pointer to a struct is at run time. ``struct kvm`` is told by one of its vCPUs: nothing of it is a word."""
 
 _STATISTICS: Final = Dropped("a statistic")
 _USER_SPACE: Final = Dropped("for user space, which is not in this machine")
@@ -168,7 +176,9 @@ FIELDS: Final[Mapping[str, Mapping[str, FieldRule]]] = {
     "kvm_vcpu_exception": {"pending": _NO_EVENT},
     "kvm_guest_fpu": {"xfd_err": Constant(0, "the guest's FPU is not in this machine", "u64")},
     "kvm_async_pf_of": {},
-    "rcuwait": {"task": Refused("the wait record is used by prepare_to_rcuwait(), rcuwait_wake_up() and the like here")},
+    "rcuwait": {
+        "task": Refused("the wait record is used by prepare_to_rcuwait(), rcuwait_wake_up() and the like here")
+    },
     "kvm": {
         "srcu": _SRCU,
         "dirty_ring_size": Constant(0, "this machine has no memory to log", "u32"),
