@@ -12,7 +12,7 @@ This package is the specification. It calls nothing but the primitives of :mod:`
 - :mod:`emu.workload` drives it: the guest's program, the actions of the other pCPUs, scenarios, the initial state.
 - :mod:`emu.c_calls` is what a kernel's own functions in C call besides; it is loaded with them only.
 - :mod:`emu.mutations` has the seeded bugs, :mod:`emu.expected` the verdict that each scenario has to give,
-  :mod:`emu.reach` and :mod:`emu.rulechecks` what a user's rule may do.
+  :mod:`emu.reach` and :mod:`emu.rulechecks` what a user's code may do, :mod:`emu.own` what it may bring along.
 
 file            kernel file                          functions
 x86.py          arch/x86/kvm/x86.c                   kvm_arch_vcpu_ioctl_run, vcpu_run, vcpu_enter_guest,
@@ -78,6 +78,7 @@ c_calls.py      arch/x86/kvm/vmx/vmx.c               set_rvi_of_current_vmcs, vm
 c_calls.py      (this tool)                          run_has_ended
 machine.py      include/linux/smp.h                  smp_processor_id
 machine.py      (this tool)                          machine, config, this_pcpu
+own_words.py    (this tool)                          own_of_vcpu, own_of_pcpu, own_of_all
 vectors.py      (this tool)                          vector_of, slot_of
 """
 

@@ -15,6 +15,10 @@ from emu.waist import local_read, memory, this_cpu_ptr
 
 MAX_PCPUS: Final = 64
 MENU_ITEMS: Final = 64
+OWN_WORDS: Final = 64
+OWN_WINDOWS: Final = 16
+OWN_CHECKS: Final = 8
+"""Room for what a user's code brings along (emu.own): words for each vCPU, each pCPU and all; windows and checks."""
 
 
 class PiDesc(Struct, line=True):
@@ -189,12 +193,29 @@ ORIG_2013: Final = 5
 """The values of :attr:`Config.policy`: the rules of emu.policies, and a user's own."""
 
 
+class OwnWords(Struct, line=True):
+    """Words of a user's code, for one vCPU, for one pCPU, or for all (see emu.own)."""
+
+    words = words(OWN_WORDS)
+
+
+class OwnMarks(Struct, line=True):
+    """What is counted on one pCPU for a user's code: its windows, and the records of its checks."""
+
+    windows = words(OWN_WINDOWS)
+    records = words(OWN_CHECKS * RECORD_WORDS)
+
+
 class Machine(Struct, line=True):
-    """The whole emulated host."""
+    """The whole emulated host. Behind the pCPUs lies what only a user's code touches."""
 
     config = struct(Config)
     vcpus = array(Vcpu, MAX_PCPUS)
     pcpus = array(Pcpu, MAX_PCPUS)
+    own_vcpus = array(OwnWords, MAX_PCPUS)
+    own_pcpus = array(OwnWords, MAX_PCPUS)
+    own_shared = struct(OwnWords)
+    own_marks = array(OwnMarks, MAX_PCPUS)
 
 
 def machine() -> Machine:

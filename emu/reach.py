@@ -32,6 +32,10 @@ WORDS: Final = {
         ),
         WORKLOAD,
     ),
+    **dict.fromkeys(
+        ("Machine.own_vcpus", "Machine.own_pcpus", "Machine.own_shared", "Machine.own_marks"),
+        "room for words that a patch declares (emu.own)",
+    ),
 }
 """Fields that a rule neither reads nor writes, and whose they are."""
 
@@ -90,6 +94,14 @@ def owner(function: str, module: str) -> str:
     return FUNCTIONS.get(function) or MODULES.get(module, "")
 
 
+OF_ACTS: Final = frozenset({"post", "request"})
+"""Functions of the workload that an act of the user's calls (see emu.own)."""
+
+LOOKS: Final = frozenset(
+    {"peek", "local_read", "memory", "this_cpu_ptr", "apic_pending", "ipis_in_flight", "BIT", "fls64", "hweight64"}
+)
+"""Primitives that a check of the user's comes to call: those that nobody notices."""
+
 PRIMITIVES: Final = frozenset(
     {
         *("READ_ONCE", "WRITE_ONCE", "smp_load_acquire", "smp_store_release", "xchg", "cmpxchg"),
@@ -110,6 +122,7 @@ _KEPT: Final = {
     "emu.machine": _TOOL,
     "emu.vectors": _TOOL,
     "emu.cpu": "the pCPU's",
+    "emu.own_words": _TOOL,
 }
 """Further modules none of whose functions is replaced."""
 _KEPT_FUNCTIONS: Final = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from emu.machine import USER, Vcpu, config, this_pcpu
+from emu.memory import Words
 from emu.observe.accounting import RECORD_WORDS, VM_ENTRIES
 from emu.observe.ghost import counted
 from emu.observe.snapshot import highest_pir
@@ -22,18 +23,22 @@ def promised(check: int) -> int:
 
 
 def sighting(vcpu: Vcpu, check: int, vector: int) -> None:
-    """Record that a check fired: all are counted, the first one's circumstances are kept."""
+    """Record that a check fired."""
+    note_sighting(vcpu, check, this_pcpu().records, check * RECORD_WORDS, vector)
+
+
+def note_sighting(vcpu: Vcpu, check: int, records: Words, base: int, vector: int) -> None:
+    """Fill a check's record, which begins at ``base``: all are counted, the first one's circumstances are kept."""
     cpu = this_pcpu()
-    base = check * RECORD_WORDS
-    seen = local_read(cpu.records[base])
+    seen = local_read(records[base])
     if seen == 0:
-        local_write(cpu.records[base + 2], peek(vcpu.mode))
-        local_write(cpu.records[base + 3], highest_pir(vcpu))
-        local_write(cpu.records[base + 4], peek(vcpu.pi_desc.control))
-        local_write(cpu.records[base + 5], local_read(vcpu.vmcs.rvi))
-        local_write(cpu.records[base + 6], local_read(vcpu.guest.turn))
-        local_write(cpu.records[base + 7], counted(VM_ENTRIES))
-        local_write(cpu.records[base + 1], vector)  # behind all looks: the explorer reads both words in one go
-    local_write(cpu.records[base], seen + 1)
+        local_write(records[base + 2], peek(vcpu.mode))
+        local_write(records[base + 3], highest_pir(vcpu))
+        local_write(records[base + 4], peek(vcpu.pi_desc.control))
+        local_write(records[base + 5], local_read(vcpu.vmcs.rvi))
+        local_write(records[base + 6], local_read(vcpu.guest.turn))
+        local_write(records[base + 7], counted(VM_ENTRIES))
+        local_write(records[base + 1], vector)  # behind all looks: the explorer reads both words in one go
+    local_write(records[base], seen + 1)
     local_write(cpu.sightings, local_read(cpu.sightings) + 1)
     trace_sighting(check, vector)

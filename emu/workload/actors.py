@@ -47,7 +47,11 @@ def actor_thread(vcpu: Vcpu) -> None:
 
 def act(vcpu: Vcpu) -> None:
     """Take one action from the scenario's menu."""
-    item = local_read(config().actor_menu[choose(local_read(config().actor_items))])
+    take(vcpu, local_read(config().actor_menu[choose(local_read(config().actor_items))]))
+
+
+def take(vcpu: Vcpu, item: int) -> None:
+    """Take an action."""
     if item == ACT_POST:
         post(vcpu, SLOT_POST + choose(POST_SLOTS))
     elif item == ACT_KICK:

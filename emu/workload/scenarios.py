@@ -34,6 +34,8 @@ class Scenario:
     every_pcpu_runs_a_vcpu: bool = False
     slow_timer: bool = False
     windows: tuple[str, ...] = ()
+    scope: str | None = None
+    """What is explored of it if nobody says how much; None: the explorer knows (hosts.explorer.threads.harness)."""
 
 
 SCENARIOS: tuple[Scenario, ...] = (

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from emu.observe.accounting import WINDOWS
 from hosts.explorer.explanation.table import table_lines
 from hosts.explorer.model.options import Options
 from hosts.explorer.search.result import Progress, Result
@@ -146,9 +145,9 @@ def _locals(asked: Asked, result: Result) -> Iterator[str]:
 
 
 def _windows(asked: Asked, result: Result) -> str:
-    names = windows_entered(result)
+    names = windows_entered(result, asked.planned.own)
     missing = [name for name in asked.planned.scenario.windows if name not in names]
-    line = f"windows entered: {len(names)} of {len(WINDOWS)}"
+    line = f"windows entered: {len(names)} of {len(asked.planned.own.windows)}"
     if missing:
         why = ", which no interleaving enters" if result.complete else ", not entered"
         line += f"; the scenario exists for {', '.join(missing)}{why}"

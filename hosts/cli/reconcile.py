@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from emu.observe.accounting import CHECKS, WINDOWS
 from hosts.cli.explore_show import Ticker
 from hosts.cli.outputs import rule_files
 from hosts.cli.reconcile_show import print_reconciled, reconcile_record
@@ -22,11 +21,12 @@ from hosts.exit_codes import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_U
 from hosts.explorer.build import Builder
 from hosts.explorer.cache.learnt import Learning
 from hosts.explorer.cache.programs import ready_program
-from hosts.explorer.counterexample.witness import check_of
+from hosts.explorer.model.entered import checks_in
 from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import ScopeError, scope_of
+from hosts.loader.own.declared import NOTHING_OWN, Own
 from hosts.loader.program import LoaderError, Program
 from hosts.loader.rule.faults import RuleFault
 from hosts.loader.rule.policy_source import RuleName
@@ -34,7 +34,7 @@ from hosts.plural import counted
 from hosts.report.environment import processors
 from hosts.report.live import make_display
 from hosts.report.sentences import not_checked
-from hosts.runs.explorer_verdict import BOUNDS, bounded_by_time, windows_entered
+from hosts.runs.explorer_verdict import BOUNDS, bounded_by_time, found_check, windows_entered
 from hosts.runs.plan import OVERHEAD_SECONDS, Plan, PlanError, Planned, Wanted, make_plan, rule_among
 from hosts.runs.reconcile import Allowed, Reconciled, reconciled
 from hosts.runs.scheduler import Settings
@@ -66,7 +66,10 @@ def reconcile_command(
     try:
         plan = make_plan(Wanted(scenario, policy, (), "none", rule=rule), processors())
         program = ready_program(rule)
-        scopes = {planned.scenario.name: str(scope_of(planned.scenario)) for planned in plan.rows}
+        scopes = {
+            planned.scenario.name: str(scope_of(planned.scenario, acts=planned.own.act_numbers))
+            for planned in plan.rows
+        }
     except (PlanError, LoaderError, ScopeError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     seed = drawn_seed() if seed is None else seed
@@ -153,20 +156,20 @@ def explorer(program: Program) -> Explore:
     have_loops()
 
     def explores(planned: Planned, ticker: Ticker, seconds: float) -> Allowed:
-        builder = Builder(program, scope_of(planned.scenario), planned.policy.number)
+        builder = Builder(program, scope_of(planned.scenario, acts=program.own.act_numbers), planned.policy.number)
         options = Options(seconds=seconds, max_bytes=SEARCH_BYTES, stop_at_first=False, progress_check=False)
         result, _, _ = explore(builder, options, ticker, learning)
-        return allowed_by(result)
+        return allowed_by(result, program.own)
 
     return explores
 
 
-def allowed_by(result: Result) -> Allowed:
+def allowed_by(result: Result, own: Own = NOTHING_OWN) -> Allowed:
     """Return the windows entered and the checks fired in a search."""
-    checks = {check_of(each.sighting)[0] if each.what == "sighting" else each.what for each in result.violations}
-    checks |= {name for i, name in enumerate(CHECKS) if result.windows >> len(WINDOWS) + i & 1}
+    checks = {found_check(each, own)[0] for each in result.violations}
+    checks |= set(checks_in(result.windows, own.checks))
     return Allowed(
-        windows=frozenset(windows_entered(result)),
+        windows=frozenset(windows_entered(result, own)),
         checks=frozenset(checks),
         complete=result.complete,
         bound=", ".join(BOUNDS.get(each, each) for each in bounded_by_time(result.bounded_by)),

@@ -39,10 +39,11 @@ class Builder:
     def __post_init__(self) -> None:
         """Load the protocol for this scope."""
         number = self.mutation.number if self.mutation is not None else 0
-        initial = initial_words(self.scope, self.policy, number)
+        initial = initial_words(self.scope, self.policy, number, self.program.own)
         self.world = World.made(initial, self.scope.pcpus, self.scope.vcpus, number, fold=self.fold)
         self.world.deferrable = deferrable_of(self.program)
         self.world.rule = self.program.rule
+        self.world.own = self.program.own
         self.protocol = Protocol(self.program, drivers(self.scope), direct(self.world))
 
     def _thread(self, number: int) -> Thread:
@@ -63,7 +64,7 @@ class Builder:
         return Model(
             threads=threads,
             names=self.scope.names,
-            words=[word_name(world.machine, word) for word in shared],
+            words=[word_name(world.machine, word, world.own) for word in shared],
             initial=[world.words.initial.get(word, 0) for word in shared],
             vectors=world.vectors,
             deferrable=frozenset(world.vectors.index(vector) for vector in world.deferrable),

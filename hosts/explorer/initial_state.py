@@ -7,11 +7,12 @@ from emu.memory import Word
 from emu.workload.setup import power_on
 from hosts.explorer.threads.harness import Scope
 from hosts.explorer.threads.machine_words import SILENT
+from hosts.loader.own.declared import NOTHING_OWN, Own
 from hosts.word64 import BASE
 
 
-def initial_words(scope: Scope, policy: int, mutation: int) -> dict[int, int]:
-    """Return the words that are not 0 when the machine starts, and what is raced."""
+def initial_words(scope: Scope, policy: int, mutation: int, own: Own = NOTHING_OWN) -> dict[int, int]:
+    """Return the words that are not 0 when the machine starts, and what is raced; ``own``: the user's among them."""
     words: dict[int, int] = {SILENT: 1 - scope.pcpus}
 
     def poke(word: Word, value: int) -> None:
@@ -33,5 +34,7 @@ def initial_words(scope: Scope, policy: int, mutation: int) -> dict[int, int]:
     }
     chosen |= {machine.vcpus[i].guest.interrupts_left: scope.timers for i in range(scope.vcpus)}
     chosen |= {config.guest_menu[i]: item for i, item in enumerate(scope.guest)}
-    words |= {int(word): value for word, value in chosen.items()}
+    words |= {
+        int(word): value for word, value in (*chosen.items(), *own.first_words(machine, scope.pcpus, scope.vcpus))
+    }
     return {word: value for word, value in words.items() if value != 0}

@@ -22,6 +22,8 @@ from typing import Any, Final
 from emu import PROTOCOL
 from emu.observe import is_instrument
 from hosts.loader.definition import Definition
+from hosts.loader.own.declared import NOTHING_OWN, Own
+from hosts.loader.own.weave import OWN_MODULES
 from hosts.loader.rule.policy_source import PolicySource
 from hosts.loader.rule.replacement import Replaced
 from hosts.loader.syntax.anf import normalise
@@ -42,7 +44,7 @@ from hosts.loader.users import surviving, with_code, without_idle
 __all__ = ["LoaderError", "PolicyError", "Program", "Site", "load_program"]
 
 CHECKED: Final = "emu.machine"
-WITH_CODE: Final = ("emu.rulechecks", "emu.c_calls")
+WITH_CODE: Final = ("emu.rulechecks", "emu.c_calls", *OWN_MODULES)
 """The modules that a user's code needs besides, if the protocol is that of this module."""
 
 
@@ -69,6 +71,8 @@ class Program:
     """The mutations that edit what has been replaced: this program does not have them."""
     files: Mapping[str, str] = field(default_factory=dict)
     """The SHA-256 of each of the user's files by its path, as they were read."""
+    own: Own = NOTHING_OWN
+    """What the user's code brings besides functions."""
 
     def source(self, function: str) -> str:
         """Return what became of a function, for people."""
@@ -96,7 +100,7 @@ def load_program(
         return _program(definitions, values, mutations, loaded)
     users = with_code(code, definitions, values, {name.partition(".")[0] for name in (*modules, "emu")})
     left = surviving(mutations, definitions, users)
-    definitions = without_idle(users.definitions, extra, users.functions)
+    definitions = without_idle(users.definitions, extra, users.called)
     program = _program(definitions, users.values, left, loaded, b"".join(code.parts()))
     return replace(
         program,
@@ -105,6 +109,7 @@ def load_program(
         replaced=users.replaced,
         lost_mutations=tuple(each.name for each in mutations if each not in left),
         files=code.digests(),
+        own=users.own,
     )
 
 

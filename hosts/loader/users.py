@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from hosts.loader.definition import Definition
+from hosts.loader.own.classes import is_own_class
+from hosts.loader.own.declared import Own
+from hosts.loader.own.read import Declarations
+from hosts.loader.own.users import of_each_function, stubs_of, with_own
 from hosts.loader.rule.attach import attached
 from hosts.loader.rule.brought import Brought, together
 from hosts.loader.rule.context import Around
@@ -39,26 +43,48 @@ class Users:
     """The names of the functions that come from the user's files."""
     replaced: dict[str, Replaced]
     """Of these, those that take the place of the protocol's."""
+    own: Own
+    """What the files declare besides."""
+    called: frozenset[str]
+    """Functions that are called because of these: what else nothing calls may be left out."""
 
 
 def with_code(code: UserCode, definitions: Definitions, values: Mapping[str, Any], packages: Collection[str]) -> Users:
     """Return the protocol with a user's code; PolicyError about the code."""
-    brought = _read(code, definitions, values, packages)
+    declarations = Declarations()
+    brought = _read(code, definitions, values, packages, declarations)
+    own = declarations.own()
     replaced = [name for name in brought.functions if name in definitions and name != ENTRY]
     for name in replaced:
         check_fit(brought.functions[name], definitions[name].tree, brought.origins[name])
     values = {**values, **brought.values}
-    trees = _checked(brought, definitions, values, replaced)
+    stubs = stubs_of(brought)
+    brings = of_each_function(brought.brings, brought.functions, brought.functions.keys() & definitions.keys())
+    trees = _checked(replace(brought, brings=brings), definitions, values, replaced, stubs)
     new = dict(definitions)
     new |= keep_former(definitions, replaced) if replaced else {}
     for name, tree in trees.items():
         origin = brought.origins[name]
-        new[name] = Definition(tree, origin, Path(origin.file).stem.replace(".", "_"))
+        new[name] = Definition(tree, origin, _module(origin.file, looks=name in brings.checks))
+    new, called = with_own(own, new, brought)
     places = {name: _replaced(brought, name, definitions[name]) for name in replaced}
-    return Users(new, values, frozenset(trees), places)
+    values = {name: value for name, value in values.items() if not is_own_class(value)}
+    return Users(new, values, frozenset(trees), places, own, frozenset(trees) | called)
 
 
-def _read(code: UserCode, definitions: Definitions, values: Mapping[str, Any], packages: Collection[str]) -> Brought:
+def _module(file: str, *, looks: bool) -> str:
+    """Return the module of a user's function: a check, which only looks, is an instrument."""
+    stem = Path(file).stem.replace(".", "_")
+    return f"{stem}.observe.{stem}" if looks else stem
+
+
+def _read(
+    code: UserCode,
+    definitions: Definitions,
+    values: Mapping[str, Any],
+    packages: Collection[str],
+    declarations: Declarations,
+) -> Brought:
     """Read the files, those that come first before all."""
     protocol = {name: each.tree for name, each in definitions.items()}
     modules = {name: each.module for name, each in definitions.items()}
@@ -72,7 +98,7 @@ def _read(code: UserCode, definitions: Definitions, values: Mapping[str, Any], p
     if code.rule is not None and code.rule_file is not None:
         found.append(read_policy(code.rule, code.rule_file, scope(), packages))
     for file in code.patches:
-        patch = read_patch(file, scope(), packages, modules)
+        patch = read_patch(file, scope(), packages, modules, declarations)
         for other in found:
             for name in other.functions.keys() & patch.functions.keys():
                 said = f"{name} is replaced by {other.origins[name].file} already"
@@ -82,7 +108,11 @@ def _read(code: UserCode, definitions: Definitions, values: Mapping[str, Any], p
 
 
 def _checked(
-    brought: Brought, definitions: Definitions, values: Mapping[str, Any], replaced: Sequence[str]
+    brought: Brought,
+    definitions: Definitions,
+    values: Mapping[str, Any],
+    replaced: Sequence[str],
+    stubs: Mapping[str, ast.FunctionDef],
 ) -> dict[str, ast.FunctionDef]:
     """Check the user's functions; return them with words read where values are meant, and with instruments."""
     protocol = {name: each.tree for name, each in definitions.items()}
@@ -100,8 +130,9 @@ def _checked(
         reaches(brought, former, modules),
         brought.meant,
         frozenset(replaced),
+        brought.brings,
     )
-    return attached(with_values(brought.functions, protocol, around), former, scope)
+    return attached(with_values(brought.functions, {**protocol, **stubs}, around), former, scope)
 
 
 def _replaced(brought: Brought, name: str, former: Definition) -> Replaced:
@@ -112,10 +143,10 @@ def _replaced(brought: Brought, name: str, former: Definition) -> Replaced:
 def without_idle(definitions: Definitions, extra: Collection[str], users: Collection[str]) -> dict[str, Definition]:
     """Leave out functions of the ``extra`` modules that nothing in the user's functions needs."""
     needed: set[str] = set()
-    left = [name for user in users for name in calls(definitions[user].tree)]
+    left = [*users]
     while left:
         name = left.pop()
-        if name not in needed and name in definitions and definitions[name].module in extra:
+        if name not in needed and name in definitions and (name in users or definitions[name].module in extra):
             needed.add(name)
             left += calls(definitions[name].tree)
     return {name: each for name, each in definitions.items() if each.module not in extra or name in needed}

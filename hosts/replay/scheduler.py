@@ -15,7 +15,7 @@ from hosts.replay.fairness import Fairness
 from hosts.replay.messages import Arrive, Command, Drain, Report, Run
 from hosts.replay.processes import Died, ReplayProcesses
 from hosts.replay.program import ReplayProgram
-from hosts.runs.collect import Violation, pcpu_table, violations_in
+from hosts.runs.collect import Violation, violations_in
 
 DEADLOCK: Final = "deadlock"
 NO_PROGRESS: Final = "no-progress"
@@ -113,7 +113,7 @@ class _Replay:
         return self.comparison.step(step, report.done)
 
     def _violations(self) -> tuple[Violation, ...]:
-        return violations_in(pcpu_table(self.processes.memory.words, len(self.witness.threads)))
+        return violations_in(self.processes.memory.words, len(self.witness.threads))
 
     def _end(self) -> Replayed:
         """Return the result after the last step."""

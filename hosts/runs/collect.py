@@ -10,17 +10,20 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from emu.machine import Machine, Pcpu
+from emu.machine import Machine, OwnMarks, Pcpu
 from emu.memory import WORD_BYTES
 from emu.observe.accounting import CHECKS, COUNTERS, RECORD, RECORD_WORDS, WINDOWS
 from emu.posted_intr import NDST_SHIFT, NV_SHIFT, POSTED_INTR_ON, POSTED_INTR_SN
 from hosts.kernel_names import MODES
+from hosts.loader.own.declared import NOTHING_OWN, Own
 
 MachineWords = npt.NDArray[np.int64]
 """A machine's words, from its first."""
 
 _FIRST: Final = Machine(0).pcpus[0].at // WORD_BYTES
 _EACH: Final = Pcpu.nbytes // WORD_BYTES
+_FIRST_OWN: Final = Machine(0).own_marks[0].at // WORD_BYTES
+_EACH_OWN: Final = OwnMarks.nbytes // WORD_BYTES
 
 
 @dataclass(frozen=True)
@@ -61,25 +64,29 @@ class Measured:
 
 
 def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return {name: count + other[name] for name, count in one.items()}
+    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
 
 
 def merged(violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
-    """Return one violation for each check, in the order of the checks."""
+    """Return one violation for each check, in the order of the checks; a user's own come last."""
     counts: Counter[str] = Counter()
     first: dict[str, Mapping[str, Any]] = {}
     for violation in violations:
         counts[violation.check] += violation.count
         first.setdefault(violation.check, violation.first)
-    return tuple(Violation(check, counts[check], first[check]) for check in CHECKS if check in first)
+    order = dict.fromkeys((*(check for check in CHECKS if check in first), *first))
+    return tuple(Violation(check, counts[check], first[check]) for check in order)
 
 
-def collect(words: MachineWords, pcpus: int, seconds: float) -> Measured:
+def collect(words: MachineWords, pcpus: int, seconds: float, own: Own = NOTHING_OWN) -> Measured:
     """Read everything. The machine may be running: each number by itself is right."""
     table = pcpu_table(words, pcpus)
     counters = _named(table, Pcpu(0).counters.at, COUNTERS)
     windows = _named(table, Pcpu(0).windows.at, WINDOWS)
-    return Measured(counters, windows, violations_in(table), seconds)
+    if own.own_windows:
+        names = tuple(window.name for window in own.own_windows)
+        windows |= _named(_own_table(words, pcpus), OwnMarks(0).windows.at, names)
+    return Measured(counters, windows, violations_in(words, pcpus, own), seconds)
 
 
 def pcpu_table(words: MachineWords, pcpus: int) -> MachineWords:
@@ -87,20 +94,33 @@ def pcpu_table(words: MachineWords, pcpus: int) -> MachineWords:
     return words[_FIRST : _FIRST + pcpus * _EACH].reshape(pcpus, _EACH)
 
 
+def _own_table(words: MachineWords, pcpus: int) -> MachineWords:
+    """Return a view of what the pCPUs count for a user's code, one row each."""
+    return words[_FIRST_OWN : _FIRST_OWN + pcpus * _EACH_OWN].reshape(pcpus, _EACH_OWN)
+
+
 def _named(table: MachineWords, at: int, names: tuple[str, ...]) -> dict[str, int]:
     sums = table[:, at // WORD_BYTES :][:, : len(names)].sum(axis=0)
     return dict(zip(names, map(int, sums), strict=True))
 
 
-def violations_in(table: MachineWords) -> tuple[Violation, ...]:
+def violations_in(words: MachineWords, pcpus: int, own: Own = NOTHING_OWN) -> tuple[Violation, ...]:
     """Read the records of all pCPUs."""
-    records = table[:, Pcpu(0).records.at // WORD_BYTES :][:, : len(CHECKS) * RECORD_WORDS]
-    found = []
-    for cpu, own in enumerate(records.reshape(len(table), len(CHECKS), RECORD_WORDS)):
-        for check, record in zip(CHECKS, own, strict=True):
-            if record[0] != 0:
-                found.append(Violation(check, int(record[0]), {"pcpu": cpu, **readable(list(map(int, record)))}))
+    found = _violations(pcpu_table(words, pcpus), Pcpu(0).records.at, CHECKS)
+    if own.own_checks:
+        names = tuple(check.name for check in own.own_checks)
+        found += _violations(_own_table(words, pcpus), OwnMarks(0).records.at, names)
     return merged(tuple(found))
+
+
+def _violations(table: MachineWords, at: int, names: tuple[str, ...]) -> list[Violation]:
+    records = table[:, at // WORD_BYTES :][:, : len(names) * RECORD_WORDS]
+    return [
+        Violation(check, int(record[0]), {"pcpu": cpu, **readable(list(map(int, record)))})
+        for cpu, each in enumerate(records.reshape(len(table), len(names), RECORD_WORDS))
+        for check, record in zip(names, each, strict=True)
+        if record[0] != 0
+    ]
 
 
 def count_fired(words: MachineWords, pcpus: int, checks: tuple[str, ...]) -> int:

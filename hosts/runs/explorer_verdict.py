@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from emu.observe.accounting import WINDOWS
 from hosts.explorer.counterexample.witness import Witness, check_of
+from hosts.explorer.model.entered import windows_in
 from hosts.explorer.model.options import Options
 from hosts.explorer.search.result import Result
+from hosts.explorer.search.result import Violation as Found
 from hosts.kernel_names import on_vector
+from hosts.loader.own.declared import NOTHING_OWN, Own
 from hosts.plural import counted
 from hosts.runs.collect import Measured, Violation
 from hosts.runs.explore_request import Asked
@@ -36,7 +38,12 @@ def with_expected_violations(
 ) -> Searched:
     """Search again for every violation if the first one found is none that the table of expected verdicts names."""
     sought, found = asked.planned.sought, searched.result.violation
-    if found is None or not sought or found.what != "sighting" or check_of(found.sighting)[0] in sought:
+    if (
+        found is None
+        or not sought
+        or found.what != "sighting"
+        or check_of(found.sighting, asked.planned.own.checks)[0] in sought
+    ):
         return searched
     everything = engine.search(asked, replace(options, stop_at_first=False), watch)
     return replace(searched, result=replace(searched.result, violations=everything.result.violations))
@@ -53,16 +60,16 @@ def out_of_time(searched: Searched) -> Searched:
     return replace(searched, result=replace(result, bounded_by=bounded_by_time(result.bounded_by)))
 
 
-def windows_entered(result: Result) -> list[str]:
-    """Return the names of the race windows that a search entered."""
-    return [name for i, name in enumerate(WINDOWS) if result.windows >> i & 1]
+def windows_entered(result: Result, own: Own = NOTHING_OWN) -> list[str]:
+    """Return the names of the race windows that a search entered; ``own``: the user's among them."""
+    return windows_in(result.windows, own.windows)
 
 
 def judged(asked: Asked, searched: Searched, options: Options, *, cancelled: bool) -> Row:
     """Grade a search as a stress run is graded; only a complete search can pass."""
     result = searched.result
     planned = asked.planned
-    seen = measured(searched)
+    seen = measured(searched, planned.own)
     if searched.fault:
         return grade(planned, seen, Circumstances(ending="fault", why=searched.fault))
     if cancelled and not seen.violations:
@@ -70,12 +77,12 @@ def judged(asked: Asked, searched: Searched, options: Options, *, cancelled: boo
         return grade(planned, seen, Circumstances(ending="cancelled", why=why))
     if seen.violations:
         row = grade(planned, seen, Circumstances())
-        return replace(row, reason=_finding(searched))
+        return replace(row, reason=_finding(searched, planned.own))
     if not result.complete:
         bounds = ", ".join(BOUNDS.get(each, each) for each in result.bounded_by) or "the search"
         return grade(planned, seen, Circumstances(ending="no time", why=f"bounded by {bounds}"))
-    # The search was complete: a window not entered is one that no interleaving enters, and is listed with the others.
-    planned = replace(planned, scenario=replace(planned.scenario, windows=()))
+    if not planned.own_scenario:  # a window not entered is one that no interleaving enters: listed with the others
+        planned = replace(planned, scenario=replace(planned.scenario, windows=()))
     everything = Circumstances(processors=planned.pcpus, exhaustive=True)
     row = replace(grade(planned, seen, everything), planned=asked.planned)
     small = asked.own_scope or not options.buffer
@@ -84,16 +91,15 @@ def judged(asked: Asked, searched: Searched, options: Options, *, cancelled: boo
     return row
 
 
-def measured(searched: Searched) -> Measured:
+def measured(searched: Searched, own: Own = NOTHING_OWN) -> Measured:
     """Return the findings of a search in the form of those of a run."""
     result = searched.result
-    names = windows_entered(result)
+    names = windows_entered(result, own)
     found = result.violations or ([result.violation] if result.violation is not None else [])
-    checks = dict.fromkeys(check_of(each.sighting)[0] if each.what == "sighting" else each.what for each in found)
+    checks = dict.fromkeys(found_check(each, own)[0] for each in found)
     first = _first(searched)
-    blank = Measured()
     return Measured(
-        windows={name: int(name in names) for name in blank.windows},
+        windows={name: int(name in names) for name in own.windows},
         violations=tuple(Violation(check, 1, first if i == 0 else {}) for i, check in enumerate(checks)),
         seconds=result.seconds,
     )
@@ -114,13 +120,18 @@ def _first(searched: Searched) -> dict[str, Any]:
     }
 
 
-def _finding(searched: Searched) -> str:
+def found_check(found: Found, own: Own = NOTHING_OWN) -> tuple[str, int]:
+    """Return what a violation is, a check or another ending, and its vector or -1."""
+    return check_of(found.sighting, own.checks) if found.what == "sighting" else (found.what, -1)
+
+
+def _finding(searched: Searched, own: Own) -> str:
     """Return the check that fired, with its vector, and the number of steps to it."""
     witness, result = searched.witness, searched.result
     found = result.violation
     if found is None:
         return ""
-    check, vector = check_of(found.sighting) if found.what == "sighting" else (found.what, -1)
+    check, vector = found_check(found, own)
     no_trail = f", {NO_TRAIL}" if searched.pathless else ""
     if witness is not None and witness.without_buffers == "violates":
         return f"{check}{on_vector(vector)}, also without store buffers: {_witness_text(witness)}"

@@ -152,4 +152,6 @@ def set_up(memory: SharedMemory, request: Request) -> None:
     """Write the machine that is raced."""
     planned = request.planned
     power_on(memory.machine, planned.pcpus, planned.vcpus, memory.write)
+    for word, value in planned.own.first_words(memory.machine, planned.pcpus, planned.vcpus):
+        memory.write(word, value)
     choose_race(memory.machine, planned.scenario, planned.policy.number, planned.mutation, memory.write)

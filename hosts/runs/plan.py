@@ -11,6 +11,7 @@ from emu.expected import Expectation, expected, policies_of, policy_by_name
 from emu.machine import MAX_PCPUS, USER
 from emu.mutations import MUTATIONS, Mutation
 from emu.workload.scenarios import POLICIES, SCENARIOS, PolicyInfo, Scenario
+from hosts.loader.own.declared import NOTHING_OWN, Own
 from hosts.loader.rule.policy_source import PolicySource, is_user_policy, source_of
 from hosts.loader.rule.userpolicy import unpromised
 
@@ -57,6 +58,8 @@ class Planned:
     expectation: Expectation | None
     pcpus: int
     canary: bool = False
+    own: Own = NOTHING_OWN
+    """What the user's code brings along."""
 
     @property
     def vcpus(self) -> int:
@@ -95,6 +98,11 @@ class Planned:
     def explorable(self) -> bool:
         """Return whether it is to be explored beside its races; what becomes of messages on the way cannot be."""
         return self.own_rule and not self.too_few and (self.mutation is None or not self.mutation.fabric_fault)
+
+    @property
+    def own_scenario(self) -> bool:
+        """Return whether the scenario is the user's: its windows have to be entered, whatever the explorer says."""
+        return self.scenario in self.own.scenarios
 
     @property
     def too_few(self) -> bool:

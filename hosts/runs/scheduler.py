@@ -184,7 +184,7 @@ class Stress:
         return Request(planned, seconds, seed, regime_of(planned, tally.stints, seed), self._settings.placement)
 
     def _account(self, tally: Tally, ended: Ended) -> None:
-        now = collect(ended.words, tally.planned.pcpus, ended.seconds)
+        now = collect(ended.words, tally.planned.pcpus, ended.seconds, tally.planned.own)
         clean = ended.crash is None and not ended.cancelled
         if clean:
             now = replace(now, violations=merged(now.violations + fabric_violation(ended.undelivered)))

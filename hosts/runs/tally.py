@@ -76,5 +76,5 @@ class Watcher:
 
     def progress(self, words: MachineWords, seconds: float) -> None:
         """Show the row as it is now."""
-        now = collect(words, self._tally.planned.pcpus, seconds)
+        now = collect(words, self._tally.planned.pcpus, seconds, self._tally.planned.own)
         self._show.running(self._tally.planned, self._tally.measured + now)

@@ -217,13 +217,15 @@ def missing_windows(
 
 
 def _left_out(planned: Planned, measured: Measured, explored: Explored | None, never: Sequence[str]) -> tuple[str, ...]:
+    if planned.own_scenario:
+        return ()
     windows = _not_entered(planned, measured)
     impossible = explored.impossible(windows) if explored is not None else ()
     return tuple(window for window in windows if window in impossible or window in never)
 
 
 def _not_entered(planned: Planned, measured: Measured) -> tuple[str, ...]:
-    return tuple(window for window in planned.scenario.windows if not measured.windows[window])
+    return tuple(window for window in planned.scenario.windows if not measured.windows.get(window))
 
 
 def policy_names(rows: Iterable[Row]) -> list[str]:

@@ -70,6 +70,8 @@ def tell(
     recorder = Recorder(host, program, story.root, everything=everything)
     with host:
         _set_up(host, story, _scenario(scenario), policy, mutation)
+        for word, value in program.own.first_words(host.machine, 1, 1):
+            host.poke(word, value)
         if story.timer_armed:
             arm: Callable[[Vcpu, int], None] = program.functions["kvm_set_lapic_tscdeadline_msr"]
             arm(host.machine.vcpus[0], host.deadline_after(TIMER_DELTA))

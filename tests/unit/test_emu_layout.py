@@ -14,7 +14,9 @@ from emu.observe import is_instrument
 ROOT: Final = Path(emu.__file__).parent
 CONSTANTS: Final = frozenset({"emu.observe.accounting"})
 """Names of what is counted: the machine's memory has a word for each."""
-AROUND: Final = frozenset({"emu.waist", "emu.memory", "emu.reach", "emu.rulechecks", "emu.expected", "emu.mutations"})
+AROUND: Final = frozenset(
+    {"emu.waist", "emu.memory", "emu.reach", "emu.rulechecks", "emu.own", "emu.expected", "emu.mutations"}
+)
 """Modules that are neither the machine nor what watches or drives it."""
 
 

@@ -133,7 +133,9 @@ class Auditor:
     def _violated(self, attempt: Attempt, site: Site, result: Result, search: Search, model: Model) -> Attempt:
         found = result.violation
         assert found is not None  # noqa: S101 - asked before
-        check, vector = check_of(found.sighting) if found.what == "sighting" else (found.what, -1)
+        check, vector = (
+            check_of(found.sighting, self.program.own.checks) if found.what == "sighting" else (found.what, -1)
+        )
         moves = search.path()
         atomic = True
         if attempt.way == NO_FENCE_BEHIND:
@@ -148,7 +150,7 @@ class Auditor:
         attempt = replace(attempt, apart=ending == "clean", seconds=attempt.seconds + time.monotonic() - begun)
         if ending != "violation":
             return attempt
-        check, vector = check_of(sighting)
+        check, vector = check_of(sighting, self.program.own.checks)
         return replace(attempt, check=check, vector=vector, steps=steps, atomic=True)
 
 

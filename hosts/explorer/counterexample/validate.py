@@ -65,7 +65,7 @@ def _with_builder(witness: Witness, builder: Builder, options: Options) -> str |
     known = len(builder.world.words.shared)
     for _ in range(MOST_MODELS):
         try:
-            return _shown(witness, Product(builder.model(), options))
+            return _shown(witness, Product(builder.model(), options), builder.program.own.checks)
         except AbstractionRefuted:
             if len(builder.world.words.shared) > known:
                 return None  # a witness names all shared words
@@ -76,10 +76,11 @@ def _with_builder(witness: Witness, builder: Builder, options: Options) -> str |
 
 def _builder(witness: Witness, program: Program, *, fold: bool) -> Builder:
     """Return a builder that knows from the start what the witness tells of its model."""
-    scenario = next((each for each in SCENARIOS if each.name == witness.scenario), None)
+    own = program.own
+    scenario = next((each for each in (*SCENARIOS, *own.scenarios) if each.name == witness.scenario), None)
     policy = policy_number(witness.policy)
     mutation = by_name(witness.mutation) if witness.mutation else None
-    builder = Builder(program, scope_of(scenario, witness.scope), policy, mutation, fold=fold)
+    builder = Builder(program, scope_of(scenario, witness.scope, own.act_numbers), policy, mutation, fold=fold)
     world = builder.world
     world.eager = witness.eager
     world.interrupted |= {(thread, True) for thread in witness.interrupted}
@@ -99,8 +100,8 @@ def _builder(witness: Witness, program: Program, *, fold: bool) -> Builder:
     return builder
 
 
-def _shown(witness: Witness, product: Product) -> str | None:
-    """Take the steps; return what they show instead, or nothing; None if they cannot be taken."""
+def _shown(witness: Witness, product: Product, names: Sequence[str]) -> str | None:
+    """Take the steps; return what they show instead, or nothing; None if they cannot be taken. ``names``: of checks."""
     states, moves = [product.initial()], []
     fired = ""
     for number, step in enumerate(witness.steps, 1):
@@ -110,7 +111,7 @@ def _shown(witness: Witness, product: Product) -> str | None:
         states.append(outcome.state)
         moves.append(outcome.move)
         if outcome.sighting >= 0 and not fired:
-            check, vector = check_of(outcome.sighting)
+            check, vector = check_of(outcome.sighting, names)
             if (check, vector, number) == (witness.check, witness.vector, len(witness.steps)):
                 return ""
             fired = f"{check}{on_vector(vector)} fires in step {number}"

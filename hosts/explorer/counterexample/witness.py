@@ -172,7 +172,7 @@ def make_witness(
     ``file.py:function``.
     """
     steps, states = steps_of(model, options, moves)
-    check, vector = check_of(found) if isinstance(found, int) else (found, -1)
+    check, vector = check_of(found, builder.program.own.checks) if isinstance(found, int) else (found, -1)
     witness = Witness(
         scenario=scenario,
         policy=policy,
@@ -235,10 +235,10 @@ def by_offset(words: Mapping[int, Any]) -> dict[int, Any]:
     return {address - BASE: value for address, value in words.items() if address >= BASE}
 
 
-def check_of(sighting: int) -> tuple[str, int]:
-    """Return the check and the vector (-1: none) of a sighting."""
+def check_of(sighting: int, names: Sequence[str] = CHECKS) -> tuple[str, int]:
+    """Return the check and the vector (-1: none) of a sighting; ``names``: those of all checks, by their numbers."""
     check, vector = divmod(sighting, 256)
-    return CHECKS[check], -1 if vector == 255 else vector  # noqa: PLR2004 - see hosts.explorer.model.system.Transition
+    return names[check], -1 if vector == 255 else vector  # noqa: PLR2004 - see hosts.explorer.model.system.Transition
 
 
 # --- sources ---------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any, Final
 
 from emu.observe import is_instrument
-from emu.observe.accounting import CHECKS, VM_ENTRIES, VM_EXITS
+from emu.observe.accounting import VM_ENTRIES, VM_EXITS
 from hosts.explorer.build import Builder
 from hosts.explorer.explanation.act import Act, StepEvent, View
 from hosts.explorer.explanation.branches import Branches
@@ -86,7 +86,9 @@ class Recorder(Automaton):
             word = arguments[ACCESSES[name].word]
             known = self.world.words.kind(word) == CONSTANT and word not in self.telling
             if operation is None and not is_instrument(flow.module) and not known:
-                act = Act(self.number, PRIMITIVES[name].name, word_name(self.world.machine, word), own=True)
+                act = Act(
+                    self.number, PRIMITIVES[name].name, word_name(self.world.machine, word, self.world.own), own=True
+                )
                 was = before.get(word, self.world.words.initial.get(word, 0))
                 numbers = _numbers(name, arguments, was)
                 self._note(replace(act, **numbers, **_at(flow.name, flow.file, flow.calls[call].line)), before)
@@ -102,8 +104,9 @@ class Recorder(Automaton):
         elif name == "deliver_virtual_interrupt":
             rvi = self.held.get(arguments[0].vmcs.rvi, 0)
             self._note(Act(self.number, "deliver", a=rvi, **{**place, "function": name}))
-        elif name == "sighting":
-            self._note(Act(self.number, "sighting", CHECKS[arguments[1]], a=arguments[2], **place))
+        elif name in ("sighting", "own_sighting"):
+            check = self.world.own.checks[arguments[1]]
+            self._note(Act(self.number, "sighting", check, a=arguments[2], **place))
         return super()._call(frames, name, arguments)
 
     def private_write(self, word: int, value: int) -> None:

@@ -14,8 +14,7 @@ class Transition(NamedTuple):
 
     local: int
     windows: int = 0
-    """A bit for each race window entered on the way (emu.observe.accounting.WINDOWS), then one for each check that
-    fired."""
+    """A bit for each race window entered on the way, and for each check that fired (hosts.explorer.model.entered)."""
     sighting: int = -1
     """The first check that fired on the way, as ``check * 256 + vector`` (vector 255: none), or -1."""
     round: bool = True

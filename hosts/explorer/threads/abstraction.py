@@ -19,8 +19,8 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from emu.machine import MAX_PCPUS, Machine
-from emu.memory import WORD_BYTES, Word
+from emu.machine import MAX_PCPUS, OWN_CHECKS, OWN_WINDOWS, Machine
+from emu.memory import WORD_BYTES, Word, Words
 from emu.observe.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
 from emu.vectors import SLOTS
 
@@ -81,12 +81,11 @@ def folding(machine: Machine, pcpus: int, vcpus: int, *, fold: bool) -> Folding:
         made.inside[pcpu.marks.inside] = i
         _all(made, pcpu.counters[0], len(COUNTERS), Folded(Role.COUNTER))
         made.roles[pcpu.sightings] = Folded(Role.COUNTER)
-        for number in range(len(WINDOWS)):
-            made.roles[pcpu.windows[number]] = Folded(Role.WINDOW, number)
-        for check in range(len(CHECKS)):
-            _all(made, pcpu.records[check * RECORD_WORDS], RECORD_WORDS, Folded(Role.COUNTER))
-            made.roles[pcpu.records[check * RECORD_WORDS]] = Folded(Role.RECORD, check)
-            made.roles[pcpu.records[check * RECORD_WORDS + 1]] = Folded(Role.RECORD, -1)
+        _sightings(made, pcpu.windows, range(len(WINDOWS)), pcpu.records, range(len(CHECKS)))
+        own, windows, checks = machine.own_marks[i], len(WINDOWS), len(CHECKS)
+        _sightings(
+            made, own.windows, range(windows, windows + OWN_WINDOWS), own.records, range(checks, checks + OWN_CHECKS)
+        )
         if fold:
             made.roles[pcpu.marks.inside] = made.roles[pcpu.irq.processing] = Folded(Role.PARITY)
     for v in range(vcpus):
@@ -110,6 +109,17 @@ def folding(machine: Machine, pcpus: int, vcpus: int, *, fold: bool) -> Folding:
                 made.roles[vcpu.refused[box]] = Folded(Role.REFUSED, 0, vcpu.mail[box])
                 made.roles[vcpu.accepted_before[box]] = Folded(Role.COUNTER)
     return made
+
+
+def _sightings(made: Folding, windows: Words, window_numbers: range, records: Words, check_numbers: range) -> None:
+    """Add the windows and records of a pCPU, which have these numbers."""
+    for place, number in enumerate(window_numbers):
+        made.roles[windows[place]] = Folded(Role.WINDOW, number)
+    for place, check in enumerate(check_numbers):
+        record = Words(records[place * RECORD_WORDS])
+        _all(made, record[0], RECORD_WORDS, Folded(Role.COUNTER))
+        made.roles[record[0]] = Folded(Role.RECORD, check)
+        made.roles[record[1]] = Folded(Role.RECORD, -1)
 
 
 def _all(made: Folding, first: Word, count: int, role: Folded) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +26,7 @@ from emu.workload.program import (
 )
 from emu.workload.scenarios import Scenario
 from hosts.kernel_names import vector_text
+from hosts.loader.own.weave import act_driver
 
 DEFAULT: Final = "post:0x34 post:0x34 | post:0x35 | device | kick"
 """Two remote posts from one pCPU and one from another, one device interrupt on the target's own pCPU, one kick."""
@@ -53,6 +55,8 @@ _ITEMS: Final = {
     "icr": GUEST_ICR,
 }
 _ACT: Final = re.compile(r"(post):(?:0x)?([0-9a-f]{2})(?:@([01]))?|(device|kick)(?:@([01]))?")
+_OWN: Final = re.compile(r"([a-z_][a-z0-9_]*)(?:@([01]))?")
+"""An act of the user's code, by its name."""
 _POSTED: Final = tuple(vector_of(slot) for slot in range(SLOT_POST, SLOT_POST + POST_SLOTS))
 
 
@@ -107,33 +111,48 @@ class Scope:
         return Scope(acts, self.guest, self.timers, self.slow_handlers, self.vcpus, self.slow_timer)
 
 
-def scope_of(scenario: Scenario | None, text: str | None = None) -> Scope:
-    """Return what is explored of a scenario, or with ``text`` what the user asked for; ScopeError."""
-    wanted = text if text is not None else (ACTS[scenario.name] if scenario is not None else DEFAULT)
+def scope_of(scenario: Scenario | None, text: str | None = None, acts: Collection[str] = ()) -> Scope:
+    """Return what is explored of a scenario, or with ``text`` what the user asked for; ScopeError.
+
+    ``acts``: the names of those that the user's code brings.
+    """
+    wanted = text if text is not None else _text_of(scenario)
     columns = [column.split() for column in wanted.split("|")]
     settings = dict(act.split("=", 1) for column in columns for act in column if "=" in act)
-    acts = tuple(tuple(_act(act) for act in column if "=" not in act) for column in columns)
+    typed = tuple(tuple(_act(act, acts) for act in column if "=" not in act) for column in columns)
     guest, timers = settings.pop("guest", None), settings.pop("timers", "1")
     handlers = settings.pop("handlers", "prompt")
     if settings or not timers.isdecimal() or handlers not in ("prompt", "slow"):
         raise ScopeError(f"{wanted}: what is set is guest=ITEM,..., timers=NUMBER or handlers=prompt|slow")
-    if len(timers) > len(str(MOST)) or int(timers) > MOST or max(map(len, acts)) > MOST:
+    if len(timers) > len(str(MOST)) or int(timers) > MOST or max(map(len, typed)) > MOST:
         raise ScopeError(f"too big: a guest has up to {MOST} timers, a pCPU up to {MOST} acts")
     menu = _menu(guest) if guest else _scenario_menu(scenario)
     both = scenario is not None and scenario.every_pcpu_runs_a_vcpu
     slow = scenario is not None and scenario.slow_timer
-    acts = tuple(column for column in acts if column)
-    found = Scope(acts, menu, int(timers), handlers == "slow", 2 if both else 1, slow)
+    found = Scope(
+        tuple(column for column in typed if column), menu, int(timers), handlers == "slow", 2 if both else 1, slow
+    )
     if found.pcpus > MAX_PCPUS:
         raise ScopeError(f"too big: a machine has up to {MAX_PCPUS} pCPUs, and this scope has {found.pcpus}")
     return found
 
 
-def _act(act: str) -> str:
+def _text_of(scenario: Scenario | None) -> str:
+    """Return what is explored of a scenario if nobody says how much."""
+    if scenario is None:
+        return DEFAULT
+    return scenario.scope if scenario.scope is not None else ACTS[scenario.name]
+
+
+def _act(act: str, own: Collection[str]) -> str:
     """Return an act as it is written everywhere: a vector may be typed without its 0x; ScopeError."""
+    mine = _OWN.fullmatch(act)
+    if mine is not None and mine[1] in own:
+        return act
     match = _ACT.fullmatch(act)
     if match is None:
-        raise ScopeError(f"{act}: an act is post:VECTOR, device or kick, at another vCPU with @1 behind it")
+        more = "".join(f", {name}" for name in own)
+        raise ScopeError(f"{act}: an act is post:VECTOR, device{more} or kick, at another vCPU with @1 behind it")
     if match[1] and int(match[2], 16) not in _POSTED:
         raise ScopeError(f"{act}: the vectors that pCPUs post are {', '.join(map(vector_text, _POSTED))}")
     return f"post:0x{match[2]}{act.partition('@')[1]}{match[3] or ''}" if match[1] else act
@@ -172,7 +191,10 @@ def driver_sources(scope: Scope) -> dict[str, str]:
 
 def _called(act: str) -> str:
     match = _ACT.fullmatch(act)
-    assert match is not None  # noqa: S101 - checked when the scope was read
+    if match is None:
+        mine = _OWN.fullmatch(act)
+        assert mine is not None  # noqa: S101 - checked when the scope was read
+        return f"{act_driver(mine[1])}(machine().vcpus[{mine[2] or 0}])"
     target = match[3] or match[5] or "0"
     if match[1]:
         return f"post(machine().vcpus[{target}], {slot_of(int(match[2], 16))})"

@@ -12,6 +12,7 @@ from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR
 from hosts.explorer.model.system import AbstractionRefuted
 from hosts.explorer.threads.abstraction import Folding, Role, folding
 from hosts.explorer.threads.sharing import Words
+from hosts.loader.own.declared import NOTHING_OWN, Own
 from hosts.word64 import BASE
 
 VECTORS: Final = tuple(sorted((DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR)))
@@ -63,6 +64,8 @@ class World:
     """Primitives for private words that are operations like others here, as others use such words too."""
     rule: frozenset[str] = frozenset()
     """The functions of the user's own rule."""
+    own: Own = NOTHING_OWN
+    """What the user's code brings along."""
     suspects: list[tuple[str, int, int, frozenset[int]]] = field(default_factory=list)
     """Loops of the user's (file and line), with the thread and the words that nobody else was known to use."""
     renewers: list[set[int]] = field(default_factory=list)

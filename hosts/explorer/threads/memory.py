@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from emu.observe.accounting import WINDOWS
+from hosts.explorer.model.entered import check_bit, window_bit
 from hosts.explorer.model.operations import BEGINS, FENCELESS, OWN_FENCE, SCHEDULED, Op, Operation
 from hosts.explorer.model.rmw import modified
 from hosts.explorer.threads.abstraction import Folded, Role
@@ -103,11 +103,11 @@ class Access:
         """Do what a folded word's role says; return what is left to be written, if anything."""
         match role.role:
             case Role.WINDOW:
-                self.windows |= 1 << role.number
+                self.windows |= 1 << window_bit(role.number)
             case Role.RECORD if role.number < 0:
                 self.vector = value
             case Role.RECORD:
-                self.windows |= 1 << len(WINDOWS) + role.number
+                self.windows |= 1 << check_bit(role.number)
                 if self.sighting < 0:
                     self.sighting = role.number * 256 + (self.vector & 255)
             case Role.PARITY:
@@ -205,7 +205,7 @@ class Access:
             return self.own_value(word)
         if self.local_read(word) is not None:
             if "local_read" in self.world.suspends:
-                raise Unexplorable(word_name(self.world.machine, word))
+                raise Unexplorable(word_name(self.world.machine, word, self.world.own))
             self.world.suspend("local_read")
         value: int = self.done.value
         return value
@@ -236,7 +236,7 @@ class Access:
             return operation and operation._replace(kind=Op.STORE)
         self.world.use(self.number, word, write=True)
         if self.world.guides.get(word, self.number) != self.number:
-            raise Unexplorable(word_name(self.world.machine, word))
+            raise Unexplorable(word_name(self.world.machine, word, self.world.own))
         if words.owner[word] == self.number:
             words.look(word)
             if self.own_value(word) == signed(value):
@@ -247,5 +247,5 @@ class Access:
     def _written_openly(self, word: int) -> None:
         """Note that a word is written otherwise than privately; Unexplorable if another thread's steps go by it."""
         if self.world.guides.get(word, self.number) != self.number:
-            raise Unexplorable(word_name(self.world.machine, word))
+            raise Unexplorable(word_name(self.world.machine, word, self.world.own))
         self.world.words.wrote(word)

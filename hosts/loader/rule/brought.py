@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from hosts.loader.own.classes import NOTHING_BROUGHT, Brings
 from hosts.loader.syntax.language import Origin
 
 Meant = Callable[[str], object]
@@ -29,6 +30,8 @@ class Brought:
     """The names that functions and values have in the user's file."""
     meant: Mapping[str, Meant] = field(default_factory=dict)
     """What names in a function's annotations stand for."""
+    brings: Brings = NOTHING_BROUGHT
+    """What is declared besides."""
 
 
 def together(several: Iterable[Brought]) -> Brought:
@@ -38,10 +41,12 @@ def together(several: Iterable[Brought]) -> Brought:
     values: dict[str, object] = {}
     own: dict[str, str] = {}
     meant: dict[str, Meant] = {}
+    brings = NOTHING_BROUGHT
     for each in several:
         functions |= each.functions
         origins |= each.origins
         values |= each.values
         own |= each.own
         meant |= each.meant
-    return Brought(functions, origins, values, own, meant)
+        brings = brings.with_more(each.brings)
+    return Brought(functions, origins, values, own, meant, brings)

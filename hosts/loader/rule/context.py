@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from emu.memory import Word, Words
+from hosts.loader.own.classes import NOTHING_BROUGHT, Brings, OwnClass
 from hosts.loader.rule.brought import Meant, nothing_meant
 from hosts.loader.rule.replacement import OF_A_RULE, Reach
 from hosts.loader.rule.types import Kind, What, of_annotation
 from hosts.loader.syntax.language import Origin
-from hosts.loader.syntax.names import PRIMITIVES, Scope
+from hosts.loader.syntax.names import PRIMITIVES, Scope, calls
 
 Local = tuple[str, str]
 """A function and one of its locals."""
@@ -63,6 +65,8 @@ class Around:
     """What names in the annotations of each of these stand for."""
     replaced: AbstractSet[str] = frozenset()
     """Those of these that take the place of protocol functions, which the emulated kernel calls."""
+    brings: Brings = NOTHING_BROUGHT
+    """What inference has to know of the declarations of the user's code."""
 
     def reach(self, function: str) -> Reach:
         """Return what a function of the user's may do besides what a rule may."""
@@ -71,6 +75,27 @@ class Around:
     def meant_in(self, function: str) -> Meant:
         """Return what names in a function's annotations stand for."""
         return self.meaning.get(function, nothing_meant)
+
+    @functools.cached_property
+    def own_classes(self) -> dict[str, type[OwnClass]]:
+        """The structs of the user's, by their names in the program."""
+        return {
+            name: value
+            for name, value in self.scope.values.items()
+            if isinstance(value, type) and issubclass(value, OwnClass)
+        }
+
+    def primitives_of(self, name: str) -> Iterator[str]:
+        """Yield the primitives that a function of the protocol comes to call; of a primitive, itself."""
+        left, seen = [name], {name}
+        while left:
+            each = left.pop()
+            if each in PRIMITIVES:
+                yield each
+            elif each in self.scope.functions:
+                new = calls(self.scope.functions[each]).keys() - seen
+                seen |= new
+                left += new
 
     def meant(self, name: str) -> object:
         """Return what a name in the protocol's annotations stands for."""

@@ -12,6 +12,8 @@ import re
 from dataclasses import replace
 
 from emu import reach
+from hosts.loader.own.classes import OwnClass
+from hosts.loader.own.declared import Use
 from hosts.loader.rule.context import Around, Known, Local
 from hosts.loader.rule.guards import Guards, at, call
 from hosts.loader.rule.types import NOTHING, NUMBER, UNKNOWN, UNSEEN, Kind, What, as_number, joined, of_field, of_value
@@ -27,6 +29,10 @@ class Expressions:
         self.function, self.local, self.known, self.around, self.final = function, local, known, around, final
         self.guards = Guards(around.scope.values, active="checked_below" in around.scope.functions)
         self.blank = UNKNOWN if final else UNSEEN
+        self.looks = function in around.brings.checks
+        """Whether this is a check: it looks, and does nothing that anybody notices."""
+        self.marking = 0
+        """Within how many calls of mark() the expression is."""
 
     def call(self, node: ast.Call) -> Typed:
         """Return a call."""
@@ -51,12 +57,28 @@ class Expressions:
             if isinstance(node, ast.Name) and not kind.is_read:
                 line = self.known.as_word.get((self.function, node.id), 0)
                 self.refuse(node, f"{text} is a word, as line {line} uses it as one; its value is READ_ONCE({text})")
-            return new if kind.is_read else call("READ_ONCE", [new], node)
+            return new if kind.is_read else call(self.reading(node, kind), [new], node)
         if kind.what is What.NOTHING:
             self.refuse(node, f"{text} gives nothing, and a number belongs here")
         elif kind.what not in (What.NUMBER, What.UNKNOWN, What.UNSEEN, What.MIXED):
             self.refuse(node, f"{text} is {kind}, and a number belongs here{_part_of(kind, text)}")
         return new
+
+    def reading(self, node: ast.expr, kind: Kind) -> str:
+        """Return the primitive that reads the value of a word."""
+        if self.looks:
+            return "peek"
+        uses = {self.around.brings.uses.get(place, Use.SHARED) for place in kind.places}
+        if len(uses) > 1:
+            self.refuse(
+                node, f"{ast.unparse(node)} is one of {' or '.join(sorted(kind.places))}, used in different ways"
+            )
+        if Use.MARK in uses:
+            said = "a mark, by which no machine goes: it is read to be written, mark(word, word + 1), and in checks"
+            if not self.marking:
+                self.refuse(node, f"{ast.unparse(node)} is {said}")
+            return "peek"
+        return "local_read" if Use.PRIVATE in uses else "READ_ONCE"
 
     def truth(self, node: ast.expr) -> ast.expr:
         """Return an expression used as a condition: of a word the value, of a vCPU whether there is one."""
@@ -80,7 +102,7 @@ class Expressions:
         elif kind.what in (What.STRUCT, What.WORDS) and found.what is not What.UNKNOWN:
             if found.what is not kind.what or found.of is not kind.of:
                 self.refuse(node, f"{what} takes {kind}; {ast.unparse(node)} is {found}")
-            if reach.SOFTWARE in found.places:
+            if reach.SOFTWARE in found.places and not self.looks:
                 self.refuse(node, _software(ast.unparse(node)))
         return new, found
 
@@ -164,9 +186,12 @@ class Expressions:
             self.refuse(node, f"a {kind.of.__name__} has no field {node.attr}; it has {there}")
             return new, UNKNOWN
         whose = reach.WORDS.get(f"{kind.of.__name__}.{node.attr}")
-        if whose is not None and node.attr not in self.around.reach(self.function).words:
+        known = self.looks or node.attr in self.around.reach(self.function).words
+        if whose is not None and not known:
             self.refuse(node, f"{ast.unparse(node)} is {whose}: a rule neither reads nor writes it")
         new.value = self.guards.there(base, kind, node)
+        if issubclass(kind.of, OwnClass) and node.attr != "at":
+            return own_field(kind.of, new), of_field(kind.of, node.attr)
         return new, of_field(kind.of, node.attr)
 
     def subscript(self, node: ast.Subscript) -> Typed:
@@ -178,7 +203,11 @@ class Expressions:
         if kind.what not in (What.WORDS, What.ARRAY, What.NUMBERS):
             self.refuse(node, f"{ast.unparse(node.value)} is {kind}: it has no parts")
             return node, UNKNOWN
-        if reach.SOFTWARE in kind.places and getattr(node.slice, "value", None) not in reach.FREE_SOFTWARE:
+        if (
+            reach.SOFTWARE in kind.places
+            and not self.looks
+            and getattr(node.slice, "value", None) not in reach.FREE_SOFTWARE
+        ):
             self.refuse(node, _software(ast.unparse(node)))
         new = at(ast.Subscript(base, self.guards.index(index, node, kind.count), node.ctx), node)
         if kind.what is What.WORDS:
@@ -204,6 +233,14 @@ class Expressions:
         else:
             new = [self.as_number(operand, *each) for operand, each in zip(operands, found, strict=True)]
         return at(ast.Compare(new[0], node.ops, new[1:]), node)
+
+
+def own_field(of: type[OwnClass], node: ast.Attribute) -> ast.expr:
+    """Return a field of a user's struct as words of the machine's."""
+    field = of.field(node.attr)
+    words = at(ast.Attribute(node.value, "words", ast.Load()), node)
+    word = at(ast.Subscript(words, ast.Constant(field.index), ast.Load()), node)
+    return word if field.single else call("Words", [word], node)
 
 
 def _part_of(kind: Kind, text: str) -> str:

@@ -9,8 +9,12 @@ from __future__ import annotations
 import ast
 import difflib
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from emu import reach
+from hosts.loader.own.classes import Brings, class_of, uses_of
+from hosts.loader.own.declared import Own
+from hosts.loader.own.read import ACT, Declarations
 from hosts.loader.rule.bindings import Bindings
 from hosts.loader.rule.brought import Brought
 from hosts.loader.rule.instruments import WithoutInstruments, imported_instruments
@@ -25,12 +29,12 @@ def read_patch(
     scope: Scope,
     packages: Collection[str],
     modules: Mapping[str, str],
-    entries: Mapping[str, str] | None = None,
+    declarations: Declarations,
 ) -> Brought:
-    """Take out of a file its replacements and what they reach; PolicyError.
+    """Take out of a file its replacements, its checks and acts, and what these reach; PolicyError.
 
-    ``modules``: the modules of the protocol's functions. ``entries``: further functions of the file that are taken, for
-    their own sake, with the names that they get.
+    ``modules``: the modules of the protocol's functions. ``declarations``: those of the files before; this one's are
+    added.
     """
     module, origin = parsed(file), Origin(file.path, PolicyError)
     bindings = Bindings(module, origin)
@@ -42,8 +46,10 @@ def read_patch(
         whose = reach.not_replaceable(name, modules[name])
         if whose:
             origin.refuse(bindings.get(name), f"{name} is {whose}: it is not replaced")
-    taken = {**replacing, **(entries or {})}
-    if not taken:
+    own = declarations.read(bindings, origin)
+    brings, entries = _declared(own, reader)
+    taken = {**replacing, **entries}
+    if not taken and not own and not declarations.unread:
         origin.refuse(None, f"no function here has the name of one that can be replaced{_near(bindings, modules)}")
     reader.names |= taken
     for name, flat in taken.items():
@@ -55,7 +61,20 @@ def read_patch(
         if name not in reader.names:
             said = f"nothing calls {name}, and no function of this name can be replaced"
             origin.refuse(bindings.get(name), said + _near(bindings, modules, name))
-    return reader.brought()
+    return replace(reader.brought(), brings=brings)
+
+
+def _declared(own: Own, reader: FileReader) -> tuple[Brings, dict[str, str]]:
+    """Make the declared structs and windows known to a reader; return what is declared, and the functions to take."""
+    for struct in own.structs:
+        reader.value(struct.name, class_of(struct))
+    for number, window in enumerate(own.own_windows, own.first_window):
+        reader.value(window.constant, number)
+    checks = {check.name: reader.free(check.name) for check in own.own_checks}
+    acts = {f"{ACT}{act.name}": reader.free(f"{ACT}{act.name}") for act in own.acts}
+    windows = frozenset(reader.names[window.constant] for window in own.own_windows)
+    brings = Brings(uses_of(own.structs), windows, frozenset(checks.values()), frozenset(acts.values()))
+    return brings, checks | acts
 
 
 def _replaces(file: Bindings, name: str) -> bool:

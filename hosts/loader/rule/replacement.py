@@ -75,7 +75,7 @@ def check_fit(tree: ast.FunctionDef, former: ast.FunctionDef, origin: Origin) ->
         text = f"{former.name}({', '.join(wanted)})"
         said = f"{tree.name} takes {len(given)} parameters" if not tree.args.defaults else f"{tree.name} has defaults"
         origin.refuse(tree, f"{said}; the function that it replaces is called as {text}")
-    if gives_number(former) and (missing := _without_result(tree)) is not None:
+    if gives_number(former) and (missing := without_result(tree)) is not None:
         text = ast.unparse(former.returns) if former.returns is not None else "a number"
         origin.refuse(missing, f"{tree.name} ends here without a result; the function that it replaces gives {text}")
 
@@ -85,7 +85,7 @@ def gives_number(function: ast.FunctionDef) -> bool:
     return not (isinstance(function.returns, ast.Constant) and function.returns.value is None)
 
 
-def _without_result(function: ast.FunctionDef) -> ast.stmt | None:
+def without_result(function: ast.FunctionDef) -> ast.stmt | None:
     """Return where a function ends without a result."""
     for node in walk(*function.body):
         if isinstance(node, ast.Return) and (node.value is None or _is_none(node.value)):

@@ -117,6 +117,11 @@ class FileReader:
                 self.origin.refuse(node, f"{name} is not a function, a constant or an import from emu")
         return self.names[name]
 
+    def value(self, name: str, value: object) -> None:
+        """Give something that the file declares a name in the program."""
+        flat = self.names[name] = self.free(name)
+        self.values[flat] = value
+
     def free(self, name: str) -> str:
         """Return a name that nothing in the program has."""
         flat = _PREFIX + name
@@ -152,6 +157,9 @@ class FileReader:
 
     def meant(self, name: str) -> object:
         """Return what a name in an annotation stands for."""
+        declared = self.values.get(self.names.get(name, ""))
+        if isinstance(declared, type):
+            return declared
         statement = self.file.plain.get(name)
         if isinstance(statement, ast.ImportFrom) and (statement.module or "").partition(".")[0] in self.packages:
             alias = next(alias for alias in statement.names if (alias.asname or alias.name) == name)
