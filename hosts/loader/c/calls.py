@@ -1,0 +1,321 @@
+"""Calls: by the environment's rules, as an operation of Linux, of another function of the files, of a macro."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from hosts.loader.c import rules
+from hosts.loader.c.builder import clone
+from hosts.loader.c.macros import expanded
+from hosts.loader.c.memory import attribute
+from hosts.loader.c.operations import OPERATIONS, Operations
+from hosts.loader.c.places import ViewPlace
+from hosts.loader.c.rules import CallRule, EmuCall
+from hosts.loader.c.source import Function, declared_name, part, parts, text_of, walk
+from hosts.loader.c.types import VOID, CType, Integer, Pointer, Struct, Void, named
+from hosts.loader.c.values import Address, Nothing, Number, Test, Value, constant, ranged
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_CHANGES: Final = frozenset({"assignment_expression", "update_expression"})
+
+
+class Calls(Operations):
+    """Calls of all kinds."""
+
+    def inlined(self, function: Function, arguments: list[Value], nodes: list[Node], node: Node) -> Value:
+        """Return the value of a function translated where it is called."""
+        raise NotImplementedError
+
+    def callee(self, node: Node) -> str:
+        """Return the name of what is called."""
+        called = part(node, "function")
+        assert called is not None  # noqa: S101 - the grammar's
+        called = self.bare(called)
+        if called.type == "identifier" and not self.is_local(text_of(called)):
+            return text_of(called)
+        text = re.sub(r"\s+", "", text_of(called))
+        name = self.environment.callee(text)
+        if name is None:
+            self.refuse(node, f"{text}(): a call through a pointer that nothing is known of")
+        return name
+
+    def test(self, node: Node) -> Test:
+        """Return an expression as a condition; ``likely`` does not hide it."""
+        node = self.bare(node)
+        if node.type == "call_expression":
+            called = part(node, "function")
+            if called is not None and text_of(called) in ("likely", "unlikely"):
+                inner = part(node, "arguments")
+                if inner is not None and len(parts(inner)) == 1:
+                    return self.test(parts(inner)[0])
+        return super().test(node)
+
+    def do_call_expression(self, node: Node) -> Value:
+        """Return the value of a call."""
+        name, inner = self.callee(node), part(node, "arguments")
+        arguments = parts(inner) if inner is not None else []
+        rule = self.environment.call(name)
+        if rule is not None:
+            return self.by_rule(rule, name, arguments, node)
+        if name in OPERATIONS:
+            return self.operation(name, arguments, node)
+        function = self.sources.function(name, self.frame.text)
+        if function is not None:
+            return self.of_function(function, arguments, node)
+        macro = self.sources.macro(name, self.frame.text)
+        if macro is not None and macro.parameters is not None and name not in self.expanding:
+            given = tuple(text_of(each) for each in arguments)
+            return self.macro_value(name, expanded(macro, given, self.where(node)), node)
+        does = f"--stub {name}=0, or a --patch that defines it, if it does not matter"
+        self.refuse(node, f"{name}(): {self.sources.missing(name)}, and the tables do not know it ({does})")
+
+    def operation(self, name: str, arguments: list[Node], node: Node) -> Value:
+        """Return the value of an operation of Linux."""
+        count, made = OPERATIONS[name]
+        if count not in (-1, len(arguments)):
+            self.refuse(node, f"{name}() takes {count} arguments, not {len(arguments)}")
+        self.line = self.at(node)
+        return made(self, arguments, node)
+
+    # --- rules ---------------------------------------------------------------------------------------------------
+
+    def by_rule(self, rule: CallRule, name: str, arguments: list[Node], node: Node) -> Value:  # noqa: C901, PLR0911 - one for each kind
+        """Return the value of a call that the environment explains."""
+        match rule:
+            case rules.EmuCall():
+                self.note(self.report.calls, node, name, rule.expression)
+                return self.of_emu(rule, name, arguments, node)
+            case rules.Primitive(name=operation):
+                if operation not in OPERATIONS:
+                    self.refuse(node, f"{name}(): the tables call it {operation}, which is no operation")
+                return self.operation(operation, arguments, node)
+            case rules.Argument(position=position):
+                return self.expression(self.one_of(arguments, position, name, node))
+            case rules.View():
+                return self.view(rule, name, arguments, node)
+            case rules.ByName():
+                key = " ".join(text_of(self.bare(self.one_of(arguments, rule.argument, name, node))).split())
+                if key not in rule.rules:
+                    self.refuse(node, f"{name}({key}): nothing is known of {key}")
+                return self.by_rule(rule.rules[key], f"{name}({key})", arguments, node)
+            case rules.Constant():
+                self.without_effects(name, arguments)
+                self.note(self.report.constants, node, name, str(rule.value), rule.reason)
+                kind = self.any_type_named(rule.type, node)
+                if isinstance(kind, Pointer):
+                    return Address(None, kind.to)
+                return constant(rule.value, kind) if isinstance(kind, Integer) else Nothing()
+            case rules.Dropped(reason=reason):
+                self.without_effects(name, arguments)
+                self.note(self.report.dropped, node, name, "", reason)
+                return Nothing(reason)
+            case rules.Refused(reason=reason):
+                self.refuse(node, f"{name}(): {reason}")
+
+    def one_of(self, arguments: list[Node], position: int, name: str, node: Node) -> Node:
+        """Return one argument."""
+        if position >= len(arguments):
+            self.refuse(node, f"{name}() has no argument {position + 1}")
+        return arguments[position]
+
+    def without_effects(self, name: str, arguments: list[Node]) -> None:
+        """Refuse to leave out arguments that change something."""
+        for argument in arguments:
+            for each in walk(argument):
+                if each.type in _CHANGES:
+                    self.refuse(each, f"{name}() is left out, but its argument changes {text_of(each)}")
+
+    def view(self, rule: rules.View, name: str, arguments: list[Node], node: Node) -> Value:
+        """Return another view of a pointer."""
+        value = self.expression(self.one_of(arguments, rule.argument, name, node))
+        if not isinstance(value, Address) or not isinstance(value.place, ViewPlace):
+            self.refuse(node, f"{name}(): its argument is no struct of this machine")
+        place = value.place if value.place.pure or not rule.path else self.named_view(value.place)
+        return Address(replace(place, node=attribute(place.node, rule.path), tag=rule.tag), Struct(rule.tag))
+
+    def of_emu(self, rule: EmuCall, name: str, arguments: list[Node], node: Node) -> Value:
+        """Return a call of the machine's."""
+        if len(arguments) != len(rule.parameters):
+            self.refuse(node, f"{name}() takes {len(rule.parameters)} arguments here, not {len(arguments)}")
+        asked = [each for each, kind in zip(arguments, rule.parameters, strict=True) if kind != "..."]
+        self.without_effects(name, [each for each in arguments if each not in asked])
+        values = iter(self.in_order(*(lambda each=each: self.expression(each) for each in asked)))
+        given = [Nothing() if kind == "..." else next(values) for kind in rule.parameters]
+        return self.emu_value(rule, given, arguments, node)
+
+    def emu_value(self, rule: EmuCall, arguments: list[Value], nodes: list[Node], node: Node) -> Value:
+        """Return an expression of the machine's."""
+        self.line = self.at(node)
+        tree = _without_lines(ast.parse(rule.expression, mode="eval").body)
+        used = [each.id for each in ast.walk(tree) if isinstance(each, ast.Name)]
+        given: dict[str, ast.expr] = {}
+        pure = rule.pure
+        for number, (value, kind) in enumerate(zip(arguments, rule.parameters, strict=True)):
+            if kind == "...":
+                continue
+            found = self.emu_argument(value, kind, nodes[number])
+            count = used.count(f"_{number}")
+            if count == 0:
+                self.finish(value, nodes[number])
+            elif count > 1 and isinstance(value, Number):
+                found = self.kept(Number(found, value.type, value.least, value.most, value.pure)).node
+            given[f"_{number}"] = found
+            pure = pure and (not isinstance(value, Number) or value.pure)
+        made = _Given(given).visit(tree)
+        return self.emu_result(rule, made, node, pure=pure)
+
+    def emu_argument(self, value: Value, kind: str, node: Node) -> ast.expr:
+        """Return an argument of the machine's."""
+        if kind == "word":
+            if not isinstance(value, Address) or value.place is None:
+                self.refuse(node, f"{text_of(node)}: a pointer to a word belongs here")
+            word, shift = self.whole_word(value.place, node)
+            if shift.constant != 0:
+                self.refuse(node, f"{text_of(node)}: a pointer to a whole word belongs here")
+            return word
+        wanted = named(kind, self.environment)
+        if wanted is None:
+            self.refuse(node, f"{kind!r} of the tables is no type that is known")
+        return self.argument_node(value, wanted, node)
+
+    def argument_node(self, value: Value, kind: CType, node: Node) -> ast.expr:
+        """Return an argument that exists at run time."""
+        if isinstance(kind, Integer):
+            return self.as_number(self.converted(value, kind, node), node).node
+        if isinstance(value, Address) and isinstance(value.place, ViewPlace) and isinstance(kind, Pointer):
+            wanted = self.runtime(kind)
+            if wanted is not None and wanted == self.runtime(Pointer(Struct(value.place.tag))):
+                return clone(value.place.node)
+        self.refuse(node, f"{text_of(node)}: a {kind} belongs here")
+
+    def emu_result(self, rule: EmuCall, made: ast.expr, node: Node, *, pure: bool) -> Value:
+        """Return what the machine gives."""
+        kind = self.any_type_named(rule.result, node)
+        if kind == VOID:
+            self.emit(ast.Expr(made))
+            return Nothing()
+        if isinstance(kind, Integer):
+            return ranged(made, kind, rule.least, rule.most, pure=pure)
+        if isinstance(kind, Pointer) and isinstance(kind.to, Struct) and self.runtime(kind) is not None:
+            return Address(ViewPlace(made, kind.to.tag, surely=False, pure=pure), kind.to)
+        self.refuse(node, f"{rule.result!r} of the tables is nothing that exists at run time")
+
+    def runtime(self, kind: CType) -> str | None:
+        """Return the class of what a pointer leads to, if it exists at run time."""
+        if isinstance(kind, Pointer) and isinstance(kind.to, Struct):
+            rule = self.environment.struct(kind.to.tag)
+            return None if rule is None else rule.runtime
+        return None
+
+    # --- functions of the files ----------------------------------------------------------------------------------
+
+    def of_function(self, function: Function, arguments: list[Node], node: Node) -> Value:
+        """Return the value of a call of a C function."""
+        given, result = self.signature(function)
+        if len(given) != len(arguments):
+            self.refuse(node, f"{function.name}() takes {len(given)} arguments, not {len(arguments)}")
+        values = self.in_order(*(lambda each=each: self.expression(each) for each in arguments))
+        self.line = self.at(node)
+        exists = [isinstance(kind, Integer) or self.runtime(kind) is not None for _, kind in given]
+        exists += [isinstance(result, Integer | Void)]
+        if not all(exists) or self.is_inlined(function, values):
+            return self.inlined(function, values, arguments, node)
+        name = self.session.request(function)
+        if not name:
+            return self.inlined(function, values, arguments, node)
+        self.note(self.report.calls, node, function.name, name, f"{function.file}:{function.line}")
+        nodes = [self.argument_node(*each) for each in zip(values, (kind for _, kind in given), arguments, strict=True)]
+        made = ast.Call(ast.Name(name, ast.Load()), nodes, [])
+        if isinstance(result, Integer):
+            return Number(made, result, result.least, result.most, pure=False)
+        self.emit(ast.Expr(made))
+        return Nothing()
+
+    def is_inlined(self, function: Function, values: list[Value]) -> bool:
+        """Return whether a function is so short that a call would only hide what it does, or is given constants."""
+        body = part(function.node, "body")
+        statements = parts(body) if body is not None else []
+        single = len(statements) <= 1
+        known = any(isinstance(each, Number) and each.constant is not None for each in values)
+        nulls = any(isinstance(each, Address) and each.place is None for each in values)
+        return single or known or nulls
+
+    def signature(self, function: Function) -> tuple[list[tuple[str, CType]], CType]:
+        """Return the parameters of a function and what it gives."""
+        declarator = part(function.node, "declarator")
+        base = part(function.node, "type")
+        stars = 0
+        while declarator is not None and declarator.type != "function_declarator":
+            stars += declarator.type == "pointer_declarator"
+            declarator = part(declarator, "declarator")
+        if declarator is None or base is None:
+            self.refuse(function.line, f"{function.name}: this declaration is not among what is translated")
+        before = self.frame
+        self.frame = replace(before, function=function, text=function.text, macro_line=0)
+        try:
+            result = self.base_type(base)
+            for _ in range(stars):
+                result = Pointer(result)
+            listed = part(declarator, "parameters")
+            given: list[tuple[str, CType]] = []
+            for each in parts(listed) if listed is not None else []:
+                if each.type == "variadic_parameter":
+                    self.refuse(each, f"{function.name} takes any number of arguments")
+                if each.type == "identifier":
+                    self.refuse(each, f"{function.name}: parameters have types")
+                given.append(self.parameter(each))
+        finally:
+            self.frame = before
+        if given == [("", VOID)]:
+            given = []
+        return given, result
+
+
+def several_times(function: Function) -> frozenset[str]:
+    """Return the names that a function assigns more than once, or takes the address of."""
+    seen: set[str] = set()
+    found: set[str] = set()
+    for each in walk(function.node):
+        target = None
+        if each.type == "assignment_expression":
+            target = part(each, "left")
+        elif each.type == "init_declarator":
+            target = declared_name(part(each, "declarator"))
+        elif each.type == "update_expression":
+            target = part(each, "argument")
+            if target is not None:
+                found.add(text_of(target))
+        elif each.type == "pointer_expression" and each.children[0].type == "&":
+            found.add(text_of(parts(each)[0]))
+        elif each.type == "parameter_declaration":
+            target = declared_name(part(each, "declarator"))
+        if target is not None and target.type == "identifier":
+            name = text_of(target)
+            if name in seen:
+                found.add(name)
+            seen.add(name)
+    return frozenset(found)
+
+
+class _Given(ast.NodeTransformer):
+    """Puts arguments into an expression of the tables."""
+
+    def __init__(self, given: dict[str, ast.expr]) -> None:
+        self.given = given
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return clone(self.given[node.id]) if node.id in self.given else node
+
+
+def _without_lines(tree: ast.expr) -> ast.expr:
+    """Return an expression without its places in the tables."""
+    for each in ast.walk(tree):
+        for name in ("lineno", "end_lineno", "col_offset", "end_col_offset"):
+            if hasattr(each, name):
+                delattr(each, name)
+    return tree

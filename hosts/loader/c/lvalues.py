@@ -1,0 +1,346 @@
+"""What expressions refer to: locals, fields, elements, what a pointer leads to; and the names of everything else."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from hosts.loader.c.arithmetic import convert
+from hosts.loader.c.builder import clone
+from hosts.loader.c.declarators import Declarators
+from hosts.loader.c.macros import expanded
+from hosts.loader.c.memory import attribute
+from hosts.loader.c.places import (
+    DroppedPlace,
+    FixedPlace,
+    LocalPlace,
+    PagePlace,
+    Place,
+    StructPlace,
+    ViewPlace,
+    WordPlace,
+    WordsPlace,
+    moved,
+)
+from hosts.loader.c.rules import (
+    Constant,
+    Dropped,
+    EmuCall,
+    FieldRule,
+    PageField,
+    Refused,
+    ViewField,
+    WordField,
+    WordsField,
+)
+from hosts.loader.c.source import part, parts, text_of
+from hosts.loader.c.state import Unknown
+from hosts.loader.c.types import INT, LONG, VOID, Array, CType, Integer, Pointer, Struct, size_of
+from hosts.loader.c.values import Address, Number, Value, Whole, constant
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+Found = tuple[Place, CType]
+"""A place and the type of what lies there."""
+
+
+class Lvalues(Declarators):
+    """Places that expressions name."""
+
+    REFERENCES: Final = frozenset({"identifier", "field_expression", "subscript_expression", "pointer_expression"})
+
+    def expression(self, node: Node) -> Value:
+        """Return the value of an expression."""
+        raise NotImplementedError
+
+    def effect(self, node: Node) -> None:
+        """Evaluate an expression for its effects."""
+        raise NotImplementedError
+
+    def emu_value(self, rule: EmuCall, arguments: list[Value], nodes: list[Node], node: Node) -> Value:
+        """Return an expression of the machine's."""
+        raise NotImplementedError
+
+    def bare(self, node: Node) -> Node:
+        """Return an expression without the parentheses around it."""
+        while node.type == "parenthesized_expression" and len(inner := parts(node)) == 1:
+            if inner[0].type == "compound_statement":
+                break
+            node = inner[0]
+        return node
+
+    # --- names ---------------------------------------------------------------------------------------------------
+
+    def local(self, name: str) -> Found | None:
+        """Return a local by its name in C."""
+        for scope in reversed(self.frame.scopes):
+            if name in scope:
+                return scope[name]
+        return None
+
+    def is_local(self, name: str) -> bool:
+        """Return whether a name is a local's."""
+        return self.local(name) is not None
+
+    def reference(self, node: Node) -> Found | Value:
+        """Return the place that an expression names, or a value that has none."""
+        node = self.bare(node)
+        match node.type:
+            case "identifier":
+                return self.named(node)
+            case "field_expression":
+                return self.field(node)
+            case "subscript_expression":
+                base, index = part(node, "argument"), part(node, "index")
+                assert base is not None and index is not None  # noqa: S101, PT018 - the grammar's
+                pointer, steps = self.in_order(lambda: self.expression(base), lambda: self.expression(index))
+                if not isinstance(pointer, Address) or not isinstance(steps, Number):
+                    self.refuse(node, f"{text_of(node)}: an element of what is no array")
+                return self.target_of(self.stepped(pointer, steps, node), node)
+            case "pointer_expression" if node.children[0].type == "*":
+                pointer = self.expression(parts(node)[0])
+                if not isinstance(pointer, Address):
+                    self.refuse(node, f"{text_of(node)}: what is no pointer leads nowhere")
+                return self.target_of(pointer, node)
+            case "cast_expression" | "call_expression" | "assignment_expression":
+                return self.expression(node)
+            case "compound_literal_expression":
+                return self.compound_literal(node)
+        self.refuse(node, f"{text_of(node)}: this is no place")
+
+    def compound_literal(self, node: Node) -> Found:
+        """Return a struct made in an expression."""
+        raise NotImplementedError
+
+    def target_of(self, pointer: Address, node: Node) -> Found:
+        """Return what a pointer leads to."""
+        if pointer.place is None:
+            self.refuse(node, f"{text_of(node)}: a null pointer is followed")
+        if pointer.to == VOID:
+            self.refuse(node, f"{text_of(node)}: the type of what lies there is not known")
+        return pointer.place, pointer.to
+
+    def stepped(self, pointer: Address, steps: Number, node: Node) -> Address:
+        """Return a pointer some elements further."""
+        size = size_of(pointer.to)
+        if pointer.place is None or size is None:
+            self.refuse(node, f"{text_of(node)}: a pointer that cannot be moved")
+        place = moved(pointer.place, convert(steps, LONG), size)
+        if place is None:
+            self.refuse(node, f"{text_of(node)}: there is one {pointer.to} here, not an array of them")
+        return replace(pointer, place=place)
+
+    def target(self, node: Node) -> Found:
+        """Return a place to be assigned."""
+        found = self.reference(node)
+        if not isinstance(found, tuple):
+            self.refuse(node, f"{text_of(node)}: this cannot be assigned here")
+        place, kind = found
+        return self.unmoved(place), kind
+
+    def unmoved(self, place: Place) -> Place:
+        """Return a place that may be evaluated twice."""
+        if isinstance(place, ViewPlace) and not place.pure:
+            return self.named_view(place)
+        return place
+
+    def value_of(self, found: Found | Value, node: Node) -> Value:
+        """Return the value that lies in a place."""
+        return self.value_at(*found, node) if isinstance(found, tuple) else found
+
+    def value_at(self, place: Place, kind: CType, node: Node) -> Value:
+        """Return the value of a type that lies in a place."""
+        if isinstance(kind, Integer):
+            self.line = self.at(node)
+            return self.load(place, kind, node)
+        if isinstance(kind, Array):
+            return Address(place, kind.of)
+        if isinstance(kind, Struct):
+            return Whole(place)
+        if isinstance(kind, Pointer) and isinstance(place, LocalPlace):
+            known = (self.state or {}).get(place.variable, Unknown.UNSET)
+            if isinstance(known, Address):
+                return known
+            if self.state is None:
+                return Address(None, kind.to)
+            why = "leads to one place or another" if known is Unknown.SEVERAL else "is read before it is assigned"
+            self.refuse(node, f"the pointer {text_of(node)} {why}")
+        if isinstance(place, FixedPlace) and isinstance(kind, Pointer):
+            return Address(None, kind.to)
+        if isinstance(place, DroppedPlace):
+            self.refuse(node, f"{place.name} is not on this machine ({place.reason}), and its value is used")
+        self.refuse(node, f"{text_of(node)}: a value of type {kind} is not among what is translated")
+
+    def named(self, node: Node) -> Found | Value:
+        """Return what a name stands for."""
+        name = text_of(node)
+        found = self.local(name)
+        if found is not None:
+            return found
+        rule = self.environment.name(name)
+        if rule is not None:
+            return self.ruled(rule, name, node)
+        macro = self.sources.macro(name, self.frame.text)
+        if macro is not None and macro.parameters is None and name not in self.expanding:
+            return self.macro_value(macro.name, expanded(macro, (), self.where(node)), node)
+        enumerator = self.sources.enumerators.get(name)
+        if enumerator is not None:
+            return self.enumerator(name)
+        self.refuse(node, f"nothing is known of {name}: it is no local, and neither the files nor the tables define it")
+
+    def where(self, node: Node) -> tuple[str, int]:
+        """Return the file and line to complain about."""
+        return self.frame.function.file, self.complaint_line(node)
+
+    def macro_value(self, name: str, tree: Node, node: Node) -> Value:
+        """Return the value of what a macro stands for, where it is used."""
+        before, self.frame.macro_line = self.frame.macro_line, self.complaint_line(node)
+        fixed, self.frame.fixed_line = self.frame.fixed_line, self.at(node)
+        self.expanding.append(name)
+        try:
+            return self.expression(tree)
+        finally:
+            self.expanding.pop()
+            self.frame.macro_line, self.frame.fixed_line = before, fixed
+
+    def enumerator(self, name: str) -> Number:
+        """Return the number of an enum's constant."""
+        _, items, position = self.sources.enumerators[name]
+        value = 0
+        for number, item in enumerate(each for each in parts(items) if each.type == "enumerator"):
+            said = part(item, "value")
+            if said is not None:
+                known = self.as_constant(said)
+                value = known
+            if number == position:
+                return constant(value, INT)
+            value += 1
+        raise AssertionError(name)
+
+    def as_constant(self, node: Node) -> int:
+        """Return a constant expression's number."""
+        found = self.number(node).constant
+        if found is None:
+            self.refuse(node, f"{text_of(node)} is no constant")
+        return found
+
+    def ruled(self, rule: EmuCall | Constant | Dropped | Refused, name: str, node: Node) -> Found | Value:
+        """Return what the environment says that a name is."""
+        if isinstance(rule, Constant):
+            self.note(self.report.constants, node, name, str(rule.value), rule.reason)
+            kind = self.any_type_named(rule.type, node)
+            if isinstance(kind, Pointer):
+                return Address(None, kind.to)
+            return FixedPlace(rule.value, kind, rule.reason), kind
+        if isinstance(rule, Dropped):
+            return DroppedPlace(name, rule.reason), LONG
+        if isinstance(rule, Refused):
+            self.refuse(node, f"{name}: {rule.reason}")
+        return self.emu_value(rule, [], [], node)
+
+    # --- fields --------------------------------------------------------------------------------------------------
+
+    def field(self, node: Node) -> Found | Value:
+        """Return a field of a struct."""
+        base, named = part(node, "argument"), part(node, "field")
+        assert base is not None and named is not None  # noqa: S101, PT018 - the grammar's
+        name = text_of(named)
+        found = self.reference(base) if base.type in self.REFERENCES else self.expression(base)
+        if isinstance(found, tuple) and isinstance(found[0], DroppedPlace):
+            return DroppedPlace(text_of(node), found[0].reason), LONG
+        value = self.value_of(found, base)
+        if isinstance(value, Address):
+            if value.place is None:
+                self.refuse(node, f"{text_of(node)}: a null pointer is followed")
+            place, kind = value.place, value.to
+        elif isinstance(value, Whole):
+            place, kind = value.place, Struct(getattr(value.place, "tag", ""))
+        else:
+            self.refuse(node, f"{text_of(base)} is no struct")
+        if not isinstance(kind, Struct):
+            self.refuse(node, f"{text_of(base)} leads to {kind}, which has no fields")
+        rule = self.environment.field(kind.tag, name)
+        if rule is None:
+            self.refuse(node, f"{text_of(node)}: nothing is known of the field {name} of struct {kind.tag}")
+        return self.field_of(place, rule, node)
+
+    def field_of(self, place: Place, rule: FieldRule, node: Node) -> Found | Value:
+        """Return the field that a rule speaks of."""
+        match rule:
+            case Constant():
+                return self.ruled(rule, text_of(node), node)
+            case Dropped():
+                return DroppedPlace(text_of(node), rule.reason), LONG
+            case Refused():
+                self.refuse(node, f"{text_of(node)}: {rule.reason}")
+        if isinstance(place, StructPlace) and isinstance(rule, WordField):
+            variable = place.words.get(rule.path)
+            if variable is None:
+                self.refuse(node, f"{text_of(node)}: this local has no such field")
+            return LocalPlace(variable, rule.shift, rule.bits), self.type_named(rule.type, node)
+        if not isinstance(place, ViewPlace):
+            self.refuse(node, f"{text_of(node)}: this struct has no place in the machine's memory")
+        base = self.unmoved(place)
+        assert isinstance(base, ViewPlace)  # noqa: S101 - it was one
+        return self._field_of_view(base, rule, node)
+
+    def _field_of_view(
+        self, place: ViewPlace, rule: WordField | WordsField | PageField | ViewField, node: Node
+    ) -> Found | Value:
+        match rule:
+            case WordField():
+                kind = self.type_named(rule.type, node)
+                path = attribute(place.node, rule.path)
+                word = LONG if rule.bits else kind
+                return WordPlace(path, word, rule.shared, rule.shift, rule.bits, rule.least, rule.most), kind
+            case WordsField():
+                kind = self.type_named(rule.type, node)
+                words = WordsPlace(attribute(place.node, rule.path), kind.bytes * rule.count, rule.shared)
+                return words, Array(kind, rule.count)
+            case PageField():
+                return Address(PagePlace(clone(place.node), rule), VOID)
+            case ViewField():
+                view = ViewPlace(attribute(place.node, rule.path), rule.tag)
+                return Address(view, Struct(rule.tag)) if rule.pointer else (view, Struct(rule.tag))
+
+    # --- pointers and structs ------------------------------------------------------------------------------------
+
+    def assign_pointer(self, place: Place, kind: Pointer, value: Value, node: Node) -> Value:
+        """Let a pointer lead somewhere."""
+        if isinstance(value, Number) and value.constant == 0:
+            value = Address(None, kind.to)
+        if not isinstance(place, LocalPlace) or not isinstance(value, Address):
+            self.refuse(node, f"{' '.join(text_of(node).split())}: only a local pointer is assigned, and a place to it")
+        variable, target = place.variable, value.place
+        to = value.to if kind.to == VOID else kind.to
+        if isinstance(target, ViewPlace) and isinstance(to, Struct):
+            if target.tag != to.tag:
+                self.refuse(node, f"a struct {target.tag} is taken for a struct {to.tag}")
+            moves = variable.name in self.several or not target.pure
+            names = {each.id for each in ast.walk(target.node) if isinstance(each, ast.Name)}
+            if moves or names & self.several:
+                self.emit(ast.Assign([ast.Name(variable.name, ast.Store())], target.node))
+                target = replace(target, node=ast.Name(variable.name, ast.Load()), pure=True)
+        elif target is not None:
+            target = self.stable(target)
+        new = Address(target, to)
+        variable.version += 1
+        if self.state is not None:
+            self.state[variable] = new
+        return new
+
+    def assign_struct(self, place: Place, value: Value, node: Node) -> None:
+        """Copy a local struct."""
+        if (
+            not isinstance(value, Whole)
+            or not isinstance(place, StructPlace)
+            or not isinstance(value.place, StructPlace)
+        ):
+            self.refuse(node, f"{text_of(node)}: only local structs are copied whole; copy the fields")
+        for path, variable in place.words.items():
+            source = value.place.words.get(path)
+            if source is None or not isinstance(variable.type, Integer):
+                self.refuse(node, f"{text_of(node)}: these structs have different fields")
+            self.assign(variable, convert(self.read(source, node), variable.type))

@@ -1,0 +1,55 @@
+"""Macros of the files: what one stands for, as an expression, with its arguments put in token by token."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING
+
+from hosts.loader.c.errors import refuse
+from hosts.loader.c.preprocess import Macro, without_idle_parentheses
+from hosts.loader.c.source import parsed, parts, walk
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_TOKEN = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|[A-Za-z_]\w*|##?|.", re.DOTALL)
+_MOST_TEXT = 20_000
+
+
+def expanded(macro: Macro, arguments: tuple[str, ...], where: tuple[str, int]) -> Node:
+    """Return what a macro stands for, as the syntax tree of an expression."""
+    text = substituted(macro, arguments, where)
+    tree = _expression(without_idle_parentheses(text.encode()))
+    if tree is None:
+        what = "is empty" if not macro.body else "stands for something else than an expression"
+        refuse(*where, f"the macro {macro.name} ({macro.file}:{macro.line}) {what}, which is not translated")
+    return tree
+
+
+def substituted(macro: Macro, arguments: tuple[str, ...], where: tuple[str, int]) -> str:
+    """Return the text of a macro with its arguments put in."""
+    given = macro.parameters or ()
+    if len(given) != len(arguments) or any("..." in each for each in given):
+        refuse(*where, f"the macro {macro.name} ({macro.file}:{macro.line}) takes {len(given)}, not {len(arguments)}")
+    values = dict(zip(given, arguments, strict=True))
+    out: list[str] = []
+    for token in _TOKEN.findall(macro.body):
+        if token in ("#", "##"):
+            refuse(*where, f"the macro {macro.name} ({macro.file}:{macro.line}) makes names or strings with {token}")
+        out.append(f" {values[token]} " if token in values else token)
+    text = "".join(out)
+    if len(text) > _MOST_TEXT:
+        refuse(*where, f"the macro {macro.name} ({macro.file}:{macro.line}) grows too long")
+    return text
+
+
+@functools.lru_cache(1024)
+def _expression(text: bytes) -> Node | None:
+    """Parse an expression."""
+    root = parsed(b"int f(void) { return (" + text + b"\n); }")
+    if root.has_error:
+        return None
+    found = [each for each in walk(root) if each.type == "return_statement"]
+    inner = parts(found[0])[0] if found and parts(found[0]) else None
+    return inner if inner is not None and inner.type == "parenthesized_expression" else None

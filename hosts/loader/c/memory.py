@@ -1,0 +1,331 @@
+"""Loads from places and stores to them: of locals, of words of the machine, and of parts of either."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hosts.loader.c.arithmetic import binary, call, convert, extended, masked, operation
+from hosts.loader.c.builder import Builder, clone
+from hosts.loader.c.places import (
+    ArrayPlace,
+    DroppedPlace,
+    FixedPlace,
+    LocalPlace,
+    Offset,
+    PagePlace,
+    Place,
+    StructPlace,
+    ViewPlace,
+    WordPlace,
+    WordsPlace,
+)
+from hosts.loader.c.types import LONG, ULONG, WORD_BITS, Integer
+from hosts.loader.c.values import Number, Test, Variable, constant, flag, ranged
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_WORD_BYTES = WORD_BITS // 8
+
+
+class Memory(Builder):
+    """Places are read and written here."""
+
+    # --- words of the machine ------------------------------------------------------------------------------------
+
+    def whole_word(self, place: Place, node: Node) -> tuple[ast.expr, Number]:
+        """Return the word that a place lies in, and the bit that the place begins at."""
+        match place:
+            case WordPlace():
+                return clone(place.node), constant(place.shift, LONG)
+            case WordsPlace():
+                return self._word_of_words(place, node)
+            case PagePlace():
+                return self.whole_word(self.register(place, node), node)
+        self.refuse(node, "a word of the machine belongs here")
+
+    def _word_of_words(self, place: WordsPlace, node: Node) -> tuple[ast.expr, Number]:
+        """Return one of several words, and the bit in it."""
+        offset = place.offset
+        for size in (_WORD_BYTES, 4, 2, 1):
+            index = offset.index(size)
+            if index is None:
+                continue
+            if index.constant is not None and not 0 <= index.constant * size < place.size:
+                self.refuse(node, f"byte {index.constant * size} of {place.size} is outside of the array")
+            each = _WORD_BYTES // size
+            if each == 1:
+                return _item(place.node, index), constant(0, LONG)
+            word = binary(">>", index, constant(each.bit_length() - 1, LONG))
+            part = binary("&", index, constant(each - 1, LONG))
+            return _item(place.node, word), binary("*", part, constant(size * 8, LONG))
+        self.refuse(node, "the place of this access is not known")
+
+    def register(self, place: PagePlace, node: Node) -> WordPlace | WordsPlace:
+        """Return a register of a page."""
+        offset = place.offset
+        if offset.steps is None and offset.bytes in place.page.words:
+            rule = place.page.words[offset.bytes]
+            kind = self.type_named(rule.type, node)
+            path = attribute(place.node, rule.path)
+            return WordPlace(path, kind, rule.shared, rule.shift, rule.bits, rule.least, rule.most)
+        for bank in place.page.banks:
+            least, most = offset.bytes, offset.bytes
+            if offset.steps is not None:
+                least += offset.steps.least * offset.scale
+                most += offset.steps.most * offset.scale
+            inside = bank.first <= least and most < bank.first + bank.stride * bank.count
+            index = replace(offset, bytes=offset.bytes - bank.first).index(bank.stride)
+            if inside and index is not None:
+                words = WordsPlace(attribute(place.node, bank.path), bank.count * 4, bank.shared)
+                return replace(words, offset=Offset().plus(index, 4))
+        where = f"{offset.bytes:#x}" if offset.steps is None else f"a variable place from {offset.bytes:#x} on"
+        self.refuse(node, f"the register at {where} is not one that this machine has")
+
+    def type_named(self, text: str, node: Node) -> Integer:
+        """Return an integer type by its name."""
+        raise NotImplementedError
+
+    # --- loads ---------------------------------------------------------------------------------------------------
+
+    def load(self, place: Place, kind: Integer, node: Node) -> Number:
+        """Return the number of a type that lies in a place."""
+        match place:
+            case LocalPlace():
+                return self.load_local(place, kind, node)
+            case ArrayPlace():
+                return self.load_element(place, kind, node)
+            case FixedPlace():
+                return constant(place.value, kind)
+            case WordPlace():
+                return self._load_word(place, kind, node)
+            case WordsPlace():
+                word, shift = self._word_of_words(place, node)
+                return self._part(_read(word, shared=place.shared), shift, kind)
+            case PagePlace():
+                return self.load(self.register(place, node), kind, node)
+            case DroppedPlace():
+                self.refuse(node, f"{place.name} is not on this machine ({place.reason}), and its value is used")
+            case StructPlace() | ViewPlace():
+                self.refuse(node, "a whole struct is used as a number")
+
+    def _load_word(self, place: WordPlace, kind: Integer, node: Node) -> Number:
+        read = _read(clone(place.node), shared=place.shared)
+        if place.bits and kind.bits >= place.bits:
+            raw = operation(read, ast.RShift, ast.Constant(place.shift)) if place.shift else read
+            least, most = place.least or 0, (1 << place.bits) - 1 if place.most is None else place.most
+            return ranged(masked(raw, (1 << place.bits) - 1), kind, least, most, pure=False)
+        if kind.bits == place.type.bits:
+            found = ranged(read, place.type, place.least, place.most, pure=False)
+            return found if kind == place.type else convert(found, kind)
+        if place.type.bits == WORD_BITS:
+            return extended(read, place.shift, kind, pure=False)
+        self.refuse(node, f"{kind.bits} bits of a field of type {place.type}")
+
+    def _part(self, read: ast.expr, shift: Number, kind: Integer) -> Number:
+        """Return a part of a word that was read."""
+        if shift.constant is not None:
+            return extended(read, shift.constant, kind, pure=False)
+        node = call("shift_right", read, shift.node)
+        return replace(extended(node, 0, kind, pure=False), pure=False)
+
+    def load_local(self, place: LocalPlace, kind: Integer, node: Node) -> Number:
+        """Return a local, or a part of one."""
+        variable = place.variable
+        assert isinstance(variable.type, Integer)  # noqa: S101 - what else is of no such place
+        value = self.read(variable, node)
+        if place.bits:
+            node_of = operation(value.node, ast.RShift, ast.Constant(place.shift)) if place.shift else value.node
+            return ranged(masked(node_of, (1 << place.bits) - 1), kind, 0, (1 << place.bits) - 1)
+        if not place.shift and kind.bits == variable.type.bits:
+            return convert(value, kind)
+        if place.shift + kind.bits > variable.type.bits:
+            self.refuse(node, f"{kind.bits} bits of {variable.name}, which is of type {variable.type}")
+        if value.constant is not None:
+            return constant(value.constant >> place.shift, kind)
+        return extended(value.node, place.shift, kind, pure=True)
+
+    def element(self, place: ArrayPlace, node: Node) -> LocalPlace | None:
+        """Return the local that an element is; None if that is not known."""
+        size = place.of.bytes
+        if place.offset.steps is not None:
+            return None
+        index, rest = divmod(place.offset.bytes, size)
+        if not 0 <= index < len(place.elements):
+            self.refuse(node, f"element {index} of an array of {len(place.elements)}")
+        return LocalPlace(place.elements[index], rest * 8)
+
+    def load_element(self, place: ArrayPlace, kind: Integer, node: Node) -> Number:
+        """Return an element of a local array."""
+        found = self.element(place, node)
+        if found is not None:
+            if found.shift + kind.bits > place.of.bits:
+                self.refuse(node, f"{kind.bits} bits of elements of type {place.of}")
+            return self.load_local(found, kind, node)
+        index = self._index(place, kind, node)
+        values = [self.load_local(LocalPlace(each), kind, node) for each in place.elements]
+        result = values[-1].node
+        for number in reversed(range(len(values) - 1)):
+            test = ast.Compare(clone(index.node), [ast.Eq()], [ast.Constant(number)])
+            result = ast.IfExp(test, values[number].node, result)
+        least, most = min(each.least for each in values), max(each.most for each in values)
+        return ranged(result, kind, least, most)
+
+    def _index(self, place: ArrayPlace, kind: Integer, node: Node) -> Number:
+        index = place.offset.index(place.of.bytes) if kind.bits == place.of.bits else None
+        if index is None:
+            self.refuse(node, "which element of the array this is cannot be told")
+        if index.least >= len(place.elements) or index.most < 0:
+            self.refuse(node, f"an element outside of an array of {len(place.elements)}")
+        return self.kept(index, "index")
+
+    # --- stores --------------------------------------------------------------------------------------------------
+
+    def store(self, place: Place, value: Number, node: Node) -> None:
+        """Put a number, converted to the type of the place already, into it."""
+        self.line = self.at(node)
+        match place:
+            case LocalPlace():
+                self.store_local(place, value, node)
+            case ArrayPlace():
+                self.store_element(place, value, node)
+            case WordPlace():
+                self._store_word(place, value, node)
+            case WordsPlace():
+                word, shift = self._word_of_words(place, node)
+                self.store_part(word, shift, value, node, shared=place.shared)
+            case PagePlace():
+                self.store(self.register(place, node), value, node)
+            case DroppedPlace():
+                self.note(self.report.dropped, node, f"{place.name} = ...", "", place.reason)
+            case FixedPlace():
+                self.refuse(node, f"a store to what is {place.value} on this machine: {place.reason}")
+            case StructPlace() | ViewPlace():
+                self.refuse(node, "a number is stored to a whole struct")
+
+    def _store_word(self, place: WordPlace, value: Number, node: Node) -> None:
+        if not place.bits and value.type.bits == place.type.bits:
+            self.emit(ast.Expr(_write(clone(place.node), value.node, shared=place.shared)))
+        elif place.type.bits == WORD_BITS or place.bits:
+            shift = constant(place.shift, LONG)
+            self.store_part(clone(place.node), shift, value, node, shared=place.shared, bits=place.bits)
+        else:
+            self.refuse(node, f"{value.type.bits} bits of a field of type {place.type}")
+
+    def store_part(
+        self, word: ast.expr, shift: Number, value: Number, node: Node, *, shared: bool, bits: int = 0
+    ) -> None:
+        """Put a number into a part of a word."""
+        bits = bits or value.type.bits
+        if bits == WORD_BITS:
+            self.emit(ast.Expr(_write(word, value.node, shared=shared)))
+            return
+        if shared:
+            self.refuse(
+                node, f"a store of {bits} bits into a word that other CPUs use: this machine has only whole ones"
+            )
+        read = Number(_read(clone(word), shared=False), ULONG, ULONG.least, ULONG.most, pure=False)
+        new = self.with_part(read, shift, value, bits)
+        self.emit(ast.Expr(_write(word, new.node, shared=False)))
+
+    def with_part(self, old: Number, shift: Number, value: Number, bits: int) -> Number:
+        """Return a word with another number in some of its bits."""
+        mask = (1 << bits) - 1
+        if shift.constant is None:
+            node = call("with_bits", old.node, shift.node, ast.Constant(mask), value.node)
+            return Number(node, ULONG, ULONG.least, ULONG.most, old.pure and value.pure)
+        value = replace(value, type=ULONG) if value.least >= 0 else Number(value.node, ULONG, ULONG.least, ULONG.most)
+        if value.least < 0 or value.most > mask:
+            value = binary("&", value, constant(mask, ULONG))
+        kept = binary("&", replace(old, type=ULONG), constant(~(mask << shift.constant), ULONG))
+        return binary("|", kept, binary("<<", value, shift))
+
+    def store_local(self, place: LocalPlace, value: Number, node: Node, bits: int = 0) -> None:
+        """Assign a local, or a part of one."""
+        variable = place.variable
+        assert isinstance(variable.type, Integer)  # noqa: S101 - what else is of no such place
+        bits = place.bits or bits or value.type.bits
+        if not place.shift and bits == variable.type.bits:
+            self.assign(variable, convert(value, variable.type))
+            return
+        if place.shift + bits > variable.type.bits:
+            self.refuse(node, f"{bits} bits of {variable.name}, which is of type {variable.type}")
+        old = self.read(variable, node)
+        new = self.with_part(old, constant(place.shift, LONG), value, bits)
+        self.assign(variable, convert(new, variable.type))
+
+    def store_element(self, place: ArrayPlace, value: Number, node: Node) -> None:
+        """Assign an element of a local array."""
+        found = self.element(place, node)
+        if found is not None:
+            self.store_local(found, value, node)
+            return
+        index, value = self._index(place, value.type, node), self.kept(value)
+        for number, variable in enumerate(place.elements):
+            self.choose_element(index, number, variable, value, node)
+
+    def choose_element(self, index: Number, number: int, variable: Variable, value: Number, node: Node) -> None:
+        """Assign one element if it is the one."""
+        assert isinstance(variable.type, Integer)  # noqa: S101 - elements are numbers
+        old = self.read(variable, node)
+        test = ast.Compare(clone(index.node), [ast.Eq()], [ast.Constant(number)])
+        both = ast.IfExp(test, clone(convert(value, variable.type).node), old.node)
+        least, most = min(old.least, value.least), max(old.most, value.most)
+        self.assign(variable, ranged(both, variable.type, least, most))
+
+    # --- words as conditions of bits -----------------------------------------------------------------------------
+
+    def bit_of(self, place: Place, number: Number, node: Node) -> tuple[ast.expr, Number]:
+        """Return the word, and the position in it, of a bit counted from a place of type ``unsigned long``."""
+        word_number = binary(">>", number, constant(6, LONG))
+        bit = binary("&", number, constant(WORD_BITS - 1, LONG))
+        if isinstance(place, WordsPlace):
+            place = replace(place, offset=place.offset.plus(word_number, _WORD_BYTES))
+        elif word_number.constant != 0 and number.most >= WORD_BITS:
+            self.refuse(node, "a bit outside of the word")
+        word, shift = self.whole_word(place, node)
+        if shift.constant != 0 or (isinstance(place, WordPlace) and place.bits):
+            self.refuse(node, "a bit of a part of a word")
+        return word, bit
+
+    def tested(self, read: ast.expr, bit: Number) -> Number:
+        """Return whether a bit of a word that was read is set."""
+        if bit.constant is not None:
+            known = masked(read, ULONG.wrapped(1 << bit.constant))
+        else:
+            known = operation(read, ast.BitAnd, call("shift_left", ast.Constant(1), bit.node))
+        return flag(Test(ast.Compare(known, [ast.NotEq()], [ast.Constant(0)]), pure=False))
+
+
+def attribute(node: ast.expr, path: str) -> ast.expr:
+    """Return a field of a struct of the machine; ``path`` may have an index: ``"apic.virr[0]"``."""
+    new = clone(node)
+    if not path:
+        return new
+    for name in ast.walk(template := ast.parse(f"_.{path}", mode="eval").body):
+        for attr in ("lineno", "end_lineno", "col_offset", "end_col_offset"):
+            if hasattr(name, attr):
+                delattr(name, attr)
+    return _Replaced(new).visit(template)  # type: ignore[no-any-return]
+
+
+class _Replaced(ast.NodeTransformer):
+    def __init__(self, new: ast.expr) -> None:
+        self.new = new
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.new if node.id == "_" else node
+
+
+def _item(node: ast.expr, index: Number) -> ast.expr:
+    return ast.Subscript(clone(node), clone(index.node), ast.Load())
+
+
+def _read(word: ast.expr, *, shared: bool) -> ast.expr:
+    return call("READ_ONCE" if shared else "local_read", word)
+
+
+def _write(word: ast.expr, value: ast.expr, *, shared: bool) -> ast.expr:
+    return call("WRITE_ONCE" if shared else "local_write", word, value)

@@ -1,0 +1,181 @@
+"""Values of C expressions while they are translated: an expression of Python, its C type and the numbers it can be."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from hosts.loader.c.types import BOOL, INT, UINT, CType, Integer
+
+if TYPE_CHECKING:
+    from hosts.loader.c.places import Place
+
+
+@dataclass(eq=False)
+class Variable:
+    """A local of the translated function: one for each declaration in C, and for each time it is inlined."""
+
+    name: str
+    type: CType
+    line: int = 0
+    version: int = 0
+    """Grows with each assignment."""
+    needs_zero: bool = False
+    """Whether it is read where it may not have been assigned."""
+    is_temporary: bool = False
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What a condition says of a variable that has not been assigned since."""
+
+    variable: Variable
+    version: int
+    least: int
+    most: int
+
+
+@dataclass(frozen=True)
+class Test:
+    """A value used as a condition."""
+
+    node: ast.expr
+    if_true: tuple[Fact, ...] = ()
+    if_false: tuple[Fact, ...] = ()
+    always: bool | None = None
+    """The answer, if it is known."""
+    pure: bool = True
+
+    def negated(self) -> Test:
+        """Return the opposite."""
+        always = None if self.always is None else not self.always
+        return replace(self, node=negated(self.node), if_true=self.if_false, if_false=self.if_true, always=always)
+
+
+@dataclass(frozen=True)
+class Number:
+    """An integer."""
+
+    node: ast.expr
+    type: Integer
+    least: int
+    most: int
+    pure: bool = True
+    """Whether it depends on locals only and does nothing."""
+    test: Test | None = None
+    """Of a value that is 1 or 0 by a condition."""
+    variable: Variable | None = None
+    """The local whose value it is, untouched."""
+
+    @property
+    def constant(self) -> int | None:
+        """Return the number, if there is only one."""
+        return self.least if self.least == self.most and self.pure else None
+
+
+@dataclass(frozen=True)
+class Address:
+    """A pointer: a place, or null."""
+
+    place: Place | None
+    to: CType
+    null_test: ast.expr | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A struct or union as a value, where it lies."""
+
+    place: Place
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """The value of a call that gives none."""
+
+    dropped: str = ""
+    """Why there is none, if the call was left out."""
+
+
+Value = Number | Address | Whole | Nothing
+
+_OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Lt: ast.GtE,
+    ast.GtE: ast.Lt,
+    ast.Gt: ast.LtE,
+    ast.LtE: ast.Gt,
+}
+
+
+def constant(number: int, kind: Integer = INT) -> Number:
+    """Return a number that is known."""
+    number = kind.wrapped(number)
+    return Number(ast.Constant(number), kind, number, number)
+
+
+def ranged(
+    node: ast.expr, kind: Integer, least: int | None = None, most: int | None = None, *, pure: bool = True
+) -> Number:
+    """Return a number of a type, of which more may be known."""
+    low = kind.least if least is None else max(least, kind.least)
+    high = kind.most if most is None else min(most, kind.most)
+    if low == high and pure:
+        return constant(low, kind)
+    return Number(node, kind, low, high, pure)
+
+
+def flag(test: Test, kind: Integer = INT) -> Number:
+    """Return 1 or 0 by a condition."""
+    if test.always is not None and test.pure:
+        return constant(int(test.always), kind)
+    node = ast.IfExp(test.node, ast.Constant(1), ast.Constant(0))
+    least = 1 if test.always else 0
+    most = 0 if test.always is False else 1
+    return Number(node, kind, least, most, test.pure, test)
+
+
+def condition(value: Number) -> Test:
+    """Return whether a number is not 0."""
+    if value.test is not None:
+        return value.test
+    always = None
+    if value.least > 0 or value.most < 0:
+        always = True
+    elif value.least == value.most == 0:
+        always = False
+    node = ast.Compare(value.node, [ast.NotEq()], [ast.Constant(0)])
+    if_true: tuple[Fact, ...] = ()
+    if_false: tuple[Fact, ...] = ()
+    if value.variable is not None:
+        variable, version = value.variable, value.variable.version
+        if_false = (Fact(variable, version, 0, 0),)
+        low = 1 if value.least == 0 else value.least
+        high = -1 if value.most == 0 else value.most
+        if_true = (Fact(variable, version, low, high),)
+    return Test(node, if_true, if_false, always, value.pure)
+
+
+def negated(node: ast.expr) -> ast.expr:
+    """Return the opposite of a condition."""
+    match node:
+        case ast.Compare(ops=[operator]) if type(operator) in _OPPOSITE:
+            return ast.Compare(node.left, [_OPPOSITE[type(operator)]()], node.comparators)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return operand
+        case ast.Constant(value=value):
+            return ast.Constant(not value)
+    return ast.UnaryOp(ast.Not(), node)
+
+
+def truth(*, value: bool) -> Test:
+    """Return a condition whose answer is known."""
+    return Test(ast.Constant(value), always=value)
+
+
+TRUE = constant(1, BOOL)
+FALSE = constant(0, BOOL)
+ZERO = constant(0)
+UNSIGNED_ZERO = constant(0, UINT)
