@@ -21,6 +21,7 @@ from hosts.loader.c.values import Address, Nothing, Number, Test, Value, constan
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+_BINDS_TIGHTER: Final = frozenset({"field_expression", "subscript_expression", "call_expression", "update_expression"})
 _CHANGES: Final = frozenset({"assignment_expression", "update_expression"})
 
 
@@ -57,6 +58,9 @@ class Calls(Operations):
 
     def do_call_expression(self, node: Node) -> Value:
         """Return the value of a call."""
+        cast = self.as_cast(node)
+        if cast is not None:
+            return cast
         name, inner = self.callee(node), part(node, "arguments")
         arguments = parts(inner) if inner is not None else []
         rule = self.environment.call(name)
@@ -74,6 +78,24 @@ class Calls(Operations):
         does = f"--stub {name}=0, or a --patch that defines it, if it does not matter"
         self.refuse(node, f"{name}(): {self.sources.missing(name)}, and the tables do not know it ({does})")
 
+    def as_cast(self, node: Node) -> Value | None:
+        """Return the value of ``(u8)(x)``, which looks like a call."""
+        called, inner = part(node, "function"), part(node, "arguments")
+        if called is None or called.type != "parenthesized_expression" or inner is None:
+            return None
+        named_type = self.bare(called)
+        if named_type.type != "identifier" or self.is_local(text_of(named_type)):
+            return None
+        kind = named(text_of(named_type), self.environment) or self.file_type(text_of(named_type))
+        if kind is None:
+            return None
+        if node.parent is not None and node.parent.type in _BINDS_TIGHTER and node.parent.children[0] == node:
+            self.refuse(node, f"{text_of(node.parent)}: put parentheses around what is cast")
+        value: Value = Nothing()
+        for each in parts(inner):
+            value = self.expression(each)
+        return self.converted(value, kind, node)
+
     def operation(self, name: str, arguments: list[Node], node: Node) -> Value:
         """Return the value of an operation of Linux."""
         count, made = OPERATIONS[name]
@@ -84,7 +106,7 @@ class Calls(Operations):
 
     # --- rules ---------------------------------------------------------------------------------------------------
 
-    def by_rule(self, rule: CallRule, name: str, arguments: list[Node], node: Node) -> Value:  # noqa: C901, PLR0911 - one for each kind
+    def by_rule(self, rule: CallRule, name: str, arguments: list[Node], node: Node) -> Value:  # noqa: C901, PLR0911, PLR0912
         """Return the value of a call that the environment explains."""
         match rule:
             case rules.EmuCall():
@@ -114,6 +136,11 @@ class Calls(Operations):
                 self.without_effects(name, arguments)
                 self.note(self.report.dropped, node, name, "", reason)
                 return Nothing(reason)
+            case rules.Instead(function=other):
+                function = self.sources.function(other, self.frame.text)
+                if function is None:
+                    self.refuse(node, f"{name}(): {self.sources.missing(other)}")
+                return self.of_function(function, arguments, node)
             case rules.Refused(reason=reason):
                 self.refuse(node, f"{name}(): {reason}")
 
@@ -243,7 +270,7 @@ class Calls(Operations):
         single = len(statements) <= 1
         known = any(isinstance(each, Number) and each.constant is not None for each in values)
         nulls = any(isinstance(each, Address) and each.place is None for each in values)
-        return single or known or nulls
+        return bool(function.note) or single or known or nulls
 
     def signature(self, function: Function) -> tuple[list[tuple[str, CType]], CType]:
         """Return the parameters of a function and what it gives."""
