@@ -16,6 +16,9 @@ for each in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(each, signal.SIG_DFL)
 # What commands print must not depend on a terminal: in a worker of pytest-xdist there is this variable, and says 80.
 os.environ.pop("COLUMNS", None)
+# Hundreds of commands are started, each of which would compile the project's modules if no bytecode were kept.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 TESTS = Path(__file__).parent
 ALONE = {"harness", "race"}
