@@ -21,10 +21,18 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 TESTS = Path(__file__).parent
-ALONE = {"harness", "race"}
-"""The folders whose tests start processes that need both processors: nothing else may run beside them.
-
-So it is with files of other folders that are marked by themselves."""
+ALONE = (
+    "conformance/test_store_buffering.py",
+    "harness/test_beside_strangers.py",
+    "harness/test_forkserver_killed.py",
+    "harness/test_soak_kills.py",
+    "harness/test_soak_leaks.py",
+    "harness/test_soak_strangers.py",
+    "race",
+    "soak/test_affinity.py",
+    "soak/test_canaries.py",
+)
+"""Files and folders whose tests need both processors, or a process to themselves: nothing else runs beside them."""
 LEFT_OUT = pytest.StashKey[int]()
 """How many slow tests were not selected."""
 
@@ -34,10 +42,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", dest="all_tests", help="run the slow tests, too")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the files unread of which -m wants no test."""
+    wanted = config.getoption("markexpr")
+    if wanted not in ("alone", "not alone") or collection_path.suffix != ".py":
+        return None
+    return (wanted == "alone") != _is_alone(collection_path) or None
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark a test as one that needs the machine to itself, by its folder."""
-    if item.path.relative_to(TESTS).parts[0] in ALONE:
+    """Mark a test as one that needs the machine to itself, by its file."""
+    if _is_alone(item.path):
         item.add_marker("alone")
+
+
+def _is_alone(file: Path) -> bool:
+    return any(file.is_relative_to(TESTS / each) for each in ALONE)
 
 
 @pytest.hookimpl(trylast=True)

@@ -99,7 +99,9 @@ try:
 except Exception as error:
     print(json.dumps({"error": type(error).__name__, "message": str(error)}))
     sys.exit(3)
-region.map_scratch()
+region.reserve()
+region.map_machine(region.SharedMemory().fd)
+region.map_doorbell(0)
 machine = region.machine()
 root = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(build.load(built.path))
 words = region.words_at(MEMORY_AT, machine.nbytes // 8)

@@ -20,7 +20,6 @@ from tests.conformance.primitives import DOES_NOT, DRAINS
 pytestmark = pytest.mark.timeout(120)
 
 ON_THE_MACHINE = [
-    pytest.mark.alone,
     pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="a store buffer is seen by another processor only"),
 ]
 BothMissed = Callable[[Path, str], bool]

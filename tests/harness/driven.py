@@ -20,9 +20,9 @@ from typing import Any, Final, Self
 TOP = Path(__file__).parents[2]
 MARK = "PIRACE_TEST_MARK"
 
-UP_SECONDS = 20.0
-"""What a start may take on a busy machine; it takes less than one."""
-GONE_SECONDS = 10.0
+UP_SECONDS = 60.0
+"""What a start may take on a busy machine; it takes less than a second."""
+GONE_SECONDS = 30.0
 """What the last process may take to be gone; it takes some milliseconds."""
 
 

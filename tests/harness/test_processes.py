@@ -118,19 +118,6 @@ def test_what_is_sent_after_the_last_word_is_in_no_book(root: Path) -> None:
     assert_sound(outcome(root, roots.LATE, 3, 0.2))
 
 
-def test_a_run_comes_to_its_end_beside_strangers_who_compute(root: Path) -> None:
-    """Whoever gives up the processor in every wait would have a microsecond for each of their time slices."""
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in os.sched_getaffinity(0)]
-    try:
-        result = outcome(root, roots.TURNS, 3, 0.5)
-        assert_sound(result)
-        assert min(result["results"]) > 100
-    finally:
-        for process in busy:
-            process.kill()
-            process.wait()
-
-
 def test_the_faults_touch_notifications_only(root: Path) -> None:
     """A kick is never dropped."""
     result = outcome(root, roots.FLOOD, 2, 0.2, argument=0xFD, fabric_fault=FAULT_AFTER_COUNT, fault_one_in=1)

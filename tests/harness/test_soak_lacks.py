@@ -65,25 +65,28 @@ def test_too_few_descriptors(limit: int) -> None:
         assert soak.left() == []
 
 
-OTHER_USER = 54_321
+OTHER_USERS = 54_321
 
 
-def as_nobody() -> list[str]:
-    """Return what runs a command under a limit of processes: root has none, so as a user who has nothing else."""
+def as_nobody(number: int) -> list[str]:
+    """Return what runs a command under a limit of processes: root has none, so as a user who has nothing else.
+
+    Each ``number`` is another user: tests that run side by side are not counted together.
+    """
     if os.getuid() != 0:
         return []
     if shutil.which("setpriv") is None:
         pytest.skip("no setpriv, and root has no limit of processes")
     reads = "+dac_override,+dac_read_search"  # the interpreter may lie in root's own folder
     given = [f"--inh-caps={reads}", f"--ambient-caps={reads}", f"--bounding-set=-all,{reads}"]
-    return ["setpriv", f"--reuid={OTHER_USER}", "--clear-groups", *given]
+    return ["setpriv", f"--reuid={OTHER_USERS + number}", "--clear-groups", *given]
 
 
 @pytest.mark.parametrize("limit", slow_but([4], [1, 2, 4, 7, 10]))
 def test_too_few_processes(limit: int) -> None:
     """Whether the one too many is the coordinator's thread, the worker, its fork server, a pCPU or a libzmq thread."""
     with Soaking() as soak:
-        status, _, errors = run(soak, *as_nobody(), "prlimit", f"--nproc={limit}")
+        status, _, errors = run(soak, *as_nobody(limit), "prlimit", f"--nproc={limit}")
         assert status == 3, errors
         assert last_line(errors)
         if (soak.folder / "campaign.sqlite").exists():

@@ -22,12 +22,14 @@ from hosts.native.fabric import wire
 from hosts.native.fabric.frame_kinds import KIND_SILENT, KINDS, kind_of_vector
 from hosts.native.fabric.sockets import Fabric
 from hosts.native.memory import region
-from hosts.native.memory.private_words import Local
+from hosts.native.memory.addresses import LOCAL_AT
+from hosts.native.memory.private_words import LOCAL_BYTES, Local
 from hosts.native.process import pcpu
 from hosts.native.runtime.receive import accept, receive
+from tests.choice import slow_but
 
-FRAMES = 100_000
-"""Of each kind of test: in memory, and through a socket."""
+FRAMES = slow_but([10_000], [10_000, 100_000])
+"""In memory, and through a socket."""
 PCPUS = 5
 ME = 3
 NAME = f"test-{secrets.token_hex(8)}"
@@ -57,8 +59,11 @@ def image() -> Image:
 @pytest.fixture
 def fabric() -> Iterator[Fabric]:
     """Make this process pCPU ``ME`` of five, its words filled in as a pCPU process does it."""
-    region.map_scratch()
+    region.reserve()
+    with region.SharedMemory() as memory:
+        region.map_machine(memory.fd)
     region.map_doorbell(ME)
+    ctypes.memset(LOCAL_AT, 0, LOCAL_BYTES)
     fabric = Fabric(NAME, TOKEN, ME, PCPUS)
     fabric.bind()
     arguments = pcpu.PcpuArguments(None, NAME, TOKEN, ME, PCPUS, 0, 0, None)
@@ -160,12 +165,13 @@ def last_bytes_of_a_page() -> tuple[int, Callable[[bytes], int]]:
     return start, place
 
 
-def test_compiled_code_and_python_agree_about_frames_in_memory(image: Image, fabric: Fabric) -> None:
+@pytest.mark.parametrize("number", FRAMES)
+def test_compiled_code_and_python_agree_about_frames_in_memory(image: Image, fabric: Fabric, number: int) -> None:
     """Each frame ends where memory ends, so a read past its end would be a SIGSEGV."""
     _, place = last_bytes_of_a_page()
     compiled, frames = image.function("judge", 2), Frames(1)
     good = 0
-    for _ in range(FRAMES):
+    for _ in range(number):
         due = expected()
         data = frames.any(due)
         data = data[:PAGE]
@@ -177,13 +183,13 @@ def test_compiled_code_and_python_agree_about_frames_in_memory(image: Image, fab
             assert frame is not None
             due[frame.sender] += 1
         assert expected() == due
-    assert FRAMES / 100 < good < FRAMES / 2
+    assert number / 100 < good < number / 2
     assert counted("taken_total") == good
     assert fabric.cpu == ME
 
 
-@pytest.mark.timeout(120)
-def test_a_hundred_thousand_bad_frames_through_a_socket_are_counted_and_ignored(image: Image, fabric: Fabric) -> None:
+@pytest.mark.parametrize("number", FRAMES)
+def test_bad_frames_through_a_socket_are_counted_and_ignored(image: Image, fabric: Fabric, number: int) -> None:
     """Good ones among them arrive: the real socket, the real receive."""
     look, frames = image.function("look", 0), Frames(2)
     context = zmq.Context()
@@ -192,7 +198,7 @@ def test_a_hundred_thousand_bad_frames_through_a_socket_are_counted_and_ignored(
     push.connect(fabric.pull.last_endpoint)
     due, sent, good = expected(), 0, 0
     local = region.local()
-    while sent - good < FRAMES:
+    while sent - good < number:
         for _ in range(500):
             data = frames.any(due)
             push.send(data)

@@ -26,7 +26,6 @@ from tests.harness.driven import UP_SECONDS, eventually
 ALLOWED = sorted(os.sched_getaffinity(0))
 
 pytestmark = [
-    pytest.mark.alone,
     pytest.mark.timeout(6 * UP_SECONDS),  # the first may have to compile
     pytest.mark.skipif(len(ALLOWED) < 2, reason="nowhere to stray to: one processor"),
 ]

@@ -16,7 +16,7 @@ from hosts.soak.workers.job import do_task
 from hosts.soak.workers.local_executor import LocalExecutor
 from tests.harness.driven import UP_SECONDS
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(6 * UP_SECONDS)]  # the first may have to compile
+pytestmark = pytest.mark.timeout(6 * UP_SECONDS)  # the first may have to compile
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ from tests.harness.driven import UP_SECONDS, eventually
 from tests.soak import worker_jobs
 
 UNPROMISED = "not checked, as the rule does not promise it: C7"
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(6 * UP_SECONDS)]  # the first may have to compile
+pytestmark = pytest.mark.timeout(6 * UP_SECONDS)  # the first may have to compile
 
 
 @pytest.fixture(scope="module")

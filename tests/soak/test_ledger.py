@@ -21,8 +21,6 @@ from hosts.runs.plan import chosen_mutations, chosen_policies, chosen_scenarios,
 from hosts.runs.runner import Request
 from hosts.soak.postmortem.ledger import compare
 
-pytestmark = pytest.mark.alone
-
 PCPUS = 2
 MOST_SECONDS = 40.0
 """A race ends as soon as it has what a test is about, in the first tenth of a second if the processors are idle."""

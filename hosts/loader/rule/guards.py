@@ -44,15 +44,6 @@ _OF_PARAMETER: Final = {
     "state": (FAULT_STATE, reach.BELOW["Wait.state"]),
 }
 """What a number has to be below that is given to the emulated kernel, by the name of the parameter."""
-
-UNCHECKED: Final = frozenset(
-    {
-        *("value", "old", "new", "word", "word0", "word1", "word2", "word3", "bits", "destination"),
-        *("on_was_set", "from_timer_fn", "deadline"),
-    }
-)
-"""Parameters that may be any number: nothing is looked up by them."""
-
 STORED: Final = {name: row.stored for name, row in ACCESSES.items() if row.stored}
 """Primitives that put a number into a word, and the parameter that is the number."""
 CHANGING: Final = frozenset(name for name, row in LOCKED.items() if not row.stored)

@@ -83,15 +83,6 @@ def map_doorbell(cpu: int) -> None:
         raise OSError(number, f"cannot map the doorbell of pCPU {cpu} at {DOORBELL_AT:#x}: {os.strerror(number)}")
 
 
-def map_scratch() -> None:
-    """Map fresh zeros at both addresses (the machine of a test, in its own process)."""
-    reserve()
-    zeros = mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | _MAP_FIXED
-    _mmap(MEMORY_AT, SHARED_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, zeros)
-    _mmap(LOCAL_AT, LOCAL_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, zeros)
-    map_doorbell(0)
-
-
 def local() -> Local:
     """Return the private host words of this process."""
     return Local(LOCAL_AT)

@@ -14,7 +14,7 @@ from emu.machine import Machine
 from emu.memory import Struct
 from emu.rulechecks import FAULT_INDEX
 from hosts.loader.program import Program, load_program
-from hosts.loader.rule.guards import UNCHECKED, Guards, fixed
+from hosts.loader.rule.guards import Guards, fixed
 from hosts.loader.syntax.language import PolicyError
 from hosts.loader.syntax.names import PRIMITIVES, calls
 from tests.unit.loader.rules import FIRST, helpers, loaded
@@ -258,6 +258,13 @@ def test_what_is_out_of_reach_is_there() -> None:
     owners = {reach.owner("f", module) for module in modules}
     assert owners == {"", reach.INSTRUMENT, reach.WORKLOAD, reach.PROCESSOR}
     assert set(PRIMITIVES) >= reach.PRIMITIVES
+
+
+UNCHECKED = {
+    *("value", "old", "new", "word", "word0", "word1", "word2", "word3", "bits", "destination"),
+    *("on_was_set", "from_timer_fn", "deadline"),
+}
+"""Parameters that may be any number: nothing is looked up by them."""
 
 
 def test_every_number_that_a_rule_hands_on_is_checked_or_may_be_any() -> None:
