@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from hosts.cli.commands.campaign import repro, soak
+from hosts.cli.commands.kernel import kernel
 from hosts.cli.commands.litmus import litmus
 from hosts.cli.commands.options import CONTEXT, debug_option
 from hosts.cli.commands.race import reconcile, stress
@@ -58,6 +59,7 @@ def cli() -> None:
       pirace explore --policy elide-self-2022      every interleaving
       pirace trace timer-fastpath                  a timer fastpath, step by step
       pirace list                                  everything that has a name
+      pirace kernel ~/linux                        how a kernel's C is read
       pirace litmus SB.litmus                      a test of the memory model
       pirace soak --for 8h                         race everything for hours
 
@@ -70,7 +72,7 @@ def cli() -> None:
     """  # noqa: D301 - click's mark for text that is not to be wrapped
 
 
-for each in (stress, explore, list_, litmus, replay, audit, reconcile, trace, soak, repro):
+for each in (stress, explore, list_, litmus, replay, audit, reconcile, trace, kernel, soak, repro):
     cli.add_command(each)
 
 

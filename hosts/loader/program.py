@@ -113,6 +113,15 @@ def load_program(
     )
 
 
+def protocol_scope() -> tuple[Scope, dict[str, str]]:
+    """Return what the protocol's names are, and the module of each of its functions, as a user's code finds them."""
+    loaded = [importlib.import_module(name) for name in (*PROTOCOL, *WITH_CODE)]
+    definitions = _definitions(loaded)
+    trees = {name: each.tree for name, each in definitions.items()}
+    modules = {name: each.module for name, each in definitions.items()}
+    return Scope(_values(loaded, definitions), trees, frozenset()), modules
+
+
 def _program(
     definitions: Mapping[str, Definition],
     values: Mapping[str, Any],

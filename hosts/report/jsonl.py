@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from hosts.runs.verdict import Row
 
-SCHEMA_VERSION: Final = "1.7"
+SCHEMA_VERSION: Final = "1.8"
 
 
 def schema() -> dict[str, Any]:

@@ -16,7 +16,9 @@ from hosts.loader.c.translate import CError, Translation, translate
 from hosts.loader.kernel.environment import KvmEnvironment
 from hosts.loader.kernel.signatures import Signature, signatures
 from hosts.loader.kernel.taken import INSIDE, NOT_TAKEN, OTHERWISE, TAKEN, Form
-from hosts.loader.rule.brought import Brought
+from hosts.loader.rule.brought import Brought, together
+from hosts.loader.rule.policy_source import RuleName
+from hosts.loader.rule.userfile import ENTRY
 from hosts.loader.source_file import SourceFile
 from hosts.loader.syntax.language import Origin, PolicyError
 from hosts.loader.syntax.names import Scope
@@ -26,6 +28,8 @@ _DELIVER: Final = "vmx_deliver_posted_interrupt"
 _WIDE_PIR: Final = (b"unsigned long pir[", b"unsigned long *pir")
 _TYPES: Final = {"Vcpu": "struct kvm_vcpu *", "PiDesc": "struct pi_desc *", "int": "s64"}
 _USERS: Final = "user_"
+_OF_A_RULE: Final = 2
+"""Parameters of a rule."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +68,34 @@ class Taken:
 
 def bring(code: UserCode, scope: Scope, modules: Mapping[str, str]) -> Brought:
     """Return the kernel's functions under the names of those of ``emu/`` that they stand for; PolicyError."""
-    taken = take(code, scope, modules)
+    several = []
+    if code.rule is not None and code.rule_file is not None and is_c(code.rule.path):
+        several.append(_rule(code.rule, code.rule_file, code.spec.stubs, scope, modules))
+    if code.kernel:
+        several.append(take(code, scope, modules))
+        _check_taken(several[-1], code)
+    brought = together(_brought(each) for each in several)
+    for name in brought.functions:
+        if sum(name in each.translation.functions for each in several) > 1:
+            brought.origins[name].refuse(brought.functions[name], f"{name} is in the kernel's files and in the rule's")
+    return brought
+
+
+def is_c(path: str) -> bool:
+    """Return whether a file of the user's is C."""
+    return path.endswith((".c", ".h"))
+
+
+def _check_taken(taken: Taken, code: UserCode) -> None:
+    """Refuse if nothing can be taken, or not what was asked for."""
     first = next((each for each in taken.not_taken if each.is_error), None)
-    if first is not None and (code.spec.only or not taken.forms):
-        raise _error_of(first)
+    if first is not None and first.error is not None and (code.spec.only or not taken.forms):
+        raise first.error
     if not taken.forms:
         raise PolicyError(str(code.spec.kernel), 1, f"has none of the functions that can be taken: {', '.join(TAKEN)}")
+
+
+def _brought(taken: Taken) -> Brought:
     functions = taken.translation.functions
     origins = {name: Origin(taken.translation.files[name], PolicyError) for name in functions}
     own = {name: form.function for name, form in taken.forms.items()}
@@ -79,13 +105,6 @@ def bring(code: UserCode, scope: Scope, modules: Mapping[str, str]) -> Brought:
 def _meant(name: str) -> object:
     """Return what a name in an annotation stands for."""
     return int if name == "int" else getattr(machine, name, None)
-
-
-def _error_of(each: NotTaken) -> PolicyError:
-    """Return the refusal of one function, at its place in the kernel."""
-    if each.error is not None:
-        return each.error
-    return PolicyError(each.signature.file, each.signature.line, f"{each.name} is not taken: {each.reason}")
 
 
 # --- which functions ---------------------------------------------------------------------------------------------
@@ -113,6 +132,30 @@ def take(code: UserCode, scope: Scope, modules: Mapping[str, str]) -> Taken:
         not_taken += lost
         wanted = {name: form for name, form in wanted.items() if name not in {each.name for each in lost}}
         environment = replace(environment, taken=frozenset(wanted), any_delivery=any_delivery)
+
+
+def _rule(rule: RuleName, file: SourceFile, stubs: Iterable[str], scope: Scope, modules: Mapping[str, str]) -> Taken:
+    """Translate a rule of the user's own, and what it calls in its file."""
+    files = [CFile(file.path, _content(file))]
+    found = signatures((each.path, each.content) for each in files)
+    signature = found.get(rule.function)
+    if signature is None:
+        near = difflib.get_close_matches(rule.function, found, 3)
+        said = f" (near: {', '.join(near)})" if near else ""
+        raise PolicyError(file.path, 1, f"defines no function {rule.function}{said}")
+    if len(signature.parameters) != _OF_A_RULE or signature.gives:
+        said = f"{rule.function} is no rule: that is void {rule.function}(struct kvm_vcpu *vcpu, int vec)"
+        more = (
+            "; what tells its caller whether it notified comes with its caller, by --kernel" if signature.gives else ""
+        )
+        raise PolicyError(file.path, signature.line, said + more)
+    environment = KvmEnvironment(found, frozenset(), _stubs(stubs), _helpers(scope, modules))
+    form = Form(rule.function)
+    everything = [*_adapters("library"), *files, *_adapters("helpers")]
+    translation = translate(everything, [_wanted(ENTRY, form, scope)], environment)
+    for error in translation.refused.values():
+        raise error
+    return Taken(translation, {ENTRY: form}, (), found)
 
 
 def _content(file: SourceFile) -> bytes:
