@@ -42,6 +42,7 @@ _DROPPED: Final[Mapping[str, str]] = {
     ),
     "timekeeping: this machine has no clock but its deadlines": "kvm_wait_lapic_expire __kvm_wait_lapic_expire",
     "the guest's memory is not in this machine, nor anything to prefetch": "prefetch kvm_load_guest_xsave_state",
+    "nothing asks for an immediate exit in this machine": "kvm_x86_ops.request_immediate_exit",
     "AMD's AVIC": "kvm_x86_ops.vcpu_blocking kvm_x86_ops.vcpu_unblocking",
 }
 
