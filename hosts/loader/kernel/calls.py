@@ -156,7 +156,7 @@ LIBRARY: Final[Mapping[str, Instead]] = {
             *("kvm_lapic_get_reg", "kvm_lapic_set_reg", "kvm_lapic_set_irr", "handle_fastpath_preemption_timer"),
         )
     },
-    "__kvm_make_request": Instead("lib_kvm_make_request"),
+    "__kvm_make_request": Instead("lib___kvm_make_request"),
     "__apic_accept_irq": Instead("lib_apic_accept_irq"),
 }
 """Functions that are called through ``adapters/library.c``."""

@@ -48,7 +48,7 @@ _VALUES: Final[Mapping[str, int]] = {
     "KVM_REQ_PENDING_TIMER": KVM_REQ_UNBLOCK,
     "KVM_REQ_UNHALT": KVM_REQ_UNHALT,
     "KVM_REQ_EVENT": KVM_REQ_EVENT,
-    "KVM_REQUEST_MASK": 0xFF,
+    "KVM_REQUEST_MASK": 63,
     "KVM_REQUEST_NO_WAKEUP": 1 << 8,
     "KVM_REQUEST_WAIT": 1 << 9,
     "KVM_REQUEST_NO_ACTION": 1 << 10,
@@ -78,6 +78,7 @@ _VALUES: Final[Mapping[str, int]] = {
     "KVM_RUN_FORCE_IMMEDIATE_EXIT": 1 << 0,
     "KVM_RUN_LOAD_GUEST_DR6": 1 << 1,
     "KVM_RUN_LOAD_DEBUGCTL": 1 << 2,
+    "KVM_EXIT_UNKNOWN": 0,
     "KVM_PROFILING": 4,
     "KVM_HANDLING_IRQ": 1,
     "KVM_DEBUGREG_BP_ENABLED": 1,
@@ -123,7 +124,8 @@ _VALUES: Final[Mapping[str, int]] = {
     "EBUSY": 16,
     "EINVAL": 22,
 }
-"""Constants of headers and enums; those that this machine has too are its own."""
+"""Constants of headers and enums; those that this machine has too are its own. Its requests are one word: their
+numbers are below 64."""
 
 _WIDE: Final[Mapping[str, tuple[int, str]]] = {
     "S64_MIN": (-(1 << 63), "s64"),
@@ -184,7 +186,7 @@ NOT_SET: Final = ("CONFIG_", "__KVM_HAVE_ARCH_WQP")
 """How names begin that are not set if they are not in ``CONFIG``."""
 
 PER_CPU: Final[Mapping[str, EmuCall]] = {
-    "kvm_running_vcpu": EmuCall("kvm_get_running_vcpu()", (), "struct kvm_vcpu *"),
-    "cpu_number": EmuCall("smp_processor_id()", (), "int", least=0, most=63),
+    "kvm_running_vcpu": EmuCall("kvm_get_running_vcpu()", ("...",), "struct kvm_vcpu *"),
+    "cpu_number": EmuCall("smp_processor_id()", ("...",), "int", least=0, most=63),
 }
 """Variables that each pCPU has one of."""

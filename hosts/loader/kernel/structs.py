@@ -132,7 +132,7 @@ _LAPIC: Final[Mapping[str, FieldRule]] = {
 }
 
 _TIMER: Final[Mapping[str, FieldRule]] = {
-    "pending": WordField("apic.timer_pending", "atomic_t", shared=False, least=0),
+    "pending": WordField("apic.timer_pending", "int", shared=False, least=0),
     "tscdeadline": WordField("apic.tscdeadline", "u64", shared=False),
     "expired_tscdeadline": WordField("apic.expired_tscdeadline", "u64", shared=False),
     "hv_timer_in_use": WordField("apic.hv_timer_in_use", "bool", shared=False),

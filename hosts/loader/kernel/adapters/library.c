@@ -5,29 +5,36 @@
 
 bool lib_kvm_check_request(int req, struct kvm_vcpu *vcpu)
 {
-	if (req == NEVER_MADE)
+	if (__builtin_constant_p(req) && req == NEVER_MADE)
 		return nobody_made_it();
 	return emu_kvm_check_request(req & KVM_REQUEST_MASK, vcpu);
 }
 
 bool lib_kvm_test_request(int req, struct kvm_vcpu *vcpu)
 {
-	if (req == NEVER_MADE)
+	if (__builtin_constant_p(req) && req == NEVER_MADE)
 		return nobody_made_it();
 	return test_bit(req & KVM_REQUEST_MASK, &vcpu->requests);
 }
 
 void lib_kvm_clear_request(int req, struct kvm_vcpu *vcpu)
 {
-	if (req != NEVER_MADE)
+	if (!__builtin_constant_p(req) || req != NEVER_MADE)
 		clear_bit(req & KVM_REQUEST_MASK, &vcpu->requests);
 }
 
 void lib_kvm_make_request(int req, struct kvm_vcpu *vcpu)
 {
-	if (req == NEVER_MADE)
+	if (__builtin_constant_p(req) && req == NEVER_MADE)
 		request_of_others();
 	emu_kvm_make_request(req & KVM_REQUEST_MASK, vcpu);
+}
+
+void lib___kvm_make_request(int req, struct kvm_vcpu *vcpu)
+{
+	if (__builtin_constant_p(req) && req == NEVER_MADE)
+		request_of_others();
+	kernel___kvm_make_request(req, vcpu);
 }
 
 int lib_kvm_vcpu_check_block(struct kvm_vcpu *vcpu)

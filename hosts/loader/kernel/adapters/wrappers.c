@@ -42,7 +42,7 @@ int wrap_kvm_vcpu_check_block(struct kvm_vcpu *vcpu)
 
 int wrap___apic_accept_irq(struct kvm_vcpu *vcpu, int vector)
 {
-	return kernel___apic_accept_irq(vcpu->arch.apic, APIC_DM_FIXED, vector, 1, 0, NULL);
+	return kernel___apic_accept_irq(vcpu->arch.apic, APIC_DM_FIXED, vector & APIC_VECTOR_MASK, 1, 0, NULL);
 }
 
 int wrap_kvm_apic_local_deliver(struct kvm_vcpu *vcpu)
