@@ -167,8 +167,10 @@ class Calls(Operations):
 
     def of_emu(self, rule: EmuCall, name: str, arguments: list[Node], node: Node) -> Value:
         """Return a call of the machine's."""
-        if len(arguments) != len(rule.parameters):
+        missing = rule.parameters[len(arguments) :]
+        if len(arguments) > len(rule.parameters) or any(kind != "..." for kind in missing):
             self.refuse(node, f"{name}() takes {len(rule.parameters)} arguments here, not {len(arguments)}")
+        rule = replace(rule, parameters=rule.parameters[: len(arguments)])
         asked = [each for each, kind in zip(arguments, rule.parameters, strict=True) if kind != "..."]
         self.without_effects(name, [each for each in arguments if each not in asked])
         values = iter(self.in_order(*(lambda each=each: self.expression(each) for each in asked)))

@@ -10,8 +10,8 @@ from hosts.loader.c.arithmetic import OPERATORS, UndefinedError, binary, convert
 from hosts.loader.c.flow import Branch
 from hosts.loader.c.literals import character, number
 from hosts.loader.c.lvalues import Lvalues
-from hosts.loader.c.places import LocalPlace, Place, StructPlace, ViewPlace
-from hosts.loader.c.source import line_of, part, parts, text_of
+from hosts.loader.c.places import DroppedPlace, LocalPlace, Place, StructPlace, ViewPlace
+from hosts.loader.c.source import line_of, part, parts, text_of, walk
 from hosts.loader.c.state import joined, refined
 from hosts.loader.c.structuring import located
 from hosts.loader.c.types import INT, ULONG, VOID, Array, CType, Integer, Pointer, Struct, promoted, size_of
@@ -414,6 +414,8 @@ class Expressions(Lvalues):
         """Assign."""
         left, right, operator = part(node, "left"), part(node, "right"), _operator(node)
         assert left is not None and right is not None  # noqa: S101, PT018 - the grammar's
+        if self.is_left_out(left, right, node):
+            return Nothing()
         found, value = self.in_order(lambda: self.target(left), lambda: self.expression(right))
         place, kind = found
         self.line = self.at(node)
@@ -421,6 +423,19 @@ class Expressions(Lvalues):
             old = self.value_at(place, kind, left)
             value = self.operated(operator[:-1], old, value, node)
         return self.stored(place, kind, value, node, used=used)
+
+    def is_left_out(self, left: Node, right: Node, node: Node) -> bool:
+        """Return whether an assignment is to what does not matter here: of its value only the effects are left."""
+        if left.type != "field_expression":
+            return False
+        with self.steps():
+            place = self.reference(left)
+        if not isinstance(place, tuple) or not isinstance(place[0], DroppedPlace):
+            return False
+        if any(each.type in _EFFECTS for each in walk(right)):
+            self.effect(right)
+        self.note(self.report.dropped, node, place[0].name, "", place[0].reason)
+        return True
 
     def stored(self, place: Place, kind: CType, value: Value, node: Node, *, used: bool) -> Value:
         """Store a value in a place; return what lies there then."""
@@ -450,6 +465,9 @@ class Expressions(Lvalues):
         before = node.children[0].type in ("++", "--")
         operator = "+" if "++" in (node.children[0].type, node.children[-1].type) else "-"
         place, kind = self.target(inner)
+        if isinstance(place, DroppedPlace):
+            self.note(self.report.dropped, node, place.name, "", place.reason)
+            return Nothing()
         self.line = self.at(node)
         old = self.value_at(place, kind, inner)
         if isinstance(old, Number) and used and not before:
@@ -464,6 +482,7 @@ class Expressions(Lvalues):
         self.note(self.report.constants, node, text, "true" if test.always else "false")
 
 
+_EFFECTS = frozenset({"call_expression", "assignment_expression", "update_expression"})
 _INDEX = Integer(64, signed=True)
 
 

@@ -247,6 +247,9 @@ class Lvalues(Declarators):
         base, named = part(node, "argument"), part(node, "field")
         assert base is not None and named is not None  # noqa: S101, PT018 - the grammar's
         name = text_of(named)
+        member = self.global_member(node)
+        if member is not None:
+            return member
         found = self.reference(base) if base.type in self.REFERENCES else self.expression(base)
         if isinstance(found, tuple) and isinstance(found[0], DroppedPlace):
             return DroppedPlace(text_of(node), found[0].reason), LONG
@@ -265,6 +268,17 @@ class Lvalues(Declarators):
         if rule is None:
             self.refuse(node, f"{text_of(node)}: nothing is known of the field {name} of struct {kind.tag}")
         return self.field_of(place, rule, node)
+
+    def global_member(self, node: Node) -> Found | Value | None:
+        """Return what the environment says of a member of a variable that is no local: ``ops.run``."""
+        root: Node | None = node
+        while root is not None and root.type == "field_expression":
+            root = part(root, "argument")
+        if root is None or root.type != "identifier" or self.is_local(text_of(root)):
+            return None
+        text = "".join(text_of(node).split())
+        rule = self.environment.name(text)
+        return None if rule is None else self.ruled(rule, text, node)
 
     def field_of(self, place: Place, rule: FieldRule, node: Node) -> Found | Value:
         """Return the field that a rule speaks of."""

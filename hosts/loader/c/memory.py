@@ -21,7 +21,8 @@ from hosts.loader.c.places import (
     WordPlace,
     WordsPlace,
 )
-from hosts.loader.c.types import LONG, ULONG, WORD_BITS, Integer
+from hosts.loader.c.source import text_of
+from hosts.loader.c.types import LONG, UINT, ULONG, WORD_BITS, Integer
 from hosts.loader.c.values import Number, Test, Variable, constant, flag, ranged
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Memory(Builder):
             return _item(place.node, word), binary("*", part, constant(size * 8, LONG))
         self.refuse(node, "the place of this access is not known")
 
-    def register(self, place: PagePlace, node: Node) -> WordPlace | WordsPlace:
+    def register(self, place: PagePlace, node: Node) -> WordPlace | WordsPlace | FixedPlace:
         """Return a register of a page."""
         offset = place.offset
         if offset.steps is None and offset.bytes in place.page.words:
@@ -78,6 +79,8 @@ class Memory(Builder):
                 most += offset.steps.most * offset.scale
             inside = bank.first <= least and most < bank.first + bank.stride * bank.count
             index = replace(offset, bytes=offset.bytes - bank.first).index(bank.stride)
+            if inside and bank.constant is not None:
+                return FixedPlace(bank.constant.value, UINT, bank.constant.reason)
             if inside and index is not None:
                 words = WordsPlace(attribute(place.node, bank.path), bank.count * 4, bank.shared)
                 return replace(words, offset=Offset().plus(index, 4))
@@ -200,6 +203,8 @@ class Memory(Builder):
                 self.store(self.register(place, node), value, node)
             case DroppedPlace():
                 self.note(self.report.dropped, node, f"{place.name} = ...", "", place.reason)
+            case FixedPlace() if value.constant == place.value:
+                self.note(self.report.dropped, node, text_of(node), "", place.reason)
             case FixedPlace():
                 self.refuse(node, f"a store to what is {place.value} on this machine: {place.reason}")
             case StructPlace() | ViewPlace():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hosts.loader.c.arithmetic import binary, call, compare, convert, operation
 from hosts.loader.c.builder import clone
 from hosts.loader.c.expressions import Expressions
-from hosts.loader.c.places import ArrayPlace, LocalPlace, PagePlace, Place, WordPlace, WordsPlace
+from hosts.loader.c.places import ArrayPlace, FixedPlace, LocalPlace, PagePlace, Place, WordPlace, WordsPlace
 from hosts.loader.c.source import text_of
 from hosts.loader.c.structuring import located
 from hosts.loader.c.types import BOOL, INT, LONG, UINT, ULONG, WORD_BITS, Array, CType, Integer
@@ -224,8 +224,25 @@ class Operations(Expressions):
         word, bit = self.bit_of(place, number, node)
         return place, word, bit
 
+    def fixed_bits(self, node: Node) -> FixedPlace | None:
+        """Return the register that is always empty here, if it is one."""
+        with self.steps():
+            place = self.place_given(node)[0]
+            found = self.register(place, node) if isinstance(place, PagePlace) else place
+        return found if isinstance(found, FixedPlace) and found.value == 0 else None
+
+    def op_constant_p(self, arguments: list[Node], node: Node) -> Value:
+        """Return whether an argument is known."""
+        with self.steps():
+            known = self.number(arguments[0]).constant is not None
+        return constant(int(known), INT)
+
     def op_test_bit(self, arguments: list[Node], node: Node) -> Value:
         """Return whether a bit is set, by a plain load."""
+        fixed = self.fixed_bits(arguments[1])
+        if fixed is not None:
+            self.note(self.report.constants, node, text_of(node), "0", fixed.reason)
+            return constant(0, BOOL)
         place, word, bit = self.bit_given(arguments, node)
         if word is None:
             value = self._local_bitmap(place, bit, node)
@@ -408,6 +425,7 @@ def _lesser_typed(operator: str) -> Operation:
 
 OPERATIONS: Final[dict[str, tuple[int, Operation]]] = {
     **dict.fromkeys(("READ_ONCE", "ACCESS_ONCE", "READ_ONCE_NOCHECK"), (1, Operations.op_read_once)),
+    "__builtin_constant_p": (1, Operations.op_constant_p),
     "WRITE_ONCE": (2, Operations.op_write_once),
     "smp_load_acquire": (1, Operations.op_load_acquire),
     "smp_store_release": (2, Operations.op_store_release),

@@ -137,7 +137,7 @@ class EmuCall:
     evaluated for its effects only."""
     parameters: tuple[str, ...] = ()
     """Their types in C, to which they are converted. ``"word"``: a pointer to a whole word, given as that word.
-    ``"..."``: not evaluated."""
+    ``"..."``: not evaluated, and not given by every version."""
     result: str = "void"
     """The type in C. A flag (1 or 0) is a ``bool``."""
     least: int | None = None

@@ -83,6 +83,8 @@ class Structurer:
                     out += made
                     if done:
                         return out
+                case Block(label=label, body=body) if (first := _without(body, label)) and first < len(body):
+                    return out + self.steps([*body[:first], Block(label, body[first:]), *rest], follow, around)
                 case Block(label=label, body=body):
                     try:
                         out += self.steps(body, here | {label}, around)
@@ -90,7 +92,12 @@ class Structurer:
                         if error.label is label and follow and _is_small(rest):
                             repeated = _redirected(body, label, min(follow, key=lambda each: each.name), rest)
                             return out + self.steps(repeated + rest, follow, around)
-                        out += self.once(step, here | {label}, around, error)
+                        if error.label in here | {label}:
+                            out += self.once(step, here | {label}, around, error)
+                        elif error.label in targets(body):
+                            return out + self.steps([*self.flagged(step, error.label), *rest], follow, around)
+                        else:
+                            raise
                 case Loop():
                     return out + self.loop(step, here, around)
         return out
@@ -146,6 +153,14 @@ class Structurer:
         once = Loop(Label("once"), [*step.body, Jump(step.label, self.line)], self.line)
         return self.loop(once, follow, around)
 
+    def flagged(self, step: Block, label: Label) -> list[Step]:
+        """Return a block whose jumps to a label further out set a flag that is looked at after it."""
+        name = self.new_name("leave")
+        changed = _redirected(step.body, label, step.label, [_assign(name, 1, self.line)])
+        test = ast.Compare(ast.Name(name, ast.Load()), [ast.NotEq()], [ast.Constant(0)])
+        left: Step = Branch(test, [Jump(label, self.line)], [], self.line)
+        return [_assign(name, 0, self.line), Block(step.label, changed), left]
+
     def loop(self, step: Loop, follow: frozenset[Label], around: _Around) -> list[ast.stmt]:
         """Return a loop; a jump that leaves two of them sets a flag."""
         inner = _Around(follow, frozenset({step.again}))
@@ -173,6 +188,14 @@ class Structurer:
         )
         begin = _assign(name, 0, step.line)
         return self.steps([begin, Block(out, [replace(step, body=changed)]), left], follow, around)
+
+
+def _without(steps: list[Step], label: Label) -> int:
+    """Return how many steps there are before the first that jumps to a label."""
+    for position, step in enumerate(steps):
+        if label in targets([step]):
+            return position
+    return len(steps)
 
 
 def _assign(name: str, value: int, line: int) -> Plain:
