@@ -52,7 +52,7 @@ class Structurer:
         made = self.steps(steps, frozenset({end}), _Around())
         return made or [_at(ast.Pass(), self.line)]
 
-    def steps(  # noqa: C901, PLR0912 - one for each kind
+    def steps(  # noqa: C901, PLR0911, PLR0912 - one for each kind
         self, steps: list[Step], follow: frozenset[Label], around: _Around
     ) -> list[ast.stmt]:
         """Return statements; control that comes to their end is at all of ``follow``."""

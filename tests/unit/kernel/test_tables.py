@@ -34,7 +34,7 @@ def emu_calls() -> Iterator[tuple[str, EmuCall]]:
         yield from ((name, rule) for name, rule in table.items() if isinstance(rule, EmuCall))
 
 
-@pytest.mark.parametrize(("name", "rule"), emu_calls(), ids=[name for name, _ in emu_calls()])
+@pytest.mark.parametrize(("name", "rule"), [*emu_calls()], ids=[name for name, _ in emu_calls()])
 def test_each_call_is_one_of_a_function_with_so_many_parameters(name: str, rule: EmuCall) -> None:
     """In an expression that the loader can read; arguments that are not evaluated are not used."""
     for call in (node for node in ast.walk(ast.parse(rule.expression)) if isinstance(node, ast.Call)):
