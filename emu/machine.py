@@ -136,6 +136,8 @@ class Irq(Struct, line=True):
     running_vcpu = word()
     """What ``kvm_get_running_vcpu`` reads: the address of the vCPU whose task is current, or 0."""
     inside_depth = word()
+    syncing = word()
+    """What instruments that attach to a user's code have seen of the sync under way; 0: none is."""
 
 
 class Pcpu(Struct, line=True):

@@ -20,7 +20,7 @@ WORDS: Final = {
             *("Vcpu.untold", "Vcpu.delivered", "Vcpu.merged", "Vcpu.self_ipis", "Vcpu.mail", "Vcpu.acknowledged"),
             *("Vcpu.refused", "Vcpu.accepted_before"),
             *("Pcpu.marks", "Pcpu.sightings", "Pcpu.told", "Pcpu.between_check_and_sleep", "Pcpu.counters"),
-            *("Pcpu.windows", "Pcpu.records", "Pcpu.accepted", "Irq.processing", "Irq.inside_depth"),
+            *("Pcpu.windows", "Pcpu.records", "Pcpu.accepted", "Irq.processing", "Irq.inside_depth", "Irq.syncing"),
             *("Marks.inside", "Marks.turn_done"),
         ),
         INSTRUMENT,

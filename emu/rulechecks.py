@@ -34,6 +34,7 @@ FAULTS: Final = (
 ) = range(len(FAULTS))  # fmt: skip
 
 LINE_SHIFT: Final = 8
+VECTOR_BOUND: Final = 256
 
 MOST_TURNS: Final = 100_000
 """Turns of a loop in which nothing is done that another pCPU could notice or answer; more never end."""
@@ -49,6 +50,11 @@ def checked_below(where: int, value: int, bound: int) -> int:
 def checked_cpu(where: int, cpu: int) -> int:
     """Return the number of a pCPU that there is."""
     return checked_below(where, cpu, local_read(config().pcpus))
+
+
+def checked_or_none(where: int, vector: int) -> int:
+    """Return a vector, or -1 for none."""
+    return vector if vector == -1 else checked_below(where, vector, VECTOR_BOUND)
 
 
 def checked_choice(where: int, n: int) -> int:

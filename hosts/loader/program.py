@@ -15,12 +15,14 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from emu import PROTOCOL
 from emu.observe import is_instrument
+from hosts.loader.attach.program import OBSERVED, attached
 from hosts.loader.definition import Definition
 from hosts.loader.own.declared import NOTHING_OWN, Own
 from hosts.loader.own.weave import OWN_MODULES
@@ -46,6 +48,8 @@ __all__ = ["LoaderError", "PolicyError", "Program", "Site", "load_program"]
 CHECKED: Final = "emu.machine"
 WITH_CODE: Final = ("emu.rulechecks", "emu.c_calls", *OWN_MODULES)
 """The modules that a user's code needs besides, if the protocol is that of this module."""
+Attach = Callable[[Mapping[str, ast.FunctionDef], Mapping[str, Definition]], dict[str, ast.FunctionDef]]
+"""Attaches the instruments to functions in A-normal form; where these come from is given beside them."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,8 @@ def load_program(
         code = read_code(CodeSpec(rule=str(code)), {code.path: code.read})
     mutations = _mutations(modules) if mutations is None else mutations
     extra = WITH_CODE if code is not None and CHECKED in modules else ()
-    loaded = [importlib.import_module(name) for name in (*modules, *extra)]
+    observed = (OBSERVED,) if extra else ()
+    loaded = [importlib.import_module(name) for name in (*modules, *extra, *observed)]
     definitions = _definitions(loaded)
     values = _values(loaded, definitions)
     if code is None:
@@ -101,7 +106,8 @@ def load_program(
     users = with_code(code, definitions, values, {name.partition(".")[0] for name in (*modules, "emu")})
     left = surviving(mutations, definitions, users)
     definitions = without_idle(users.definitions, extra, users.called)
-    program = _program(definitions, users.values, left, loaded, b"".join(code.parts()))
+    attach = partial(attached, users=users.functions, replaced=users.replaced.keys(), values=users.values.values())
+    program = _program(definitions, users.values, left, loaded, b"".join(code.parts()), attach if observed else None)
     return replace(
         program,
         rule=users.functions,
@@ -128,10 +134,11 @@ def _program(
     mutations: Sequence[Mutation],
     loaded: Sequence[ModuleType],
     users: bytes = b"",
+    attach: Attach | None = None,
 ) -> Program:
     """Make the program; ``users``: what it depends on besides."""
     patched = _patched(definitions, values, mutations)
-    trees, sites = _transformed(patched, values)
+    trees, sites = _transformed(patched, values, attach)
     namespace: dict[str, Any] = {"__name__": f"{loaded[0].__name__.partition('.')[0]}.program", **values}
     functions = {name: _executed(trees[name], patched[name], namespace) for name in trees}
     return Program(namespace, functions, sites, _digest(loaded, users, trees.values()), trees)
@@ -222,17 +229,19 @@ def _patched(
 
 
 def _transformed(
-    definitions: Mapping[str, Definition], values: Mapping[str, Any]
+    definitions: Mapping[str, Definition], values: Mapping[str, Any], attach: Attach | None
 ) -> tuple[dict[str, ast.FunctionDef], dict[int, Site]]:
-    """Name call results and put the interrupt points in."""
+    """Name call results, attach the instruments of a user's code, and put the interrupt points in."""
     trees = {name: definition.tree for name, definition in definitions.items()}
     check_recursion(trees, {name: definition.origin for name, definition in definitions.items()})
     pure: Callable[[str], bool] = pure_functions(trees, values).__contains__
+    trees = {name: normalise(tree, pure) for name, tree in trees.items()}
+    if attach is not None:
+        trees = attach(trees, definitions)
     points = Points()
-    for name, definition in definitions.items():
-        trees[name] = normalise(definition.tree, pure)
-        if not is_instrument(definition.module):
-            trees[name] = points.insert(trees[name], definition.origin.file)
+    for name, tree in trees.items():
+        if not is_instrument(definitions[name].module):
+            trees[name] = points.insert(tree, definitions[name].origin.file)
     return trees, points.sites
 
 

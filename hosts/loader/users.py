@@ -13,7 +13,6 @@ from hosts.loader.own.classes import is_own_class
 from hosts.loader.own.declared import Own
 from hosts.loader.own.read import Declarations
 from hosts.loader.own.users import of_each_function, stubs_of, with_own
-from hosts.loader.rule.attach import attached
 from hosts.loader.rule.brought import Brought, together
 from hosts.loader.rule.context import Around
 from hosts.loader.rule.former import keep_former
@@ -132,7 +131,7 @@ def _checked(
         frozenset(replaced),
         brought.brings,
     )
-    return attached(with_values(brought.functions, {**protocol, **stubs}, around), former, scope)
+    return with_values(brought.functions, {**protocol, **stubs}, around)
 
 
 def _replaced(brought: Brought, name: str, former: Definition) -> Replaced:

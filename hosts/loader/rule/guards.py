@@ -44,6 +44,9 @@ _OF_PARAMETER: Final = {
     "state": (FAULT_STATE, reach.BELOW["Wait.state"]),
 }
 """What a number has to be below that is given to the emulated kernel, by the name of the parameter."""
+_OR_NONE: Final = frozenset({"vmx_set_rvi"})
+"""Functions that take -1 for no vector."""
+
 STORED: Final = {name: row.stored for name, row in ACCESSES.items() if row.stored}
 """Primitives that put a number into a word, and the parameter that is the number."""
 CHANGING: Final = frozenset(name for name, row in LOCKED.items() if not row.stored)
@@ -118,6 +121,8 @@ class Guards:
             number = fixed(node, self._values)
             return node if number == 1 else call("checked_choice", [_where(like, FAULT_CHOICE), node], like)
         if parameter in _OF_PARAMETER:
+            if function in _OR_NONE:
+                return call("checked_or_none", [_where(like, FAULT_VECTOR), node], like)
             return self.below(node, like, *_OF_PARAMETER[parameter])
         return node
 

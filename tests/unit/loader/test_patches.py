@@ -16,6 +16,7 @@ from hosts.loader import users
 from hosts.loader.program import PolicyError, load_program
 from hosts.loader.rule.bindings import Bindings
 from hosts.loader.rule.former import PREFIX
+from hosts.loader.rule.inference import with_values
 from hosts.loader.rule.instruments import WithoutInstruments, imported_instruments
 from hosts.loader.syntax.language import Origin, without_docstring
 from tests.choice import slow_but
@@ -77,7 +78,7 @@ def test_a_copy_of_every_replaceable_function_is_taken_as_it_stands(
 ) -> None:
     """All at once, each module a file: what they become is what emu has, apart from instruments and checks."""
     seen: dict[str, ast.FunctionDef] = {}
-    monkeypatch.setattr(users, "attached", lambda functions, *_: seen.update(functions) or dict(functions))
+    monkeypatch.setattr(users, "with_values", lambda *given: seen.update(with_values(*given)) or seen)
     modules = list(dict.fromkeys(ALL.values()))
     texts = [verbatim([name for name in ALL if ALL[name] == module], module) for module in modules]
     program = patched(tmp_path, *texts)

@@ -83,8 +83,8 @@ RULES = {
         "x = vcpu.requests\ny = x\nset_bit(3, y)",
     ),
     "one of two words": (
-        "x = vcpu.requests if vec else vcpu.pi_desc.control\nset_bit(3, x)",
-        "x = vcpu.requests if vec else vcpu.pi_desc.control\nset_bit(3, x)",
+        "x = vcpu.requests if vec else vcpu.apic.vtpr\nset_bit(3, x)",
+        "x = vcpu.requests if vec else vcpu.apic.vtpr\nset_bit(3, x)",
     ),
     "an addition": ("x = 1\nx += vcpu.mode", "x = 1\nt1 = READ_ONCE(vcpu.mode)\nx += t1"),
     "several at once": (
