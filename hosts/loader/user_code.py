@@ -112,4 +112,19 @@ def read_code(spec: CodeSpec, held: Mapping[str, bytes | OSError | ValueError] |
         rule,
         None if rule is None else read(rule.path),
         tuple(read(path) for path in spec.patches),
+        tuple(read(path) for path in _kernel_files(spec)),
     )
+
+
+def is_c(path: str) -> bool:
+    """Return whether a file of the user's is C."""
+    return path.endswith((".c", ".h"))
+
+
+def _kernel_files(spec: CodeSpec) -> tuple[str, ...]:
+    """Return the files of the kernel that are read; PolicyError if there are none."""
+    if spec.kernel is None:
+        return ()
+    from hosts.loader.kernel.sources import source_paths  # nobody else needs it
+
+    return source_paths(spec.kernel)

@@ -23,7 +23,7 @@ from hosts.loader.rule.userfile import ENTRY
 from hosts.loader.rule.userpolicy import read_policy
 from hosts.loader.syntax.mutate import Mutation
 from hosts.loader.syntax.names import Scope, calls, struct_fields
-from hosts.loader.user_code import UserCode
+from hosts.loader.user_code import UserCode, is_c
 
 Definitions = Mapping[str, Definition]
 M = TypeVar("M", bound=Mutation)
@@ -94,7 +94,7 @@ def _read(
         so_far = together(found)
         return Scope({**values, **so_far.values}, {**so_far.functions, **protocol}, frozenset())
 
-    if code.rule is not None and code.rule_file is not None:
+    if code.rule is not None and code.rule_file is not None and not is_c(code.rule.path):
         found.append(read_policy(code.rule, code.rule_file, scope(), packages))
     for file in code.patches:
         patch = read_patch(file, scope(), packages, modules, declarations)
@@ -103,6 +103,11 @@ def _read(
                 said = f"{name} is replaced by {other.origins[name].file} already"
                 patch.origins[name].refuse(patch.functions[name], said)
         found.append(patch)
+    if code.kernel or (code.rule is not None and is_c(code.rule.path)):
+        from hosts.loader.kernel.bring import bring  # nobody else needs it
+
+        kernel = bring(code, scope(), modules)
+        found.append(kernel.without(together(found).functions))
     return together(found)
 
 

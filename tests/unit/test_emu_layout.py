@@ -15,7 +15,16 @@ ROOT: Final = Path(emu.__file__).parent
 CONSTANTS: Final = frozenset({"emu.observe.accounting"})
 """Names of what is counted: the machine's memory has a word for each."""
 AROUND: Final = frozenset(
-    {"emu.waist", "emu.memory", "emu.reach", "emu.rulechecks", "emu.own", "emu.expected", "emu.mutations"}
+    {
+        "emu.waist",
+        "emu.memory",
+        "emu.reach",
+        "emu.rulechecks",
+        "emu.own",
+        "emu.expected",
+        "emu.mutations",
+        "emu.c_arithmetic",
+    }
 )
 """Modules that are neither the machine nor what watches or drives it."""
 

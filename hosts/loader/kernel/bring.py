@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,7 @@ from hosts.loader.rule.userfile import ENTRY
 from hosts.loader.source_file import SourceFile
 from hosts.loader.syntax.language import Origin, PolicyError
 from hosts.loader.syntax.names import Scope
-from hosts.loader.user_code import UserCode
+from hosts.loader.user_code import UserCode, is_c
 
 _DELIVER: Final = "vmx_deliver_posted_interrupt"
 _WIDE_PIR: Final = (b"unsigned long pir[", b"unsigned long *pir")
@@ -81,11 +81,6 @@ def bring(code: UserCode, scope: Scope, modules: Mapping[str, str]) -> Brought:
     return brought
 
 
-def is_c(path: str) -> bool:
-    """Return whether a file of the user's is C."""
-    return path.endswith((".c", ".h"))
-
-
 def _check_taken(taken: Taken, code: UserCode) -> None:
     """Refuse if nothing can be taken, or not what was asked for."""
     first = next((each for each in taken.not_taken if each.is_error), None)
@@ -123,8 +118,9 @@ def take(code: UserCode, scope: Scope, modules: Mapping[str, str]) -> Taken:
         any(mark in each.content for mark in _WIDE_PIR for each in files),
     )
     everything = [*_adapters("library", "wrappers"), *files, *_adapters("helpers")]
+    names = _names_of(scope)
     while True:
-        translation = translate(everything, [_wanted(*each, scope) for each in wanted.items()], environment)
+        translation = translate(everything, [_wanted(*each, scope) for each in wanted.items()], environment, names)
         lost = _lost(translation, wanted, found)
         any_delivery = _gives_anything(translation.functions.get(_DELIVER))
         if not lost and any_delivery == environment.any_delivery:
@@ -152,7 +148,7 @@ def _rule(rule: RuleName, file: SourceFile, stubs: Iterable[str], scope: Scope, 
     environment = KvmEnvironment(found, frozenset(), _stubs(stubs), _helpers(scope, modules))
     form = Form(rule.function)
     everything = [*_adapters("library"), *files, *_adapters("helpers")]
-    translation = translate(everything, [_wanted(ENTRY, form, scope)], environment)
+    translation = translate(everything, [_wanted(ENTRY, form, scope)], environment, _names_of(scope))
     for error in translation.refused.values():
         raise error
     return Taken(translation, {ENTRY: form}, (), found)
@@ -243,6 +239,11 @@ def _wanted(name: str, form: Form, scope: Scope) -> Wanted:
     given = scope.functions[name].args.args
     parameters = tuple(f"{each.arg}: {ast.unparse(each.annotation)}" for each in given if each.annotation is not None)
     return Wanted(form.wrapper or form.function, name, parameters)
+
+
+def _names_of(scope: Scope) -> Callable[[str], bool]:
+    """Return whether a name is the program's."""
+    return {*scope.functions, *scope.values}.__contains__
 
 
 def _stubs(given: Iterable[str]) -> dict[str, int]:

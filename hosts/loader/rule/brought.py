@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from hosts.loader.own.classes import NOTHING_BROUGHT, Brings
 from hosts.loader.syntax.language import Origin
@@ -32,6 +32,11 @@ class Brought:
     """What names in a function's annotations stand for."""
     brings: Brings = NOTHING_BROUGHT
     """What is declared besides."""
+
+    def without(self, names: Collection[str]) -> Brought:
+        """Return it without functions that others have brought before."""
+        left = {name: tree for name, tree in self.functions.items() if name not in names}
+        return replace(self, functions=left)
 
 
 def together(several: Iterable[Brought]) -> Brought:

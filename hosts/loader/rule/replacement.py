@@ -42,19 +42,23 @@ OF_A_RULE = Reach()
 def reaches(brought: Brought, replaced: Mapping[str, ast.FunctionDef], modules: Mapping[str, str]) -> dict[str, Reach]:
     """Return what each of the user's functions may do: what the replaced functions of its file do themselves.
 
-    A helper may do what the replacements beside it may.
+    A helper may do what the replacements beside it may; a kernel's files are one in this.
     """
-    of_file: dict[str, Reach] = {}
-    files = {brought.origins[name].file for name in brought.functions}
-    for file in files:
-        names = [name for name in replaced if brought.origins[name].file == file]
+    of_group: dict[str, Reach] = {}
+    for group in {_group(origin.file) for origin in brought.origins.values()}:
+        names = [name for name in replaced if _group(brought.origins[name].file) == group]
         if names:
             calls = frozenset().union(*(_callable_in(modules[name]) for name in names))
             words = frozenset(
                 node.attr for name in names for node in walk(*replaced[name].body) if isinstance(node, ast.Attribute)
             )
-            of_file[file] = Reach(calls | reach.OWN_PRIMITIVES, words, is_replacement=True)
-    return {name: of_file.get(brought.origins[name].file, OF_A_RULE) for name in brought.functions}
+            of_group[group] = Reach(calls | reach.OWN_PRIMITIVES, words, is_replacement=True)
+    return {name: of_group.get(_group(brought.origins[name].file), OF_A_RULE) for name in brought.functions}
+
+
+def _group(file: str) -> str:
+    """Return what the functions of a file have in common: the file, or that they are a kernel's."""
+    return "C" if file.endswith((".c", ".h")) else file
 
 
 def _callable_in(module: str) -> frozenset[str]:

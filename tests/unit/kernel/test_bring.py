@@ -99,7 +99,7 @@ def test_what_nobody_knows_is_refused_with_what_to_do(tmp_path: Path) -> None:
     assert said.startswith(f"{path}:3: ")
     assert "my_question" in said
     assert "--stub my_question=0" in said
-    assert "return 7" in loaded(path, stubs=("my_question=7",)).source("kvm_vcpu_exit_request")
+    assert "return 1" in loaded(path, stubs=("my_question=7",)).source("kvm_vcpu_exit_request")
     patch = tmp_path / "mine.py"
     patch.write_text(
         "from emu.machine import Vcpu\nfrom emu.waist import READ_ONCE\n"
