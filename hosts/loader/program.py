@@ -46,7 +46,7 @@ from hosts.loader.users import surviving, with_code, without_idle
 __all__ = ["LoaderError", "PolicyError", "Program", "Site", "load_program"]
 
 CHECKED: Final = "emu.machine"
-WITH_CODE: Final = ("emu.rulechecks", "emu.c_calls", *OWN_MODULES)
+WITH_CODE: Final = ("emu.rulechecks", "emu.c_arithmetic", "emu.c_calls", *OWN_MODULES)
 """The modules that a user's code needs besides, if the protocol is that of this module."""
 Attach = Callable[[Mapping[str, ast.FunctionDef], Mapping[str, Definition]], dict[str, ast.FunctionDef]]
 """Attaches the instruments to functions in A-normal form; where these come from is given beside them."""
