@@ -50,9 +50,9 @@ def schedule_current() -> None:
     schedule(kvm_get_running_vcpu())
 
 
-def set_rvi_of_current_vmcs(vector: int) -> None:
-    """Write RVI of the VMCS that is loaded: that of the vCPU that runs here."""
-    vmx_set_rvi(kvm_get_running_vcpu(), vector)
+def set_rvi_of_current_vmcs(highest: int) -> None:
+    """Write RVI of the VMCS that is loaded: that of the vCPU that runs here; -1 means none."""
+    vmx_set_rvi(kvm_get_running_vcpu(), highest)
 
 
 def kvm_vcpu_is_blocking(vcpu: Vcpu) -> int:
