@@ -41,7 +41,7 @@ def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, 
             raise Failure(f"{said} (--anyway replays it on those of now)", EXIT_USAGE)
         code = replay_program(witness, program)
         if not changed:
-            check_labels(witness)
+            check_labels(witness, program.own)
             check_violation(witness, program)
     except (WitnessError, LoaderError) as error:
         raise Failure(f"{file}: {error}", EXIT_USAGE) from None

@@ -17,6 +17,7 @@ from hosts.explorer.counterexample.witness import Witness, WitnessError
 from hosts.explorer.model.operations import Op
 from hosts.explorer.threads.deferrable import deferrable_vectors
 from hosts.explorer.threads.machine_words import VECTORS
+from hosts.loader.own.declared import NOTHING_OWN, Own
 from hosts.loader.program import Program, load_program
 from hosts.loader.rule.policy_source import source_of
 from hosts.loader.syntax.anf import normalise
@@ -41,6 +42,8 @@ class ReplayProgram:
     """The interrupt points that end an open window."""
     deferrable: frozenset[int]
     """Deferrable vectors, which only those take (see hosts.explorer.threads.deferrable)."""
+    own: Own = NOTHING_OWN
+    """What the user's code declares."""
 
 
 def replay_program(witness: Witness, program: Program | None = None) -> ReplayProgram:
@@ -57,7 +60,7 @@ def replay_program(witness: Witness, program: Program | None = None) -> ReplayPr
     last = frozenset(number for number, site in program.sites.items() if site.operation == "local_irq_disable")
     vectors = {*VECTORS, *(row.b for step in witness.steps for row in step.rows if row.kind == Op.SEND.written)}
     deferrable = deferrable_vectors(program, tuple(sorted(vectors)))
-    return ReplayProgram(drivers, program.functions["common_interrupt"], functions, last, deferrable)
+    return ReplayProgram(drivers, program.functions["common_interrupt"], functions, last, deferrable, program.own)
 
 
 def _check(witness: Witness) -> None:

@@ -46,7 +46,7 @@ def replay(witness: Witness, code: ReplayProgram) -> Replayed:
     """Replay a witness once, on fresh processes; EnvironmentLacks if they cannot be started."""
     try:
         with ReplayProcesses(witness, code) as processes:
-            return _Replay(witness, processes).run()
+            return _Replay(witness, processes, code).run()
     except Died as error:
         return Replayed("crash", str(error), 0)
 
@@ -58,10 +58,11 @@ class Failed(Exception):  # noqa: N818 - not an error of this program
 class _Replay:
     """One execution of the steps."""
 
-    def __init__(self, witness: Witness, processes: ReplayProcesses) -> None:
+    def __init__(self, witness: Witness, processes: ReplayProcesses, code: ReplayProgram) -> None:
         self.witness = witness
         self.processes = processes
         self.comparison = Comparison(witness)
+        self.own = code.own
         self.last = [Report() for _ in witness.threads]
 
     def run(self) -> Replayed:
@@ -113,7 +114,7 @@ class _Replay:
         return self.comparison.step(step, report.done)
 
     def _violations(self) -> tuple[Violation, ...]:
-        return violations_in(self.processes.memory.words, len(self.witness.threads))
+        return violations_in(self.processes.memory.words, len(self.witness.threads), self.own)
 
     def _end(self) -> Replayed:
         """Return the result after the last step."""

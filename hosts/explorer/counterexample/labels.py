@@ -8,16 +8,17 @@ from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.counterexample.witness import Witness, WitnessError, by_offset
 from hosts.explorer.initial_state import initial_words
 from hosts.explorer.threads.harness import DEFAULT_NAME, Scope, ScopeError, driver_sources, scope_of
+from hosts.loader.own.declared import NOTHING_OWN, Own
 from hosts.loader.rule.policy_source import policy_number
 from hosts.word64 import BASE
 
 
-def check_labels(witness: Witness) -> None:
-    """Refuse a witness whose labels are not those of its initial state; WitnessError."""
-    scope = _scope(witness)
+def check_labels(witness: Witness, own: Own = NOTHING_OWN) -> None:
+    """Refuse a witness whose labels are not those of its initial state; ``own``: of the user's code; WitnessError."""
+    scope = _scope(witness, own)
     if (scope.names, driver_sources(scope)) != (witness.threads, {**witness.drivers}):
         raise WitnessError(f"its threads are not those of the scope that it names: {witness.scope}")
-    wanted = by_offset(initial_words(scope, _policy(witness), _mutation(witness)))
+    wanted = by_offset(initial_words(scope, _policy(witness), _mutation(witness), own))
     config = Machine(BASE).config
     menu = {config.guest_menu[i] - BASE for i in range(MENU_ITEMS)}  # in the order in which it was typed
     differ = {word for word in {*wanted, *witness.initial} - menu if wanted.get(word) != witness.initial.get(word)}
@@ -31,12 +32,12 @@ def check_labels(witness: Witness) -> None:
         raise WitnessError("its steps begin with another machine than that of the scenario and the scope that it names")
 
 
-def _scope(witness: Witness) -> Scope:
-    named = [each for each in SCENARIOS if each.name == witness.scenario]
+def _scope(witness: Witness, own: Own) -> Scope:
+    named = [each for each in (*SCENARIOS, *own.scenarios) if each.name == witness.scenario]
     if not named and witness.scenario != DEFAULT_NAME:
         raise WitnessError(f"it names a scenario that there is not: {witness.scenario}")
     try:
-        return scope_of(named[0] if named else None, witness.scope)
+        return scope_of(named[0] if named else None, witness.scope, own.act_numbers)
     except (ScopeError, ValueError) as error:
         raise WitnessError(f"its scope is none: {error}") from None
 

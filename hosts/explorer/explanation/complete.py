@@ -59,7 +59,7 @@ def completely_explained(
             found, witness = plain, _told(plain, scenario, policy)
     fate = fate_of(found.builder, found.options, found.search.path(), witness, until)
     witness = structs.replace(witness, without_buffers=without, fate=fate.fate, repaired_by=fate.by)
-    return structs.replace(witness, story=explanation_of(witness, found.builder.mutation))
+    return structs.replace(witness, story=explanation_of(witness, found.builder.mutation, found.builder.program.own))
 
 
 def _without_buffers(

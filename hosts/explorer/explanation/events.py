@@ -106,7 +106,7 @@ class Recorder(Automaton):
             self._note(Act(self.number, "deliver", a=rvi, **{**place, "function": name}))
         elif name in ("sighting", "own_sighting"):
             check = self.world.own.checks[arguments[1]]
-            self._note(Act(self.number, "sighting", check, a=arguments[2], **place))
+            self._note(Act(self.number, "sighting", check, a=arguments[2], **_in_check(place, name, check)))
         return super()._call(frames, name, arguments)
 
     def private_write(self, word: int, value: int) -> None:
@@ -239,6 +239,11 @@ class _Recording:
         answer = self.model.vectors[micro.answer] if operation.kind == Op.ACK else micro.answer
         where = _at(place.function, place.file, place.line)
         return Act(thread, operation.kind.written, word, operation.a, b, answer, **where)
+
+
+def _in_check(place: dict[str, Any], instrument: str, check: str) -> dict[str, Any]:
+    """Return where a check fired: of a user's own its name, not that of the function that asks for it."""
+    return place if instrument == "sighting" else {**place, "function": check}
 
 
 def _not_yet_sent(after: State, later: Sequence[Micro]) -> State:

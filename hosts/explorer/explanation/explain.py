@@ -15,10 +15,12 @@ from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.cause import Cause
 from hosts.explorer.explanation.format import stored
 from hosts.explorer.explanation.outcome import Outcome
+from hosts.explorer.explanation.own_check import own_check_sentences
 from hosts.explorer.explanation.query import CONTROL, EventLog
 from hosts.explorer.explanation.repair_sentence import repair_sentences
 from hosts.explorer.explanation.rows import EventRow
 from hosts.kernel_names import SHORT_MODES, vector_text, vectors_text
+from hosts.loader.own.declared import NOTHING_OWN, Own
 
 BUFFERS: Final = {
     "violates": (
@@ -32,9 +34,11 @@ SHOWN: Final = 3
 """At most so many operations of a thread in a cycle are listed."""
 
 
-def explanation_of(witness: Witness, mutation: Mutation | None) -> str:
-    """Return the explanation of a witness."""
+def explanation_of(witness: Witness, mutation: Mutation | None, own: Own = NOTHING_OWN) -> str:
+    """Return the explanation of a witness; ``own``: what the user's code declares, whose checks have fewer words."""
     log = EventLog(witness)
+    if any(check.name == witness.check for check in own.own_checks):
+        return " ".join([*own_check_sentences(log, own), *_origin(witness.policy, mutation)])
     cause = Cause(log)
     explanation = Explanation(log, cause)
     outcome = Outcome(log, cause).sentences()

@@ -36,7 +36,7 @@ def explained_witness(
     seen = record_events(builder, model, options, moves)
     _end_at_sighting(seen)
     witness = replace(witness, states=tuple(seen), cycle=len(round_again))
-    return replace(witness, story=explanation_of(witness, builder.mutation))
+    return replace(witness, story=explanation_of(witness, builder.mutation, builder.program.own))
 
 
 def _cycle(model: Model, options: Options, moves: Sequence[Move]) -> tuple[list[Move], list[Move]]:
