@@ -10,6 +10,7 @@ import pytest
 from hosts.explorer.model.operations import Op
 from hosts.explorer.threads.coverage import Endless
 from hosts.loader.syntax.language import LoaderError
+from tests.choice import slow_but
 from tests.explore.bodies import Tiny
 
 BODIES = {
@@ -393,7 +394,7 @@ ENDLESS = {
 }
 
 
-@pytest.mark.parametrize("body", ENDLESS)
+@pytest.mark.parametrize("body", slow_but(["nothing at all", "a word that nobody writes"], ENDLESS))
 def test_a_loop_of_the_machine_that_never_ends_is_a_cycle_of_states(
     folder: Path, body: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

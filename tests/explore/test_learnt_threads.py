@@ -35,9 +35,11 @@ from hosts.explorer.threads.automaton import Automaton
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
 from hosts.loader.rule.policy_source import source_of
+from tests.choice import slow_but
 
 pytestmark = pytest.mark.timeout(300)
 
+TINY = "guest=hlt,timer | timers=1"
 SMALL = "post:34 | guest=cpuid | timers=0"
 LOST = "device device | guest=cpuid,hlt,now"
 """In which the rule of 2020 loses a wake-up."""
@@ -49,6 +51,7 @@ SCOPES = {
     "equal senders": (TWICE, "always-2021", None),
     "equal senders, violated": (TWICE, "always-2021", "no-wait-barrier"),
     "a guest that sends IPIs": ("guest=icr,hlt | timers=1", "elide-self-2022", None),
+    "one pCPU": (TINY, "elide-self-2022", None),
 }
 Row = tuple[str, str, str | None]
 
@@ -91,10 +94,13 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return times
 
 
-@pytest.mark.parametrize("row", SCOPES.values(), ids=SCOPES)
-def test_the_next_search_comes_to_the_same(program: Program, learning: Learning, row: Row, ran: list[int]) -> None:
+@pytest.mark.parametrize(
+    "name",
+    slow_but(["clean", "violated", "equal senders", "one pCPU"], SCOPES),
+)
+def test_the_next_search_comes_to_the_same(program: Program, learning: Learning, name: str, ran: list[int]) -> None:
     """States, transitions, depth, verdict, windows, local states, lines reached, and the way; no code is run again."""
-    options = Options()
+    options, row = Options(), SCOPES[name]
     first, second = builder_of(program, row), builder_of(program, row)
     cold = told(first, explore(first, options, None, learning), options)
     ran.clear()
@@ -110,7 +116,7 @@ PRIVATE = {
 }
 
 
-@pytest.mark.parametrize("use", PRIVATE)
+@pytest.mark.parametrize("use", slow_but(["read"], PRIVATE))
 def test_threads_that_share_what_the_protocol_calls_private_are_kept_too(
     tmp_path: Path, learning: Learning, use: str, ran: list[int]
 ) -> None:
@@ -210,14 +216,14 @@ def test_what_is_damaged_is_learnt_anew(
     program: Program, learning: Learning, change: Callable[[bytes], bytes], ran: list[int]
 ) -> None:
     """And kept anew."""
-    cold = explore(builder_of(program), Options(), None, learning)[0]
+    cold = explore(builder_of(program, SCOPES["one pCPU"]), Options(), None, learning)[0]
     damaged_by(change, learning)
     ran.clear()
-    again = explore(builder_of(program), Options(), None, learning)[0]
+    again = explore(builder_of(program, SCOPES["one pCPU"]), Options(), None, learning)[0]
     assert ran
     assert (again.states, again.transitions, again.complete) == (cold.states, cold.transitions, True)
     ran.clear()
-    explore(builder_of(program), Options(), None, learning)
+    explore(builder_of(program, SCOPES["one pCPU"]), Options(), None, learning)
     assert ran == []
 
 
@@ -248,7 +254,7 @@ def test_a_folder_that_cannot_be_written_to_is_done_without(program: Program, tm
     """The search does not depend on it."""
     (tmp_path / "taken").write_text("")
     learning = Learning(Files(tmp_path / "taken" / "folder"))
-    assert explore(builder_of(program), Options(), None, learning)[0].complete
+    assert explore(builder_of(program, SCOPES["one pCPU"]), Options(), None, learning)[0].complete
 
 
 # --- keys --------------------------------------------------------------------------------------------------------
@@ -342,7 +348,7 @@ def test_nothing_is_kept_when_the_sources_have_been_edited(
 ) -> None:
     """Since they were imported: what was learnt is of the old ones, and would be found by whoever has them again."""
     monkeypatch.setattr(serialize, "sources_now", lambda: "edited")
-    assert explore(builder_of(program), Options(), None, learning)[0].complete
+    assert explore(builder_of(program, SCOPES["one pCPU"]), Options(), None, learning)[0].complete
     assert not list(learning.files.folder.glob("[!.]*"))
     ready_program(None, learning.files)
     assert not list(learning.files.folder.glob("[!.]*"))

@@ -220,7 +220,10 @@ def test_with_all_reductions_the_same_is_found() -> None:
     assert shared > 15
 
 
-@pytest.mark.parametrize("three", ["post:34 | post:34 | post:34", "kick | kick | kick"])
+THREE = ["post:34 | post:34 | post:34", "kick | kick | kick"]
+
+
+@pytest.mark.parametrize("three", slow_but(THREE[1:], THREE))
 def test_three_in_order_are_less_than_a_third(explored: Explored, three: str) -> None:
     """Of six orders one is kept; of a state in which two of them agree there are fewer orders."""
     alone, together = both(explored, f"{three} | guest=cpuid | timers=0", "elide-self-2022")

@@ -90,7 +90,7 @@ def test_a_rule_that_waits_for_what_others_may_do_is_no_error_of_its_own(tmp_pat
     [
         ("    while READ_ONCE(vcpu.mode) == IN_GUEST_MODE:\n        cpu_relax()\n", 6),
         ("    while True:\n        pass\n", 6),
-        ("    n = 0\n    while n >= 0:\n        n = n + 1\n", 7),
+        pytest.param("    n = 0\n    while n >= 0:\n        n = n + 1\n", 7, marks=pytest.mark.slow),
     ],
 )
 def test_a_loop_of_the_users_that_nobody_can_end_is_their_error(tmp_path: Path, loop: str, line: int) -> None:

@@ -17,6 +17,7 @@ from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Progress
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
+from tests.choice import slow_but
 
 POSTS = "post:34 | guest=cpuid,hlt | timers=0"
 ELIDE = policy_by_name("elide-self-2022").number
@@ -115,7 +116,10 @@ def test_a_search_that_is_cut_short_leaves_it_open(auditor: Auditor) -> None:
     assert answer_of(attempts) == "unknown"
 
 
-@pytest.mark.parametrize(("function", "way"), [("pi_clear_on", "no fence behind"), ("harvest", "no fence before")])
+WEAKENED = [("pi_clear_on", "no fence behind"), ("harvest", "no fence before")]
+
+
+@pytest.mark.parametrize(("function", "way"), slow_but(WEAKENED[:1], WEAKENED, several=True))
 def test_the_short_way_to_a_weakened_model_gives_what_the_long_way_does(
     auditor: Auditor, function: str, way: str
 ) -> None:
@@ -142,7 +146,7 @@ def _brute(builder: Builder) -> tuple[int, set[int]]:
     return len(states), sighted
 
 
-@pytest.mark.parametrize("way", ["no fence before", "no fence behind"])
+@pytest.mark.parametrize("way", slow_but(["no fence behind"], ["no fence before", "no fence behind"]))
 def test_the_search_does_with_the_audits_own_operations_what_the_definition_says(auditor: Auditor, way: str) -> None:
     """Locked without a fence, and a store in the step of its load: state for state."""
     site = next(

@@ -20,6 +20,7 @@ from hosts.report.tables import print_report
 from hosts.runs.plan import Planned, Wanted, make_plan
 from hosts.runs.verdict import Circumstances, Row, grade
 from hosts.terminal import WIDE, put, room, say, wide_console, wrapped
+from tests.choice import slow_but
 
 PLAN = make_plan(Wanted(), 2).rows
 Make = Callable[..., Any]
@@ -117,7 +118,7 @@ def test_the_end_of_a_run_fits_every_terminal(measured: Make) -> None:
         assert "…" not in "".join(lines)
 
 
-@pytest.mark.parametrize("width", [80, 100, 120])
+@pytest.mark.parametrize("width", slow_but([80], [80, 100, 120]))
 def test_a_live_table_keeps_its_columns(measured: Make, width: int) -> None:
     """From the first row on, whatever is counted, and no higher than the terminal."""
     console = Console(file=io.StringIO(), force_terminal=True, width=width, height=24, color_system=None)
