@@ -20,7 +20,7 @@ from hosts.loader.syntax.names import PRIMITIVES, Scope, calls
 
 Local = tuple[str, str]
 """A function and one of its locals."""
-_NEVER_NULL: Final = frozenset({"machine", "this_pcpu"})
+_NEVER_NULL: Final = frozenset({"machine", "this_pcpu", "config"})
 
 
 @dataclass

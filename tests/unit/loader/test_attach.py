@@ -15,7 +15,7 @@ from hosts.loader.primitives import ACCESSES
 from hosts.loader.program import PolicyError, Program, load_program
 from hosts.loader.syntax.anf import normalise
 from hosts.loader.syntax.names import calls
-from tests.unit.loader.patches import code_of, patched, replaceable
+from tests.unit.loader.patches import patched, replaceable
 
 NOTHING_NEW = """
 from emu.machine import Vcpu
@@ -147,7 +147,11 @@ def test_a_words_place_is_found_through_names(emu: Program, body: str, wanted: s
     assert places.of(ast.Name("x", ast.Load())) == wanted
 
 
-IN_A_HELPER = """
+SEVERAL = """
+from emu.kvm_main import kvm_request_pending
+from emu.lapic import kvm_apic_set_irq
+from emu.machine import machine, smp_processor_id
+from emu.vectors import SLOT_DEVICE, vector_of
 from emu.waist import test_and_set_bit
 
 def turn_on(word, nr):
@@ -155,18 +159,6 @@ def turn_on(word, nr):
 
 def pi_test_and_set_on(pi_desc):
     return turn_on(pi_desc.control, 0)
-"""
-
-
-def test_an_operation_in_a_helper_is_watched_by_the_words_address(tmp_path: Path) -> None:
-    """The helper may be given any word."""
-    program = patched(tmp_path, IN_A_HELPER)
-    assert "observed_any_changed(word, BIT(" in program.source("user_turn_on")
-    assert "observed" not in program.source("pi_test_and_set_on")
-
-
-RETURNS = """
-from emu.kvm_main import kvm_request_pending
 
 def kvm_vcpu_check_block(v):
     v2 = v
@@ -179,31 +171,35 @@ def kvm_vcpu_halt(it):
     while True:
         if kvm_request_pending(it):
             return
-"""
-
-
-def test_what_belongs_to_the_end_of_a_function_is_before_every_return(tmp_path: Path) -> None:
-    """With the function's result, and with what it was given, whatever it is called and has become."""
-    program = patched(tmp_path, RETURNS)
-    assert program.source("kvm_vcpu_check_block").count("observed_events_checked(_pirace_result)") == 2
-    halt = program.source("kvm_vcpu_halt")
-    assert "_pirace_given_it = it" in halt
-    assert "trace_kvm_vcpu_wakeup(_pirace_given_it)\n            return" in halt
-
-
-POSTS_ITSELF = """
-from emu.lapic import kvm_apic_set_irq
-from emu.machine import machine, smp_processor_id
-from emu.vectors import SLOT_DEVICE, vector_of
 
 def vfio_msihandler():
     kvm_apic_set_irq(machine().vcpus[smp_processor_id()], vector_of(SLOT_DEVICE))
 """
 
 
-def test_a_function_that_hands_a_vector_to_the_apic_posts(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """Load a patch of several functions."""
+    return patched(tmp_path_factory.mktemp("several"), SEVERAL)
+
+
+def test_an_operation_in_a_helper_is_watched_by_the_words_address(several: Program) -> None:
+    """The helper may be given any word."""
+    assert "observed_any_changed(word, BIT(" in several.source("user_turn_on")
+    assert "observed" not in several.source("pi_test_and_set_on")
+
+
+def test_what_belongs_to_the_end_of_a_function_is_before_every_return(several: Program) -> None:
+    """With the function's result, and with what it was given, whatever it is called and has become."""
+    assert several.source("kvm_vcpu_check_block").count("observed_events_checked(_pirace_result)") == 2
+    halt = several.source("kvm_vcpu_halt")
+    assert "_pirace_given_it = it" in halt
+    assert "trace_kvm_vcpu_wakeup(_pirace_given_it)\n            return" in halt
+
+
+def test_a_function_that_hands_a_vector_to_the_apic_posts(several: Program) -> None:
     """Though it is none that posts in emu: the call is the post."""
-    text = patched(tmp_path, POSTS_ITSELF).source("vfio_msihandler")
+    text = several.source("vfio_msihandler")
     assert text.index("observed_post_begin(") < text.index("kvm_apic_set_irq(") < text.index("observed_post_end(")
 
 
@@ -227,9 +223,3 @@ def test_a_helper_that_is_a_post_and_a_part_of_one_is_refused(tmp_path: Path) ->
     """With the line: nobody could say where the post begins."""
     with pytest.raises(PolicyError, match=r"fix\.py:12: hand_over hands a vector to the APIC, here as a post"):
         patched(tmp_path, HELPER_OF_BOTH)
-
-
-def test_what_is_attached_depends_on_the_users_code_alone(tmp_path: Path) -> None:
-    """The same code, the same program."""
-    code = code_of(tmp_path, IN_A_HELPER)
-    assert load_program(code).digest == load_program(code).digest

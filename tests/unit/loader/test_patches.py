@@ -19,6 +19,7 @@ from hosts.loader.rule.former import PREFIX
 from hosts.loader.rule.inference import with_values
 from hosts.loader.rule.instruments import WithoutInstruments, imported_instruments
 from hosts.loader.syntax.language import Origin, without_docstring
+from hosts.loader.syntax.names import calls
 from tests.choice import slow_but
 from tests.unit.loader.patches import patched, replaceable, verbatim
 
@@ -84,6 +85,7 @@ def test_a_copy_of_every_replaceable_function_is_taken_as_it_stands(
     program = patched(tmp_path, *texts)
     assert program.replaced.keys() == ALL.keys()
     assert {name: plain(seen[name]) for name in ALL} == {name: of_emu(name) for name in ALL}
+    assert not [name for name, tree in seen.items() if "checked_vcpu" in calls(tree)]  # emu's are always there
 
 
 @pytest.mark.slow
