@@ -9,6 +9,7 @@ from typing import Final
 
 from rich.text import Text
 
+from hosts.cli.kernel_show import short
 from hosts.loader.kernel.bring import Taken
 from hosts.loader.syntax.language import bodies
 from hosts.terminal import WIDE
@@ -19,14 +20,14 @@ _NUMBER: Final = 6
 _TAB: Final = 4
 
 
-def beside(taken: Taken, contents: Mapping[str, bytes], width: int | None) -> Iterator[Text]:
+def beside(taken: Taken, contents: Mapping[str, bytes], width: int | None, root: str) -> Iterator[Text]:
     """Yield the lines, for a terminal of this width."""
     width = width or WIDE
     for name, tree in taken.translation.functions.items():
         path = taken.translation.files[name]
         c_lines = contents[path].decode(errors="replace").split("\n") if path in contents else []
         yield Text()
-        yield Text(f"{name}  {path}:{tree.lineno}", style="bold")
+        yield Text(f"{name}  {short(path, root)}:{tree.lineno}", style="bold")
         for number, left, right in _paired(tree, c_lines):
             yield from (_wide if width >= LEAST else _narrow)(number, left, right, width)
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
 
 from hosts.loader.c.report import Fate, FunctionReport, Note
+from hosts.loader.kernel import bring
 from hosts.loader.kernel.bring import NotTaken, Taken
+from hosts.loader.kernel.names import CONSTANT
 from hosts.loader.user_code import UserCode
 from hosts.plural import counted
+
+_ADAPTERS: Final = Path(bring.__file__).parent / "adapters"
+_PLAIN: Final = re.compile(r"(\w+)\((?:_\d(?:, _\d)*)?\)")
+"""A call that is given the arguments of the C function."""
+_LIBRARY: Final = ("lib_", "kernel_", "emu_")
 
 
 def summary(label: str, taken: Taken, code: UserCode) -> str:
@@ -18,38 +29,80 @@ def summary(label: str, taken: Taken, code: UserCode) -> str:
     return f"{said}, {refused} refused" if refused else said
 
 
-def blocks(taken: Taken) -> Iterator[tuple[str, list[str]]]:
-    """Yield a title and lines for each function that was translated or inlined."""
+def blocks(taken: Taken, root: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield a title and lines for each function that was translated or inlined; paths are from ``root`` on."""
     for report in taken.reports:
-        if report.fate is not Fate.REFUSED:
-            yield _title(report, taken), list(_lines(report))
+        if report.fate is not Fate.REFUSED and is_told(report):
+            yield _title(report, taken, root), list(_lines(report, root))
 
 
-def _title(report: FunctionReport, taken: Taken) -> str:
+def is_told(report: FunctionReport) -> bool:
+    """Return whether there is something to say of a function: an adapter is told only if it leaves out or answers."""
+    if report.function.startswith("wrap_"):
+        return False
+    answers = [each for each in report.constants if each.reason not in ("", CONSTANT)]
+    return Path(report.file).parent != _ADAPTERS or bool(report.dropped or answers)
+
+
+def _stands_for(report: FunctionReport, taken: Taken) -> str:
+    """Return the name in ``emu/`` of the function whose place one takes; an empty string if it does not."""
+    names = (name for name, form in taken.forms.items() if form.whole == report.function)
+    return next(names, "") if report.fate is not Fate.REFUSED else ""
+
+
+def root_of(code: UserCode) -> str:
+    """Return the folder that all files of the kernel are in."""
+    folders = [str(Path(each.path).absolute().parent) for each in code.kernel]
+    return os.path.commonpath(folders) if folders else ""
+
+
+def short(path: str, root: str) -> str:
+    """Return a path as people read it."""
+    if Path(path).is_absolute() and Path(path).parent == _ADAPTERS:
+        return f"pirace's {Path(path).name}"
+    return os.path.relpath(path, root) if root else path
+
+
+def _title(report: FunctionReport, taken: Taken, root: str) -> str:
     """Return where a function is and what became of it."""
-    place = f"{report.file}:{report.line}"
-    if report.name in taken.forms:
-        form = taken.forms[report.name]
-        other = "" if form.function == report.name else f" in the place of {report.name}"
-        return f"{form.function}  {place}  taken{other}"
-    return f"{report.function}  {place}  {report.fate.value}"
+    place = f"{short(report.file, root)}:{report.line}"
+    name = _stands_for(report, taken)
+    if not name:
+        return f"{report.function}  {place}  {report.fate.value}"
+    other = "" if name == report.function else f" in the place of {name}"
+    return f"{report.function}  {place}  taken{other}"
 
 
-def _lines(report: FunctionReport) -> Iterator[str]:
+def _lines(report: FunctionReport, root: str) -> Iterator[str]:
     """Yield what was decided in a function, each kind in the order of its lines."""
-    for kind, notes in _kinds(report):
-        for note, lines in _grouped(notes):
-            became = f" {note.became}" if note.became else ""
-            reason = f": {note.reason}" if note.reason else ""
-            yield f"  {_numbers(lines)}: {kind.format(what=note.what, became=became.strip())}{reason}"
+    yield from _said(report.directives, "{what}: {became}")
+    calls = [_call(each, root) for each in report.calls]
+    yield from _said([each for each in calls if each is not None], "{what} {became}")
+    yield from _said(report.dropped, "{what} is left out")
+    yield from _said([each for each in report.constants if each.reason != CONSTANT], "{what} is {became}")
+    yield from _said(report.remarks, "{what} {became}")
 
 
-def _kinds(report: FunctionReport) -> Iterator[tuple[str, list[Note]]]:
-    yield "#if {what}: {became}", report.directives
-    yield "{what} is {became}", report.calls
-    yield "{what} is left out", report.dropped
-    yield "{what} is {became}", report.constants
-    yield "{what} {became}", report.remarks
+def _said(notes: Iterable[Note], form: str) -> Iterator[str]:
+    for note, lines in _grouped(notes):
+        reason = f": {note.reason}" if note.reason else ""
+        yield f"  {_numbers(lines)}: {form.format(what=note.what, became=note.became)}{reason}"
+
+
+def _call(note: Note, root: str) -> Note | None:
+    """Return a call as it is told: by which function of emu it is done, or where its own function is."""
+    what = note.what
+    for prefix in _LIBRARY:
+        what = what.removeprefix(prefix)
+    place, _, line = note.reason.rpartition(":")
+    if line.isdigit():
+        if Path(place).parent == _ADAPTERS:
+            return replace(note, what=what, became="goes to this machine's, with other parameters", reason="")
+        became = "is inlined" if note.became == "inlined" else f"is the kernel's, {note.became}"
+        return replace(note, what=what, became=f"{became}, from {short(place, root)}:{line}", reason="")
+    plain = _PLAIN.fullmatch(note.became)
+    name = plain[1] if plain is not None else re.sub(r"\b_(\d)\b", "...", note.became)
+    return replace(note, what=what, became="is emu's" if name == what else f"is emu's {name}")
 
 
 def _grouped(notes: Iterable[Note]) -> Iterator[tuple[Note, list[int]]]:
@@ -87,13 +140,14 @@ def not_taken_lines(taken: Taken) -> Iterator[str]:
 
 def function_record(report: FunctionReport, taken: Taken) -> dict[str, Any]:
     """Return the record of one function."""
+    name = _stands_for(report, taken)
     return {
         "record": "kernel-function",
         "function": report.function,
-        "name": report.name,
+        "name": name or report.name,
         "file": report.file,
         "line": report.line,
-        "fate": "taken" if report.name in taken.forms and report.fate is Fate.TRANSLATED else report.fate.value,
+        "fate": "taken" if name else report.fate.value,
         "why": report.refusal,
         "calls": [_note(each) for each in report.calls],
         "dropped": [_note(each) for each in report.dropped],

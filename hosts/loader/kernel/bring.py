@@ -73,7 +73,7 @@ def bring(code: UserCode, scope: Scope, modules: Mapping[str, str]) -> Brought:
         several.append(_rule(code.rule, code.rule_file, code.spec.stubs, scope, modules))
     if code.kernel:
         several.append(take(code, scope, modules))
-        _check_taken(several[-1], code)
+        check_taken(several[-1], code)
     brought = together(_brought(each) for each in several)
     for name in brought.functions:
         if sum(name in each.translation.functions for each in several) > 1:
@@ -81,7 +81,7 @@ def bring(code: UserCode, scope: Scope, modules: Mapping[str, str]) -> Brought:
     return brought
 
 
-def _check_taken(taken: Taken, code: UserCode) -> None:
+def check_taken(taken: Taken, code: UserCode) -> None:
     """Refuse if nothing can be taken, or not what was asked for."""
     first = next((each for each in taken.not_taken if each.is_error), None)
     if first is not None and first.error is not None and (code.spec.only or not taken.forms):
@@ -93,7 +93,7 @@ def _check_taken(taken: Taken, code: UserCode) -> None:
 def _brought(taken: Taken) -> Brought:
     functions = taken.translation.functions
     origins = {name: Origin(taken.translation.files[name], PolicyError) for name in functions}
-    own = {name: form.function for name, form in taken.forms.items()}
+    own = {name: form.whole for name, form in taken.forms.items()}
     return Brought(functions, origins, {}, own, dict.fromkeys(functions, _meant))
 
 

@@ -34,6 +34,8 @@ from emu.vectors import (
 )
 from hosts.loader.c.rules import Constant, EmuCall, NameRule, Refused
 
+CONSTANT: Final = "a constant of the kernel"
+
 NEVER_MADE: Final = 255
 """The number of a request that nobody in this machine makes."""
 
@@ -146,8 +148,8 @@ _REQUESTS: Final = """
 """Requests of the kernel that are about what this machine does not have."""
 
 NAMES: Final[Mapping[str, NameRule]] = {
-    **{name: Constant(value, "a constant of the kernel") for name, value in _VALUES.items()},
-    **{name: Constant(value, "a constant of the kernel", kind) for name, (value, kind) in _WIDE.items()},
+    **{name: Constant(value, CONSTANT) for name, value in _VALUES.items()},
+    **{name: Constant(value, CONSTANT, kind) for name, (value, kind) in _WIDE.items()},
     **{
         f"KVM_REQ_{name}": Constant(NEVER_MADE, "a request that nobody in this machine makes")
         for name in _REQUESTS.split()

@@ -32,6 +32,11 @@ class Form:
     because: str = ""
     """Why."""
 
+    @property
+    def whole(self) -> str:
+        """Return the kernel's function whose lines the program has."""
+        return self.wrapper.removeprefix("wrap_") if self.wrapper.removeprefix("wrap_") in INSIDE else self.function
+
     def fits(self, signature: Signature) -> bool:
         """Return whether a kernel's function has this form."""
         return (
@@ -64,7 +69,11 @@ TAKEN: Final[Mapping[str, tuple[Form, ...]]] = {
         Form("kvm_apic_update_irr", "wrap_kvm_apic_update_irr", count=3),
         Form("__kvm_apic_update_irr", "wrap___kvm_apic_update_irr", count=3),
     ),
-    "kvm_vcpu_kick": (Form("kvm_vcpu_kick"), Form("__kvm_vcpu_kick", "wrap___kvm_vcpu_kick", count=2)),
+    "kvm_vcpu_kick": (
+        Form("kvm_vcpu_kick", "wrap___kvm_vcpu_kick", mentions="__kvm_vcpu_kick(vcpu, false)"),
+        Form("kvm_vcpu_kick"),
+        Form("__kvm_vcpu_kick", "wrap___kvm_vcpu_kick", count=2),
+    ),
     "kvm_vcpu_wake_up": (Form("kvm_vcpu_wake_up", gives=True),),
     "kvm_vcpu_exiting_guest_mode": (Form("kvm_vcpu_exiting_guest_mode"),),
     "kvm_vcpu_exit_request": (Form("kvm_vcpu_exit_request"),),
