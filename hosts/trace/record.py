@@ -143,6 +143,11 @@ class Recorder:
         self.over = False
         cpu = host.machine.pcpus[0]
         self._says: dict[int, str] = {cpu.records[i * RECORD_WORDS]: f"{name} fires" for i, name in enumerate(CHECKS)}
+        own = host.machine.own_marks[0]
+        for i, check in enumerate(program.own.own_checks):
+            self._says[own.records[i * RECORD_WORDS]] = f"{check.name} fires"
+        for i, window in enumerate(program.own.own_windows):
+            self._says[own.windows[i]] = f"enters {window.name}"
         self._says[cpu.counters[NOTIFICATIONS_SPURIOUS]] = "nothing to do: spurious"
         self._told = cpu.told
         self._elided = cpu.counters[IPIS_ELIDED]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from emu.machine import MAX_PCPUS
-from emu.observe.accounting import CHECKS
+from emu.observe.accounting import CHECKS, RECORD_WORDS
 from emu.observe.tracepoints import KVM_EXIT, SIGHTING, TRACE_EVENTS
 from emu.vectors import RESCHEDULE_VECTOR, SLOT_TIMER, vector_of
 from emu.workload.setup import power_on
@@ -264,6 +264,23 @@ def test_a_stranded_interrupt_can_be_read(memory: SharedMemory) -> None:
     assert "pending 0xfd (RESCHEDULE_VECTOR); 4 IPIs under way to it" in text
     assert (told["descriptor"]["pir"], told["descriptor"]["on"], told["requests"]) == ([timer], 1, ["KVM_REQ_UNBLOCK"])
     assert json.loads(json.dumps(dump.decoded(saved))) == dump.decoded(saved)
+
+
+def test_words_windows_and_checks_of_a_users_own_are_told_by_their_numbers(memory: SharedMemory) -> None:
+    """An image does not say what a patch has called them."""
+    machine = memory.machine
+    assert "own_words" not in dump.decoded(MachineImage.of(memory))
+    memory.write(machine.own_vcpus[0].words[3], -5)
+    memory.write(machine.own_shared.words[0], 2)
+    memory.write(machine.own_marks[1].windows[4], 6)
+    memory.write(machine.own_marks[1].records[2 * RECORD_WORDS], 1)
+    saved = MachineImage.of(memory)
+    told, text = dump.decoded(saved), dump.text(saved)
+    assert told["own_words"] == {"vcpu 0 word 3": -5, "for all word 0": 2}
+    assert "words of the user's code: vcpu 0 word 3 -5, for all word 0 2" in text
+    assert told["pcpus"][1]["windows"]["own-window-4"] == 6
+    assert [each["check"] for each in told["pcpus"][1]["sightings"]] == ["own_check_2"]
+    assert Event(0, 0, "sighting", len(CHECKS) + 2).text() == "sighting: own_check_2"
 
 
 def test_an_image_of_a_machine_that_was_not_set_up_can_be_decoded() -> None:

@@ -129,8 +129,9 @@ class Declarations:
         if len(parameters(statement)) != 1 or statement.args.defaults or gives.strip("'\"") not in ("bool", "int"):
             how = f"def {name}(vcpu: Vcpu) -> bool (it holds), or -> int (the vector that it does not hold of, or -1)"
             origin.refuse(statement, f"a check is {how}")
-        if name in taken or len(name) > _LONGEST:
-            origin.refuse(statement, f"there is a check {name} already: {taken.get(name, 'or its name is too long')}")
+        if name in taken or name != name.lower() or len(name) > _LONGEST:
+            said = f"there is one already, {taken[name]}" if name in taken else f"small letters, up to {_LONGEST}"
+            origin.refuse(statement, f"{name} is no name for a check: {said}")
         if len(self.checks) == OWN_CHECKS:
             origin.refuse(statement, f"{name} is one too many: patches have up to {OWN_CHECKS} checks of their own")
         place = Place(origin.file, statement.lineno)

@@ -86,7 +86,7 @@ def _switch(runs: int, vcpu: int) -> str:
 
 
 def _sighting(check: int, vector: int) -> str:
-    name = CHECKS[check] if check < len(CHECKS) else f"check {check}"
+    name = CHECKS[check] if check < len(CHECKS) else f"own_check_{check - len(CHECKS)}"
     return f"{name}, vector {guest_vector(vector - 1)}" if vector else name
 
 

@@ -18,6 +18,7 @@ from hosts.plural import counted, how_often
 from hosts.runs.collect import readable
 from hosts.soak.postmortem.decode import Event, guest_vector, host_vector, request
 from hosts.soak.postmortem.machine_image import READABLE_EVENTS, MachineImage
+from hosts.soak.postmortem.own_words import own_sightings, own_windows, own_words
 
 PHASES: Final = {
     0: "not started",
@@ -39,7 +40,7 @@ _FIRST_VCPU: Final = Machine(0).vcpus[0].at
 
 def decoded(saved: MachineImage, last: int = READABLE_EVENTS) -> dict[str, Any]:
     """Return the state of each vCPU and pCPU as plain values; of each pCPU the ``last`` events."""
-    run = saved.host.run
+    run, words = saved.host.run, own_words(saved)
     return {
         "policy": saved.policy,
         "mutation": saved.mutation,
@@ -49,7 +50,7 @@ def decoded(saved: MachineImage, last: int = READABLE_EVENTS) -> dict[str, Any]:
         "sighted_by": saved.sighted_by,
         "vcpus": [_vcpu(saved, i) for i in range(saved.vcpus)],
         "pcpus": [_pcpu(saved, i, last) for i in range(saved.pcpus)],
-    }
+    } | ({"own_words": words} if words else {})
 
 
 def _vcpu(saved: MachineImage, number: int) -> dict[str, Any]:
@@ -143,9 +144,10 @@ def _pcpu(saved: MachineImage, number: int, last: int) -> dict[str, Any]:
         "pending": _vectors(saved, own.pending),
         "frames_under_way": read(saved.host.bells[number].rung) - read(own.taken_total),
         "trouble": {name: read(getattr(own, name)) for name in TROUBLES if read(getattr(own, name)) != 0},
-        "sightings": list(_sightings(saved, cpu)),
+        "sightings": [*_sightings(saved, cpu), *own_sightings(saved, number)],
         "counters": dict(zip(COUNTERS, saved.slice(cpu.counters.at, len(COUNTERS)), strict=True)),
-        "windows": dict(zip(WINDOWS, saved.slice(cpu.windows.at, len(WINDOWS)), strict=True)),
+        "windows": dict(zip(WINDOWS, saved.slice(cpu.windows.at, len(WINDOWS)), strict=True))
+        | own_windows(saved, number),
         "events_sighted": _events(saved.events_sighted(number), last),
         "events": _events(saved.events(number), last),
     }
@@ -189,6 +191,8 @@ def _lines(machine: Mapping[str, Any]) -> Iterator[str]:
     yield f"final state of the machine: {run}"
     if machine["sighted_by"] is not None:
         yield f"the first violation was seen by cpu {machine['sighted_by']}"
+    if "own_words" in machine:
+        yield f"words of the user's code: {_counts(machine['own_words'])}"
     for vcpu in machine["vcpus"]:
         yield from _vcpu_lines(vcpu)
     for pcpu in machine["pcpus"]:

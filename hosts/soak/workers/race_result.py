@@ -48,7 +48,7 @@ def measured(outcome: Outcome, chosen: Planned, *, cancelled: bool) -> tuple[Mea
     """
     from hosts.soak.postmortem.ledger import compare
 
-    seen = collect(outcome.words, chosen.pcpus, outcome.seconds)
+    seen = collect(outcome.words, chosen.pcpus, outcome.seconds, chosen.own)
     if outcome.crash is not None or outcome.halted or cancelled:
         return seen, ()
     left = tuple(

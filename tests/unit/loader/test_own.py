@@ -168,7 +168,7 @@ DECLARATIONS = {
     "@check\ndef fine(vcpu): return True": (2, "a check is def fine(vcpu: Vcpu) -> bool"),
     "@check\ndef fine(vcpu, x) -> bool: return True": (2, "a check is def fine(vcpu: Vcpu) -> bool"),
     "@check('soon')\ndef fine(vcpu) -> bool: return True": (1, "a check is made at some of these points"),
-    "@check\ndef C1(vcpu) -> bool: return True": (2, "there is a check C1 already: a built-in one"),
+    "@check\ndef C1(vcpu) -> bool: return True": (2, "C1 is no name for a check: there is one already, a built-in one"),
     "\n".join(f"@check\ndef f{i}(vcpu) -> bool: return True" for i in range(OWN_CHECKS + 1)): (
         2 * OWN_CHECKS + 2,
         "one too many",

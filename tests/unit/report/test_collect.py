@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from emu.kvm_host import EXITING_GUEST_MODE, IN_GUEST_MODE
+from emu.machine import Machine
+from emu.memory import WORD_BYTES
 from emu.posted_intr import pi_control
 from emu.vectors import POSTED_INTR_VECTOR
+from hosts.loader.own.declared import Own, OwnCheck, OwnWindow, Place
 from hosts.runs.collect import (
     Measured,
     Undelivered,
@@ -29,6 +32,25 @@ def test_counters_and_windows_are_summed_over_pcpus(blank: Blank) -> None:
     assert (found.counts["posts"], found.counts["deliveries"]) == (7, 0)
     assert (found.windows["sync-finds-on"], found.windows["kick-ends-stay"]) == (5, 0)
     assert (found.violations, found.seconds) == ((), 1.5)
+
+
+def test_windows_and_checks_of_a_users_own_are_read_by_their_names(blank: Blank) -> None:
+    """Summed over pCPUs, behind the built-in ones; without a user's code nobody looks there."""
+    here = Place("my.py", 1)
+    own = Own(
+        own_windows=(OwnWindow("A", "mine", here),),
+        own_checks=(OwnCheck("fine", ("stay",), gives_vector=False, about="", place=here),),
+    )
+    words = blank().record("C8", [1, -1, 0, -1, 0, 0, 0, 5])
+    for cpu in range(2):
+        marks = Machine(0).own_marks[cpu]
+        words.words[marks.windows[0] // WORD_BYTES] = 3
+        words.words[marks.records[0] // WORD_BYTES] = 2
+    found = collect(words.words, 2, 1.0, own)
+    assert found.windows["mine"] == 6
+    assert [(each.check, each.count) for each in found.violations] == [("C8", 1), ("fine", 4)]
+    assert (Measured() + found + found).windows["mine"] == 12
+    assert "mine" not in collect(words.words, 2, 1.0).windows
 
 
 def test_a_violation_keeps_the_first_pcpu_that_has_one(blank: Blank) -> None:

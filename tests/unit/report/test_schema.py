@@ -34,7 +34,8 @@ def enum(rule: Any, *path: str) -> set[Any]:
     for name in path:
         rule = rule["items"]["properties"] if "items" in rule else rule.get("properties", rule)
         rule = rule[name]
-    found = rule["items"]["enum"] if "items" in rule else rule["enum"]
+    rule = rule.get("items", rule)
+    found = rule["enum"] if "enum" in rule else rule["anyOf"][0]["enum"]
     assert len(found) == len(set(found))
     return set(found)
 
