@@ -26,7 +26,7 @@ FAULTS: Final = (
     "null",
     "endless",
 )
-"""What can be wrong. A position is the lower part of ``where``; the line in the rule's file stands above it."""
+"""What can be wrong. A position is the lower part of ``where``; the line in the user's file stands above it."""
 
 (
     FAULT_CPU, FAULT_VECTOR, FAULT_SLOT, FAULT_INDEX, FAULT_BIT, FAULT_SHIFT, FAULT_MODE, FAULT_STATE, FAULT_CHOICE,
@@ -34,6 +34,8 @@ FAULTS: Final = (
 ) = range(len(FAULTS))  # fmt: skip
 
 LINE_SHIFT: Final = 8
+FILE_SHIFT: Final = 40
+"""Above the line stands the number of the user's file."""
 VECTOR_BOUND: Final = 256
 
 MOST_TURNS: Final = 100_000

@@ -148,6 +148,8 @@ class PolicyInfo:
     about: str
     unpromised: tuple[str, ...] = ()
     """Checks that a user's own rule does not promise to hold, which are not made of it."""
+    patched: bool = False
+    """The machine has functions of the user's in the place of some of KVM's."""
 
 
 POLICIES: tuple[PolicyInfo, ...] = (

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from emu.workload.scenarios import PolicyInfo
 from hosts.cli.audit_show import Audited, audit_record, line_of, print_audit, scope_line, scope_record
-from hosts.cli.outputs import rule_files
+from hosts.cli.outputs import users_files
 from hosts.cli.records import Records, records_to
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
@@ -25,9 +25,10 @@ from hosts.explorer.search.result import Progress
 from hosts.explorer.threads.harness import Scope, ScopeError, scope_of
 from hosts.loader.program import LoaderError, Program, load_program
 from hosts.loader.rule.faults import RuleFault
-from hosts.loader.rule.policy_source import rule_name_of
+from hosts.loader.user_code import CodeSpec, code_of, paths_of
 from hosts.report.sentences import not_checked
-from hosts.runs.plan import PlanError, chosen_policies, chosen_scenarios, rule_among
+from hosts.runs.own_code import own_code
+from hosts.runs.plan import PlanError, chosen_scenarios, one_policy
 from hosts.runs.search_loops import SEARCH_BYTES, have_loops
 from hosts.signals import cancelled_by_interrupts
 from hosts.terminal import say, wide_console
@@ -61,7 +62,8 @@ MakeJudge = Callable[[Program, int, Options], Judge]
 
 def audit_command(
     *,
-    policy: str = "elide-self-2022",
+    policy: str | None = None,
+    code: CodeSpec | None = None,
     scenario: Sequence[str] = (),
     scope: Sequence[str] = (),
     budget: float = 20.0,
@@ -70,23 +72,23 @@ def audit_command(
     make: MakeJudge = Auditor,
 ) -> int:
     """Weaken the orderings, explore, report; return the exit status. ``make`` makes the explorer."""
-    rule = rule_among([policy])
     try:
-        (chosen_policy,) = chosen_policies([policy], rule)
+        own = code_of(policy, code)
+        program = load_program(own, mutations=())
+        chosen_policy = one_policy(policy, own_code(own, program))
         scopes = scopes_of(scenario, scope)
-        program = load_program(rule, mutations=())
     except (PlanError, ScopeError, LoaderError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     chosen = chosen_sites(sites(program), line)
-    with records_to(json_file, rule_files(rule)) as records:
+    with records_to(json_file, users_files(own)) as records:
         console = wide_console()
         if make is Auditor:
             have_loops()
         judge = make(program, chosen_policy.number, Options(seconds=budget, max_bytes=SEARCH_BYTES, symmetry=False))
         if chosen_policy.unpromised:
             say(console, not_checked(chosen_policy.unpromised))
-        records.environment(seconds=budget, rule_sha256=program.rule_sha256)
-        audit = Audit(judge, chosen, console, records, chosen_policy)
+        records.environment(seconds=budget, code=own)
+        audit = Audit(judge, chosen, console, records, chosen_policy, paths_of(own))
         try:
             audit.run(scopes)
         finally:
@@ -125,8 +127,16 @@ class Audit:
     """Judges the sites one after another; each that was begun and not cancelled becomes a row."""
 
     def __init__(
-        self, judge: Judge, chosen: Sequence[Site], console: Console, records: Records, policy: PolicyInfo
+        self,
+        judge: Judge,
+        chosen: Sequence[Site],
+        console: Console,
+        records: Records,
+        policy: PolicyInfo,
+        files: Sequence[str] = (),
     ) -> None:
+        """``files``: the user's, of which a fault names one."""
+        self._files = files
         self.judge, self.sites, self.console, self.records = judge, chosen, console, records
         self.policy, self.unpromised = policy.name, policy.unpromised
         self.rows: list[Audited] = []
@@ -181,7 +191,7 @@ class Audit:
             try:
                 baseline = self.judge.add(name, scope, self._watch(f"scope {number}, nothing weakened"))
             except RuleFault as fault:
-                raise Failure(fault.told(rule_name_of(self.policy)), EXIT_USAGE) from None
+                raise Failure(fault.told(self._files), EXIT_USAGE) from None
             if self.cancelled:
                 return
             sound += baseline.sound

@@ -1,4 +1,4 @@
-"""Explores a user's own rule beside a stress run: in one worker process, one scope at a time, while no race runs.
+"""Explores a user's own code beside a stress run: in one worker process, one scope at a time, while no race runs.
 
 The worker is that of a soak on this machine (:mod:`hosts.soak.workers.local_executor`): a process of its own, so that a
 search that is late can be ended whatever it is about, and Ctrl-C is the stress run's alone.
@@ -14,6 +14,8 @@ from typing import Final
 
 from rich.console import Console
 
+from emu.workload.scenarios import POLICIES
+from hosts.loader.user_code import CodeSpec
 from hosts.runs.explored import Explored, Scout
 from hosts.runs.plan import Planned
 from hosts.soak.task import Result, Task
@@ -35,11 +37,11 @@ LOOK: Final = 0.05
 
 
 @contextlib.contextmanager
-def scout(policy: str, *, quiet: bool) -> Iterator[Scout]:
+def scout(code: CodeSpec, *, quiet: bool) -> Iterator[Scout]:
     """Start the explorer of a user's rule: it loads what it needs while the machine is compiled."""
     executor = LocalExecutor(say=lambda _: None)
     try:
-        yield Explorer(executor, policy, quiet=quiet)
+        yield Explorer(executor, code, quiet=quiet)
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
         executor.cancel_running()
@@ -50,10 +52,11 @@ def scout(policy: str, *, quiet: bool) -> Iterator[Scout]:
 class Explorer:
     """Explores the scopes of a user's rule."""
 
-    def __init__(self, executor: LocalExecutor, policy: str, *, quiet: bool = False) -> None:
+    def __init__(self, executor: LocalExecutor, code: CodeSpec, *, quiet: bool = False) -> None:
         self._executor = executor
         self._console = Console(stderr=True, quiet=quiet)
-        task = Task(kind="explore", scenario=SMALLEST, policy=policy, seconds=PREPARE_SECONDS)
+        policy, patches = code.rule or POLICIES[-1].name, code if code.patched else None
+        task = Task(kind="explore", scenario=SMALLEST, policy=policy, code=patches, seconds=PREPARE_SECONDS)
         self._prepared = executor.submit(do_task, task)
 
     @property
@@ -81,6 +84,7 @@ class Explorer:
             scenario=planned.scenario.name,
             policy=planned.policy.name,
             mutation=mutation,
+            code=planned.code,
             seconds=seconds,
         )
         if seconds < TOO_SHORT:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hosts.cli.explore_show import Ticker, row_lines, size_line
-from hosts.cli.outputs import Output, opened, rule_files, write_now
+from hosts.cli.outputs import Output, opened, users_files, write_now
 from hosts.cli.records import Records, records_to
 from hosts.errors import Failure, tell_faults
 from hosts.exit_codes import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_USAGE
@@ -22,7 +22,8 @@ from hosts.explorer.model.options import DEEP, Options
 from hosts.explorer.search.result import Result
 from hosts.explorer.size_estimate import size_of
 from hosts.explorer.threads.harness import Scope, ScopeError
-from hosts.loader.rule.policy_source import PolicySource
+from hosts.loader.program import LoaderError
+from hosts.loader.user_code import CodeSpec, UserCode, code_among
 from hosts.report.environment import processors
 from hosts.report.jsonl import explorer_record
 from hosts.report.tables import summary
@@ -30,7 +31,8 @@ from hosts.runs.collect import Measured
 from hosts.runs.explore_request import Asked, asked_for, size_text
 from hosts.runs.explorer_runner import Engine, Explorer, Searched
 from hosts.runs.explorer_verdict import judged, out_of_time, search_facts, with_expected_violations
-from hosts.runs.plan import PlanError, rule_among
+from hosts.runs.own_code import own_code_of
+from hosts.runs.plan import PlanError
 from hosts.runs.verdict import Circumstances, Row, exit_code, grade
 from hosts.signals import cancelled_by_interrupts
 from hosts.terminal import put, room, say, wide_console
@@ -38,7 +40,7 @@ from hosts.terminal import put, room, say, wide_console
 WORTH_SAYING: Final = 1_000_000
 """From this number of states on a search may take more than a few seconds."""
 
-MakeEngine = Callable[[PolicySource | None], Engine]
+MakeEngine = Callable[[UserCode | None], Engine]
 
 
 MOST_WORKERS: Final = 8
@@ -52,6 +54,7 @@ class ExploreOptions:
     scenario: Sequence[str] = ()
     policy: Sequence[str] = ()
     mutation: Sequence[str] = ()
+    code: CodeSpec | None = None
     model: Literal["tso", "sc"] = "tso"
     buffer: int = DEEP
     overtake: bool = False
@@ -73,21 +76,21 @@ class ExploreOptions:
 
 def explore_command(given: ExploreOptions, make: MakeEngine | None = None) -> int:
     """Search and report; return the exit status. ``make`` replaces the real explorer."""
-    rule = rule_among(given.policy)
     try:
-        rows = asked_for(given.scenario, given.policy, given.mutation, given.scope, rule)
-    except (PlanError, ScopeError) as error:
+        code = code_among(given.policy, given.code)
+        rows = asked_for(given.scenario, given.policy, given.mutation, given.scope, own_code_of(code))
+    except (PlanError, ScopeError, LoaderError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     options = search_options(given)
     with contextlib.ExitStack() as files:
-        records = files.enter_context(records_to(given.json_file, rule_files(rule)))
+        records = files.enter_context(records_to(given.json_file, users_files(code)))
         witness = None
         if given.witness_file is not None:
-            witness = files.enter_context(opened("--witness", given.witness_file, rule_files(rule)))
+            witness = files.enter_context(opened("--witness", given.witness_file, users_files(code)))
         console = wide_console()
         refuse_what_is_too_big(rows, given, options, console)
-        engine = (make or _explorer(given))(rule)
-        records.environment(seconds=options.seconds, rule_sha256=engine.rule_sha256)
+        engine = (make or _explorer(given))(code)
+        records.environment(seconds=options.seconds, code=code)
         run = Run(rows, engine, options, console, records, given, witness)
         done = run.all()
         if len(done) > 1 or run.cancelled:
@@ -101,7 +104,7 @@ def explore_command(given: ExploreOptions, make: MakeEngine | None = None) -> in
 
 
 def _explorer(given: ExploreOptions) -> MakeEngine:
-    return lambda rule: Explorer(rule, fold=given.fold, forget=given.forget, exact=given.exact)
+    return lambda code: Explorer(code, fold=given.fold, forget=given.forget, exact=given.exact)
 
 
 def search_options(given: ExploreOptions) -> Options:

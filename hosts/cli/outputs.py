@@ -19,7 +19,7 @@ from typing import IO, Final
 from hosts.cli.streams import note_unwritten
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
-from hosts.loader.rule.policy_source import RuleName
+from hosts.loader.user_code import UserCode, paths_of
 
 STDOUT: Final = "-"
 
@@ -41,9 +41,9 @@ def opened(option: str, path: str, reads: Sequence[str] = ()) -> Iterator[Output
         output.close(path)
 
 
-def rule_files(rule: RuleName | None) -> list[str]:
-    """Return the files of a user's own rule, which the command reads."""
-    return [rule.path] if rule is not None else []
+def users_files(code: UserCode | None) -> list[str]:
+    """Return the files of a user's own, which the command reads."""
+    return list(paths_of(code))
 
 
 def write_now(option: str, path: str, text: str) -> bool:

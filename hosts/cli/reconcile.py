@@ -12,10 +12,10 @@ from typing import Any, Final
 from rich.console import Console
 
 from hosts.cli.explore_show import Ticker
-from hosts.cli.outputs import rule_files
+from hosts.cli.outputs import users_files
 from hosts.cli.reconcile_show import print_reconciled, reconcile_record
 from hosts.cli.records import NO_RECORDS, Records, records_to
-from hosts.cli.stress import Host, drawn_seed, native_host, run, same_rule
+from hosts.cli.stress import Host, drawn_seed, native_host, run, same_code
 from hosts.errors import Failure, tell_faults
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.explorer.build import Builder
@@ -29,13 +29,14 @@ from hosts.explorer.threads.harness import ScopeError, scope_of
 from hosts.loader.own.declared import NOTHING_OWN, Own
 from hosts.loader.program import LoaderError, Program
 from hosts.loader.rule.faults import RuleFault
-from hosts.loader.rule.policy_source import RuleName
+from hosts.loader.user_code import CodeSpec, code_among, paths_of
 from hosts.plural import counted
 from hosts.report.environment import processors
 from hosts.report.live import make_display
 from hosts.report.sentences import not_checked
 from hosts.runs.explorer_verdict import BOUNDS, bounded_by_time, found_check, windows_entered
-from hosts.runs.plan import OVERHEAD_SECONDS, Plan, PlanError, Planned, Wanted, make_plan, rule_among
+from hosts.runs.own_code import own_code
+from hosts.runs.plan import OVERHEAD_SECONDS, Plan, PlanError, Planned, Wanted, make_plan
 from hosts.runs.reconcile import Allowed, Reconciled, reconciled
 from hosts.runs.scheduler import Settings
 from hosts.runs.search_loops import SEARCH_BYTES, have_loops
@@ -54,6 +55,7 @@ def reconcile_command(
     *,
     scenario: Sequence[str] = (),
     policy: Sequence[str] = (),
+    code: CodeSpec | None = None,
     seconds: float = 3.0,
     budget: float = 60.0,
     seed: int | None = None,
@@ -62,10 +64,10 @@ def reconcile_command(
     explores: Explore | None = None,
 ) -> int:
     """Run, explore, compare; return the exit status. ``host`` and ``explores`` replace the real ones."""
-    rule = rule_among(policy)
     try:
-        plan = make_plan(Wanted(scenario, policy, (), "none", rule=rule), processors())
-        program = ready_program(rule)
+        own = code_among(policy, code)
+        program = ready_program(own)
+        plan = make_plan(Wanted(scenario, policy, (), "none", own=own_code(own, program)), processors())
         scopes = {
             planned.scenario.name: str(scope_of(planned.scenario, acts=planned.own.act_numbers))
             for planned in plan.rows
@@ -73,20 +75,20 @@ def reconcile_command(
     except (PlanError, LoaderError, ScopeError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     seed = drawn_seed() if seed is None else seed
-    with records_to(json_file, rule_files(rule)) as records:
+    with records_to(json_file, users_files(own)) as records:
         console = wide_console()
         explores = explores or explorer(program)
-        records.environment(seed=seed, seconds=seconds, placement="pinned", rule_sha256=program.rule_sha256)
+        records.environment(seed=seed, seconds=seconds, placement="pinned", code=own)
         done: list[Reconciled] = []
         rows: list[Row] = []
         try:
-            raced = same_rule((host or native_host)(rule, quiet=False), rule)
+            raced = same_code((host or native_host)(own, quiet=False), own)
             rows = stressed(plan, seconds, seed, raced, console)
             cancelled = any(row.verdict is Verdict.CANCELLED for row in rows)
             for row in rows:
                 if cancelled or not _ran(row):
                     continue
-                allowed = _explored(row, explores, console, budget, rule)
+                allowed = _explored(row, explores, console, budget, paths_of(own))
                 if allowed is None:
                     cancelled = True
                     break
@@ -100,14 +102,14 @@ def reconcile_command(
     return _status(rows, done, cancelled=cancelled)
 
 
-def _explored(row: Row, explores: Explore, console: Console, budget: float, rule: RuleName | None) -> Allowed | None:
+def _explored(row: Row, explores: Explore, console: Console, budget: float, files: Sequence[str]) -> Allowed | None:
     """Return what the explorer allows of a row; None if the command was interrupted."""
     ticker = Ticker(console, f"exploring {row.planned}", budget)
     try:
         with ticker.shown(), cancelled_by_interrupts(ticker.cancel):
             allowed = explores(row.planned, ticker, budget)
     except RuleFault as fault:
-        raise Failure(fault.told(rule), EXIT_USAGE) from None
+        raise Failure(fault.told(files), EXIT_USAGE) from None
     except KeyboardInterrupt:
         return None
     return None if ticker.cancelled else allowed

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hosts.cli.outputs import opened
 
 if TYPE_CHECKING:
+    from hosts.loader.user_code import UserCode
     from hosts.report.jsonl import JsonLines
 
 
@@ -45,13 +46,13 @@ class Records:
             self._lines.write(record)
 
     def environment(
-        self, *, seed: int = 0, seconds: float = 0.0, placement: str = "unpinned", rule_sha256: str = ""
+        self, *, seed: int = 0, seconds: float = 0.0, placement: str = "unpinned", code: UserCode | None = None
     ) -> None:
         """Write the first record: where the others were made."""
         if self._lines is not None:
             from hosts.report.jsonl import environment_record
 
-            self.write(environment_record(facts_here(seed, seconds, placement), rule_sha256))
+            self.write(environment_record(facts_here(seed, seconds, placement), code))
 
     def not_done(self, of: str, planned: str, why: str, count: int = 1) -> None:
         """Write what was planned and not done, in place of the records of kind ``of``."""

@@ -18,8 +18,8 @@ from hosts.explorer.counterexample.witness import Witness, WitnessError, changed
 from hosts.explorer.counterexample.witness_file import load
 from hosts.kernel_names import on_vector
 from hosts.loader.program import LoaderError, load_program
-from hosts.loader.rule.policy_source import source_of
 from hosts.loader.rule.userpolicy import unpromised
+from hosts.loader.user_code import code_of
 from hosts.plural import counted
 from hosts.replay.processes import EnvironmentLacks
 from hosts.replay.program import ReplayProgram, replay_program
@@ -32,26 +32,26 @@ from hosts.terminal import say, wide_console
 def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, anyway: bool = False) -> int:
     """Replay a witness so many times; return the exit status: 0 if each replay showed the violation."""
     witness = _witness(file)
-    rule = source_of(witness.policy)
     try:
-        program = load_program(rule)
-        changed = changed_sources(witness, program.rule_sha256)
+        code = code_of(witness.policy, witness.code)
+        program = load_program(code)
+        changed = changed_sources(witness, program.files)
         if changed and not anyway:
             said = f"{file}: the sources have changed since: {', '.join(changed)}"
             raise Failure(f"{said} (--anyway replays it on those of now)", EXIT_USAGE)
-        code = replay_program(witness, program)
+        made = replay_program(witness, program)
         if not changed:
             check_labels(witness, program.own)
             check_violation(witness, program)
     except (WitnessError, LoaderError) as error:
         raise Failure(f"{file}: {error}", EXIT_USAGE) from None
     with records_to(json_file, [file]) as records:
-        records.environment(rule_sha256=program.rule_sha256)
+        records.environment(code=code)
         console = wide_console()
-        left_out = unpromised(rule)
+        left_out = unpromised(code.rule_file if code is not None else None)
         for line in heading(witness, left_out, changed):
             say(console, line)
-        return _repeat(file, witness, left_out, code, repeat, records, console)
+        return _repeat(file, witness, left_out, made, repeat, records, console)
 
 
 def _witness(file: str) -> Witness:

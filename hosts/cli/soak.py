@@ -11,21 +11,22 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from hosts.cli.outputs import rule_files
+from hosts.cli.outputs import users_files
 from hosts.cli.records import Records, facts_here, records_to
 from hosts.cli.soak_show import check_json
 from hosts.cli.stress import drawn_seed
 from hosts.compiler.fingerprint import sources_key
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE
-from hosts.loader.rule.policy_source import PolicySource
+from hosts.loader.user_code import CodeSpec
 from hosts.plural import counted
 from hosts.runs.native_runner import check_machine
+from hosts.runs.own_code import OwnCode
 from hosts.signals import interrupts_told
 from hosts.soak.coordinator import Coordinator, Ending, Limits
 from hosts.soak.placement.topology import Topology
 from hosts.soak.plan.choose import CampaignSettings, Chooser
-from hosts.soak.plan.settings import absolute, checked_rule, chooser_of, from_settings, raced_check, to_settings
+from hosts.soak.plan.settings import absolute, checked_code, chooser_of, from_settings, raced_check, to_settings
 from hosts.soak.store.writer import Campaign
 from hosts.soak.view.assessment import duration_text
 from hosts.soak.view.export import campaign_record, run_record
@@ -59,6 +60,7 @@ class SoakOptions:
     scenario: Sequence[str] = ()
     policy: Sequence[str] = ()
     mutation: Sequence[str] = ()
+    code: CodeSpec | None = None
     cpus: int | None = None
     place: Sequence[str] = ()
     dask: str | None = None
@@ -74,6 +76,7 @@ class SoakOptions:
             "--scenario": self.scenario,
             "--policy": self.policy,
             "--mutation": self.mutation,
+            "the user's code": self.code,
             "--cpus": self.cpus,
             "--place": self.place,
         }
@@ -85,13 +88,13 @@ def soak_command(options: SoakOptions, executor_of: MakeExecutor | None = None) 
     check_machine()
     seconds = options.length if options.length is not None else math.inf
     wanted = None if options.resume else wanted_by(options)
-    rule = checked_rule(wanted) if wanted is not None else None
+    own = checked_code(wanted) if wanted is not None else None
     check_json(options.json_file, options.campaign)
     if wanted is None and options.chosen:
         said = f"--resume goes on with what the campaign is about: leave out {', '.join(options.chosen)}"
         raise Failure(said, EXIT_USAGE)
     with (
-        records_to(options.json_file, rule_files(rule)) as records,
+        records_to(options.json_file, users_files(own.code if own is not None else None)) as records,
         (executor_of or open_executor)(options.dask) as executor,
     ):
         here = options.dask is None
@@ -99,10 +102,10 @@ def soak_command(options: SoakOptions, executor_of: MakeExecutor | None = None) 
         if not topologies:
             raise Failure(f"--dask {options.dask}: no worker has joined", EXIT_ENVIRONMENT)
         facts = _facts(topologies)
-        with _campaign(options, wanted, rule, topologies, facts, here=here) as (campaign, chooser, wanted):
+        with _campaign(options, wanted, own, topologies, facts, here=here) as (campaign, chooser, wanted):
             soak = Soak(options, campaign, executor, wide_console())
             soak.tell_begin(wanted, chooser, topologies, seconds)
-            limits = Limits(seconds, options.until_violation, bool(wanted.policies or wanted.mutations))
+            limits = Limits(seconds, options.until_violation, bool(wanted.policies or wanted.mutations or wanted.code))
             return soak.run(chooser, limits, raced_check(wanted, campaign.settings), records, here=here)
 
 
@@ -116,6 +119,7 @@ def wanted_by(options: SoakOptions) -> CampaignSettings:
         places=tuple(options.place),
         each=options.each if options.each is not None else EACH,
         seed=drawn_seed() if options.seed is None else options.seed,
+        code=options.code.absolute() if options.code else None,
     )
 
 
@@ -138,7 +142,7 @@ def in_short(note: str) -> str:
 def _campaign(
     options: SoakOptions,
     wanted: CampaignSettings | None,
-    rule: PolicySource | None,
+    own: OwnCode | None,
     topologies: Sequence[Topology],
     facts: dict[str, Any],
     *,
@@ -147,13 +151,13 @@ def _campaign(
     """Open the campaign; a new one is created only once there is something to race."""
     folder = Path(options.campaign)
     if wanted is not None:
-        chooser = chooser_of(wanted, topologies, rule, here=here)
-        with Campaign.create(folder, to_settings(wanted, rule), facts) as campaign:
+        chooser = chooser_of(wanted, topologies, own, here=here)
+        with Campaign.create(folder, to_settings(wanted, own.code if own is not None else None), facts) as campaign:
             yield campaign, chooser, wanted
         return
     with Campaign.resume(folder, facts) as campaign:
         wanted = from_settings(campaign.settings)
-        yield campaign, chooser_of(wanted, topologies, here=here), wanted
+        yield campaign, chooser_of(wanted, topologies, checked_code(wanted), here=here), wanted
 
 
 class Soak:

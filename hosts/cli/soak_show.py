@@ -10,7 +10,6 @@ from hosts.cli.records import records_to
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
 from hosts.kernel_names import field_text
-from hosts.loader.rule.policy_source import is_user_policy
 from hosts.plural import counted
 from hosts.soak.plan.settings import from_settings
 from hosts.soak.postmortem import dump
@@ -178,6 +177,6 @@ def read_row(folder: str, number: int) -> Row:
         row = campaign.row(number)
         if row.state == "running":
             raise Failure(f"{number}: {row.task}: is under way", EXIT_USAGE)
-        if is_user_policy(row.task.policy):
+        if row.task.is_own:
             from_settings(campaign.settings)
         return row

@@ -10,13 +10,13 @@ from typing import Any, Protocol
 
 from rich.console import Console
 
-from hosts.cli.outputs import rule_files
+from hosts.cli.outputs import users_files
 from hosts.cli.records import Records, records_to
 from hosts.errors import Failure, tell_faults
 from hosts.exit_codes import EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.loader.program import PolicyError, load_program
-from hosts.loader.rule.policy_source import PolicySource
 from hosts.loader.sent_vectors import windows_never_entered
+from hosts.loader.user_code import CodeSpec, UserCode, changed_files, code_among, paths_of
 from hosts.plural import counted
 from hosts.report.environment import processors
 from hosts.report.jsonl import result_record
@@ -25,7 +25,8 @@ from hosts.report.tables import print_report, remark, summary, unexplored_lines
 from hosts.runs.collect import Measured
 from hosts.runs.compile_progress import Compiling
 from hosts.runs.explored import Scout
-from hosts.runs.plan import Controls, Plan, PlanError, Wanted, make_plan, rule_among
+from hosts.runs.own_code import own_code
+from hosts.runs.plan import Controls, Plan, PlanError, Wanted, make_plan
 from hosts.runs.runner import Placement, Runner
 from hosts.runs.scheduler import Settings, Stress
 from hosts.runs.verdict import Circumstances, Ending, Row, Verdict, exit_code, grade
@@ -36,16 +37,16 @@ GRACE_SECONDS = 10.0
 
 
 class Host(Protocol):
-    """Makes a runner, once the program with the user's policy is ready."""
+    """Makes a runner, once the program with the user's code is ready."""
 
-    def __call__(self, rule: PolicySource | None, *, quiet: bool) -> AbstractContextManager[Runner]:
+    def __call__(self, code: UserCode | None, *, quiet: bool) -> AbstractContextManager[Runner]:
         """Make it ready when the context is entered."""
 
 
 class Scouting(Protocol):
-    """Makes what explores the scopes of a user's own rule beside the races."""
+    """Makes what explores the scopes of a user's own code beside the races."""
 
-    def __call__(self, user_policy: str, *, quiet: bool) -> AbstractContextManager[Scout]:
+    def __call__(self, code: UserCode, *, quiet: bool) -> AbstractContextManager[Scout]:
         """Begin to make it ready when the context is entered."""
 
 
@@ -54,6 +55,7 @@ def stress_command(
     scenario: Sequence[str] = (),
     policy: Sequence[str] = (),
     mutation: Sequence[str] = (),
+    code: CodeSpec | None = None,
     controls: Controls = "some",
     seconds: float | None = None,
     seed: int | None = None,
@@ -67,29 +69,29 @@ def stress_command(
     """Plan, build, run, report; return the exit status. ``host`` and ``scouting`` replace the real ones."""
     host = host if host is not None else native_host
     scouting = scouting if scouting is not None else _scouting
-    rule = rule_among(policy)
     try:
-        plan = make_plan(Wanted(scenario, policy, mutation, controls, cpus, rule), processors())
-        # Loading a user's rule says at once what is wrong with it.
-        program = load_program(rule) if rule is not None else None
+        own = code_among(policy, code)
+        # Loading a user's code says at once what is wrong with it.
+        program = load_program(own) if own is not None else None
+        wanted = Wanted(scenario, policy, mutation, controls, cpus, own_code(own, program))
+        plan = make_plan(wanted, processors())
         never = windows_never_entered(program) if program is not None else ()
     except (PlanError, PolicyError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     seconds, limit = times(plan, seconds)
     seed = drawn_seed() if seed is None else seed
     settings = Settings(seconds, limit, seed, placement, processors(), never)
-    with records_to(json_file, rule_files(rule)) as records:
+    with records_to(json_file, users_files(own)) as records:
         console = wide_console()
-        rule_sha256 = rule.digest if rule is not None else ""
-        records.environment(seed=seed, seconds=seconds, placement=placement, rule_sha256=rule_sha256)
+        records.environment(seed=seed, seconds=seconds, placement=placement, code=own)
         if not quiet:
             for line in header(plan, settings).splitlines():
                 say(console, line)
         display = make_display(console, plan.rows, seconds, quiet=quiet)
         scout: AbstractContextManager[Scout | None] = contextlib.nullcontext()
-        if rule is not None and any(planned.explorable for planned in plan.rows):
-            scout = scouting(str(rule), quiet=quiet)
-        raced = same_rule(host(rule, quiet=quiet), rule)
+        if own is not None and any(planned.explorable for planned in plan.rows):
+            scout = scouting(own, quiet=quiet)
+        raced = same_code(host(own, quiet=quiet), own)
         rows = run(plan, settings, raced, display, records, scout)
         show_end(console, rows, plan, quiet=quiet)
     status = exit_code(rows)
@@ -181,35 +183,35 @@ def run(
 
 
 @contextlib.contextmanager
-def same_rule(host: AbstractContextManager[Runner], rule: PolicySource | None) -> Iterator[Runner]:
-    """Return the runner of a host; Failure if the file of the user's rule has changed since it was read."""
+def same_code(host: AbstractContextManager[Runner], code: UserCode | None) -> Iterator[Runner]:
+    """Return the runner of a host; Failure if a file of the user's has changed since it was read."""
     with host as runner:
-        if rule is not None and rule.read_again().digest != rule.digest:
-            raise Failure(f"{rule.path}: has changed while it was compiled: begin again", EXIT_USAGE)
+        if code is not None and (changed := changed_files(code)):
+            raise Failure(f"{changed[0]}: has changed while it was compiled: begin again", EXIT_USAGE)
         yield runner
 
 
-def _scouting(user_policy: str, *, quiet: bool) -> AbstractContextManager[Scout]:
-    """Explore the rule in a process of its own."""
+def _scouting(code: UserCode, *, quiet: bool) -> AbstractContextManager[Scout]:
+    """Explore the code in a process of its own."""
     from hosts.cli import background_explorer
 
-    return background_explorer.scout(user_policy, quiet=quiet)
+    return background_explorer.scout(code.spec, quiet=quiet)
 
 
 @contextlib.contextmanager
-def native_host(rule: PolicySource | None, *, quiet: bool) -> Iterator[Runner]:
+def native_host(code: UserCode | None, *, quiet: bool) -> Iterator[Runner]:
     """Compile the program if need be, and return its runner."""
     from hosts.runs import native_runner
 
     native_runner.check_machine()
     with (
-        contextlib.closing(_build(native_runner, rule, quiet=quiet)) as program,
-        native_runner.native_runner(program) as runner,
+        contextlib.closing(_build(native_runner, code, quiet=quiet)) as program,
+        native_runner.native_runner(program, paths_of(code)) as runner,
     ):
         yield runner
 
 
-def _build(native_runner: Any, rule: PolicySource | None, *, quiet: bool) -> Any:
+def _build(native_runner: Any, code: UserCode | None, *, quiet: bool) -> Any:
     """Compile, and show the progress."""
     with Compiling("the machine", quiet=quiet) as shown:
-        return native_runner.built(rule, shown.progress)
+        return native_runner.built(code, shown.progress)

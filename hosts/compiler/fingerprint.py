@@ -1,4 +1,4 @@
-"""The fingerprint of a compiled program: one hash of sources, the user's rule, versions of tools, and processor.
+"""The fingerprint of a compiled program: one hash of sources, the user's code, versions of tools, and processor.
 
 Numba's own cache looks at one file and would run stale code when a constant elsewhere changes (seen: 12 for 1011).
 """
@@ -17,16 +17,15 @@ from hosts.compiler.object_file import processor
 from hosts.sources import source_files
 
 if TYPE_CHECKING:
-    from hosts.loader.rule.policy_source import PolicySource  # whoever compiles without a rule does not load it
+    from hosts.loader.user_code import UserCode  # whoever compiles without does not load it
 
 _TOOLS: Final = ("numba", "llvmlite")
 
 
-def key_of(rule: PolicySource | None) -> tuple[str, str]:
-    """Return the hash of everything but the user's rule, and of everything. OSError if the rule could not be read."""
+def key_of(code: UserCode | None) -> tuple[str, str]:
+    """Return the hash of everything but the user's code, and of everything. OSError if a file could not be read."""
     base = hash_of([*environment(), *_sources()])
-    named = (rule.function.encode(), rule.content) if rule is not None else (b"", b"")
-    return base, hash_of([base.encode(), *named])
+    return base, hash_of([base.encode(), *(code.parts() if code is not None else ())])
 
 
 def sources_key() -> str:

@@ -88,5 +88,6 @@ class Builder:
 
     @property
     def _symmetric(self) -> list[tuple[int, ...]]:
-        """Return the candidates for symmetry: threads with equal columns; a user's rule might tell them apart."""
-        return [] if self.exact or self.policy == USER else equal_columns(self.scope)
+        """Return the candidates for symmetry: threads with equal columns; a user's code might tell them apart."""
+        users = self.policy == USER or bool(self.program.replaced)
+        return [] if self.exact or users else equal_columns(self.scope)

@@ -26,7 +26,6 @@ from hosts.loader.attach.program import OBSERVED, attached
 from hosts.loader.definition import Definition
 from hosts.loader.own.declared import NOTHING_OWN, Own
 from hosts.loader.own.weave import OWN_MODULES
-from hosts.loader.rule.policy_source import PolicySource
 from hosts.loader.rule.replacement import Replaced
 from hosts.loader.syntax.anf import normalise
 from hosts.loader.syntax.interrupt_points import Points, Site
@@ -40,7 +39,7 @@ from hosts.loader.syntax.names import (
     pure_functions,
     struct_fields,
 )
-from hosts.loader.user_code import CodeSpec, UserCode, read_code
+from hosts.loader.user_code import UserCode
 from hosts.loader.users import surviving, with_code, without_idle
 
 __all__ = ["LoaderError", "PolicyError", "Program", "Site", "load_program"]
@@ -84,7 +83,7 @@ class Program:
 
 
 def load_program(
-    code: UserCode | PolicySource | None = None,
+    code: UserCode | None = None,
     mutations: Sequence[Mutation] | None = None,
     modules: Sequence[str] = PROTOCOL,
 ) -> Program:
@@ -93,8 +92,6 @@ def load_program(
     ``code`` is what a user brings. ``mutations`` are put in, to be selected at run time; by default those that stand
     beside the modules, in ``mutations.MUTATIONS``.
     """
-    if isinstance(code, PolicySource):
-        code = read_code(CodeSpec(rule=str(code)), {code.path: code.read})
     mutations = _mutations(modules) if mutations is None else mutations
     extra = WITH_CODE if code is not None and CHECKED in modules else ()
     observed = (OBSERVED,) if extra else ()

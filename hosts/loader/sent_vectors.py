@@ -16,9 +16,18 @@ NOTIFIED: Final = ("notified-in-guest", "notified-in-root", "notified-after-sync
 """The windows that a notification enters; nobody but the rule sends one."""
 
 
+TRIGGER: Final = "kvm_vcpu_trigger_posted_interrupt"
+
+
 def windows_never_entered(program: Program) -> tuple[str, ...]:
-    """Return the windows that a user's rule makes impossible, whatever is raced, because it sends no notification."""
-    vectors = vectors_sent(program, ENTRY)
+    """Return the windows that a user's rule makes impossible, whatever is raced, because it sends no notification.
+
+    None if the rule is not the user's: of what else a user replaces that is not known.
+    """
+    rule = TRIGGER if TRIGGER in program.replaced else ENTRY
+    if rule not in program.rule:
+        return ()
+    vectors = vectors_sent(program, rule)
     return NOTIFIED if vectors is not None and POSTED_INTR_VECTOR not in vectors else ()
 
 

@@ -59,7 +59,7 @@ def with_code(code: UserCode, definitions: Definitions, values: Mapping[str, Any
     values = {**values, **brought.values}
     stubs = stubs_of(brought)
     brings = of_each_function(brought.brings, brought.functions, brought.functions.keys() & definitions.keys())
-    trees = _checked(replace(brought, brings=brings), definitions, values, replaced, stubs)
+    trees = _checked(replace(brought, brings=brings), definitions, values, replaced, stubs, code.paths)
     new = dict(definitions)
     new |= keep_former(definitions, replaced) if replaced else {}
     for name, tree in trees.items():
@@ -117,6 +117,7 @@ def _checked(
     values: Mapping[str, Any],
     replaced: Sequence[str],
     stubs: Mapping[str, ast.FunctionDef],
+    files: Sequence[str],
 ) -> dict[str, ast.FunctionDef]:
     """Check the user's functions; return them with words read where values are meant, and with instruments."""
     protocol = {name: each.tree for name, each in definitions.items()}
@@ -135,6 +136,7 @@ def _checked(
         brought.meant,
         frozenset(replaced),
         brought.brings,
+        files,
     )
     return with_values(brought.functions, {**protocol, **stubs}, around)
 

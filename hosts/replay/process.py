@@ -14,8 +14,6 @@ import zmq
 
 from emu.waist import set_host
 from hosts.loader.rule.faults import RuleFault
-from hosts.loader.rule.policy_source import RuleName
-from hosts.loader.rule.userfile import ENTRY
 from hosts.native.fabric.sockets import Fabric
 from hosts.replay.apic import Apic
 from hosts.replay.host import ReplayHost
@@ -89,16 +87,10 @@ def _run(arguments: ProcessArguments) -> None:
     except (EOFError, BrokenPipeError):
         raise
     except RuleFault as fault:
-        arguments.pipe.send(Report(points.done, error=fault.told(_rule_of(setting))))
+        arguments.pipe.send(Report(points.done, error=fault.told(setting.files)))
     except Exception as error:  # noqa: BLE001 - the user's policy may do anything
         arguments.pipe.send(Report(points.done, error=_error_text(error)))
     arguments.pipe.recv()  # the end of the pipe
-
-
-def _rule_of(setting: Setting) -> RuleName | None:
-    """Return the user's rule, if there is one."""
-    names = (RuleName(each.file, ENTRY) for each in setting.functions.values() if each.name == ENTRY)
-    return next(names, None)
 
 
 def _watch(points: SchedulingPoints) -> None:

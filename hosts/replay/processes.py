@@ -85,6 +85,7 @@ class ReplayProcesses:
             {BASE + offset: word for offset, word in witness.shared.items()},
             cpu in (*witness.interrupted, *witness.interrupted_last),
             self.code.functions,
+            self.code.files,
             None if cpu in witness.interrupted else self.code.last_points,
             witness.eager,
             self.code.last_points,

@@ -19,10 +19,10 @@ from hosts.explorer.threads.deferrable import deferrable_vectors
 from hosts.explorer.threads.machine_words import VECTORS
 from hosts.loader.own.declared import NOTHING_OWN, Own
 from hosts.loader.program import Program, load_program
-from hosts.loader.rule.policy_source import source_of
 from hosts.loader.syntax.anf import normalise
 from hosts.loader.syntax.language import LoaderError, Origin, check_language
 from hosts.loader.syntax.names import Scope, pure_functions, struct_fields
+from hosts.loader.user_code import code_of
 from hosts.replay.operations import UNSCHEDULED
 from hosts.replay.setting import ProgramFunction
 from hosts.word64 import BASE
@@ -40,6 +40,8 @@ class ReplayProgram:
     functions: dict[CodeType, ProgramFunction]
     last_points: frozenset[int]
     """The interrupt points that end an open window."""
+    files: tuple[str, ...]
+    """The user's files, of which a fault names one."""
     deferrable: frozenset[int]
     """Deferrable vectors, which only those take (see hosts.explorer.threads.deferrable)."""
     own: Own = NOTHING_OWN
@@ -50,7 +52,7 @@ def replay_program(witness: Witness, program: Program | None = None) -> ReplayPr
     """Make a witness's threads; WitnessError, or LoaderError about the user's policy."""
     _check(witness)
     if program is None:
-        program = load_program(source_of(witness.policy))
+        program = load_program(code_of(witness.policy, witness.code))
     functions = {
         function.__code__: ProgramFunction(name, function.__code__.co_filename, function.__module__)
         for name, function in program.functions.items()
@@ -60,7 +62,8 @@ def replay_program(witness: Witness, program: Program | None = None) -> ReplayPr
     last = frozenset(number for number, site in program.sites.items() if site.operation == "local_irq_disable")
     vectors = {*VECTORS, *(row.b for step in witness.steps for row in step.rows if row.kind == Op.SEND.written)}
     deferrable = deferrable_vectors(program, tuple(sorted(vectors)))
-    return ReplayProgram(drivers, program.functions["common_interrupt"], functions, last, deferrable, program.own)
+    interrupt, files = program.functions["common_interrupt"], tuple(program.files)
+    return ReplayProgram(drivers, interrupt, functions, last, files, deferrable, program.own)
 
 
 def _check(witness: Witness) -> None:

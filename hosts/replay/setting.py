@@ -29,6 +29,8 @@ class Setting:
     interrupted: bool
     """Somebody sends IPIs to this thread."""
     functions: Mapping[CodeType, ProgramFunction]
+    files: tuple[str, ...] = ()
+    """The user's files, of which a fault names one."""
     points: frozenset[int] | None = None
     """The only sites at which interrupts are taken; None: all."""
     eager: bool = False

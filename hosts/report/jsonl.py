@@ -10,6 +10,9 @@ import json
 from importlib import resources
 from typing import Any, Final, Protocol
 
+from msgspec import to_builtins
+
+from hosts.loader.user_code import UserCode
 from hosts.runs.verdict import Row
 
 SCHEMA_VERSION: Final = "1.8"
@@ -21,9 +24,13 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def environment_record(facts: dict[str, Any], rule_sha256: str = "") -> dict[str, Any]:
-    """Return the first line; ``rule_sha256``: of the file of the user's own rule, as it was loaded."""
-    return {"record": "environment", "schema": SCHEMA_VERSION, **facts, "policy_sha256": rule_sha256 or None}
+def environment_record(facts: dict[str, Any], code: UserCode | None = None) -> dict[str, Any]:
+    """Return the first line; ``code``: the user's, with the hashes of the files as they were loaded."""
+    rule = code.rule_file if code is not None else None
+    record = {"record": "environment", "schema": SCHEMA_VERSION, **facts, "policy_sha256": rule and rule.digest}
+    if code is not None and code.spec.patched:
+        record["code"] = {"asked": to_builtins(code.spec), "sha256": code.digests()}
+    return record
 
 
 def result_record(row: Row, seed: int) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from emu.expected import PASSES, Expectation
 from emu.mutations import Mutation
 from emu.workload.scenarios import POLICIES, PolicyInfo, Scenario
 from hosts.explorer.threads.harness import DEFAULT, DEFAULT_NAME, Scope, scope_of
-from hosts.loader.rule.policy_source import PolicySource
-from hosts.runs.plan import Planned, chosen_mutations, chosen_policies, chosen_scenarios, planned
+from hosts.runs.own_code import OwnCode
+from hosts.runs.plan import Planned, chosen_mutations, chosen_policies, chosen_scenarios, planned, refuse_lost
 
 DEFAULT_SCENARIO: Final = Scenario(
     DEFAULT_NAME, f"the default scope: {DEFAULT}, and a guest that halts and arms its timer", "issue 3", ()
@@ -38,12 +38,27 @@ def asked_for(
     policies: Sequence[str],
     mutations: Sequence[str],
     scope: str | None,
-    rule: PolicySource | None = None,
+    own: OwnCode | None = None,
 ) -> list[Asked]:
-    """Return the rows; PlanError, ScopeError. ``rule`` is the user's rule among the policies, if it has been read."""
+    """Return the rows; PlanError, ScopeError. ``own`` is the user's code, if it has been read."""
     chosen = chosen_scenarios(scenarios) if scenarios else (DEFAULT_SCENARIO,)
     seeded: tuple[Mutation | None, ...] = chosen_mutations(mutations) if mutations else (None,)
-    return list(_rows(chosen, chosen_policies(policies, rule), seeded, scope))
+    return rows_of(chosen, chosen_policies(policies, own), seeded, scope, own)
+
+
+def rows_of(
+    scenarios: Sequence[Scenario],
+    policies: Sequence[PolicyInfo],
+    mutations: Sequence[Mutation | None],
+    scope: str | None,
+    own: OwnCode | None = None,
+) -> list[Asked]:
+    """Return the rows of these; PlanError of a seeded bug that a machine with the user's code does not have."""
+    for mutation in mutations:
+        refuse_lost(own, mutation)
+    spec = own.patches if own is not None else None
+    rows = _rows(scenarios, policies, mutations, scope)
+    return [replace(row, planned=replace(row.planned, code=spec)) for row in rows]
 
 
 def _rows(

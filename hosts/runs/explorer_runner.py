@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from emu.machine import USER
 from emu.workload.scenarios import POLICIES
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
@@ -21,10 +22,11 @@ from hosts.explorer.search.bfs import Search
 from hosts.explorer.search.result import Progress, Result
 from hosts.explorer.threads.coverage import Endless
 from hosts.explorer.threads.harness import ScopeError
-from hosts.loader.program import LoaderError, PolicyError, Program
-from hosts.loader.rule.blame import failure_of_rule
+from hosts.loader.program import LoaderError, PolicyError
+from hosts.loader.rule.blame import failure_of_code
 from hosts.loader.rule.faults import RuleFault
-from hosts.loader.rule.policy_source import PolicySource
+from hosts.loader.sent_vectors import TRIGGER
+from hosts.loader.user_code import UserCode, paths_of
 from hosts.runs.explore_request import Asked
 from hosts.runs.search_loops import have_loops
 
@@ -61,9 +63,6 @@ class Searched:
 class Engine(Protocol):
     """What searches the scope of a row."""
 
-    rule_sha256: str
-    """Of the user's own rule, as it was loaded."""
-
     def search(self, asked: Asked, options: Options, watch: Watch) -> Searched:
         """Search the scope of a row."""
 
@@ -71,15 +70,12 @@ class Engine(Protocol):
 class Explorer:
     """The explorer."""
 
-    def __init__(
-        self, rule: PolicySource | None, *, fold: bool = True, forget: bool = True, exact: bool = False
-    ) -> None:
-        self._rule = rule
+    def __init__(self, code: UserCode | None, *, fold: bool = True, forget: bool = True, exact: bool = False) -> None:
+        self._code = code
         self._fold, self._forget, self._exact = fold, forget, exact
         self._learning = Learning()
-        with _errors(rule):
-            self._program: Program = ready_program(rule)
-        self.rule_sha256 = self._program.rule_sha256
+        with _errors(code):
+            self._program = ready_program(code)
         have_loops()
 
     def search(self, asked: Asked, options: Options, watch: Watch) -> Searched:
@@ -87,12 +83,12 @@ class Explorer:
         try:
             return self._searched(asked, options, watch)
         except RuleFault as fault:
-            return Searched(Result(), fault=fault.told(self._rule))
+            return Searched(Result(), fault=fault.told(paths_of(self._code)))
         except Endless as fault:
             return Searched(Result(), fault=str(fault))
 
     def _searched(self, asked: Asked, options: Options, watch: Watch) -> Searched:
-        with _errors(self._rule):
+        with _errors(self._code):
             builder = self._builder(asked)
             result, search, model = explore(builder, options, watch, self._learning)
             seen = Coverage()
@@ -110,7 +106,8 @@ class Explorer:
     ) -> tuple[str, ...]:
         """Return the policies that a user's rule is equivalent to; the result is cached as learnt tables are."""
         result = search.result
-        if not asked.planned.own_rule or not result.complete or result.violation is not None or builder.exact:
+        own_rule = asked.planned.policy.number == USER and TRIGGER not in self._program.replaced
+        if not own_rule or not result.complete or result.violation is not None or builder.exact:
             return ()
         from hosts.explorer.rule_equivalence import same_as
 
@@ -165,7 +162,7 @@ def coverage(spans: Spans, hit: bytes | bytearray) -> Coverage:
 
 
 @contextmanager
-def _errors(rule: PolicySource | None) -> Iterator[None]:
+def _errors(code: UserCode | None) -> Iterator[None]:
     """Turn errors that the user can correct into one line."""
     try:
         yield
@@ -174,4 +171,4 @@ def _errors(rule: PolicySource | None) -> Iterator[None]:
     except (PolicyError, ScopeError, LoaderError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     except Exception as error:  # noqa: BLE001 - whatever a user's function does
-        raise failure_of_rule(error, rule) or error from None
+        raise failure_of_code(error, code) or error from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -12,9 +12,9 @@ from emu.observe.accounting import ROUNDS
 from emu.workload.setup import choose_race, power_on
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_FAULT, EXIT_USAGE
-from hosts.loader.rule.blame import compiler_error
+from hosts.loader.rule.blame import blamed_file, compiler_error
 from hosts.loader.rule.faults import RuleFault
-from hosts.loader.rule.policy_source import PolicySource, rule_name_of
+from hosts.loader.user_code import UserCode
 from hosts.runs.collect import Undelivered
 from hosts.runs.runner import Ended, Placement, Regime, Request, Runner, Watch
 
@@ -56,30 +56,31 @@ def check_machine() -> None:
         raise Failure(f"needs Linux on x86-64, not {sys.platform} on {platform.machine()}", EXIT_ENVIRONMENT)
 
 
-def built(rule: PolicySource | None, progress: Progress) -> Built:
+def built(code: UserCode | None, progress: Progress) -> Built:
     """Return the compiled program; Failure if there is none."""
     try:
-        return build(rule, progress)
+        return build(code, progress)
     except PolicyError as error:
         raise Failure(str(error), EXIT_USAGE) from None
     except CacheError as error:
         raise Failure(str(error), EXIT_ENVIRONMENT) from error
     except (LoaderError, BuildError) as error:
-        if rule is None or rule.path not in str(error):
+        path = blamed_file(str(error), code)
+        if not path:
             raise Failure(str(error), EXIT_FAULT) from error
-        raise Failure(compiler_error(str(error), rule.path), EXIT_USAGE) from error
+        raise Failure(compiler_error(str(error), path), EXIT_USAGE) from error
 
 
 @contextmanager
-def native_runner(program: Built) -> Iterator[Runner]:
-    """Return a runner of the program's configurations."""
+def native_runner(program: Built, files: Sequence[str] = ()) -> Iterator[Runner]:
+    """Return a runner of the program's configurations; ``files``: the user's, of which a fault names one."""
     try:
         supervisor = Supervisor(Root(LOADER, program.path))
         entered = supervisor.__enter__()
     except OSError as error:
         raise Failure(f"cannot start processes: {error}", EXIT_ENVIRONMENT) from error
     try:
-        yield NativeRunner(entered)
+        yield NativeRunner(entered, files)
     finally:
         supervisor.__exit__(*sys.exc_info())
 
@@ -87,8 +88,8 @@ def native_runner(program: Built) -> Iterator[Runner]:
 class NativeRunner:
     """Runs configurations on real processes."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
+    def __init__(self, supervisor: Supervisor, files: Sequence[str] = ()) -> None:
+        self._supervisor, self._files = supervisor, files
         self._failed_starts = 0
 
     def run(self, request: Request, watch: Watch) -> Ended:
@@ -104,13 +105,12 @@ class NativeRunner:
         except OSError as error:
             raise Failure(f"no room for a machine: {error.strerror or error}", EXIT_ENVIRONMENT) from error
         self._check_start(done)
-        rule = rule_name_of(request.planned.policy.name)
         return Ended(
             words=done.words,
             seconds=done.seconds,
             overhead=done.overhead,
             crash=done.crash,
-            fault=RuleFault(*done.fault).told(rule) if done.fault is not None else None,
+            fault=RuleFault(*done.fault).told(self._files) if done.fault is not None else None,
             cancelled=done.cancelled,
             stalled=done.stalled,
             undelivered=tuple(

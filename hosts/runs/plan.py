@@ -12,8 +12,11 @@ from emu.machine import MAX_PCPUS, USER
 from emu.mutations import MUTATIONS, Mutation
 from emu.workload.scenarios import POLICIES, SCENARIOS, PolicyInfo, Scenario
 from hosts.loader.own.declared import NOTHING_OWN, Own
-from hosts.loader.rule.policy_source import PolicySource, is_user_policy, source_of
+from hosts.loader.policy_name import is_user_policy, patched_name
 from hosts.loader.rule.userpolicy import unpromised
+from hosts.loader.sent_vectors import TRIGGER
+from hosts.loader.user_code import CodeSpec, code_of
+from hosts.runs.own_code import OwnCode, policy_named
 
 Controls = Literal["some", "all", "none"]
 
@@ -60,6 +63,10 @@ class Planned:
     canary: bool = False
     own: Own = NOTHING_OWN
     """What the user's code brings along."""
+    code: CodeSpec | None = None
+    """The user's patches and kernel that are in the machine."""
+    lost: str = ""
+    """Why the machine does not have this seeded bug: a user's code replaces what it edits."""
 
     @property
     def vcpus(self) -> int:
@@ -91,13 +98,18 @@ class Planned:
 
     @property
     def own_rule(self) -> bool:
-        """Return whether the rule is the user's own, whose scopes are explored."""
-        return self.policy.number == USER
+        """Return whether the rule, or another part of the machine, is the user's own: its scopes are explored."""
+        return self.policy.number == USER or (self.policy.patched and not self.canary)
 
     @property
     def explorable(self) -> bool:
         """Return whether it is to be explored beside its races; what becomes of messages on the way cannot be."""
-        return self.own_rule and not self.too_few and (self.mutation is None or not self.mutation.fabric_fault)
+        return (
+            self.own_rule
+            and not self.too_few
+            and not self.lost
+            and (self.mutation is None or not self.mutation.fabric_fault)
+        )
 
     @property
     def own_scenario(self) -> bool:
@@ -151,8 +163,8 @@ class Wanted:
     mutations: Sequence[str] = ()
     controls: Controls = "some"
     cpus: int | None = None
-    rule: PolicySource | None = None
-    """The user's rule among the policies, as :func:`rule_among` has read it; without, it is read when it is planned."""
+    own: OwnCode | None = None
+    """The user's code; of a rule among the policies, without, what is needed is read when it is planned."""
 
 
 def make_plan(wanted: Wanted, processors: int) -> Plan:
@@ -168,7 +180,8 @@ def make_plan(wanted: Wanted, processors: int) -> Plan:
             groups += _groups(scenario, wanted, size)
     if not groups:
         raise PlanError("the table of expected verdicts has no such row; name --scenario and --policy to run it anyway")
-    return Plan(tuple(groups))
+    spec = wanted.own.patches if wanted.own is not None else None
+    return Plan(tuple(tuple(replace(row, code=spec) for row in group) for group in groups))
 
 
 def _size(scenario: Scenario, asked: int | None, processors: int) -> int:
@@ -178,12 +191,13 @@ def _size(scenario: Scenario, asked: int | None, processors: int) -> int:
 
 
 def _groups(scenario: Scenario, wanted: Wanted, pcpus: int) -> list[Group]:
-    policies = chosen_policies(wanted.policies, wanted.rule)
+    policies = chosen_policies(wanted.policies, wanted.own)
     clean = tuple(planned(scenario, policy, None, pcpus) for policy in policies)
     if wanted.controls == "none":
         return [clean]
     names = {policy.name for policy in policies}
-    everything = list(control_rows(scenario, "all", pcpus))
+    everything = [with_patches(row, wanted.own) for row in control_rows(scenario, "all", pcpus)]
+    everything = [row for row in everything if not row.lost]
     controls = [row for row in control_rows(scenario, wanted.controls, pcpus) if row.policy.name in names]
     canary = next((row for row in [*controls, *everything] if row.sought), None)
     if canary is None:
@@ -206,14 +220,25 @@ def control_rows(scenario: Scenario, which: Controls, pcpus: int) -> Iterable[Pl
                 yield planned(scenario, policy_by_name(name), mutation, pcpus)
 
 
+def with_patches(row: Planned, own: OwnCode | None) -> Planned:
+    """Return a row of the table of seeded bugs in the machine with a user's patches."""
+    if own is None or not own.label:
+        return row
+    name = patched_name(row.policy.name, own.label)
+    lost = own.lost.get(row.mutation.name, "") if row.mutation is not None else ""
+    return replace(row, policy=replace(row.policy, name=name, patched=True), lost=lost)
+
+
 def _asked_for(scenario: Scenario, wanted: Wanted, pcpus: int) -> Iterable[Planned]:
     """Return the rows of mutations that were asked for by name: what the table says, or exactly what was named."""
-    named = bool(wanted.scenarios) and bool(wanted.policies)
+    patched = wanted.own is not None and bool(wanted.own.label)
+    named = bool(wanted.scenarios) and (bool(wanted.policies) or patched)
     for mutation in chosen_mutations(wanted.mutations):
-        for policy in chosen_policies(wanted.policies, wanted.rule):
+        for policy in chosen_policies(wanted.policies, wanted.own):
             row = planned(scenario, policy, mutation, pcpus)
             if named or row.expectation is not None:
-                yield row
+                lost = wanted.own.lost if wanted.own is not None else {}
+                yield replace(row, lost=lost.get(mutation.name, ""))
 
 
 def planned(scenario: Scenario, policy: PolicyInfo, mutation: Mutation | None, pcpus: int) -> Planned:
@@ -228,11 +253,6 @@ def planned(scenario: Scenario, policy: PolicyInfo, mutation: Mutation | None, p
 def short_name(policy: str) -> str:
     """Return a policy's name for a table: of a rule of the user's own without its folders."""
     return policy.rpartition("/")[2] if is_user_policy(policy) else policy
-
-
-def rule_among(names: Sequence[str]) -> PolicySource | None:
-    """Read the user's rule among the names, if any; of several, which :func:`user_policy_of` refuses, the first."""
-    return source_of(next(filter(is_user_policy, names), None))
 
 
 def user_policy_of(names: Sequence[str]) -> str | None:
@@ -250,18 +270,46 @@ def chosen_scenarios(names: Sequence[str]) -> tuple[Scenario, ...]:
     return tuple(scenario for name, scenario in known.items() if not names or name in names)
 
 
-def chosen_policies(names: Sequence[str], rule: PolicySource | None = None) -> tuple[PolicyInfo, ...]:
-    """Return the policies of these names, all historic ones if there are none.
+def chosen_policies(names: Sequence[str], own: OwnCode | None = None) -> tuple[PolicyInfo, ...]:
+    """Return the policies of these names, all historic ones if there are none, as they are with the user's code.
 
-    ``rule`` is the user's rule among them (:func:`rule_among`); without, it is read now.
+    Without ``own`` the file of a user's rule among them is read now.
     """
+    if own is not None and own.replaces_rule:
+        if names:
+            file = own.label
+            raise PlanError(f"--policy {names[0]}: {file} replaces {TRIGGER}, which is the rule: leave --policy out")
+        return (policy_named(own.label, own.code),)
+    chosen = _chosen(names, own)
+    if own is None or not own.label:
+        return chosen
+    return tuple(policy_named(patched_name(each.name, own.label), own.code) for each in chosen)
+
+
+def refuse_lost(own: OwnCode | None, mutation: Mutation | None) -> None:
+    """Refuse a seeded bug that a machine with the user's code does not have; PlanError."""
+    lost = own.lost.get(mutation.name) if own is not None and mutation is not None else None
+    if lost and mutation is not None:
+        raise PlanError(f"--mutation {mutation.name}: this machine does not have it: {lost}")
+
+
+def one_policy(name: str | None, own: OwnCode | None) -> PolicyInfo:
+    """Return the policy of a command that takes one; without a name the newest, unless the user's code is the rule."""
+    if name is None and not (own is not None and own.replaces_rule):
+        name = POLICIES[-1].name
+    (policy,) = chosen_policies([name] if name is not None else [], own)
+    return policy
+
+
+def _chosen(names: Sequence[str], own: OwnCode | None) -> tuple[PolicyInfo, ...]:
     known = {policy.name: policy for policy in POLICIES}
     _check("policy", [name for name in names if not is_user_policy(name)], known)
     historic = tuple(policy for name, policy in known.items() if not names or name in names)
     user = user_policy_of(names)
     if user is None:
         return historic
-    left_out = unpromised(rule if rule is not None else source_of(user))
+    code = own.code if own is not None else code_of(user)
+    left_out = unpromised(code.rule_file if code is not None else None)
     return (*historic, PolicyInfo(user, USER, "yours", "your own rule", left_out))
 
 

@@ -138,9 +138,10 @@ class Stress:
 
     def _take_turns(self, tallies: list[Tally]) -> Iterator[Row]:
         for tally in tallies:
-            if tally.planned.too_few:
+            planned = tally.planned
+            if planned.lost or planned.too_few:
                 tally.ending, tally.done = "skipped", True
-                tally.why = f"needs {tally.planned.scenario.pcpus} pCPUs, has {tally.planned.pcpus}"
+                tally.why = planned.lost or f"needs {planned.scenario.pcpus} pCPUs, has {planned.pcpus}"
                 yield self._finish(tally)
         while not all(tally.done for tally in tallies):
             for tally in tallies:

@@ -10,6 +10,7 @@ import shlex
 from typing import Final
 
 from hosts.runs.collect import Measured
+from hosts.runs.own_code import words_of
 from hosts.runs.plan import Planned
 
 PATIENCE: Final = 5.0
@@ -34,7 +35,7 @@ def unseen(planned: Planned, measured: Measured) -> str:
 
 
 def _command(planned: Planned, seconds: float) -> str:
-    words = ["pirace", "stress", "--scenario", planned.scenario.name, "--policy", planned.policy.name]
+    words = ["pirace", "stress", "--scenario", planned.scenario.name, *words_of(planned.policy.name, planned.code)]
     if planned.mutation is not None:
         words += ["--mutation", planned.mutation.name]
     if planned.scenario.grows:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from msgspec import Struct, to_builtins
 
+from hosts.loader.policy_name import is_user_policy
+from hosts.loader.user_code import CodeSpec, spec_of
 from hosts.runs.runner import Regime
 
 Kind = Literal["race", "explore"]
@@ -36,10 +38,27 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A race's length, an exploration's budget."""
     scope: str = ""
     """What an exploration explores; none: the scenario's own scope."""
+    code: CodeSpec | None = None
+    """What of the user's is in the machine besides a rule."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the rule, or another part of the machine, is the user's own."""
+        return self.code is not None or is_user_policy(self.policy)
+
+    @property
+    def spec(self) -> CodeSpec:
+        """All that of the user's is in the machine."""
+        return spec_of(self.policy, self.code)
 
     def to_json(self) -> str:
         """Return it as one line."""
-        return json.dumps(to_builtins(self), separators=(",", ":"), sort_keys=True)
+        return json.dumps(self.to_record(), separators=(",", ":"), sort_keys=True)
+
+    def to_record(self) -> dict[str, Any]:
+        """Return it as a record has it."""
+        data: dict[str, Any] = to_builtins(self)
+        return data if self.code is not None else {name: value for name, value in data.items() if name != "code"}
 
     def __str__(self) -> str:
         """Name it in one line."""

@@ -12,8 +12,8 @@ from emu.vectors import DEVICE_VECTOR
 from emu.workload.program import GUEST_ARM_NOW, GUEST_HLT, TIMER_DELTA
 from emu.workload.scenarios import SCENARIOS, Scenario
 from emu.workload.setup import choose_race, power_on
+from hosts.loader.policy_name import policy_number
 from hosts.loader.program import Program
-from hosts.loader.rule.policy_source import policy_number
 from hosts.trace.record import Recorder, Step, TracedHost
 
 
@@ -61,7 +61,7 @@ def tell(
     program: Program, scenario: str, policy: str, mutation: Mutation | None = None, *, everything: bool = False
 ) -> list[Step]:
     """Run the trace of a scenario, and return its steps."""
-    story = story_of(scenario)
+    story, number = story_of(scenario), policy_number(policy, patched=bool(program.replaced))
     host = TracedHost(pick, story.turns)
     host.program = program
     host.mutation = mutation.number if mutation is not None else 0
@@ -69,7 +69,7 @@ def tell(
     host.interrupt_at, host.interrupt_vector = story.interrupt_at, DEVICE_VECTOR
     recorder = Recorder(host, program, story.root, everything=everything)
     with host:
-        _set_up(host, story, _scenario(scenario), policy, mutation)
+        _set_up(host, story, _scenario(scenario), number, mutation)
         for word, value in program.own.first_words(host.machine, 1, 1):
             host.poke(word, value)
         if story.timer_armed:
@@ -84,10 +84,9 @@ def _scenario(name: str) -> Scenario:
     return next(each for each in SCENARIOS if each.name == name)
 
 
-def _set_up(host: TracedHost, story: Story, scenario: Scenario, policy: str, mutation: Mutation | None) -> None:
+def _set_up(host: TracedHost, story: Story, scenario: Scenario, policy: int, mutation: Mutation | None) -> None:
     power_on(host.machine, 1, 1, host.poke)
-    number = policy_number(policy)
-    choose_race(host.machine, scenario, number, mutation, host.poke)
+    choose_race(host.machine, scenario, policy, mutation, host.poke)
     config = host.machine.config
     host.poke(config.guest_items, len(story.guest_menu))
     for i, item in enumerate(story.guest_menu):

@@ -87,7 +87,7 @@ import ctypes, json, sys
 from pathlib import Path
 from hosts.compiler import cache
 from hosts.native.memory import region
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.user_code import code_of
 from hosts.native.program import build
 from hosts.native.memory.addresses import MEMORY_AT
 
@@ -95,7 +95,7 @@ def progress(step, steps, what):
     print(json.dumps([step, steps, what]), flush=True)
 
 try:
-    built = build.build(source_of(sys.argv[1]), progress)
+    built = build.build(code_of(sys.argv[1]), progress)
 except Exception as error:
     print(json.dumps({"error": type(error).__name__, "message": str(error)}))
     sys.exit(3)

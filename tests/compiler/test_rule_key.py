@@ -8,8 +8,8 @@ import pytest
 
 from hosts.compiler.fingerprint import key_of
 from hosts.compiler.objects import Wanted
-from hosts.loader.rule.policy_source import source_of
 from hosts.loader.syntax.language import PolicyError
+from hosts.loader.user_code import code_of
 from hosts.native.program import build
 
 
@@ -19,7 +19,7 @@ def test_the_first_key_is_of_the_rule_that_was_read_a_further_one_of_the_file_as
     """A program that is in the cache is that of the caller's reading; the compiling process gets the name."""
     file = tmp_path / "rule.py"
     file.write_text("one")
-    source = source_of(f"{file}:rule")
+    source = code_of(f"{file}:rule")
     assert source is not None
     file.write_text("two")
     wanted: list[Wanted] = []
@@ -28,10 +28,10 @@ def test_the_first_key_is_of_the_rule_that_was_read_a_further_one_of_the_file_as
     keys = [wanted[0].key() for _ in range(3)]
     assert keys == [key_of(source)[1], *[key_of(source.read_again())[1]] * 2]
     assert keys[0] != keys[1]
-    assert wanted[0].arguments == {"user_policy": f"{file}:rule"}
+    assert wanted[0].arguments == {"code": {"rule": f"{file}:rule"}}
 
 
 def test_a_rule_that_could_not_be_read_is_refused_before_anything_is_compiled(tmp_path: Path) -> None:
     """With the one line that says so."""
     with pytest.raises(PolicyError, match=r"none\.py:1: cannot be read: No such file"):
-        build.build(source_of(f"{tmp_path}/none.py:rule"))
+        build.build(code_of(f"{tmp_path}/none.py:rule"))

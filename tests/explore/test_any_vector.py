@@ -15,7 +15,7 @@ from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
 from hosts.explorer.threads.machine_words import VECTORS
 from hosts.loader.program import load_program
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.user_code import code_of
 from tests.choice import slow_but
 
 RULE = """
@@ -37,7 +37,7 @@ def builder_of(folder: Path, function: str, vector: str) -> Builder:
     """Make what explores a rule."""
     file = folder / "rule.py"
     file.write_text(RULE.format(vector=vector))
-    return Builder(load_program(source_of(f"{file}:{function}")), scope_of(None, "post:34 | guest=cpuid,hlt"), USER)
+    return Builder(load_program(code_of(f"{file}:{function}")), scope_of(None, "post:34 | guest=cpuid,hlt"), USER)
 
 
 STRAY = [("POSTED_INTR_WAKEUP_VECTOR", 0xF1), ("0", 0), ("255", 255)]

@@ -21,8 +21,8 @@ from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
 from hosts.explorer.threads.protocol import cut_of
 from hosts.loader.program import Program, load_program
-from hosts.loader.rule.policy_source import PolicySource, source_of
 from hosts.loader.syntax.language import PolicyError
+from hosts.loader.user_code import UserCode, code_of
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -64,7 +64,7 @@ def loaded(program: Program, monkeypatch: pytest.MonkeyPatch) -> Program:
 def only_read(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Return what makes every further load of the sources an error."""
 
-    def load(_rule: PolicySource | None) -> Program:
+    def load(_code: UserCode | None) -> Program:
         raise AssertionError("the sources were loaded")
 
     return lambda: monkeypatch.setattr(ready, "load_program", load)
@@ -74,10 +74,10 @@ def only_read(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 def test_what_is_read_is_what_was_loaded(files: Files, rule: str) -> None:
     """Each field of it, functions to the last instruction, and how they are cut; nothing is loaded a second time."""
     for policy in (None, rule):
-        before = ready_program(source_of(policy), files)
+        before = ready_program(code_of(policy), files)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ready, "load_program", None)
-            after = ready_program(source_of(policy), files)
+            after = ready_program(code_of(policy), files)
             for each in fields(Program):
                 if each.name not in ("namespace", "functions", "trees"):
                     assert getattr(after, each.name) == getattr(before, each.name), each.name
@@ -88,7 +88,7 @@ def test_what_is_read_is_what_was_loaded(files: Files, rule: str) -> None:
                 assert (made.__module__, made.__defaults__) == (function.__module__, function.__defaults__)
                 assert made.__globals__ is after.namespace
                 assert after.namespace[name] is made
-            left_out = {"annotations", "Final", "__builtins__"}
+            left_out = {"annotations", "Final", "Word", "__builtins__"}  # said to readers of the source
             assert after.namespace.keys() - left_out == before.namespace.keys() - left_out
             assert cut_of(after) == cut_of(before)
 
@@ -111,7 +111,7 @@ def test_the_same_is_explored(files: Files, rule: str, only_read: Callable[[], N
     found = []
     for _ in range(2):
         builder = Builder(
-            ready_program(source_of(policy), files), scope_of(None, "post:34 | guest=cpuid | timers=0"), number
+            ready_program(code_of(policy), files), scope_of(None, "post:34 | guest=cpuid | timers=0"), number
         )
         result, _, _ = explore(builder, Options())
         only_read()
@@ -143,33 +143,34 @@ def test_what_is_damaged_is_loaded_anew(files: Files, loaded: Program, change: C
 def test_what_is_wrong_with_a_rule_is_said_each_time(files: Files, rule: str) -> None:
     """A rule that cannot be loaded is not kept, one that is gone is told so."""
     path = Path(rule.rpartition(":")[0])
-    ready_program(source_of(rule), files)
+    ready_program(code_of(rule), files)
     path.write_text(RULE.replace("vec != MINE", "vec != NOBODYS"))
     for _ in range(2):
         with pytest.raises(PolicyError, match="NOBODYS"):
-            ready_program(source_of(rule), files)
+            ready_program(code_of(rule), files)
     path.unlink()
     with pytest.raises(PolicyError, match="cannot be read"):
-        ready_program(source_of(rule), files)
+        ready_program(code_of(rule), files)
 
 
 def test_a_rule_is_the_one_that_was_read(files: Files, rule: str) -> None:
     """Whatever its file holds when it is loaded; and nothing is kept of a rule that has changed meanwhile."""
-    source = source_of(rule)
+    source = code_of(rule)
     assert source is not None
-    Path(source.path).write_text("no Python any more")
+    assert source.rule_file is not None
+    Path(source.rule_file.path).write_text("no Python any more")
     program = ready_program(source, files)
-    assert program.rule_sha256 == source.digest
+    assert program.rule_sha256 == source.rule_file.digest
     assert program.rule
     assert not list(files.folder.glob("[!.]*"))
 
 
 def test_other_sources_have_another_key(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the protocol and the explorer, of the rule; and so have another function of it, and another Python."""
-    keys = [key_of(None), key_of(source_of(rule)), key_of(source_of(rule.replace("trigger", "other")))]
+    keys = [key_of(None), key_of(code_of(rule)), key_of(code_of(rule.replace("trigger", "other")))]
     path = Path(rule.rpartition(":")[0])
     path.write_text(RULE.replace("7", "8"))
-    keys.append(key_of(source_of(rule)))
+    keys.append(key_of(code_of(rule)))
     with monkeypatch.context() as patch:
         patch.setattr(ready, "explorer_sources", lambda: "changed")
         keys.append(key_of(None))
@@ -183,12 +184,12 @@ def test_another_place_of_the_same_sources_has_another_key(
     rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A program that is kept names files of its own checkout and rule, which may be gone when another one is asked."""
-    keys = {key_of(None), key_of(source_of(rule))}
+    keys = {key_of(None), key_of(code_of(rule))}
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "mine.py").write_text(RULE)
         monkeypatch.chdir(tmp_path / name)
-        keys.add(key_of(source_of("mine.py:trigger")))
+        keys.add(key_of(code_of("mine.py:trigger")))
     monkeypatch.setattr("emu.__path__", [str(tmp_path / "emu")])
     keys.add(key_of(None))
     assert len(keys) == 5

@@ -34,7 +34,7 @@ from hosts.explorer.search.result import Result
 from hosts.explorer.threads.automaton import Automaton
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.user_code import code_of
 from tests.choice import slow_but
 
 pytestmark = pytest.mark.timeout(300)
@@ -126,7 +126,7 @@ def test_threads_that_share_what_the_protocol_calls_private_are_kept_too(
         "from emu.kvm_main import kvm_vcpu_kick\nfrom emu.waist import READ_ONCE, xchg\n\n\n"
         f"def trigger(vcpu, vec):\n    if {operation} >= 0:\n        kvm_vcpu_kick(vcpu)\n"
     )
-    rule, options = load_program(source_of(f"{file}:trigger")), Options()
+    rule, options = load_program(code_of(f"{file}:trigger")), Options()
     first, second = (Builder(rule, scope_of(None, SMALL), USER) for _ in range(2))
     cold = told(first, explore(first, options, None, learning), options)
     ran.clear()
@@ -306,7 +306,7 @@ def test_another_rule_has_another_key(tmp_path: Path) -> None:
     for name, vector in (("mine", "vec"), ("mine", "0x41"), ("other", "vec")):
         path = tmp_path / f"{name}.py"
         path.write_text(RULE.format(vector=vector))
-        builder = Builder(load_program(source_of(f"{path}:trigger")), scope_of(None, SMALL), USER)
+        builder = Builder(load_program(code_of(f"{path}:trigger")), scope_of(None, SMALL), USER)
         keys.append(key_of(builder, Options()))
     assert len(set(keys)) == len(keys)
 

@@ -15,8 +15,8 @@ from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
-from hosts.loader.rule.policy_source import source_of
 from hosts.loader.syntax.language import LoaderError
+from hosts.loader.user_code import code_of
 from tests.choice import slow_but
 from tests.explore.bodies import Tiny
 
@@ -31,7 +31,7 @@ def explored(folder: Path, rule: str, scope: str = "post:34 | guest=cpuid,hlt") 
     """Explore a rule."""
     file = folder / "rule.py"
     file.write_text(HEADER + f"def trigger(vcpu, vec):\n{rule}")
-    builder = Builder(load_program(source_of(f"{file}:trigger")), scope_of(None, scope), USER)
+    builder = Builder(load_program(code_of(f"{file}:trigger")), scope_of(None, scope), USER)
     result, _, _ = explore(builder, Options())
     return builder, result
 

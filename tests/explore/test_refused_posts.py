@@ -15,7 +15,7 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.user_code import code_of
 from hosts.sequential import SequentialHost
 
 DISABLES = """
@@ -45,7 +45,7 @@ def fired(folder: Path, mutation: Mutation | None) -> set[str]:
     """Name the checks that fire when the rule disables the APIC behind its first post."""
     file = folder / "rule.py"
     file.write_text(DISABLES)
-    program = load_program(source_of(f"{file}:trigger"), mutations=(FORGETS, LOSES))
+    program = load_program(code_of(f"{file}:trigger"), mutations=(FORGETS, LOSES))
     builder = Builder(program, scope_of(None, "post:34 post:34 | guest=cpuid"), USER, mutation)
     result, _, _ = explore(builder, Options(stop_at_first=False))
     return {check_of(each.sighting)[0] for each in result.violations}

@@ -15,7 +15,7 @@ from hosts.explorer.rule_equivalence import same_as
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.user_code import code_of
 
 NUMBERS = [(policy.name, policy.number) for policy in POLICIES]
 
@@ -61,7 +61,7 @@ def searched(
     file = tmp_path / "rule.py"
     file.write_text(ELIDES, encoding="utf-8")
     race = next(each for each in SCENARIOS if each.name == scenario)
-    builder = Builder(load_program(source_of(f"{file}:{function}")), scope_of(race, scope), USER)
+    builder = Builder(load_program(code_of(f"{file}:{function}")), scope_of(race, scope), USER)
     result, search, model = explore(builder, Options())
     assert result.complete
     return result, list(same_as(builder, model, search.learnt, NUMBERS, lambda: time))

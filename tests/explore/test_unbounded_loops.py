@@ -21,7 +21,7 @@ from hosts.explorer.threads.harness import scope_of
 from hosts.explorer.threads.unbounded_loops import cycle
 from hosts.loader.program import load_program
 from hosts.loader.rule.faults import RuleFault
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.user_code import code_of
 
 HEADER = """
 from emu.kvm_main import IN_GUEST_MODE, kvm_vcpu_wake_up
@@ -42,7 +42,7 @@ def explored(folder: Path, rule: str, scenario: str, scope: str | None = None) -
     file = folder / "rule.py"
     file.write_text(HEADER + dedent(rule))
     race = next(each for each in SCENARIOS if each.name == scenario)
-    builder = Builder(load_program(source_of(f"{file}:trigger")), scope_of(race, scope), USER)
+    builder = Builder(load_program(code_of(f"{file}:trigger")), scope_of(race, scope), USER)
     result, search, model = explore(builder, Options())
     story = ""
     if result.violation is not None:

@@ -21,7 +21,7 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.user_code import code_of
 from tests.choice import slow_but
 from tests.replay.witnesses import Case
 from tests.replay.witnesses import program as loaded
@@ -170,7 +170,7 @@ def test_of_a_rule_that_reads_private_words(tmp_path: Path, alone: bool) -> None
         for name in ("cycle", "fuse", "fate", "repaired_by", "without_buffers", "story", "alone"):
             del data[name]
         (tmp_path / "w.json").write_text(json.dumps(data))
-    read, program = load(tmp_path / "w.json"), load_program(source_of(spec))
+    read, program = load(tmp_path / "w.json"), load_program(code_of(spec))
     check_violation(read, program)
     if alone:
         with pytest.raises(WitnessError, match="do not show C9"):
@@ -187,7 +187,7 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Witness:
     file.write_text(WAITS)
     scenario = next(each for each in SCENARIOS if each.name == "remote-post")
     builder = Builder(
-        load_program(source_of(f"{file}:waits")), scope_of(scenario, "post:34 | guest=self | timers=0"), USER
+        load_program(code_of(f"{file}:waits")), scope_of(scenario, "post:34 | guest=self | timers=0"), USER
     )
     result, search, model = explore(builder, Options())
     assert result.violation is not None
@@ -197,7 +197,7 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Witness:
 
 def test_a_cycle_that_is_none_is_refused(endless: Witness) -> None:
     """It has to lead back, with the same debt unpaid, and leave nobody out; and no check fires on the way."""
-    rule = load_program(source_of(endless.policy))
+    rule = load_program(code_of(endless.policy))
     check_violation(endless, rule)
     stem, around = endless.steps[: endless.stem], endless.steps[endless.stem :]
     mine = tuple(step for step in around if step.thread == 0)

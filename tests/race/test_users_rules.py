@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hosts.cli.main import main
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.user_code import code_of
 from hosts.runs.collect import MachineWords, Measured, collect
 from hosts.runs.native_runner import built, native_runner
 from hosts.runs.plan import chosen_policies, chosen_scenarios, planned
@@ -43,7 +43,7 @@ def raced(rule: str, *scenarios: str) -> dict[str, Measured]:
     """Race a rule in some scenarios for a moment; give what was counted."""
     (policy,) = chosen_policies([rule])
     measured: dict[str, Measured] = {}
-    with native_runner(built(source_of(rule), lambda *_: None)) as runner:
+    with native_runner(built(code_of(rule), lambda *_: None)) as runner:
         for name in scenarios:
             chosen = planned(chosen_scenarios([name])[0], policy, None, 2)
             ended = runner.run(Request(chosen, 1.0, 1, "calm", "pinned"), Unwatched())

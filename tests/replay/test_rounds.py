@@ -19,7 +19,7 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import load_program
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.user_code import code_of
 from hosts.replay.program import replay_program
 from hosts.replay.scheduler import NO_PROGRESS, ROUNDS, Replayed, replay
 from tests.replay.witnesses import Case, program
@@ -45,7 +45,7 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Witness:
     file.write_text(WAITS)
     race = next(each for each in SCENARIOS if each.name == "remote-post")
     scope = scope_of(race, "post:34 | guest=self | timers=0")
-    builder = Builder(load_program(source_of(f"{file}:waits")), scope, USER)
+    builder = Builder(load_program(code_of(f"{file}:waits")), scope, USER)
     result, search, model = explore(builder, Options())
     assert result.violation is not None
     names = {"scenario": race.name, "policy": f"{file}:waits"}

@@ -15,7 +15,7 @@ from hosts.explorer.model.semantics import Move, Product
 from hosts.explorer.model.system import AbstractionRefuted, Model
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.user_code import code_of
 
 MOST_STATES = 200_000
 NONE = "none"
@@ -25,7 +25,7 @@ NONE = "none"
 @cache
 def program(user_policy: str | None = None) -> Program:
     """Load the protocol, once."""
-    return load_program(source_of(user_policy))
+    return load_program(code_of(user_policy))
 
 
 class Case:

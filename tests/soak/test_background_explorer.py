@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from hosts.cli.background_explorer import Explorer, scout
+from hosts.loader.user_code import CodeSpec
 from hosts.runs.plan import Planned, Wanted, make_plan
 from hosts.soak.task import Result, Task
 from hosts.soak.workers.explored import explored_of
@@ -61,7 +62,7 @@ def never() -> bool:
 def test_a_scope_is_explored_to_its_end(executor: LocalExecutor, rules: Path) -> None:
     """A rule that kicks: never is a guest notified, and that is known."""
     row = planned(rules, "kicks", "tscdeadline-immed")
-    explorer = Explorer(executor, row.policy.name, quiet=True)
+    explorer = Explorer(executor, CodeSpec(rule=row.policy.name), quiet=True)
     explorer.wait()
     found = explorer.explore(row, UP_SECONDS, never)
     assert (found.complete, found.found, found.why) == (True, "", "")
@@ -74,7 +75,7 @@ def test_a_scope_is_explored_to_its_end(executor: LocalExecutor, rules: Path) ->
 def test_a_violation_comes_with_its_check(executor: LocalExecutor, rules: Path) -> None:
     """And in how many steps."""
     row = planned(rules, "tells_nobody", "remote-post")
-    found = Explorer(executor, row.policy.name, quiet=True).explore(row, UP_SECONDS, never)
+    found = Explorer(executor, CodeSpec(rule=row.policy.name), quiet=True).explore(row, UP_SECONDS, never)
     assert found.complete is False
     assert set(found.checks) <= {"C1", "C7"}
     assert found.found.startswith(found.checks[0])
@@ -84,12 +85,12 @@ def test_a_violation_comes_with_its_check(executor: LocalExecutor, rules: Path) 
 def test_what_does_not_come_to_its_end_in_time_is_ended(executor: LocalExecutor, rules: Path) -> None:
     """By asking, then by killing the worker; the next one gets a new worker. Nothing is said but that time was over."""
     row = planned(rules, "kicks", "all-to-all")
-    found = Explorer(executor, row.policy.name, quiet=True).explore(row, 0.3, never)
+    found = Explorer(executor, CodeSpec(rule=row.policy.name), quiet=True).explore(row, 0.3, never)
     assert (found.complete, found.found, found.impossible(("notified-in-guest",))) == (False, "", ())
     assert "time limit of 0.3 s reached" in found.why
     assert found.told().startswith(f"not explored: pirace explore --policy '{rules}:kicks' --scenario all-to-all (")
     small = planned(rules, "kicks", "timer-fastpath")
-    assert Explorer(executor, row.policy.name, quiet=True).explore(small, UP_SECONDS, never).complete
+    assert Explorer(executor, CodeSpec(rule=row.policy.name), quiet=True).explore(small, UP_SECONDS, never).complete
 
 
 def test_out_of_time_is_reported_alike_by_worker_and_caller() -> None:
@@ -108,13 +109,13 @@ def test_out_of_time_is_reported_alike_by_worker_and_caller() -> None:
 def test_too_little_time_is_not_spent(executor: LocalExecutor, rules: Path) -> None:
     """A run of a moment."""
     row = planned(rules, "kicks", "kick")
-    assert "too short" in Explorer(executor, row.policy.name, quiet=True).explore(row, 0.1, never).why
+    assert "too short" in Explorer(executor, CodeSpec(rule=row.policy.name), quiet=True).explore(row, 0.1, never).why
 
 
 def test_what_cannot_be_explored_says_why(executor: LocalExecutor, rules: Path) -> None:
     """In one line, that of explore itself."""
     row = planned(rules, "no_such_rule", "kick")
-    why = Explorer(executor, row.policy.name, quiet=True).explore(row, UP_SECONDS, never).why
+    why = Explorer(executor, CodeSpec(rule=row.policy.name), quiet=True).explore(row, UP_SECONDS, never).why
     assert "no_such_rule" in why
     assert len(why.splitlines()) == 1
 
@@ -128,7 +129,7 @@ def test_when_the_run_is_over_the_worker_is_gone(rules: Path) -> None:
         pids.extend([explorer.pid] if explorer.pid is not None else [])
         return bool(pids)
 
-    with scout(row.policy.name, quiet=True) as explorer:
+    with scout(CodeSpec(rule=row.policy.name), quiet=True) as explorer:
         assert isinstance(explorer, Explorer)
         found = explorer.explore(row, UP_SECONDS, pressed)
         assert (found.complete, found.why) == (False, "cancelled")
@@ -161,7 +162,7 @@ def test_a_search_that_does_not_end_is_killed(rules: Path) -> None:
     """And not a word of how: its time was over."""
     deaf = Deaf()
     row = planned(rules, "kicks", "kick")
-    assert Explorer(cast("LocalExecutor", deaf), "r.py:f", quiet=True).explore(row, 0.2, never).why == (
+    assert Explorer(cast("LocalExecutor", deaf), CodeSpec(rule="r.py:f"), quiet=True).explore(row, 0.2, never).why == (
         "time limit of 0.2 s reached"
     )
     assert deaf.asked == 2
@@ -177,5 +178,5 @@ def test_a_search_that_does_not_end_is_killed(rules: Path) -> None:
 )
 def test_an_error_of_the_tool_is_called_one(rules: Path, error: Exception, why: str) -> None:
     """And an error of the rule's is told as it is; neither ends the run."""
-    explorer = Explorer(cast("LocalExecutor", Deaf(error)), "r.py:f", quiet=True)
+    explorer = Explorer(cast("LocalExecutor", Deaf(error)), CodeSpec(rule="r.py:f"), quiet=True)
     assert explorer.explore(planned(rules, "kicks", "kick"), 5.0, never).why == why

@@ -19,8 +19,9 @@ from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import PolicyError, load_program
-from hosts.loader.rule.policy_source import source_of
 from hosts.loader.rule.userpolicy import UNPROMISED, unpromised
+from hosts.loader.source_file import SourceFile
+from hosts.loader.user_code import code_of
 from hosts.runs.plan import chosen_policies
 from tests.replay.witnesses import Case
 from tests.validator import records_in
@@ -43,9 +44,17 @@ def rule(folder: Path, text: str) -> str:
     return f"{folder / 'rule.py'}:trigger"
 
 
+def file_of(spec: str) -> SourceFile:
+    """Read it."""
+    code = code_of(spec)
+    assert code is not None
+    assert code.rule_file is not None
+    return code.rule_file
+
+
 def explored(spec: str, scope: str = "post:34 | guest=cpuid,hlt") -> Result:
     """Explore it, behind the first sighting too."""
-    builder = Builder(load_program(source_of(spec)), scope_of(None, scope), USER)
+    builder = Builder(load_program(code_of(spec)), scope_of(None, scope), USER)
     result, _, _ = explore(builder, Options(stop_at_first=False))
     return result
 
@@ -60,16 +69,16 @@ def test_what_is_not_named_is_not_promised(tmp_path: Path, written: str) -> None
     """Names in one text, or a tuple of them; the program and the plan know it."""
     spec = rule(tmp_path, f"CHECKS = {written}\n{NOTHING}")
     left_out = tuple(check for check in CHECKS if check not in ("C1", "C2"))
-    assert unpromised(source_of(spec)) == left_out
+    assert unpromised(file_of(spec)) == left_out
     assert chosen_policies([spec])[0].unpromised == left_out
-    assert load_program(source_of(spec)).namespace[UNPROMISED] == sum(1 << CHECKS.index(check) for check in left_out)
+    assert load_program(code_of(spec)).namespace[UNPROMISED] == sum(1 << CHECKS.index(check) for check in left_out)
 
 
 def test_without_a_word_all_is_promised(tmp_path: Path) -> None:
     """The default."""
     spec = rule(tmp_path, NOTHING)
-    assert unpromised(source_of(spec)) == ()
-    assert load_program(source_of(spec)).namespace[UNPROMISED] == 0
+    assert unpromised(file_of(spec)) == ()
+    assert load_program(code_of(spec)).namespace[UNPROMISED] == 0
 
 
 @pytest.mark.parametrize(
@@ -85,7 +94,7 @@ def test_without_a_word_all_is_promised(tmp_path: Path) -> None:
 def test_what_is_no_list_of_checks_is_one_clear_error(tmp_path: Path, written: str, said: str) -> None:
     """With its line."""
     with pytest.raises(PolicyError, match=f"rule.py:2: {said}"):
-        load_program(source_of(rule(tmp_path, f"\n{written}\n{NOTHING}")))
+        load_program(code_of(rule(tmp_path, f"\n{written}\n{NOTHING}")))
 
 
 def test_a_check_that_is_not_promised_neither_fires_nor_puts_right(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def policies_option(command: C) -> C:
 def policy_option(command: C) -> C:
     """Add the option that chooses one policy."""
     text = "A policy, or a rule of your own as file.py:function."
-    return click.option("--policy", default="elide-self-2022", show_default=True, metavar="NAME", help=text)(command)
+    return click.option("--policy", show_default="elide-self-2022", metavar="NAME", help=text)(command)
 
 
 def mutation_option(text: str = "Apply this seeded bug; may be repeated.") -> Option:

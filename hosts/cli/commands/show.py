@@ -30,7 +30,7 @@ def list_() -> int:
 @click.option("--mutation", metavar="NAME", help="Apply this seeded bug.")
 @click.option("--all", "everything", is_flag=True, help="Show helpers and instruments, too.")
 @debug_option
-def trace(scenario: str, policy: str, mutation: str | None, everything: bool) -> int:  # noqa: FBT001
+def trace(scenario: str, policy: str | None, mutation: str | None, everything: bool) -> int:  # noqa: FBT001
     """Print one post and its delivery as the kernel's call tree, the state beside each step.
 
     One pCPU, no races. IF is the interrupt flag, running what kvm_get_running_vcpu() returns, PIR the posted vectors.

@@ -31,8 +31,6 @@ from hosts.explorer.threads.protocol import Protocol
 from hosts.explorer.threads.sharing import Words
 from hosts.loader.program import Program
 from hosts.loader.rule.faults import RuleFault
-from hosts.loader.rule.policy_source import RuleName
-from hosts.loader.rule.userfile import ENTRY
 
 Watch = Callable[[Progress], bool]
 
@@ -117,7 +115,7 @@ class Auditor:
         except (NotTerminating, Endless) as error:
             return Attempt(way.name, baseline.name, "fault", reason=str(error), seconds=time.monotonic() - begun)
         except RuleFault as error:
-            told = error.told(RuleName(self.program.functions[ENTRY].__code__.co_filename, ENTRY))
+            told = error.told(tuple(self.program.files))
             return Attempt(way.name, baseline.name, "fault", reason=told, seconds=time.monotonic() - begun)
         attempt = Attempt(way.name, baseline.name, "clean", states=result.states, seconds=time.monotonic() - begun)
         if result.violation is not None:

@@ -30,7 +30,7 @@ from hosts.explorer.cache.serialize import (
 from hosts.explorer.threads.deferrable import deferrable_of
 from hosts.explorer.threads.protocol import Cut, cut_of, known_cut
 from hosts.loader.program import Program, load_program
-from hosts.loader.rule.policy_source import PolicySource
+from hosts.loader.user_code import UserCode
 
 _APART: Final = frozenset({"namespace", "functions", "trees"})
 """Fields of a program that are not kept as they are."""
@@ -61,13 +61,13 @@ class Kept:
 class Trees(Mapping[str, ast.FunctionDef]):
     """The syntax trees of a program's functions, loaded on demand."""
 
-    def __init__(self, rule: PolicySource | None) -> None:
-        self._rule = rule
+    def __init__(self, code: UserCode | None) -> None:
+        self._code = code
         self._loaded: Mapping[str, ast.FunctionDef] | None = None
 
     def _all(self) -> Mapping[str, ast.FunctionDef]:
         if self._loaded is None:
-            self._loaded = load_program(self._rule).trees
+            self._loaded = load_program(self._code).trees
         return self._loaded
 
     def __getitem__(self, name: str) -> ast.FunctionDef:
@@ -83,37 +83,37 @@ class Trees(Mapping[str, ast.FunctionDef]):
         return len(self._all())
 
 
-def ready_program(rule: PolicySource | None = None, files: Files | None = None) -> Program:
+def ready_program(code: UserCode | None = None, files: Files | None = None) -> Program:
     """Return what :func:`hosts.loader.program.load_program` gives, and know how it is cut; PolicyError, LoaderError."""
     files = files if files is not None else Files.of_user("protocol")
-    key = key_of(rule)
+    key = key_of(code)
     content = files.read(key) if key else None
-    found = _read(content, rule) if content is not None else None
+    found = _read(content, code) if content is not None else None
     if found is not None:
         return found
-    program = load_program(rule)
-    if key and key == key_of(rule.read_again() if rule is not None else None) and not sources_have_changed():
+    program = load_program(code)
+    if key and key == key_of(code.read_again() if code is not None else None) and not sources_have_changed():
         deferrable_of(program)
         with contextlib.suppress(*CANNOT):
             files.write(key, written(program))
     return program
 
 
-def key_of(rule: PolicySource | None) -> str:
-    """Return the hash of all that a program depends on; nothing if the rule's file could not be read.
+def key_of(code: UserCode | None) -> str:
+    """Return the hash of all that a program depends on; nothing if a file could not be read.
 
     Where the sources lie is part of it: a function knows its file, from which a witness's lines are shown.
     """
     where = [next(iter(emu.__path__))]
-    content = b""
-    if rule is not None:
+    content: list[bytes] = []
+    if code is not None:
         try:
-            content = rule.content
-            where.append(str(Path(rule.path).resolve()))
+            content = list(code.parts())
+            where += [each for path in code.paths for each in (path, str(Path(path).resolve()))]
         except OSError:
             return ""
-    named = [explorer_sources(), sys.version, str(rule) if rule is not None else "", *where]
-    return hash_of([*(each.encode("utf-8", "surrogateescape") for each in named), content])
+    named = [explorer_sources(), sys.version, *where]
+    return hash_of([*(each.encode("utf-8", "surrogateescape") for each in named), *content])
 
 
 def written(program: Program) -> bytes:
@@ -132,7 +132,7 @@ def written(program: Program) -> bytes:
     return write(Kept(values, functions, rest, cut_of(program)), {})
 
 
-def _read(content: bytes, rule: PolicySource | None) -> Program | None:
+def _read(content: bytes, code: UserCode | None) -> Program | None:
     try:
         kept = Reader(content).load()
     except NOT_OURS:
@@ -144,6 +144,6 @@ def _read(content: bytes, rule: PolicySource | None) -> Program | None:
     for name, each in kept.functions.items():
         function = namespace[name] = functions[name] = FunctionType(each.code, namespace, name, each.defaults)
         function.__module__, function.__annotations__ = each.module, each.annotations
-    program = Program(namespace=namespace, functions=functions, trees=Trees(rule), **kept.rest)
+    program = Program(namespace=namespace, functions=functions, trees=Trees(code), **kept.rest)
     known_cut(program, kept.cut)
     return program

@@ -9,7 +9,7 @@ from hosts.explorer.counterexample.witness import Witness, WitnessError, by_offs
 from hosts.explorer.initial_state import initial_words
 from hosts.explorer.threads.harness import DEFAULT_NAME, Scope, ScopeError, driver_sources, scope_of
 from hosts.loader.own.declared import NOTHING_OWN, Own
-from hosts.loader.rule.policy_source import policy_number
+from hosts.loader.policy_name import policy_number
 from hosts.word64 import BASE
 
 
@@ -44,7 +44,7 @@ def _scope(witness: Witness, own: Own) -> Scope:
 
 def _policy(witness: Witness) -> int:
     try:
-        return policy_number(witness.policy)
+        return policy_number(witness.policy, patched=witness.code is not None)
     except KeyError:
         raise WitnessError(f"it names a policy that there is not: {witness.policy}") from None
 

@@ -25,9 +25,9 @@ from hosts.explorer.model.semantics import Move, Outcome, Product, State
 from hosts.explorer.model.system import AbstractionRefuted, NotTerminating
 from hosts.explorer.threads.harness import scope_of
 from hosts.kernel_names import on_vector
+from hosts.loader.policy_name import policy_number
 from hosts.loader.program import Program
 from hosts.loader.rule.faults import RuleFault
-from hosts.loader.rule.policy_source import policy_number
 from hosts.loader.syntax.language import LoaderError
 from hosts.word64 import BASE
 
@@ -78,7 +78,7 @@ def _builder(witness: Witness, program: Program, *, fold: bool) -> Builder:
     """Return a builder that knows from the start what the witness tells of its model."""
     own = program.own
     scenario = next((each for each in (*SCENARIOS, *own.scenarios) if each.name == witness.scenario), None)
-    policy = policy_number(witness.policy)
+    policy = policy_number(witness.policy, patched=witness.code is not None)
     mutation = by_name(witness.mutation) if witness.mutation else None
     builder = Builder(program, scope_of(scenario, witness.scope, own.act_numbers), policy, mutation, fold=fold)
     world = builder.world

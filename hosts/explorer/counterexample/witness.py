@@ -15,7 +15,7 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Agent, Micro, Move, Product, State
 from hosts.explorer.model.system import Model
 from hosts.explorer.threads.harness import driver_sources
-from hosts.loader.rule.policy_source import is_user_policy, rule_name_of
+from hosts.loader.user_code import CodeSpec
 from hosts.plural import counted
 from hosts.sources import source_files
 from hosts.word64 import BASE
@@ -117,6 +117,8 @@ class Witness(Struct, frozen=True, forbid_unknown_fields=True):
     alone: Mapping[Offset, Int64] = {}
     """Of the shared words those that one thread alone writes, always by ``local_write``, with that thread: it knows
     what they hold, and to put that there once more is no step."""
+    code: CodeSpec | None = None
+    """What of the user's is in the machine besides a rule."""
 
     @property
     def stem(self) -> int:
@@ -192,7 +194,7 @@ def make_witness(
         interrupted_last=builder.world.with_points(last=True),
         steps=steps,
         states=(),
-        sources=source_hashes(policy, builder.program.rule_sha256),
+        sources=source_hashes(builder.program.files),
         fuse=options.fuse,
         alone=by_offset(builder.world.words.single),
     )
@@ -244,28 +246,23 @@ def check_of(sighting: int, names: Sequence[str] = CHECKS) -> tuple[str, int]:
 # --- sources ---------------------------------------------------------------------------------------------------
 
 
-def source_hashes(policy: str, rule_sha256: str) -> dict[str, str]:
-    """Hash what decides what is run: emu, the loader's files and, as it was when it was loaded, the user's rule."""
+def source_hashes(users: Mapping[str, str]) -> dict[str, str]:
+    """Hash what decides what is run: emu, the loader's files and, as they were when they were loaded, the user's."""
     files = source_files("emu", "hosts", "hosts/loader")
     hashes = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
-    return hashes | ({rule_file(policy): rule_sha256} if is_user_policy(policy) else {})
+    return hashes | {str(Path(path)): digest for path, digest in users.items()}
 
 
-def rule_file(policy: str) -> str:
-    """Return the file of a user's rule as a witness names it; an empty string for a policy of the table."""
-    name = rule_name_of(policy)
-    return str(Path(name.path)) if name is not None else ""
-
-
-def changed_sources(witness: Witness, rule_sha256: str) -> list[str]:
-    """Name the source files that are not what they were when the witness was found."""
-    now, then = source_hashes(witness.policy, rule_sha256), witness.sources
+def changed_sources(witness: Witness, users: Mapping[str, str]) -> list[str]:
+    """Name the source files that are not what they were when the witness was found; ``users``: the user's, by path."""
+    now, then = source_hashes(users), witness.sources
+    own = {str(Path(path)) for path in users}
+    what = "another rule than the witness's" if witness.code is None else "not the witness's"
     changed = sorted(name for name in {*now, *then} if now.get(name) != then.get(name))
-    rule = rule_file(witness.policy)
-    return [f"{name} ({_another_rule(now, then, name)})" if name == rule else name for name in changed]
+    return [f"{name} ({_another(now, then, name, what)})" if name in own else name for name in changed]
 
 
-def _another_rule(now: Mapping[str, str], then: Mapping[str, str], name: str) -> str:
+def _another(now: Mapping[str, str], then: Mapping[str, str], name: str, what: str) -> str:
     if name not in then:
         return "of which the witness tells no sha256"
-    return f"another rule than the witness's: sha256 {now[name][:12]}... now, {then[name][:12]}... then"
+    return f"{what}: sha256 {now[name][:12]}... now, {then[name][:12]}... then"

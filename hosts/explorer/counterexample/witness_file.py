@@ -21,7 +21,10 @@ LONGEST_REASON: Final = 160
 
 def text(witness: Witness) -> str:
     """Return what a witness file says."""
-    return json.dumps({"witness": FORMAT, **to_builtins(witness)}, indent=1) + "\n"
+    data = to_builtins(witness)
+    if witness.code is None:
+        del data["code"]
+    return json.dumps({"witness": FORMAT, **data}, indent=1) + "\n"
 
 
 def save(witness: Witness, path: Path) -> None:

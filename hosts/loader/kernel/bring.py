@@ -16,8 +16,8 @@ from hosts.loader.c.translate import CError, Translation, translate
 from hosts.loader.kernel.environment import KvmEnvironment
 from hosts.loader.kernel.signatures import Signature, signatures
 from hosts.loader.kernel.taken import INSIDE, NOT_TAKEN, OTHERWISE, TAKEN, Form
+from hosts.loader.policy_name import RuleName
 from hosts.loader.rule.brought import Brought, together
-from hosts.loader.rule.policy_source import RuleName
 from hosts.loader.rule.userfile import ENTRY
 from hosts.loader.source_file import SourceFile
 from hosts.loader.syntax.language import Origin, PolicyError

@@ -1,4 +1,4 @@
-"""Errors behind which a user's rule is, as one line that says where: ``file:line: reason``."""
+"""Errors behind which a user's code is, as one line that says where: ``file:line: reason``."""
 
 from __future__ import annotations
 
@@ -8,18 +8,27 @@ from pathlib import Path
 
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
-from hosts.loader.rule.policy_source import RuleName
+from hosts.loader.user_code import UserCode
 
 
-def failure_of_rule(error: Exception, rule: RuleName | None) -> Failure | None:
+def failure_of_code(error: Exception, code: UserCode | None) -> Failure | None:
     """Return the Failure for an error that a user's own function raised or led to; None for any other error."""
-    if rule is None:
+    if code is None:
         return None
     if isinstance(error, TypeError) and "unhashable" in str(error):
-        return Failure(f"{rule}: keeps a local that cannot be compared ({error})", EXIT_USAGE)
+        name = code.rule if code.rule is not None and not code.spec.patched else code.label
+        return Failure(f"{name}: keeps a local that cannot be compared ({error})", EXIT_USAGE)
+    paths = {Path(path).resolve(): path for path in code.paths}
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == Path(rule.path).resolve()]
-    return Failure(f"{rule.path}:{lines[-1]}: {type(error).__name__}: {error}", EXIT_USAGE) if lines else None
+    places = [f"{paths[path]}:{frame.lineno}" for frame in frames if (path := Path(frame.filename).resolve()) in paths]
+    return Failure(f"{places[-1]}: {type(error).__name__}: {error}", EXIT_USAGE) if places else None
+
+
+def blamed_file(text: str, code: UserCode | None) -> str:
+    """Return the file of the user's that the compiler names, the last one if there are several; or nothing."""
+    found = {path: text.rfind(path) for path in (code.paths if code is not None else ())}
+    last = max(found, key=lambda path: found[path], default="")
+    return last if last and found[last] >= 0 else ""
 
 
 def compiler_error(text: str, path: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -67,6 +67,13 @@ class Around:
     """Those of these that take the place of protocol functions, which the emulated kernel calls."""
     brings: Brings = NOTHING_BROUGHT
     """What inference has to know of the declarations of the user's code."""
+    files: Sequence[str] = ()
+    """The user's files, by the number that a run-time fault tells."""
+
+    def file_number(self, function: str) -> int:
+        """Return the number of the file that a function stands in."""
+        file = self.origins[function].file
+        return self.files.index(file) if file in self.files else 0
 
     def reach(self, function: str) -> Reach:
         """Return what a function of the user's may do besides what a rule may."""

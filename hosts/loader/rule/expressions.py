@@ -27,7 +27,8 @@ class Expressions:
     def __init__(self, function: str, local: set[str], known: Known, around: Around, *, final: bool) -> None:
         """``final``: all is known, so what is wrong is refused."""
         self.function, self.local, self.known, self.around, self.final = function, local, known, around, final
-        self.guards = Guards(around.scope.values, active="checked_below" in around.scope.functions)
+        active = "checked_below" in around.scope.functions
+        self.guards = Guards(around.scope.values, active=active, file=around.file_number(function))
         self.blank = UNKNOWN if final else UNSEEN
         self.looks = function in around.brings.checks
         """Whether this is a check: it looks, and does nothing that anybody notices."""

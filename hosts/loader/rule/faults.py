@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from emu.rulechecks import FAULTS, LINE_SHIFT
-from hosts.loader.rule.policy_source import RuleName
+from emu.rulechecks import FAULTS, FILE_SHIFT, LINE_SHIFT
 
 _TEXTS: Final = {
     "cpu": "sends an IPI to pCPU {value}; this machine has {range}",
@@ -33,7 +33,7 @@ class RuleFault(Exception):  # noqa: N818 - the rule's, not the program's
     @property
     def line(self) -> int:
         """The line of the user's file."""
-        return self.where >> LINE_SHIFT
+        return (self.where & (1 << FILE_SHIFT) - 1) >> LINE_SHIFT
 
     @property
     def reason(self) -> str:
@@ -41,9 +41,10 @@ class RuleFault(Exception):  # noqa: N818 - the rule's, not the program's
         text = _TEXTS[FAULTS[self.where & (1 << LINE_SHIFT) - 1]]
         return text.format(value=self.value, range=f"0 to {self.bound - 1}" if self.bound != 1 else "0 only")
 
-    def told(self, rule: RuleName | None) -> str:
-        """Say it in one line that begins with the file of the rule."""
-        return f"{rule.path if rule is not None else 'the rule'}:{self.line}: {self.reason}"
+    def told(self, paths: Sequence[str]) -> str:
+        """Say it in one line that begins with the file; ``paths``: of all of the user's."""
+        file = self.where >> FILE_SHIFT
+        return f"{paths[file] if file < len(paths) else 'the rule'}:{self.line}: {self.reason}"
 
     def __str__(self) -> str:
         return f"line {self.line} of the rule {self.reason}"

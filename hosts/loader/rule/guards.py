@@ -20,6 +20,7 @@ from emu.rulechecks import (
     FAULT_SLOT,
     FAULT_STATE,
     FAULT_VECTOR,
+    FILE_SHIFT,
     LINE_SHIFT,
 )
 from emu.vectors import SLOTS
@@ -76,16 +77,19 @@ def fixed(node: ast.expr, values: Mapping[str, object]) -> int | None:
 class Guards:
     """Makes checks; what is plainly right gets none."""
 
-    def __init__(self, values: Mapping[str, object], *, active: bool) -> None:
-        """``values``: what names stand for that are no locals. Not ``active``: the program has no functions for it."""
-        self._values, self.active = values, active
+    def __init__(self, values: Mapping[str, object], *, active: bool, file: int = 0) -> None:
+        """``values``: what names stand for that are no locals. Not ``active``: the program has no functions for it.
+
+        ``file``: the number of the user's file, which a fault tells.
+        """
+        self._values, self.active, self._file = values, active, file
 
     def below(self, node: ast.expr, like: ast.AST, fault: int, bound: int) -> ast.expr:
         """Check that a number is 0 or more and less than ``bound``."""
         number = fixed(node, self._values)
         if not self.active or (number is not None and 0 <= number < bound):
             return node
-        return call("checked_below", [_where(like, fault), node, at(ast.Constant(bound), like)], like)
+        return call("checked_below", [self._where(like, fault), node, at(ast.Constant(bound), like)], like)
 
     def index(self, node: ast.expr, like: ast.AST, count: int) -> ast.expr:
         """Check an index."""
@@ -95,7 +99,7 @@ class Guards:
         """Check that a number is not 0."""
         if not self.active or fixed(node, self._values):
             return node
-        return call("checked_divisor", [_where(like, FAULT_DIVISOR), node], like)
+        return call("checked_divisor", [self._where(like, FAULT_DIVISOR), node], like)
 
     def operand(self, operator: ast.operator, right: ast.expr, like: ast.AST) -> ast.expr:
         """Check what stands to the right of an operator."""
@@ -109,20 +113,20 @@ class Guards:
         """Check that a vCPU is one."""
         if not self.active or not kind.may_be_null:
             return node
-        return call("checked_vcpu", [_where(like, FAULT_NULL), node], like)
+        return call("checked_vcpu", [self._where(like, FAULT_NULL), node], like)
 
     def argument(self, function: str, parameter: str, node: ast.expr, like: ast.AST) -> ast.expr:
         """Check a number that is given to the emulated kernel."""
         if not self.active:
             return node
         if parameter == "cpu":
-            return call("checked_cpu", [_where(like, FAULT_CPU), node], like)
+            return call("checked_cpu", [self._where(like, FAULT_CPU), node], like)
         if function in ("choose", "one_in"):
             number = fixed(node, self._values)
-            return node if number == 1 else call("checked_choice", [_where(like, FAULT_CHOICE), node], like)
+            return node if number == 1 else call("checked_choice", [self._where(like, FAULT_CHOICE), node], like)
         if parameter in _OF_PARAMETER:
             if function in _OR_NONE:
-                return call("checked_or_none", [_where(like, FAULT_VECTOR), node], like)
+                return call("checked_or_none", [self._where(like, FAULT_VECTOR), node], like)
             return self.below(node, like, *_OF_PARAMETER[parameter])
         return node
 
@@ -138,10 +142,9 @@ class Guards:
         """Count the turns of a loop: give what comes before it, and what its body begins with."""
         name = f"{TEMPORARY}turns{number}"
         begin = at(ast.Assign([ast.Name(name, ast.Store())], ast.Constant(0)), like)
-        counted = call("checked_turn", [_where(like, FAULT_ENDLESS), ast.Name(name, ast.Load())], like)
+        counted = call("checked_turn", [self._where(like, FAULT_ENDLESS), ast.Name(name, ast.Load())], like)
         return begin, at(ast.Assign([ast.Name(name, ast.Store())], counted), like)
 
-
-def _where(like: ast.AST, fault: int) -> ast.expr:
-    line: int = like.lineno  # type: ignore[attr-defined]
-    return at(ast.Constant(line << LINE_SHIFT | fault), like)
+    def _where(self, like: ast.AST, fault: int) -> ast.expr:
+        line: int = like.lineno  # type: ignore[attr-defined]
+        return at(ast.Constant(self._file << FILE_SHIFT | line << LINE_SHIFT | fault), like)

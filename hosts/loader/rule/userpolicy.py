@@ -7,9 +7,9 @@ from collections.abc import Collection
 from typing import Final
 
 from emu.observe.accounting import CHECKS
+from hosts.loader.policy_name import RuleName
 from hosts.loader.rule.bindings import Bindings
 from hosts.loader.rule.brought import Brought
-from hosts.loader.rule.policy_source import PolicySource, RuleName
 from hosts.loader.rule.userfile import ENTRY, FileReader, parsed
 from hosts.loader.source_file import SourceFile
 from hosts.loader.syntax.language import Origin, PolicyError, parameters
@@ -24,7 +24,7 @@ _PARAMETERS: Final = 2
 _EXAMPLE: Final = "def policy(vcpu: Vcpu, vec: int) -> None"
 
 
-def unpromised(file: SourceFile | PolicySource | None) -> tuple[str, ...]:
+def unpromised(file: SourceFile | None) -> tuple[str, ...]:
     """Name the checks that a rule's file leaves out; nothing of a file that is refused when it is loaded."""
     if file is None:
         return ()

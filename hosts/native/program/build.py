@@ -1,4 +1,4 @@
-"""The compiled program of a pCPU: the protocol with the user's rule.
+"""The compiled program of a pCPU: the protocol with the user's code.
 
 :func:`build` returns the compiled program, from the cache if it is there. :func:`load` is what the fork
 server calls: it loads one object file, checks that it is the one wanted, and returns the root's address.
@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from hosts.compiler.cache import Cache
 from hosts.compiler.fingerprint import key_of
 from hosts.compiler.object_file import Image
 from hosts.compiler.objects import MANIFEST, BuildError, Built, Progress, Wanted, obtain, verified
-from hosts.loader.rule.policy_source import PolicySource
+from hosts.loader.user_code import UserCode
 from hosts.native.codegen import symbols
 
 ROOT: Final = "pcpu_main"
@@ -27,13 +29,13 @@ LOADER: Final = "hosts.native.program.build:load"
 """For the fork server: call this with the built program's path."""
 
 
-def build(rule: PolicySource | None = None, progress: Progress | None = None, cache: Cache | None = None) -> Built:
-    """Return the compiled program with the user's rule, compiled now if need be.
+def build(code: UserCode | None = None, progress: Progress | None = None, cache: Cache | None = None) -> Built:
+    """Return the compiled program with the user's code, compiled now if need be.
 
-    CacheError, LoaderError (PolicyError for the user's rule) or BuildError, each with one clear message.
+    CacheError, LoaderError (PolicyError for the user's code) or BuildError, each with one clear message.
     """
-    readings = _readings(rule)
-    arguments = {"user_policy": str(rule) if rule is not None else None}
+    readings = _readings(code)
+    arguments = {"code": msgspec.to_builtins(code.spec) if code is not None else None}
     wanted = Wanted("hosts.native.program.job:job", lambda: _key(next(readings)), arguments)
     return obtain(wanted, cache or Cache(), progress)
 
@@ -58,20 +60,20 @@ def number_of(key: str) -> int:
     return int(key[:15], 16)
 
 
-def _readings(rule: PolicySource | None) -> Iterator[PolicySource | None]:
-    """Return the rule as it was read, then as it is now: a compiling process that found it changed is started again."""
-    yield rule
+def _readings(code: UserCode | None) -> Iterator[UserCode | None]:
+    """Return the code as it was read, then as it is now: a compiling process that found it changed is started again."""
+    yield code
     while True:
-        yield rule.read_again() if rule is not None else None
+        yield code.read_again() if code is not None else None
 
 
-def _key(rule: PolicySource | None) -> str:
+def _key(code: UserCode | None) -> str:
     try:
-        return key_of(rule)[1]
+        return key_of(code)[1]
     except OSError:
         from hosts.loader.program import load_program
 
-        load_program(rule)  # knows how to say what is wrong with the rule
+        load_program(code)  # knows how to say what is wrong with it
         raise
 
 

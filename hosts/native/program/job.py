@@ -6,30 +6,33 @@ import dis
 import hashlib
 import os
 from types import FunctionType
+from typing import Any
+
+import msgspec
 
 from hosts.compiler import fingerprint
 from hosts.compiler.process import Job
 from hosts.compiler.unit import Unit
 from hosts.loader.program import Program, load_program
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.user_code import CodeSpec, read_code
 from hosts.native.codegen import symbols
 from hosts.native.program import root
 from hosts.native.program.build import number_of
 
 
-def job(key: str, user_policy: str | None) -> Job:
-    """Return the machine with the user's rule; LoaderError or CompileError."""
-    rule = source_of(user_policy)
-    loaded = load_program(rule)
+def job(key: str, code: dict[str, Any] | None) -> Job:
+    """Return the machine with the user's code, of which the specification is given; LoaderError or CompileError."""
+    read = read_code(msgspec.convert(code or {}, CodeSpec))
+    loaded = load_program(read)
     unit = root.unit_of(loaded, number_of(key))
     named = symbols.symbols()
     return Job(
         unit=unit,
-        key=lambda: fingerprint.key_of(rule.read_again() if rule is not None else None)[1],
+        key=lambda: fingerprint.key_of(read.read_again() if read is not None else None)[1],
         sources=fingerprint.own_files(),
         addresses={name: named[name] for name in root.FIXED},
         symbols=named,
-        base=fingerprint.key_of(rule)[0],
+        base=fingerprint.key_of(read)[0],
         keepable=_keepable(unit, loaded),
     )
 

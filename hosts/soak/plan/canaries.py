@@ -11,7 +11,8 @@ from typing import Final
 
 from emu.expected import Expectation, by_name, policy_by_name
 from emu.workload.scenarios import SCENARIOS
-from hosts.runs.plan import Planned, chosen_scenarios, control_rows, planned
+from hosts.runs.own_code import OwnCode
+from hosts.runs.plan import Planned, chosen_scenarios, control_rows, planned, with_patches
 from hosts.soak.placement.core_sharing import races_on_store_buffers
 
 
@@ -34,18 +35,21 @@ NEED_TWO_PROCESSORS: Final = frozenset(("no-entry-barrier", "no-wait-barrier", "
 The scheduler of a busy machine may keep unpinned pCPUs on one processor for all of a canary's time."""
 
 
-def canary_of(scenario: str, pcpus: int, place: str) -> Planned | None:
-    """Return the canary of a scenario on a class of placement; None: there is none."""
+def canary_of(scenario: str, pcpus: int, place: str, own: OwnCode | None = None) -> Planned | None:
+    """Return the canary of a scenario on a class of placement, in the machine with the user's code; None if none."""
     (found,) = chosen_scenarios([scenario])
-    rows = [*control_rows(found, "some", pcpus), *control_rows(found, "all", pcpus)]
+    table = [*control_rows(found, "some", pcpus), *control_rows(found, "all", pcpus)]
+    rows = [row for row in (with_patches(each, own) for each in table) if not row.lost]
     shows = (row for row in rows if row.sought and row.mutation is not None and _can_show(row.mutation.name, place))
     row = next(shows, None)
     if row is not None:
         return replace(row, canary=True)
-    own = CANARIES_BESIDE_TABLE.get(scenario)
-    if own is None:
+    beside = CANARIES_BESIDE_TABLE.get(scenario)
+    if beside is None:
         return None
-    return as_canary(planned(found, policy_by_name(own.policy), by_name(own.mutation), pcpus))
+    bug = planned(found, policy_by_name(beside.policy), by_name(beside.mutation), pcpus)
+    row = with_patches(as_canary(bug), own)
+    return row if not row.lost else None
 
 
 def _can_show(mutation: str, place: str) -> bool:

@@ -18,7 +18,9 @@ from typing import Final
 
 from emu.machine import MAX_PCPUS
 from emu.workload.scenarios import Scenario
-from hosts.loader.rule.policy_source import PolicySource, is_user_policy
+from hosts.loader.policy_name import is_user_policy
+from hosts.loader.user_code import CodeSpec
+from hosts.runs.own_code import OwnCode
 from hosts.runs.plan import (
     DEFAULT_PCPUS,
     PlanError,
@@ -27,6 +29,7 @@ from hosts.runs.plan import (
     chosen_policies,
     chosen_scenarios,
     planned,
+    refuse_lost,
     user_policy_of,
 )
 from hosts.runs.runner import REGIMES
@@ -73,6 +76,8 @@ class CampaignSettings:
     each: float = 2.0
     """Seconds of a race."""
     seed: int = 0
+    code: CodeSpec | None = None
+    """What of the user's is in the machine besides a rule."""
 
     @property
     def user_policy(self) -> str | None:
@@ -83,15 +88,14 @@ class CampaignSettings:
 class Chooser:
     """Chooses the tasks of one campaign."""
 
-    def __init__(
-        self, wanted: CampaignSettings, places: Places, processors: int, rule: PolicySource | None = None
-    ) -> None:
-        """Lay out the cells; PlanError if there are none. ``rule`` is the user's rule, if it has been read."""
+    def __init__(self, wanted: CampaignSettings, places: Places, processors: int, own: OwnCode | None = None) -> None:
+        """Lay out the cells; PlanError if there are none. ``own`` is the user's code, if it has been read."""
         self._wanted = wanted
         self._places = places
         self._processors = processors
         self._scenarios = chosen_scenarios(wanted.scenarios)
-        self._policies = chosen_policies(wanted.policies, rule)
+        self._own = own
+        self._policies = chosen_policies(wanted.policies, own)
         self._mutations = chosen_mutations(wanted.mutations)
         if wanted.cpus is not None and not 1 <= wanted.cpus <= MAX_PCPUS:
             raise PlanError(f"--cpus {wanted.cpus}: a machine has 1 to {MAX_PCPUS} pCPUs")
@@ -145,7 +149,7 @@ class Chooser:
         """Return the next scope to explore, while explorations are behind their share of the time."""
         raced = sum(tally.seconds for cell, tally in tallies.items() if cell.kind == "race")
         seen = [tally for cell, tally in tallies.items() if cell.kind == "explore"]
-        unknown = [cell for cell in self.explored if is_user_policy(cell.policy) and cell not in tallies]
+        unknown = [cell for cell in self.explored if self._is_own(cell) and cell not in tallies]
         if unknown:  # an unknown rule: explorations have half of the time, until each of its scopes was begun
             return unknown[0] if sum(tally.seconds for tally in seen) <= raced else None
         spent = sum(max(tally.seconds, begun(tally) * EXPLORE_AT_LEAST) for tally in seen)
@@ -189,7 +193,12 @@ class Chooser:
             processors=processors,
             seed=task_seed(self._wanted.seed, number),
             seconds=seconds,
+            code=self._own.patches if self._own is not None else None,
         )
+
+    def _is_own(self, cell: Cell) -> bool:
+        """Return whether something in the machine of a cell is the user's."""
+        return is_user_policy(cell.policy) or (self._own is not None and self._own.patches is not None)
 
     @staticmethod
     def _budget(tally: Tally) -> float:
@@ -222,8 +231,10 @@ class Chooser:
         if not self._wanted.mutations:
             yield from (planned(scenario, policy, None, pcpus) for policy in self._policies)
             return
-        named = bool(self._wanted.scenarios) and bool(self._wanted.policies)
+        patched = self._own is not None and self._own.patches is not None
+        named = bool(self._wanted.scenarios) and (bool(self._wanted.policies) or patched)
         for mutation in self._mutations:
+            refuse_lost(self._own, mutation)
             for policy in self._policies:
                 row = planned(scenario, policy, mutation, pcpus)
                 if named or row.expectation is not None:
@@ -249,7 +260,7 @@ class Chooser:
     def _canary_cells(self) -> Iterable[Cell]:
         """Return a canary for each scenario and placement where it can be caught."""
         for cell in {CanaryKey.of(cell): cell for cell in reversed(self.cells)}.values():
-            row = canary_of(cell.scenario, cell.pcpus, cell.place)
+            row = canary_of(cell.scenario, cell.pcpus, cell.place, self._own)
             if row is not None and row.mutation is not None and races_on_store_buffers(cell.place, cell.pcpus):
                 bug = cell._replace(policy=row.policy.name, mutation=row.mutation.name)
                 yield bug._replace(regime=REGIMES[0], canary=True)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from msgspec import convert
+from msgspec import convert, to_builtins
 
 from hosts.compiler.fingerprint import sources_key
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
+from hosts.loader.policy_name import rule_name_of
 from hosts.loader.program import PolicyError, load_program
-from hosts.loader.rule.policy_source import PolicySource, rule_name_of, source_of
+from hosts.loader.user_code import UserCode, code_of
+from hosts.runs.own_code import OwnCode, own_code
 from hosts.runs.plan import PlanError
 from hosts.soak.placement.classes import Place, placements
 from hosts.soak.placement.topology import Topology
@@ -28,20 +29,19 @@ def absolute(policies: Sequence[str]) -> tuple[str, ...]:
     return tuple(name if rule is None else str(rule.absolute()) for name, rule in rules)
 
 
-def checked_rule(wanted: CampaignSettings) -> PolicySource | None:
-    """Read the user's rule, if there is one; Failure if it is not understood, or is not the only one."""
+def checked_code(wanted: CampaignSettings) -> OwnCode | None:
+    """Read the user's code, if there is any; Failure if it is not understood, or has more than one rule."""
     try:
-        rule = source_of(wanted.user_policy)
-        if rule is not None:
-            load_program(rule)
+        code = code_of(wanted.user_policy, wanted.code)
+        return own_code(code, load_program(code) if code is not None else None)
     except (PlanError, PolicyError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
-    return rule
 
 
-def to_settings(wanted: CampaignSettings, rule: PolicySource | None) -> dict[str, Any]:
+def to_settings(wanted: CampaignSettings, code: UserCode | None) -> dict[str, Any]:
     """Return what the file keeps."""
-    return {**asdict(wanted), _RULE: _hash_of(rule)}
+    kept = {**to_builtins(wanted), _RULE: _hash_of(code)}
+    return {name: value for name, value in kept.items() if name != "code" or value is not None}
 
 
 def from_settings(settings: dict[str, Any]) -> CampaignSettings:
@@ -58,8 +58,10 @@ def rule_check(wanted: CampaignSettings, settings: dict[str, Any]) -> Callable[[
     """Return a check that the user's rule is still the one that the campaign began with; the check raises Failure."""
 
     def check() -> None:
-        if _hash_of(source_of(wanted.user_policy)) != settings.get(_RULE):
-            said = f"{wanted.user_policy} has changed since this campaign began: begin another one with it (--campaign)"
+        code = code_of(wanted.user_policy, wanted.code)
+        if _hash_of(code) != settings.get(_RULE):
+            what = wanted.user_policy if wanted.code is None else code and code.label
+            said = f"{what} has changed since this campaign began: begin another one with it (--campaign)"
             raise Failure(said, EXIT_USAGE)
 
     return check
@@ -84,19 +86,22 @@ def raced_check(wanted: CampaignSettings, settings: dict[str, Any]) -> Callable[
     return check
 
 
-def _hash_of(rule: PolicySource | None) -> str | None:
-    if rule is None:
+def _hash_of(code: UserCode | None) -> str | None:
+    """Return the hash of a rule's file, as ever, or of all code if there is more than a rule."""
+    if code is None:
         return None
-    try:
-        return rule.digest
-    except OSError as error:
-        raise Failure(f"{Path(rule.path)}: {error.strerror or error}", EXIT_USAGE) from None
+    for file in code.files:
+        try:
+            _ = file.content
+        except OSError as error:
+            raise Failure(f"{Path(file.path)}: {error.strerror or error}", EXIT_USAGE) from None
+    return code.rule_file.digest if code.rule_file is not None and not code.spec.patched else code.digest
 
 
 def chooser_of(
     wanted: CampaignSettings,
     topologies: Sequence[Topology],
-    rule: PolicySource | None = None,
+    own: OwnCode | None = None,
     *,
     here: bool = True,
 ) -> Chooser:
@@ -104,7 +109,7 @@ def chooser_of(
     processors = max(len(topology.numbers) for topology in topologies)
     places = places_here(topologies[0], wanted.seed) if here else places_there(topologies)
     try:
-        return Chooser(wanted, places, processors, rule)
+        return Chooser(wanted, places, processors, own)
     except PlanError as error:
         raise Failure(str(error), EXIT_USAGE) from None
 

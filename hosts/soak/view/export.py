@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from msgspec import to_builtins
-
 from hosts.report.jsonl import SCHEMA_VERSION
 from hosts.soak.store.reader import Archive
 from hosts.soak.store.rows import Row
@@ -37,7 +35,7 @@ def run_record(row: Row) -> dict[str, Any]:
         "id": row.id,
         "state": row.state,
         "session": row.session,
-        "task": {**to_builtins(row.task), "processors": list(row.task.processors)},
+        "task": {**row.task.to_record(), "processors": list(row.task.processors)},
         "attempts": row.attempts,
         "died": list(row.died),
         "began": row.began,

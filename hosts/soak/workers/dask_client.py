@@ -24,11 +24,11 @@ from msgspec.structs import replace
 from hosts.compiler.fingerprint import sources_key
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
-from hosts.loader.rule.policy_source import source_of
 from hosts.soak.placement.topology import Topology
 from hosts.soak.task import Result, Task
 from hosts.soak.workers.dask_worker import Do, cancel_on_host, close_on_host, do_on_host
 from hosts.soak.workers.failures import CannotRun, WorkerDied
+from hosts.soak.workers.sent_code import sent_code
 
 CONNECT_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 0.5
@@ -187,8 +187,7 @@ class ClusterExecutor(Executor):
         """Send a task to each free host."""
         for job in self._assigned():
             try:
-                policy = _policy_source(job.task)
-                given = job.do, job.task, policy, self._sources
+                given = job.do, job.task, sent_code(job.task), self._sources
                 job.remote = self._client.submit(do_on_host, *given, workers=[job.host], pure=False, key=job.key)
                 job.remote.add_done_callback(self._done)
             except Exception as error:  # noqa: BLE001 - the future has it
@@ -250,12 +249,6 @@ class ClusterExecutor(Executor):
 
 def _first_line(error: BaseException) -> str:
     return (str(error) or type(error).__name__).partition("\n")[0]
-
-
-def _policy_source(task: Task) -> bytes | None:
-    """Return the text of a user's policy: its file is on this machine only."""
-    rule = source_of(task.policy)
-    return rule.content if rule is not None else None
 
 
 def _hosts_of(dask_scheduler: Any) -> dict[str, str]:

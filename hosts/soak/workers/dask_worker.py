@@ -23,7 +23,6 @@ from msgspec.structs import replace
 
 from hosts.compiler.fingerprint import sources_key
 from hosts.exit_codes import EXIT_ENVIRONMENT
-from hosts.loader.rule.policy_source import rule_name_of
 from hosts.plural import counted
 from hosts.soak.placement.classes import classify, place_for
 from hosts.soak.placement.topology import Topology
@@ -31,6 +30,7 @@ from hosts.soak.task import Result, Task
 from hosts.soak.workers.failures import CannotRun
 from hosts.soak.workers.job import WORKER, skipped_result
 from hosts.soak.workers.local_executor import LocalExecutor
+from hosts.soak.workers.sent_code import SentCode, unpacked
 
 NAME: Final = "\0pirace-machine-{uid}"
 """An abstract address: bound by one process at a time, and gone with it; nothing in the file system."""
@@ -43,11 +43,11 @@ _executor: LocalExecutor | None = None
 _executor_lock: Final = threading.Lock()
 
 
-def do_on_host(do: Do, task: Task, policy: bytes | None, sources: str) -> Result:
+def do_on_host(do: Do, task: Task, code: SentCode | None, sources: str) -> Result:
     """Do a task on this host, when no other machine runs on it."""
     if sources_key() != sources:
         raise CannotRun("a worker of the cluster has another version of pirace", EXIT_ENVIRONMENT)
-    with _policy_file(task, policy) as local:
+    with _code_files(task, code) as local:
         placed = _placed(local)
         if placed is None:
             return skipped_result(
@@ -104,17 +104,14 @@ def _claimed(claim: socket.socket) -> bool:
 
 
 @contextlib.contextmanager
-def _policy_file(task: Task, source: bytes | None) -> Iterator[Task]:
-    """Write a user's policy into a file of this host."""
-    named = rule_name_of(task.policy)
-    if source is None or named is None:
+def _code_files(task: Task, code: SentCode | None) -> Iterator[Task]:
+    """Write a user's code into files of this host."""
+    if code is None:
         yield task
         return
     # Below the Dask worker's own folder, which is removed with it, however it ends.
     with tempfile.TemporaryDirectory(dir=distributed.get_worker().local_directory) as folder:
-        file = Path(folder) / Path(named.path).name
-        file.write_bytes(source)
-        yield replace(task, policy=str(named.at(file)))
+        yield unpacked(task, code, Path(folder))
 
 
 def _placed(task: Task) -> Task | None:

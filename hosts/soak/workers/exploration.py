@@ -13,15 +13,16 @@ from hosts.explorer.counterexample.witness_file import text
 from hosts.explorer.model.options import Options
 from hosts.explorer.search.result import Progress, Result
 from hosts.explorer.threads.harness import ScopeError
-from hosts.loader.rule.policy_source import PolicySource, source_of
+from hosts.loader.user_code import UserCode, read_code
 from hosts.report.jsonl import explorer_record
 from hosts.runs.collect import Measured
-from hosts.runs.explore_request import DEFAULT_SCENARIO, Asked, asked_for
+from hosts.runs.explore_request import DEFAULT_SCENARIO, Asked, rows_of
 from hosts.runs.explorer_runner import Explorer, Searched
 from hosts.runs.explorer_verdict import judged, out_of_time, search_facts, with_expected_violations
-from hosts.runs.plan import PlanError
+from hosts.runs.plan import PlanError, chosen_mutations, chosen_scenarios
 from hosts.runs.verdict import Circumstances, Row, Verdict, grade
 from hosts.soak.task import Task
+from hosts.soak.workers.race_result import policy_of
 
 MOST_BYTES: Final = 4_000_000_000
 SHARE: Final = 4
@@ -40,9 +41,9 @@ class Found:
 
 def explore(task: Task, begin: Callable[[], None], cancelled: Callable[[], bool]) -> Found:
     """Search until the end, the budget's end or cancellation; ``begin`` is called when everything is loaded."""
-    rule = source_of(task.policy)
-    asked = _asked(task, rule)
-    engine = _engine(rule)
+    code = read_code(task.spec)
+    asked = _asked(task, code)
+    engine = _engine(code)
     options = Options(max_bytes=most_bytes(), seconds=task.seconds)
     begin()
     watch = _Watch(task.seconds, cancelled)
@@ -56,9 +57,9 @@ def explore(task: Task, begin: Callable[[], None], cancelled: Callable[[], bool]
 
 
 @functools.lru_cache(maxsize=1)
-def _engine(rule: PolicySource | None) -> Explorer:
-    """Return the explorer of a rule as it was read; cached, since a worker explores the same rule again and again."""
-    return Explorer(rule)
+def _engine(code: UserCode | None) -> Explorer:
+    """Return the explorer of code as it was read; cached, since a worker explores the same again and again."""
+    return Explorer(code)
 
 
 def not_searched(task: Task, what: Circumstances) -> tuple[Row, dict[str, Any]]:
@@ -69,14 +70,15 @@ def not_searched(task: Task, what: Circumstances) -> tuple[Row, dict[str, Any]]:
     return row, explorer_record(row, search_facts(asked, Searched(Result()), options))
 
 
-def _asked(task: Task, rule: PolicySource | None = None) -> Asked:
-    scenarios = [] if task.scenario == DEFAULT_SCENARIO.name else [task.scenario]
-    mutations = [task.mutation] if task.mutation is not None else []
+def _asked(task: Task, code: UserCode | None = None) -> Asked:
+    named = task.scenario != DEFAULT_SCENARIO.name
+    scenarios = chosen_scenarios([task.scenario]) if named else (DEFAULT_SCENARIO,)
+    mutations = chosen_mutations([task.mutation]) if task.mutation is not None else (None,)
     try:
-        rows = asked_for(scenarios, [task.policy], mutations, task.scope or None, rule)
+        row = rows_of(scenarios, [policy_of(task, code)], mutations, task.scope or None)[-1]
     except ScopeError as error:
         raise PlanError(str(error)) from None
-    return rows[-1]
+    return replace(row, planned=replace(row.planned, code=task.code))
 
 
 def most_bytes() -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from hosts.loader.rule.policy_source import rule_name_of
+from hosts.loader.user_code import paths_of, read_code
 from hosts.plural import counted
 from hosts.runs.explored import Explored
+from hosts.runs.own_code import words_of
 from hosts.runs.verdict import Verdict
 from hosts.soak.task import Result, Task
 
@@ -22,8 +23,8 @@ def explored_of(task: Task, result: Result, ended: str = "") -> Explored:
     # Whether the worker or its caller looked at the clock first: the time was over.
     over = f"time limit of {task.seconds:.1f} s reached" if search["bounded_by"] == ["seconds"] else result.reason
     why = ended if result.verdict == Verdict.CANCELLED and ended else over
-    rule = rule_name_of(task.policy)
-    its_own = result.verdict == Verdict.CRASH and result.reason.startswith(f"{rule.path if rule else ''}:")
+    files = tuple(f"{path}:" for path in paths_of(read_code(task.spec)))
+    its_own = result.verdict == Verdict.CRASH and result.reason.startswith(files)
     return Explored(
         command_for(task),
         complete=search["complete"],
@@ -40,7 +41,7 @@ def explored_of(task: Task, result: Result, ended: str = "") -> Explored:
 
 def command_for(task: Task) -> str:
     """Return the command that does an exploration again."""
-    words = ["pirace", "explore", "--policy", task.policy, "--scenario", task.scenario]
+    words = ["pirace", "explore", *words_of(task.policy, task.code), "--scenario", task.scenario]
     if task.mutation is not None:
         words += ["--mutation", task.mutation]
     return shlex.join(words)

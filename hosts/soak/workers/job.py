@@ -17,7 +17,7 @@ from msgspec import structs
 
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
-from hosts.loader.rule.policy_source import PolicySource, is_user_policy, source_of
+from hosts.loader.user_code import CodeSpec, UserCode, read_code
 from hosts.report.sentences import not_checked
 from hosts.runs.collect import MachineWords, Measured, count_fired
 from hosts.runs.explored import Explored
@@ -90,7 +90,7 @@ class Worker:
         self._turn = threading.Lock()
         self._built: Built | None = None
         self._supervisor: Supervisor | None = None
-        self._policy: str | None = None
+        self._spec: CodeSpec | None = None
         self._cancelled = False
         self._failed_starts = 0
         self._never: tuple[str, ...] = ()
@@ -143,11 +143,11 @@ class Worker:
     # --- racing
 
     def _race(self, task: Task, machine_file: Path | None) -> Result:
-        rule = source_of(task.policy)
-        chosen = planned_of(task, rule)
+        code = read_code(task.spec)
+        chosen = planned_of(task, code)
         if chosen.too_few:
             return skipped_result(task, f"needs {chosen.scenario.pcpus} pCPUs, has {chosen.pcpus}")
-        supervisor = self._ready(rule)
+        supervisor = self._ready(code)
         self.stage(RUNNING, task.seconds)
         file = supervisor.folder / MACHINE if machine_file is None else machine_file
         outcome = self._run(supervisor, task, chosen, file)
@@ -213,8 +213,8 @@ class Worker:
 
         return enough
 
-    def _ready(self, rule: PolicySource | None) -> Supervisor:
-        """Return the supervisor of a program with this rule, compiled if need be."""
+    def _ready(self, code: UserCode | None) -> Supervisor:
+        """Return the supervisor of a program with this code, compiled if need be."""
         from hosts.loader.program import load_program
         from hosts.loader.sent_vectors import windows_never_entered
         from hosts.native.process.forkserver import Root
@@ -222,15 +222,16 @@ class Worker:
         from hosts.native.program.build import LOADER
         from hosts.runs import native_runner
 
-        policy = str(rule) if rule is not None else None
-        if self._supervisor is not None and policy in (None, self._policy):
+        spec = code.spec if code is not None else None
+        serves = spec == self._spec or (spec is None and (self._spec is None or not self._spec.patched))
+        if self._supervisor is not None and serves:
             return self._supervisor
         self.close()
         self.stage(COMPILING, 0.0)
         native_runner.check_machine()
-        self._built = native_runner.built(rule, lambda *_: None)
-        self._policy = policy
-        self._never = windows_never_entered(load_program(rule)) if rule is not None else ()
+        self._built = native_runner.built(code, lambda *_: None)
+        self._spec = spec
+        self._never = windows_never_entered(load_program(code)) if code is not None else ()
         try:
             self._supervisor = Supervisor(Root(LOADER, self._built.path), self.lost).__enter__()
         except OSError as error:
@@ -246,7 +247,7 @@ class Worker:
         found = explore(task, lambda: self.stage(RUNNING, task.seconds), lambda: self._cancelled)
         notes = tuple(filter(None, [not_checked(found.row.planned.policy.unpromised)]))
         result = structs.replace(result_of(found.row, task, found.record), files=found.files, notes=notes)
-        if is_user_policy(task.policy) and not task.scope:
+        if task.is_own and not task.scope:
             self._note(task, explored_of(task, result))
         return result
 

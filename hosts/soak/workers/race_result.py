@@ -7,11 +7,14 @@ import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from emu.workload.scenarios import PolicyInfo
+from hosts.loader.policy_name import base_of
 from hosts.loader.rule.faults import RuleFault
-from hosts.loader.rule.policy_source import PolicySource, rule_name_of
+from hosts.loader.user_code import UserCode, code_of, paths_of
 from hosts.report.environment import processors
 from hosts.report.jsonl import result_record
 from hosts.runs.collect import Measured, Undelivered, collect, fabric_violation, merged
+from hosts.runs.own_code import OwnCode, policy_named
 from hosts.runs.plan import Planned, chosen_mutations, chosen_policies, chosen_scenarios, planned
 from hosts.runs.runner import Placement
 from hosts.runs.verdict import Circumstances, Row, Verdict
@@ -22,16 +25,32 @@ if TYPE_CHECKING:  # it brings a compiler along, which the coordinator has no us
     from hosts.native.process.outcome import Outcome
 
 
-def planned_of(task: Task, rule: PolicySource | None = None) -> Planned:
+def planned_of(task: Task, code: UserCode | None = None) -> Planned:
     """Return the row of the plan that a task names, with what the table expects of it; PlanError.
 
-    ``rule`` is the task's rule, if it has been read.
+    ``code`` is the task's, if it has been read.
     """
     (scenario,) = chosen_scenarios([task.scenario])
-    policy = chosen_policies([task.policy], rule)[-1]
     mutation = chosen_mutations([task.mutation])[0] if task.mutation is not None else None
-    row = planned(scenario, policy, mutation, task.pcpus)
-    return as_canary(row) if task.canary else row
+    policy = policy_of(task, code)
+    if not policy.patched or not task.canary:
+        row = replace(planned(scenario, policy, mutation, task.pcpus), code=task.code)
+        return as_canary(row) if task.canary else row
+    # What the table expects of a canary it says of the policy without the patches.
+    bare = as_canary(planned(scenario, chosen_policies([base_of(task.policy)])[-1], mutation, task.pcpus))
+    return replace(bare, policy=policy, code=task.code)
+
+
+def policy_of(task: Task, code: UserCode | None) -> PolicyInfo:
+    """Return the policy of a task."""
+    if task.code is not None:
+        return policy_named(task.policy, code)
+    return chosen_policies([task.policy], OwnCode(code) if code is not None else None)[-1]
+
+
+def _files_of(task: Task) -> tuple[str, ...]:
+    """Return the user's files, in the order in which a fault numbers them."""
+    return paths_of(code_of(task.policy, task.code))
 
 
 def placement_of(task: Task) -> Placement:
@@ -66,7 +85,7 @@ def circumstances(task: Task, outcome: Outcome, *, cancelled: bool) -> Circumsta
         stalled=outcome.stalled,
     )
     if outcome.fault is not None:
-        return replace(what, ending="fault", why=RuleFault(*outcome.fault).told(rule_name_of(task.policy)))
+        return replace(what, ending="fault", why=RuleFault(*outcome.fault).told(_files_of(task)))
     if outcome.crash is not None:
         return replace(what, ending="crash", why=outcome.crash)
     return replace(what, ending="cancelled") if cancelled else what

@@ -8,8 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import to_builtins
-
 from hosts.report.environment import environment
 from hosts.runs.verdict import Verdict
 from hosts.soak.task import Result, Task
@@ -40,7 +38,7 @@ def files_to_keep(task: Task, result: Result, outcome: Outcome, machine: Path | 
 
 def _facts(task: Task, result: Result, outcome: Outcome) -> dict[str, Any]:
     return {
-        "task": to_builtins(task),
+        "task": task.to_record(),
         "environment": _environment(task.seed, task.seconds, task.place),
         "verdict": result.verdict,
         "reason": result.reason,

@@ -16,9 +16,9 @@ from hosts.explorer.audit.relax import Site, edited, is_barrier, sites, weakened
 from hosts.explorer.audit.reorder import Pairs
 from hosts.loader.primitives import LOCKED, SHARED
 from hosts.loader.program import Program, load_program
-from hosts.loader.rule.policy_source import source_of
 from hosts.loader.syntax.interrupt_points import called
 from hosts.loader.syntax.language import walk
+from hosts.loader.user_code import code_of
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def _site(tmp_path: Path, text: str) -> Site:
     file.write_text(
         f"from emu.policies import always_2021\nfrom emu.waist import {names}\n\ndef rule(vcpu, vec):\n{lines}\n"
     )
-    program = load_program(source_of(f"{file}:rule"), mutations=())
+    program = load_program(code_of(f"{file}:rule"), mutations=())
     (site,) = [each for each in sites(program) if each.file == str(file) and each.kind == "locked"]
     return site
 

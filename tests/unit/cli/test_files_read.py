@@ -30,7 +30,7 @@ from hosts.explorer.counterexample.witness_file import load, save, text
 from hosts.explorer.initial_state import initial_words
 from hosts.explorer.threads.harness import driver_sources, scope_of
 from hosts.loader.program import load_program
-from hosts.loader.rule.policy_source import PolicySource, source_of
+from hosts.loader.user_code import UserCode, code_of
 from tests.unit.cli.test_main import FakeScout, MadeUp
 from tests.validator import records_in
 
@@ -140,7 +140,7 @@ def witness() -> Witness:
         eager=True,
         steps=(Step("run", 0, -1, (), (row,)),),
         states=(),
-        sources=source_hashes("always-2021", ""),
+        sources=source_hashes({}),
     )
 
 
@@ -257,13 +257,13 @@ def test_records_and_witnesses_tell_the_rule_that_was_loaded(
     rule.write_text(RULE)
     digest = hashlib.sha256(RULE.encode()).hexdigest()
     spec = f"{rule}:rule"
-    assert load_program(source_of(spec)).rule_sha256 == digest
+    assert load_program(code_of(spec)).rule_sha256 == digest
     path = tmp_path / "out.jsonl"
     options = {"scenario": ["kick"], "policy": [spec], "controls": "none", "quiet": True, "json_file": str(path)}
     stress_command(**options, host=MadeUp(), scouting=FakeScout())
     assert records_in(path)[0]["policy_sha256"] == digest
-    mine = replace(witness, policy=spec, sources=source_hashes(spec, digest))
-    assert changed_sources(mine, digest) == []
+    mine = replace(witness, policy=spec, sources=source_hashes({str(rule): digest}))
+    assert changed_sources(mine, {str(rule): digest}) == []
     save(mine, tmp_path / "w.json")
     rule.write_text(RULE + "# another\n")
     assert main(["replay", str(tmp_path / "w.json")]) == 64
@@ -276,9 +276,9 @@ def test_a_rule_that_changes_while_it_is_compiled_is_not_raced(tmp_path: Path) -
     file.write_text(RULE)
 
     class Editing(MadeUp):
-        def __call__(self, rule: PolicySource | None, *, quiet: bool) -> Any:
+        def __call__(self, code: UserCode | None, *, quiet: bool) -> Any:
             file.write_text(RULE + "# another\n")
-            return super().__call__(rule, quiet=quiet)
+            return super().__call__(code, quiet=quiet)
 
     options = {"scenario": ["kick"], "policy": [f"{file}:rule"], "controls": "none", "quiet": True}
     with pytest.raises(Failure, match="has changed while it was compiled"):

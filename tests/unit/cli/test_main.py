@@ -23,7 +23,7 @@ from emu.observe.accounting import WINDOWS
 from hosts.cli.main import main
 from hosts.cli.stress import stress_command
 from hosts.errors import Failure
-from hosts.loader.rule.policy_source import PolicySource
+from hosts.loader.user_code import UserCode
 from hosts.report.environment import processors
 from hosts.runs.explored import Explored
 from hosts.runs.plan import Planned
@@ -159,13 +159,13 @@ class MadeUp:
     def __init__(self, before: Callable[[int], None] = lambda _number: None, crash: str | None = None) -> None:
         self.crash = crash
         self.requests: list[Request] = []
-        self.rule: PolicySource | None = None
+        self.code: UserCode | None = None
         self.before = before
 
     @contextlib.contextmanager
-    def __call__(self, rule: PolicySource | None, *, quiet: bool) -> Iterator[MadeUp]:
+    def __call__(self, code: UserCode | None, *, quiet: bool) -> Iterator[MadeUp]:
         """Be the host."""
-        self.rule, self.quiet = rule, quiet
+        self.code, self.quiet = code, quiet
         yield self
 
     def run(self, request: Request, watch: Watch) -> Ended:
@@ -189,9 +189,9 @@ class FakeScout:
         self.open = False
 
     @contextlib.contextmanager
-    def __call__(self, user_policy: str, *, quiet: bool) -> Iterator[FakeScout]:
+    def __call__(self, code: UserCode, *, quiet: bool) -> Iterator[FakeScout]:
         """Be the one who explores."""
-        self.policy, self.quiet, self.open = user_policy, quiet, True
+        self.policy, self.quiet, self.open = code.spec.rule or "", quiet, True
         try:
             yield self
         finally:
@@ -360,8 +360,8 @@ def test_ctrl_c_while_it_compiles(tmp_path: Path) -> None:
     """No row has begun: all are written as CANCELLED."""
 
     @contextlib.contextmanager
-    def compiling(rule: PolicySource | None, *, quiet: bool) -> Iterator[MadeUp]:
-        assert (rule, quiet) == (None, True)
+    def compiling(code: UserCode | None, *, quiet: bool) -> Iterator[MadeUp]:
+        assert (code, quiet) == (None, True)
         raise KeyboardInterrupt
         yield MadeUp()
 
@@ -375,8 +375,8 @@ def test_a_host_that_cannot_be_had_leaves_a_line_for_each_row(tmp_path: Path) ->
     """A program that does not compile: rows say why they were not run, and the command fails as it must."""
 
     @contextlib.contextmanager
-    def broken(rule: PolicySource | None, *, quiet: bool) -> Iterator[MadeUp]:
-        assert (rule, quiet) == (None, True)
+    def broken(code: UserCode | None, *, quiet: bool) -> Iterator[MadeUp]:
+        assert (code, quiet) == (None, True)
         raise Failure("does not compile\nmany lines", 4)
         yield MadeUp()
 
@@ -393,5 +393,6 @@ def test_a_users_policy_reaches_the_host(tmp_path: Path) -> None:
     host = MadeUp()
     options = {"scenario": ["kick"], "policy": [f"{rule}:rule"], "controls": "none", "quiet": True}
     assert stress_command(**options, host=host, scouting=FakeScout()) == 0
-    assert str(host.rule) == f"{rule}:rule"
+    assert host.code is not None
+    assert host.code.spec.rule == f"{rule}:rule"
     assert {request.planned.policy.number for request in host.requests} == {4}

@@ -79,7 +79,6 @@ class FakeEngine:
 
     results: list[Searched | Callable[[Watch], Searched]] = field(default_factory=list)
     searched: list[tuple[Asked, Options]] = field(default_factory=list)
-    rule_sha256: str = ""
 
     def search(self, asked: Asked, options: Options, watch: Watch) -> Searched:
         """Return the next result."""

@@ -22,7 +22,7 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.user_code import code_of
 from tests.choice import slow_but
 from tests.unit.explore_cli import faults
 from tests.unit.explore_cli.causes import CAUSES, Cause, S
@@ -109,7 +109,7 @@ def test_a_word_of_the_rules_own_that_kept_it_silent_is_named(tmp_path: Path) ->
     file.write_text(faults.TELLS_ONCE)
     rule = f"{file}:tells_once"
     cause = Cause("", "halt-wake", rule, (), scope="post:34 post:35 | guest=hlt | timers=0")
-    story = told(cause, load_program(source_of(rule))).story
+    story = told(cause, load_program(code_of(rule))).story
     last = rf"What kept it silent: what it read last, pi_desc\.software\[1\] -> 1 \({S}\) in \w+ and the branch"
     assert re.search(rf"{last} `if READ_ONCE\(vcpu\.pi_desc\.software\[1\]\) != 0` of", story), story
 

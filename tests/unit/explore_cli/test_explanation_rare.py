@@ -30,7 +30,7 @@ from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Violation
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.user_code import code_of
 
 SILENT = Mutation(
     1,
@@ -76,7 +76,7 @@ def own() -> Program:
 def found(scenario: str, policy: str, mutation: Mutation | None, scope: str | None) -> tuple[Violation, Witness]:
     """Search; give what was found, and its witness."""
     race = next(each for each in SCENARIOS if each.name == scenario)
-    program = own() if mutation in (SILENT, UNREAD) else load_program(source_of(policy))
+    program = own() if mutation in (SILENT, UNREAD) else load_program(code_of(policy))
     number = USER if ":" in policy else policy_by_name(policy).number
     builder = Builder(program, scope_of(race, scope), number, mutation)
     result, search, model = explore(builder, Options())

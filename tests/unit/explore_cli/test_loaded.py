@@ -8,7 +8,7 @@ import pytest
 
 from hosts.cli import litmus
 from hosts.errors import Failure
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.user_code import code_of
 from hosts.runs import explorer_runner, search_loops
 
 SB = str(Path(__file__).parents[1] / "litmus" / "files" / "SB.litmus")
@@ -35,7 +35,7 @@ def test_what_is_wrong_is_said_before_anything_is_compiled(monkeypatch: pytest.M
     monkeypatch.setattr(explorer_runner, "have_loops", refuse)
     monkeypatch.setattr(search_loops, "have_loops", refuse)
     with pytest.raises(Failure, match=r"none\.py"):
-        explorer_runner.Explorer(source_of("none.py:mine"))
+        explorer_runner.Explorer(code_of("none.py:mine"))
     assert litmus.litmus_command(["none.litmus"], litmus.LitmusOptions(reduce=False)) != 0
 
 

@@ -11,7 +11,7 @@ from hosts.explorer import rule_equivalence
 from hosts.explorer.cache.files import Files
 from hosts.explorer.cache.learnt import Learning
 from hosts.explorer.model.options import Options
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.user_code import code_of
 from hosts.runs.explore_request import Asked, asked_for
 from hosts.runs.explorer_runner import Explorer
 
@@ -33,7 +33,7 @@ def engine(tmp_path: Path) -> Explorer:
     """Return an explorer of the rule that keeps what it learns in a folder of this test's."""
     file = tmp_path / "mine.py"
     file.write_text(RULE, encoding="utf-8")
-    made = Explorer(source_of(f"{file}:rule"))
+    made = Explorer(code_of(f"{file}:rule"))
     made._learning = Learning(Files(tmp_path / "kept"))
     return made
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hosts.loader.program import Program, load_program
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.user_code import code_of
 
 NAMES = {
     "emu.cpu": "apic_send_IPI, kvm_get_running_vcpu, local_irq_enable",
@@ -26,7 +26,7 @@ def loaded(folder: Path, text: str) -> Program:
     """Load a file whose rule is ``rule``; the imports stand above it."""
     path = folder / "mine.py"
     path.write_text(IMPORTS + textwrap.dedent(text))
-    return load_program(source_of(f"{path}:rule"))
+    return load_program(code_of(f"{path}:rule"))
 
 
 def helpers(bodies: Sequence[str]) -> str:

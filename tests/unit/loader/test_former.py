@@ -9,8 +9,8 @@ import pytest
 
 from emu import reach
 from hosts.loader.program import load_program
-from hosts.loader.rule.policy_source import source_of
 from hosts.loader.rule.userfile import _looked_up
+from hosts.loader.user_code import code_of
 
 FORMER: Final = {
     "emu.machine": """
@@ -115,5 +115,5 @@ def test_a_rule_written_for_an_earlier_version_loads(tmp_path: Path) -> None:
         "    else:\n"
         "        vmx_trigger_2013(vcpu, 1)\n"
     )
-    program = load_program(source_of(f"{path}:rule"))
+    program = load_program(code_of(f"{path}:rule"))
     assert "orig_2013(vcpu, 1)" in program.source("user_kvm_vcpu_trigger_posted_interrupt")

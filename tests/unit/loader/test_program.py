@@ -12,8 +12,8 @@ import pytest
 
 from emu.waist import set_host
 from hosts.loader.program import LoaderError, load_program
-from hosts.loader.rule.policy_source import source_of
 from hosts.loader.syntax.names import PRIMITIVES
+from hosts.loader.user_code import code_of
 from tests.unit.loader.synthetic import Load, run, write
 
 
@@ -106,12 +106,12 @@ def test_the_digest_changes_with_every_source(folder: Path) -> None:
     module, beside, mine = folder / name.replace(".", "/"), folder / name.partition(".")[0] / "x.py", folder / "mine.py"
     module = module.with_suffix(".py")
     mine.write_text("def rule(vcpu, vec): pass\n")
-    digests = [load_program(modules=[name]).digest, load_program(source_of(f"{mine}:rule"), modules=[name]).digest]
+    digests = [load_program(modules=[name]).digest, load_program(code_of(f"{mine}:rule"), modules=[name]).digest]
     assert digests[0] == load_program(modules=[name]).digest
     for path in (module, beside, mine):
         with path.open("a") as file:
             file.write("# more\n")
-        digests.append(load_program(source_of(f"{mine}:rule"), modules=[name]).digest)
+        digests.append(load_program(code_of(f"{mine}:rule"), modules=[name]).digest)
     assert len(set(digests)) == len(digests)
 
 

@@ -10,7 +10,6 @@ from emu.rulechecks import MOST_TURNS
 from emu.workload.setup import power_on
 from hosts.loader.program import Program, load_program
 from hosts.loader.rule.faults import RuleFault
-from hosts.loader.rule.policy_source import RuleName
 from hosts.sequential import SequentialHost
 from tests.unit.loader.rules import helpers, loaded
 
@@ -82,7 +81,7 @@ def test_what_no_machine_can_do_ends_the_run_with_the_line(program: Program, hos
         function(host.machine.vcpus[0], 0xF2)
     assert FAULTS[text] in error.value.reason
     line = function.__code__.co_firstlineno + 1 + text.count("\n")
-    assert error.value.told(RuleName("mine.py", "rule")) == f"mine.py:{line}: {error.value.reason}"
+    assert error.value.told(["mine.py"]) == f"mine.py:{line}: {error.value.reason}"
 
 
 @pytest.mark.parametrize("text", RIGHT)

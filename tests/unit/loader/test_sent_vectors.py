@@ -8,9 +8,9 @@ import pytest
 
 from emu.vectors import POSTED_INTR_WAKEUP_VECTOR, RESCHEDULE_VECTOR
 from hosts.loader.program import load_program
-from hosts.loader.rule.policy_source import source_of
 from hosts.loader.rule.userfile import ENTRY
 from hosts.loader.sent_vectors import NOTIFIED, vectors_sent, windows_never_entered
+from hosts.loader.user_code import code_of
 
 RULES = """
 from emu.cpu import apic_send_IPI
@@ -78,6 +78,6 @@ def test_a_rule_that_sends_no_notification_enters_no_window_of_one(
     """By whatever it calls; what is not a constant may be anything."""
     file = tmp_path / "rules.py"
     file.write_text(RULES, encoding="utf-8")
-    program = load_program(source_of(f"{file}:{function}"))
+    program = load_program(code_of(f"{file}:{function}"))
     assert vectors_sent(program, ENTRY) == sent
     assert windows_never_entered(program) == never

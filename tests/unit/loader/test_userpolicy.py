@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hosts.loader.program import LoaderError, PolicyError, Program, load_program
-from hosts.loader.rule.policy_source import source_of
+from hosts.loader.user_code import code_of
 from tests.unit.loader.synthetic import run, write
 
 KERNEL = """
@@ -74,7 +74,7 @@ def load(folder: Path, rule: str, function: str = "rule") -> Program:
     package = kernel.partition(".")[0]
     path = folder / "mine.py"
     path.write_text(textwrap.dedent(rule).replace("PACKAGE", package))
-    return load_program(source_of(f"{path}:{function}"), modules=[kernel])
+    return load_program(code_of(f"{path}:{function}"), modules=[kernel])
 
 
 def test_a_users_rule_takes_the_place_of_the_stub_with_its_own_names(folder: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_rule_that_cannot_run_is_one_error_with_its_line(folder: Path, text: s
 def test_a_rule_is_named_by_file_and_function(folder: Path, spec: str) -> None:
     """A name of another form is refused with the form that is wanted."""
     with pytest.raises(PolicyError, match=r"path/to/file\.py:function"):
-        load_program(source_of(spec), modules=write(folder, kernel=KERNEL))
+        load_program(code_of(spec), modules=write(folder, kernel=KERNEL))
 
 
 @pytest.mark.parametrize(("name", "reason"), [("none.py", "No such file"), ("folder", "Is a directory")])
@@ -187,7 +187,7 @@ def test_a_file_that_cannot_be_read_is_a_policy_error(folder: Path, name: str, r
     """What the system says about the user's file is part of the one error."""
     (folder / "folder").mkdir()
     with pytest.raises(PolicyError, match=reason):
-        load_program(source_of(f"{folder / name}:rule"), modules=write(folder, kernel=KERNEL))
+        load_program(code_of(f"{folder / name}:rule"), modules=write(folder, kernel=KERNEL))
 
 
 def test_a_policy_error_is_a_loader_error_but_the_protocols_own_are_not_the_users(folder: Path) -> None:

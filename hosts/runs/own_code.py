@@ -1,0 +1,91 @@
+"""A user's code as a plan has to know it: what it is called, and what it leaves of the rules and the seeded bugs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from emu.expected import by_name
+from emu.machine import USER
+from emu.workload.scenarios import POLICIES, PolicyInfo
+from hosts.loader.policy_name import base_of, is_user_policy
+from hosts.loader.program import Program
+from hosts.loader.rule.userpolicy import unpromised
+from hosts.loader.sent_vectors import TRIGGER
+from hosts.loader.user_code import CodeSpec, UserCode
+
+
+@dataclass(frozen=True)
+class OwnCode:
+    """A user's code."""
+
+    code: UserCode
+    replaces_rule: bool = False
+    lost: Mapping[str, str] = field(default_factory=dict)
+    """The seeded bugs that this machine does not have, with the reason."""
+
+    @property
+    def label(self) -> str:
+        """What its patches and its kernel are called; empty if it is only a rule."""
+        return self.code.label
+
+    @property
+    def patches(self) -> CodeSpec | None:
+        """What is asked for, if it is more than a rule."""
+        return self.code.spec if self.code.spec.patched else None
+
+
+def own_code(code: UserCode | None, program: Program | None) -> OwnCode | None:
+    """Return what a plan has to know of a user's code; ``program``: as it is loaded, needed if it replaces anything."""
+    if code is None:
+        return None
+    if program is None or not code.spec.patched:
+        return OwnCode(code)
+    files = ", ".join(dict.fromkeys(each.file.rpartition("/")[2] for each in program.replaced.values()))
+    lost = {name: f"{_edited(name, program)} is replaced ({files})" for name in program.lost_mutations}
+    return OwnCode(code, TRIGGER in program.replaced, lost)
+
+
+def own_code_of(code: UserCode | None) -> OwnCode | None:
+    """Return what a plan has to know of a user's code; PolicyError, LoaderError."""
+    if code is None or not code.spec.patched:
+        return own_code(code, None)
+    from hosts.explorer.cache.programs import ready_program  # of a rule alone nothing has to be loaded for it
+
+    return own_code(code, ready_program(code))
+
+
+def _edited(mutation: str, program: Program) -> str:
+    """Return the function of a seeded bug that has been replaced, or has nothing left that calls it."""
+    edited = [edit.function for edit in by_name(mutation).edits]
+    return next((name for name in edited if name in program.replaced), f"what calls {edited[0]}")
+
+
+def policy_named(name: str, code: UserCode | None) -> PolicyInfo:
+    """Return a policy in the machine with a user's patches, by the name that it has there."""
+    base = base_of(name)
+    known = {policy.name: policy for policy in POLICIES}
+    if base in known:
+        return replace(known[base], name=name, patched=True)
+    left_out = unpromised(code.rule_file) if code is not None else ()
+    about = "your own rule" if is_user_policy(name) else "your own code"
+    return PolicyInfo(name, USER, "yours", about, left_out, patched=True)
+
+
+def words_of(policy: str, code: CodeSpec | None) -> list[str]:
+    """Return the options of a command for a policy and a user's code."""
+    base = base_of(policy)
+    patched = code is not None and code.patched
+    named = is_user_policy(base) or not patched or base in {each.name for each in POLICIES}
+    words = ["--policy", base] if named else []
+    if code is None:
+        return words
+    for option, values in (
+        ("--patch", code.patches),
+        ("--kernel", (code.kernel,) if code.kernel is not None else ()),
+        ("--diff", (code.diff,) if code.diff is not None else ()),
+        ("--only", (",".join(code.only),) if code.only else ()),
+        ("--stub", code.stubs),
+    ):
+        words += [word for value in values for word in (option, value)]
+    return words
