@@ -189,6 +189,11 @@ def atomic_inc(word: Word) -> None:
     _host.fetch_add(word, 1)
 
 
+def fetch_and(word: Word, bits: int) -> int:
+    """Keep these bits and clear the others; locked, a full barrier; returns the old value."""
+    return _host.fetch_and(word, bits)
+
+
 def smp_mb() -> None:
     """Drain the store buffer: no later load is done before earlier stores are seen."""
     _host.fence()

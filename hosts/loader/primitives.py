@@ -75,6 +75,7 @@ _ROWS: Final = (
     _locked("set_bit", "OR", 1, void=True),
     _locked("clear_bit", "AND", 1, void=True),
     _locked("atomic_inc", "ADD", void=True),
+    _locked("fetch_and", "AND"),
     Primitive("smp_mb", fence=True, shared=True, suspends=True, void=True),
     Primitive("smp_wmb", void=True),
     Primitive("smp_rmb", void=True),
@@ -122,7 +123,7 @@ ACCESSES: Final = {row.name: row for row in _ROWS if row.shared and row.word >= 
 """Loads, stores and locked read-modify-writes of shared words."""
 LOCKED: Final = {row.name: row for row in _ROWS if row.locked}
 """The locked read-modify-writes; each is a full barrier."""
-BITS: Final = frozenset(row.name for row in _ROWS if row.rmw in ("OR", "AND"))
+BITS: Final = frozenset(row.name for row in _ROWS if row.rmw in ("OR", "AND") and row.word == 1)
 """Those that take the number of a bit, and the word behind it."""
 VOID: Final = frozenset(row.name for row in _ROWS if row.void)
 """What returns nothing."""

@@ -20,6 +20,7 @@ from emu.waist import (
     atomic_inc,
     clear_bit,
     cmpxchg,
+    fetch_and,
     fls64,
     hweight64,
     local_read,
@@ -102,6 +103,10 @@ def call_clear_bit(at: Word, a: int, b: int) -> int:
 def call_atomic_inc(at: Word, a: int, b: int) -> int:
     atomic_inc(at)
     return 0
+
+
+def call_fetch_and(at: Word, a: int, b: int) -> int:
+    return fetch_and(at, a)
 
 
 def call_fences(at: Word, a: int, b: int) -> int:
@@ -202,6 +207,7 @@ DRAINS = {
     "set_bit": "set_bit(1, scratch)",
     "clear_bit": "clear_bit(1, scratch)",
     "atomic_inc": "atomic_inc(scratch)",
+    "fetch_and": "fetch_and(scratch, 7)",
 }
 DOES_NOT = {
     "nothing": "pass",

@@ -53,6 +53,7 @@ _NEW: Final = {
     "test_and_clear_bit": f"{_OLD} & ~BIT({{nr}})",
     "clear_bit": f"{_OLD} & ~BIT({{nr}})",
     "atomic_inc": f"{_OLD} + 1",
+    "fetch_and": f"{_OLD} & ({{bits}})",
 }
 """What each locked operation puts into its word."""
 _CHANGES: Final = {
@@ -61,6 +62,7 @@ _CHANGES: Final = {
     "set_bit": f"{_OLD} & BIT({{nr}}) == 0",
     "test_and_clear_bit": f"{_OLD} & BIT({{nr}}) != 0",
     "clear_bit": f"{_OLD} & BIT({{nr}}) != 0",
+    "fetch_and": f"{_OLD} & ~({{bits}}) != 0",
 }
 """When it changes the word at all; the others always do."""
 _GIVES: Final = dict.fromkeys(("test_and_set_bit", "test_and_clear_bit"), f"1 if {_OLD} & BIT({{nr}}) != 0 else 0")

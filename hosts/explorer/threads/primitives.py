@@ -96,6 +96,7 @@ class Primitives(Access):
             "set_bit": lambda nr, word: self._void(modify(Op.OR, word, BIT(nr))),
             "clear_bit": lambda nr, word: self._void(modify(Op.AND, word, ~BIT(nr))),
             "atomic_inc": lambda word: self._void(modify(Op.ADD, word, 1)),
+            "fetch_and": lambda word, bits: modify(Op.AND, word, bits),
         }
 
     def _value(self, name: str, arguments: Any, answer: int) -> Any:

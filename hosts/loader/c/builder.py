@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import copy
 import keyword
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -301,14 +300,9 @@ def _assigned(steps: list[Step]) -> set[str]:
     return found
 
 
-def clone(node: ast.expr) -> ast.expr:
-    """Return a copy of an expression."""
-    return copy.deepcopy(node)
-
-
 def local_of(place: Place | None) -> Variable | None:
     """Return the local that a place is, as a whole."""
     return place.variable if isinstance(place, LocalPlace) and not place.shift else None
 
 
-__all__ = ["Builder", "DroppedPlace", "Frame", "Session", "clone", "local_of"]
+__all__ = ["Builder", "DroppedPlace", "Frame", "Session", "local_of"]

@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from hosts.loader.c import rules
-from hosts.loader.c.builder import clone
 from hosts.loader.c.macros import expanded
 from hosts.loader.c.memory import attribute
 from hosts.loader.c.operations import OPERATIONS, Operations
 from hosts.loader.c.places import ViewPlace
 from hosts.loader.c.rules import CallRule, EmuCall
 from hosts.loader.c.source import Function, declared_name, part, parts, text_of, walk
+from hosts.loader.c.structuring import cloned
 from hosts.loader.c.types import VOID, CType, Integer, Pointer, Struct, Void, named
 from hosts.loader.c.values import Address, Nothing, Number, Test, Value, constant, ranged
 
@@ -74,7 +74,7 @@ class Calls(Operations):
         macro = self.sources.macro(name, self.frame.text)
         if macro is not None and macro.parameters is not None and name not in self.expanding:
             given = tuple(text_of(each) for each in arguments)
-            return self.macro_value(name, expanded(macro, given, self.where(node)), node)
+            return self.macro_value(name, expanded(macro, given, self.frame.text.meaning, self.where(node)), node)
         does = f"--stub {name}=0, or a --patch that defines it, if it does not matter"
         self.refuse(node, f"{name}(): {self.sources.missing(name)}, and the tables do not know it ({does})")
 
@@ -219,7 +219,7 @@ class Calls(Operations):
         if isinstance(value, Address) and isinstance(value.place, ViewPlace) and isinstance(kind, Pointer):
             wanted = self.runtime(kind)
             if wanted is not None and wanted == self.runtime(Pointer(Struct(value.place.tag))):
-                return clone(value.place.node)
+                return cloned(value.place.node)
         self.refuse(node, f"{text_of(node)}: a {kind} belongs here")
 
     def emu_result(self, rule: EmuCall, made: ast.expr, node: Node, *, pure: bool) -> Value:
@@ -338,7 +338,7 @@ class _Given(ast.NodeTransformer):
         self.given = given
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        return clone(self.given[node.id]) if node.id in self.given else node
+        return cloned(self.given[node.id]) if node.id in self.given else node
 
 
 def _without_lines(tree: ast.expr) -> ast.expr:

@@ -26,10 +26,10 @@ def tidy(function: ast.FunctionDef) -> None:
         loads = {
             each.id for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)
         }
-        kept = _without(function.body, loads)
-        if _same(kept, function.body):
+        before = sum(1 for _ in ast.walk(function))
+        function.body = _without(function.body, loads)
+        if sum(1 for _ in ast.walk(function)) == before:
             break
-        function.body = kept
     function.body = function.body or [located(ast.Pass(), function.lineno)]
     begin = [
         located(ast.Assign([ast.Name(name, ast.Store())], ast.Constant(0)), function.lineno)
@@ -46,10 +46,6 @@ def is_pure(node: ast.AST) -> bool:
         if isinstance(each, ast.BinOp) and isinstance(each.op, ast.FloorDiv | ast.Mod):
             return isinstance(each.right, ast.Constant)
     return True
-
-
-def _same(one: list[ast.stmt], other: list[ast.stmt]) -> bool:
-    return [ast.dump(each) for each in one] == [ast.dump(each) for each in other]
 
 
 def _without(body: list[ast.stmt], loads: set[str]) -> list[ast.stmt]:  # noqa: C901 - one for each kind

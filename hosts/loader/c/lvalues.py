@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from hosts.loader.c.arithmetic import convert
-from hosts.loader.c.builder import clone
 from hosts.loader.c.declarators import Declarators
 from hosts.loader.c.macros import expanded
 from hosts.loader.c.memory import attribute
@@ -36,6 +35,7 @@ from hosts.loader.c.rules import (
 )
 from hosts.loader.c.source import part, parts, text_of
 from hosts.loader.c.state import Unknown
+from hosts.loader.c.structuring import cloned
 from hosts.loader.c.types import INT, LONG, VOID, Array, CType, Integer, Pointer, Struct, size_of
 from hosts.loader.c.values import Address, Number, Value, Whole, constant
 
@@ -184,7 +184,7 @@ class Lvalues(Declarators):
             return self.ruled(rule, name, node)
         macro = self.sources.macro(name, self.frame.text)
         if macro is not None and macro.parameters is None and name not in self.expanding:
-            return self.macro_value(macro.name, expanded(macro, (), self.where(node)), node)
+            return self.macro_value(macro.name, expanded(macro, (), self.frame.text.meaning, self.where(node)), node)
         enumerator = self.sources.enumerators.get(name)
         if enumerator is not None:
             return self.enumerator(name)
@@ -314,7 +314,7 @@ class Lvalues(Declarators):
                 words = WordsPlace(attribute(place.node, rule.path), kind.bytes * rule.count, rule.shared)
                 return words, Array(kind, rule.count)
             case PageField():
-                return Address(PagePlace(clone(place.node), rule), VOID)
+                return Address(PagePlace(cloned(place.node), rule), VOID)
             case ViewField():
                 view = ViewPlace(attribute(place.node, rule.path), rule.tag)
                 return Address(view, Struct(rule.tag)) if rule.pointer else (view, Struct(rule.tag))

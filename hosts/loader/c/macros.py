@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hosts.loader.c.errors import refuse
-from hosts.loader.c.preprocess import Macro, without_idle_parentheses
+from hosts.loader.c.preprocess import Macro, Meaning, without_doubt
 from hosts.loader.c.source import parsed, parts, walk
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ _TOKEN = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|[A-Za-z_]\w*|##?|."
 _MOST_TEXT = 20_000
 
 
-def expanded(macro: Macro, arguments: tuple[str, ...], where: tuple[str, int]) -> Node:
+def expanded(macro: Macro, arguments: tuple[str, ...], meaning: Meaning, where: tuple[str, int]) -> Node:
     """Return what a macro stands for, as the syntax tree of an expression."""
     text = substituted(macro, arguments, where)
-    tree = _expression(without_idle_parentheses(text.encode()))
+    tree = _expression(without_doubt(text.encode(), meaning))
     if tree is None:
         what = "is empty" if not macro.body else "stands for something else than an expression"
         refuse(*where, f"the macro {macro.name} ({macro.file}:{macro.line}) {what}, which is not translated")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hosts.loader.c.arithmetic import binary, call, convert, extended, masked, operation
-from hosts.loader.c.builder import Builder, clone
+from hosts.loader.c.builder import Builder
 from hosts.loader.c.places import (
     ArrayPlace,
     DroppedPlace,
@@ -22,6 +22,7 @@ from hosts.loader.c.places import (
     WordsPlace,
 )
 from hosts.loader.c.source import text_of
+from hosts.loader.c.structuring import cloned
 from hosts.loader.c.types import LONG, UINT, ULONG, WORD_BITS, Integer
 from hosts.loader.c.values import Number, Test, Variable, constant, flag, ranged
 
@@ -40,7 +41,7 @@ class Memory(Builder):
         """Return the word that a place lies in, and the bit that the place begins at."""
         match place:
             case WordPlace():
-                return clone(place.node), constant(place.shift, LONG)
+                return cloned(place.node), constant(place.shift, LONG)
             case WordsPlace():
                 return self._word_of_words(place, node)
             case PagePlace():
@@ -115,7 +116,7 @@ class Memory(Builder):
                 self.refuse(node, "a whole struct is used as a number")
 
     def _load_word(self, place: WordPlace, kind: Integer, node: Node) -> Number:
-        read = _read(clone(place.node), shared=place.shared)
+        read = _read(cloned(place.node), shared=place.shared)
         if place.bits and kind.bits >= place.bits:
             raw = operation(read, ast.RShift, ast.Constant(place.shift)) if place.shift else read
             least, most = place.least or 0, (1 << place.bits) - 1 if place.most is None else place.most
@@ -171,7 +172,7 @@ class Memory(Builder):
         values = [self.load_local(LocalPlace(each), kind, node) for each in place.elements]
         result = values[-1].node
         for number in reversed(range(len(values) - 1)):
-            test = ast.Compare(clone(index.node), [ast.Eq()], [ast.Constant(number)])
+            test = ast.Compare(cloned(index.node), [ast.Eq()], [ast.Constant(number)])
             result = ast.IfExp(test, values[number].node, result)
         least, most = min(each.least for each in values), max(each.most for each in values)
         return ranged(result, kind, least, most)
@@ -212,10 +213,10 @@ class Memory(Builder):
 
     def _store_word(self, place: WordPlace, value: Number, node: Node) -> None:
         if not place.bits and value.type.bits == place.type.bits:
-            self.emit(ast.Expr(_write(clone(place.node), value.node, shared=place.shared)))
+            self.emit(ast.Expr(_write(cloned(place.node), value.node, shared=place.shared)))
         elif place.type.bits == WORD_BITS or place.bits:
             shift = constant(place.shift, LONG)
-            self.store_part(clone(place.node), shift, value, node, shared=place.shared, bits=place.bits)
+            self.store_part(cloned(place.node), shift, value, node, shared=place.shared, bits=place.bits)
         else:
             self.refuse(node, f"{value.type.bits} bits of a field of type {place.type}")
 
@@ -231,7 +232,7 @@ class Memory(Builder):
             self.refuse(
                 node, f"a store of {bits} bits into a word that other CPUs use: this machine has only whole ones"
             )
-        read = Number(_read(clone(word), shared=False), ULONG, ULONG.least, ULONG.most, pure=False)
+        read = Number(_read(cloned(word), shared=False), ULONG, ULONG.least, ULONG.most, pure=False)
         new = self.with_part(read, shift, value, bits)
         self.emit(ast.Expr(_write(word, new.node, shared=False)))
 
@@ -275,8 +276,8 @@ class Memory(Builder):
         """Assign one element if it is the one."""
         assert isinstance(variable.type, Integer)  # noqa: S101 - elements are numbers
         old = self.read(variable, node)
-        test = ast.Compare(clone(index.node), [ast.Eq()], [ast.Constant(number)])
-        both = ast.IfExp(test, clone(convert(value, variable.type).node), old.node)
+        test = ast.Compare(cloned(index.node), [ast.Eq()], [ast.Constant(number)])
+        both = ast.IfExp(test, cloned(convert(value, variable.type).node), old.node)
         least, most = min(old.least, value.least), max(old.most, value.most)
         self.assign(variable, ranged(both, variable.type, least, most))
 
@@ -306,7 +307,7 @@ class Memory(Builder):
 
 def attribute(node: ast.expr, path: str) -> ast.expr:
     """Return a field of a struct of the machine; ``path`` may have an index: ``"apic.virr[0]"``."""
-    new = clone(node)
+    new = cloned(node)
     if not path:
         return new
     for name in ast.walk(template := ast.parse(f"_.{path}", mode="eval").body):
@@ -325,7 +326,7 @@ class _Replaced(ast.NodeTransformer):
 
 
 def _item(node: ast.expr, index: Number) -> ast.expr:
-    return ast.Subscript(clone(node), clone(index.node), ast.Load())
+    return ast.Subscript(cloned(node), cloned(index.node), ast.Load())
 
 
 def _read(word: ast.expr, *, shared: bool) -> ast.expr:

@@ -8,11 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from hosts.loader.c.arithmetic import binary, call, compare, convert, operation
-from hosts.loader.c.builder import clone
 from hosts.loader.c.expressions import Expressions
 from hosts.loader.c.places import ArrayPlace, FixedPlace, LocalPlace, PagePlace, Place, WordPlace, WordsPlace
 from hosts.loader.c.source import text_of
-from hosts.loader.c.structuring import located
+from hosts.loader.c.structuring import cloned, located
 from hosts.loader.c.types import BOOL, INT, LONG, UINT, ULONG, WORD_BITS, Array, CType, Integer
 from hosts.loader.c.types import common as common_type
 from hosts.loader.c.values import Address, Nothing, Number, Value, constant, flag, ranged
@@ -136,7 +135,7 @@ class Operations(Expressions):
         if value.constant != 0:
             self.refuse(node, f"{text_of(node)}: an exchange of a part of a word is translated for 0 only")
         rest = ULONG.wrapped(~(((1 << kind.bits) - 1) << shift))
-        read = call("atomic_fetch_and", ast.Constant(rest), word)
+        read = call("fetch_and", word, ast.Constant(rest))
         return self._part(read, constant(shift, LONG), kind)
 
     def op_cmpxchg(self, arguments: list[Node], node: Node) -> Value:
@@ -153,7 +152,7 @@ class Operations(Expressions):
         if found is None:
             was = self.frozen(self.load(place, kind, node), "was")
             same = compare("==", was, old)
-            both = ast.IfExp(clone(same.node), clone(new.node), clone(was.node))
+            both = ast.IfExp(cloned(same.node), cloned(new.node), cloned(was.node))
             least, most = min(new.least, was.least), max(new.most, was.most)
             self.store(place, ranged(both, kind, least, most), node)
             return was
@@ -270,7 +269,7 @@ class Operations(Expressions):
         if word is None:
             old = self.kept(self._local_bitmap(place, bit, node), "old")
         else:
-            read = call("READ_ONCE" if self.is_shared(place, node) else "local_read", clone(word))
+            read = call("READ_ONCE" if self.is_shared(place, node) else "local_read", cloned(word))
             old = self.frozen(Number(read, ULONG, ULONG.least, ULONG.most, pure=False), "old")
         was = flag(compare("!=", binary("&", old, _bit(bit)), constant(0, ULONG)))
         if asks:
@@ -322,7 +321,7 @@ class Operations(Expressions):
     def op_first_bit(self, arguments: list[Node], node: Node) -> Value:
         """Return the position of the lowest set bit, from 0; not defined for 0."""
         value = self.kept(convert(self.number(arguments[0]), ULONG))
-        lowest = operation(clone(value.node), ast.BitAnd, ast.UnaryOp(ast.USub(), clone(value.node)))
+        lowest = operation(cloned(value.node), ast.BitAnd, ast.UnaryOp(ast.USub(), cloned(value.node)))
         return self._position(Number(lowest, ULONG, ULONG.least, ULONG.most, value.pure), ULONG, -1)
 
     def op_hweight(self, arguments: list[Node], node: Node) -> Value:
@@ -364,7 +363,7 @@ class Operations(Expressions):
         least, most = choose(one.least, other.least), choose(one.most, other.most)
         if kind.bits == WORD_BITS and not kind.signed and min(one.least, other.least) < 0:
             least, most = kind.least, kind.most
-        return ranged(ast.IfExp(test.node, clone(one.node), clone(other.node)), kind, least, most)
+        return ranged(ast.IfExp(test.node, cloned(one.node), cloned(other.node)), kind, least, most)
 
     def lesser_typed(self, arguments: list[Node], node: Node, operator: str) -> Value:
         """Return the lesser or greater of two numbers, as a type that is named."""
@@ -400,7 +399,7 @@ def _not(value: Number) -> Number:
 
 def _renamed(node: Any, old: str, new: str) -> Any:
     """Return an expression or statement that calls another primitive."""
-    copied = located(clone(node), getattr(node, "lineno", 1))
+    copied = located(cloned(node), getattr(node, "lineno", 1))
     for each in ast.walk(copied):
         if isinstance(each, ast.Name) and each.id == old:
             each.id = new

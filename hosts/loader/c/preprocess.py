@@ -7,16 +7,17 @@ given file defines is the environment's.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hosts.loader.c.conditions import holds
 from hosts.loader.c.errors import refuse
 from hosts.loader.c.report import Note
 from hosts.loader.c.rules import Environment
-from hosts.loader.c.types import BASIC, NAMED
+from hosts.loader.c.types import BASIC, CType, Integer, named
 
 _DIRECTIVE = re.compile(rb"^[ \t]*#[ \t]*([a-z]+)\b[ \t]*(.*)$", re.DOTALL)
-_COMMENT = re.compile(rb"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)
+_COMMENT = re.compile(rb"/\*.*?\*/|//(?:\\\n|[^\n])*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)
 _NAME = re.compile(rb"[A-Za-z_]\w*")
 _DEFINE = re.compile(rb"([A-Za-z_]\w*)(\(([^)]*)\))?[ \t]*(.*)$", re.DOTALL)
 
@@ -34,6 +35,9 @@ _ANNOTATIONS = re.compile(
     re.MULTILINE,
 )
 """What says something to the compiler or the linker and nothing about what is computed."""
+
+
+Meaning = Callable[[str], CType | None]
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class Text:
     macros: dict[str, Macro] = field(default_factory=dict)
     directives: list[Note] = field(default_factory=list)
     """Conditions, in the order of lines."""
+    meaning: Meaning = field(default=lambda _: None, repr=False)
+    """Tells the types that it names."""
     unknown: list[tuple[int, int, str]] = field(default_factory=list)
     """First and last line of what hangs on a name that nothing is known of, and the name."""
 
@@ -80,22 +86,48 @@ def _blank(match: re.Match[bytes]) -> bytes:
     return re.sub(rb"[^\n]", b" ", text)
 
 
-_IN_PARENTHESES = re.compile(rb"\((\s*)([A-Za-z_]\w*)(\s*)\)(?=\s*[-+*&])")
+_IN_PARENTHESES = re.compile(rb"\((\s*)([A-Za-z_]\w*)(\s*)\)(?=\s*[-+*&(])")
 _BEFORE = re.compile(rb"(\w+|[^\w\s])\s*\Z")
+_TYPEDEF = re.compile(rb"\btypedef\s+([A-Za-z_][\w\s]*?)\s+([A-Za-z_]\w*)\s*;")
 
 
-def without_idle_parentheses(content: bytes) -> bytes:
-    """Blank the parentheses of ``(a) - b``, which without a symbol table looks like a cast to ``a``."""
+def typed(content: bytes, environment: Environment) -> Meaning:
+    """Return what tells the types that a text names, its own plain typedefs included."""
+    own = {match.group(2).decode(): match.group(1).decode() for match in _TYPEDEF.finditer(content)}
 
-    def blank(match: re.Match[bytes]) -> bytes:
+    def meaning(name: str) -> CType | None:
+        for _ in range(len(own) + 1):
+            found = named(name, environment)
+            if found is not None or name not in own:
+                return found
+            name = own[name]
+        return None
+
+    return meaning
+
+
+def without_doubt(content: bytes, meaning: Meaning) -> bytes:
+    """Write out what the grammar, which knows no names, may take for something else.
+
+    ``(a) - b`` is no cast if ``a`` is no type, and ``(u8) - b`` is one: the first loses its parentheses, the second
+    gets the plain name of its type. Lines stay what they are.
+    """
+
+    def plain(match: re.Match[bytes]) -> bytes:
         name = match.group(2).decode()
         before = _BEFORE.search(content, max(0, match.start() - 80), match.start())
         word = before.group(1) if before is not None else b";"
-        is_call = (word[:1].isalnum() or word[:1] in b"_)]") and word not in (b"return", b"case")
-        is_type = name in NAMED or name in BASIC or name.endswith("_t")
-        return match.group(0) if is_call or is_type else b" " + b"".join(match.groups()) + b" "
+        is_call = (word[:1].isalnum() or word[:1] in b"_)]") and word not in (b"return", b"case", b"else", b"do")
+        follows = content[match.end() : match.end() + 80].lstrip()[:1]
+        kind = None if name in BASIC else meaning(name)
+        if isinstance(kind, Integer) and (not is_call or word == b")"):
+            return b"(" + kind.spelled.encode() + b")"
+        is_type = kind is not None or name in BASIC or name.endswith("_t")
+        if is_call or is_type or follows == b"(":
+            return match.group(0)
+        return b" " + b"".join(match.groups()) + b" "
 
-    return _IN_PARENTHESES.sub(blank, content)
+    return _IN_PARENTHESES.sub(plain, content)
 
 
 def preprocess(path: str, content: bytes, environment: Environment) -> Text:
@@ -136,7 +168,8 @@ class _Lines:
         if self.groups:
             refuse(self.text.path, self.groups[-1].line, "#if without #endif")
         content = _ANNOTATIONS.sub(_blank, b"\n".join(self.lines))
-        self.text.content = without_idle_parentheses(content)
+        self.text.meaning = typed(content, self.environment)
+        self.text.content = without_doubt(content, self.text.meaning)
         return self.text
 
     def directive(self, line: bytes, number: int) -> None:

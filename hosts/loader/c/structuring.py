@@ -7,7 +7,6 @@ Only what neither does costs something: a loop of one turn, and a flag for a jum
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
@@ -17,6 +16,7 @@ from hosts.loader.c.flow import Block, Branch, Declare, Jump, Label, Leave, Loop
 from hosts.loader.c.values import negated
 
 N = TypeVar("N", bound=ast.AST)
+_WITH_LINES: Final = (ast.stmt, ast.expr, ast.arg, ast.keyword)
 _MOST_WORK: Final = 20_000
 _SMALL: Final = 3
 """Simple statements that are rather repeated than jumped around."""
@@ -65,14 +65,14 @@ class Structurer:
             here = follow if not rest else frozenset()
             match step:
                 case Plain(statement=statement):
-                    out.append(copy.deepcopy(statement))
+                    out.append(cloned(statement))
                 case Declare(variable=variable, line=line):
                     if variable.needs_zero:
                         target = ast.Name(variable.name, ast.Store())
                         out.append(_at(ast.Assign([target], ast.Constant(0)), line))
                 case Leave(value=value, line=line):
                     if value is not None or not rest:
-                        out.append(_at(ast.Return(copy.deepcopy(value)), line))
+                        out.append(_at(ast.Return(None if value is None else cloned(value)), line))
                     else:
                         out.append(_at(ast.Return(None), line))
                     return out
@@ -137,7 +137,7 @@ class Structurer:
     ) -> list[ast.stmt]:
         """Return both ways of a branch."""
         then, other = self.steps(body, follow, around), self.steps(orelse, follow, around)
-        test = copy.deepcopy(step.test)
+        test = cloned(step.test)
         if not then and not other:
             return [] if _is_idle(test) else [_at(ast.Expr(test), step.line)]
         if not then:
@@ -246,9 +246,27 @@ def _at(node: N, line: int) -> N:
 
 
 def located(node: N, line: int) -> N:
-    """Set the line of a node and of its parts that have none."""
-    for each in ast.walk(node):
-        if isinstance(each, ast.stmt | ast.expr | ast.arg | ast.keyword) and not hasattr(each, "lineno"):
+    """Set the line of a node and of its parts, as far as they have none."""
+    left: list[ast.AST] = [node]
+    while left:
+        each = left.pop()
+        if isinstance(each, _WITH_LINES):
+            if hasattr(each, "lineno"):
+                continue
             each.lineno = each.end_lineno = line
             each.col_offset = each.end_col_offset = 0
+        left += ast.iter_child_nodes(each)
     return node
+
+
+def cloned(node: N) -> N:
+    """Return a copy of a tree, which shares nothing with it."""
+    new: N = node.__class__.__new__(node.__class__)
+    for name, value in node.__dict__.items():
+        if isinstance(value, ast.AST):
+            new.__dict__[name] = cloned(value)
+        elif isinstance(value, list):
+            new.__dict__[name] = [cloned(each) if isinstance(each, ast.AST) else each for each in value]
+        else:
+            new.__dict__[name] = value
+    return new

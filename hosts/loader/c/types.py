@@ -12,6 +12,9 @@ WORD_BITS: Final = 64
 INT_BITS: Final = 32
 
 
+_WORDS: Final = {8: "char", 16: "short", INT_BITS: "int", WORD_BITS: "long"}
+
+
 @dataclass(frozen=True)
 class Integer:
     """An integer. At run time all are signed 64-bit words: one of 64 bits without sign is negative from 2**63 on."""
@@ -32,6 +35,13 @@ class Integer:
         if self.is_bool:
             return 1
         return (1 << (self.bits - 1)) - 1 if self.signed or self.bits == WORD_BITS else (1 << self.bits) - 1
+
+    @property
+    def spelled(self) -> str:
+        """Return it in words that every C has."""
+        if self.is_bool:
+            return "bool"
+        return ("signed " if self.signed else "unsigned ") + _WORDS[self.bits]
 
     @property
     def bytes(self) -> int:

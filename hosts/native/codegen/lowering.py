@@ -95,6 +95,7 @@ MEANINGS: Final[dict[str, Emit]] = {
     "set_bit": _set_bit,
     "clear_bit": _clear_bit,
     "atomic_inc": _atomic_inc,
+    "fetch_and": code.locked("and"),
     "smp_mb": code.full_fence,
     "smp_wmb": code.compiler_fence,
     "smp_rmb": code.compiler_fence,
