@@ -105,7 +105,7 @@ LOOKS: Final = frozenset(
 PRIMITIVES: Final = frozenset(
     {
         *("READ_ONCE", "WRITE_ONCE", "smp_load_acquire", "smp_store_release", "xchg", "cmpxchg"),
-        *("test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit", "atomic_inc", "fetch_and"),
+        *("test_and_set_bit", "test_and_clear_bit", "set_bit", "clear_bit", "atomic_inc", "take_half"),
         *("smp_mb", "smp_wmb", "smp_rmb", "cpu_relax", "apic_pending"),
         *("BIT", "fls64", "hweight64", "choose", "one_in"),
     }

@@ -189,9 +189,10 @@ def atomic_inc(word: Word) -> None:
     _host.fetch_add(word, 1)
 
 
-def fetch_and(word: Word, bits: int) -> int:
-    """Keep these bits and clear the others; locked, a full barrier; returns the old value."""
-    return _host.fetch_and(word, bits)
+def take_half(word: Word, half: int) -> int:
+    """Exchange one half of a word (0: the low 32 bits) for 0, locked, a full barrier; returns what it held."""
+    kept = 0xFFFF_FFFF if half != 0 else -0x1_0000_0000
+    return _host.fetch_and(word, kept) >> 32 * half & 0xFFFF_FFFF
 
 
 def smp_mb() -> None:

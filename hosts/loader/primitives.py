@@ -75,7 +75,7 @@ _ROWS: Final = (
     _locked("set_bit", "OR", 1, void=True),
     _locked("clear_bit", "AND", 1, void=True),
     _locked("atomic_inc", "ADD", void=True),
-    _locked("fetch_and", "AND"),
+    _locked("take_half", "AND"),
     Primitive("smp_mb", fence=True, shared=True, suspends=True, void=True),
     Primitive("smp_wmb", void=True),
     Primitive("smp_rmb", void=True),

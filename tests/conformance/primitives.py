@@ -20,7 +20,6 @@ from emu.waist import (
     atomic_inc,
     clear_bit,
     cmpxchg,
-    fetch_and,
     fls64,
     hweight64,
     local_read,
@@ -35,6 +34,7 @@ from emu.waist import (
     smp_rmb,
     smp_store_release,
     smp_wmb,
+    take_half,
     test_and_clear_bit,
     test_and_set_bit,
     trace,
@@ -105,8 +105,12 @@ def call_atomic_inc(at: Word, a: int, b: int) -> int:
     return 0
 
 
-def call_fetch_and(at: Word, a: int, b: int) -> int:
-    return fetch_and(at, a)
+def call_take_half(at: Word, a: int, b: int) -> int:
+    return take_half(at, a & 1)
+
+
+def call_take_high_half(at: Word, a: int, b: int) -> int:
+    return take_half(at, 1)
 
 
 def call_fences(at: Word, a: int, b: int) -> int:
@@ -207,7 +211,7 @@ DRAINS = {
     "set_bit": "set_bit(1, scratch)",
     "clear_bit": "clear_bit(1, scratch)",
     "atomic_inc": "atomic_inc(scratch)",
-    "fetch_and": "fetch_and(scratch, 7)",
+    "take_half": "take_half(scratch, 1)",
 }
 DOES_NOT = {
     "nothing": "pass",

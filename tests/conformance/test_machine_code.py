@@ -106,7 +106,8 @@ LOCKED: dict[str, str] = {
     "call_test_and_set_bit_63": r"lock btsq \$63",
     "call_set_bit": r"lock (orq|btsq)",
     "call_clear_bit": r"lock (andq|btrq)",
-    "call_fetch_and": r"lock cmpxchgq",
+    "call_take_half": r"xchgl",
+    "call_take_high_half": r"xchgl",
     "call_atomic_inc": r"lock (incq|addq \$1|subq \$-1|addq)",
 }
 

@@ -53,7 +53,7 @@ _NEW: Final = {
     "test_and_clear_bit": f"{_OLD} & ~BIT({{nr}})",
     "clear_bit": f"{_OLD} & ~BIT({{nr}})",
     "atomic_inc": f"{_OLD} + 1",
-    "fetch_and": f"{_OLD} & ({{bits}})",
+    "take_half": f"{_OLD} & (0xFFFFFFFF if ({{half}}) != 0 else -0x100000000)",
 }
 """What each locked operation puts into its word."""
 _CHANGES: Final = {
@@ -62,10 +62,12 @@ _CHANGES: Final = {
     "set_bit": f"{_OLD} & BIT({{nr}}) == 0",
     "test_and_clear_bit": f"{_OLD} & BIT({{nr}}) != 0",
     "clear_bit": f"{_OLD} & BIT({{nr}}) != 0",
-    "fetch_and": f"{_OLD} & ~({{bits}}) != 0",
 }
 """When it changes the word at all; the others always do."""
-_GIVES: Final = dict.fromkeys(("test_and_set_bit", "test_and_clear_bit"), f"1 if {_OLD} & BIT({{nr}}) != 0 else 0")
+_GIVES: Final = {
+    **dict.fromkeys(("test_and_set_bit", "test_and_clear_bit"), f"1 if {_OLD} & BIT({{nr}}) != 0 else 0"),
+    "take_half": f"{_OLD} >> 32 * ({{half}}) & 0xFFFFFFFF",
+}
 """What it gives, if that is not what the word held."""
 
 

@@ -149,6 +149,8 @@ def _numbers(name: str, arguments: Sequence[int], was: int) -> dict[str, Any]:
     if name in BITS:
         bit = 1 << (arguments[0] & 63)
         return {"a": bit if PRIMITIVES[name] == Op.OR else ~bit, "answer": was}
+    if name == "take_half":
+        return {"a": 0xFFFF_FFFF if arguments[1] != 0 else -0x1_0000_0000, "answer": was}
     a, b = (*arguments[1:], 0, 0)[:2]
     return {"a": a, "b": b, "answer": was}
 

@@ -96,10 +96,10 @@ class Primitives(Access):
             "set_bit": lambda nr, word: self._void(modify(Op.OR, word, BIT(nr))),
             "clear_bit": lambda nr, word: self._void(modify(Op.AND, word, ~BIT(nr))),
             "atomic_inc": lambda word: self._void(modify(Op.ADD, word, 1)),
-            "fetch_and": lambda word, bits: modify(Op.AND, word, bits),
+            "take_half": lambda word, half: self._half(modify(Op.AND, word, _other_half(half)), half),
         }
 
-    def _value(self, name: str, arguments: Any, answer: int) -> Any:
+    def _value(self, name: str, arguments: Any, answer: int) -> Any:  # noqa: PLR0911 - one for each kind
         """Return the value of a primitive, from the answer of its operation."""
         if name in LOCKED and self.world.words.kind(arguments[LOCKED[name].word]) == OWN:
             self.fenced = True  # the buffer is empty now: do it
@@ -110,6 +110,8 @@ class Primitives(Access):
             return None
         if plain in BITS:
             return 1 if answer & BIT(arguments[0]) != 0 else 0
+        if plain == "take_half":
+            return _half_of(answer, arguments[1])
         if name == "apic_ack":
             return self.world.vectors[answer]
         if name == "run_goes_on":
@@ -118,6 +120,11 @@ class Primitives(Access):
             if answer == 0:
                 self.own_flag(over_word(self.number), 1)
         return answer
+
+    def _half(self, operation: Operation | None, half: int) -> Operation | None:
+        if operation is None:
+            self.done.value = _half_of(self.done.value, half)
+        return operation
 
     def _bit(self, operation: Operation | None, nr: int) -> Operation | None:
         if operation is None:
@@ -212,3 +219,12 @@ def _rule_fault(where: int, value: int, bound: int) -> None:
 def _late(operation: Operation | None) -> Operation | None:
     """Mark a store as one that belongs to the step before it."""
     return operation._replace(flags=operation.flags | FENCELESS) if operation is not None else None
+
+
+def _half_of(word: int, half: int) -> int:
+    return word >> 32 * half & 0xFFFF_FFFF
+
+
+def _other_half(half: int) -> int:
+    """Return the bits that stay when a half is taken."""
+    return 0xFFFF_FFFF if half != 0 else -0x1_0000_0000

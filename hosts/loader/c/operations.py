@@ -12,7 +12,7 @@ from hosts.loader.c.expressions import Expressions
 from hosts.loader.c.places import ArrayPlace, FixedPlace, LocalPlace, PagePlace, Place, WordPlace, WordsPlace
 from hosts.loader.c.source import text_of
 from hosts.loader.c.structuring import cloned, located
-from hosts.loader.c.types import BOOL, INT, LONG, UINT, ULONG, WORD_BITS, Array, CType, Integer
+from hosts.loader.c.types import BOOL, INT, INT_BITS, LONG, UINT, ULONG, WORD_BITS, Array, CType, Integer
 from hosts.loader.c.types import common as common_type
 from hosts.loader.c.values import Address, Nothing, Number, Value, constant, flag, ranged
 
@@ -134,9 +134,10 @@ class Operations(Expressions):
             return Number(call("xchg", word, value.node), kind, kind.least, kind.most, pure=False)
         if value.constant != 0:
             self.refuse(node, f"{text_of(node)}: an exchange of a part of a word is translated for 0 only")
-        rest = ULONG.wrapped(~(((1 << kind.bits) - 1) << shift))
-        read = call("fetch_and", word, ast.Constant(rest))
-        return self._part(read, constant(shift, LONG), kind)
+        if kind.bits != INT_BITS:
+            self.refuse(node, f"{text_of(node)}: an exchange of {kind.bits} bits")
+        taken = call("take_half", word, ast.Constant(shift // INT_BITS))
+        return convert(Number(taken, UINT, 0, UINT.most, pure=False), kind)
 
     def op_cmpxchg(self, arguments: list[Node], node: Node) -> Value:
         """Compare and exchange, locked; return what was there."""

@@ -42,6 +42,7 @@ _OF_PARAMETER: Final = {
     "req": (FAULT_BIT, WORD_BITS),
     "slot": (FAULT_SLOT, SLOTS),
     "i": (FAULT_INDEX, _PIR_WORDS),
+    "half": (FAULT_INDEX, 2),
     "state": (FAULT_STATE, reach.BELOW["Wait.state"]),
 }
 """What a number has to be below that is given to the emulated kernel, by the name of the parameter."""

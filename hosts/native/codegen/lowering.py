@@ -19,7 +19,7 @@ from llvmlite import ir
 from numba import types
 
 from hosts.compiler import emit as code
-from hosts.compiler.emit import I8, I64, Emit, give_meaning
+from hosts.compiler.emit import I8, I32, I64, Emit, give_meaning
 from hosts.compiler.variants import SELECTED
 from hosts.loader.primitives import TABLE
 from hosts.loader.syntax.names import PRIMITIVES
@@ -72,6 +72,14 @@ def _atomic_inc(builder: Any, address: Any) -> None:
     code.locked("add")(builder, address, I64(1))
 
 
+def _take_half(builder: Any, address: Any, half: Any) -> Any:
+    """Emit the exchange of 32 bits: a locked AND that gives the old word would be a loop."""
+    place = code.pointer(builder, builder.add(address, builder.shl(half, I64(2))))
+    kind = ir.FunctionType(I32, [code.POINTER, I32])
+    old = builder.asm(kind, "xchgl $0, ($1)", f"=r,r,0,{_FLAGS}", [place, I32(0)], side_effect=True)
+    return builder.zext(old, I64)
+
+
 def _fls64(builder: Any, word: Any) -> Any:
     return builder.sub(I64(64), builder.ctlz(word, ir.IntType(1)(0)))
 
@@ -95,7 +103,7 @@ MEANINGS: Final[dict[str, Emit]] = {
     "set_bit": _set_bit,
     "clear_bit": _clear_bit,
     "atomic_inc": _atomic_inc,
-    "fetch_and": code.locked("and"),
+    "take_half": _take_half,
     "smp_mb": code.full_fence,
     "smp_wmb": code.compiler_fence,
     "smp_rmb": code.compiler_fence,

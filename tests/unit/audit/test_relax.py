@@ -105,7 +105,7 @@ OPERATIONS = {
     "set_bit": "set_bit(1, word)",
     "clear_bit": "clear_bit(1, word)",
     "atomic_inc": "atomic_inc(word)",
-    "fetch_and": "old = fetch_and(word, 5)",
+    "take_half": "old = take_half(word, 0)",
 }
 
 
@@ -136,7 +136,7 @@ def _word_host(memory: dict[int, int], log: list[str]) -> dict[str, Callable[...
         "set_bit": lambda nr, word: put(word, memory[word] | 1 << nr) and None,
         "clear_bit": lambda nr, word: put(word, memory[word] & ~(1 << nr)) and None,
         "atomic_inc": lambda word: put(word, memory[word] + 1) and None,
-        "fetch_and": lambda word, bits: put(word, memory[word] & bits),
+        "take_half": lambda word, _half: put(word, memory[word] & -(1 << 32)) & 0xFFFFFFFF,
     }
     made = {name: noted(name, function) for name, function in plain.items()}
     made |= {f"fenceless_{name}": noted(f"fenceless_{name}", plain[name]) for name in OPERATIONS}
