@@ -106,7 +106,7 @@ def call_atomic_inc(at: Word, a: int, b: int) -> int:
 
 
 def call_take_half(at: Word, a: int, b: int) -> int:
-    return take_half(at, a & 1)
+    return take_half(at, 0)
 
 
 def call_take_high_half(at: Word, a: int, b: int) -> int:
