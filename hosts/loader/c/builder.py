@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from hosts.loader.c.errors import CError
 from hosts.loader.c.flow import Declare, Label, Plain, Step
-from hosts.loader.c.places import MOVABLE, DroppedPlace, LocalPlace, Place, ViewPlace
+from hosts.loader.c.places import MOVABLE
 from hosts.loader.c.report import FunctionReport, Note
 from hosts.loader.c.rules import Environment
 from hosts.loader.c.source import Function, Sources, line_of
 from hosts.loader.c.state import Interval, State, Unknown
 from hosts.loader.c.structuring import located
 from hosts.loader.c.types import CType, Integer
-from hosts.loader.c.values import Address, Number, Value, Variable, constant
+from hosts.loader.c.values import Address, DroppedPlace, LocalPlace, Number, Place, Value, Variable, ViewPlace, constant
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -11,12 +11,11 @@ from hosts.loader.c import rules
 from hosts.loader.c.macros import expanded
 from hosts.loader.c.memory import attribute
 from hosts.loader.c.operations import OPERATIONS, Operations
-from hosts.loader.c.places import ViewPlace
 from hosts.loader.c.rules import CallRule, EmuCall
 from hosts.loader.c.source import Function, declared_name, part, parts, text_of, walk
 from hosts.loader.c.structuring import cloned
 from hosts.loader.c.types import VOID, CType, Integer, Pointer, Struct, Void, named
-from hosts.loader.c.values import Address, Nothing, Number, Test, Value, constant, ranged
+from hosts.loader.c.values import Address, Nothing, Number, Test, Value, ViewPlace, constant, ranged
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn, Protocol
 
 from hosts.loader.c.errors import refuse
 from hosts.loader.c.rules import Environment
 
-if TYPE_CHECKING:
-    from hosts.loader.c.preprocess import Macro
+
+class Macro(Protocol):
+    """What is asked of a macro here."""
+
+    @property
+    def parameters(self) -> tuple[str, ...] | None:
+        """The parameters; None: it takes no arguments."""
+
+    @property
+    def body(self) -> str:
+        """The text that it stands for."""
+
 
 _PART: Final = re.compile(
     r"\s*(?:(0[xX][0-9a-fA-F]+|\d+)[uUlL]*|([A-Za-z_]\w*)|(&&|\|\||[<>=!]=|<<|>>|[-+*/%<>!()?:,~&|^]))"

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from hosts.loader.c.arithmetic import convert
 from hosts.loader.c.calls import Calls
-from hosts.loader.c.places import ArrayPlace, LocalPlace, Place, StructPlace
 from hosts.loader.c.source import declared_name, part, parts, text_of, walk
 from hosts.loader.c.types import Array, CType, Integer, Pointer, Struct
-from hosts.loader.c.values import Number, constant
+from hosts.loader.c.values import ArrayPlace, LocalPlace, Number, Place, StructPlace, constant
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -10,7 +10,6 @@ from hosts.loader.c.arithmetic import OPERATORS, UndefinedError, binary, convert
 from hosts.loader.c.flow import Branch
 from hosts.loader.c.literals import character, number
 from hosts.loader.c.lvalues import Lvalues
-from hosts.loader.c.places import DroppedPlace, LocalPlace, Place, StructPlace, ViewPlace
 from hosts.loader.c.source import line_of, part, parts, text_of, walk
 from hosts.loader.c.state import joined, refined
 from hosts.loader.c.structuring import located
@@ -20,10 +19,15 @@ from hosts.loader.c.values import (
     FALSE,
     TRUE,
     Address,
+    DroppedPlace,
+    LocalPlace,
     Nothing,
     Number,
+    Place,
+    StructPlace,
     Test,
     Value,
+    ViewPlace,
     Whole,
     condition,
     constant,

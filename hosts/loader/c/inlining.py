@@ -9,12 +9,11 @@ from hosts.loader.c.builder import Frame
 from hosts.loader.c.calls import several_times
 from hosts.loader.c.declarations import Declarations
 from hosts.loader.c.flow import Block, Label
-from hosts.loader.c.places import LocalPlace, ViewPlace
 from hosts.loader.c.report import Fate, FunctionReport
 from hosts.loader.c.source import Function, part, parts, walk
 from hosts.loader.c.state import joined
 from hosts.loader.c.types import CType, Integer, Pointer, Void
-from hosts.loader.c.values import Address, Nothing, Value
+from hosts.loader.c.values import Address, LocalPlace, Nothing, Value, ViewPlace
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -10,18 +10,7 @@ from hosts.loader.c.arithmetic import convert
 from hosts.loader.c.declarators import Declarators
 from hosts.loader.c.macros import expanded
 from hosts.loader.c.memory import attribute
-from hosts.loader.c.places import (
-    DroppedPlace,
-    FixedPlace,
-    LocalPlace,
-    PagePlace,
-    Place,
-    StructPlace,
-    ViewPlace,
-    WordPlace,
-    WordsPlace,
-    moved,
-)
+from hosts.loader.c.places import moved
 from hosts.loader.c.rules import (
     Constant,
     Dropped,
@@ -37,7 +26,22 @@ from hosts.loader.c.source import part, parts, text_of
 from hosts.loader.c.state import Unknown
 from hosts.loader.c.structuring import cloned
 from hosts.loader.c.types import INT, LONG, VOID, Array, CType, Integer, Pointer, Struct, size_of
-from hosts.loader.c.values import Address, Number, Value, Whole, constant
+from hosts.loader.c.values import (
+    Address,
+    DroppedPlace,
+    FixedPlace,
+    LocalPlace,
+    Number,
+    PagePlace,
+    Place,
+    StructPlace,
+    Value,
+    ViewPlace,
+    Whole,
+    WordPlace,
+    WordsPlace,
+    constant,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node

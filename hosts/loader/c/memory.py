@@ -8,23 +8,29 @@ from typing import TYPE_CHECKING
 
 from hosts.loader.c.arithmetic import binary, call, convert, extended, masked, operation
 from hosts.loader.c.builder import Builder
-from hosts.loader.c.places import (
+from hosts.loader.c.places import farther, index_of
+from hosts.loader.c.source import text_of
+from hosts.loader.c.structuring import cloned
+from hosts.loader.c.types import LONG, UINT, ULONG, WORD_BITS, Integer
+from hosts.loader.c.values import (
     ArrayPlace,
     DroppedPlace,
     FixedPlace,
     LocalPlace,
+    Number,
     Offset,
     PagePlace,
     Place,
     StructPlace,
+    Test,
+    Variable,
     ViewPlace,
     WordPlace,
     WordsPlace,
+    constant,
+    flag,
+    ranged,
 )
-from hosts.loader.c.source import text_of
-from hosts.loader.c.structuring import cloned
-from hosts.loader.c.types import LONG, UINT, ULONG, WORD_BITS, Integer
-from hosts.loader.c.values import Number, Test, Variable, constant, flag, ranged
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -52,7 +58,7 @@ class Memory(Builder):
         """Return one of several words, and the bit in it."""
         offset = place.offset
         for size in (_WORD_BYTES, 4, 2, 1):
-            index = offset.index(size)
+            index = index_of(offset, size)
             if index is None:
                 continue
             if index.constant is not None and not 0 <= index.constant * size < place.size:
@@ -79,12 +85,12 @@ class Memory(Builder):
                 least += offset.steps.least * offset.scale
                 most += offset.steps.most * offset.scale
             inside = bank.first <= least and most < bank.first + bank.stride * bank.count
-            index = replace(offset, bytes=offset.bytes - bank.first).index(bank.stride)
+            index = index_of(replace(offset, bytes=offset.bytes - bank.first), bank.stride)
             if inside and bank.constant is not None:
                 return FixedPlace(bank.constant.value, UINT, bank.constant.reason)
             if inside and index is not None:
                 words = WordsPlace(attribute(place.node, bank.path), bank.count * 4, bank.shared)
-                return replace(words, offset=Offset().plus(index, 4))
+                return replace(words, offset=farther(Offset(), index, 4))
         where = f"{offset.bytes:#x}" if offset.steps is None else f"a variable place from {offset.bytes:#x} on"
         self.refuse(node, f"the register at {where} is not one that this machine has")
 
@@ -178,7 +184,7 @@ class Memory(Builder):
         return ranged(result, kind, least, most)
 
     def _index(self, place: ArrayPlace, kind: Integer, node: Node) -> Number:
-        index = place.offset.index(place.of.bytes) if kind.bits == place.of.bits else None
+        index = index_of(place.offset, place.of.bytes) if kind.bits == place.of.bits else None
         if index is None:
             self.refuse(node, "which element of the array this is cannot be told")
         if index.least >= len(place.elements) or index.most < 0:
@@ -288,7 +294,7 @@ class Memory(Builder):
         word_number = binary(">>", number, constant(6, LONG))
         bit = binary("&", number, constant(WORD_BITS - 1, LONG))
         if isinstance(place, WordsPlace):
-            place = replace(place, offset=place.offset.plus(word_number, _WORD_BYTES))
+            place = replace(place, offset=farther(place.offset, word_number, _WORD_BYTES))
         elif word_number.constant != 0 and number.most >= WORD_BITS:
             self.refuse(node, "a bit outside of the word")
         word, shift = self.whole_word(place, node)

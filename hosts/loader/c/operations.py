@@ -9,12 +9,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hosts.loader.c.arithmetic import binary, call, compare, convert, operation
 from hosts.loader.c.expressions import Expressions
-from hosts.loader.c.places import ArrayPlace, FixedPlace, LocalPlace, PagePlace, Place, WordPlace, WordsPlace
 from hosts.loader.c.source import text_of
 from hosts.loader.c.structuring import cloned, located
 from hosts.loader.c.types import BOOL, INT, INT_BITS, LONG, UINT, ULONG, WORD_BITS, Array, CType, Integer
 from hosts.loader.c.types import common as common_type
-from hosts.loader.c.values import Address, Nothing, Number, Value, constant, flag, ranged
+from hosts.loader.c.values import (
+    Address,
+    ArrayPlace,
+    FixedPlace,
+    LocalPlace,
+    Nothing,
+    Number,
+    PagePlace,
+    Place,
+    Value,
+    WordPlace,
+    WordsPlace,
+    constant,
+    flag,
+    ranged,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node

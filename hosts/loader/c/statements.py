@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Final
 from hosts.loader.c.arithmetic import convert
 from hosts.loader.c.flow import Block, Branch, Jump, Label, Leave
 from hosts.loader.c.loops import Loops
-from hosts.loader.c.places import ViewPlace
 from hosts.loader.c.source import part, parts, text_of
 from hosts.loader.c.state import State, joined, refined
 from hosts.loader.c.structuring import located
 from hosts.loader.c.types import Integer, Pointer, Void
 from hosts.loader.c.unsequenced import check_order
-from hosts.loader.c.values import Address, Test, Value
+from hosts.loader.c.values import Address, Test, Value, ViewPlace
 
 if TYPE_CHECKING:
     from tree_sitter import Node

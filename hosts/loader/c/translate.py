@@ -12,14 +12,13 @@ from typing import Final
 from hosts.loader.c.builder import Session
 from hosts.loader.c.cleanup import tidy
 from hosts.loader.c.errors import CError
-from hosts.loader.c.places import LocalPlace, ViewPlace
 from hosts.loader.c.report import Fate, FunctionReport
 from hosts.loader.c.rules import CFile, Environment, NoEnvironment, Wanted
 from hosts.loader.c.source import Function, Sources, part, parts
 from hosts.loader.c.statements import Statements
 from hosts.loader.c.structuring import Structurer, located
 from hosts.loader.c.types import CType, Integer, Pointer, Struct, Void
-from hosts.loader.c.values import Address
+from hosts.loader.c.values import Address, LocalPlace, ViewPlace
 
 __all__ = ["CError", "Translation", "translate", "translate_function"]
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
+from hosts.loader.c.rules import PageField
 from hosts.loader.c.types import BOOL, INT, UINT, CType, Integer
-
-if TYPE_CHECKING:
-    from hosts.loader.c.places import Place
 
 
 @dataclass(eq=False)
@@ -72,6 +69,135 @@ class Number:
     def constant(self) -> int | None:
         """Return the number, if there is only one."""
         return self.least if self.least == self.most and self.pure else None
+
+
+@dataclass(frozen=True)
+class Offset:
+    """A distance in bytes: a constant, and a number of steps that are as long each."""
+
+    bytes: int = 0
+    steps: Number | None = None
+    scale: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """A place; two are equal if they surely are the same."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and _key(self) == _key(other)
+
+    def __hash__(self) -> int:
+        return hash(_key(self))
+
+
+def _key(place: object) -> tuple[object, ...]:
+    values = [getattr(place, name) for name in place.__dataclass_fields__]  # type: ignore[attr-defined]
+    return tuple(_part_key(each) for each in values)
+
+
+def _part_key(value: object) -> object:
+    if isinstance(value, ast.AST):
+        return ast.dump(value)
+    if isinstance(value, Offset):
+        return value.bytes, value.scale, None if value.steps is None else ast.dump(value.steps.node)
+    if isinstance(value, dict | PageField):
+        return id(value)
+    return value
+
+
+@dataclass(frozen=True, eq=False)
+class LocalPlace(_Compared):
+    """A local, or from some bit on a part of one."""
+
+    variable: Variable
+    shift: int = 0
+    bits: int = 0
+    """Of a bit-field, how many; 0: as many as the type of the access has."""
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayPlace(_Compared):
+    """An element of a local array."""
+
+    elements: tuple[Variable, ...]
+    of: Integer
+    offset: Offset = field(default_factory=Offset)
+
+
+@dataclass(frozen=True, eq=False)
+class StructPlace(_Compared):
+    """A local struct or union, of which each word is a local."""
+
+    tag: str
+    words: dict[str, Variable]
+
+
+@dataclass(frozen=True, eq=False)
+class ViewPlace(_Compared):
+    """A struct that exists at run time."""
+
+    node: ast.expr
+    tag: str
+    surely: bool = True
+    """Whether it is no null pointer."""
+    pure: bool = True
+    """Whether its expression may be evaluated at any time."""
+
+
+@dataclass(frozen=True, eq=False)
+class WordPlace(_Compared):
+    """A word of the machine, or some bits of one."""
+
+    node: ast.expr
+    type: Integer
+    shared: bool
+    shift: int = 0
+    bits: int = 0
+    least: int | None = None
+    most: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class WordsPlace(_Compared):
+    """A part of consecutive words."""
+
+    node: ast.expr
+    size: int
+    """In bytes."""
+    shared: bool
+    offset: Offset = field(default_factory=Offset)
+
+
+@dataclass(frozen=True, eq=False)
+class PagePlace(_Compared):
+    """A part of a page of registers."""
+
+    node: ast.expr
+    page: PageField
+    offset: Offset = field(default_factory=Offset)
+
+
+@dataclass(frozen=True, eq=False)
+class FixedPlace(_Compared):
+    """What has one value here."""
+
+    value: int
+    type: CType
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class DroppedPlace(_Compared):
+    """What does not matter here."""
+
+    name: str
+    reason: str
+
+
+Place = (
+    LocalPlace | ArrayPlace | StructPlace | ViewPlace | WordPlace | WordsPlace | PagePlace | FixedPlace | DroppedPlace
+)
 
 
 @dataclass(frozen=True)
