@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 _RESERVED: Final = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins)})
 
 
+LINE_OF_HOME: Final = 1 << 30
+"""Stands for the line of a function that is not known yet."""
+
+
 @dataclass
 class Session:
     """One translation: the files, the environment, and the functions that are still to be made."""
@@ -79,9 +83,13 @@ class Builder:
         self.session, self.environment, self.sources = session, session.environment, session.sources
         self.frame = frame
         self.frames = [frame]
+        self.home = None if frame.function.note else frame.function
+        """The function that lines are told of: of an adapter, the first other one that it brings in."""
+        if self.home is None:
+            frame.fixed_line = LINE_OF_HOME
         self.out: list[Step] = []
         self.state: State | None = {}
-        self.line = frame.function.line
+        self.line = frame.fixed_line or frame.function.line
         self.names: dict[str, int] = {}
         self.variables: list[Variable] = []
         self.several: set[str] = set()

@@ -271,7 +271,7 @@ class Calls(Operations):
         single = len(statements) <= 1
         known = any(isinstance(each, Number) and each.constant is not None for each in values)
         nulls = any(isinstance(each, Address) and each.place is None for each in values)
-        return bool(function.note) or single or known or nulls
+        return bool(function.note) or self.home is None or single or known or nulls
 
     def signature(self, function: Function) -> tuple[list[tuple[str, CType]], CType]:
         """Return the parameters of a function and what it gives."""

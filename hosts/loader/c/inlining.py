@@ -54,10 +54,10 @@ class Inlining(Declarations):
         given, result = self.signature(function)
         report = self.session.inlined_report(function)
         frame = self.begin(function, report)
-        if function.file != self.frames[0].function.file:
+        if self.home is None and not function.note:
+            self.home = function
+        if self.home is None or function.file != self.home.file:
             frame.fixed_line = self.at(node)
-        else:
-            frame.fixed_line = self.frame.fixed_line
         frame.result = result
         before, line = self.frame, self.line
         for (name, kind), value, argument in zip(given, arguments, nodes, strict=True):

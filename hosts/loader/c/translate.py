@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from hosts.loader.c.builder import Session
+from hosts.loader.c.builder import LINE_OF_HOME, Session
 from hosts.loader.c.cleanup import tidy
 from hosts.loader.c.errors import CError
 from hosts.loader.c.report import Fate, FunctionReport
@@ -140,13 +140,16 @@ class _Translator:
         """Translate one function into one of the program."""
         self.under_way.append(function)
         try:
-            tree = _Body(self, function, name, report).tree(parameters)
+            made = _Body(self, function, name, report)
+            tree = made.tree(parameters)
         except RecursionError:
             raise CError(function.file, function.line, f"{function.name} is nested too deeply") from None
         finally:
             self.under_way.pop()
         self.result.functions[name] = tree
-        self.result.files[name] = function.file
+        home = made.home or function
+        self.result.files[name] = report.file = home.file
+        report.line = home.line
 
 
 class _Body(Statements):
@@ -184,18 +187,21 @@ class _Body(Statements):
         self.listing(parts(body))
         if self.state is not None and not isinstance(result, Void):
             self.refuse(body.end_point[0] + 1, f"{function.name} ends without a value on some way")
-        statements = Structurer(function.file, function.line, self.unique).body(self.out)
+        home = self.home or function
+        statements = Structurer(function.file, home.line, self.unique).body(self.out)
         returned = ast.Constant(None) if isinstance(result, Void) else ast.Name(self.annotation(result), ast.Load())
         tree = ast.FunctionDef(
             self.name, ast.arguments([], arguments, None, [], [], None, []), statements, [], returned
         )
-        located(tree, function.line)
+        located(tree, home.line)
         tidy(tree)
-        return located(tree, function.line)
+        for each in ast.walk(located(tree, home.line)):
+            if getattr(each, "lineno", 0) == LINE_OF_HOME:
+                each.lineno = each.end_lineno = home.line  # type: ignore[attr-defined]
+        return tree
 
     def given(self, name: str, kind: CType, said: str) -> ast.arg:
         """Return a parameter, which is bound to its name in C."""
-        self.line = self.frame.function.line
         wanted, _, annotation = said.partition(":")
         variable = self.variable(wanted.strip() or name or "unused", kind)
         if isinstance(kind, Integer):
@@ -211,7 +217,8 @@ class _Body(Statements):
             self.state[variable] = Address(place, kind.to)
         else:
             self.refuse(
-                self.line, f"{self.frame.function.name}: its parameter {name}, a {kind}, does not exist at run time"
+                self.frame.function.line,
+                f"{self.frame.function.name}: its parameter {name}, a {kind}, does not exist at run time",
             )
         if name:
             self.frame.scopes[0][name] = LocalPlace(variable), kind
