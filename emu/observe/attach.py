@@ -44,7 +44,7 @@ class Watched:
     """
 
     kinds: frozenset[str]
-    """Of LOAD, STORE, XCHG, CMPXCHG, OR, AND and ADD."""
+    """Of LOAD, STORE, XCHG, CMPXCHG, OR and AND of one bit, FETCH_OR and FETCH_AND of several, and ADD."""
     before: str = ""
     after: str = ""
     gives: bool = False
@@ -56,15 +56,15 @@ class Watched:
         return "" if kind in self.not_after else self.after
 
 
-_CHANGES: Final = frozenset({"STORE", "XCHG", "CMPXCHG", "OR", "AND", "ADD"})
+_LOCKED: Final = frozenset({"XCHG", "CMPXCHG", "OR", "AND", "FETCH_OR", "FETCH_AND"})
+_CHANGES: Final = _LOCKED | {"STORE", "ADD"}
+_CLEARS: Final = frozenset({"AND", "FETCH_AND"})
 
 WORDS: Final = {
     "PiDesc.pir": Watched(_CHANGES, after="observed_pir"),
-    "PiDesc.control": Watched(
-        _CHANGES, "observed_before_control", "observed_control", gives=True, not_after=frozenset({"AND"})
-    ),
+    "PiDesc.control": Watched(_CHANGES, "observed_before_control", "observed_control", gives=True, not_after=_CLEARS),
     "Vcpu.mode": Watched(frozenset({"CMPXCHG"}), after="observed_mode"),
-    "Vcpu.requests": Watched(frozenset({"AND", "XCHG"}), after="observed_requests"),
+    "Vcpu.requests": Watched(_CLEARS | {"XCHG"}, after="observed_requests"),
     "Wait.state": Watched(frozenset({"XCHG", "CMPXCHG"}), "observed_before_state", "observed_state"),
 }
 """By operation: the watched words."""
@@ -74,9 +74,7 @@ WRITTEN: Final = {"Wait.task": Watched(frozenset({"STORE"}), before="observed_be
 """A word that is watched in one way when it is read and in another when it is written."""
 
 ANY_STORED: Final = Watched(frozenset({"STORE", "ADD"}), "observed_before_any", "observed_any_stored", gives=True)
-ANY_CHANGED: Final = Watched(
-    frozenset({"XCHG", "CMPXCHG", "OR", "AND"}), "observed_before_any", "observed_any_changed", gives=True
-)
+ANY_CHANGED: Final = Watched(_LOCKED, "observed_before_any", "observed_any_changed", gives=True)
 """Operations on a word of which only its address tells which it is."""
 
 

@@ -34,6 +34,8 @@ TOLD_NOBODY: Final = 1
 TOLD_OTHER: Final = 2
 TOLD_SELF: Final = 3
 """Values of ``Pcpu.told``: whom the rule under test has notified so far, if it is at work."""
+WHOM: Final = 3
+"""The bits that hold them: above them is what instruments that attach to a user's code keep."""
 
 
 def note_told(whom: int) -> None:

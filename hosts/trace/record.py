@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from emu.memory import WORD_BYTES
 from emu.observe.accounting import CHECKS, IPIS_ELIDED, NOTIFICATIONS_SPURIOUS, RECORD_WORDS
-from emu.observe.ghost import TOLD_NOBODY
+from emu.observe.ghost import TOLD_NOBODY, WHOM
 from emu.posted_intr import POSTED_INTR_ON
 from hosts.kernel_names import MODES, vector_text
 from hosts.loader.program import Program
@@ -187,7 +187,7 @@ class Recorder:
         step = self._open.pop()
         if step.is_leaf:
             step.state = self._host.state()
-        if step.function == TRIGGER and self._host.load(self._told) == TOLD_NOBODY:
+        if step.function == TRIGGER and self._host.load(self._told) & WHOM == TOLD_NOBODY:
             self._note_trigger("nobody told")
         self.over = not self._open
 

@@ -23,9 +23,12 @@ from emu.observe.accounting import (
     SYNC_FINDS_ON,
     SYNC_FINDS_ON_ONLY,
 )
+from emu.observe.ghost import TOLD_OTHER
 from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, SLOT_POST, SLOT_TIMER, vector_of
 from emu.waist import BIT
 from emu.workload.setup import power_on
+from hosts.explorer.explanation.state_view import vcpu_view
+from hosts.explorer.threads.machine_words import World
 from hosts.loader.program import Program
 from hosts.sequential import SequentialHost
 from tests.unit.loader.patches import patched
@@ -186,6 +189,14 @@ def test_the_whole_post_may_tell(program: Program, host: SequentialHost, tells: 
 
 
 WAKES = form(POST, TURN_ON, "rcuwait_wake_up(vcpu)")
+
+
+def test_a_state_shows_whom_a_post_has_told_whatever_else_is_known_of_it() -> None:
+    """The words that attached instruments keep above it are not for readers."""
+    world = World.made({}, 1, 1, 0, fold=True)
+    told = world.machine.pcpus[0].told
+    view = vcpu_view(world, 0, lambda word: VECTOR << 8 | 8 | TOLD_OTHER if word == told else 0)
+    assert view["told"] == "another"
 
 
 def test_a_woken_task_is_told(program: Program, host: SequentialHost) -> None:

@@ -22,7 +22,7 @@ from emu.observe.accounting import (
     SYNC_FINDS_ON,
     SYNC_FINDS_ON_ONLY,
 )
-from emu.observe.ghost import TOLD_NOBODY, TOLD_OTHER, TOLD_SELF, window
+from emu.observe.ghost import TOLD_NOBODY, TOLD_OTHER, TOLD_SELF, WHOM, window
 from emu.observe.probes.post import (
     probe_accepted,
     probe_ipi_sent,
@@ -46,10 +46,8 @@ from emu.posted_intr import POSTED_INTR_ON
 from emu.vectors import POSTED_INTR_VECTOR, SLOT_TIMER, vector_of
 from emu.waist import BIT, local_read, local_write, peek
 
-WHOM: Final = 3
-"""The bits of ``Pcpu.told`` that hold one of TOLD_NOBODY, TOLD_OTHER and TOLD_SELF while a trigger is at work."""
 SAW_IN_GUEST: Final = 4
-"""The post turned ON on, is one to the vCPU that runs here, and found it IN_GUEST_MODE (C8)."""
+"""In ``Pcpu.told``: the post turned ON on, is one to the vCPU that runs here, and found it IN_GUEST_MODE (C8)."""
 POSTING: Final = 8
 REFUSED: Final = 16
 """The APIC did not accept the post."""

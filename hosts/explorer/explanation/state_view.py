@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from emu.machine import MAX_PCPUS, Vcpu
+from emu.observe.ghost import WHOM
 from emu.posted_intr import POSTED_INTR_ON, POSTED_INTR_SN
 from emu.vectors import SLOTS, vector_of
 from hosts.explorer.explanation.format import vectors_in
@@ -16,7 +17,7 @@ from hosts.explorer.threads.machine_words import World
 
 Value = Callable[[int], int]
 """Returns what the word at an address holds."""
-WHOM: Final = ("not asked", "nobody", "another", "itself")
+TOLD: Final = ("not asked", "nobody", "another", "itself")
 """Whom a rule under way has notified (see emu.observe.ghost)."""
 
 
@@ -57,7 +58,7 @@ def vcpu_view(world: World, number: int, value: Value) -> dict[str, Any]:
         "if": value(vcpu.guest.rflags_if),
         "waiting": value(vcpu.wait.task),
         "task": value(vcpu.wait.state),
-        "told": WHOM[value(world.machine.pcpus[number].told)],
+        "told": TOLD[value(world.machine.pcpus[number].told) & WHOM],
         "untold": _untold(world, number, value),
         "books": _books(world, vcpu, value),
         "mail": _mail(world, vcpu, value),

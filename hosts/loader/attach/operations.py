@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Final
 
 from hosts.loader.primitives import TABLE
+from hosts.loader.syntax.names import PRIMITIVES
 
 ARGUMENTS: Final = {
     "LOAD": ("word",),
@@ -14,6 +16,8 @@ ARGUMENTS: Final = {
     "OR": ("nr", "word"),
     "AND": ("nr", "word"),
     "ADD": ("word",),
+    "FETCH_OR": ("bits", "word"),
+    "FETCH_AND": ("bits", "word"),
 }
 KEEPS: Final = {
     "STORE": "value",
@@ -22,6 +26,8 @@ KEEPS: Final = {
     "OR": "-1",
     "AND": "~BIT(nr)",
     "ADD": "before + 1",
+    "FETCH_OR": "-1",
+    "FETCH_AND": "bits",
 }
 """What of the bits set in a word stays set, by the kind of an operation."""
 OLD: Final = {
@@ -31,6 +37,8 @@ OLD: Final = {
     "OR": "BIT(nr) * result",
     "AND": "BIT(nr) * result",
     "ADD": "before",
+    "FETCH_OR": "result",
+    "FETCH_AND": "result",
 }
 NEW: Final = {
     "STORE": "value",
@@ -39,6 +47,8 @@ NEW: Final = {
     "OR": "BIT(nr)",
     "AND": "0",
     "ADD": "before + 1",
+    "FETCH_OR": "result | bits",
+    "FETCH_AND": "result & bits",
 }
 """What a word held, and holds behind the operation; of an operation on one bit, only that."""
 
@@ -48,8 +58,10 @@ TESTING: Final = {"set_bit": "test_and_set_bit", "clear_bit": "test_and_clear_bi
 
 
 def kind_of(name: str) -> str:
-    """Return the kind of an operation: LOAD, STORE, or what a locked one does to the word."""
+    """Return the kind of an operation: LOAD, STORE, or what a locked one does to the word, or to some of its bits."""
     row = TABLE[name]
+    if row.rmw in ("OR", "AND") and "nr" not in inspect.signature(PRIMITIVES[name]).parameters:
+        return f"FETCH_{row.rmw}"
     return row.rmw or ("STORE" if row.stores else "LOAD")
 
 

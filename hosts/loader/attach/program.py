@@ -49,7 +49,7 @@ def attached(
     around = Attaching(trees, fields, users, posting)
     new = dict(trees)
     for name, tree in trees.items():
-        if name in users:
+        if name in users and not is_instrument(definitions[name].module):
             new[name] = Function(tree, around).instrumented()
         elif definitions[name].module in MODULES:
             new[name] = Function(_without_instruments(tree, definitions), around).instrumented()
