@@ -207,6 +207,8 @@ class Operations(Expressions):
         return self._counted(place, kind, -1, node)
 
     def _counted(self, place: Place, kind: Integer, by: int, node: Node) -> Value:
+        if not isinstance(place, LocalPlace | ArrayPlace):
+            self.note(self.report.remarks, node, text_of(node), "no barrier", "only one thread has this word here")
         new = binary("+", self.load(place, kind, node), constant(by, kind))
         self.store(place, convert(new, kind), node)
         return Nothing()

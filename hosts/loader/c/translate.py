@@ -39,13 +39,14 @@ class Translation:
 
 
 def translate(
-    files: Sequence[CFile],
+    files: Sequence[CFile] | Sources,
     wanted: Sequence[Wanted],
     environment: Environment,
     taken: Callable[[str], bool] = lambda name: False,  # noqa: ARG005 - nothing is, by default
 ) -> Translation:
     """Translate functions, and what they call; one that cannot be is in ``refused`` and the others are not affected.
 
+    ``files`` may have been read before, by :class:`Sources`, for an environment that answers ``#if`` alike.
     ``taken``: whether a name is the program's, so that no local and no helper gets it.
     """
     with _deep():
@@ -75,9 +76,13 @@ class _Translator:
     """One translation."""
 
     def __init__(
-        self, files: Sequence[CFile], wanted: Sequence[Wanted], environment: Environment, taken: Callable[[str], bool]
+        self,
+        files: Sequence[CFile] | Sources,
+        wanted: Sequence[Wanted],
+        environment: Environment,
+        taken: Callable[[str], bool],
     ) -> None:
-        self.sources = Sources(files, environment)
+        self.sources = files if isinstance(files, Sources) else Sources(files, environment)
         self.wanted, self.environment, self.taken = wanted, environment, taken
         self.result = Translation()
         self.names: dict[tuple[str, str, int], str] = {}
