@@ -133,7 +133,7 @@ class Declarations(Calls):
             if len(designators) != 1 or inner is None:
                 self.refuse(each, f"{text_of(each)}: this is not among what is translated")
             name = text_of(parts(designators[0])[0])
-            rule = self.environment.field(place.tag, name)
+            rule = self.local_field(place.tag, name, each)
             if rule is None:
                 self.refuse(each, f"nothing is known of the field {name} of struct {place.tag}")
             given = self.expression(inner)

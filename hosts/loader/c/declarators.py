@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hosts.loader.c import types
+from hosts.loader.c.layouts import Layout, UnknownLayoutError, layout
 from hosts.loader.c.memory import Memory
-from hosts.loader.c.rules import WordField
+from hosts.loader.c.rules import FieldRule, WordField
 from hosts.loader.c.source import declared_name, part, parts, text_of
 from hosts.loader.c.types import UINT, Array, CType, Integer, Pointer, Struct, Unusable
 
@@ -126,9 +127,28 @@ class Declarators(Memory):
             kind = Pointer(kind.of)
         return text_of(name) if name is not None else "", kind
 
+    def layout_of(self, tag: str, node: Node) -> Layout | None:
+        """Return how a struct is laid out that the files declare."""
+        entry = self.sources.structs.get(tag)
+        if entry is None:
+            return None
+        try:
+            return layout(entry[1], lambda base, declarator: self.declared(self.base_type(base), declarator))
+        except UnknownLayoutError as error:
+            self.refuse(node, f"struct {tag} ({entry[0].path}:{entry[1].start_point[0] + 1}): {error}")
+
+    def local_field(self, tag: str, name: str, node: Node) -> FieldRule | None:
+        """Return what a field of a local is: as the tables say, or as the files declare it."""
+        rule = self.environment.field(tag, name)
+        found = self.layout_of(tag, node) if rule is None else None
+        return rule if found is None else found.fields.get(name)
+
     def struct_words(self, tag: str, names: set[str], node: Node) -> dict[str, Integer]:
         """Return the words of a struct that a function uses the fields of."""
         found: dict[str, Integer] = {}
+        if all(self.environment.field(tag, name) is None for name in names):
+            own = self.layout_of(tag, node)
+            return {} if own is None else own.words
         for name in sorted(names):
             rule = self.environment.field(tag, name)
             if isinstance(rule, WordField):

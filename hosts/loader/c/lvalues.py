@@ -268,7 +268,8 @@ class Lvalues(Declarators):
             self.refuse(node, f"{text_of(base)} is no struct")
         if not isinstance(kind, Struct):
             self.refuse(node, f"{text_of(base)} leads to {kind}, which has no fields")
-        rule = self.environment.field(kind.tag, name)
+        is_local = isinstance(place, StructPlace)
+        rule = self.local_field(kind.tag, name, node) if is_local else self.environment.field(kind.tag, name)
         if rule is None:
             self.refuse(node, f"{text_of(node)}: nothing is known of the field {name} of struct {kind.tag}")
         return self.field_of(place, rule, node)
@@ -361,4 +362,7 @@ class Lvalues(Declarators):
             source = value.place.words.get(path)
             if source is None or not isinstance(variable.type, Integer):
                 self.refuse(node, f"{text_of(node)}: these structs have different fields")
-            self.assign(variable, convert(self.read(source, node), variable.type))
+            if (self.state or {}).get(source, Unknown.UNSET) is not Unknown.UNSET:
+                self.assign(variable, convert(self.read(source, node), variable.type))
+            elif self.state is not None:
+                self.state[variable] = Unknown.UNSET

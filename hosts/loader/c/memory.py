@@ -10,8 +10,9 @@ from hosts.loader.c.arithmetic import binary, call, convert, extended, masked, o
 from hosts.loader.c.builder import Builder
 from hosts.loader.c.places import farther, index_of
 from hosts.loader.c.source import text_of
+from hosts.loader.c.state import Unknown
 from hosts.loader.c.structuring import cloned
-from hosts.loader.c.types import LONG, UINT, ULONG, WORD_BITS, Integer
+from hosts.loader.c.types import INT, INT_BITS, LONG, UINT, ULONG, WORD_BITS, Integer
 from hosts.loader.c.values import (
     ArrayPlace,
     DroppedPlace,
@@ -126,7 +127,7 @@ class Memory(Builder):
         if place.bits and kind.bits >= place.bits:
             raw = operation(read, ast.RShift, ast.Constant(place.shift)) if place.shift else read
             least, most = place.least or 0, (1 << place.bits) - 1 if place.most is None else place.most
-            return ranged(masked(raw, (1 << place.bits) - 1), kind, least, most, pure=False)
+            return ranged(masked(raw, (1 << place.bits) - 1), _type_of_bits(kind, place.bits), least, most, pure=False)
         if kind.bits == place.type.bits:
             found = ranged(read, place.type, place.least, place.most, pure=False)
             return found if kind == place.type else convert(found, kind)
@@ -148,7 +149,8 @@ class Memory(Builder):
         value = self.read(variable, node)
         if place.bits:
             node_of = operation(value.node, ast.RShift, ast.Constant(place.shift)) if place.shift else value.node
-            return ranged(masked(node_of, (1 << place.bits) - 1), kind, 0, (1 << place.bits) - 1)
+            wide = _type_of_bits(kind, place.bits)
+            return ranged(masked(node_of, (1 << place.bits) - 1), wide, 0, (1 << place.bits) - 1)
         if not place.shift and kind.bits == variable.type.bits:
             return convert(value, kind)
         if place.shift + kind.bits > variable.type.bits:
@@ -264,7 +266,10 @@ class Memory(Builder):
             return
         if place.shift + bits > variable.type.bits:
             self.refuse(node, f"{bits} bits of {variable.name}, which is of type {variable.type}")
-        old = self.read(variable, node)
+        if (self.state or {}).get(variable, Unknown.UNSET) is Unknown.UNSET:
+            old = constant(0, variable.type)  # what C leaves open in the other bits
+        else:
+            old = self.read(variable, node)
         new = self.with_part(old, constant(place.shift, LONG), value, bits)
         self.assign(variable, convert(new, variable.type))
 
@@ -329,6 +334,11 @@ class _Replaced(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return self.new if node.id == "_" else node
+
+
+def _type_of_bits(kind: Integer, bits: int) -> Integer:
+    """Return the type of a bit-field's value: it is promoted by its width, not by its type."""
+    return kind if bits == kind.bits or kind.bits < INT_BITS else INT if bits < INT_BITS else UINT
 
 
 def _item(node: ast.expr, index: Number) -> ast.expr:
