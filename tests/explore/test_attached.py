@@ -6,16 +6,13 @@ that lies in replaceable functions is brought as a patch, in which its edit is m
 
 from __future__ import annotations
 
-import ast
-import importlib
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from emu.expected import expected, policies_of, policy_by_name
-from emu.mutations import MUTATIONS, Mutation
+from emu.mutations import MUTATIONS
 from emu.observe.accounting import CHECKS
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
@@ -24,10 +21,8 @@ from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Result
 from hosts.explorer.threads.harness import scope_of
 from hosts.loader.program import Program, load_program
-from hosts.loader.syntax.language import Origin
-from hosts.loader.syntax.mutate import Patch
 from tests.choice import slow_but
-from tests.unit.loader.patches import code_of, replaceable, verbatim
+from tests.unit.loader.patches import code_of, edited, replaceable, verbatim
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -77,24 +72,6 @@ def check_of(result: Result) -> str:
     return CHECKS[result.violation.sighting >> 8] if result.violation is not None else ""
 
 
-def with_edits(mutation: Mutation, folder: Path) -> Program:
-    """Load a patch that has a seeded bug's functions with its edits in them."""
-    texts = []
-    for module in sorted({ALL[edit.function] for edit in mutation.edits}):
-        names = {edit.function for edit in mutation.edits if ALL[edit.function] == module}
-        trees = ast.parse(inspect.getsource(importlib.import_module(module))).body
-        edited = {
-            each.name: Patch(each, [mutation], Origin(module)).only(mutation.number)
-            for each in trees
-            if isinstance(each, ast.FunctionDef) and each.name in names
-        }
-        text = verbatim(names, module)
-        module_tree = ast.parse(text)
-        module_tree.body = [edited.get(getattr(each, "name", ""), each) for each in module_tree.body]
-        texts.append(ast.unparse(module_tree))
-    return load_program(code_of(folder, *texts))
-
-
 @pytest.mark.parametrize(("scenario", "policy"), slow_but(FAST_COPIED, COPIED, several=True))
 def test_a_copy_of_everything_explores_as_emu_does(
     search: Search, program: Program, copied: Program, scenario: str, policy: str
@@ -114,5 +91,5 @@ def test_a_seeded_bug_that_a_user_brings_is_found(
     wanted = expected(scenario, policy, name)
     assert wanted is not None
     (mutation,) = [each for each in MUTATIONS if each.name == name]
-    check = check_of(search(with_edits(mutation, tmp_path), scenario, policy))
+    check = check_of(search(load_program(code_of(tmp_path, *edited(mutation))), scenario, policy))
     assert (check in wanted.checks) if wanted.outcome != "PASS" else check == ""

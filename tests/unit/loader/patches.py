@@ -10,7 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from emu import PROTOCOL, reach
+from emu.mutations import Mutation
 from hosts.loader.program import Program, load_program
+from hosts.loader.syntax.language import Origin
+from hosts.loader.syntax.mutate import Patch
 from hosts.loader.user_code import CodeSpec, UserCode, read_code
 
 
@@ -35,6 +38,23 @@ def verbatim(names: Iterable[str], module: str) -> str:
     ]
     others = {each.name for each in ast.parse(source).body if isinstance(each, ast.FunctionDef)} - wanted
     return "\n\n".join([*kept[:2], *(f"from {module} import {name}" for name in sorted(others)), *kept[2:]]) + "\n"
+
+
+def edited(mutation: Mutation) -> list[str]:
+    """Return files with the functions that a seeded bug edits, with its edits in them."""
+    where = replaceable()
+    texts = []
+    for module in sorted({where[edit.function] for edit in mutation.edits}):
+        names = {edit.function for edit in mutation.edits if where[edit.function] == module}
+        new = {
+            each.name: Patch(each, [mutation], Origin(module)).only(mutation.number)
+            for each in ast.parse(inspect.getsource(importlib.import_module(module))).body
+            if isinstance(each, ast.FunctionDef) and each.name in names
+        }
+        tree = ast.parse(verbatim(names, module))
+        tree.body = [new.get(getattr(each, "name", ""), each) for each in tree.body]
+        texts.append(ast.unparse(tree))
+    return texts
 
 
 def code_of(folder: Path, *texts: str, **spec: str) -> UserCode:
