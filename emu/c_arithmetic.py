@@ -84,6 +84,8 @@ def quotient(value: int, divisor: int) -> int:
     """Divide signed numbers, rounding toward 0."""
     if divisor == -1:
         return sub64(0, value)
+    if divisor == 1:
+        return value
     upper = value if value < 0 else -value
     lower = divisor if divisor < 0 else -divisor
     result = upper // lower

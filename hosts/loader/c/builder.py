@@ -95,6 +95,8 @@ class Builder:
         self.several: set[str] = set()
         """Names of pointers that are assigned more than once."""
         self.expanding: list[str] = []
+        self.expansions: list[tuple[Node, Node]] = []
+        """What each macro being read stands for, and where it is used."""
         """Macros that are being expanded."""
         self.loop_depth = 0
         self.labels_made: list[Label] = []
@@ -151,9 +153,10 @@ class Builder:
         while True:
             count = self.names[name] = self.names.get(name, 0) + 1
             found = name if count == 1 else f"{name}_{count}"
-            if found in _RESERVED or found.startswith("_") or (count > 1 and found in self.names):
-                if count == 1:
-                    name = f"{name.lstrip('_') or 'x'}_"
+            if found in _RESERVED or found.startswith("_"):
+                name = f"{name.lstrip('_') or 'x'}_"
+                continue
+            if count > 1 and found in self.names:
                 continue
             if not self.session.taken(found):
                 self.names.setdefault(found, 1)

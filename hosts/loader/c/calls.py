@@ -299,6 +299,9 @@ class Calls(Operations):
                 given.append(self.parameter(each))
         finally:
             self.frame = before
+        names = [name for name, _ in given if name]
+        if len(set(names)) < len(names):
+            self.refuse(function.line, f"{function.name} has two parameters of one name")
         if given == [("", VOID)]:
             given = []
         return given, result

@@ -13,7 +13,7 @@ from hosts.loader.c.lvalues import Lvalues
 from hosts.loader.c.source import line_of, part, parts, text_of, walk
 from hosts.loader.c.state import joined, refined
 from hosts.loader.c.structuring import located
-from hosts.loader.c.types import INT, ULONG, VOID, Array, CType, Integer, Pointer, Struct, promoted, size_of
+from hosts.loader.c.types import INT, ULONG, VOID, Array, CType, Integer, Pointer, Struct, named, promoted, size_of
 from hosts.loader.c.types import common as common_type
 from hosts.loader.c.values import (
     FALSE,
@@ -186,7 +186,10 @@ class Expressions(Lvalues):
         if described is not None and not self.is_local(text_of(described)):
             kind = self.type_of(described)
         else:
-            kind = self.type_of_operand(inner if inner is not None else parts(described or node)[0])
+            operand = self.bare(inner if inner is not None else parts(described or node)[0])
+            is_name = operand.type == "identifier" and not self.is_local(text_of(operand))
+            kind = named(text_of(operand), self.environment) or self.file_type(text_of(operand)) if is_name else None
+            kind = kind or self.type_of_operand(operand)
         size = None if kind is None else size_of(kind)
         if size is None:
             self.refuse(node, f"{_short(node)}: this size is not known here")
@@ -335,7 +338,12 @@ class Expressions(Lvalues):
         if test.always is not None:
             self.note_constant(node, test)
             self.flush(test)
-            return self.expression(then if test.always else other)
+            chosen, skipped = (then, other) if test.always else (other, then)
+            kind = self.type_of_operand(skipped)
+            value = self.expression(chosen)
+            if isinstance(value, Number) and isinstance(kind, Integer):
+                return convert(value, common_type(value.type, kind))
+            return value
         before, line = self.copy_state(), self.at(node)
         self.state = None if before is None else refined(before, test.if_true)
         with self.steps() as first:
@@ -467,6 +475,8 @@ class Expressions(Lvalues):
         inner = part(node, "argument")
         assert inner is not None  # noqa: S101 - the grammar's
         before = node.children[0].type in ("++", "--")
+        if not before and inner.type == "unary_expression":  # the grammar takes !x++ for (!x)++
+            self.refuse(node, f"{_short(node)}: put parentheses around what is counted")
         operator = "+" if "++" in (node.children[0].type, node.children[-1].type) else "-"
         place, kind = self.target(inner)
         if isinstance(place, DroppedPlace):

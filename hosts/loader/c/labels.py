@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hosts.loader.c.flow import Block, Jump, Label, Loop
 from hosts.loader.c.inlining import Inlining
-from hosts.loader.c.source import line_of, part, parts, text_of, walk
+from hosts.loader.c.source import declared_name, line_of, part, parts, text_of, walk
 from hosts.loader.c.state import Interval, State, Unknown, joined, widened, within
 from hosts.loader.c.types import Integer
 
@@ -35,6 +35,7 @@ class Labels(Inlining):
         wanted = self.frame.wanted_labels
         if wanted is None:
             wanted = self.frame.wanted_labels = gotos([("", self.frame.function.node)])
+            self.check_names(self.frame.function.node)
         for node in nodes:
             inner = node
             while inner.type == "labeled_statement":
@@ -47,6 +48,28 @@ class Labels(Inlining):
             if inner.type != "labeled_statement":
                 items.append(("", inner))
         self.items(items)
+
+    def check_names(self, function: Node) -> None:
+        """Refuse two labels of one name, and two locals of one in the same block."""
+        labels: set[str] = set()
+        outermost, head = part(function, "body"), part(function, "declarator")
+        listed = [each for each in walk(head) if each.type == "parameter_declaration"] if head is not None else []
+        names = [declared_name(part(each, "declarator")) for each in listed]
+        parameters = {text_of(each) for each in names if each is not None}
+        for each in walk(function):
+            if each.type == "labeled_statement":
+                name = text_of(part(each, "label") or each)
+                if name in labels:
+                    self.refuse(each, f"the label {name} is there a second time")
+                labels.add(name)
+            elif each.type == "compound_statement":
+                found = parameters if each == outermost else set()
+                for declared in (one for one in parts(each) if one.type == "declaration"):
+                    for declarator in declared.children_by_field_name("declarator"):
+                        name = text_of(declared_name(declarator) or declarator)
+                        if name in found:
+                            self.refuse(declarator, f"{name} is declared a second time")
+                        found.add(name)
 
     def items(self, items: list[Item]) -> None:
         """Translate statements and labels."""

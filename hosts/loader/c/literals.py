@@ -41,6 +41,9 @@ def number(text: str) -> Number | None:
     return constant(value, kind)
 
 
+_ASCII: Final = 127
+
+
 def character(text: str) -> Number | None:
     """Return a character, which is an int."""
     inner = text.strip("'") if text != "'\\''" else "\\'"
@@ -50,7 +53,9 @@ def character(text: str) -> Number | None:
         return constant(ord(inner), INT)
     if inner[:1] == "\\" and inner[1:] in _ESCAPES:
         return constant(_ESCAPES[inner[1:]], INT)
-    if re.fullmatch(r"\\x[0-9a-fA-F]{1,2}", inner):
-        value = int(inner[2:], base=16)  # noqa: FURB166
-        return constant(value - 256 if value > 127 else value, INT)  # noqa: PLR2004 - char has a sign
+    for pattern, base in ((r"\\x([0-9a-fA-F]{1,2})", 16), (r"\\([0-7]{1,3})", 8)):
+        match = re.fullmatch(pattern, inner)
+        if match is not None:
+            value = int(match.group(1), base)
+            return constant(value, INT) if value <= _ASCII else None  # whether a char has a sign depends on the kernel
     return None

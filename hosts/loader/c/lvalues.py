@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from hosts.loader.c.arithmetic import convert
+from hosts.loader.c.binding import needed, strength
 from hosts.loader.c.declarators import Declarators
 from hosts.loader.c.macros import expanded
 from hosts.loader.c.memory import attribute
@@ -182,6 +183,7 @@ class Lvalues(Declarators):
         name = text_of(node)
         found = self.local(name)
         if found is not None:
+            self.check_hidden(name, node)
             return found
         rule = self.environment.name(name)
         if rule is not None:
@@ -198,8 +200,25 @@ class Lvalues(Declarators):
         """Return the file and line to complain about."""
         return self.frame.function.file, self.complaint_line(node)
 
+    def check_hidden(self, name: str, node: Node) -> None:
+        """Refuse a local that has the name of a macro, which C puts in its place."""
+        text = self.frame.text
+        macro = text.macros.get(name) or text.undefined.get(name)
+        if macro is not None and macro.parameters is None and macro.line <= self.complaint_line(node):
+            self.refuse(node, f"{name} is a local, and a macro too ({macro.file}:{macro.line})")
+
+    def check_binding(self, name: str, tree: Node, node: Node) -> None:
+        """Refuse a macro of which what stands beside its use takes a part: ``2 * X`` where X is ``a + b``."""
+        around = node.parent
+        if around is not None and self.expansions and self.expansions[-1][0] == around:
+            node = self.expansions[-1][1]
+        if strength(parts(tree)[0]) < needed(node):
+            self.refuse(node, f"the macro {name} is used beside an operator that takes a part of what it stands for")
+
     def macro_value(self, name: str, tree: Node, node: Node) -> Value:
         """Return the value of what a macro stands for, where it is used."""
+        self.check_binding(name, tree, node)
+        self.expansions.append((tree, node))
         before, self.frame.macro_line = self.frame.macro_line, self.complaint_line(node)
         fixed, self.frame.fixed_line = self.frame.fixed_line, self.at(node)
         self.expanding.append(name)
@@ -207,6 +226,7 @@ class Lvalues(Declarators):
             return self.expression(tree)
         finally:
             self.expanding.pop()
+            self.expansions.pop()
             self.frame.macro_line, self.frame.fixed_line = before, fixed
 
     def enumerator(self, name: str) -> Number:

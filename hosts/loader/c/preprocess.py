@@ -65,6 +65,10 @@ class Text:
     """Tells the types that it names."""
     unknown: list[tuple[int, int, str]] = field(default_factory=list)
     """First and last line of what hangs on a name that nothing is known of, and the name."""
+    unsure: dict[str, str] = field(default_factory=dict)
+    """Macros that mean one thing or another, and why."""
+    undefined: dict[str, Macro] = field(default_factory=dict)
+    """Macros up to some line of the file."""
 
 
 @dataclass
@@ -77,6 +81,8 @@ class _Group:
     taken: bool = False
     now: bool = False
     unknown: str = ""
+    last: bool = False
+    """Whether it is the ``#else`` already."""
 
 
 def _blank(match: re.Match[bytes]) -> bytes:
@@ -146,6 +152,8 @@ class _Lines:
     def __init__(self, text: Text, lines: list[bytes], environment: Environment) -> None:
         self.text, self.lines, self.environment = text, lines, environment
         self.groups: list[_Group] = []
+        self.before: dict[str, Macro] = {}
+        """The first definition of each macro."""
 
     def run(self) -> Text:
         """Blank what does not count."""
@@ -178,23 +186,31 @@ class _Lines:
         if match is None:
             return  # the null directive, or what only a compiler could complain about
         kind, rest = match.group(1).decode(), match.group(2).strip().decode(errors="replace")
+        active = all(group.active and group.now for group in self.groups[-1:])
         if kind in ("if", "ifdef", "ifndef"):
-            active = all(group.active and group.now for group in self.groups[-1:])
             self.groups.append(_Group(number, active))
             self.branch(kind, rest, number)
         elif kind in ("elif", "else", "endif"):
-            if not self.groups:
-                refuse(self.text.path, number, f"#{kind} without #if")
-            self.leave(number)
-            if kind == "endif":
-                self.groups.pop()
-            else:
-                self.branch(kind, rest, number)
-        elif all(group.active and group.now for group in self.groups[-1:]):
-            if kind == "define":
-                self.define(match.group(2).strip(), number)
-            elif kind == "undef":
-                self.text.macros.pop(rest, None)
+            self.next_branch(kind, rest, number)
+        elif active and kind == "define":
+            self.define(match.group(2).strip(), number)
+        elif active and kind == "undef":
+            self.undefine(rest, number)
+        elif active and kind == "error":
+            self.text.unknown.append((number, number, f"'#error {rest}'"))
+
+    def next_branch(self, kind: str, rest: str, number: int) -> None:
+        """End a branch; begin the next, if there is one."""
+        if not self.groups:
+            refuse(self.text.path, number, f"#{kind} without #if")
+        if kind != "endif" and self.groups[-1].last:
+            refuse(self.text.path, number, f"#{kind} after #else")
+        self.groups[-1].last = kind == "else"
+        self.leave(number)
+        if kind == "endif":
+            self.groups.pop()
+        else:
+            self.branch(kind, rest, number)
 
     def leave(self, number: int) -> None:
         """End a branch."""
@@ -209,12 +225,19 @@ class _Lines:
             group.now = False
             return
         condition = {"ifdef": f"defined({rest})", "ifndef": f"!defined({rest})", "else": "1"}.get(kind, rest)
-        answer, unknown = holds(condition, self.text.macros, self.environment, (self.text.path, number))
-        group.now = group.taken = bool(answer)
+        answer, unknown = holds(condition, self.text.macros, self.environment)
+        group.now = group.taken = answer
         group.unknown = unknown or group.unknown
         if kind != "else":
             went = "unknown, taken as not set" if unknown else "taken" if answer else "not taken"
             self.text.directives.append(Note(self.text.path, number, f"#{kind} {rest}", went))
+
+    def undefine(self, name: str, number: int) -> None:
+        """End a definition."""
+        gone = self.text.macros.pop(name, None)
+        if gone is not None:
+            self.text.undefined[name] = gone
+            self.text.unsure[name] = f"is defined in line {gone.line} and no longer in line {number}"
 
     def define(self, text: bytes, number: int) -> None:
         """Keep a definition."""
@@ -226,4 +249,10 @@ class _Lines:
         if match.group(2) is not None:
             given = tuple(each.strip().decode(errors="replace") for each in match.group(3).split(b",") if each.strip())
         body = match.group(4).strip().decode(errors="replace")
-        self.text.macros[name] = Macro(name, given, body, self.text.path, number)
+        new = self.text.macros[name] = Macro(name, given, body, self.text.path, number)
+        before = self.before.setdefault(name, new)
+        if (before.parameters, before.body) != (new.parameters, new.body):
+            self.text.unsure[name] = f"is defined in line {before.line} and otherwise in line {number}"
+        for group in self.groups:
+            if group.unknown:
+                self.text.unsure[name] = f"hangs on {group.unknown}, which this machine has no answer for"

@@ -199,10 +199,13 @@ class Sources:
 
     def macro(self, name: str, text: Text) -> Macro | None:
         """Return the definition of a macro that a file sees."""
-        own = text.macros.get(name)
-        if own is not None:
-            return own
-        return next((each.macros[name] for each in self.texts if name in each.macros), None)
+        found = next((each for each in (text, *self.texts) if name in each.macros or name in each.undefined), None)
+        if found is None:
+            return None
+        macro = found.macros.get(name) or found.undefined[name]
+        if name in found.unsure:
+            refuse(macro.file, macro.line, f"the macro {name} {found.unsure[name]}")
+        return macro
 
     def missing(self, name: str) -> str:
         """Say why a function is not there."""
