@@ -18,6 +18,7 @@ ARGUMENTS: Final = {
     "ADD": ("word",),
     "FETCH_OR": ("bits", "word"),
     "FETCH_AND": ("bits", "word"),
+    "TAKE_HALF": ("word", "half"),
 }
 KEEPS: Final = {
     "STORE": "value",
@@ -28,6 +29,7 @@ KEEPS: Final = {
     "ADD": "before + 1",
     "FETCH_OR": "-1",
     "FETCH_AND": "bits",
+    "TAKE_HALF": "0xFFFF_FFFF if half != 0 else -0x1_0000_0000",
 }
 """What of the bits set in a word stays set, by the kind of an operation."""
 OLD: Final = {
@@ -39,6 +41,7 @@ OLD: Final = {
     "ADD": "before",
     "FETCH_OR": "result",
     "FETCH_AND": "result",
+    "TAKE_HALF": "result if half == 0 else (result ^ 0x8000_0000) - 0x8000_0000 << 32",
 }
 NEW: Final = {
     "STORE": "value",
@@ -49,8 +52,9 @@ NEW: Final = {
     "ADD": "before + 1",
     "FETCH_OR": "result | bits",
     "FETCH_AND": "result & bits",
+    "TAKE_HALF": "0",
 }
-"""What a word held, and holds behind the operation; of an operation on one bit, only that."""
+"""What a word held, and holds behind the operation; of an operation on a part of it, only that."""
 
 
 TESTING: Final = {"set_bit": "test_and_set_bit", "clear_bit": "test_and_clear_bit"}
@@ -60,6 +64,8 @@ TESTING: Final = {"set_bit": "test_and_set_bit", "clear_bit": "test_and_clear_bi
 def kind_of(name: str) -> str:
     """Return the kind of an operation: LOAD, STORE, or what a locked one does to the word, or to some of its bits."""
     row = TABLE[name]
+    if name == "take_half":
+        return "TAKE_HALF"
     if row.rmw in ("OR", "AND") and "nr" not in inspect.signature(PRIMITIVES[name]).parameters:
         return f"FETCH_{row.rmw}"
     return row.rmw or ("STORE" if row.stores else "LOAD")
