@@ -98,6 +98,9 @@ class Builder:
         self.expansions: list[tuple[Node, Node]] = []
         """What each macro being read stands for, and where it is used."""
         """Macros that are being expanded."""
+        self.trying = 0
+        """Turns of loops that are being tried out: what is seen there is not reported."""
+        self.unrolling = 0
         self.loop_depth = 0
         self.labels_made: list[Label] = []
         self.tries_left = 2000
@@ -114,6 +117,8 @@ class Builder:
 
     def note(self, notes: list[Note], node: Node, what: str, became: str, reason: str = "") -> None:
         """Keep something that was decided."""
+        if self.trying:
+            return
         new = Note(self.frame.function.file, self.complaint_line(node), what, became, reason)
         if new not in notes:
             notes.append(new)
@@ -284,9 +289,11 @@ class Builder:
         made = len(self.labels_made)
         marks = [(label, len(label.states)) for label in self.labels_made]
         self.out = []
+        self.trying += 1
         try:
             yield
         finally:
+            self.trying -= 1
             self.names, self.out = names, out
             del self.variables[variables:], self.labels_made[made:]
             for label, count in marks:

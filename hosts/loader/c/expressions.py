@@ -490,7 +490,9 @@ class Expressions(Lvalues):
         return new if before else old
 
     def note_constant(self, node: Node, test: Test) -> None:
-        """Report a condition that has one answer here."""
+        """Report a condition that has one answer here, and not in one turn of a loop only."""
+        if self.unrolling:
+            return
         inner = part(node, "condition")
         text = " ".join(text_of(self.bare(inner if inner is not None else node)).split())
         self.note(self.report.constants, node, text, "true" if test.always else "false")

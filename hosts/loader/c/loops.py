@@ -112,6 +112,7 @@ class Loops(Labels):
         names, variables, state = dict(self.names), len(self.variables), self.copy_state()
         marks = [(label, len(label.states)) for label in self.labels_made]
         end = self.label("end")
+        self.unrolling += 1
         try:
             with self.steps() as made:
                 self.all_turns(node, condition, update, body, end)
@@ -121,6 +122,8 @@ class Loops(Labels):
             for label, count in marks:
                 del label.states[count:]
             raise
+        finally:
+            self.unrolling -= 1
         self.out.append(Block(end, made))
         self.state = joined([self.state, *end.states])
 

@@ -10,7 +10,7 @@ from hosts.loader.c.arithmetic import binary, call, convert, extended, masked, o
 from hosts.loader.c.builder import Builder
 from hosts.loader.c.places import farther, index_of
 from hosts.loader.c.source import text_of
-from hosts.loader.c.state import Unknown
+from hosts.loader.c.state import Interval, Unknown
 from hosts.loader.c.structuring import cloned
 from hosts.loader.c.types import INT, INT_BITS, LONG, UINT, ULONG, WORD_BITS, Integer
 from hosts.loader.c.values import (
@@ -286,6 +286,9 @@ class Memory(Builder):
     def choose_element(self, index: Number, number: int, variable: Variable, value: Number, node: Node) -> None:
         """Assign one element if it is the one."""
         assert isinstance(variable.type, Integer)  # noqa: S101 - elements are numbers
+        if self.state is not None and self.state.get(variable, Unknown.UNSET) is Unknown.UNSET:
+            variable.needs_zero = True
+            self.state[variable] = Interval(0, 0)
         old = self.read(variable, node)
         test = ast.Compare(cloned(index.node), [ast.Eq()], [ast.Constant(number)])
         both = ast.IfExp(test, cloned(convert(value, variable.type).node), old.node)

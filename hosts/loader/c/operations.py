@@ -165,6 +165,7 @@ class Operations(Expressions):
         self.line = self.at(node)
         found = self.locked_word(place, kind, node)
         if found is None:
+            old, new = (each if each.pure else self.frozen(each) for each in (old, new))
             was = self.frozen(self.load(place, kind, node), "was")
             same = compare("==", was, old)
             both = ast.IfExp(cloned(same.node), cloned(new.node), cloned(was.node))

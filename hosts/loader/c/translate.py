@@ -223,7 +223,7 @@ class _Body(Statements):
         else:
             self.refuse(
                 self.frame.function.line,
-                f"{self.frame.function.name}: its parameter {name}, a {kind}, does not exist at run time",
+                f"{self.frame.function.name}: its parameter {name} of type {kind} does not exist at run time",
             )
         if name:
             self.frame.scopes[0][name] = LocalPlace(variable), kind

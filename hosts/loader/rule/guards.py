@@ -116,10 +116,14 @@ class Guards:
             return node
         return call("checked_vcpu", [self._where(like, FAULT_NULL), node], like)
 
-    def argument(self, function: str, parameter: str, node: ast.expr, like: ast.AST) -> ast.expr:
+    def argument(  # noqa: PLR0911 - one for each kind
+        self, function: str, parameter: str, node: ast.expr, like: ast.AST
+    ) -> ast.expr:
         """Check a number that is given to the emulated kernel."""
         if not self.active:
             return node
+        if parameter == "divisor":
+            return self.divisor(node, like)
         if parameter == "cpu":
             return call("checked_cpu", [self._where(like, FAULT_CPU), node], like)
         if function in ("choose", "one_in"):
