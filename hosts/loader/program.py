@@ -39,7 +39,7 @@ from hosts.loader.syntax.names import (
     pure_functions,
     struct_fields,
 )
-from hosts.loader.user_code import UserCode
+from hosts.loader.user_code import CodeSpec, UserCode
 from hosts.loader.users import surviving, with_code, without_idle
 
 __all__ = ["LoaderError", "PolicyError", "Program", "Site", "load_program"]
@@ -72,6 +72,8 @@ class Program:
     """Those of the user's functions that take the place of the protocol's."""
     lost_mutations: tuple[str, ...] = ()
     """The mutations that edit what has been replaced: this program does not have them."""
+    patches: CodeSpec | None = None
+    """What was asked for of the user's, if it is more than a rule."""
     files: Mapping[str, str] = field(default_factory=dict)
     """The SHA-256 of each of the user's files by its path, as they were read."""
     own: Own = NOTHING_OWN
@@ -111,6 +113,7 @@ def load_program(
         rule_sha256=code.rule_file.digest if code.rule_file is not None else "",
         replaced=users.replaced,
         lost_mutations=tuple(each.name for each in mutations if each not in left),
+        patches=code.spec if code.spec.patched else None,
         files=code.digests(),
         own=users.own,
     )

@@ -197,6 +197,7 @@ def make_witness(
         sources=source_hashes(builder.program.files),
         fuse=options.fuse,
         alone=by_offset(builder.world.words.single),
+        code=builder.program.patches,
     )
     return witness, states
 

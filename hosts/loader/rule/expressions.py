@@ -14,8 +14,9 @@ from dataclasses import replace
 from emu import reach
 from hosts.loader.own.classes import OwnClass
 from hosts.loader.own.declared import Use
+from hosts.loader.rule.bounds import Bounds
 from hosts.loader.rule.context import Around, Known, Local
-from hosts.loader.rule.guards import Guards, at, call
+from hosts.loader.rule.guards import Guards, at, call, given_bounds
 from hosts.loader.rule.types import NOTHING, NUMBER, UNKNOWN, UNSEEN, Kind, What, as_number, joined, of_field, of_value
 
 Typed = tuple[ast.expr, Kind]
@@ -28,7 +29,10 @@ class Expressions:
         """``final``: all is known, so what is wrong is refused."""
         self.function, self.local, self.known, self.around, self.final = function, local, known, around, final
         active = "checked_below" in around.scope.functions
-        self.guards = Guards(around.scope.values, active=active, file=around.file_number(function))
+        parameters = [name for name in local if (function, name) in known.given]
+        given = given_bounds(function, parameters) if function in around.replaced else {}
+        bounds = Bounds(around.scope.values, local, given)
+        self.guards = Guards(bounds, active=active, file=around.file_number(function))
         self.blank = UNKNOWN if final else UNSEEN
         self.looks = function in around.brings.checks
         """Whether this is a check: it looks, and does nothing that anybody notices."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Final, TypeVar
 
 from emu import reach
@@ -25,6 +25,7 @@ from emu.rulechecks import (
 )
 from emu.vectors import SLOTS
 from hosts.loader.primitives import ACCESSES, LOCKED
+from hosts.loader.rule.bounds import Bounds, Range
 from hosts.loader.rule.types import Kind
 from hosts.loader.syntax.language import TEMPORARY
 
@@ -65,30 +66,26 @@ def call(name: str, arguments: list[ast.expr], like: ast.AST) -> ast.Call:
     return at(ast.Call(ast.Name(name, ast.Load()), arguments, []), like)
 
 
-def fixed(node: ast.expr, values: Mapping[str, object]) -> int | None:
-    """Return the number that an expression always is, as far as that is plain to see."""
-    value: object = None
-    if isinstance(node, ast.Constant):
-        value = node.value
-    elif isinstance(node, ast.Name):
-        value = values.get(node.id)
-    return value if isinstance(value, int) else None
+def given_bounds(function: str, names: Iterable[str]) -> dict[str, Range]:
+    """Return what parameters of a function may be that the emulated kernel calls: by their names."""
+    wanted = {} if function in _OR_NONE else _OF_PARAMETER
+    return {name: (0, wanted[name][1] - 1) for name in names if name in wanted}
 
 
 class Guards:
     """Makes checks; what is plainly right gets none."""
 
-    def __init__(self, values: Mapping[str, object], *, active: bool, file: int = 0) -> None:
-        """``values``: what names stand for that are no locals. Not ``active``: the program has no functions for it.
+    def __init__(self, bounds: Bounds, *, active: bool, file: int = 0) -> None:
+        """``bounds``: of the names in the function. Not ``active``: the program has no functions for it.
 
         ``file``: the number of the user's file, which a fault tells.
         """
-        self._values, self.active, self._file = values, active, file
+        self.bounds, self.active, self._file = bounds, active, file
 
     def below(self, node: ast.expr, like: ast.AST, fault: int, bound: int) -> ast.expr:
         """Check that a number is 0 or more and less than ``bound``."""
-        number = fixed(node, self._values)
-        if not self.active or (number is not None and 0 <= number < bound):
+        known = self.bounds.of(node)
+        if not self.active or (known is not None and known[0] >= 0 and known[1] < bound):
             return node
         return call("checked_below", [self._where(like, fault), node, at(ast.Constant(bound), like)], like)
 
@@ -98,7 +95,7 @@ class Guards:
 
     def divisor(self, node: ast.expr, like: ast.AST) -> ast.expr:
         """Check that a number is not 0."""
-        if not self.active or fixed(node, self._values):
+        if not self.active or self.bounds.fixed(node):
             return node
         return call("checked_divisor", [self._where(like, FAULT_DIVISOR), node], like)
 
@@ -127,7 +124,7 @@ class Guards:
         if parameter == "cpu":
             return call("checked_cpu", [self._where(like, FAULT_CPU), node], like)
         if function in ("choose", "one_in"):
-            number = fixed(node, self._values)
+            number = self.bounds.fixed(node)
             return node if number == 1 else call("checked_choice", [self._where(like, FAULT_CHOICE), node], like)
         if parameter in _OF_PARAMETER:
             if function in _OR_NONE:

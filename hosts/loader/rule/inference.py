@@ -17,7 +17,7 @@ from emu.rulechecks import MOST_TURNS
 from hosts.loader.rule.brought import Meant
 from hosts.loader.rule.calls import Calls
 from hosts.loader.rule.context import Around, Known, Local
-from hosts.loader.rule.guards import at, fixed
+from hosts.loader.rule.guards import at
 from hosts.loader.rule.types import NOTHING, NUMBER, UNKNOWN, Kind, What, joined, named_kind, of_annotation
 from hosts.loader.syntax.language import assigned, local_names, without_docstring
 from hosts.loader.syntax.names import PRIMITIVES, calls
@@ -194,7 +194,7 @@ class Statements:
         """Return whether a loop is seen to go round a few times only."""
         if not isinstance(loop, ast.For) or not isinstance(loop.iter, ast.Call):
             return False
-        bounds = [fixed(each, self.around.scope.values) for each in loop.iter.args]
+        bounds = [self.what.guards.bounds.fixed(each) for each in loop.iter.args]
         return all(each is not None and abs(each) < MOST_TURNS // 2 for each in bounds)
 
     def acts(self, *nodes: ast.AST) -> bool:

@@ -14,7 +14,8 @@ from emu.machine import Machine
 from emu.memory import Struct
 from emu.rulechecks import FAULT_INDEX
 from hosts.loader.program import Program, load_program
-from hosts.loader.rule.guards import Guards, fixed
+from hosts.loader.rule.bounds import Bounds
+from hosts.loader.rule.guards import Guards
 from hosts.loader.syntax.language import PolicyError
 from hosts.loader.syntax.names import PRIMITIVES, calls
 from tests.unit.loader.rules import FIRST, helpers, loaded
@@ -279,12 +280,12 @@ def test_every_number_that_a_rule_hands_on_is_checked_or_may_be_any() -> None:
         for parameter, hint in program.functions[name].__annotations__.items()
         if hint == "int" and parameter != "return"
     }
-    guards = Guards({}, active=True)
+    guards = Guards(Bounds(), active=True)
     like = ast.parse("x").body[0]
     asked = ast.Name("x", ast.Load())
     free = {(name, each) for name, each in numbers if guards.argument(name, each, asked, like) is asked}
     assert {each for _, each in free} <= UNCHECKED
-    assert fixed(ast.Constant(7), {}) == 7
+    assert Bounds().fixed(ast.Constant(7)) == 7
 
 
 def leading_back(program: Program) -> set[str]:
