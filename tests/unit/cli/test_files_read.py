@@ -29,8 +29,9 @@ from hosts.explorer.counterexample.witness import (
 from hosts.explorer.counterexample.witness_file import load, save, text
 from hosts.explorer.initial_state import initial_words
 from hosts.explorer.threads.harness import driver_sources, scope_of
+from hosts.loader.policy_name import patched_name
 from hosts.loader.program import load_program
-from hosts.loader.user_code import UserCode, code_of
+from hosts.loader.user_code import CodeSpec, UserCode, code_of
 from tests.unit.cli.test_main import FakeScout, MadeUp
 from tests.validator import records_in
 
@@ -268,6 +269,21 @@ def test_records_and_witnesses_tell_the_rule_that_was_loaded(
     rule.write_text(RULE + "# another\n")
     assert main(["replay", str(tmp_path / "w.json")]) == 64
     assert f"{rule} (another rule than the witness's: sha256 " in capsys.readouterr().err
+
+
+def test_a_witness_names_the_patches_that_were_in_the_machine(witness: Witness, tmp_path: Path) -> None:
+    """And is written as ever without; its policy is still held against the steps."""
+    spec = CodeSpec(patches=("fix.py",))
+    save(witness, tmp_path / "w.json")
+    assert '"code"' not in (tmp_path / "w.json").read_text()
+    patched = replace(witness, policy=patched_name(witness.policy, "fix.py"), code=spec)
+    save(patched, tmp_path / "w.json")
+    assert load(tmp_path / "w.json") == patched
+    check_labels(patched)
+    with pytest.raises(WitnessError, match="not those of the policy"):
+        check_labels(replace(patched, policy="kick-2016+fix.py"))
+    with pytest.raises(WitnessError, match="a policy that there is not"):
+        check_labels(replace(patched, code=None))
 
 
 def test_a_rule_that_changes_while_it_is_compiled_is_not_raced(tmp_path: Path) -> None:
