@@ -7,10 +7,14 @@ import click
 from hosts.cli.commands.options import CONTEXT, debug_option, policy_option
 
 
-@click.command(name="list", context_settings=CONTEXT, short_help="List scenarios, policies, mutations and checkers.")
+@click.command(
+    name="list", context_settings=CONTEXT, short_help="List everything that has a name, and what can be replaced."
+)
 @debug_option
 def list_() -> int:
     """List scenarios, policies, mutations and checkers, one line each, with the commit that each comes from.
+
+    Then the functions of emu/ that --patch and --kernel replace, with their signatures and where they are.
 
     \b
     Example:
