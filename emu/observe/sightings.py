@@ -15,10 +15,14 @@ from emu.waist import BIT, local_read, local_write, peek
 USER_UNPROMISED: Final = 0
 """A bit for each check, by its number, that a user's own rule does not promise to hold: the loader puts here what
 ``CHECKS`` of the rule's file leaves out."""
+PATCH_UNPROMISED: Final = 0
+"""The same for what ``CHECKS`` of a patch leaves out, under whichever rule."""
 
 
 def promised(check: int) -> int:
-    """Return whether the rule under test promises what a check asks for: all do, but a user's own may not."""
+    """Return whether the rule under test promises what a check asks for: all do, but a user's code may not."""
+    if PATCH_UNPROMISED & BIT(check) != 0:
+        return 0
     return 0 if local_read(config().policy) == USER and USER_UNPROMISED & BIT(check) != 0 else 1
 
 

@@ -15,8 +15,6 @@ from emu.workload.scenarios import PolicyInfo
 from hosts.cli.audit_show import Audited, audit_record, line_of, print_audit, scope_line, scope_record
 from hosts.cli.outputs import users_files
 from hosts.cli.records import Records, records_to
-from hosts.cli.replaced_show import code_lines
-from hosts.cli.sides import tell_lines
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.explorer.audit.audit import Auditor, Baseline, Watch
@@ -25,6 +23,7 @@ from hosts.explorer.audit.verdicts import Attempt, verdict_of
 from hosts.explorer.model.options import Options
 from hosts.explorer.search.result import Progress
 from hosts.explorer.threads.harness import Scope, ScopeError, scope_of
+from hosts.loader.own.declared import NOTHING_OWN, Own
 from hosts.loader.program import LoaderError, Program, load_program
 from hosts.loader.rule.faults import RuleFault
 from hosts.loader.user_code import CodeSpec, code_of, paths_of
@@ -78,13 +77,12 @@ def audit_command(
         own = code_of(policy, code)
         program = load_program(own, mutations=())
         chosen_policy = one_policy(policy, own_code(own, program))
-        scopes = scopes_of(scenario, scope)
+        scopes = scopes_of(scenario, scope, program.own)
     except (PlanError, ScopeError, LoaderError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     chosen = chosen_sites(sites(program), line)
     with records_to(json_file, users_files(own)) as records:
         console = wide_console()
-        tell_lines(console, code_lines(own, program))
         if make is Auditor:
             have_loops()
         judge = make(program, chosen_policy.number, Options(seconds=budget, max_bytes=SEARCH_BYTES, symmetry=False))
@@ -100,10 +98,11 @@ def audit_command(
     return EXIT_INTERRUPTED if audit.cancelled else EXIT_EXPECTED
 
 
-def scopes_of(scenarios: Sequence[str], texts: Sequence[str]) -> dict[str, Scope]:
+def scopes_of(scenarios: Sequence[str], texts: Sequence[str], own: Own = NOTHING_OWN) -> dict[str, Scope]:
     """Return the scopes of scenarios, or as the user wrote them, or both; without either the default ones."""
-    named = {name: scope_of(scenario) for name in scenarios for scenario in chosen_scenarios([name])}
-    written = {text: scope_of(None, text) for text in texts or ([] if named else SCOPES)}
+    acts = own.act_numbers
+    named = {name: scope_of(each, acts=acts) for name in scenarios for each in chosen_scenarios([name], own)}
+    written = {text: scope_of(None, text, acts) for text in texts or ([] if named else SCOPES)}
     return named | written
 
 

@@ -17,8 +17,8 @@ from hosts.explorer.counterexample.validate import check_violation
 from hosts.explorer.counterexample.witness import Witness, WitnessError, changed_sources
 from hosts.explorer.counterexample.witness_file import load
 from hosts.kernel_names import on_vector
+from hosts.loader.own.read import unpromised_by
 from hosts.loader.program import LoaderError, load_program
-from hosts.loader.rule.userpolicy import unpromised
 from hosts.loader.user_code import code_of
 from hosts.plural import counted
 from hosts.replay.processes import EnvironmentLacks
@@ -48,7 +48,7 @@ def replay_command(file: str, repeat: int = 1, json_file: str | None = None, *, 
     with records_to(json_file, [file]) as records:
         records.environment(code=code)
         console = wide_console()
-        left_out = unpromised(code.rule_file if code is not None else None)
+        left_out = unpromised_by(code)
         for line in heading(witness, left_out, changed):
             say(console, line)
         return _repeat(file, witness, left_out, made, repeat, records, console)

@@ -89,5 +89,5 @@ class Builder:
     @property
     def _symmetric(self) -> list[tuple[int, ...]]:
         """Return the candidates for symmetry: threads with equal columns; a user's code might tell them apart."""
-        users = self.policy == USER or bool(self.program.replaced)
+        users = self.policy == USER or bool(self.program.replaced) or bool(self.program.own)
         return [] if self.exact or users else equal_columns(self.scope)

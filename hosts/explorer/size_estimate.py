@@ -34,6 +34,8 @@ FIRST: Final = {"post": 17.5, "device": 6.0, "kick": 15.5}
 """Factors of what another pCPU does first."""
 FURTHER: Final = {"post": 8.0, "device": 3.8, "kick": 7.4}
 """Factors of what it does after that."""
+OWN: Final = 1.0
+"""Factor of an act of the user's own, of which nothing is known: no scope is called too big for it."""
 ANOTHER_GUEST, ITS_IPIS = 10.0, 100.0
 """Factors of another vCPU, besides what it does alone; and if both send IPIs to each other."""
 SC_LESS: Final = 4.0
@@ -87,8 +89,8 @@ def _factors(scope: Scope) -> Iterator[float]:
         yield TIMER_MEETS_OTHERS
     for acts in scope.acts:
         first, *further = (act.partition(":")[0].partition("@")[0] for act in acts)
-        yield FIRST[first]
-        yield from (FURTHER[each] for each in further)
+        yield FIRST.get(first, OWN)
+        yield from (FURTHER.get(each, OWN) for each in further)
 
 
 def _guest(scope: Scope) -> Iterator[float]:

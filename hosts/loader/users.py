@@ -20,7 +20,7 @@ from hosts.loader.rule.inference import with_values
 from hosts.loader.rule.patches import read_patch
 from hosts.loader.rule.replacement import Replaced, check_fit, reaches
 from hosts.loader.rule.userfile import ENTRY
-from hosts.loader.rule.userpolicy import read_policy
+from hosts.loader.rule.userpolicy import PATCH_UNPROMISED, read_policy, unpromised_bits
 from hosts.loader.syntax.mutate import Mutation
 from hosts.loader.syntax.names import Scope, calls, struct_fields
 from hosts.loader.user_code import UserCode, is_c
@@ -46,10 +46,6 @@ class Users:
     """What the files declare besides."""
     called: frozenset[str]
     """Functions that are called because of these: what else nothing calls may be left out."""
-    texts: dict[str, str]
-    """The user's functions as they were read: one in C as it was translated."""
-    kept: dict[str, str]
-    """What stays the protocol's, though the user's kernel has a function of the name, with the reason."""
 
 
 def with_code(code: UserCode, definitions: Definitions, values: Mapping[str, Any], packages: Collection[str]) -> Users:
@@ -60,10 +56,9 @@ def with_code(code: UserCode, definitions: Definitions, values: Mapping[str, Any
     replaced = [name for name in brought.functions if name in definitions and name != ENTRY]
     for name in replaced:
         check_fit(brought.functions[name], definitions[name].tree, brought.origins[name])
-    values = {**values, **brought.values}
+    values = {**values, **brought.values, **unpromised_bits(PATCH_UNPROMISED, own.unpromised)}
     stubs = stubs_of(brought)
     brings = of_each_function(brought.brings, brought.functions, brought.functions.keys() & definitions.keys())
-    texts = {name: ast.unparse(tree) for name, tree in brought.functions.items()}
     trees = _checked(replace(brought, brings=brings), definitions, values, replaced, stubs, code.paths)
     new = dict(definitions)
     new |= keep_former(definitions, replaced) if replaced else {}
@@ -73,7 +68,7 @@ def with_code(code: UserCode, definitions: Definitions, values: Mapping[str, Any
     new, called = with_own(own, new, brought)
     places = {name: _replaced(brought, name, definitions[name]) for name in replaced}
     values = {name: value for name, value in values.items() if not is_own_class(value)}
-    return Users(new, values, frozenset(trees), places, own, frozenset(trees) | called, texts, dict(brought.kept))
+    return Users(new, values, frozenset(trees), places, own, frozenset(trees) | called)
 
 
 def _module(file: str, *, looks: bool) -> str:

@@ -67,10 +67,19 @@ def _unpromised(rows: Sequence[Row]) -> list[str]:
 def _breach(row: Row) -> str:
     if not row.measured.violations:
         found = row.explored.checks[0] if row.explored is not None else ""
-        means = BROKEN.get(found, found)
+        means = _meaning(row, found)
         return f"it fails in {row.planned.scenario.name}: {means} ({found}, in the explorer; no race showed it)"
     worst = row.measured.violations[0]
-    return f"it fails in {row.planned.scenario.name}: {BROKEN[worst.check]} ({worst.check}, {how_often(worst.count)})"
+    means = _meaning(row, worst.check)
+    return f"it fails in {row.planned.scenario.name}: {means} ({worst.check}, {how_often(worst.count)})"
+
+
+def _meaning(row: Row, check: str) -> str:
+    """Return what it means that a check fired: of the user's own what does not hold."""
+    own = next((each for each in row.planned.own.own_checks if each.name == check), None)
+    if own is None:
+        return BROKEN.get(check, check)
+    return f'"{own.about.rstrip(".")}" does not hold' if own.about else f"{check} does not hold"
 
 
 def _difference(rows: Sequence[Row]) -> list[str]:

@@ -10,8 +10,17 @@ from emu.expected import PASSES, Expectation
 from emu.mutations import Mutation
 from emu.workload.scenarios import POLICIES, PolicyInfo, Scenario
 from hosts.explorer.threads.harness import DEFAULT, DEFAULT_NAME, Scope, scope_of
+from hosts.loader.own.declared import Own
 from hosts.runs.own_code import OwnCode
-from hosts.runs.plan import Planned, chosen_mutations, chosen_policies, chosen_scenarios, planned, refuse_lost
+from hosts.runs.plan import (
+    Planned,
+    chosen_mutations,
+    chosen_policies,
+    chosen_scenarios,
+    declared_by,
+    planned,
+    refuse_lost,
+)
 
 DEFAULT_SCENARIO: Final = Scenario(
     DEFAULT_NAME, f"the default scope: {DEFAULT}, and a guest that halts and arms its timer", "issue 3", ()
@@ -41,7 +50,7 @@ def asked_for(
     own: OwnCode | None = None,
 ) -> list[Asked]:
     """Return the rows; PlanError, ScopeError. ``own`` is the user's code, if it has been read."""
-    chosen = chosen_scenarios(scenarios) if scenarios else (DEFAULT_SCENARIO,)
+    chosen = chosen_scenarios(scenarios, declared_by(own)) if scenarios else (DEFAULT_SCENARIO,)
     seeded: tuple[Mutation | None, ...] = chosen_mutations(mutations) if mutations else (None,)
     return rows_of(chosen, chosen_policies(policies, own), seeded, scope, own)
 
@@ -52,13 +61,15 @@ def rows_of(
     mutations: Sequence[Mutation | None],
     scope: str | None,
     own: OwnCode | None = None,
+    declared: Own | None = None,
 ) -> list[Asked]:
     """Return the rows of these; PlanError of a seeded bug that a machine with the user's code does not have."""
     for mutation in mutations:
         refuse_lost(own, mutation)
     spec = own.patches if own is not None else None
-    rows = _rows(scenarios, policies, mutations, scope)
-    return [replace(row, planned=replace(row.planned, code=spec)) for row in rows]
+    declared = declared if declared is not None else declared_by(own)
+    rows = _rows(scenarios, policies, mutations, scope, declared)
+    return [replace(row, planned=replace(row.planned, code=spec, own=declared)) for row in rows]
 
 
 def _rows(
@@ -66,9 +77,10 @@ def _rows(
     policies: Sequence[PolicyInfo],
     mutations: Sequence[Mutation | None],
     text: str | None,
+    own: Own,
 ) -> Iterator[Asked]:
     for scenario in scenarios:
-        scope = scope_of(None if scenario is DEFAULT_SCENARIO else scenario, text)
+        scope = scope_of(None if scenario is DEFAULT_SCENARIO else scenario, text, own.act_numbers)
         for mutation in mutations:
             for policy in policies:
                 row = planned(scenario, policy, mutation, scope.pcpus)

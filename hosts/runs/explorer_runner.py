@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import structs
+
 from emu.machine import USER
 from emu.workload.scenarios import POLICIES
 from hosts.errors import Failure
@@ -139,7 +141,8 @@ class Explorer:
         left = max(given - taken, 0.1) if given else 0.0
         found = Found(builder, options, model, search)
         scenario, policy = asked.planned.scenario.name, asked.planned.policy.name
-        return completely_explained(found, lambda: self._builder(asked), scenario, policy, left, watch, self._learning)
+        made = completely_explained(found, lambda: self._builder(asked), scenario, policy, left, watch, self._learning)
+        return structs.replace(made, code=asked.planned.code)
 
     def _builder(self, asked: Asked) -> Builder:
         planned = asked.planned

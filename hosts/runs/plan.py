@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from emu.expected import Expectation, policies_of, policy_by_name
+from emu.expected import Expectation, expected, policies_of, policy_by_name
 from emu.machine import MAX_PCPUS, USER
 from emu.mutations import MUTATIONS, Mutation
 from emu.workload.scenarios import POLICIES, SCENARIOS, PolicyInfo, Scenario
@@ -16,7 +16,7 @@ from hosts.loader.policy_name import is_user_policy, patched_name
 from hosts.loader.rule.userpolicy import unpromised
 from hosts.loader.sent_vectors import TRIGGER
 from hosts.loader.user_code import CodeSpec, code_of
-from hosts.runs.own_code import TODAYS, OwnCode, expected_of, policy_named
+from hosts.runs.own_code import OwnCode, policy_named
 
 Controls = Literal["some", "all", "none"]
 
@@ -103,14 +103,12 @@ class Planned:
 
     @property
     def explorable(self) -> bool:
-        """Return whether it is to be explored beside its races; what becomes of messages on the way cannot be.
-
-        Of a machine with a user's code in it seeded bugs are controls of the races alone.
-        """
+        """Return whether it is to be explored beside its races; what becomes of messages on the way cannot be."""
         return (
             self.own_rule
             and not self.too_few
-            and (self.mutation is None or not (self.policy.patched or self.mutation.fabric_fault))
+            and not self.lost
+            and (self.mutation is None or not self.mutation.fabric_fault)
         )
 
     @property
@@ -174,7 +172,8 @@ def make_plan(wanted: Wanted, processors: int) -> Plan:
     if wanted.cpus is not None and not 1 <= wanted.cpus <= MAX_PCPUS:
         raise PlanError(f"--cpus {wanted.cpus}: a machine has 1 to {MAX_PCPUS} pCPUs")
     groups: list[Group] = []
-    for scenario in chosen_scenarios(wanted.scenarios):
+    declared = declared_by(wanted.own)
+    for scenario in chosen_scenarios(wanted.scenarios, declared):
         size = _size(scenario, wanted.cpus, processors)
         if wanted.mutations:
             groups += [(planned,) for planned in _asked_for(scenario, wanted, size)]
@@ -183,7 +182,7 @@ def make_plan(wanted: Wanted, processors: int) -> Plan:
     if not groups:
         raise PlanError("the table of expected verdicts has no such row; name --scenario and --policy to run it anyway")
     spec = wanted.own.patches if wanted.own is not None else None
-    return Plan(tuple(tuple(replace(row, code=spec) for row in group) for group in groups))
+    return Plan(tuple(tuple(replace(row, code=spec, own=declared) for row in group) for group in groups))
 
 
 def _size(scenario: Scenario, asked: int | None, processors: int) -> int:
@@ -199,12 +198,9 @@ def _groups(scenario: Scenario, wanted: Wanted, pcpus: int) -> list[Group]:
         return [clean]
     names = {policy.name for policy in policies}
     everything = [with_patches(row, wanted.own) for row in control_rows(scenario, "all", pcpus)]
-    if wanted.own is not None and wanted.own.label:
-        controls = list(patched_controls(scenario, policies, pcpus, wanted.own))
-        everything = [] if wanted.own.replaces_rule else everything
-    else:
-        controls = [row for row in control_rows(scenario, wanted.controls, pcpus) if row.policy.name in names]
-    canary = next((row for row in [*controls, *everything] if row.sought and not row.lost), None)
+    everything = [row for row in everything if not row.lost]
+    controls = [row for row in control_rows(scenario, wanted.controls, pcpus) if row.policy.name in names]
+    canary = next((row for row in [*controls, *everything] if row.sought), None)
     if canary is None:
         return [clean, *((row,) for row in controls)]
     rest = [row for row in controls if row != canary]
@@ -223,18 +219,6 @@ def control_rows(scenario: Scenario, which: Controls, pcpus: int) -> Iterable[Pl
             policies = policies_of(row)
             for name in policies if which == "all" else policies[: 2 if telling else 1]:
                 yield planned(scenario, policy_by_name(name), mutation, pcpus)
-
-
-def patched_controls(scenario: Scenario, policies: Sequence[PolicyInfo], pcpus: int, own: OwnCode) -> Iterable[Planned]:
-    """Return the rows of the table of seeded bugs that hold for policies in a machine with a user's code in it.
-
-    Those that it cannot have are among them, with the reason.
-    """
-    for mutation in MUTATIONS:
-        for policy in policies:
-            row = planned(scenario, policy, mutation, pcpus)
-            if row.expectation is not None:
-                yield replace(row, lost=own.lost.get(mutation.name, ""))
 
 
 def with_patches(row: Planned, own: OwnCode | None) -> Planned:
@@ -260,7 +244,8 @@ def _asked_for(scenario: Scenario, wanted: Wanted, pcpus: int) -> Iterable[Plann
 
 def planned(scenario: Scenario, policy: PolicyInfo, mutation: Mutation | None, pcpus: int) -> Planned:
     """Plan one configuration, with what the table says of it."""
-    return Planned(scenario, policy, mutation, expected_of(scenario.name, policy, mutation), pcpus)
+    says = expected(scenario.name, policy.name, mutation.name if mutation is not None else None)
+    return Planned(scenario, policy, mutation, says, pcpus)
 
 
 # --- names -------------------------------------------------------------------------------------------------------
@@ -279,9 +264,14 @@ def user_policy_of(names: Sequence[str]) -> str | None:
     return users[0] if users else None
 
 
-def chosen_scenarios(names: Sequence[str]) -> tuple[Scenario, ...]:
-    """Return the scenarios of these names, all if there are none."""
-    known = {scenario.name: scenario for scenario in SCENARIOS}
+def declared_by(own: OwnCode | None) -> Own:
+    """Return what a user's code declares."""
+    return own.declared if own is not None else NOTHING_OWN
+
+
+def chosen_scenarios(names: Sequence[str], own: Own = NOTHING_OWN) -> tuple[Scenario, ...]:
+    """Return the scenarios of these names, all if there are none; ``own``: the user's among them."""
+    known = {scenario.name: scenario for scenario in (*SCENARIOS, *own.scenarios)}
     _check("scenario", names, known)
     return tuple(scenario for name, scenario in known.items() if not names or name in names)
 
@@ -296,9 +286,9 @@ def chosen_policies(names: Sequence[str], own: OwnCode | None = None) -> tuple[P
             file = own.label
             raise PlanError(f"--policy {names[0]}: {file} replaces {TRIGGER}, which is the rule: leave --policy out")
         return (policy_named(own.label, own.code),)
+    chosen = _chosen(names, own)
     if own is None or not own.label:
-        return _chosen(names, own)
-    chosen = _chosen(names or [TODAYS], own)
+        return chosen
     return tuple(policy_named(patched_name(each.name, own.label), own.code) for each in chosen)
 
 

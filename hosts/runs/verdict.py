@@ -235,9 +235,8 @@ def policy_names(rows: Iterable[Row]) -> list[str]:
 
 
 def exit_code(rows: Iterable[Row]) -> int:
-    """Add the rows up. A seeded bug that a machine cannot have proves nothing, and lacks nothing, if others ran."""
+    """Add the rows up."""
     rows = list(rows)
-    rows = [row for row in rows if not row.planned.lost] or rows
     if any(row.verdict is Verdict.CANCELLED for row in rows):
         return EXIT_INTERRUPTED
     if any(row.fault for row in rows):

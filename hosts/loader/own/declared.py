@@ -108,11 +108,13 @@ class Own:
     own_checks: tuple[OwnCheck, ...] = ()
     acts: tuple[OwnAct, ...] = ()
     scenarios: tuple[Scenario, ...] = ()
+    unpromised: tuple[str, ...] = ()
+    """Built-in checks that ``CHECKS`` of a patch leaves out: this machine does not promise them."""
     first_window: int = 0
     """Of one file's declarations, the number of its first window among the user's."""
 
     def __bool__(self) -> bool:
-        return bool(self.structs or self.own_windows or self.own_checks or self.acts or self.scenarios)
+        return self != Own()
 
     @property
     def windows(self) -> tuple[str, ...]:

@@ -5,22 +5,26 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from emu import machine
 from emu.machine import OWN_CHECKS, OWN_WINDOWS
 from emu.observe.accounting import CHECKS, WINDOWS
 from emu.own import POINTS
 from emu.workload.scenarios import Scenario
-from hosts.loader.own.declared import Own, OwnAct, OwnCheck, OwnStruct, OwnWindow, Place
+from hosts.loader.own.declared import NOTHING_OWN, Own, OwnAct, OwnCheck, OwnStruct, OwnWindow, Place
 from hosts.loader.own.literals import Literals
 from hosts.loader.own.scenarios import SCENARIOS_HOME, scenario_of
 from hosts.loader.own.words import struct_of
 from hosts.loader.rule.bindings import Bindings
 from hosts.loader.rule.userfile import parsed
+from hosts.loader.rule.userpolicy import left_out, unpromised
 from hosts.loader.source_file import SourceFile
 from hosts.loader.syntax.language import Origin, PolicyError, parameters
+
+if TYPE_CHECKING:
+    from hosts.loader.user_code import UserCode
 
 ACT: Final = "act_"
 """What the name of a function begins with that is an act."""
@@ -40,6 +44,7 @@ class Declarations:
     windows: list[OwnWindow] = field(default_factory=list)
     checks: list[OwnCheck] = field(default_factory=list)
     acts: list[OwnAct] = field(default_factory=list)
+    unpromised: list[str] = field(default_factory=list)
     unread: list[tuple[ast.expr, Literals]] = field(default_factory=list)
     """Scenarios, which may name what a later line declares."""
 
@@ -58,6 +63,7 @@ class Declarations:
                     self._function(statement, literals)
                 case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
                     self._assigned(name, value, literals)
+        self.unpromised += left_out(file, origin, [check.name for check in self.checks])
         return Own(
             tuple(self.structs[first[0] :]),
             tuple(self.windows[first[1] :]),
@@ -76,7 +82,7 @@ class Declarations:
             if any(each.name == made.name for each in found):
                 literals.origin.refuse(call, f"there is another scenario {made.name!r} in these patches")
             found.append(made)
-        return Own(without.structs, without.own_windows, without.own_checks, without.acts, tuple(found))
+        return replace(without, scenarios=tuple(found), unpromised=tuple(dict.fromkeys(self.unpromised)))
 
     # --- one declaration -----------------------------------------------------------------------------------------
 
@@ -174,6 +180,23 @@ def _points(statement: ast.FunctionDef, literals: Literals) -> tuple[str, ...]:
 def _about(statement: ast.FunctionDef) -> str:
     """Return the first line of a function's docstring."""
     return (ast.get_docstring(statement) or "").partition("\n")[0]
+
+
+def own_of(code: UserCode | None) -> Own:
+    """Return the declarations of a user's code; PolicyError."""
+    return declared_in(code.patches) if code is not None and code.patches else NOTHING_OWN
+
+
+def unpromised_by(code: UserCode | None) -> tuple[str, ...]:
+    """Name the checks that a rule's file and patches leave out; nothing of files that are refused when they load."""
+    if code is None:
+        return ()
+    try:
+        patches = own_of(code).unpromised
+    except PolicyError:
+        patches = ()
+    left = {*unpromised(code.rule_file), *patches}
+    return tuple(check for check in CHECKS if check in left)
 
 
 def declared_in(files: Iterable[SourceFile]) -> Own:

@@ -17,6 +17,8 @@ from hosts.loader.syntax.names import Scope
 
 UNPROMISED: Final = "USER_UNPROMISED"
 """The constant of the protocol that says which checks are not made of a user's rule."""
+PATCH_UNPROMISED: Final = "PATCH_UNPROMISED"
+"""And of a machine with a user's patches, under whichever rule."""
 PROMISES: Final = "CHECKS"
 """What a rule's file calls the checks that its protocol promises to hold; without it that is all of them."""
 
@@ -29,14 +31,15 @@ def unpromised(file: SourceFile | None) -> tuple[str, ...]:
     if file is None:
         return ()
     try:
-        return _left_out(ast.parse(file.content, file.path), Origin(file.path, PolicyError))
+        origin = Origin(file.path, PolicyError)
+        return left_out(Bindings(ast.parse(file.content, file.path), origin), origin)
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError, PolicyError):
         return ()
 
 
-def _left_out(module: ast.Module, origin: Origin) -> tuple[str, ...]:
-    """Return the checks that the one assignment to CHECKS leaves out."""
-    statement = Bindings(module, origin).get(PROMISES)
+def left_out(file: Bindings, origin: Origin, own: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the checks that the one assignment to CHECKS leaves out; it may also name those of the file's ``own``."""
+    statement = file.get(PROMISES)
     if statement is None:
         return ()
     how = f'{PROMISES} is a tuple of names, or names in one text: {PROMISES} = "{" ".join(CHECKS)}"'
@@ -49,9 +52,14 @@ def _left_out(module: ast.Module, origin: Origin) -> tuple[str, ...]:
     if not isinstance(names, tuple | list) or not names or not all(isinstance(name, str) for name in names):
         origin.refuse(statement, how)
     for name in names:
-        if name not in CHECKS:
+        if name not in (*CHECKS, *own):
             origin.refuse(statement, f"there is no check {name}; {how}")
     return tuple(check for check in CHECKS if check not in names)
+
+
+def unpromised_bits(constant: str, checks: Collection[str]) -> dict[str, object]:
+    """Return the constant of the protocol that says so, if any checks are left out."""
+    return {constant: sum(1 << CHECKS.index(check) for check in checks)} if checks else {}
 
 
 def read_policy(rule: RuleName, file: SourceFile, scope: Scope, packages: Collection[str]) -> Brought:
@@ -59,10 +67,10 @@ def read_policy(rule: RuleName, file: SourceFile, scope: Scope, packages: Collec
     if not rule.path or not rule.function:
         raise PolicyError(str(rule), 1, "a policy is given as path/to/file.py:function")
     module, origin = parsed(file), Origin(rule.path, PolicyError)
-    reader = FileReader(origin, Bindings(module, origin), scope, packages)
+    bindings = Bindings(module, origin)
+    reader = FileReader(origin, bindings, scope, packages)
     _take(reader, rule.function)
-    if left_out := _left_out(module, origin):
-        reader.values[UNPROMISED] = sum(1 << CHECKS.index(check) for check in left_out)
+    reader.values |= unpromised_bits(UNPROMISED, left_out(bindings, origin))
     return reader.brought()
 
 

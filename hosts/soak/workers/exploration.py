@@ -22,7 +22,7 @@ from hosts.runs.explorer_verdict import judged, out_of_time, search_facts, with_
 from hosts.runs.plan import PlanError, chosen_mutations, chosen_scenarios
 from hosts.runs.verdict import Circumstances, Row, Verdict, grade
 from hosts.soak.task import Task
-from hosts.soak.workers.race_result import policy_of
+from hosts.soak.workers.race_result import declared_by_task, policy_of
 
 MOST_BYTES: Final = 4_000_000_000
 SHARE: Final = 4
@@ -72,10 +72,11 @@ def not_searched(task: Task, what: Circumstances) -> tuple[Row, dict[str, Any]]:
 
 def _asked(task: Task, code: UserCode | None = None) -> Asked:
     named = task.scenario != DEFAULT_SCENARIO.name
-    scenarios = chosen_scenarios([task.scenario]) if named else (DEFAULT_SCENARIO,)
+    declared = declared_by_task(task, code)
+    scenarios = chosen_scenarios([task.scenario], declared) if named else (DEFAULT_SCENARIO,)
     mutations = chosen_mutations([task.mutation]) if task.mutation is not None else (None,)
     try:
-        row = rows_of(scenarios, [policy_of(task, code)], mutations, task.scope or None)[-1]
+        row = rows_of(scenarios, [policy_of(task, code)], mutations, task.scope or None, declared=declared)[-1]
     except ScopeError as error:
         raise PlanError(str(error)) from None
     return replace(row, planned=replace(row.planned, code=task.code))

@@ -8,14 +8,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from emu.workload.scenarios import PolicyInfo
+from hosts.loader.own.declared import NOTHING_OWN, Own
+from hosts.loader.own.read import own_of
 from hosts.loader.policy_name import base_of
 from hosts.loader.rule.faults import RuleFault
-from hosts.loader.user_code import UserCode, code_of, paths_of
+from hosts.loader.syntax.language import PolicyError
+from hosts.loader.user_code import UserCode, code_of, paths_of, read_code
 from hosts.report.environment import processors
 from hosts.report.jsonl import result_record
 from hosts.runs.collect import Measured, Undelivered, collect, fabric_violation, merged
 from hosts.runs.own_code import OwnCode, policy_named
-from hosts.runs.plan import Planned, chosen_mutations, chosen_policies, chosen_scenarios, planned
+from hosts.runs.plan import PlanError, Planned, chosen_mutations, chosen_policies, chosen_scenarios, planned
 from hosts.runs.runner import Placement
 from hosts.runs.verdict import Circumstances, Row, Verdict
 from hosts.soak.plan.canaries import as_canary
@@ -30,15 +33,24 @@ def planned_of(task: Task, code: UserCode | None = None) -> Planned:
 
     ``code`` is the task's, if it has been read.
     """
-    (scenario,) = chosen_scenarios([task.scenario])
+    own = declared_by_task(task, code)
+    (scenario,) = chosen_scenarios([task.scenario], own)
     mutation = chosen_mutations([task.mutation])[0] if task.mutation is not None else None
     policy = policy_of(task, code)
     if not policy.patched or not task.canary:
-        row = replace(planned(scenario, policy, mutation, task.pcpus), code=task.code)
+        row = replace(planned(scenario, policy, mutation, task.pcpus), code=task.code, own=own)
         return as_canary(row) if task.canary else row
     # What the table expects of a canary it says of the policy without the patches.
     bare = as_canary(planned(scenario, chosen_policies([base_of(task.policy)])[-1], mutation, task.pcpus))
-    return replace(bare, policy=policy, code=task.code)
+    return replace(bare, policy=policy, code=task.code, own=own)
+
+
+def declared_by_task(task: Task, code: UserCode | None) -> Own:
+    """Return what a task's code declares; PlanError if it does not fit."""
+    try:
+        return own_of(code if code is not None else read_code(task.spec)) if task.code is not None else NOTHING_OWN
+    except PolicyError as error:
+        raise PlanError(str(error)) from None
 
 
 def policy_of(task: Task, code: UserCode | None) -> PolicyInfo:

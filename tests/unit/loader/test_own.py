@@ -14,6 +14,7 @@ from emu.observe.accounting import CHECKS, WINDOWS
 from hosts.loader.own.declared import Each, Use
 from hosts.loader.own.read import declared_in
 from hosts.loader.program import PolicyError, Program, load_program
+from hosts.loader.rule.userpolicy import PATCH_UNPROMISED
 from tests.unit.loader.patches import code_of, patched
 
 DOORBELL = Path(__file__).parents[2] / "doorbell.py"
@@ -254,3 +255,16 @@ def test_two_patches_share_their_room(tmp_path: Path) -> None:
     again = code_of(tmp_path, text.format("A", "a"), text.format("A", "b"))
     with pytest.raises(PolicyError, match=r"fix1.py:3: there is a struct A already, .*fix.py:3"):
         declared_in(again.patches)
+
+
+def test_what_a_patch_does_not_promise_is_not_checked(tmp_path: Path) -> None:
+    """CHECKS names those that hold, its own among them; under any rule."""
+    text = DOORBELL.read_text().replace(
+        "\n\nclass", "\n\nCHECKS = 'C1 C2 C3 C5 C7 C8 C9 C10 bell_is_answered'\n\n\nclass", 1
+    )
+    program = patched(tmp_path, text)
+    assert program.own.unpromised == ("C4",)
+    assert program.namespace[PATCH_UNPROMISED] == 1 << CHECKS.index("C4")
+    assert "if PATCH_UNPROMISED & BIT(check) != 0" in program.source("promised")
+    with pytest.raises(PolicyError, match="there is no check C6"):
+        declared_in(code_of(tmp_path, "CHECKS = 'C6'\n").patches)
