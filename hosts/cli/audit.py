@@ -15,6 +15,8 @@ from emu.workload.scenarios import PolicyInfo
 from hosts.cli.audit_show import Audited, audit_record, line_of, print_audit, scope_line, scope_record
 from hosts.cli.outputs import users_files
 from hosts.cli.records import Records, records_to
+from hosts.cli.replaced_show import code_lines
+from hosts.cli.sides import tell_lines
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
 from hosts.explorer.audit.audit import Auditor, Baseline, Watch
@@ -83,6 +85,7 @@ def audit_command(
     chosen = chosen_sites(sites(program), line)
     with records_to(json_file, users_files(own)) as records:
         console = wide_console()
+        tell_lines(console, code_lines(own, program))
         if make is Auditor:
             have_loops()
         judge = make(program, chosen_policy.number, Options(seconds=budget, max_bytes=SEARCH_BYTES, symmetry=False))

@@ -14,24 +14,26 @@ from rich.text import Text
 from hosts.cli.explore_show import Ticker, row_lines, size_line
 from hosts.cli.outputs import Output, opened, users_files, write_now
 from hosts.cli.records import Records, records_to
+from hosts.cli.sides import sides_of, tell_sides
 from hosts.errors import Failure, tell_faults
 from hosts.exit_codes import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_USAGE
+from hosts.explorer.cache.programs import ready_program
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.counterexample.witness_file import text
 from hosts.explorer.model.options import DEEP, Options
 from hosts.explorer.search.result import Result
 from hosts.explorer.size_estimate import size_of
 from hosts.explorer.threads.harness import Scope, ScopeError
-from hosts.loader.program import LoaderError
-from hosts.loader.user_code import CodeSpec, UserCode, code_among
+from hosts.loader.program import LoaderError, Program
+from hosts.loader.user_code import CodeSpec, UserCode
+from hosts.report.before_after import what_changes
 from hosts.report.environment import processors
 from hosts.report.jsonl import explorer_record
-from hosts.report.tables import summary
+from hosts.report.tables import summary, verdict_matrix
 from hosts.runs.collect import Measured
 from hosts.runs.explore_request import Asked, asked_for, size_text
-from hosts.runs.explorer_runner import Engine, Explorer, Searched
+from hosts.runs.explorer_runner import Engine, Explorer, Searched, Watch
 from hosts.runs.explorer_verdict import judged, out_of_time, search_facts, with_expected_violations
-from hosts.runs.own_code import own_code_of
 from hosts.runs.plan import PlanError
 from hosts.runs.verdict import Circumstances, Row, exit_code, grade
 from hosts.signals import cancelled_by_interrupts
@@ -77,11 +79,12 @@ class ExploreOptions:
 def explore_command(given: ExploreOptions, make: MakeEngine | None = None) -> int:
     """Search and report; return the exit status. ``make`` replaces the real explorer."""
     try:
-        code = code_among(given.policy, given.code)
-        rows = asked_for(given.scenario, given.policy, given.mutation, given.scope, own_code_of(code))
+        sides = sides_of(given.policy, given.code, _loaded)
+        asked = [asked_for(given.scenario, given.policy, given.mutation, given.scope, side.own) for side in sides]
     except (PlanError, ScopeError, LoaderError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     options = search_options(given)
+    code, rows = sides[-1].code, [row for of_all in zip(*asked, strict=True) for row in of_all]
     with contextlib.ExitStack() as files:
         records = files.enter_context(records_to(given.json_file, users_files(code)))
         witness = None
@@ -89,18 +92,42 @@ def explore_command(given: ExploreOptions, make: MakeEngine | None = None) -> in
             witness = files.enter_context(opened("--witness", given.witness_file, users_files(code)))
         console = wide_console()
         refuse_what_is_too_big(rows, given, options, console)
-        engine = (make or _explorer(given))(code)
+        tell_sides(console, sides)
+        engines = [(make or _explorer(given))(side.code) for side in sides]
         records.environment(seconds=options.seconds, code=code)
-        run = Run(rows, engine, options, console, records, given, witness)
+        run = Run(rows, EngineOfEach(asked, engines), options, console, records, given, witness)
         done = run.all()
+        before, after = (done[::2], done[1::2]) if len(sides) > 1 else ([], done)
+        if before:
+            verdict_matrix(done).print_to(console)
         if len(done) > 1 or run.cancelled:
             say(console, summary(done, len(rows)))
+        if before and code is not None and code.spec.diff is not None:
+            say(console, what_changes(code.spec.diff, before, after))
     if run.failure is not None:
         raise run.failure
-    status = exit_code(done)
+    status = exit_code(after)
     if status != EXIT_INTERRUPTED:
-        tell_faults(done)
+        tell_faults(after)
     return status
+
+
+def _loaded(code: UserCode) -> Program | None:
+    """Load what has to be known for the plan: of a rule alone that is nothing, and the engine loads it."""
+    return ready_program(code) if code.spec.patched else None
+
+
+class EngineOfEach:
+    """Searches each row in the machine that it is about: that before a diff, or that with it."""
+
+    def __init__(self, asked: Sequence[Sequence[Asked]], engines: Sequence[Engine]) -> None:
+        self._engines = {
+            row.planned.policy.name: engine for rows, engine in zip(asked, engines, strict=True) for row in rows
+        }
+
+    def search(self, asked: Asked, options: Options, watch: Watch) -> Searched:
+        """Search the scope of a row."""
+        return self._engines[asked.planned.policy.name].search(asked, options, watch)
 
 
 def _explorer(given: ExploreOptions) -> MakeEngine:

@@ -1,10 +1,14 @@
-"""``pirace list``: scenarios, policies, mutations and checkers, one line each."""
+"""``pirace list``: scenarios, policies, mutations, checkers and functions that can be replaced, one line each."""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
+from emu import PROTOCOL, reach
 from emu.mutations import MUTATIONS
 from emu.workload.scenarios import CHECK_ABOUT, POLICIES, SCENARIOS
 from hosts.terminal import wrapped
@@ -34,11 +38,29 @@ def _lines() -> Iterator[tuple[str, int]]:
     yield from _section("scenarios", ((each.name, each.origin, each.about) for each in SCENARIOS))
     yield "", 0
     yield from _section("policies", ((each.name, each.origin, each.about) for each in POLICIES))
-    yield "  or your own: --policy path/to/file.py:function", 0
+    yield "  or your own: --policy path/to/file.py:function, or path/to/file.c:function", 0
     yield "", 0
     yield from _section("mutations", ((each.name, each.origin, each.about) for each in MUTATIONS))
     yield "", 0
     yield from _section("checkers", ((name, CHECK_ORIGIN.get(name, ""), about) for name, about in CHECK_ABOUT.items()))
+    yield "", 0
+    yield "functions that --patch and --kernel replace:", 0
+    for signature, file in replaceable():
+        yield f"  {signature}  [{file}]", 4
+
+
+def replaceable() -> Iterator[tuple[str, str]]:
+    """Return the signature of each function that a user's may stand for, and its file, in the order of the protocol."""
+    for module in PROTOCOL:
+        spec = find_spec(module)
+        if spec is None or spec.origin is None:
+            continue
+        path = Path(spec.origin)
+        for node in ast.parse(path.read_bytes()).body:
+            if isinstance(node, ast.FunctionDef) and not reach.not_replaceable(node.name, module):
+                result = f" -> {ast.unparse(node.returns)}" if node.returns is not None else ""
+                file = "/".join(module.split(".")[:-1]) + f"/{path.name}:{node.lineno}"
+                yield f"{node.name}({ast.unparse(node.args)}){result}", file
 
 
 def _section(title: str, rows: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, int]]:

@@ -15,6 +15,8 @@ from hosts.cli.explore_show import Ticker
 from hosts.cli.outputs import users_files
 from hosts.cli.reconcile_show import print_reconciled, reconcile_record
 from hosts.cli.records import NO_RECORDS, Records, records_to
+from hosts.cli.replaced_show import code_lines
+from hosts.cli.sides import tell_lines
 from hosts.cli.stress import Host, drawn_seed, native_host, run, same_code
 from hosts.errors import Failure, tell_faults
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_UNEXPECTED, EXIT_USAGE
@@ -77,6 +79,7 @@ def reconcile_command(
     seed = drawn_seed() if seed is None else seed
     with records_to(json_file, users_files(own)) as records:
         console = wide_console()
+        tell_lines(console, code_lines(own, program))
         explores = explores or explorer(program)
         records.environment(seed=seed, seconds=seconds, placement="pinned", code=own)
         done: list[Reconciled] = []

@@ -13,6 +13,8 @@ from rich.console import Console
 
 from hosts.cli.outputs import users_files
 from hosts.cli.records import Records, facts_here, records_to
+from hosts.cli.replaced_show import code_lines
+from hosts.cli.sides import tell_lines
 from hosts.cli.soak_show import check_json
 from hosts.cli.stress import drawn_seed
 from hosts.compiler.fingerprint import sources_key
@@ -104,6 +106,8 @@ def soak_command(options: SoakOptions, executor_of: MakeExecutor | None = None) 
         facts = _facts(topologies)
         with _campaign(options, wanted, own, topologies, facts, here=here) as (campaign, chooser, wanted):
             soak = Soak(options, campaign, executor, wide_console())
+            if not options.quiet and own is not None:
+                tell_lines(soak.console, code_lines(own.code, own.program))
             soak.tell_begin(wanted, chooser, topologies, seconds)
             limits = Limits(seconds, options.until_violation, bool(wanted.policies or wanted.mutations or wanted.code))
             return soak.run(chooser, limits, raced_check(wanted, campaign.settings), records, here=here)

@@ -6,18 +6,21 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rich.console import Console
 
 from hosts.cli.outputs import users_files
 from hosts.cli.records import Records, records_to
+from hosts.cli.sides import Side, sides_of, tell_sides
 from hosts.errors import Failure, tell_faults
 from hosts.exit_codes import EXIT_INTERRUPTED, EXIT_USAGE
 from hosts.loader.program import PolicyError, load_program
 from hosts.loader.sent_vectors import windows_never_entered
-from hosts.loader.user_code import CodeSpec, UserCode, changed_files, code_among, paths_of
+from hosts.loader.user_code import CodeSpec, UserCode, changed_files, paths_of
 from hosts.plural import counted
+from hosts.report.before_after import what_changes
 from hosts.report.environment import processors
 from hosts.report.jsonl import result_record
 from hosts.report.live import Display, make_display
@@ -25,7 +28,6 @@ from hosts.report.tables import print_report, remark, summary, unexplored_lines
 from hosts.runs.collect import Measured
 from hosts.runs.compile_progress import Compiling
 from hosts.runs.explored import Scout
-from hosts.runs.own_code import own_code
 from hosts.runs.plan import Controls, Plan, PlanError, Wanted, make_plan
 from hosts.runs.runner import Placement, Runner
 from hosts.runs.scheduler import Settings, Stress
@@ -69,41 +71,86 @@ def stress_command(
     """Plan, build, run, report; return the exit status. ``host`` and ``scouting`` replace the real ones."""
     host = host if host is not None else native_host
     scouting = scouting if scouting is not None else _scouting
+    seed = drawn_seed() if seed is None else seed
     try:
-        own = code_among(policy, code)
         # Loading a user's code says at once what is wrong with it.
-        program = load_program(own) if own is not None else None
-        wanted = Wanted(scenario, policy, mutation, controls, cpus, own_code(own, program))
-        plan = make_plan(wanted, processors())
-        never = windows_never_entered(program) if program is not None else ()
+        sides = sides_of(policy, code, load_program)
+        # What the canaries say of this machine after a diff holds before it, too.
+        wanted = [
+            Wanted(scenario, policy, mutation, controls if side is sides[-1] else "none", cpus, side.own)
+            for side in sides
+        ]
+        races = [
+            _race(side, make_plan(each, processors()), seconds and seconds / len(sides), seed, placement)
+            for side, each in zip(sides, wanted, strict=True)
+        ]
     except (PlanError, PolicyError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
-    seconds, limit = times(plan, seconds)
-    seed = drawn_seed() if seed is None else seed
-    settings = Settings(seconds, limit, seed, placement, processors(), never)
+    own = sides[-1].code
     with records_to(json_file, users_files(own)) as records:
         console = wide_console()
-        records.environment(seed=seed, seconds=seconds, placement=placement, code=own)
+        in_all = sum(race.settings.seconds for race in races)
+        records.environment(seed=seed, seconds=in_all, placement=placement, code=own)
         if not quiet:
-            for line in header(plan, settings).splitlines():
-                say(console, line)
-        display = make_display(console, plan.rows, seconds, quiet=quiet)
-        scout: AbstractContextManager[Scout | None] = contextlib.nullcontext()
-        if own is not None and any(planned.explorable for planned in plan.rows):
-            scout = scouting(own, quiet=quiet)
-        raced = same_code(host(own, quiet=quiet), own)
-        rows = run(plan, settings, raced, display, records, scout)
-        show_end(console, rows, plan, quiet=quiet)
-    status = exit_code(rows)
+            tell_sides(console, sides)
+        done: list[list[Row]] = []
+        for race in races:
+            if any(row.verdict is Verdict.CANCELLED for rows in done for row in rows):
+                done.append(_cancelled(race, records))
+            else:
+                done.append(_raced(race, host, scouting, console, records, quiet=quiet))
+        show_end(console, [row for rows in done for row in rows], sum(len(r.plan.rows) for r in races), quiet=quiet)
+        if own is not None and own.spec.diff is not None:
+            say(console, what_changes(own.spec.diff, done[0], done[-1]))
+    status = exit_code(done[-1])
     if status != EXIT_INTERRUPTED:
-        tell_faults(rows)
+        tell_faults(done[-1])
     return status
 
 
-def show_end(console: Console, rows: Sequence[Row], plan: Plan, *, quiet: bool) -> None:
+@dataclass(frozen=True)
+class _Race:
+    """All rows on one machine."""
+
+    side: Side
+    plan: Plan
+    settings: Settings
+
+
+def _race(side: Side, plan: Plan, asked: float | None, seed: int, placement: Placement) -> _Race:
+    seconds, limit = times(plan, asked)
+    never = windows_never_entered(side.program) if side.program is not None else ()
+    return _Race(side, plan, Settings(seconds, limit, seed, placement, processors(), never))
+
+
+def _raced(
+    race: _Race, host: Host, scouting: Scouting, console: Console, records: Records, *, quiet: bool
+) -> list[Row]:
+    """Make the machine ready, and run all of its rows."""
+    plan, settings, code = race.plan, race.settings, race.side.code
+    if not quiet:
+        for line in header(plan, settings).splitlines():
+            say(console, line)
+    display = make_display(console, plan.rows, settings.seconds, quiet=quiet)
+    scout: AbstractContextManager[Scout | None] = contextlib.nullcontext()
+    if code is not None and any(planned.explorable for planned in plan.rows):
+        scout = scouting(code, quiet=quiet)
+    raced = same_code(host(code, quiet=quiet), code)
+    return run(plan, settings, raced, display, records, scout)
+
+
+def _cancelled(race: _Race, records: Records) -> list[Row]:
+    """Return the rows of a machine that was not begun with."""
+    rows = [grade(planned, Measured(), Circumstances(ending="cancelled")) for planned in race.plan.rows]
+    for row in rows:
+        records.write(result_record(row, race.settings.seed))
+    return rows
+
+
+def show_end(console: Console, rows: Sequence[Row], planned: int, *, quiet: bool) -> None:
     """Print the tables, or with ``--quiet`` what cannot be left unsaid."""
     if not quiet:
-        print_report(console, rows, len(plan.rows))
+        print_report(console, rows, planned)
         return
     plain = (Verdict.PASS, Verdict.CANCELLED)
     for row in rows:
@@ -111,7 +158,7 @@ def show_end(console: Console, rows: Sequence[Row], plan: Plan, *, quiet: bool) 
             say(console, remark(row))
     for line in unexplored_lines(rows):
         say(console, line)
-    say(console, summary(rows, len(plan.rows)))
+    say(console, summary(rows, planned))
 
 
 def times(plan: Plan, asked: float | None) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from emu.mutations import Mutation
+from hosts.cli.replaced_show import code_lines
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
 from hosts.loader.program import PolicyError, Program, load_program
@@ -13,6 +14,7 @@ from hosts.loader.rule.faults import RuleFault
 from hosts.loader.user_code import CodeSpec, UserCode, code_of, paths_of
 from hosts.runs.own_code import own_code
 from hosts.runs.plan import PlanError, chosen_mutations, chosen_scenarios, one_policy, refuse_lost
+from hosts.terminal import wrapped
 from hosts.trace.record import EndlessStoryError, Step
 from hosts.trace.render import lines
 from hosts.trace.story import NoStoryError, story_of, tell
@@ -40,6 +42,8 @@ def trace_lines(
         steps = _steps(scenario, chosen.name, own, program, seeded, everything=everything)
     except (PlanError, PolicyError, NoStoryError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
+    for line in code_lines(own, program):
+        yield from wrapped(line, width)
     mutated = f" + {mutation}" if mutation is not None else ""
     yield f"{scenario} x {chosen.name}{mutated}"
     yield from lines(steps, width)

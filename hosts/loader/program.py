@@ -74,6 +74,10 @@ class Program:
     """The mutations that edit what has been replaced: this program does not have them."""
     patches: CodeSpec | None = None
     """What was asked for of the user's, if it is more than a rule."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """The user's functions as they were read, before anything was put in; one in C as it was translated."""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """What stays as it is, though the user's kernel has a function of the name, with the reason."""
     files: Mapping[str, str] = field(default_factory=dict)
     """The SHA-256 of each of the user's files by its path, as they were read."""
     own: Own = NOTHING_OWN
@@ -112,6 +116,8 @@ def load_program(
         rule=users.functions,
         rule_sha256=code.rule_file.digest if code.rule_file is not None else "",
         replaced=users.replaced,
+        texts=users.texts,
+        kept=users.kept,
         lost_mutations=tuple(each.name for each in mutations if each not in left),
         patches=code.spec if code.spec.patched else None,
         files=code.digests(),

@@ -46,6 +46,10 @@ class Users:
     """What the files declare besides."""
     called: frozenset[str]
     """Functions that are called because of these: what else nothing calls may be left out."""
+    texts: dict[str, str]
+    """The user's functions as they were read: one in C as it was translated."""
+    kept: dict[str, str]
+    """What stays the protocol's, though the user's kernel has a function of the name, with the reason."""
 
 
 def with_code(code: UserCode, definitions: Definitions, values: Mapping[str, Any], packages: Collection[str]) -> Users:
@@ -59,6 +63,7 @@ def with_code(code: UserCode, definitions: Definitions, values: Mapping[str, Any
     values = {**values, **brought.values, **unpromised_bits(PATCH_UNPROMISED, own.unpromised)}
     stubs = stubs_of(brought)
     brings = of_each_function(brought.brings, brought.functions, brought.functions.keys() & definitions.keys())
+    texts = {name: ast.unparse(tree) for name, tree in brought.functions.items()}
     trees = _checked(replace(brought, brings=brings), definitions, values, replaced, stubs, code.paths)
     new = dict(definitions)
     new |= keep_former(definitions, replaced) if replaced else {}
@@ -68,7 +73,7 @@ def with_code(code: UserCode, definitions: Definitions, values: Mapping[str, Any
     new, called = with_own(own, new, brought)
     places = {name: _replaced(brought, name, definitions[name]) for name in replaced}
     values = {name: value for name, value in values.items() if not is_own_class(value)}
-    return Users(new, values, frozenset(trees), places, own, frozenset(trees) | called)
+    return Users(new, values, frozenset(trees), places, own, frozenset(trees) | called, texts, dict(brought.kept))
 
 
 def _module(file: str, *, looks: bool) -> str:

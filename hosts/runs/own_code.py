@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
-from emu.expected import by_name
+from emu.expected import Expectation, by_name, expected
 from emu.machine import USER
+from emu.mutations import Mutation
 from emu.workload.scenarios import POLICIES, PolicyInfo
 from hosts.loader.own.declared import NOTHING_OWN, Own
 from hosts.loader.own.read import unpromised_by
@@ -14,6 +16,10 @@ from hosts.loader.policy_name import base_of, is_user_policy
 from hosts.loader.program import Program
 from hosts.loader.sent_vectors import TRIGGER
 from hosts.loader.user_code import CodeSpec, UserCode
+
+TODAYS: Final = "elide-self-2022"
+"""The policy of a machine with a user's code in it, unless others are asked for: it is today's kernels that change."""
+MODERN: Final = ("always-2021", TODAYS)
 
 
 @dataclass(frozen=True)
@@ -24,8 +30,13 @@ class OwnCode:
     replaces_rule: bool = False
     lost: Mapping[str, str] = field(default_factory=dict)
     """The seeded bugs that this machine does not have, with the reason."""
-    declared: Own = NOTHING_OWN
-    """What its patches declare besides functions."""
+    program: Program | None = field(default=None, compare=False, repr=False)
+    """As it is loaded, if it had to be."""
+
+    @property
+    def declared(self) -> Own:
+        """What its patches declare besides functions."""
+        return self.program.own if self.program is not None else NOTHING_OWN
 
     @property
     def label(self) -> str:
@@ -46,7 +57,7 @@ def own_code(code: UserCode | None, program: Program | None) -> OwnCode | None:
         return OwnCode(code)
     files = ", ".join(dict.fromkeys(each.file.rpartition("/")[2] for each in program.replaced.values()))
     lost = {name: f"{_edited(name, program)} is replaced ({files})" for name in program.lost_mutations}
-    return OwnCode(code, TRIGGER in program.replaced, lost, program.own)
+    return OwnCode(code, TRIGGER in program.replaced, lost, program)
 
 
 def own_code_of(code: UserCode | None) -> OwnCode | None:
@@ -72,6 +83,23 @@ def policy_named(name: str, code: UserCode | None) -> PolicyInfo:
         return replace(known[base], name=name, patched=True, unpromised=unpromised_by(code))
     about = "your own rule" if is_user_policy(name) else "your own code"
     return PolicyInfo(name, USER, "yours", about, unpromised_by(code), patched=True)
+
+
+def expected_of(scenario: str, policy: PolicyInfo, mutation: Mutation | None) -> Expectation | None:
+    """Return what the table says of a row.
+
+    Of a machine with a user's code in it, it is said that it delivers, as of a rule of the user's own, and that seeded
+    bugs show. A rule that is not in the table is taken for one of today: they show if they show under both of these.
+    """
+    name = mutation.name if mutation is not None else None
+    if not policy.patched:
+        return expected(scenario, policy.name, name)
+    if name is None:
+        return None
+    base = base_of(policy.name)
+    bases = (base,) if base in {each.name for each in POLICIES} else MODERN
+    said = {expected(scenario, each, name) for each in bases}
+    return said.pop() if len(said) == 1 else None
 
 
 def words_of(policy: str, code: CodeSpec | None) -> list[str]:

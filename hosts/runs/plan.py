@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from emu.expected import Expectation, expected, policies_of, policy_by_name
+from emu.expected import Expectation, policies_of, policy_by_name
 from emu.machine import MAX_PCPUS, USER
 from emu.mutations import MUTATIONS, Mutation
 from emu.workload.scenarios import POLICIES, SCENARIOS, PolicyInfo, Scenario
@@ -16,7 +16,7 @@ from hosts.loader.policy_name import is_user_policy, patched_name
 from hosts.loader.rule.userpolicy import unpromised
 from hosts.loader.sent_vectors import TRIGGER
 from hosts.loader.user_code import CodeSpec, code_of
-from hosts.runs.own_code import OwnCode, policy_named
+from hosts.runs.own_code import TODAYS, OwnCode, expected_of, policy_named
 
 Controls = Literal["some", "all", "none"]
 
@@ -103,12 +103,14 @@ class Planned:
 
     @property
     def explorable(self) -> bool:
-        """Return whether it is to be explored beside its races; what becomes of messages on the way cannot be."""
+        """Return whether it is to be explored beside its races; what becomes of messages on the way cannot be.
+
+        Of a machine with a user's code in it seeded bugs are controls of the races alone.
+        """
         return (
             self.own_rule
             and not self.too_few
-            and not self.lost
-            and (self.mutation is None or not self.mutation.fabric_fault)
+            and (self.mutation is None or not (self.policy.patched or self.mutation.fabric_fault))
         )
 
     @property
@@ -198,9 +200,12 @@ def _groups(scenario: Scenario, wanted: Wanted, pcpus: int) -> list[Group]:
         return [clean]
     names = {policy.name for policy in policies}
     everything = [with_patches(row, wanted.own) for row in control_rows(scenario, "all", pcpus)]
-    everything = [row for row in everything if not row.lost]
-    controls = [row for row in control_rows(scenario, wanted.controls, pcpus) if row.policy.name in names]
-    canary = next((row for row in [*controls, *everything] if row.sought), None)
+    if wanted.own is not None and wanted.own.label:
+        controls = list(patched_controls(scenario, policies, pcpus, wanted.own))
+        everything = [] if wanted.own.replaces_rule else everything
+    else:
+        controls = [row for row in control_rows(scenario, wanted.controls, pcpus) if row.policy.name in names]
+    canary = next((row for row in [*controls, *everything] if row.sought and not row.lost), None)
     if canary is None:
         return [clean, *((row,) for row in controls)]
     rest = [row for row in controls if row != canary]
@@ -219,6 +224,18 @@ def control_rows(scenario: Scenario, which: Controls, pcpus: int) -> Iterable[Pl
             policies = policies_of(row)
             for name in policies if which == "all" else policies[: 2 if telling else 1]:
                 yield planned(scenario, policy_by_name(name), mutation, pcpus)
+
+
+def patched_controls(scenario: Scenario, policies: Sequence[PolicyInfo], pcpus: int, own: OwnCode) -> Iterable[Planned]:
+    """Return the rows of the table of seeded bugs that hold for policies in a machine with a user's code in it.
+
+    Those that it cannot have are among them, with the reason.
+    """
+    for mutation in MUTATIONS:
+        for policy in policies:
+            row = planned(scenario, policy, mutation, pcpus)
+            if row.expectation is not None:
+                yield replace(row, lost=own.lost.get(mutation.name, ""))
 
 
 def with_patches(row: Planned, own: OwnCode | None) -> Planned:
@@ -244,8 +261,7 @@ def _asked_for(scenario: Scenario, wanted: Wanted, pcpus: int) -> Iterable[Plann
 
 def planned(scenario: Scenario, policy: PolicyInfo, mutation: Mutation | None, pcpus: int) -> Planned:
     """Plan one configuration, with what the table says of it."""
-    says = expected(scenario.name, policy.name, mutation.name if mutation is not None else None)
-    return Planned(scenario, policy, mutation, says, pcpus)
+    return Planned(scenario, policy, mutation, expected_of(scenario.name, policy, mutation), pcpus)
 
 
 # --- names -------------------------------------------------------------------------------------------------------
@@ -286,9 +302,9 @@ def chosen_policies(names: Sequence[str], own: OwnCode | None = None) -> tuple[P
             file = own.label
             raise PlanError(f"--policy {names[0]}: {file} replaces {TRIGGER}, which is the rule: leave --policy out")
         return (policy_named(own.label, own.code),)
-    chosen = _chosen(names, own)
     if own is None or not own.label:
-        return chosen
+        return _chosen(names, own)
+    chosen = _chosen(names or [TODAYS], own)
     return tuple(policy_named(patched_name(each.name, own.label), own.code) for each in chosen)
 
 

@@ -235,8 +235,9 @@ def policy_names(rows: Iterable[Row]) -> list[str]:
 
 
 def exit_code(rows: Iterable[Row]) -> int:
-    """Add the rows up."""
+    """Add the rows up. A seeded bug that a machine cannot have proves nothing, and lacks nothing, if others ran."""
     rows = list(rows)
+    rows = [row for row in rows if not row.planned.lost] or rows
     if any(row.verdict is Verdict.CANCELLED for row in rows):
         return EXIT_INTERRUPTED
     if any(row.fault for row in rows):

@@ -30,7 +30,8 @@ def test_examples_parse_and_name_what_exists(arguments: list[str]) -> None:
         make_plan(Wanted(given["scenario"], given["policy"], given["mutation"], given["controls"], given["cpus"]), 2)
     if name == "trace":
         story_of(given["scenario"])
-        make_plan(Wanted([given["scenario"]], [given["policy"]], [given["mutation"]] if given["mutation"] else []), 2)
+        policies, mutations = ([given[each]] if given[each] else [] for each in ("policy", "mutation"))
+        make_plan(Wanted([given["scenario"]], policies, mutations), 2)
 
 
 def test_there_are_examples_for_each_command() -> None:

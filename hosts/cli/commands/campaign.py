@@ -7,10 +7,13 @@ from typing import Any, Final
 
 import click
 
+from hosts.cli.commands.code_options import CodeOptions
 from hosts.cli.commands.numbers import RUN, SECONDS, TIMES
 from hosts.cli.commands.options import (
+    APPLIED,
     CONTEXT,
     C,
+    code_options,
     cpus_option,
     debug_option,
     json_option,
@@ -62,11 +65,12 @@ def campaign_option(command: C) -> C:
     metavar="ADDRESS",
     help="Run on the worker hosts of this Dask scheduler, one emulated machine on each host at a time.",
 )
+@code_options(APPLIED)
 @json_option("the campaign, each run as it ends, then the status of the campaign")
 @click.option("--quiet", is_flag=True, help="Print only the assessment at the end, and runs that are not as expected.")
 @debug_option
 @click.pass_context
-def soak(context: click.Context, /, **options: Any) -> int | None:
+def soak(context: click.Context, /, *, code: CodeOptions, **options: Any) -> int | None:
     """Race everything for hours, on every placement of this machine; record every run, and assess the whole.
 
     A campaign is a folder with a database. Each run is recorded before it begins and when it ends, so --resume
@@ -83,6 +87,7 @@ def soak(context: click.Context, /, **options: Any) -> int | None:
       pirace soak --campaign weekend --for 60h
       pirace soak --campaign weekend --resume
       pirace soak --policy my_policy.py:trigger --until-violation
+      pirace soak --kernel ~/linux --diff fix.patch --until-violation
       pirace soak --place smt --place numa --json runs.jsonl
       pirace soak --dask tcp://head:8786 --for 8h
       pirace soak status --campaign weekend        also while it runs
@@ -99,9 +104,14 @@ def soak(context: click.Context, /, **options: Any) -> int | None:
         _refuse_before_subcommand(context)
         context.obj = {**(context.obj or {}), "campaign": options["campaign"]}
         return None
+    from hosts.cli.user_code import asked_to_show, code_spec
+
+    spec = code_spec(code, options["policy"])
+    if code.show_diff:
+        return asked_to_show(spec, options["policy"])
     from hosts.cli.soak import SoakOptions, soak_command
 
-    return soak_command(SoakOptions(**{**options, "campaign": options["campaign"] or FOLDER}))
+    return soak_command(SoakOptions(code=spec, **{**options, "campaign": options["campaign"] or FOLDER}))
 
 
 def _refuse_before_subcommand(context: click.Context) -> None:

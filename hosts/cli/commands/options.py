@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 
 import click
 
+from hosts.cli.commands.code_options import CodeOptions
 from hosts.cli.commands.numbers import PCPUS, SECONDS, SIZE
 
 LARGEST_SEED: Final = (1 << 62) - 1
@@ -46,14 +48,15 @@ def scenario_option(text: str = "Only this scenario; may be repeated.") -> Optio
 
 def policies_option(command: C) -> C:
     """Add the option that chooses policies."""
-    text = "Only this policy, or a rule of your own as file.py:function; may be repeated."
+    text = "Only this policy, or a rule of your own as file.py:function or file.c:function; may be repeated."
     return click.option("--policy", multiple=True, metavar="NAME", help=text)(command)
 
 
 def policy_option(command: C) -> C:
     """Add the option that chooses one policy."""
-    text = "A policy, or a rule of your own as file.py:function."
-    return click.option("--policy", show_default="elide-self-2022", metavar="NAME", help=text)(command)
+    text = "A policy, or a rule of your own as file.py:function or file.c:function."
+    option = click.option("--policy", show_default="elide-self-2022", metavar="NAME", help=text)
+    return option(command)
 
 
 def mutation_option(text: str = "Apply this seeded bug; may be repeated.") -> Option:
@@ -93,3 +96,54 @@ def json_option(records: str) -> Option:
     """Return the option that names a file for JSON lines; ``records``: what they are."""
     text = f"Write JSON lines to FILE (-: standard output): {records} (hosts/report/schema.json)."
     return click.option("--json", "json_file", metavar="FILE", help=text)
+
+
+APPLIED: Final = "Apply this patch, as it stands in a mail, to the files of --kernel."
+COMPARED: Final = f"{APPLIED[:-1]}, and run each row before and after it."
+
+
+def code_options(diff: str) -> Option:
+    """Return the options that bring code of the user's, given to the command as one: ``code``.
+
+    ``diff``: what the command does with a diff, for its help.
+    """
+    options = (
+        click.option(
+            "--patch",
+            multiple=True,
+            metavar="FILE.py",
+            help="Functions of this file stand in the place of those of emu/ that have the same names (pirace list); "
+            "may be repeated.",
+        ),
+        click.option(
+            "--kernel",
+            metavar="PATH",
+            help="Take the functions that a kernel tree has, or its arch/x86/kvm, or .c and .h files, separated by "
+            "colons.",
+        ),
+        click.option("--only", multiple=True, metavar="NAME,...", help="Take only these functions of --kernel."),
+        click.option(
+            "--stub",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="What a call of this function of the kernel gives, if it cannot be translated; may be repeated.",
+        ),
+        click.option("--diff", metavar="FIX.patch", help=diff),
+        click.option(
+            "--show-diff",
+            is_flag=True,
+            help="Print what is replaced as a unified diff against the functions of emu/, and end.",
+        ),
+    )
+
+    def add(command: C) -> C:
+        @functools.wraps(command)
+        def with_code(*arguments: Any, **given: Any) -> Any:
+            code = CodeOptions(**{name: given.pop(name) for name in CodeOptions.NAMES})
+            return command(*arguments, code=code, **given)
+
+        for option in reversed(options):
+            option(with_code)
+        return with_code  # type: ignore[return-value]  # the same command, called as click calls it
+
+    return add

@@ -6,10 +6,14 @@ from typing import Any
 
 import click
 
+from hosts.cli.commands.code_options import CodeOptions
 from hosts.cli.commands.numbers import SECONDS
 from hosts.cli.commands.options import (
+    APPLIED,
+    COMPARED,
     CONTEXT,
     budget_option,
+    code_options,
     cpus_option,
     debug_option,
     json_option,
@@ -50,6 +54,7 @@ from hosts.cli.commands.options import (
     show_default=True,
     help="Pin each pCPU to a processor of its own, pin all to one processor, or leave them to the scheduler.",
 )
+@code_options(COMPARED)
 @json_option("the environment, then each row as it ends")
 @click.option(
     "--quiet",
@@ -57,7 +62,7 @@ from hosts.cli.commands.options import (
     help="Print only the rows that are unexpected, unproven or not explored, and the summary line.",
 )
 @debug_option
-def stress(**options: Any) -> int:
+def stress(*, code: CodeOptions, **options: Any) -> int:
     """Race scenarios against policies, with seeded bugs as controls.
 
     A row is PASS or VIOLATION; INCONCLUSIVE if a race window that the scenario exists for was never entered;
@@ -67,17 +72,29 @@ def stress(**options: Any) -> int:
     For a rule of your own the scopes of its scenarios are explored, too, in at most half of the time. A violation in
     either is the row's verdict; a PASS that was not explored completely says so and prints the command that does it.
 
+    --patch and --kernel put functions of your own into the machine, under today's rule unless --policy names others.
+    A row of a seeded bug in a function that is replaced is SKIPPED. With --diff each row is run before and after it,
+    and the last line says what it changes; the exit status is that of the rows after it.
+
     \b
     Examples:
       pirace stress
       pirace stress --scenario remote-post --policy elide-self-2022 --seconds 10
       pirace stress --mutation no-fastpath-sync
       pirace stress --policy my_policy.py:trigger --json result.jsonl
+      pirace stress --patch my_sync.py --scenario remote-post
+      pirace stress --kernel ~/linux --diff fix.patch
+      pirace stress --kernel ~/linux --only vmx_sync_pir_to_irr,kvm_vcpu_kick
       pirace stress --controls all --seconds 300 --seed 7
     """  # noqa: D301
+    from hosts.cli.user_code import asked_to_show, code_spec
+
+    spec = code_spec(code, options["policy"])
+    if code.show_diff:
+        return asked_to_show(spec, options["policy"])
     from hosts.cli.stress import stress_command
 
-    return stress_command(**options)
+    return stress_command(code=spec, **options)
 
 
 @click.command(context_settings=CONTEXT, short_help="Compare what processes show with what the explorer allows.")
@@ -93,9 +110,10 @@ def stress(**options: Any) -> int:
 )
 @budget_option("Time limit for exploring each row.")
 @seed_option("Seed of the runs; drawn and printed if not given.")
+@code_options(APPLIED)
 @json_option("the environment, then each row")
 @debug_option
-def reconcile(**options: Any) -> int:
+def reconcile(*, code: CodeOptions, **options: Any) -> int:
     """Compare what real processes show with what the explorer allows, scenario by scenario.
 
     The race windows entered and the checks fired are compared. What was seen in a run but occurs in no interleaving is
@@ -106,6 +124,7 @@ def reconcile(**options: Any) -> int:
     Examples:
       pirace reconcile
       pirace reconcile --scenario halt-wake --policy elide-self-2022 --seconds 10
+      pirace reconcile --scenario remote-post --patch my_sync.py
 
     \b
     Exit status:
@@ -113,6 +132,11 @@ def reconcile(**options: Any) -> int:
       1   a run crashed                             130 Ctrl-C
       4   something seen is not allowed
     """  # noqa: D301
+    from hosts.cli.user_code import asked_to_show, code_spec
+
+    spec = code_spec(code, options["policy"])
+    if code.show_diff:
+        return asked_to_show(spec, options["policy"])
     from hosts.cli.reconcile import reconcile_command
 
-    return reconcile_command(**options)
+    return reconcile_command(code=spec, **options)

@@ -6,10 +6,14 @@ from typing import Any
 
 import click
 
+from hosts.cli.commands.code_options import CodeOptions
 from hosts.cli.commands.numbers import TIMES
 from hosts.cli.commands.options import (
+    APPLIED,
+    COMPARED,
     CONTEXT,
     budget_option,
+    code_options,
     debug_option,
     json_option,
     memory_option,
@@ -61,11 +65,19 @@ from hosts.cli.commands.options import (
 @click.option("--exact", is_flag=True, help="Identify local states by the whole history of results.")
 @click.option("--lines", is_flag=True, help="List all lines of emu/ that were never reached.")
 @click.option("--anyway", is_flag=True, help="Start even if the states will not fit into --memory.")
+@code_options(COMPARED)
 @json_option("the environment, then each row as it ends")
 @click.option("--witness", "witness_file", metavar="FILE", help="Save the counterexample, for pirace replay.")
 @debug_option
 def explore(
-    *, no_reduce: bool, no_symmetry: bool, no_forget: bool, no_fuse: bool, no_fold: bool, **options: Any
+    *,
+    code: CodeOptions,
+    no_reduce: bool,
+    no_symmetry: bool,
+    no_forget: bool,
+    no_fuse: bool,
+    no_fold: bool,
+    **options: Any,
 ) -> int:
     """Explore every interleaving of a small scope, with store buffers and IPI latency.
 
@@ -73,6 +85,10 @@ def explore(
     INCONCLUSIVE, bounded by its time, its memory or a full store buffer. Without --scenario the default scope is
     explored: a guest that halts and arms its timer, two remote posts from one pCPU and one from another, a device
     interrupt on the target's pCPU, a kick.
+
+    --patch and --kernel put functions of your own into the machine, under today's rule unless --policy names others.
+    With --diff each row is explored before and after it, and the last line says what it changes; the exit status is
+    that of the rows after it.
 
     \b
     Examples:
@@ -82,11 +98,19 @@ def explore(
       pirace explore --scenario remote-post --mutation no-entry-barrier --model sc
       pirace explore --policy my_policy.py:trigger --scope "post:0x34 | device"
       pirace explore --budget 5m --memory 8GB --json rows.jsonl
+      pirace explore --patch my_sync.py --scenario remote-post
+      pirace explore --kernel ~/linux --diff fix.patch --scenario device-irq
     """  # noqa: D301
+    from hosts.cli.user_code import asked_to_show, code_spec
+
+    spec = code_spec(code, options["policy"])
+    if code.show_diff:
+        return asked_to_show(spec, options["policy"])
     from hosts.cli.explore import ExploreOptions, explore_command
 
     return explore_command(
         ExploreOptions(
+            code=spec,
             reduce=not no_reduce,
             symmetry=not no_symmetry,
             forget=not no_forget,
@@ -105,9 +129,10 @@ def explore(
 )
 @budget_option("Time limit for each weakening in each scope.", default="20s")
 @click.option("--line", multiple=True, metavar="FILE:LINE", help="Only the orderings at this line; may be repeated.")
+@code_options(APPLIED)
 @json_option("the environment, the scopes, then each ordering")
 @debug_option
-def audit(**options: Any) -> int:
+def audit(*, code: CodeOptions, **options: Any) -> int:
     """Weaken each ordering of the protocol by itself, and explore whether it is needed.
 
     A barrier is dropped; two accesses that follow each other are reordered; a locked operation loses the fence before
@@ -121,15 +146,21 @@ def audit(**options: Any) -> int:
       pirace audit --policy always-2021 --json audit.jsonl
       pirace audit --line x86.py:65 --line posted_intr.py:28
       pirace audit --policy my_policy.py:trigger --scope "post:0x34 | device"
+      pirace audit --patch my_sync.py --line my_sync.py:12
 
     \b
     Exit status:
       0   the audit is done               64  wrong usage
       1   the rule fails as it is         130 Ctrl-C, what was found is shown
     """  # noqa: D301
+    from hosts.cli.user_code import asked_to_show, code_spec, one_of
+
+    spec = code_spec(code, one_of(options["policy"]))
+    if code.show_diff:
+        return asked_to_show(spec, one_of(options["policy"]))
     from hosts.cli.audit import audit_command
 
-    return audit_command(**options)
+    return audit_command(code=spec, **options)
 
 
 @click.command(context_settings=CONTEXT, short_help="Replay a witness on real processes.")

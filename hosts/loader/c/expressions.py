@@ -7,24 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hosts.loader.c.arithmetic import OPERATORS, UndefinedError, binary, convert, inverted, negative
-from hosts.loader.c.flow import Branch
 from hosts.loader.c.literals import character, number
 from hosts.loader.c.lvalues import Lvalues
-from hosts.loader.c.source import line_of, part, parts, text_of, walk
-from hosts.loader.c.state import joined, refined
+from hosts.loader.c.source import part, parts, text_of
 from hosts.loader.c.structuring import located
-from hosts.loader.c.types import INT, ULONG, VOID, Array, CType, Integer, Pointer, Struct, named, promoted, size_of
-from hosts.loader.c.types import common as common_type
+from hosts.loader.c.types import ULONG, VOID, CType, Integer, Pointer, Struct, named, promoted, size_of
 from hosts.loader.c.values import (
     FALSE,
     TRUE,
     Address,
-    DroppedPlace,
-    LocalPlace,
     Nothing,
     Number,
-    Place,
-    StructPlace,
     Test,
     Value,
     ViewPlace,
@@ -32,7 +25,6 @@ from hosts.loader.c.values import (
     condition,
     constant,
     flag,
-    ranged,
     truth,
 )
 
@@ -42,6 +34,14 @@ if TYPE_CHECKING:
 
 class Expressions(Lvalues):
     """Values of expressions."""
+
+    def test(self, node: Node) -> Test:
+        """Return an expression as a condition."""
+        raise NotImplementedError
+
+    def short_circuit(self, node: Node) -> Test:
+        """Return ``a && b`` or ``a || b``."""
+        raise NotImplementedError
 
     # --- what is wanted ------------------------------------------------------------------------------------------
 
@@ -58,16 +58,7 @@ class Expressions(Lvalues):
         if isinstance(value, Nothing) and value.dropped:
             self.refuse(node, f"{text_of(node)} is left out ({value.dropped}), and its value is used")
         what = {Address: "a pointer", Whole: "a struct", Nothing: "no value"}[type(value)]
-        self.refuse(node, f"{_short(node)} is {what}, and a number belongs here")
-
-    def test(self, node: Node) -> Test:
-        """Return an expression as a condition."""
-        node = self.bare(node)
-        if node.type == "unary_expression" and node.children[0].type == "!":
-            return self.test(parts(node)[0]).negated()
-        if node.type == "binary_expression" and node.children[1].type in ("&&", "||"):
-            return self.short_circuit(node)
-        return self.as_test(self.expression(node), node)
+        self.refuse(node, f"{short(node)} is {what}, and a number belongs here")
 
     def as_test(self, value: Value, node: Node) -> Test:
         """Return whether a value is not 0, or no null pointer."""
@@ -85,7 +76,7 @@ class Expressions(Lvalues):
         """Return the value of an expression."""
         method = getattr(self, f"do_{node.type}", None)
         if method is None:
-            self.refuse(node, f"{_short(node)!r}: {node.type.replace('_', ' ')} is not among what is translated")
+            self.refuse(node, f"{short(node)!r}: {node.type.replace('_', ' ')} is not among what is translated")
         value: Value = method(node)
         if isinstance(value, Number):
             located(value.node, self.at(node))
@@ -139,7 +130,7 @@ class Expressions(Lvalues):
         if node.children[0].type == "&":
             found = self.reference(parts(node)[0])
             if not isinstance(found, tuple):
-                self.refuse(node, f"{_short(node)}: this has no address here")
+                self.refuse(node, f"{short(node)}: this has no address here")
             place, kind = found
             return Address(place, kind)
         return self.value_of(self.reference(node), node)
@@ -156,7 +147,7 @@ class Expressions(Lvalues):
         described, inner = part(node, "type"), part(node, "value")
         assert described is not None and inner is not None  # noqa: S101, PT018 - the grammar's
         if self.is_local(text_of(described)):
-            self.refuse(node, f"{_short(node)}: write {text_of(described)} without parentheses, this looks like a cast")
+            self.refuse(node, f"{short(node)}: write {text_of(described)} without parentheses, this looks like a cast")
         kind = self.type_of(described)
         value = self.expression(inner)
         return self.converted(value, kind, node)
@@ -172,12 +163,12 @@ class Expressions(Lvalues):
                 return Address(None, kind.to)
             if isinstance(value, Address):
                 return replace(value, to=value.to if kind.to == VOID and isinstance(value.to, Struct) else kind.to)
-            self.refuse(node, f"{_short(node)}: a number becomes a pointer")
+            self.refuse(node, f"{short(node)}: a number becomes a pointer")
         if kind == VOID:
             return Nothing()
         if isinstance(value, Whole) and isinstance(kind, Struct):
             return value
-        self.refuse(node, f"{_short(node)} becomes {kind}, which is not among what is translated")
+        self.refuse(node, f"{short(node)} becomes {kind}, which is not among what is translated")
 
     def do_sizeof_expression(self, node: Node) -> Value:
         """Return a size, which is known: nothing is evaluated."""
@@ -192,7 +183,7 @@ class Expressions(Lvalues):
             kind = kind or self.type_of_operand(operand)
         size = None if kind is None else size_of(kind)
         if size is None:
-            self.refuse(node, f"{_short(node)}: this size is not known here")
+            self.refuse(node, f"{short(node)}: this size is not known here")
         return constant(size, ULONG)
 
     def type_of_operand(self, node: Node) -> CType | None:
@@ -219,12 +210,12 @@ class Expressions(Lvalues):
 
     def do_binary_expression(self, node: Node) -> Value:
         """Return the value of a binary operator."""
-        operator = node.children[1].type if node.children[1].type != "comment" else _operator(node)
+        operator = node.children[1].type if node.children[1].type != "comment" else operator_of(node)
         if operator in ("&&", "||"):
             return flag(self.short_circuit(node))
         left, right = part(node, "left"), part(node, "right")
         if left is None or right is None or operator not in OPERATORS:
-            self.refuse(node, f"{_short(node)}: this operator is not among what is translated")
+            self.refuse(node, f"{short(node)}: this operator is not among what is translated")
         one, other = self.in_order(lambda: self.expression(left), lambda: self.expression(right))
         return self.operated(operator, one, other, node)
 
@@ -238,7 +229,7 @@ class Expressions(Lvalues):
         try:
             return binary(operator, left, right)
         except UndefinedError as fault:
-            self.refuse(node, f"{_short(node)}: {fault}, which C leaves undefined")
+            self.refuse(node, f"{short(node)}: {fault}, which C leaves undefined")
 
     def simple(self, value: Number) -> Number:
         """Return a number as it is."""
@@ -253,13 +244,13 @@ class Expressions(Lvalues):
             one, other = other, one
         if isinstance(one, Address) and isinstance(other, Number) and operator in ("+", "-"):
             return self.stepped(one, other if operator == "+" else negative(convert(other, _INDEX)), node)
-        self.refuse(node, f"{_short(node)}: pointers are only compared, and moved by a number of elements")
+        self.refuse(node, f"{short(node)}: pointers are only compared, and moved by a number of elements")
 
     def same_place(self, one: Value, other: Value, node: Node) -> Test:
         """Return whether two pointers are the same."""
         for each, second in ((one, other), (other, one)):
             if isinstance(each, Number) and each.constant != 0:
-                self.refuse(node, f"{_short(node)}: a pointer is compared with a number")
+                self.refuse(node, f"{short(node)}: a pointer is compared with a number")
             if isinstance(each, Number) or (isinstance(each, Address) and each.place is None):
                 return self.as_test(second, node).negated()
         assert isinstance(one, Address) and isinstance(other, Address)  # noqa: S101, PT018 - numbers are done with
@@ -272,244 +263,19 @@ class Expressions(Lvalues):
                 return Test(ast.Compare(one.place.node, [ast.Eq()], [other.place.node]), pure=pure)
         elif one.place == other.place:
             return truth(value=True)
-        self.refuse(node, f"{_short(node)}: whether these are the same place is not known")
-
-    def short_circuit(self, node: Node) -> Test:
-        """Return ``a && b`` or ``a || b``."""
-        operator, (first, second) = _operator(node), parts(node)[:2]
-        left = self.test(first)
-        stops = operator == "||"
-        if left.always is not None:
-            if left.always is stops:
-                return self.decided(left, node)
-            self.flush(left)
-            return self.test(second)
-        facts = left.if_false if stops else left.if_true
-        skipped = self.copy_state()
-        self.state = None if self.state is None else refined(self.state, facts)
-        with self.steps() as inner:
-            right = self.test(second)
-        if inner:
-            return self.spelled_out(left, right, inner, skipped, node)
-        self.state = skipped
-        if right.always is not stops and right.always is not None and right.pure:
-            return left
-        operation: ast.boolop = ast.Or() if stops else ast.And()
-        both = ast.BoolOp(operation, [left.node, right.node])
-        pure = left.pure and right.pure
-        if stops:
-            return Test(both, (), left.if_false + right.if_false, True if right.always else None, pure)
-        return Test(both, left.if_true + right.if_true, (), False if right.always is False else None, pure)
-
-    def spelled_out(self, left: Test, right: Test, inner: list, skipped: object, node: Node) -> Test:  # type: ignore[type-arg]
-        """Return a condition whose second half needs statements of its own."""
-        self.line = self.at(node)
-        stops = _operator(node) == "||"
-        after, self.state = self.state, skipped  # type: ignore[assignment]
-        result = self.variable("holds", INT)
-        result.is_temporary = True
-        self.assign(result, constant(int(stops)))
-        at_stop, self.state = self.state, after
-        with self.steps() as end:
-            self.assign(result, flag(right))
-        test = left.negated() if stops else left
-        self.out.append(Branch(located(test.node, self.line), inner + end, [], self.line))
-        self.state = joined([at_stop, self.state])
-        return condition(self.read(result, node))
-
-    def decided(self, test: Test, node: Node) -> Test:
-        """Return a condition whose answer is known, though something may have to be done to ask."""
-        self.line = self.at(node)
-        self.flush(test)
-        return truth(value=bool(test.always))
-
-    def flush(self, test: Test) -> None:
-        """Evaluate a condition for its effects."""
-        if not test.pure:
-            self.emit(ast.Expr(test.node))
-
-    def do_conditional_expression(self, node: Node) -> Value:
-        """Return ``a ? b : c``."""
-        test = self.test(part(node, "condition") or node)
-        then, other = part(node, "consequence"), part(node, "alternative")
-        if then is None:
-            self.refuse(node, f"{_short(node)}: '?:' without a middle")
-        assert other is not None  # noqa: S101 - the grammar's
-        if test.always is not None:
-            self.note_constant(node, test)
-            self.flush(test)
-            chosen, skipped = (then, other) if test.always else (other, then)
-            kind = self.type_of_operand(skipped)
-            value = self.expression(chosen)
-            if isinstance(value, Number) and isinstance(kind, Integer):
-                return convert(value, common_type(value.type, kind))
-            return value
-        before, line = self.copy_state(), self.at(node)
-        self.state = None if before is None else refined(before, test.if_true)
-        with self.steps() as first:
-            one = self.expression(then)
-        after_one, self.state = self.state, None if before is None else refined(before, test.if_false)
-        with self.steps() as second:
-            two = self.expression(other)
-        after_two, self.line = self.state, line
-        if not first and not second and not isinstance(one, Nothing):
-            self.state = before
-            return self.either(test, one, two, node)
-        return self.branched(test, (first, one, after_one), (second, two, after_two), node)
-
-    def either(self, test: Test, one: Value, two: Value, node: Node) -> Value:
-        """Return one of two values, in one expression."""
-        if isinstance(one, Number) and isinstance(two, Number):
-            kind = common_type(one.type, two.type)
-            one, two = convert(one, kind), convert(two, kind)
-            choice = ast.IfExp(test.node, one.node, two.node)
-            pure = test.pure and one.pure and two.pure
-            return ranged(choice, kind, min(one.least, two.least), max(one.most, two.most), pure=pure)
-        if isinstance(one, Address) and isinstance(two, Address):
-            if one.place == two.place and test.pure:
-                return one
-            if isinstance(one.place, ViewPlace) and isinstance(two.place, ViewPlace) and one.place.tag == two.place.tag:
-                choice = ast.IfExp(test.node, one.place.node, two.place.node)
-                surely = one.place.surely and two.place.surely
-                return Address(ViewPlace(choice, one.place.tag, surely, pure=False), one.to)
-        self.refuse(node, f"{_short(node)}: a pointer to one place or another")
-
-    def branched(self, test: Test, one: tuple, two: tuple, node: Node) -> Value:  # type: ignore[type-arg]
-        """Return one of two values that need statements of their own."""
-        (first, left, after_one), (second, right, after_two) = one, two
-        line = self.line
-        if isinstance(left, Nothing) or isinstance(right, Nothing):
-            self.out.append(Branch(located(test.node, line), first, second, line))
-            self.state = joined([after_one, after_two])
-            return Nothing()
-        values = self.as_number(left, node), self.as_number(right, node)
-        kind = common_type(values[0].type, values[1].type)
-        result = self.variable("value", kind)
-        result.is_temporary = True
-        for steps, value, state in ((first, values[0], after_one), (second, values[1], after_two)):
-            self.state = state
-            with self.steps() as end:
-                self.assign(result, convert(value, kind))
-            steps.extend(end)
-        self.out.append(Branch(located(test.node, line), first, second, line))
-        self.state = joined([after_one, after_two])
-        return self.read(result, node)
-
-    # --- assignments ---------------------------------------------------------------------------------------------
-
-    def effect(self, node: Node) -> None:
-        """Evaluate an expression for its effects."""
-        node = self.bare(node)
-        if node.type == "assignment_expression":
-            self.assignment(node, used=False)
-        elif node.type == "update_expression":
-            self.update(node, used=False)
-        elif node.type == "comma_expression":
-            for each in parts(node):
-                self.effect(each)
-        else:
-            self.finish(self.expression(node), node)
-
-    def finish(self, value: Value, node: Node) -> None:
-        """Evaluate a value that nobody wants."""
-        self.line = self.at(node)
-        if isinstance(value, Number) and not value.pure:
-            self.emit(ast.Expr(value.node))
-        elif isinstance(value, Address) and isinstance(value.place, ViewPlace) and not value.place.pure:
-            self.emit(ast.Expr(value.place.node))
-
-    def do_assignment_expression(self, node: Node) -> Value:
-        """Return the value of an assignment."""
-        return self.assignment(node, used=True)
-
-    def assignment(self, node: Node, *, used: bool) -> Value:
-        """Assign."""
-        left, right, operator = part(node, "left"), part(node, "right"), _operator(node)
-        assert left is not None and right is not None  # noqa: S101, PT018 - the grammar's
-        if self.is_left_out(left, right, node):
-            return Nothing()
-        found, value = self.in_order(lambda: self.target(left), lambda: self.expression(right))
-        place, kind = found
-        self.line = self.at(node)
-        if operator != "=":
-            old = self.value_at(place, kind, left)
-            value = self.operated(operator[:-1], old, value, node)
-        return self.stored(place, kind, value, node, used=used)
-
-    def is_left_out(self, left: Node, right: Node, node: Node) -> bool:
-        """Return whether an assignment is to what does not matter here: of its value only the effects are left."""
-        if left.type != "field_expression":
-            return False
-        with self.steps():
-            place = self.reference(left)
-        if not isinstance(place, tuple) or not isinstance(place[0], DroppedPlace):
-            return False
-        if any(each.type in _EFFECTS for each in walk(right)):
-            self.effect(right)
-        self.note(self.report.dropped, node, place[0].name, "", place[0].reason)
-        return True
-
-    def stored(self, place: Place, kind: CType, value: Value, node: Node, *, used: bool) -> Value:
-        """Store a value in a place; return what lies there then."""
-        if isinstance(kind, Pointer):
-            return self.assign_pointer(place, kind, value, node)
-        if isinstance(kind, Struct):
-            self.assign_struct(place, value, node)
-            return Whole(place)
-        if not isinstance(kind, Integer):
-            self.refuse(node, f"{_short(node)}: {'an array' if isinstance(kind, Array) else kind} is not assigned")
-        new = convert(self.as_number(value, node), kind)
-        if used and not isinstance(place, LocalPlace):
-            new = self.kept(new)
-        self.store(place, new, node)
-        if used and isinstance(place, LocalPlace):
-            return self.load(place, kind, node)
-        return new
-
-    def do_update_expression(self, node: Node) -> Value:
-        """Return the value of ``++x``, ``x--`` and so on."""
-        return self.update(node, used=True)
-
-    def update(self, node: Node, *, used: bool) -> Value:
-        """Count up or down."""
-        inner = part(node, "argument")
-        assert inner is not None  # noqa: S101 - the grammar's
-        before = node.children[0].type in ("++", "--")
-        if not before and inner.type == "unary_expression":  # the grammar takes !x++ for (!x)++
-            self.refuse(node, f"{_short(node)}: put parentheses around what is counted")
-        operator = "+" if "++" in (node.children[0].type, node.children[-1].type) else "-"
-        place, kind = self.target(inner)
-        if isinstance(place, DroppedPlace):
-            self.note(self.report.dropped, node, place.name, "", place.reason)
-            return Nothing()
-        self.line = self.at(node)
-        old = self.value_at(place, kind, inner)
-        if isinstance(old, Number) and used and not before:
-            old = self.frozen(old)
-        new = self.stored(place, kind, self.operated(operator, old, constant(1), node), node, used=used and before)
-        return new if before else old
-
-    def note_constant(self, node: Node, test: Test) -> None:
-        """Report a condition that has one answer here, and not in one turn of a loop only."""
-        if self.unrolling:
-            return
-        inner = part(node, "condition")
-        text = " ".join(text_of(self.bare(inner if inner is not None else node)).split())
-        self.note(self.report.constants, node, text, "true" if test.always else "false")
+        self.refuse(node, f"{short(node)}: whether these are the same place is not known")
 
 
-_EFFECTS = frozenset({"call_expression", "assignment_expression", "update_expression"})
 _INDEX = Integer(64, signed=True)
 
 
-def _operator(node: Node) -> str:
+def operator_of(node: Node) -> str:
+    """Return the operator of an expression."""
     found = node.child_by_field_name("operator")
     return found.type if found is not None else ""
 
 
-def _short(node: Node) -> str:
+def short(node: Node) -> str:
+    """Return a part of the text, short enough for a sentence."""
     text = " ".join(text_of(node).split())
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - what fits a line
-
-
-__all__ = ["Expressions", "StructPlace", "line_of"]

@@ -27,6 +27,19 @@ def expanded(macro: Macro, arguments: tuple[str, ...], meaning: Meaning, where: 
     return tree
 
 
+def statement(macro: Macro, arguments: tuple[str, ...], meaning: Meaning, where: tuple[str, int]) -> Node | None:
+    """Return the statement that a macro stands for, if that is ``do { ... } while (0)``: nothing joins it."""
+    text = without_doubt(substituted(macro, arguments, where).encode(), meaning)
+    root = parsed(b"void f(void) { " + text + b"\n; }")
+    found = [] if root.has_error else [each for each in walk(root) if each.type == "compound_statement"][:1]
+    inner = [each for body in found for each in parts(body)]
+    if not inner or inner[0].type != "do_statement" or any(parts(each) for each in inner[1:]):
+        return None
+    condition = inner[0].child_by_field_name("condition")
+    once = condition is not None and (condition.text or b"").strip(b"( )") in (b"0", b"false")
+    return inner[0] if once else None
+
+
 def substituted(macro: Macro, arguments: tuple[str, ...], where: tuple[str, int]) -> str:
     """Return the text of a macro with its arguments put in."""
     given = macro.parameters or ()

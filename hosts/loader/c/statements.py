@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from hosts.loader.c.arithmetic import convert
 from hosts.loader.c.flow import Block, Branch, Jump, Label, Leave
 from hosts.loader.c.loops import Loops
+from hosts.loader.c.macros import statement
+from hosts.loader.c.operations import OPERATIONS
 from hosts.loader.c.source import part, parts, text_of
 from hosts.loader.c.state import State, joined, refined
 from hosts.loader.c.structuring import located
@@ -46,7 +48,37 @@ class Statements(Loops):
         if self.state is None or not inner or text_of(inner[0]) in ("fallthrough", "__fallthrough"):
             return
         self.complete(inner[0])
-        self.effect(inner[0])
+        if not self.is_statement_macro(inner[0]):
+            self.effect(inner[0])
+
+    def is_statement_macro(self, node: Node) -> bool:
+        """Translate a macro that stands for a statement; return whether it is one."""
+        called, given = part(node, "function"), part(node, "arguments")
+        if called is None or given is None or called.type != "identifier" or self.is_local(text_of(called)):
+            return False
+        name = text_of(called)
+        macro = self.sources.macro(name, self.frame.text)
+        if self.environment.call(name) is not None or name in OPERATIONS or macro is None or macro.parameters is None:
+            return False
+        if name in self.expanding or self.sources.function(name, self.frame.text) is not None:
+            return False
+        found = statement(
+            macro, tuple(text_of(each) for each in parts(given)), self.frame.text.meaning, self.where(node)
+        )
+        if found is not None:
+            self.expanded_statement(name, found, node)
+        return found is not None
+
+    def expanded_statement(self, name: str, tree: Node, node: Node) -> None:
+        """Translate what a macro stands for, where it is used."""
+        before, self.frame.macro_line = self.frame.macro_line, self.complaint_line(node)
+        fixed, self.frame.fixed_line = self.frame.fixed_line, self.at(node)
+        self.expanding.append(name)
+        try:
+            self.statement(tree)
+        finally:
+            self.expanding.pop()
+            self.frame.macro_line, self.frame.fixed_line = before, fixed
 
     def st_declaration(self, node: Node) -> None:
         """Declare locals."""

@@ -94,7 +94,8 @@ def _brought(taken: Taken) -> Brought:
     functions = taken.translation.functions
     origins = {name: Origin(taken.translation.files[name], PolicyError) for name in functions}
     own = {name: form.whole for name, form in taken.forms.items()}
-    return Brought(functions, origins, {}, own, dict.fromkeys(functions, _meant))
+    kept = {each.name: each.reason for each in taken.not_taken}
+    return Brought(functions, origins, {}, own, dict.fromkeys(functions, _meant), kept=kept)
 
 
 def _meant(name: str) -> object:

@@ -32,6 +32,8 @@ class Brought:
     """What names in a function's annotations stand for."""
     brings: Brings = NOTHING_BROUGHT
     """What is declared besides."""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """What stays the protocol's, though the user's kernel has a function of the name, with the reason."""
 
     def without(self, names: Collection[str]) -> Brought:
         """Return it without functions that others have brought before."""
@@ -47,6 +49,7 @@ def together(several: Iterable[Brought]) -> Brought:
     own: dict[str, str] = {}
     meant: dict[str, Meant] = {}
     brings = NOTHING_BROUGHT
+    kept: dict[str, str] = {}
     for each in several:
         functions |= each.functions
         origins |= each.origins
@@ -54,4 +57,5 @@ def together(several: Iterable[Brought]) -> Brought:
         own |= each.own
         meant |= each.meant
         brings = brings.with_more(each.brings)
-    return Brought(functions, origins, values, own, meant, brings)
+        kept |= each.kept
+    return Brought(functions, origins, values, own, meant, brings, kept)

@@ -77,7 +77,7 @@ TEXTS = {
     "just some text": "no file defines f",
     "": "no file defines f",
     "#define LOOP(x) while (x) {\nint f(int v)\n{\n\tLOOP(v)\n\tv--;\n}\nreturn v;\n}\n": "f",
-    "#define STEP(x) do { x++; } while (0)\nint f(int v)\n{\n\tSTEP(v);\n\treturn v;\n}\n": "the macro STEP (dev.c:1)",
+    "#define STEP(x) if (x) x--\nint f(int v)\n{\n\tSTEP(v);\n\treturn v;\n}\n": "the macro STEP (dev.c:1)",
     "int f(int v)\n{\n#ifdef CONFIG_UNHEARD\n\tv++;\n#endif\n\treturn v;\n}\n": "f hangs on CONFIG_UNHEARD",
     "int f(int v)\n{\n\tif (v) goto in;\n\tif (v > 3) {\nin:\n\t\tv++;\n\t}\n\treturn v;\n}\n": "a jump into a block",
 }

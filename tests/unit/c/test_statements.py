@@ -51,6 +51,8 @@ MEANINGS = [
     ("u8 n = 250; n += v; return n;", 10, 4),
     ("int n = ({ int t = v * 2; t + 1; }); return n;", 4, 9),
     ("u64 n = 1; n <<= 63; return n >> 63 == 1 && n > 5;", 0, 1),
+    ("return (v - 1 ?: 40) + 2;", 1, 42),
+    ("return (v - 1 ?: 40) + 2;", 4, 5),
     ("int r; if (v > 2) r = v; return v > 2 ? r : 0;", 1, 0),
 ]
 
@@ -65,6 +67,15 @@ def test_a_macro_is_what_its_text_is() -> None:
     """Arguments are put in as text, evaluated as often as they stand there."""
     source = "#define SQUARE(x) ((x) * (x))\n#define LIMIT 3\nint f(int v)\n{\n\treturn SQUARE(v + 1) - LIMIT;\n}\n"
     assert result(source, 4) == 22
+
+
+def test_a_macro_may_be_a_whole_statement() -> None:
+    """In the one form that nothing beside it becomes a part of."""
+    source = (
+        "#define ADD(to, x) do { int t = (x); if (t > 9) break; to += t; } while (0)\n"
+        "int f(int v)\n{\n\tint n = 1;\n\tif (v)\n\t\tADD(n, v);\n\telse\n\t\tn = 7;\n\treturn n;\n}\n"
+    )
+    assert [result(source, v) for v in (0, 3, 12)] == [7, 4, 1]
 
 
 def test_constants_of_an_enum_count_on() -> None:

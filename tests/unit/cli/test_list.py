@@ -33,8 +33,20 @@ def test_each_checker_has_one_line() -> None:
 
 
 def test_sections() -> None:
-    """Four of them."""
-    assert [line for line in listing() if line.endswith(":")] == ["scenarios:", "policies:", "mutations:", "checkers:"]
+    """Four of what has a name, and what a user's code may replace."""
+    functions = "functions that --patch and --kernel replace:"
+    sections = ["scenarios:", "policies:", "mutations:", "checkers:", functions]
+    assert [line for line in listing() if line.endswith(":")] == sections
+
+
+def test_each_function_that_can_be_replaced_has_one_line_with_signature_and_place() -> None:
+    """What a patch must look like; the processor, the instruments and the workload are not among them."""
+    lines = list(listing())
+    (line,) = (line for line in lines if line.startswith("  vmx_sync_pir_to_irr("))
+    assert re.fullmatch(r"  vmx_sync_pir_to_irr\(vcpu: Vcpu\) -> int  \[emu/vmx_intr\.py:\d+\]", line)
+    functions = {each.partition("(")[0].strip() for each in lines[lines.index(line) - 30 :] if "(" in each}
+    assert {"kvm_vcpu_kick", "vcpu_enter_guest", "kvm_vcpu_trigger_posted_interrupt"} <= functions
+    assert not functions & {"elide_self_2022", "handle_vector", "posted_interrupt_processing", "probe_sync", "config"}
 
 
 @pytest.mark.parametrize("width", [80, 100])

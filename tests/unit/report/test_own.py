@@ -23,7 +23,6 @@ from hosts.runs.explore_request import Asked
 from hosts.runs.explored import Explored
 from hosts.runs.explorer_runner import Searched
 from hosts.runs.explorer_verdict import judged, search_facts
-from hosts.runs.own_code import OwnCode
 from hosts.runs.plan import PlanError, Planned, chosen_scenarios
 from hosts.runs.verdict import Circumstances, Row, Verdict, exit_code, grade
 from tests.validator import errors
@@ -104,7 +103,6 @@ def test_a_check_of_its_own_is_told_by_its_name(own: Own, planned: Planned) -> N
 
 def test_its_scenario_is_chosen_by_its_name(own: Own) -> None:
     """Beside the built-in ones; without the patch there is none of this name."""
-    assert OwnCode.__dataclass_fields__["declared"].default == Own()
     assert [each.name for each in chosen_scenarios(["doorbell"], own)] == ["doorbell"]
     assert chosen_scenarios([], own)[-1].name == "doorbell"
     with pytest.raises(PlanError, match="unknown scenario 'doorbell'"):
