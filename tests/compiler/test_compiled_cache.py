@@ -27,11 +27,6 @@ TOP = Path(__file__).resolve().parents[2]
 # A build here takes 6 s of processor time; a test makes at most five, other tests may run on the same two processors.
 pytestmark = pytest.mark.timeout(180)
 
-KEPT_MODULES = (
-    *("memory", "waist", "machine", "vectors", "reach", "rulechecks"),
-    *("observe/__init__", "observe/accounting", "observe/tracepoints", "workload/__init__"),
-)
-
 PROTOCOL = """
 PROTOCOL = ("emu.vectors", "emu.machine", "emu.tiny")
 """
@@ -76,10 +71,6 @@ class Mutation:
 
 EDIT = Edit("mutable", "mark(machine().config.vcpus, 20)", "mark(machine().config.vcpus, 21)")
 MUTATIONS = (Mutation(1, "more", (EDIT,)),)
-"""
-
-SCENARIOS = """
-POLICIES = ()
 """
 
 ASK = """
@@ -130,12 +121,8 @@ class Tree:
         self.cache = folder / "cache"
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(TOP / "hosts", self.folder / "hosts", ignore=ignored)
-        self.emu.mkdir()
-        for name in KEPT_MODULES:
-            (self.emu / name).parent.mkdir(exist_ok=True)
-            shutil.copy(TOP / "emu" / f"{name}.py", self.emu / f"{name}.py")
+        shutil.copytree(TOP / "emu", self.emu, ignore=shutil.ignore_patterns("__pycache__", "mutations"))
         texts = {"__init__": PROTOCOL, "numbers": NUMBERS, "tiny": TINY, "mutations": MUTATIONS}
-        texts |= {"workload/scenarios": SCENARIOS}
         for name, text in texts.items():
             (self.emu / f"{name}.py").write_text(text)
 

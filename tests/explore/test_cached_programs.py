@@ -70,7 +70,6 @@ def only_read(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return lambda: monkeypatch.setattr(ready, "load_program", load)
 
 
-@pytest.mark.usefixtures("loaded")
 def test_what_is_read_is_what_was_loaded(files: Files, rule: str) -> None:
     """Each field of it, functions to the last instruction, and how they are cut; nothing is loaded a second time."""
     for policy in (None, rule):
