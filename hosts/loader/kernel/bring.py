@@ -179,7 +179,9 @@ def _chosen(
             wanted[name] = fitting
         else:
             said = OTHERWISE.get(name, "its parameters or its result are none that are known here")
-            not_taken.append(NotTaken(name, found[there[0].function], said))
+            there_now = found[there[0].function]
+            error = CError(there_now.file, there_now.line, f"{name} is not taken: {said}") if only else None
+            not_taken.append(NotTaken(name, there_now, said, error))
     if not only:
         not_taken += [NotTaken(name, found[name], why) for name, why in NOT_TAKEN.items() if name in found]
     return wanted, not_taken

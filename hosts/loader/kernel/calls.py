@@ -14,7 +14,6 @@ from hosts.loader.c.rules import (
     ByName,
     CallRule,
     Constant,
-    Dropped,
     EmuCall,
     Instead,
     Primitive,
@@ -166,7 +165,6 @@ LIBRARY_ONLY: Final[Mapping[str, CallRule]] = {
     "request_of_others": Refused("this machine does not serve this request: replace what serves it, too, or leave it"),
     "other_register": Refused("this machine has no such register: TPR, PPR, IRR, ISR and LVTT are in it"),
     "other_delivery_mode": Refused("only fixed, edge-triggered interrupts are in this machine"),
-    "only_without_apicv": Dropped("asked only if APICv is off or a nested guest runs: never in this machine"),
     "without_apicv": Refused("APICv is never off in this machine: a post that it does not take cannot be followed"),
     "asked_for_statistics": Constant(1, "whether the task slept is asked for statistics only", "bool"),
 }

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import functools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hosts.loader.program import Program, load_program
+from hosts.loader.kernel.bring import bring
+from hosts.loader.program import Program, load_program, protocol_scope
+from hosts.loader.rule.brought import Brought
+from hosts.loader.syntax.names import Scope
 from hosts.loader.user_code import CodeSpec, read_code
 
 TRIGGER: Final = """
@@ -187,6 +193,35 @@ def written(folder: Path, *texts: str, name: str = "kvm.c") -> Path:
     return folder / name
 
 
-def loaded(path: Path, *only: str, **more: tuple[str, ...]) -> Program:
+@functools.cache
+def protocol() -> tuple[Scope, dict[str, str]]:
+    """Return what the machine's functions are, read once for all tests."""
+    return protocol_scope()
+
+
+@dataclass(frozen=True)
+class Replacing:
+    """The functions of a kernel's file that stand in the machine's place."""
+
+    brought: Brought
+
+    @property
+    def replaced(self) -> set[str]:
+        """Return their names."""
+        return set(self.brought.functions) & set(protocol()[1])
+
+    def source(self, name: str) -> str:
+        """Return what became of one."""
+        return ast.unparse(self.brought.functions[name])
+
+
+def replacing(path: Path, *only: str, **more: tuple[str, ...]) -> Replacing:
+    """Return the kernel's functions of a file, without the rest of the program."""
+    code = read_code(CodeSpec(kernel=str(path), only=only, **more))
+    assert code is not None
+    return Replacing(bring(code, *protocol()))
+
+
+def loaded(path: Path, *only: str) -> Program:
     """Return the program with the kernel's functions of a file."""
-    return load_program(read_code(CodeSpec(kernel=str(path), only=only, **more)), mutations=())
+    return load_program(read_code(CodeSpec(kernel=str(path), only=only)), mutations=())

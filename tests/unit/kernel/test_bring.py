@@ -18,6 +18,7 @@ from tests.unit.kernel.c_texts import (
     TRIGGER,
     UPDATE_IRR,
     loaded,
+    replacing,
     written,
 )
 
@@ -25,7 +26,7 @@ from tests.unit.kernel.c_texts import (
 def refusal(path: Path, *only: str, **more: tuple[str, ...]) -> str:
     """Return the one line with which a kernel is refused."""
     with pytest.raises(PolicyError) as refused:
-        loaded(path, *only, **more)
+        replacing(path, *only, **more)
     assert "\n" not in str(refused.value)
     return str(refused.value)
 
@@ -56,8 +57,8 @@ def test_the_old_trigger_and_its_caller_are_taken_together_only(tmp_path: Path) 
     """The one says whether it notified, the other acts on that: each alone names the other."""
     path = written(tmp_path, OLD_TRIGGER, OLD_DELIVER)
     pair = ("kvm_vcpu_trigger_posted_interrupt", "vmx_deliver_posted_interrupt")
-    assert set(loaded(path).replaced) == set(pair)
-    assert set(loaded(path, *pair).replaced) == set(pair)
+    assert replacing(path).replaced == set(pair)
+    assert replacing(path, *pair).replaced == set(pair)
     assert "--only kvm_vcpu_trigger_posted_interrupt,vmx_deliver_posted_interrupt" in refusal(path, pair[0])
     assert "take kvm_vcpu_trigger_posted_interrupt, too" in refusal(path, pair[1])
 
@@ -65,13 +66,13 @@ def test_the_old_trigger_and_its_caller_are_taken_together_only(tmp_path: Path) 
 def test_without_only_what_needs_what_cannot_be_taken_stays_the_machines(tmp_path: Path) -> None:
     """The old trigger without its caller is left, and the rest of the file taken."""
     path = written(tmp_path, OLD_TRIGGER, KICK)
-    assert set(loaded(path).replaced) == {"kvm_vcpu_kick"}
+    assert replacing(path).replaced == {"kvm_vcpu_kick"}
 
 
 def test_a_request_that_one_function_makes_and_another_takes_binds_them(tmp_path: Path) -> None:
     """As KVM_REQ_UNHALT did until v6.1."""
     path = written(tmp_path, OLD_BLOCK)
-    assert set(loaded(path).replaced) == {"kvm_vcpu_check_block", "vcpu_block"}
+    assert replacing(path).replaced == {"kvm_vcpu_check_block", "vcpu_block"}
     assert "--only vcpu_block,kvm_vcpu_check_block" in refusal(path, "vcpu_block")
     assert "--only kvm_vcpu_check_block,vcpu_block" in refusal(path, "kvm_vcpu_check_block")
 
@@ -80,7 +81,7 @@ def test_a_part_of_a_function_is_taken_as_the_whole(tmp_path: Path) -> None:
     """``__kvm_apic_update_irr`` alone in a file, and asked for by its own name."""
     alone = written(tmp_path, UPDATE_IRR.partition("bool kvm_apic_update_irr")[0])
     for only in ((), ("__kvm_apic_update_irr",), ("kvm_apic_update_irr",)):
-        assert set(loaded(alone, *only).replaced) == {"kvm_apic_update_irr"}
+        assert replacing(alone, *only).replaced == {"kvm_apic_update_irr"}
 
 
 def test_only_names_what_there_is(tmp_path: Path) -> None:
@@ -91,6 +92,22 @@ def test_only_names_what_there_is(tmp_path: Path) -> None:
     assert "the kernel's files have no vcpu_run" in refusal(path, "vcpu_run")
 
 
+def test_a_name_that_once_meant_something_else_is_not_taken(tmp_path: Path) -> None:
+    """Until v5.16 ``kvm_vcpu_halt`` did what ``kvm_emulate_halt`` does; asked for, it is refused with that."""
+    halt = "int kvm_vcpu_halt(struct kvm_vcpu *vcpu)\n{\n\treturn 1;\n}\n"
+    path = written(tmp_path, halt, KICK)
+    assert replacing(path).replaced == {"kvm_vcpu_kick"}
+    assert "kvm_vcpu_halt is not taken: until v5.16 this is the name of" in refusal(path, "kvm_vcpu_halt")
+
+
+def test_a_harvest_of_the_machines_own_says_what_is_new(tmp_path: Path) -> None:
+    """The kernel's caller is told whether the highest vector is a new one, which this machine's does not say itself."""
+    asks = SYNC.replace("if (!is_guest_mode(vcpu) && kvm_vcpu_apicv_active(vcpu))", "if (!got)")
+    source = replacing(written(tmp_path, asks)).source("vmx_sync_pir_to_irr")
+    assert source.index("apic_find_highest_irr(vcpu)") < source.index("kvm_apic_update_irr(vcpu)")
+    assert "kvm_make_request(14, vcpu)" in source
+
+
 def test_what_nobody_knows_is_refused_with_what_to_do(tmp_path: Path) -> None:
     """File, line, name; a stub answers it, and so does a function of a patch."""
     text = "bool kvm_vcpu_exit_request(struct kvm_vcpu *vcpu)\n{\n\treturn my_question(vcpu, 3);\n}\n"
@@ -99,7 +116,7 @@ def test_what_nobody_knows_is_refused_with_what_to_do(tmp_path: Path) -> None:
     assert said.startswith(f"{path}:3: ")
     assert "my_question" in said
     assert "--stub my_question=0" in said
-    assert "return 1" in loaded(path, stubs=("my_question=7",)).source("kvm_vcpu_exit_request")
+    assert "return 1" in replacing(path, stubs=("my_question=7",)).source("kvm_vcpu_exit_request")
     patch = tmp_path / "mine.py"
     patch.write_text(
         "from emu.machine import Vcpu\nfrom emu.waist import READ_ONCE\n"
@@ -131,9 +148,9 @@ static void vmx_deliver_interrupt(struct kvm_lapic *apic, int delivery_mode, int
 }
 """
     sound = written(tmp_path, TRIGGER, DELIVER, caller)
-    assert "vmx_deliver_interrupt" in loaded(sound).replaced
+    assert "vmx_deliver_interrupt" in replacing(sound).replaced
     failing = written(tmp_path, TRIGGER, deliver, caller)
-    assert "vmx_deliver_interrupt" not in loaded(failing).replaced
+    assert "vmx_deliver_interrupt" not in replacing(failing).replaced
     assert "APICv is never off in this machine" in refusal(
         failing, "vmx_deliver_interrupt", "vmx_deliver_posted_interrupt"
     )
@@ -149,7 +166,7 @@ bool kvm_vcpu_exit_request(struct kvm_vcpu *vcpu)
 	return kvm_check_request(KVM_REQ_EVENT, vcpu);
 }
 """
-    source = loaded(written(tmp_path, text)).source("kvm_vcpu_exit_request")
+    source = replacing(written(tmp_path, text)).source("kvm_vcpu_exit_request")
     assert source.count("kvm_check_request(") == 1
     made = text.replace("process_smi(vcpu);", ";").replace(
         "kvm_check_request(KVM_REQ_SMI", "kvm_make_request(KVM_REQ_SMI"

@@ -50,8 +50,11 @@ bool lib_kvm_vcpu_block(struct kvm_vcpu *vcpu)
 
 bool lib_kvm_apic_update_irr(struct kvm_vcpu *vcpu, void *pir, int *max_irr)
 {
+	int before = apic_find_highest_irr(vcpu->arch.apic);
+
+	/* The vIRR only grows here, so its highest vector is a new one if it is another one. */
 	*max_irr = emu_kvm_apic_update_irr(vcpu);
-	return only_without_apicv();
+	return *max_irr != before;
 }
 
 int lib_apic_accept_irq(struct kvm_lapic *apic, int delivery_mode, int vector, int level, int trig_mode, void *dest_map)
