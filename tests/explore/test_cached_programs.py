@@ -22,7 +22,7 @@ from hosts.explorer.threads.harness import scope_of
 from hosts.explorer.threads.protocol import cut_of
 from hosts.loader.program import Program, load_program
 from hosts.loader.syntax.language import PolicyError
-from hosts.loader.user_code import UserCode, code_of
+from hosts.loader.user_code import CodeSpec, UserCode, code_of, read_code
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -137,6 +137,21 @@ def test_what_is_damaged_is_loaded_anew(files: Files, loaded: Program, change: C
     assert ready_program(None, files) is loaded
     assert ready_program(None, files) is not loaded, "it was read"
     assert path.read_bytes()[32:] != b""
+
+
+def test_a_patched_machine_is_kept_too(files: Files, tmp_path: Path, only_read: Callable[[], None]) -> None:
+    """With what it replaces, what it was asked for by, and what it has not."""
+    path = tmp_path / "fix.py"
+    path.write_text(
+        "from emu.kvm_main import kvm_vcpu_wake_up\n\ndef kvm_vcpu_kick(vcpu):\n    kvm_vcpu_wake_up(vcpu)\n"
+    )
+    code = read_code(CodeSpec(patches=(str(path),)))
+    before = ready_program(code, files)
+    only_read()
+    after = ready_program(code, files)
+    for each in ("replaced", "lost_mutations", "patches", "files", "own", "rule"):
+        assert getattr(after, each) == getattr(before, each), each
+    assert after.patches == CodeSpec(patches=(str(path),))
 
 
 def test_what_is_wrong_with_a_rule_is_said_each_time(files: Files, rule: str) -> None:

@@ -32,8 +32,8 @@ from hosts.explorer.threads.protocol import Cut, cut_of, known_cut
 from hosts.loader.program import Program, load_program
 from hosts.loader.user_code import UserCode
 
-_APART: Final = frozenset({"namespace", "functions", "trees"})
-"""Fields of a program that are not kept as they are."""
+_APART: Final = frozenset({"namespace", "functions", "trees", "patches"})
+"""Fields of a program that are not kept as they are, or are known before it is read."""
 _OF_THE_SOURCE: Final = frozenset({"__future__", "typing"})
 """Modules whose things say something to readers of the source, and are not there when code runs."""
 
@@ -144,6 +144,7 @@ def _read(content: bytes, code: UserCode | None) -> Program | None:
     for name, each in kept.functions.items():
         function = namespace[name] = functions[name] = FunctionType(each.code, namespace, name, each.defaults)
         function.__module__, function.__annotations__ = each.module, each.annotations
-    program = Program(namespace=namespace, functions=functions, trees=Trees(code), **kept.rest)
+    patches = code.spec if code is not None and code.spec.patched else None
+    program = Program(namespace=namespace, functions=functions, trees=Trees(code), patches=patches, **kept.rest)
     known_cut(program, kept.cut)
     return program

@@ -159,7 +159,9 @@ class Worker:
         never = self._never if chosen.own_rule and chosen.mutation is None else ()
         row = grade(chosen, seen, replace(what, explored=known, never=never))
         notes = (*notes_of(outcome, task), *filter(None, [not_checked(chosen.policy.unpromised)]))
-        if chosen.mutation is not None:  # some seeded bugs are in the counting itself: differences are expected
+        if (
+            chosen.mutation is not None or chosen.policy.patched
+        ):  # some seeded bugs, and patches, are in what is counted
             notes, disagreements = (*notes, *(f"two accountings differ: {line}" for line in disagreements)), ()
         facts = {"notes": notes, "disagreements": disagreements, "strayed": bool(outcome.affinity_lost)}
         result = structs.replace(result_of(doubted(row, disagreements), task), **facts)
