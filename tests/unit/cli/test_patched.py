@@ -99,7 +99,8 @@ def test_a_plan_takes_a_canary_that_the_machine_has(late: OwnCode) -> None:
     assert canary.mutation.name not in own.lost
     assert canary.policy.name.endswith("+fix.py")
     assert not canary.explorable
-    assert [(row.policy.name, row.code, row.explorable) for row in rest] == [("always-2021+fix.py", spec, True)]
+    clean = [row for row in rest if row.mutation is None]
+    assert [(row.policy.name, row.code, row.explorable) for row in clean] == [("always-2021+fix.py", spec, True)]
     asked = make_plan(Wanted(["remote-post"], ["always-2021"], ["on-cleared-after-harvest"], own=own), 4)
     assert [row.lost for row in asked.rows] == ["vmx_sync_pir_to_irr is replaced (fix.py)"]
 
@@ -110,10 +111,11 @@ def test_records_say_what_was_in_the_machine(late: OwnCode, tmp_path: Path) -> N
     options: dict[str, Any] = {"scenario": ["remote-post"], "policy": ["always-2021"], "code": spec, "quiet": True}
     scout = FakeScout()
     stress_command(**options, json_file=str(path), host=MadeUp(), scouting=scout)
-    first, canary, row = records_in(path)
+    first, *rows = records_in(path)
     assert first["code"] == {"asked": {"patches": list(spec.patches)}, "sha256": code.digests()}
     assert first["policy_sha256"] is None
-    assert (canary["canary"], row["policy"]) == (True, "always-2021+fix.py")
+    assert {row["policy"] for row in rows} == {"always-2021+fix.py"}
+    assert [row["canary"] for row in rows].count(True) == 1
     assert scout.asked == ["remote-post x always-2021+fix.py"]
     lost = {**options, "mutation": ["on-cleared-after-harvest"]}
     stress_command(**lost, json_file=str(path), host=MadeUp(), scouting=FakeScout())
@@ -143,8 +145,7 @@ def test_a_witness_keeps_the_patch_and_is_replayed_with_it(tmp_path: Path, capsy
 
 def test_a_trace_is_of_the_patched_machine(late: OwnCode) -> None:
     """Without a policy it is the newest; a seeded bug of what is replaced is refused."""
-    head, *_ = trace_lines("timer-fastpath", None, None, code=late.code.spec)
-    assert head == "timer-fastpath x elide-self-2022+fix.py"
+    assert "timer-fastpath x elide-self-2022+fix.py" in trace_lines("timer-fastpath", None, None, code=late.code.spec)
     with pytest.raises(Failure, match="--mutation rvi-not-written: this machine does not have it"):
         list(trace_lines("timer-fastpath", None, "rvi-not-written", code=late.code.spec))
 
