@@ -6,30 +6,19 @@ import ast
 from collections import Counter
 from typing import Final
 
+from hosts.loader.c.liveness import without_dead
 from hosts.loader.c.structuring import located
-from hosts.loader.c.values import negated
 from hosts.loader.syntax.language import parameters
 
-PURE: Final = frozenset(
-    {
-        *("wrap_s8", "wrap_s16", "wrap_s32", "add64", "sub64", "mul64", "shift_left", "shift_right"),
-        *("shift_right_unsigned", "below_unsigned", "with_bits", "BIT", "fls64", "hweight64"),
-    }
-)
-"""Functions that may be left uncalled. A division may fault."""
+_ONCE_AND_READ: Final = 2
+"""Times that a name stands in a function that is assigned once and read once."""
 
 
 def tidy(function: ast.FunctionDef) -> None:
     """Take out idle copies and assignments."""
     _Copies(function).visit(function)
-    while True:
-        loads = {
-            each.id for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)
-        }
-        before = sum(1 for _ in ast.walk(function))
-        function.body = _without(function.body, loads)
-        if sum(1 for _ in ast.walk(function)) == before:
-            break
+    function.body = without_dead(function.body)
+    _forwarded(function)
     function.body = function.body or [located(ast.Pass(), function.lineno)]
     begin = [
         located(ast.Assign([ast.Name(name, ast.Store())], ast.Constant(0)), function.lineno)
@@ -38,45 +27,48 @@ def tidy(function: ast.FunctionDef) -> None:
     function.body = [*begin, *function.body]
 
 
-def is_pure(node: ast.AST) -> bool:
-    """Return whether an expression does nothing and cannot fault."""
-    for each in ast.walk(node):
-        if isinstance(each, ast.Call) and not (isinstance(each.func, ast.Name) and each.func.id in PURE):
+def _forwarded(function: ast.FunctionDef) -> None:
+    """Put a value that is named for the next statement only into that, if it is what is evaluated first there."""
+    names = Counter(each.id for each in ast.walk(function) if isinstance(each, ast.Name))
+    for body in _bodies(function):
+        position = 0
+        while position + 1 < len(body):
+            match body[position]:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if names[name] == _ONCE_AND_READ:
+                    if _put(body[position + 1], name, value):
+                        del body[position]
+                        position = max(position - 1, 0)
+                        continue
+            position += 1
+
+
+def _put(statement: ast.stmt, name: str, value: ast.expr) -> bool:
+    """Put a value where a statement reads a name first; return whether it does."""
+    match statement:
+        case ast.Assign(targets=[ast.Name()], value=ast.Name(id=read)) if read == name:
+            statement.value = value
+        case ast.Return(value=ast.Name(id=read)) if read == name:
+            statement.value = value
+        case ast.If(test=ast.Compare(left=ast.Name(id=read), comparators=[ast.Constant()]) as test) if read == name:
+            test.left = value
+        case ast.Return(
+            value=ast.IfExp(test=ast.Compare(left=ast.Name(id=read), comparators=[ast.Constant()]) as test)
+        ):
+            if read != name:
+                return False
+            test.left = value
+        case _:
             return False
-        if isinstance(each, ast.BinOp) and isinstance(each.op, ast.FloorDiv | ast.Mod):
-            return isinstance(each.right, ast.Constant)
     return True
 
 
-def _without(body: list[ast.stmt], loads: set[str]) -> list[ast.stmt]:  # noqa: C901 - one for each kind
-    """Return statements without assignments to what is never read."""
-    out: list[ast.stmt] = []
-    for statement in body:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name not in loads:
-                if not is_pure(value):
-                    out.append(ast.copy_location(ast.Expr(value), statement))
-                continue
-            case ast.Expr(value=value) if is_pure(value):
-                continue
-            case ast.If(test=test):
-                then, other = _without(statement.body, loads), _without(statement.orelse, loads)
-                if not then and not other:
-                    if not is_pure(test):
-                        out.append(ast.copy_location(ast.Expr(test), statement))
-                    continue
-                if not then:
-                    test, then, other = located(negated(test), statement.lineno), other, []
-                out.append(ast.copy_location(ast.If(test, then, other), statement))
-                continue
-            case ast.While(test=test):
-                inner = _without(statement.body, loads) or [ast.copy_location(ast.Pass(), statement)]
-                out.append(ast.copy_location(ast.While(test, inner, []), statement))
-                continue
-            case ast.Pass():
-                continue
-        out.append(statement)
-    return out
+def _bodies(function: ast.FunctionDef) -> list[list[ast.stmt]]:
+    """Return all lists of statements of a function."""
+    found = [function.body]
+    for each in ast.walk(function):
+        if isinstance(each, ast.If | ast.While):
+            found += [each.body, each.orelse]
+    return found
 
 
 class _Copies(ast.NodeTransformer):

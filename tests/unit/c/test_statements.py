@@ -15,6 +15,10 @@ SHAPES = {
     "return v ? 2 : 3;": "return 2 if v != 0 else 3",
     "if (v == 1) goto out; v = 4; out: return v;": "if v != 1:\n    v = 4\nreturn v",
     "do { v = 1; } while (0); return v;": "return 1",
+    # nothing is kept that nobody reads
+    "int n = 0, m = 3; n = v; return n;": "return v",
+    "int n = 7; if (v) n = 2; else n = 3; return n;": "if v != 0:\n    n = 2\nelse:\n    n = 3\nreturn n",
+    "int n; while (v) { n = v; v &= v - 1; } return v;": "while v != 0:\n    v = v & wrap_s32(v - 1)\nreturn 0",
     "if (unlikely(v)) return 1; return 0;": "if v != 0:\n    return 1\nreturn 0",
     # what may leave it is
     "return v + 1;": "return wrap_s32(v + 1)",
