@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -11,6 +11,13 @@ from typing import Final
 from emu import PROTOCOL, reach
 from emu.mutations import MUTATIONS
 from emu.workload.scenarios import CHECK_ABOUT, POLICIES, SCENARIOS
+from hosts.cli.own_show import own_sections
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_USAGE
+from hosts.loader.own.declared import NOTHING_OWN, Own
+from hosts.loader.own.read import own_of
+from hosts.loader.program import LoaderError, load_program
+from hosts.loader.user_code import CodeSpec, read_code
 from hosts.terminal import wrapped
 
 CHECK_ORIGIN: Final = {
@@ -27,14 +34,28 @@ CHECK_ORIGIN: Final = {
 """The commit, or the fact, that each check comes from."""
 
 
-def listing(width: int | None = None) -> Iterator[str]:
-    """Return the lines, broken at ``width``."""
-    for line, hanging in _lines():
+def listing(width: int | None = None, own: Own = NOTHING_OWN) -> Iterator[str]:
+    """Return the lines, broken at ``width``; ``own``: what the user's patches bring comes first."""
+    for line, hanging in _lines(own):
         yield from wrapped(line, width, " " * hanging)
 
 
-def _lines() -> Iterator[tuple[str, int]]:
+def declared_by_patches(paths: Sequence[str]) -> Own:
+    """Return what patches bring; Failure if they do not fit."""
+    try:
+        code = read_code(CodeSpec(patches=tuple(paths)))
+        if code is not None:
+            load_program(code)  # knows what is wrong with their functions
+        return own_of(code)
+    except LoaderError as error:
+        raise Failure(str(error), EXIT_USAGE) from None
+
+
+def _lines(own: Own) -> Iterator[tuple[str, int]]:
     """Return each line, and the indentation of its continuation."""
+    for title, rows in own_sections(own):
+        yield from _section(title, rows)
+        yield "", 0
     yield from _section("scenarios", ((each.name, each.origin, each.about) for each in SCENARIOS))
     yield "", 0
     yield from _section("policies", ((each.name, each.origin, each.about) for each in POLICIES))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from emu.observe import is_instrument
+from hosts.cli.own_show import brought_line
 from hosts.loader.program import Program
 from hosts.loader.rule.replacement import Replaced
 from hosts.loader.user_code import UserCode
@@ -36,17 +37,18 @@ def _diff_lines(code: UserCode) -> list[str]:
 
 
 def _replaced_lines(code: UserCode, program: Program) -> list[str]:
-    """Return what is replaced, and what stays: two lines; none if there is only a rule."""
+    """Return what is replaced, what is new, and what stays: two or three lines; none if there is only a rule."""
     replaced = program.replaced
+    brought = [line for line in [brought_line(code.label, program.own)] if line]
     if not replaced:
-        return []
+        return [*brought, f"{code.label}: no function of emu/ is replaced"] if brought else []
     many = len(replaced) > _SHOWN
     each = ", ".join(
         f"{name} ({_place(where.file, where.line)}{'' if many else f' in place of {_former(where)}'})"
         for name, where in replaced.items()
     )
     what = f"{counted(len(replaced), 'function')} of emu/ {'is' if len(replaced) == 1 else 'are'} replaced"
-    return [f"{code.label}: {what}: {each}", f"{code.label}: {_staying(program)}"]
+    return [f"{code.label}: {what}: {each}", *brought, f"{code.label}: {_staying(program)}"]
 
 
 def _staying(program: Program) -> str:

@@ -11,20 +11,22 @@ from hosts.cli.commands.options import APPLIED, CONTEXT, code_options, debug_opt
 @click.command(
     name="list", context_settings=CONTEXT, short_help="List everything that has a name, and what can be replaced."
 )
+@click.option("--patch", multiple=True, metavar="FILE.py", help="List first what this patch brings; may be repeated.")
 @debug_option
-def list_() -> int:
+def list_(patch: tuple[str, ...]) -> int:
     """List scenarios, policies, mutations and checkers, one line each, with the commit that each comes from.
 
     Then the functions of emu/ that --patch and --kernel replace, with their signatures and where they are.
 
     \b
-    Example:
+    Examples:
       pirace list
+      pirace list --patch my_doorbell.py
     """  # noqa: D301
-    from hosts.cli.listing import listing
+    from hosts.cli.listing import declared_by_patches, listing
     from hosts.terminal import room, wide_console
 
-    for line in listing(room(wide_console())):
+    for line in listing(room(wide_console()), declared_by_patches(patch)):
         click.echo(line)
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,13 @@ import pytest
 from emu.mutations import MUTATIONS
 from emu.observe.accounting import CHECKS
 from emu.workload.scenarios import POLICIES, SCENARIOS
-from hosts.cli.listing import CHECK_ORIGIN, listing
+from hosts.cli.listing import CHECK_ORIGIN, declared_by_patches, listing
+from hosts.cli.own_show import brought_line
+from hosts.errors import Failure
+from hosts.exit_codes import EXIT_USAGE
+from hosts.loader.own.declared import Own
+
+DOORBELL = Path(__file__).parents[2] / "doorbell.py"
 
 
 def test_each_name_has_one_line_with_its_origin() -> None:
@@ -37,6 +44,32 @@ def test_sections() -> None:
     functions = "functions that --patch and --kernel replace:"
     sections = ["scenarios:", "policies:", "mutations:", "checkers:", functions]
     assert [line for line in listing() if line.endswith(":")] == sections
+
+
+def test_what_a_patch_brings_comes_first(tmp_path: Path) -> None:
+    """Its scenario, check, act, window and words, with their lines; one that does not fit is one line of an error."""
+    lines = list(listing(None, declared_by_patches([str(DOORBELL)])))
+    first = lines[: lines.index("scenarios:")]
+    titles = [line for line in first if line.endswith(":")]
+    assert titles == [f"{kind} of your patch:" for kind in ("scenarios", "checkers", "acts", "windows", "words")]
+    names = [line.split()[0] for line in first if line.startswith("  ")]
+    assert names == ["doorbell", "bell_is_answered", "ring", "doorbell-answered", "Doorbell.rung"]
+    bad = tmp_path / "bad.py"
+    bad.write_text("class X: pass")
+    with pytest.raises(Failure, match=r"bad\.py:1: X does not say what there is one of it for") as error:
+        declared_by_patches([str(bad)])
+    assert error.value.exit_code == EXIT_USAGE
+
+
+def test_what_a_patch_brings_is_said_before_a_run() -> None:
+    """In one line, between what is replaced and what stays; also if it replaces nothing."""
+    own = declared_by_patches([str(DOORBELL)])
+    said = (
+        "doorbell.py: brings words Doorbell (for each vCPU); window doorbell-answered; act ring; "
+        "check bell_is_answered; scenario doorbell"
+    )
+    assert brought_line("doorbell.py", own) == said
+    assert brought_line("doorbell.py", Own()) == ""
 
 
 def test_each_function_that_can_be_replaced_has_one_line_with_signature_and_place() -> None:
