@@ -16,6 +16,7 @@ from emu.mutations import MUTATIONS
 from emu.observe.accounting import CHECKS
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
+from hosts.explorer.explanation.complete import Found, completely_explained
 from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.search.result import Result
@@ -81,6 +82,21 @@ def test_a_copy_of_everything_explores_as_emu_does(
     assert check_of(theirs) == check_of(ours)
     assert (theirs.windows, theirs.depth) == (ours.windows, ours.depth)
     assert abs(theirs.states - ours.states) <= ours.states // 50
+
+
+def test_a_copy_is_explained_as_emu_is(program: Program, copied: Program) -> None:
+    """Who owed what, who was silent, and by which branch of the rule: in whatever file the functions stand."""
+
+    def story(loaded: Program) -> str:
+        def make() -> Builder:
+            return Builder(loaded, SCOPES["device-irq"], policy_by_name("skip-running-2020").number)
+
+        builder = make()
+        _result, search, model = explore(builder, Options())
+        found = Found(builder, Options(), model, search)
+        return completely_explained(found, make, "device-irq", "skip-running-2020").story
+
+    assert story(copied) == story(program)
 
 
 @pytest.mark.parametrize(("name", "scenario", "policy"), slow_but(FAST_BROUGHT, BROUGHT, several=True))

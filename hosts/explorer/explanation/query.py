@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any, Final
 
+from emu import halt, lapic_irr, nonroot, vmx, x86
 from emu.kvm_host import TASK_ASLEEP
+from emu.observe.attach import CHAIN, POSTERS
+from emu.workload import program
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.format import field_of, operation_text, value_text
 from hosts.explorer.explanation.rows import EventRow, rows_of
@@ -20,11 +24,26 @@ _RUN_LOOP: Final = (
 """Files of what a vCPU's own thread does apart from delivering."""
 _SLEEPER: Final = ("set_current_state", "prepare_to_rcuwait", "finish_rcuwait")
 """Functions of which that is true, too, in a file that has others."""
+RUN_LOOP: Final = frozenset(
+    {
+        *_SLEEPER,
+        *(
+            name
+            for module in (x86, vmx, halt, nonroot, lapic_irr, program)
+            for name, value in vars(module).items()
+            if isinstance(value, FunctionType) and value.__module__ == module.__name__
+        ),
+    }
+)
+"""The functions of these files, whatever file they stand in if a user's code replaces them."""
+_CALLERS: Final = frozenset({*CHAIN, *POSTERS})
+"""The functions that a post goes through before it comes to the rule."""
+_WRITING: Final = ("STORE", "XCHG", "CMPXCHG", "OR")
 _READING: Final = ("LOAD", "XCHG", "CMPXCHG", "OR", "AND", "ADD")
 
 
 def _in_run_loop(row: EventRow) -> bool:
-    return row.act.file in _RUN_LOOP or row.act.function in _SLEEPER
+    return row.act.file in _RUN_LOOP or row.act.function in RUN_LOOP
 
 
 class EventLog:
@@ -93,8 +112,7 @@ class EventLog:
     def in_handler(self, thread: int, i: int) -> str:
         """Say that a thread is in an interrupt's handler."""
         taken = self.last(lambda row: row.act.thread == thread and row.act.kind == "ACK", i)
-        own = [row.act.function for row in self.rows[taken + 1 : i] if row.act.thread == thread]
-        if taken < 0 or any(not function.startswith("pi_test_and_set") for function in own):
+        if taken < 0 or any(row.act.thread == thread and _in_run_loop(row) for row in self.rows[taken + 1 : i]):
             return ""
         return f", in the handler of {vector_text(self.rows[taken].act.answer)} (taken in {self.step(taken)}),"
 
@@ -102,8 +120,10 @@ class EventLog:
         """Return the rows between which a thread's delivery or request lies of which one row is known."""
 
         def begins(row: EventRow) -> bool:
-            begun = ("pi_test_and_set_pir", "kvm_make_request")
-            return row.act.thread == thread and row.act.function in begun
+            if row.act.thread != thread or _in_run_loop(row):
+                return False
+            begun = row.act.function in ("pi_test_and_set_pir", "kvm_make_request")
+            return begun or (row.act.kind in _WRITING and field_of(row.act.word)[1].startswith("pi_desc.pir"))
 
         def over_with(row: EventRow) -> bool:
             return begins(row) or (row.act.thread == thread and _in_run_loop(row))
@@ -157,10 +177,15 @@ class EventLog:
         return [(j, i) for j, i in found.values() if i >= 0]
 
     def branches(self, thread: int, after: int, before: int) -> list[dict[str, Any]]:
-        """Return the branches of the rule that a thread took in the steps from one row to right before another."""
+        """Return the branches that a thread took in the steps from one row to right before another.
+
+        Those of the rule come last; a user's code may have others, in what calls the rule.
+        """
         last = self.rows[before].step if before < len(self.rows) else len(self.witness.steps)
         steps = self.witness.states[self.rows[after].step : last + 1]
-        return [each for state in steps for each in state.get("branches", ()) if each["thread"] == thread]
+        taken = [each for state in steps for each in state.get("branches", ()) if each["thread"] == thread]
+        own = [each for each in taken if each["function"] not in RUN_LOOP]
+        return sorted(own, key=lambda each: each["function"] not in _CALLERS)
 
     def sleeps(self, row: EventRow) -> bool:
         """Return whether a row takes the task off the run queue."""
