@@ -44,8 +44,7 @@ class Watched:
     """
 
     kinds: frozenset[str]
-    """Of LOAD, STORE, XCHG, CMPXCHG, OR and AND of one bit, FETCH_OR and FETCH_AND of several, TAKE_HALF,
-    and ADD."""
+    """Of LOAD, STORE, XCHG, CMPXCHG, OR and AND of one bit, TAKE_HALF, and ADD."""
     before: str = ""
     after: str = ""
     gives: bool = False
@@ -57,9 +56,9 @@ class Watched:
         return "" if kind in self.not_after else self.after
 
 
-_LOCKED: Final = frozenset({"XCHG", "CMPXCHG", "OR", "AND", "FETCH_OR", "FETCH_AND", "TAKE_HALF"})
+_LOCKED: Final = frozenset({"XCHG", "CMPXCHG", "OR", "AND", "TAKE_HALF"})
 _CHANGES: Final = _LOCKED | {"STORE", "ADD"}
-_CLEARS: Final = frozenset({"AND", "FETCH_AND", "TAKE_HALF"})
+_CLEARS: Final = frozenset({"AND", "TAKE_HALF"})
 
 WORDS: Final = {
     "PiDesc.pir": Watched(_CHANGES, after="observed_pir"),

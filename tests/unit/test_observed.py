@@ -46,7 +46,8 @@ from emu.posted_intr import POSTED_INTR_ON, pi_test_and_set_on, pi_test_and_set_
 from emu.sched import rcuwait_wake_up
 from emu.vectors import POSTED_INTR_VECTOR
 from emu.waist import (
-    BIT, READ_ONCE, WRITE_ONCE, clear_bit, cmpxchg, local_read, local_write, set_bit, test_and_set_bit, xchg,
+    BIT, READ_ONCE, WRITE_ONCE, clear_bit, cmpxchg, local_read, local_write, set_bit, take_half,
+    test_and_set_bit, xchg,
 )
 from emu.vmx_intr import vmx_set_rvi
 """
@@ -89,11 +90,20 @@ def vmx_deliver_interrupt(vcpu, vector):
         apic_send_IPI(vcpu.cpu, POSTED_INTR_VECTOR)
 """
 SYNC = """
+def in_halves(vcpu, i):
+    pir = vcpu.pi_desc.pir
+    low = take_half(pir[i], 0)
+    return low | high_half(pir[i])
+
+def high_half(word):
+    high = take_half(word, 1)
+    return (high & 0x7FFFFFFF) * BIT(32) | (BIT(63) if high >> 31 else 0)
+
 def vmx_sync_pir_to_irr(vcpu):
     if vcpu.pi_desc.control & BIT(POSTED_INTR_ON):
         clear_bit(POSTED_INTR_ON, vcpu.pi_desc.control)
         for i in range(4):
-            bits = xchg(vcpu.pi_desc.pir[i], 0)
+            bits = in_halves(vcpu, i) if tells(vcpu) == 3 else xchg(vcpu.pi_desc.pir[i], 0)
             local_write(vcpu.apic.virr[i], local_read(vcpu.apic.virr[i]) | bits)
     highest = apic_find_highest_irr(vcpu)
     vmx_set_rvi(vcpu, highest)
@@ -298,11 +308,17 @@ def synced(program: Program, host: SequentialHost, posted: tuple[int, ...], wait
     return vcpu
 
 
-def test_a_sync_that_finds_a_vector_waiting_makes_two_posts_one(program: Program, host: SequentialHost) -> None:
-    """C5: at the moment at which the bit is taken."""
-    synced(program, host, (VECTOR, OTHER), VECTOR)
+@pytest.mark.parametrize("how", [0, 3], ids=["words", "halves"])
+@pytest.mark.parametrize("again", [SLOT_POST, SLOT_POST + 2, SLOT_POST + 3])
+def test_a_sync_that_finds_a_vector_waiting_makes_two_posts_one(
+    program: Program, host: SequentialHost, how: int, again: int
+) -> None:
+    """C5: at the moment at which the bit is taken, with its word or with half of it, the sign among them."""
+    host.store(host.machine.vcpus[0].pi_desc.software[2], how)
+    vcpu = synced(program, host, (vector_of(again), OTHER), vector_of(again))
     assert counted(host, MERGED) == 1
     assert counted(host, ACCEPTED) == 3
+    assert host.load(vcpu.merged[again]) == 1
 
 
 def test_a_sync_ends_a_generation_of_on(program: Program, host: SequentialHost) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Final
 
 from hosts.loader.primitives import TABLE
-from hosts.loader.syntax.names import PRIMITIVES
 
 ARGUMENTS: Final = {
     "LOAD": ("word",),
@@ -16,8 +14,6 @@ ARGUMENTS: Final = {
     "OR": ("nr", "word"),
     "AND": ("nr", "word"),
     "ADD": ("word",),
-    "FETCH_OR": ("bits", "word"),
-    "FETCH_AND": ("bits", "word"),
     "TAKE_HALF": ("word", "half"),
 }
 KEEPS: Final = {
@@ -27,8 +23,6 @@ KEEPS: Final = {
     "OR": "-1",
     "AND": "~BIT(nr)",
     "ADD": "before + 1",
-    "FETCH_OR": "-1",
-    "FETCH_AND": "bits",
     "TAKE_HALF": "0xFFFF_FFFF if half != 0 else -0x1_0000_0000",
 }
 """What of the bits set in a word stays set, by the kind of an operation."""
@@ -39,8 +33,6 @@ OLD: Final = {
     "OR": "BIT(nr) * result",
     "AND": "BIT(nr) * result",
     "ADD": "before",
-    "FETCH_OR": "result",
-    "FETCH_AND": "result",
     "TAKE_HALF": "result if half == 0 else (result ^ 0x8000_0000) - 0x8000_0000 << 32",
 }
 NEW: Final = {
@@ -50,8 +42,6 @@ NEW: Final = {
     "OR": "BIT(nr)",
     "AND": "0",
     "ADD": "before + 1",
-    "FETCH_OR": "result | bits",
-    "FETCH_AND": "result & bits",
     "TAKE_HALF": "0",
 }
 """What a word held, and holds behind the operation; of an operation on a part of it, only that."""
@@ -62,12 +52,10 @@ TESTING: Final = {"set_bit": "test_and_set_bit", "clear_bit": "test_and_clear_bi
 
 
 def kind_of(name: str) -> str:
-    """Return the kind of an operation: LOAD, STORE, or what a locked one does to the word, or to some of its bits."""
+    """Return the kind of an operation: LOAD, STORE, or what a locked one does to the word, to a bit or half of it."""
     row = TABLE[name]
     if name == "take_half":
         return "TAKE_HALF"
-    if row.rmw in ("OR", "AND") and "nr" not in inspect.signature(PRIMITIVES[name]).parameters:
-        return f"FETCH_{row.rmw}"
     return row.rmw or ("STORE" if row.stores else "LOAD")
 
 
