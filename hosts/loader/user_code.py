@@ -43,6 +43,13 @@ class CodeSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Whether functions of the machine are replaced, other than by a rule alone."""
         return bool(self.patches or self.kernel)
 
+    def names(self, text: str) -> bool:
+        """Return whether a text begins with a place in a file of the user's, as ``file:line: reason`` does."""
+        rule = rule_name_of(self.rule)
+        kernel = split_paths(self.kernel) if self.kernel is not None else []
+        files = [*([rule.path] if rule is not None else []), *self.patches, *kernel]
+        return text.startswith(tuple(f"{path}:" for path in files) + tuple(f"{path.rstrip('/')}/" for path in kernel))
+
     def absolute(self) -> CodeSpec:
         """Return it with paths that are found from any working directory."""
         rule = rule_name_of(self.rule)

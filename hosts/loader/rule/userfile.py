@@ -21,6 +21,7 @@ from hosts.loader.rule.brought import Brought
 from hosts.loader.source_file import SourceFile
 from hosts.loader.syntax.language import WORD_MAX, WORD_MIN, Origin, PolicyError, check_language, local_names, walk
 from hosts.loader.syntax.names import PRIMITIVES, Scope
+from hosts.loader.user_code import is_c
 
 ENTRY: Final = "user_kvm_vcpu_trigger_posted_interrupt"
 """The name by which the protocol calls a user's rule."""
@@ -35,6 +36,8 @@ _PREFIX: Final = "user_"
 def parsed(file: SourceFile) -> ast.Module:
     """Return a file's syntax tree; PolicyError."""
     origin = Origin(file.path, PolicyError)
+    if is_c(file.path):
+        origin.refuse(None, "is C: --kernel takes it; --patch takes Python")
     try:
         module = ast.parse(file.content, file.path)
     except OSError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from hosts.loader.user_code import paths_of, read_code
 from hosts.plural import counted
 from hosts.runs.explored import Explored
 from hosts.runs.own_code import words_of
@@ -23,8 +22,7 @@ def explored_of(task: Task, result: Result, ended: str = "") -> Explored:
     # Whether the worker or its caller looked at the clock first: the time was over.
     over = f"time limit of {task.seconds:.1f} s reached" if search["bounded_by"] == ["seconds"] else result.reason
     why = ended if result.verdict == Verdict.CANCELLED and ended else over
-    files = tuple(f"{path}:" for path in paths_of(read_code(task.spec)))
-    its_own = result.verdict == Verdict.CRASH and result.reason.startswith(files)
+    its_own = result.verdict == Verdict.CRASH and task.spec.names(result.reason)
     return Explored(
         command_for(task),
         complete=search["complete"],

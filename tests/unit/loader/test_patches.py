@@ -20,6 +20,7 @@ from hosts.loader.rule.inference import with_values
 from hosts.loader.rule.instruments import WithoutInstruments, imported_instruments
 from hosts.loader.syntax.language import Origin, without_docstring
 from hosts.loader.syntax.names import calls
+from hosts.loader.user_code import CodeSpec, read_code
 from tests.choice import slow_but
 from tests.unit.loader.patches import patched, replaceable, verbatim
 
@@ -166,6 +167,13 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path: Path, text: str) -> 
     assert str(error.value).startswith(f"{tmp_path / 'fix.py'}:")
     assert REFUSED[text] in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_patch_in_c_is_told_where_it_belongs(tmp_path: Path) -> None:
+    """It is not read as bad Python."""
+    (tmp_path / "fix.c").write_text("int f(void) { return 1; }")
+    with pytest.raises(PolicyError, match=r"fix\.c:1: is C: --kernel takes it"):
+        load_program(read_code(CodeSpec(patches=(str(tmp_path / "fix.c"),))))
 
 
 def test_two_patches_do_not_replace_one_function(tmp_path: Path) -> None:

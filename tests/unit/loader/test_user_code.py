@@ -23,6 +23,14 @@ def test_a_specification_goes_through_text_as_it_is() -> None:
     assert json.decode(json.encode(spec), type=CodeSpec) == spec
 
 
+def test_a_fault_is_known_by_its_file() -> None:
+    """Of a kernel any file below its path; nothing is read for it."""
+    spec = CodeSpec(rule="a.py:f", patches=("b.py",), kernel="linux/")
+    assert all(spec.names(f"{path}:3: reason") for path in ("a.py", "b.py", "linux/arch/x86/kvm/x86.c"))
+    assert not any(spec.names(text) for text in ("aa.py:3: reason", "linux-next/x86.c:3: reason", "internal error"))
+    assert not CodeSpec().names("a.py:3: reason")
+
+
 def test_files_are_read_once(tmp_path: Path) -> None:
     """What changes afterwards is seen by reading again, which the digest tells."""
     rule, patch = tmp_path / "rule.py", tmp_path / "fix.py"
