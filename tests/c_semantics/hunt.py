@@ -6,10 +6,8 @@ import argparse
 import random
 import signal
 import subprocess
-import sys
 import traceback
 from collections import Counter
-from dataclasses import replace
 
 from hosts.loader.c.translate import CError
 from tests.c_semantics import corpus, running
@@ -17,7 +15,8 @@ from tests.c_semantics.corpus import Case
 from tests.c_semantics.generate import drawn
 from tests.c_semantics.generator import oracle
 from tests.c_semantics.generator.constructs import CONSTRUCTS
-from tests.c_semantics.mangling import Mangler
+from tests.c_semantics.generator.shape import Function
+from tests.c_semantics.mangling import Mangler, last_function
 
 STUCK_AFTER = 20
 """Seconds for one text."""
@@ -43,24 +42,22 @@ def told(construct: str, cases: list[Case], loaded: running.Loaded, wrong: list[
 
 def mangled(seed: int, count: int, *, compared: bool) -> None:
     """Feed mangled texts; with ``compared``, what is translated is held against gcc."""
-    cases = {case.text.encode(): case for case in corpus.read()}
-    mangler = Mangler(random.Random(seed), list(cases))
+    cases = {case.name: case for case in corpus.read()}
+    mangler = Mangler(random.Random(seed), [case.text.encode() for case in cases.values()])
     ends: Counter[str] = Counter()
-    taken: dict[str, tuple[str, Case]] = {}
+    taken: list[tuple[str, Case]] = []
     for n in range(count):
         text = mangler.text()
-        case = next((case for case in cases.values() if case.name.encode() in text), None)
-        name = case.name if case is not None else "nothing"
+        name = last_function(text)
         end = outcome(name, text)
         ends[end.partition(":")[0]] += 1
         if end not in ("taken", "refused"):
-            print(f"--- case {n} of seed {seed}: {end}")
-            sys.stdout.buffer.write(text + b"\n")
-        elif end == "taken" and compared and case is not None:
-            taken[f"m{n}"] = (text.decode("latin-1"), case)
+            print(f"--- case {n} of seed {seed}: {end}\n{text!r}", flush=True)
+        elif end == "taken" and compared and name in cases:
+            taken.append((text.decode("latin-1"), cases[name]))
     print(dict(ends))
-    for name, (text, case) in taken.items():
-        compare(name, text, case)
+    for text, case in taken:
+        compare(text, case)
 
 
 def outcome(name: str, text: bytes) -> str:
@@ -83,19 +80,19 @@ def stuck(_number: int, _frame: object) -> None:
     raise TimeoutError("takes too long")
 
 
-def compare(name: str, text: str, case: Case) -> None:
+def compare(text: str, case: Case) -> None:
     """Hold a text that was translated against what gcc makes of it."""
-    function = drawn(case.construct, 18)[int(case.name.rpartition("_")[2])]
+    function = Function(case.name, case.result, case.parameters, text)
     try:
-        (made,) = oracle.results([replace(function, text=text)], case.construct)
-    except (oracle.CompilerError, subprocess.SubprocessError) as error:
-        print(f"--- {name}: gcc does not take it: {str(error)[:300]}\n{text}")
+        made = oracle.results([function], case.construct)
+    except oracle.CompilerError as error:
+        print(f"--- gcc does not take it: {str(error)[:300]}\n{text}", flush=True)
         return
-    except ValueError:
-        return
-    loaded = running.load({case.name: text.encode("latin-1")})
-    for wrong in running.differences([made], loaded):
-        print(f"--- {name}: {wrong}")
+    except subprocess.SubprocessError:
+        return  # it does not come to an end
+    for one in made:
+        for wrong in running.differences([one], running.load({case.name: text.encode("latin-1")})):
+            print(f"--- {wrong}", flush=True)
 
 
 def main() -> None:

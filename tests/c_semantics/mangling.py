@@ -44,6 +44,15 @@ STRANGE: Final = (
 """What is brought in."""
 
 
+_HEAD: Final = re.compile(rb"(\w+)\s*\([^;{}]*\)\s*\{")
+
+
+def last_function(text: bytes) -> str:
+    """Return the name of the last function in a text, as far as one is seen."""
+    found = [name for name in _HEAD.findall(text) if name not in (b"if", b"for", b"while", b"switch")]
+    return found[-1].decode() if found else "f"
+
+
 class Mangler:
     """Makes mangled texts out of whole ones."""
 

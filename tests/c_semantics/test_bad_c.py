@@ -10,7 +10,7 @@ import pytest
 from hosts.loader.c.translate import CError, translate_function
 from tests.c_semantics import corpus, running
 from tests.c_semantics.bad_texts import BEYOND, BROKEN, NO_C, RIGHT
-from tests.c_semantics.mangling import Mangler
+from tests.c_semantics.mangling import Mangler, last_function
 
 LINE = re.compile(r"test\.c:\d+: \S.*")
 
@@ -58,9 +58,8 @@ def test_mangled_c_is_translated_or_refused(seed: int) -> None:
     mangler = Mangler(random.Random(seed), texts)
     for _ in range(50):
         text = mangler.text()
-        name = re.search(rb"static [\w ]+ (\w+)\(.*\)\n\{", text)
         try:
-            refused = list(running.load({name[1].decode() if name else "f": text}).refused.values())
+            refused = list(running.load({last_function(text): text}).refused.values())
         except CError as error:  # the whole file: an #if without an end
             refused = [error]
         assert all(LINE.fullmatch(str(error).replace(error.file, "test.c")) for error in refused)

@@ -107,7 +107,7 @@ def _run(source: Path, build: int) -> Table:
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode:
         raise CompilerError(built.stderr[:4000])
-    out = subprocess.run([program], capture_output=True, check=True, timeout=600).stdout
+    out = subprocess.run([program], capture_output=True, check=True, timeout=60).stdout
     values = memoryview(out).cast("Q").tolist()
     pairs = list(zip(values[::2], values[1::2], strict=True))
     return [pairs[i : i + inputs.INPUTS] for i in range(0, len(pairs), inputs.INPUTS)]
