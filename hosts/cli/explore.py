@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -34,7 +34,7 @@ from hosts.runs.collect import Measured
 from hosts.runs.explore_request import Asked, asked_for, size_text
 from hosts.runs.explorer_runner import Engine, Explorer, Searched, Watch
 from hosts.runs.explorer_verdict import judged, out_of_time, search_facts, with_expected_violations
-from hosts.runs.plan import PlanError
+from hosts.runs.plan import PlanError, as_reference
 from hosts.runs.verdict import Circumstances, Row, exit_code, grade
 from hosts.signals import cancelled_by_interrupts
 from hosts.terminal import put, room, say, wide_console
@@ -81,6 +81,7 @@ def explore_command(given: ExploreOptions, make: MakeEngine | None = None) -> in
     try:
         sides = sides_of(given.policy, given.code, _loaded)
         asked = [asked_for(given.scenario, given.policy, given.mutation, given.scope, side.own) for side in sides]
+        asked[:-1] = [[replace(row, planned=as_reference(row.planned)) for row in rows] for rows in asked[:-1]]
     except (PlanError, ScopeError, LoaderError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     options = search_options(given)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import ast
 import difflib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import emu
 from emu.observe import is_instrument
 from hosts.cli.own_show import brought_line
 from hosts.loader.program import Program
 from hosts.loader.rule.replacement import Replaced
+from hosts.loader.rule.userfile import ENTRY
+from hosts.loader.sent_vectors import TRIGGER
 from hosts.loader.user_code import UserCode
 from hosts.plural import counted
+from hosts.runs.own_code import TODAYS
 
 _SHOWN: Final = 6
-"""Functions that are named with both places; of more only the name and the user's."""
+"""Functions that are named before a run; a kernel has many more."""
 _PYTHON: Final = ".py"
 
 
@@ -42,11 +47,12 @@ def _replaced_lines(code: UserCode, program: Program) -> list[str]:
     brought = [line for line in [brought_line(code.label, program.own)] if line]
     if not replaced:
         return [*brought, f"{code.label}: no function of emu/ is replaced"] if brought else []
-    many = len(replaced) > _SHOWN
+    more = len(replaced) - _SHOWN if len(replaced) > _SHOWN else 0
     each = ", ".join(
-        f"{name} ({_place(where.file, where.line)}{'' if many else f' in place of {_former(where)}'})"
-        for name, where in replaced.items()
+        f"{name} ({_place(where.file, where.line)} in place of {_former(where)})"
+        for name, where in list(replaced.items())[:_SHOWN]
     )
+    each += f" and {more} more (--show-diff shows them)" if more else ""
     what = f"{counted(len(replaced), 'function')} of emu/ {'is' if len(replaced) == 1 else 'are'} replaced"
     return [f"{code.label}: {what}: {each}", *brought, f"{code.label}: {_staying(program)}"]
 
@@ -63,26 +69,59 @@ def _staying(program: Program) -> str:
 def diff_lines(code: UserCode, program: Program) -> Iterator[str]:
     """Return unified diffs, function by function, in the order of their files. What instruments do is left out."""
     contents = {file.path: file.content for file in code.files}
+    if code.rule is not None:
+        yield from _compared(_users(code.rule.path, code.rule.function, ENTRY, contents, program), _todays())
     for name, where in program.replaced.items():
-        former = _function(where.former_file, Path(where.former_file).read_bytes(), name)
-        new = _users(name, where, contents, program)
-        if not where.file.endswith(_PYTHON):  # as a translation has neither comments nor line breaks of its own
-            former = _plain(former)
-        titles = f"{_former(where)} {name}", f"{where.file}:{where.line} {name}"
-        yield from difflib.unified_diff(former, new, *titles, lineterm="")
-        if former == new:
-            yield f"{where.file}:{where.line}: {name} is the same as {_former(where)}"
+        former = _todays() if name == TRIGGER else _function(where.former_file, _read(where.former_file), name)
+        yield from _compared(_users(where.file, name, name, contents, program, where.line), former)
 
 
-def _users(name: str, where: Replaced, contents: Mapping[str, bytes], program: Program) -> list[str]:
-    """Return the lines of the user's function; of one in C those of its translation."""
-    if where.file.endswith(_PYTHON):
-        return _function(where.file, contents[where.file], name)
-    return program.texts[name].splitlines()
+@dataclass(frozen=True)
+class _Shown:
+    """A function as it is shown."""
+
+    name: str
+    file: str
+    line: int
+    lines: list[str]
+    translated: bool = False
+    """From C: with neither comments nor line breaks of its own."""
+
+    @property
+    def title(self) -> str:
+        """Return where it is: of one of ``emu/`` without what leads there on this machine."""
+        return f"{self.file}:{self.line} {self.name}"
 
 
-def _function(file: str, content: bytes, name: str) -> list[str]:
-    """Return the lines of a function without those of instruments alone, and without its docstring."""
+def _compared(new: _Shown, former: _Shown) -> Iterator[str]:
+    old = _plain(former.lines) if new.translated else former.lines
+    old, now = old[1:], new.lines[1:]  # names and annotations are no difference
+    yield from difflib.unified_diff(old, now, former.title, new.title, lineterm="")
+    if old == now:
+        yield f"{new.title}: the same as {former.title}"
+
+
+def _users(
+    file: str, function: str, name: str, contents: Mapping[str, bytes], program: Program, line: int = 1
+) -> _Shown:
+    """Return the user's function; of one in C its translation. ``name``: in the program."""
+    if file.endswith(_PYTHON):
+        return _function(file, contents[file], function)
+    return _Shown(function, file, line, program.texts[name].splitlines(), translated=True)
+
+
+def _todays() -> _Shown:
+    """Return today's rule, which a user's own is compared with: the function itself chooses among historic ones."""
+    path = str(Path(next(iter(emu.__path__)), "policies.py"))
+    return _function(path, _read(path), TODAYS.replace("-", "_"))
+
+
+def _read(file: str) -> bytes:
+    return Path(file).read_bytes()
+
+
+def _function(file: str, content: bytes, name: str) -> _Shown:
+    """Return a function without the lines of instruments alone, and without its docstring."""
     module = ast.parse(content, file)
     instruments = {
         alias.asname or alias.name
@@ -100,7 +139,13 @@ def _function(file: str, content: bytes, name: str) -> list[str]:
         left_out.update(range(docstring.lineno, (docstring.end_lineno or docstring.lineno) + 1))
     lines = content.decode("utf-8", "replace").splitlines()
     numbers = range(function.lineno, (function.end_lineno or function.lineno) + 1)
-    return [lines[number - 1] for number in numbers if number not in left_out]
+    return _Shown(name, _short(file), function.lineno, [lines[each - 1] for each in numbers if each not in left_out])
+
+
+def _short(file: str) -> str:
+    """Return a file's place: in ``emu/`` without what leads there on this machine."""
+    path, top = Path(file), Path(next(iter(emu.__path__)))
+    return str(path.relative_to(top.parent)) if path.is_relative_to(top) else file
 
 
 def _is_instruments(statement: ast.stmt, instruments: set[str]) -> bool:
@@ -124,6 +169,4 @@ def _place(file: str, line: int) -> str:
 
 
 def _former(where: Replaced) -> str:
-    """Return the place in ``emu/``, without what leads there on this machine."""
-    path = Path(where.former_file)
-    return f"{path.parent.name}/{path.name}:{where.former_line}"
+    return f"{_short(where.former_file)}:{where.former_line}"

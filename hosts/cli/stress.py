@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -84,6 +84,7 @@ def stress_command(
             _race(side, make_plan(each, processors()), seconds and seconds / len(sides), seed, placement)
             for side, each in zip(sides, wanted, strict=True)
         ]
+        races[:-1] = [replace(race, plan=race.plan.as_reference()) for race in races[:-1]]
     except (PlanError, PolicyError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
     own = sides[-1].code

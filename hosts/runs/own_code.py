@@ -55,8 +55,7 @@ def own_code(code: UserCode | None, program: Program | None) -> OwnCode | None:
         return None
     if program is None or not code.spec.patched:
         return OwnCode(code)
-    files = ", ".join(dict.fromkeys(each.file.rpartition("/")[2] for each in program.replaced.values()))
-    lost = {name: f"{_edited(name, program)} is replaced ({files})" for name in program.lost_mutations}
+    lost = {name: _why_lost(name, program) for name in program.lost_mutations}
     return OwnCode(code, TRIGGER in program.replaced, lost, program)
 
 
@@ -69,10 +68,14 @@ def own_code_of(code: UserCode | None) -> OwnCode | None:
     return own_code(code, ready_program(code))
 
 
-def _edited(mutation: str, program: Program) -> str:
-    """Return the function of a seeded bug that has been replaced, or has nothing left that calls it."""
+def _why_lost(mutation: str, program: Program) -> str:
+    """Return which function of a seeded bug has been replaced, or that nothing calls it any more."""
     edited = [edit.function for edit in by_name(mutation).edits]
-    return next((name for name in edited if name in program.replaced), f"what calls {edited[0]}")
+    for name in edited:
+        where = program.replaced.get(name)
+        if where is not None:
+            return f"{name} is replaced ({where.file.rpartition('/')[2]}:{where.line})"
+    return f"nothing calls {edited[0]}"
 
 
 def policy_named(name: str, code: UserCode | None) -> PolicyInfo:

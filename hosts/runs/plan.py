@@ -65,6 +65,8 @@ class Planned:
     """What the user's code brings along."""
     code: CodeSpec | None = None
     """The user's patches and kernel that are in the machine."""
+    reference: bool = False
+    """It is run to be compared with, as it was before a diff: nothing is expected of it."""
     lost: str = ""
     """Why the machine does not have this seeded bug: a user's code replaces what it edits."""
 
@@ -143,6 +145,10 @@ class Plan:
     def rows(self) -> tuple[Planned, ...]:
         """All configurations."""
         return tuple(planned for group in self.groups for planned in group)
+
+    def as_reference(self) -> Plan:
+        """Return the same run, to be compared with."""
+        return Plan(tuple(tuple(map(as_reference, group)) for group in self.groups))
 
     @property
     def nominal_seconds(self) -> float:
@@ -262,6 +268,11 @@ def _asked_for(scenario: Scenario, wanted: Wanted, pcpus: int) -> Iterable[Plann
 def planned(scenario: Scenario, policy: PolicyInfo, mutation: Mutation | None, pcpus: int) -> Planned:
     """Plan one configuration, with what the table says of it."""
     return Planned(scenario, policy, mutation, expected_of(scenario.name, policy, mutation), pcpus)
+
+
+def as_reference(row: Planned) -> Planned:
+    """Return a row that is run to be compared with."""
+    return replace(row, reference=True)
 
 
 # --- names -------------------------------------------------------------------------------------------------------

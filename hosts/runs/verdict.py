@@ -109,8 +109,8 @@ class Row:
 
         Nothing that crashed is as expected, though its check had fired.
         """
-        if self.crash:
-            return False
+        if self.planned.reference or self.crash:
+            return None if self.planned.reference else False
         expectation = self.planned.expectation
         if expectation is None:
             if self.planned.mutation is not None or self.verdict not in (Verdict.PASS, Verdict.VIOLATION):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,11 @@ from hosts.cli.user_code import code_spec
 from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
 from hosts.loader.user_code import CodeSpec
+from tests.choice import slow_but
 
 COMMANDS = (["stress"], ["explore"], ["trace", "kick"], ["audit"], ["reconcile"], ["soak"])
+
+NAMES = [command[0] for command in COMMANDS]
 
 FIX = '''\
 from emu.machine import Vcpu
@@ -90,7 +94,7 @@ def test_a_stub_goes_with_a_rule_in_c() -> None:
         code_spec(given, ["rule.py:f"])
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=[command[0] for command in COMMANDS])
+@pytest.mark.parametrize("command", slow_but([["stress"], ["soak"]], COMMANDS), ids=NAMES)
 def test_every_command_shows_what_a_patch_replaces(
     capsys: pytest.CaptureFixture[str], fix: Path, command: list[str]
 ) -> None:
@@ -100,6 +104,17 @@ def test_every_command_shows_what_a_patch_replaces(
     assert lines[0].startswith("--- emu/kvm_main.py:")
     assert lines[1] == f"+++ {fix}:7 kvm_vcpu_wake_up"
     assert [line for line in lines[3:] if line[0] in "+-"] == ["+        smp_mb()"]
+
+
+def test_a_rule_is_shown_beside_todays(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The function that it stands for only chooses among the historic ones."""
+    path = tmp_path / "rule.py"
+    path.write_text("def rule(vcpu, vec):\n    pass\n")
+    assert main(["stress", "--policy", f"{path}:rule", "--show-diff"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"--- emu/policies\.py:\d+ elide_self_2022", lines[0])
+    assert lines[1] == f"+++ {path}:1 rule"
+    assert "+    pass" in lines
 
 
 def test_two_lines_before_a_run_say_what_is_replaced(capsys: pytest.CaptureFixture[str], fix: Path) -> None:
@@ -114,7 +129,7 @@ def test_two_lines_before_a_run_say_what_is_replaced(capsys: pytest.CaptureFixtu
     assert any("x elide-self-2022+fix.py: PASS" in line for line in lines)
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=[command[0] for command in COMMANDS])
+@pytest.mark.parametrize("command", slow_but([["stress"], ["soak"]], COMMANDS), ids=NAMES)
 def test_what_is_wrong_with_a_patch_is_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, command: list[str]
 ) -> None:
