@@ -16,11 +16,14 @@ from hosts.cli.replay import replay_command
 from hosts.cli.stress import stress_command
 from hosts.cli.trace import trace_lines
 from hosts.errors import Failure
+from hosts.exit_codes import EXIT_EXPECTED, EXIT_UNPROVEN
 from hosts.explorer.counterexample.witness_file import load, save
 from hosts.loader.program import load_program
 from hosts.loader.user_code import CodeSpec, read_code
+from hosts.runs.collect import Measured
 from hosts.runs.own_code import OwnCode, own_code, policy_named, words_of
 from hosts.runs.plan import PlanError, Wanted, chosen_policies, make_plan, one_policy
+from hosts.runs.verdict import Row, Verdict, exit_code
 from hosts.soak.task import Task
 from hosts.soak.workers.race_result import planned_of
 from tests.unit.cli.test_main import FakeScout, MadeUp
@@ -88,6 +91,34 @@ def test_a_patch_of_the_rule_is_the_only_policy(tmp_path: Path) -> None:
         one_policy("kick-2016", own)
 
 
+def test_what_the_machine_does_not_have_leaves_nothing_unproven(late: OwnCode) -> None:
+    """A row of a seeded bug that it cannot have is not held against the others; alone it proves nothing."""
+    plan = make_plan(Wanted(["remote-post"], ["always-2021"], own=late), 4)
+    clean = next(row for row in plan.rows if row.mutation is None)
+    lost = next(row for row in plan.rows if row.lost)
+    passed = Row(clean, Verdict.PASS, "", Measured())
+    skipped = Row(lost, Verdict.SKIPPED, lost.lost, Measured())
+    assert exit_code([passed, skipped]) == EXIT_EXPECTED
+    assert exit_code([skipped]) == EXIT_UNPROVEN
+
+
+def test_today_s_rule_is_what_a_patch_is_tried_under(late: OwnCode) -> None:
+    """Unless others are asked for; of unmutated rows nothing but delivery is expected."""
+    plan = make_plan(Wanted(["device-irq"], [], (), "none", own=late), 4)
+    assert [(row.policy.name, row.expectation) for row in plan.rows] == [("elide-self-2022+fix.py", None)]
+
+
+def test_controls_of_a_rule_that_is_not_in_the_table_are_those_of_today_s(tmp_path: Path) -> None:
+    """Where the rule itself is replaced: what shows under both of today's is taken to show."""
+    own = own_of(spec_of(tmp_path, RULE))
+    plan = make_plan(Wanted(["remote-post", "tscdeadline-immed"], own=own), 4)
+    assert {row.policy.name for row in plan.rows} == {"fix.py"}
+    told = {(row.scenario.name, row.mutation.name): row for row in plan.rows if row.mutation is not None}
+    assert told["remote-post", "no-entry-barrier"].sought == ("C1", "C7")
+    assert ("tscdeadline-immed", "no-fastpath-sync") not in told
+    assert [row.scenario.name for row in plan.rows if row.canary] == ["remote-post"]
+
+
 def test_a_plan_takes_a_canary_that_the_machine_has(late: OwnCode) -> None:
     """A seeded bug of what is replaced is skipped with the reason; the canary runs on the patched machine."""
     own, spec = late, late.code.spec
@@ -100,9 +131,12 @@ def test_a_plan_takes_a_canary_that_the_machine_has(late: OwnCode) -> None:
     assert canary.policy.name.endswith("+fix.py")
     assert not canary.explorable
     clean = [row for row in rest if row.mutation is None]
+    controls = {row.mutation.name: row.lost for row in rest if row.mutation is not None}
+    assert controls["on-cleared-after-harvest"] == "vmx_sync_pir_to_irr is replaced (fix.py:6)"
+    assert not controls["no-entry-barrier"]
     assert [(row.policy.name, row.code, row.explorable) for row in clean] == [("always-2021+fix.py", spec, True)]
     asked = make_plan(Wanted(["remote-post"], ["always-2021"], ["on-cleared-after-harvest"], own=own), 4)
-    assert [row.lost for row in asked.rows] == ["vmx_sync_pir_to_irr is replaced (fix.py)"]
+    assert [row.lost for row in asked.rows] == ["vmx_sync_pir_to_irr is replaced (fix.py:6)"]
 
 
 def test_records_say_what_was_in_the_machine(late: OwnCode, tmp_path: Path) -> None:
@@ -120,7 +154,7 @@ def test_records_say_what_was_in_the_machine(late: OwnCode, tmp_path: Path) -> N
     lost = {**options, "mutation": ["on-cleared-after-harvest"]}
     stress_command(**lost, json_file=str(path), host=MadeUp(), scouting=FakeScout())
     _, skipped = records_in(path)
-    assert (skipped["verdict"], skipped["reason"]) == ("SKIPPED", "vmx_sync_pir_to_irr is replaced (fix.py)")
+    assert (skipped["verdict"], skipped["reason"]) == ("SKIPPED", "vmx_sync_pir_to_irr is replaced (fix.py:6)")
 
 
 @pytest.mark.slow
