@@ -7,8 +7,18 @@ from dataclasses import replace
 from math import gcd
 
 from hosts.loader.c.arithmetic import binary
-from hosts.loader.c.types import LONG
-from hosts.loader.c.values import ArrayPlace, Number, Offset, PagePlace, Place, WordsPlace, constant
+from hosts.loader.c.types import LONG, WORD_BITS, Integer
+from hosts.loader.c.values import (
+    ArrayPlace,
+    LocalPlace,
+    Number,
+    Offset,
+    PagePlace,
+    Place,
+    WordPlace,
+    WordsPlace,
+    constant,
+)
 
 MOVABLE = (ArrayPlace, WordsPlace, PagePlace)
 
@@ -59,4 +69,16 @@ def moved(place: Place, steps: Number, scale: int) -> Place | None:
         return place
     if isinstance(place, MOVABLE):
         return replace(place, offset=farther(place.offset, steps, scale))
+    if steps.constant is None:
+        return None
+    return _inside(place, steps.constant * scale * 8)
+
+
+def _inside(place: Place, bits: int) -> Place | None:
+    """Return another part of one word."""
+    if isinstance(place, LocalPlace) and isinstance(place.variable.type, Integer) and not place.bits:
+        inside = 0 <= place.shift + bits < place.variable.type.bits
+        return replace(place, shift=place.shift + bits) if inside else None
+    if isinstance(place, WordPlace) and place.type.bits == WORD_BITS and not place.bits:
+        return replace(place, shift=place.shift + bits) if 0 <= place.shift + bits < WORD_BITS else None
     return None
