@@ -117,7 +117,7 @@ BEYOND: Final[dict[str, bytes]] = {
     "a pointer that is returned": b"int *f(int *a)\n{\n\treturn a;\n}\n",
     "a pointer made of a number": b"int f(unsigned long a)\n{\n\treturn *(int *)a;\n}\n",
     "a number made of a pointer": b"u64 f(int a)\n{\n\treturn (unsigned long)&a;\n}\n",
-    "half of a local by a pointer": b"int f(u64 a)\n{\n\tu32 *p = (u32 *)&a;\n\tp[1] = 0;\n\treturn a;\n}\n",
+    "what lies behind a local by a pointer": b"int f(u64 a)\n{\n\tu32 *p = (u32 *)&a;\n\tp[2] = 0;\n\treturn a;\n}\n",
     "a function pointer": b"int g(int a) { return a; }\nint f(int a)\n{\n\tint (*h)(int) = g;\n\treturn h(a);\n}\n",
     "a computed goto": b"int f(int a)\n{\n\tvoid *p = &&out;\n\tgoto *p;\nout:\n\treturn a;\n}\n",
     "assembler": b'int f(int a)\n{\n\tasm volatile("nop" : "+r"(a));\n\treturn a;\n}\n',

@@ -49,7 +49,10 @@ class Structurer:
     def body(self, steps: list[Step]) -> list[ast.stmt]:
         """Return the statements of the function."""
         end = Label("end")
-        made = self.steps(steps, frozenset({end}), _Around())
+        try:
+            made = self.steps(steps, frozenset({end}), _Around())
+        except _NoWayError as error:
+            refuse(self.file, self.line, f"its jumps to {error.label.name} are too tangled")
         return made or [_at(ast.Pass(), self.line)]
 
     def steps(  # noqa: C901, PLR0911, PLR0912 - one for each kind
@@ -94,8 +97,6 @@ class Structurer:
                             return out + self.steps(repeated + rest, follow, around)
                         if error.label in here | {label}:
                             out += self.once(step, here | {label}, around, error)
-                        elif error.label in targets(body):
-                            return out + self.steps([*self.flagged(step, error.label), *rest], follow, around)
                         else:
                             raise
                 case Loop():
@@ -152,14 +153,6 @@ class Structurer:
             raise error
         once = Loop(Label("once"), [*step.body, Jump(step.label, self.line)], self.line)
         return self.loop(once, follow, around)
-
-    def flagged(self, step: Block, label: Label) -> list[Step]:
-        """Return a block whose jumps to a label further out set a flag that is looked at after it."""
-        name = self.new_name("leave")
-        changed = _redirected(step.body, label, step.label, [_assign(name, 1, self.line)])
-        test = ast.Compare(ast.Name(name, ast.Load()), [ast.NotEq()], [ast.Constant(0)])
-        left: Step = Branch(test, [Jump(label, self.line)], [], self.line)
-        return [_assign(name, 0, self.line), Block(step.label, changed), left]
 
     def loop(self, step: Loop, follow: frozenset[Label], around: _Around) -> list[ast.stmt]:
         """Return a loop; a jump that leaves two of them sets a flag."""
