@@ -6,8 +6,10 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hosts.loader.c.arithmetic import binary, call, compare, convert
+from hosts.loader.c.arithmetic import binary, convert
 from hosts.loader.c.assignments import Assignments
+from hosts.loader.c.comparisons import compare
+from hosts.loader.c.nodes import call
 from hosts.loader.c.source import text_of
 from hosts.loader.c.structuring import cloned, located
 from hosts.loader.c.types import BOOL, INT_BITS, UINT, WORD_BITS, Array, CType, Integer

@@ -9,19 +9,13 @@ import ast
 from dataclasses import replace
 from typing import Final
 
-from hosts.loader.c.types import BOOL, INT, INT_BITS, WORD_BITS, Integer, common, promoted
-from hosts.loader.c.values import Fact, Number, Test, condition, constant, flag, ranged
+from hosts.loader.c.comparisons import COMPARISONS, compare
+from hosts.loader.c.nodes import call, masked, operation
+from hosts.loader.c.types import BOOL, WORD_BITS, Integer, common, promoted
+from hosts.loader.c.values import Number, Test, condition, constant, flag, ranged
 
 _WORD_MIN: Final = -(1 << 63)
 _WORD_MAX: Final = (1 << 63) - 1
-_COMPARE: Final[dict[str, type[ast.cmpop]]] = {
-    "==": ast.Eq,
-    "!=": ast.NotEq,
-    "<": ast.Lt,
-    "<=": ast.LtE,
-    ">": ast.Gt,
-    ">=": ast.GtE,
-}
 _SIMPLE: Final[dict[str, type[ast.operator]]] = {
     "+": ast.Add,
     "-": ast.Sub,
@@ -30,28 +24,12 @@ _SIMPLE: Final[dict[str, type[ast.operator]]] = {
     "|": ast.BitOr,
     "^": ast.BitXor,
 }
-COMPARISONS: Final = frozenset(_COMPARE)
 SHIFTS: Final = frozenset({"<<", ">>"})
-OPERATORS: Final = frozenset({*_COMPARE, *_SIMPLE, *SHIFTS, "/", "%"})
+OPERATORS: Final = frozenset({*COMPARISONS, *_SIMPLE, *SHIFTS, "/", "%"})
 
 
 class UndefinedError(Exception):
     """An operation that has no meaning in C; says why."""
-
-
-def call(name: str, *arguments: ast.expr) -> ast.expr:
-    """Call a function of :mod:`emu.c_arithmetic` or of the waist."""
-    return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
-
-
-def operation(left: ast.expr, operator: type[ast.operator], right: ast.expr) -> ast.expr:
-    """Return a Python operation."""
-    return ast.BinOp(left, operator(), right)
-
-
-def masked(node: ast.expr, mask: int) -> ast.expr:
-    """Return the low bits of an expression."""
-    return operation(node, ast.BitAnd, ast.Constant(mask))
 
 
 def convert(value: Number, kind: Integer) -> Number:
@@ -90,7 +68,7 @@ def binary(operator: str, left: Number, right: Number) -> Number:
         return _shift(operator, left, right)
     kind = common(left.type, right.type)
     left, right = convert(left, kind), convert(right, kind)
-    if operator in _COMPARE:
+    if operator in COMPARISONS:
         return flag(compare(operator, left, right))
     if operator in ("/", "%"):
         return _divided(operator, left, right, kind)
@@ -245,77 +223,7 @@ def _exact(operator: str, left: int, right: int, kind: Integer) -> int:
     return quotient if operator == "/" else left - quotient * right
 
 
-# --- comparisons and the rest ------------------------------------------------------------------------------------
-
-
-def compare(operator: str, left: Number, right: Number) -> Test:
-    """Return a comparison of two numbers of one type."""
-    unsigned = left.type.bits == WORD_BITS and not left.type.signed and (left.least < 0 or right.least < 0)
-    always = None
-    if not unsigned or operator in ("==", "!="):
-        always = _known(operator, left, right)
-    one, other = left.node, right.node
-    if unsigned and operator not in ("==", "!="):
-        one, other = _flipped(left), _flipped(right)
-    facts: tuple[tuple[Fact, ...], tuple[Fact, ...]] = ((), ())
-    if not unsigned or operator in ("==", "!="):
-        facts = _facts(operator, left, right)
-    pure = left.pure and right.pure
-    return Test(ast.Compare(one, [_COMPARE[operator]()], [other]), *facts, always, pure)
-
-
-def _flipped(value: Number) -> ast.expr:
-    """Return an expression that orders numbers without sign as signed ones."""
-    if value.constant is not None:
-        return ast.Constant(value.constant ^ _WORD_MIN)
-    return operation(value.node, ast.BitXor, ast.Constant(_WORD_MIN))
-
-
-def _known(operator: str, a: Number, b: Number) -> bool | None:
-    if operator in ("==", "!="):
-        if a.most < b.least or b.most < a.least:
-            return operator == "!="
-        if a.least == a.most == b.least == b.most:
-            return operator == "=="
-        return None
-    if operator in (">", ">="):
-        a, b = b, a
-    strict = operator in ("<", ">")
-    if a.most < b.least or (not strict and a.most <= b.least):
-        return True
-    if a.least > b.most or (strict and a.least >= b.most):
-        return False
-    return None
-
-
-_MIRRORED: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!="}
-_NEGATED: Final = {"<": ">=", ">": "<=", "<=": ">", ">=": "<", "==": "!=", "!=": "=="}
-
-
-def _facts(operator: str, left: Number, right: Number) -> tuple[tuple[Fact, ...], tuple[Fact, ...]]:
-    """Return what a comparison says of locals when it holds and when it does not."""
-    sides = []
-    for one, way in ((operator, False), (_NEGATED[operator], True)):
-        found = [_fact(one, left, right), _fact(_MIRRORED[one], right, left)]
-        sides.append((way, tuple(each for each in found if each is not None)))
-    return sides[0][1], sides[1][1]
-
-
-def _fact(operator: str, value: Number, other: Number) -> Fact | None:
-    variable = value.variable
-    if variable is None:
-        return None
-    least, most = value.least, value.most
-    if operator == "==":
-        least, most = max(least, other.least), min(most, other.most)
-    elif operator in ("<", "<="):
-        most = min(most, other.most - (operator == "<"))
-    elif operator in (">", ">="):
-        least = max(least, other.least + (operator == ">"))
-    elif other.constant is not None:
-        least += least == other.constant
-        most -= most == other.constant
-    return Fact(variable, variable.version, least, most)
+# --- one operand ------------------------------------------------------------------------------------------------------
 
 
 def negative(value: Number) -> Number:
@@ -351,7 +259,3 @@ def extended(node: ast.expr, shift: int, kind: Integer, *, pure: bool) -> Number
     if kind.signed and shift + kind.bits == WORD_BITS:
         return Number(node, kind, kind.least, kind.most, pure)
     return replace(_wrapped(node, kind), pure=pure)
-
-
-INT_WIDTH: Final = INT_BITS
-PLAIN_INT: Final = INT

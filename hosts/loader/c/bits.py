@@ -6,7 +6,9 @@ import ast
 from typing import TYPE_CHECKING
 
 from hosts.loader.c.accesses import Accesses
-from hosts.loader.c.arithmetic import binary, call, compare, convert, operation
+from hosts.loader.c.arithmetic import binary, convert
+from hosts.loader.c.comparisons import compare
+from hosts.loader.c.nodes import call, operation
 from hosts.loader.c.source import text_of
 from hosts.loader.c.structuring import cloned
 from hosts.loader.c.types import BOOL, INT, LONG, UINT, ULONG, WORD_BITS, Integer

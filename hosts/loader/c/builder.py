@@ -19,7 +19,7 @@ from hosts.loader.c.source import Function, Sources, line_of
 from hosts.loader.c.state import Interval, State, Unknown
 from hosts.loader.c.structuring import located
 from hosts.loader.c.types import CType, Integer
-from hosts.loader.c.values import Address, DroppedPlace, LocalPlace, Number, Place, Value, Variable, ViewPlace, constant
+from hosts.loader.c.values import Address, Number, Place, Value, Variable, ViewPlace, constant
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -101,7 +101,6 @@ class Builder:
         self.trying = 0
         """Turns of loops that are being tried out: what is seen there is not reported."""
         self.unrolling = 0
-        self.loop_depth = 0
         self.labels_made: list[Label] = []
         self.tries_left = 2000
         """Turns of loops that may still be tried out."""
@@ -212,7 +211,6 @@ class Builder:
         if isinstance(value.node, ast.Name):
             return value
         new = self.variable(name, value.type)
-        new.is_temporary = True
         self.assign(new, value)
         return Number(ast.Name(new.name, ast.Load()), value.type, value.least, value.most, variable=new)
 
@@ -221,7 +219,6 @@ class Builder:
         if value.constant is not None:
             return value
         new = self.variable(name, value.type)
-        new.is_temporary = True
         self.assign(new, value)
         return Number(ast.Name(new.name, ast.Load()), value.type, value.least, value.most, variable=new)
 
@@ -316,11 +313,3 @@ def _assigned(steps: list[Step]) -> set[str]:
         else:
             left += [*getattr(step, "body", []), *getattr(step, "orelse", [])]
     return found
-
-
-def local_of(place: Place | None) -> Variable | None:
-    """Return the local that a place is, as a whole."""
-    return place.variable if isinstance(place, LocalPlace) and not place.shift else None
-
-
-__all__ = ["Builder", "DroppedPlace", "Frame", "Session", "local_of"]

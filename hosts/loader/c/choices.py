@@ -76,7 +76,6 @@ class Choices(Expressions):
         stops = operator_of(node) == "||"
         after, self.state = self.state, skipped  # type: ignore[assignment]
         result = self.variable("holds", INT)
-        result.is_temporary = True
         self.assign(result, constant(int(stops)))
         at_stop, self.state = self.state, after
         with self.steps() as end:
@@ -164,7 +163,6 @@ class Choices(Expressions):
         values = self.as_number(left, node), self.as_number(right, node)
         kind = common_type(values[0].type, values[1].type)
         result = self.variable("value", kind)
-        result.is_temporary = True
         for steps, value, state in ((first, values[0], after_one), (second, values[1], after_two)):
             self.state = state
             with self.steps() as end:

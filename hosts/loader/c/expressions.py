@@ -53,7 +53,7 @@ class Expressions(Lvalues):
         """Return a value as an integer."""
         if isinstance(value, Number):
             return value
-        if isinstance(value, Address) and value.place is None and value.null_test is None:
+        if isinstance(value, Address) and value.place is None:
             return constant(0, ULONG)
         if isinstance(value, Nothing) and value.dropped:
             self.refuse(node, f"{text_of(node)} is left out ({value.dropped}), and its value is used")
@@ -224,16 +224,10 @@ class Expressions(Lvalues):
         if isinstance(one, Address) or isinstance(other, Address):
             return self.pointers(operator, one, other, node)
         left, right = self.as_number(one, node), self.as_number(other, node)
-        if operator in ("/", "%") and right.type.bits:
-            left, right = self.simple(left), self.simple(right)
         try:
             return binary(operator, left, right)
         except UndefinedError as fault:
             self.refuse(node, f"{short(node)}: {fault}, which C leaves undefined")
-
-    def simple(self, value: Number) -> Number:
-        """Return a number as it is."""
-        return value
 
     def pointers(self, operator: str, one: Value, other: Value, node: Node) -> Value:
         """Return the value of an operator on pointers."""

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from hosts.loader.c.arithmetic import convert
 from hosts.loader.c.builder import Frame
-from hosts.loader.c.calls import several_times
 from hosts.loader.c.declarations import Declarations
 from hosts.loader.c.flow import Block, Label
-from hosts.loader.c.report import Fate, FunctionReport
+from hosts.loader.c.functions import several_times
+from hosts.loader.c.report import FunctionReport
 from hosts.loader.c.source import Function, part, parts, walk
 from hosts.loader.c.state import joined
 from hosts.loader.c.types import CType, Integer, Pointer, Void
-from hosts.loader.c.values import Address, LocalPlace, Nothing, Value, ViewPlace
+from hosts.loader.c.values import Address, LocalPlace, Nothing, Value, ViewPlace, constant
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -107,7 +107,6 @@ class Inlining(Declarations):
         frame.leave = self.label(function.name)
         if isinstance(frame.result, Integer):
             frame.result_variable = self.variable(f"{function.name.lstrip('_')}_result", frame.result)
-            frame.result_variable.is_temporary = True
             self.declare(frame.result_variable)
         with self.steps() as made:
             self.listing(statements)
@@ -121,11 +120,6 @@ class Inlining(Declarations):
 
     def unreached(self, kind: CType | None) -> Value:
         """Return something for what is never evaluated."""
-        from hosts.loader.c.values import constant
-
         if isinstance(kind, Integer):
             return constant(0, kind)
         return Address(None, kind.to) if isinstance(kind, Pointer) else Nothing()
-
-
-__all__ = ["Fate", "Inlining"]

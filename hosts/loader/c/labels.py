@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from hosts.loader.c.flow import Block, Jump, Label, Loop
 from hosts.loader.c.inlining import Inlining
-from hosts.loader.c.source import declared_name, line_of, part, parts, text_of, walk
-from hosts.loader.c.state import Interval, State, Unknown, joined, widened, within
+from hosts.loader.c.source import declared_name, part, parts, text_of, walk
+from hosts.loader.c.state import Interval, State, joined, widened, within
 from hosts.loader.c.types import Integer
 
 if TYPE_CHECKING:
@@ -136,9 +136,7 @@ class Labels(Inlining):
         """Add an endless loop; what is known at its begin holds in each turn."""
         line = self.at(node)
         assert self.state is not None  # noqa: S101 - nobody gets here otherwise
-        self.loop_depth += 1
         head = self.steady(turn, self.state)
-        self.loop_depth -= 1
         again = self.label("again")
         self.state = dict(head)
         with self.steps() as made:
@@ -180,6 +178,3 @@ def _anything(kind: object, known: object) -> object:
     if isinstance(kind, Integer) and isinstance(known, Interval):
         return Interval(kind.least, kind.most, known.unset)
     return known
-
-
-__all__ = ["Labels", "Unknown", "line_of"]

@@ -6,7 +6,6 @@ import ast
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hosts.loader.c.arithmetic import convert
 from hosts.loader.c.flow import Block, Branch, Label, Step
 from hosts.loader.c.labels import Labels
 from hosts.loader.c.source import part, parts, text_of, walk
@@ -281,6 +280,3 @@ def _is_one(
 def _name(value: Number) -> str:
     assert isinstance(value.node, ast.Name)  # noqa: S101 - it was given a name
     return value.node.id
-
-
-__all__ = ["Loops", "convert"]

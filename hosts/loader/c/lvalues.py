@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from hosts.loader.c.arithmetic import convert
-from hosts.loader.c.memory import attribute
 from hosts.loader.c.names import Found, Names
 from hosts.loader.c.places import moved
 from hosts.loader.c.rules import (
@@ -39,6 +38,7 @@ from hosts.loader.c.values import (
     WordPlace,
     WordsPlace,
 )
+from hosts.loader.c.words import attribute
 
 if TYPE_CHECKING:
     from tree_sitter import Node

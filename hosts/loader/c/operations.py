@@ -6,8 +6,9 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from hosts.loader.c.arithmetic import compare, convert
+from hosts.loader.c.arithmetic import convert
 from hosts.loader.c.bits import Bits
+from hosts.loader.c.comparisons import compare
 from hosts.loader.c.source import text_of
 from hosts.loader.c.structuring import cloned
 from hosts.loader.c.types import INT, ULONG, WORD_BITS, Array, CType, Integer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING, Final
 
 from hosts.loader.c.arithmetic import convert
@@ -13,9 +12,9 @@ from hosts.loader.c.operations import OPERATIONS
 from hosts.loader.c.source import part, parts, text_of
 from hosts.loader.c.state import State, joined, refined
 from hosts.loader.c.structuring import located
-from hosts.loader.c.types import Integer, Pointer, Void
+from hosts.loader.c.types import Integer, Void, promoted
 from hosts.loader.c.unsequenced import check_order
-from hosts.loader.c.values import Address, Test, Value, ViewPlace
+from hosts.loader.c.values import Address, Nothing, Value, ViewPlace
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -96,8 +95,6 @@ class Statements(Loops):
 
     def statement_expression(self, node: Node) -> Value:
         """Return the value of ``({ ... })``."""
-        from hosts.loader.c.values import Nothing
-
         self.frame.scopes.append({})
         inner = parts(node)
         if any(each.type == "labeled_statement" for each in inner):
@@ -229,8 +226,6 @@ class Statements(Loops):
         self.complete(asked)
         value = self.number(self.bare(asked))
         self.line = self.at(node)
-        from hosts.loader.c.types import promoted
-
         value = self.frozen(convert(value, promoted(value.type)), "switched")
         end = Label("end")
         self.frame.breaks.append(end)
@@ -239,11 +234,3 @@ class Statements(Loops):
         self.frame.breaks.pop()
         self.out.append(Block(end, steps))
         self.state = joined([self.state, *end.states])
-
-
-def constant_test(test: Test) -> bool:
-    """Return whether a condition has one answer."""
-    return test.always is not None
-
-
-__all__ = ["Pointer", "Statements", "ast"]

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from hosts.loader.c.builder import LINE_OF_HOME, Session
+from hosts.loader.c.builder import LINE_OF_HOME, Frame, Session
 from hosts.loader.c.cleanup import tidy
 from hosts.loader.c.errors import CError
+from hosts.loader.c.functions import several_times
 from hosts.loader.c.report import Fate, FunctionReport
 from hosts.loader.c.rules import CFile, Environment, NoEnvironment, Wanted
 from hosts.loader.c.source import Function, Sources, part, parts
+from hosts.loader.c.state import Interval
 from hosts.loader.c.statements import Statements
 from hosts.loader.c.structuring import Structurer, located
 from hosts.loader.c.types import CType, Integer, Pointer, Struct, Void
@@ -170,9 +172,6 @@ class _Body(Statements):
         )
         function.check()
         report.directives = function.directives
-        from hosts.loader.c.builder import Frame
-        from hosts.loader.c.calls import several_times
-
         super().__init__(session, Frame(function, function.text, report, assigned=several_times(function)))
         self.name = name
         self.names[name] = 1
@@ -210,8 +209,6 @@ class _Body(Statements):
         wanted, _, annotation = said.partition(":")
         variable = self.variable(wanted.strip() or name or "unused", kind)
         if isinstance(kind, Integer):
-            from hosts.loader.c.state import Interval
-
             assert self.state is not None  # noqa: S101 - nothing has been left yet
             self.state[variable] = Interval(kind.least, kind.most)
         elif isinstance(kind, Pointer) and isinstance(kind.to, Struct) and self.runtime(kind) is not None:

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field, replace
 
 from hosts.loader.c.rules import PageField
-from hosts.loader.c.types import BOOL, INT, UINT, CType, Integer
+from hosts.loader.c.types import BOOL, INT, CType, Integer
 
 
 @dataclass(eq=False)
@@ -20,7 +20,6 @@ class Variable:
     """Grows with each assignment."""
     needs_zero: bool = False
     """Whether it is read where it may not have been assigned."""
-    is_temporary: bool = False
 
 
 @dataclass(frozen=True)
@@ -206,7 +205,6 @@ class Address:
 
     place: Place | None
     to: CType
-    null_test: ast.expr | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -303,5 +301,3 @@ def truth(*, value: bool) -> Test:
 
 TRUE = constant(1, BOOL)
 FALSE = constant(0, BOOL)
-ZERO = constant(0)
-UNSIGNED_ZERO = constant(0, UINT)
