@@ -135,7 +135,7 @@ class Calls(Functions):
             case rules.Instead(function=other):
                 function = self.sources.function(other, self.frame.text)
                 if function is None:
-                    self.refuse(node, f"{name}(): {self.sources.missing(other)}")
+                    self.refuse(node, f"{other}(): {self.sources.missing(other)}")
                 return self.of_function(function, arguments, node)
             case rules.Refused(reason=reason):
                 self.refuse(node, f"{name}(): {reason}")

@@ -87,7 +87,8 @@ def check_taken(taken: Taken, code: UserCode) -> None:
     if first is not None and first.error is not None and (code.spec.only or not taken.forms):
         raise first.error
     if not taken.forms:
-        raise PolicyError(str(code.spec.kernel), 1, f"has none of the functions that can be taken: {', '.join(TAKEN)}")
+        first_names = f"{', '.join([*TAKEN][:3])} and {len(TAKEN) - 3} more ('pirace list' names them)"
+        raise PolicyError(str(code.spec.kernel), 1, f"has none of the functions that can be taken: {first_names}")
 
 
 def _brought(taken: Taken) -> Brought:

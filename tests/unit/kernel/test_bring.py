@@ -108,6 +108,13 @@ def test_a_harvest_of_the_machines_own_says_what_is_new(tmp_path: Path) -> None:
     assert "kvm_make_request(14, vcpu)" in source
 
 
+def test_helpers_stand_in_for_what_the_files_lack(tmp_path: Path) -> None:
+    """A single file needs no headers; a helper that the files do have is theirs."""
+    assert "kvm_vcpu_exiting_guest_mode(vcpu)" in replacing(written(tmp_path, KICK)).source("kvm_vcpu_kick")
+    own = "int kvm_arch_vcpu_should_kick(struct kvm_vcpu *vcpu)\n{\n\treturn vcpu->requests != 0;\n}\n"
+    assert "READ_ONCE(vcpu.requests) != 0" in replacing(written(tmp_path, KICK, own)).source("kvm_vcpu_kick")
+
+
 def test_what_nobody_knows_is_refused_with_what_to_do(tmp_path: Path) -> None:
     """File, line, name; a stub answers it, and so does a function of a patch."""
     text = "bool kvm_vcpu_exit_request(struct kvm_vcpu *vcpu)\n{\n\treturn my_question(vcpu, 3);\n}\n"

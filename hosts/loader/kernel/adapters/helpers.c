@@ -3,6 +3,9 @@
  * that the files do have is taken from there.
  */
 
+#define VEC_POS(v) ((v) & 31)
+#define REG_POS(v) (((v) >> 5) << 4)
+
 int kvm_arch_vcpu_should_kick(struct kvm_vcpu *vcpu)
 {
 	return kvm_vcpu_exiting_guest_mode(vcpu) == IN_GUEST_MODE;
@@ -105,4 +108,36 @@ bool bitmap_empty(unsigned long *map, unsigned int bits)
 		if (READ_ONCE(map[i]))
 			return false;
 	return true;
+}
+
+bool pi_harvest_pir(unsigned long *pir, unsigned long *taken)
+{
+	unsigned long any = 0;
+	int i;
+
+	for (i = 0; i < NR_PIR_WORDS; i++)
+		any |= taken[i] = READ_ONCE(pir[i]);
+	for (i = 0; i < NR_PIR_WORDS; i++)
+		if (taken[i])
+			taken[i] = xchg(&pir[i], 0);
+	return any != 0;
+}
+
+void __vmx_deliver_posted_interrupt(struct kvm_vcpu *vcpu, struct pi_desc *pi_desc, int vector)
+{
+	if (!pi_test_and_set_pir(vector, pi_desc) && !pi_test_and_set_on(pi_desc))
+		kvm_vcpu_trigger_posted_interrupt(vcpu, POSTED_INTR_VECTOR);
+}
+
+void kvm_inject_apic_timer_irqs(struct kvm_vcpu *vcpu)
+{
+	if (atomic_read(&vcpu->arch.apic->lapic_timer.pending) > 0) {
+		kvm_apic_inject_pending_timer_irqs(vcpu->arch.apic);
+		atomic_set(&vcpu->arch.apic->lapic_timer.pending, 0);
+	}
+}
+
+void kvm_set_mp_state(struct kvm_vcpu *vcpu, int mp_state)
+{
+	vcpu->arch.mp_state = mp_state;
 }
