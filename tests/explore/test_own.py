@@ -47,6 +47,7 @@ def witness_of(program: Program, scope: str | None = None) -> Witness:
     return completely_explained(found, lambda: builder(program, scope), "default", "elide-self-2022")
 
 
+@pytest.mark.slow
 def test_the_example_is_clean_and_enters_its_window(tmp_path: Path) -> None:
     """Its bell is answered in every interleaving, and its own window is among those that some of them enter."""
     program = patched(tmp_path, DOORBELL)

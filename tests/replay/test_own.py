@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from emu.expected import policy_by_name
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.labels import check_labels
@@ -70,6 +72,7 @@ def test_a_flag_of_its_own_that_breaks_a_delivery_is_shown(tmp_path: Path) -> No
     assert shown(witness, program)
 
 
+@pytest.mark.slow
 def test_a_check_of_its_own_that_fires_is_shown(tmp_path: Path) -> None:
     """In its own scenario, by its own name, after an act of its own."""
     program = patched(tmp_path, RINGS_LATE)
