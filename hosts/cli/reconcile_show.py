@@ -12,7 +12,7 @@ from hosts.plural import counted
 from hosts.report.table_layout import READABLE, Column, Content, Sheet
 from hosts.report.tables import remark
 from hosts.runs.plan import short_name
-from hosts.runs.reconcile import LEFT_OUT, Reconciled
+from hosts.runs.reconcile import Reconciled, left_out
 from hosts.runs.verdict import Row
 from hosts.terminal import say
 
@@ -76,7 +76,7 @@ def remarks(done: Sequence[Reconciled]) -> list[str]:
     why: dict[str, list[str]] = {}
     for each in done:
         for name in each.explained:
-            reason = LEFT_OUT[each.row.planned.scenario.name, name]
+            reason = left_out(each.row.planned, name)
             why.setdefault(reason, []).append(f"{each.row.planned} {name}")
     lines += [f"seen, and not in the scope: {', '.join(rows)}: {reason}" for reason, rows in why.items()]
     return lines

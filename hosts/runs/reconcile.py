@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emu.observe.accounting import CHECKS, WINDOWS
+from hosts.runs.plan import Planned
 from hosts.runs.verdict import Row
 
 _UNPARTED: Final = "in the explorer nothing that others notice lies between the last look and VM-entry there"
@@ -29,6 +30,14 @@ LEFT_OUT: Final[dict[tuple[str, str], str]] = {
 look at a word that nobody writes (the requests, where nobody makes any) is no operation. What comes an instant later
 is the same to everybody but the instrument.
 """
+
+
+OWN_SCOPE: Final = "the scope of a scenario of your own is smaller than its races, and may leave this out (scope=)"
+
+
+def left_out(planned: Planned, name: str) -> str:
+    """Return why a window or check is outside of the scope of a row; empty: nothing is known that would say so."""
+    return OWN_SCOPE if planned.own_scenario else LEFT_OUT.get((planned.scenario.name, name), "")
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,7 @@ def reconciled(row: Row, allowed: Allowed) -> Reconciled:
     seen = windows | {violation.check for violation in row.measured.violations}
     may = allowed.windows | allowed.checks
     more = seen - may
-    explained = {name for name in more if (row.planned.scenario.name, name) in LEFT_OUT}
+    explained = {name for name in more if left_out(row.planned, name)}
     return Reconciled(
         row,
         allowed,

@@ -24,6 +24,7 @@ from hosts.runs.explored import Explored
 from hosts.runs.explorer_runner import Searched
 from hosts.runs.explorer_verdict import judged, search_facts
 from hosts.runs.plan import PlanError, Planned, chosen_scenarios
+from hosts.runs.reconcile import Allowed, reconciled
 from hosts.runs.verdict import Circumstances, Row, Verdict, exit_code, grade
 from tests.validator import errors
 
@@ -107,3 +108,10 @@ def test_its_scenario_is_chosen_by_its_name(own: Own) -> None:
     assert chosen_scenarios([], own)[-1].name == "doorbell"
     with pytest.raises(PlanError, match="unknown scenario 'doorbell'"):
         chosen_scenarios(["doorbell"])
+
+
+def test_what_a_small_scope_of_its_own_leaves_out_is_no_fault_of_ours(own: Own, planned: Planned) -> None:
+    """A race of a user's scenario does more than its scope says; what both do is compared all the same."""
+    row = grade(planned, seen(own, MINE, BUILT_IN, "pir-already-set"), TWO)
+    both = reconciled(row, Allowed(frozenset({MINE, BUILT_IN, "sync-finds-on"}), frozenset(), complete=True))
+    assert (both.not_allowed, both.explained, both.gap) == ((), ("pir-already-set",), ("sync-finds-on",))
