@@ -8,7 +8,8 @@ This package is the specification. It calls nothing but the primitives of :mod:`
   which KVM itself avoids by calling through ``kvm_x86_ops``: so ``lapic.c`` is three files here, the registers and the
   harvest of the PIR below ``vmx_intr.py``, the rest above it.
 - :mod:`emu.observe` watches the machine. A function of the machine calls a probe or a trace point, in one line; probes
-  keep the ghost words and ask checkers. No arrow leads back.
+  keep the ghost words and ask checkers. No arrow leads back. Where a user's code stands for functions of the machine,
+  instruments attach by a table instead (:mod:`emu.observe.attach`).
 - :mod:`emu.workload` drives it: the guest's program, the actions of the other pCPUs, scenarios, the initial state.
 - :mod:`emu.c_calls` is what a kernel's own functions in C call besides; it is loaded with them only.
 - :mod:`emu.mutations` has the seeded bugs, :mod:`emu.expected` the verdict that each scenario has to give,

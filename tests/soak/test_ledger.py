@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from emu.machine import MAX_PCPUS
 from emu.memory import Word
 from emu.observe.accounting import COUNTERS, WINDOWS
 from emu.vectors import SLOT_POST, SLOTS, vector_of
+from hosts.loader.user_code import UserCode
 from hosts.native.fabric.frame_kinds import KIND_SILENT
 from hosts.native.memory.region import SharedMemory
 from hosts.native.process.forkserver import Root
@@ -20,6 +22,7 @@ from hosts.runs.native_runner import built, configuration, set_up
 from hosts.runs.plan import chosen_mutations, chosen_policies, chosen_scenarios, planned
 from hosts.runs.runner import Request
 from hosts.soak.postmortem.ledger import compare
+from tests.unit.loader.patches import code_of, replaceable, verbatim
 
 PCPUS = 2
 MOST_SECONDS = 40.0
@@ -35,17 +38,25 @@ def something_of_each(memory: SharedMemory) -> bool:
     )
 
 
+def something_accepted(memory: SharedMemory) -> bool:
+    """Return whether there have been some thousand posts."""
+    pcpus = memory.machine.pcpus
+    return sum(memory.read(pcpus[cpu].counters[COUNTERS.index("accepted")]) for cpu in range(PCPUS)) > 5000
+
+
 def an_ipi_was_lost(memory: SharedMemory) -> bool:
     """Return whether the fabric's fault has struck."""
     return any(memory.read(memory.host.cpus[cpu].faulted) for cpu in range(PCPUS))
 
 
-def raced(scenario: str, enough: Callable[[SharedMemory], bool], mutation: str | None = None) -> Outcome:
+def raced(
+    scenario: str, enough: Callable[[SharedMemory], bool], mutation: str | None = None, code: UserCode | None = None
+) -> Outcome:
     """Race one configuration until there is enough to be compared."""
     seeded = chosen_mutations([mutation])[0] if mutation is not None else None
     chosen = planned(chosen_scenarios([scenario])[0], chosen_policies(["always-2021"])[0], seeded, PCPUS)
     request = Request(chosen, MOST_SECONDS, 1, "calm", "pinned")
-    program = built(None, lambda *_: None)
+    program = built(code, lambda *_: None)
     with Supervisor(Root(LOADER, program.path)) as supervisor:
         return supervisor.run(configuration(request), setup=lambda memory: set_up(memory, request), enough=enough)
 
@@ -134,6 +145,34 @@ def test_a_count_that_is_one_too_high_is_found(outcome: Outcome, what: str) -> N
     lines = compare(memory, PCPUS)
     assert lines != ()
     assert all("pCPU" in line or "vCPU" in line or "actor" in line for line in lines)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ["self-vs-remote", "kick", "device-irq"])
+def test_the_accountings_of_copies_agree(tmp_path: Path, scenario: str) -> None:
+    """What attaches to a user's copy of emu's functions counts as emu's own instruments do, to the last one."""
+    names = replaceable()
+    texts = [
+        verbatim([name for name in names if names[name] == module], module) for module in sorted(set(names.values()))
+    ]
+    wanted = something_of_each if scenario == "self-vs-remote" else something_accepted
+    assert compare(raced(scenario, wanted, code=code_of(tmp_path, *texts)).memory, PCPUS) == ()
+
+
+OF_A_SENDER = ("self_posts_on_in_guest", "ipis_elided", "on-already-set", "post-sees-outside", "pir-already-set")
+
+
+@pytest.mark.parametrize("what", OF_A_SENDER)
+def test_how_a_users_code_posts_is_its_own(outcome: Outcome, what: str) -> None:
+    """Emu's posts all go one way; a user's may do without ON, or without the rule. Everything else has to agree."""
+    memory = settled(outcome)
+    word = TOUCHED[what](memory)
+    memory.write(word, memory.read(word) + 1)
+    assert compare(memory, PCPUS) != ()
+    assert compare(memory, PCPUS, users=True) == ()
+    word = TOUCHED["ipis_taken"](memory)
+    memory.write(word, memory.read(word) + 1)
+    assert compare(memory, PCPUS, users=True) != ()
 
 
 def test_an_ipi_that_the_fabric_lost_is_accounted_for() -> None:

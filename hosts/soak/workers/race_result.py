@@ -86,7 +86,7 @@ def measured(outcome: Outcome, chosen: Planned, *, cancelled: bool) -> tuple[Mea
         Undelivered(each.sender, each.target, each.vector, each.sent, each.taken) for each in outcome.undelivered
     )
     seen = replace(seen, violations=merged(seen.violations + fabric_violation(left)))
-    return seen, compare(outcome.memory, chosen.pcpus)
+    return seen, compare(outcome.memory, chosen.pcpus, users=chosen.code is not None)
 
 
 def circumstances(task: Task, outcome: Outcome, *, cancelled: bool) -> Circumstances:
