@@ -83,6 +83,14 @@ def test_what_was_not_run_yet_is_not_as_expected(tmp_path: Path) -> None:
     assert done(campaign, (explored, PASSED)).alarms == ()
 
 
+def test_with_a_user_s_patch_today_s_rule_is_all_that_is_to_be_run(tmp_path: Path) -> None:
+    """Unless the campaign names others."""
+    code = {"patches": ["fix.py"]}
+    campaign = Campaign.create(tmp_path, {"scenarios": [HERE], "policies": [], "mutations": [], "code": code})
+    patched = replace(TASK, policy="elide-self-2022+fix.py")
+    assert done(campaign, (replace(CANARY, policy="always-2021+fix.py"), CAUGHT), (patched, PASSED)).alarms == ()
+
+
 def test_a_canary_that_was_not_caught_comes_first(campaign: Campaign) -> None:
     """The last one counts: an earlier catch says nothing of now."""
     found = done(campaign, (CANARY, CAUGHT), (TASK, PASSED), (CANARY, MISSED))

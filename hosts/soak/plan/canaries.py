@@ -12,7 +12,15 @@ from typing import Final
 from emu.expected import Expectation, by_name, policy_by_name
 from emu.workload.scenarios import SCENARIOS
 from hosts.runs.own_code import OwnCode
-from hosts.runs.plan import Planned, chosen_scenarios, control_rows, planned, with_patches
+from hosts.runs.plan import (
+    Planned,
+    chosen_policies,
+    chosen_scenarios,
+    control_rows,
+    patched_controls,
+    planned,
+    with_patches,
+)
 from hosts.soak.placement.core_sharing import races_on_store_buffers
 
 
@@ -38,8 +46,12 @@ The scheduler of a busy machine may keep unpinned pCPUs on one processor for all
 def canary_of(scenario: str, pcpus: int, place: str, own: OwnCode | None = None) -> Planned | None:
     """Return the canary of a scenario on a class of placement, in the machine with the user's code; None if none."""
     (found,) = chosen_scenarios([scenario])
-    table = [*control_rows(found, "some", pcpus), *control_rows(found, "all", pcpus)]
-    rows = [row for row in (with_patches(each, own) for each in table) if not row.lost]
+    if own is not None and own.replaces_rule:  # what the table says of a historic rule need not hold for this one
+        table = patched_controls(found, chosen_policies([], own), pcpus, own)
+        rows = [row for row in table if not row.lost]
+    else:
+        named = [*control_rows(found, "some", pcpus), *control_rows(found, "all", pcpus)]
+        rows = [row for row in (with_patches(each, own) for each in named) if not row.lost]
     shows = (row for row in rows if row.sought and row.mutation is not None and _can_show(row.mutation.name, place))
     row = next(shows, None)
     if row is not None:

@@ -11,6 +11,7 @@ from emu.workload.scenarios import POLICIES, SCENARIOS
 from hosts.exit_codes import EXIT_EXPECTED, EXIT_UNEXPECTED, EXIT_UNPROVEN
 from hosts.loader.policy_name import base_of
 from hosts.plural import counted
+from hosts.runs.own_code import TODAYS
 from hosts.runs.verdict import Verdict
 from hosts.soak.placement.core_sharing import races_on_store_buffers
 from hosts.soak.plan.canaries import may_have_canary
@@ -170,9 +171,10 @@ def _not_raced(wanted: Mapping[str, Any], cells: Mapping[Cell, Tally]) -> Iterat
         return
     scenarios = scenarios or [each.name for each in SCENARIOS]
     historic = [each.name for each in POLICIES]
+    own = [TODAYS] if wanted.get("code") else historic
     raced = dict.fromkeys(base_of(cell.policy) for cell in cells)
     # With the user's patches in the machine names end with these; one that replaces the rule is the only policy.
-    policies = policies or (historic if not wanted.get("code") or {*historic} & {*raced} else [*raced])
+    policies = policies or (own if not wanted.get("code") or {*historic} & {*raced} else [*raced])
     had = {(cell.scenario, base_of(cell.policy)) for cell, tally in cells.items() if tally.runs and not cell.canary}
     left = [f"{scenario} x {policy}" for scenario in scenarios for policy in policies if (scenario, policy) not in had]
     if left:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from emu.workload.scenarios import PolicyInfo
 from hosts.loader.own.declared import NOTHING_OWN, Own
 from hosts.loader.own.read import own_of
-from hosts.loader.policy_name import base_of
 from hosts.loader.rule.faults import RuleFault
 from hosts.loader.syntax.language import PolicyError
 from hosts.loader.user_code import UserCode, code_of, paths_of, read_code
@@ -37,12 +36,8 @@ def planned_of(task: Task, code: UserCode | None = None) -> Planned:
     (scenario,) = chosen_scenarios([task.scenario], own)
     mutation = chosen_mutations([task.mutation])[0] if task.mutation is not None else None
     policy = policy_of(task, code)
-    if not policy.patched or not task.canary:
-        row = replace(planned(scenario, policy, mutation, task.pcpus), code=task.code, own=own)
-        return as_canary(row) if task.canary else row
-    # What the table expects of a canary it says of the policy without the patches.
-    bare = as_canary(planned(scenario, chosen_policies([base_of(task.policy)])[-1], mutation, task.pcpus))
-    return replace(bare, policy=policy, code=task.code, own=own)
+    row = replace(planned(scenario, policy, mutation, task.pcpus), code=task.code, own=own)
+    return as_canary(row) if task.canary else row
 
 
 def declared_by_task(task: Task, code: UserCode | None) -> Own:

@@ -24,6 +24,7 @@ from hosts.runs.collect import Measured
 from hosts.runs.own_code import OwnCode, own_code, policy_named, words_of
 from hosts.runs.plan import PlanError, Wanted, chosen_policies, make_plan, one_policy
 from hosts.runs.verdict import Row, Verdict, exit_code
+from hosts.soak.plan.canaries import canary_of
 from hosts.soak.task import Task
 from hosts.soak.workers.race_result import planned_of
 from tests.unit.cli.test_main import FakeScout, MadeUp
@@ -117,6 +118,10 @@ def test_controls_of_a_rule_that_is_not_in_the_table_are_those_of_today_s(tmp_pa
     assert told["remote-post", "no-entry-barrier"].sought == ("C1", "C7")
     assert ("tscdeadline-immed", "no-fastpath-sync") not in told
     assert [row.scenario.name for row in plan.rows if row.canary] == ["remote-post"]
+    canary = canary_of("remote-post", 2, "core-complex", own)
+    assert canary is not None
+    assert (canary.policy.name, canary.sought) == ("fix.py", ("C1", "C7"))
+    assert canary_of("tscdeadline-immed", 1, "unpinned", own) is None
 
 
 def test_a_plan_takes_a_canary_that_the_machine_has(late: OwnCode) -> None:
