@@ -15,8 +15,6 @@ from hosts.loader.c.structuring import cloned, located
 from hosts.loader.c.types import BOOL, INT_BITS, UINT, WORD_BITS, Array, CType, Integer
 from hosts.loader.c.values import (
     Address,
-    ArrayPlace,
-    LocalPlace,
     Nothing,
     Number,
     PagePlace,
@@ -137,6 +135,7 @@ class Accesses(Assignments):
         if found is None:
             old = self.frozen(self.load(place, kind, node), "old")
             self.store(place, value, node)
+            self.barrier_of(place, node)
             return old
         word, shift = found
         if shift < 0:
@@ -166,6 +165,7 @@ class Accesses(Assignments):
             both = ast.IfExp(cloned(same.node), cloned(new.node), cloned(was.node))
             least, most = min(new.least, was.least), max(new.most, was.most)
             self.store(place, ranged(both, kind, least, most), node)
+            self.barrier_of(place, node)
             return was
         word, shift = found
         if shift >= 0:
@@ -203,11 +203,15 @@ class Accesses(Assignments):
         return self._counted(place, kind, -1, node)
 
     def _counted(self, place: Place, kind: Integer, by: int, node: Node) -> Value:
-        if not isinstance(place, LocalPlace | ArrayPlace):
-            self.note(self.report.remarks, node, text_of(node), "no barrier", "only one thread has this word here")
         new = binary("+", self.load(place, kind, node), constant(by, kind))
         self.store(place, convert(new, kind), node)
+        self.barrier_of(place, node)
         return Nothing()
+
+    def barrier_of(self, place: Place, node: Node) -> None:
+        """Make the barrier of a locked operation on a word that only one thread has: all that is left of the lock."""
+        if isinstance(place, WordPlace | WordsPlace | PagePlace):
+            self.void("smp_mb", [], node)
 
     def op_atomic_read(self, arguments: list[Node], node: Node) -> Value:
         """Load."""

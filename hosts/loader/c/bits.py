@@ -101,6 +101,8 @@ class Bits(Accesses):
             write = call("WRITE_ONCE" if self.is_shared(place, node) else "local_write", word, new.node)
             self.line = self.at(node)
             self.emit(ast.Expr(write))
+            if locked:
+                self.barrier_of(place, node)
         return was if asks else Nothing()
 
     def op_bit(self, arguments: list[Node], node: Node) -> Value:

@@ -115,6 +115,22 @@ def test_helpers_stand_in_for_what_the_files_lack(tmp_path: Path) -> None:
     assert "READ_ONCE(vcpu.requests) != 0" in replacing(written(tmp_path, KICK, own)).source("kvm_vcpu_kick")
 
 
+def test_a_locked_operation_on_a_word_of_one_thread_is_still_a_barrier(tmp_path: Path) -> None:
+    """The timer's ``pending`` and the APIC's page are private here, and the processor's lock orders all memory."""
+    text = """
+static void apic_timer_expired(struct kvm_lapic *apic, bool from_timer_fn)
+{
+	atomic_inc(&apic->lapic_timer.pending);
+	if (from_timer_fn)
+		set_bit(3, apic->regs + APIC_IRR);
+}
+"""
+    lines = replacing(written(tmp_path, text)).source("apic_timer_expired").splitlines()
+    written_at = [number for number, line in enumerate(lines) if "local_write(" in line]
+    assert len(written_at) == 2
+    assert all(lines[number + 1].strip() == "smp_mb()" for number in written_at)
+
+
 def test_what_nobody_knows_is_refused_with_what_to_do(tmp_path: Path) -> None:
     """File, line, name; a stub answers it, and so does a function of a patch."""
     text = "bool kvm_vcpu_exit_request(struct kvm_vcpu *vcpu)\n{\n\treturn my_question(vcpu, 3);\n}\n"
