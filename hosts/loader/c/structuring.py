@@ -151,7 +151,8 @@ class Structurer:
         """Return the steps of a block as a loop of one turn, which ``break`` leaves."""
         if error.label not in follow:
             raise error
-        once = Loop(Label("once"), [*step.body, Jump(step.label, self.line)], self.line)
+        end: list[Step] = [Jump(step.label, self.line)] if falls_through(step.body) else []
+        once = Loop(Label("once"), [*step.body, *end], self.line)
         return self.loop(once, follow, around)
 
     def loop(self, step: Loop, follow: frozenset[Label], around: _Around) -> list[ast.stmt]:
