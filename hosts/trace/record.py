@@ -135,7 +135,7 @@ class Recorder:
         self._names: dict[CodeType, str] = {
             function.__code__: name
             for name, function in program.functions.items()
-            if everything or is_shown(name, function.__module__)
+            if everything or is_shown(name, function.__module__, replaced=name in program.replaced)
         }
         self._root_code = program.functions[root].__code__
         self._open: list[Step] = []
