@@ -56,7 +56,9 @@ def cli() -> None:
       pirace stress                                everything, in about a minute
       pirace stress --scenario device-irq          one scenario, all policies
       pirace stress --policy my_policy.py:trigger  a rule of your own
+      pirace stress --patch my_sync.py             functions of your own
       pirace explore --policy elide-self-2022      every interleaving
+      pirace explore --kernel ~/linux --diff x.patch  what a patch of KVM changes
       pirace trace timer-fastpath                  a timer fastpath, step by step
       pirace list                                  everything that has a name
       pirace kernel ~/linux                        how a kernel's C is read

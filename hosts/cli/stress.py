@@ -84,6 +84,8 @@ def stress_command(
             _race(side, make_plan(each, processors()), seconds and seconds / len(sides), seed, placement)
             for side, each in zip(sides, wanted, strict=True)
         ]
+        if len(races) > 1:
+            races = [replace(race, label=race.side.own.label if race.side.own else "") for race in races]
         races[:-1] = [replace(race, plan=race.plan.as_reference()) for race in races[:-1]]
     except (PlanError, PolicyError) as error:
         raise Failure(str(error), EXIT_USAGE) from None
@@ -116,6 +118,8 @@ class _Race:
     side: Side
     plan: Plan
     settings: Settings
+    label: str = ""
+    """What the machine is called, if there are two."""
 
 
 def _race(side: Side, plan: Plan, asked: float | None, seed: int, placement: Placement) -> _Race:
@@ -130,7 +134,8 @@ def _raced(
     """Make the machine ready, and run all of its rows."""
     plan, settings, code = race.plan, race.settings, race.side.code
     if not quiet:
-        for line in header(plan, settings).splitlines():
+        which = f"{race.label}: " if race.label else ""
+        for line in f"{which}{header(plan, settings)}".splitlines():
             say(console, line)
     display = make_display(console, plan.rows, settings.seconds, quiet=quiet)
     scout: AbstractContextManager[Scout | None] = contextlib.nullcontext()

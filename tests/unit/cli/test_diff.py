@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
 from hosts.loader.user_code import CodeSpec, UserCode
 from hosts.runs.runner import Ended, Request, Watch
+from tests.validator import records_in
 
 MISTAKEN = """\
 static inline void kvm_vcpu_trigger_posted_interrupt(struct kvm_vcpu *vcpu, int pi_vec)
@@ -88,7 +88,7 @@ def test_each_row_is_explored_before_and_after_and_the_last_line_says_what_chang
     )
     assert "posted.c+fix.patch: 1 function of emu/ is replaced: kvm_vcpu_trigger_posted_interrupt (posted.c:1" in text
     assert "fix.patch changes kvm_vcpu_trigger_posted_interrupt (posted.c:1)" in text
-    _, before, after = [json.loads(line) for line in records.read_text().splitlines()]
+    _, before, after = records_in(records)
     told = ("policy", "verdict", "as_expected")
     assert [before[each] for each in told] == ["posted.c", "VIOLATION", None]
     assert [after[each] for each in told] == ["posted.c+fix.patch", "PASS", True]
@@ -179,6 +179,10 @@ def test_each_row_is_raced_before_and_after_side_by_side(capsys: pytest.CaptureF
     assert raced(asked, host, "device-irq", "tscdeadline-immed") == 0
     assert list(dict.fromkeys(host.raced)) == ["posted.c", "posted.c+fix.patch"]
     out = capsys.readouterr().out
+    assert [line.split(" in about")[0] for line in out.splitlines() if " in about 1 s" in line] == [
+        "posted.c: 2 rows",
+        "posted.c+fix.patch: 2 rows",
+    ]
     row = next(line for line in out.splitlines() if line.split()[:1] == ["device-irq"])
     assert row.split()[1:] == ["VIOLATION", "C2", "PASS"]
     assert " ".join(out.split()).endswith(
