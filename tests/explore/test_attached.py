@@ -37,7 +37,7 @@ COPIED = [
     for policy in ("kick-2016", "skip-running-2020", "always-2021", "elide-self-2022")
     if scenario.name != "all-to-all"
 ]
-FAST_COPIED = [("device-irq", "skip-running-2020"), ("tscdeadline-immed", "elide-self-2022")]
+FAST_COPIED = [("device-irq", "skip-running-2020")]
 
 BROUGHT = [
     (mutation.name, row.scenario, policies_of(row)[0])
@@ -84,6 +84,7 @@ def test_a_copy_of_everything_explores_as_emu_does(
     assert abs(theirs.states - ours.states) <= ours.states // 50
 
 
+@pytest.mark.slow
 def test_a_copy_is_explained_as_emu_is(program: Program, copied: Program) -> None:
     """Who owed what, who was silent, and by which branch of the rule: in whatever file the functions stand."""
 
