@@ -71,9 +71,9 @@ class Around:
     """The user's files, by the number that a run-time fault tells."""
 
     def file_number(self, function: str) -> int:
-        """Return the number of the file that a function stands in."""
+        """Return the number of the file that a function stands in; one too high for a file that is not the user's."""
         file = self.origins[function].file
-        return self.files.index(file) if file in self.files else 0
+        return self.files.index(file) if file in self.files else len(self.files)
 
     def reach(self, function: str) -> Reach:
         """Return what a function of the user's may do besides what a rule may."""

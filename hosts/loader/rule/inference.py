@@ -175,6 +175,13 @@ class Statements:
         elif kind.what is What.WORD and isinstance(value, ast.Name):
             self.known.as_word.setdefault((self.name, value.id), value.lineno)
         results[self.name] = known = joined(results.get(self.name), replace(kind, is_read=False))
+        if self.name in self.around.replaced and kind.what not in (
+            What.NUMBER,
+            What.UNKNOWN,
+            What.UNSEEN,
+            What.NOTHING,
+        ):
+            self.what.refuse(value, f"{self.name}() gives {kind}, and the machine takes a number from it")
         if known.what is What.MIXED:
             self.what.refuse(value, f"{self.name}() gives {kind} here and something else elsewhere")
         return new

@@ -150,6 +150,8 @@ REFUSED = {
     "async " + kick("return"): "kvm_vcpu_kick is async",
     wake_up("if vcpu.mode == 1:\n        return 1"): "kvm_vcpu_wake_up ends here without a result",
     wake_up("return"): "kvm_vcpu_wake_up ends here without a result",
+    wake_up("return vcpu"): "kvm_vcpu_wake_up() gives a Vcpu, and the machine takes a number from it",
+    wake_up("return (1, 2)"): "kvm_vcpu_wake_up() gives a tuple, and the machine takes a number from it",
     "if 1:\n    def kvm_vcpu_kick(vcpu):\n        return\n": "kvm_vcpu_kick has no single, plain definition",
     "kvm_vcpu_kick = 7\n": "kvm_vcpu_kick is no function here",
     "from emu.nonroot import vm_entry\n" + kick("vm_entry(vcpu)"): "vm_entry() is the processor's",
