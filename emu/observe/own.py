@@ -2,7 +2,7 @@
 
 A check of a user's own is asked where the built-in ones are, behind them, by the same rule: what it says counts only if
 nobody is inside and nothing is on its way, before it looks and after (:mod:`emu.observe.snapshot`). Nothing is put
-right, for nobody knows how; a sleep that is found wrong is ended, so that the run goes on.
+right, for nobody knows how: what does not hold is recorded as often as it is seen, and the run goes on.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ from typing import Final
 
 from emu.machine import Vcpu, machine, smp_processor_id
 from emu.observe.accounting import CHECKS, RECORD_WORDS
-from emu.observe.checkers import check_sleep, check_stay, check_the_end, check_vm_entry, wake_the_overlooked
+from emu.observe.checkers import check_sleep, check_stay, check_the_end, check_vm_entry
 from emu.observe.sightings import note_sighting
 from emu.waist import local_read, local_write
 
 FIRST_OWN_CHECK: Final = len(CHECKS)
 """The number of the first of the user's checks, behind all others."""
 
-OWN_FIRED: Final = -1
 OWN_OPEN: Final = 0
-OWN_HOLDS: Final = 1
-"""What came of the user's checks at a point: one does not hold; one was not judged; all hold."""
+OWN_JUDGED: Final = 1
+"""What came of the user's checks at a point: not all could be judged, as the machine was not quiet; all were."""
 
 
 def enter(own_window: int) -> None:
@@ -50,13 +49,10 @@ def own_check_stay(vcpu: Vcpu) -> int:
 
 
 def own_check_sleep(vcpu: Vcpu) -> int:
-    """Make the checks of a vCPU that sleeps; return as ``check_sleep`` does."""
+    """Make the checks of a vCPU that sleeps; return as ``check_sleep`` does, or 0 if they could not be judged."""
     if check_sleep(vcpu) == 0:
         return 0
-    judged = own_checks_at_sleep(vcpu)
-    if judged == OWN_FIRED:
-        wake_the_overlooked(vcpu)
-    return 1 if judged == OWN_HOLDS else 0
+    return 0 if own_checks_at_sleep(vcpu) == OWN_OPEN else 1
 
 
 def own_check_the_end(vcpu: Vcpu) -> None:
@@ -67,19 +63,19 @@ def own_check_the_end(vcpu: Vcpu) -> None:
 
 def own_checks_at_entry(vcpu: Vcpu) -> int:
     """Stand where the loader puts the user's checks at VM-entry."""
-    return OWN_HOLDS
+    return OWN_JUDGED
 
 
 def own_checks_at_stay(vcpu: Vcpu) -> int:
     """Stand where the loader puts the user's checks of a stay."""
-    return OWN_HOLDS
+    return OWN_JUDGED
 
 
 def own_checks_at_sleep(vcpu: Vcpu) -> int:
     """Stand where the loader puts the user's checks of a sleep."""
-    return OWN_HOLDS
+    return OWN_JUDGED
 
 
 def own_checks_at_end(vcpu: Vcpu) -> int:
     """Stand where the loader puts the user's checks at the end."""
-    return OWN_HOLDS
+    return OWN_JUDGED

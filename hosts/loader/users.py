@@ -70,7 +70,7 @@ def with_code(code: UserCode, definitions: Definitions, values: Mapping[str, Any
     for name, tree in trees.items():
         origin = brought.origins[name]
         new[name] = Definition(tree, origin, _module(origin.file, looks=name in brings.checks))
-    new, called = with_own(own, new, brought)
+    new, called = with_own(own, new, brought, code.paths)
     places = {name: _replaced(brought, name, definitions[name]) for name in replaced}
     values = {name: value for name, value in values.items() if not is_own_class(value)}
     return Users(new, values, frozenset(trees), places, own, frozenset(trees) | called, texts, dict(brought.kept))

@@ -49,15 +49,17 @@ TEXT = (
 )
 
 
-class UntilItFires:
-    """Watches a run until the check has fired."""
+class UntilAllIsSeen:
+    """Watches a run until the check has fired and the windows of the scenario are entered, however long that takes."""
 
     def __init__(self, code: UserCode) -> None:
         self.own = own_of(code)
 
     def enough(self, words: object) -> bool:
-        """Return whether the check of the patch has fired."""
-        return bool(collect(words, 2, 0.0, self.own).fired("never_true"))
+        """Return whether all of it is there."""
+        now = collect(words, 2, 0.0, self.own)
+        entered = all(now.windows[window] for window in self.own.scenarios[0].windows)
+        return entered and bool(now.fired("never_true"))
 
     def progress(self, words: object, seconds: float) -> None:
         """Do nothing."""
@@ -65,7 +67,7 @@ class UntilItFires:
 
 @pytest.fixture(scope="module")
 def raced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planned, Ended, Measured]:
-    """Race the patch's own scenario until its check fires, after 1000 rings."""
+    """Race the patch's own scenario until its check fires, after 1000 rings, and its windows are entered."""
     path = tmp_path_factory.mktemp("own") / "bell.py"
     path.write_text(TEXT)
     code = read_code(CodeSpec(patches=(str(path),)))
@@ -73,7 +75,7 @@ def raced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planned, Ended, Mea
     own = own_of(code)
     planned = Planned(own.scenarios[0], policy_by_name("elide-self-2022"), None, None, 2, own=own)
     with native_runner(built(code, lambda *_: None)) as runner:
-        ended = runner.run(Request(planned, 20.0, 1, "calm", "pinned"), UntilItFires(code))
+        ended = runner.run(Request(planned, 120.0, 1, "calm", "pinned"), UntilAllIsSeen(code))
     return planned, ended, collect(ended.words, 2, ended.seconds, own)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from hosts.loader.definition import Definition
@@ -58,9 +58,12 @@ def _stub(text: str) -> ast.FunctionDef:
 
 
 def with_own(
-    own: Own, definitions: Mapping[str, Definition], brought: Brought
+    own: Own, definitions: Mapping[str, Definition], brought: Brought, files: Sequence[str]
 ) -> tuple[dict[str, Definition], frozenset[str]]:
-    """Return the program with the user's checks and acts called in it, and what is called for them."""
+    """Return the program with the user's checks and acts called in it, and what is called for them.
+
+    ``files``: the paths of all files of the user's, by whose places run-time faults name them.
+    """
     instead = called_instead(own)
     if not instead:
         return dict(definitions), frozenset()
@@ -75,6 +78,6 @@ def with_own(
             each for each, origin in brought.origins.items() if origin.file == place.file and brought.own[each] == name
         )
 
-    for each in woven(own, flat):
+    for each in woven(own, flat, files):
         new[each.tree.name] = Definition(each.tree, each.origin, each.module)
     return new, frozenset(instead.values())

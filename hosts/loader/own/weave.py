@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from emu.observe.own import FIRST_OWN_CHECK
 from emu.own import POINTS
-from emu.rulechecks import FAULT_VECTOR, LINE_SHIFT
+from emu.rulechecks import FAULT_VECTOR, FILE_SHIFT, LINE_SHIFT
 from hosts.loader.own.declared import Own, OwnAct, OwnCheck, Place
 from hosts.loader.syntax.language import Origin, PolicyError, walk
 
@@ -61,10 +61,10 @@ def act_driver(name: str) -> str:
     return f"own_act_{name}"
 
 
-def woven(own: Own, flat: Callable[[Place, str], str]) -> Iterator[Woven]:
-    """Yield the functions. ``flat``: the program's name of a function of a user's file."""
+def woven(own: Own, flat: Callable[[Place, str], str], files: Sequence[str]) -> Iterator[Woven]:
+    """Yield the functions. ``flat``: the program's name of a function of a user's file; ``files``: all of these."""
     for i, check in enumerate(own.own_checks):
-        yield _made(_check(check, i, flat(check.place, check.name)), check.place, "emu.observe.own")
+        yield _made(_check(check, i, flat(check.place, check.name), files), check.place, "emu.observe.own")
     for point in POINTS if own.own_checks else ():
         asked = [i for i, check in enumerate(own.own_checks) if point in check.points]
         judged = "".join(f"    judged = min(judged, own_check_{i}(vcpu))\n" for i in asked)
@@ -76,9 +76,10 @@ def woven(own: Own, flat: Callable[[Place, str], str]) -> Iterator[Woven]:
         yield _made(_choice(own), own.acts[0].place, "emu.workload.own_acts")
 
 
-def _check(check: OwnCheck, number: int, function: str) -> str:
+def _check(check: OwnCheck, number: int, function: str, files: Sequence[str]) -> str:
     """Return a check as it is made: what it says counts if the machine is quiet before and still after it."""
-    where = check.place.line << LINE_SHIFT | FAULT_VECTOR
+    file = files.index(check.place.file)
+    where = file << FILE_SHIFT | check.place.line << LINE_SHIFT | FAULT_VECTOR
     fired = "says >= 0" if check.gives_vector else "not says"
     vector = f"checked_below({where}, says, {VECTORS})" if check.gives_vector else "-1"
     return (
@@ -91,7 +92,6 @@ def _check(check: OwnCheck, number: int, function: str) -> str:
         f"        return 0\n"
         f"    if {fired}:\n"
         f"        own_sighting(vcpu, {FIRST_OWN_CHECK + number}, {vector})\n"
-        f"        return -1\n"
         f"    return 1\n"
     )
 

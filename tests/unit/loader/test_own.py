@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from types import FunctionType
 
@@ -14,6 +15,7 @@ from emu.observe.accounting import CHECKS, WINDOWS
 from hosts.loader.own.declared import Each, Use
 from hosts.loader.own.read import declared_in
 from hosts.loader.program import PolicyError, Program, load_program
+from hosts.loader.rule.faults import RuleFault
 from hosts.loader.rule.userpolicy import PATCH_UNPROMISED
 from tests.unit.loader.patches import code_of, patched
 
@@ -268,3 +270,13 @@ def test_what_a_patch_does_not_promise_is_not_checked(tmp_path: Path) -> None:
     assert "if PATCH_UNPROMISED & BIT(check) != 0" in program.source("promised")
     with pytest.raises(PolicyError, match="there is no check C6"):
         declared_in(code_of(tmp_path, "CHECKS = 'C6'\n").patches)
+
+
+def test_a_vector_that_is_none_is_a_fault_with_file_and_line(tmp_path: Path) -> None:
+    """Of the check that gives it, whichever patch that is in."""
+    check = "from emu.own import check\n@check\ndef wild(vcpu) -> int:\n    return 300\n"
+    program = patched(tmp_path, HEAD + ACT.format("post(vcpu, 2)"), check)
+    (text,) = re.findall(r"checked_below\((\d+), says, 256\)", program.source("own_check_0"))
+    files = [str(tmp_path / name) for name in ("fix.py", "fix1.py")]
+    fault = RuleFault(int(text), 300, 256)
+    assert fault.told(files) == f"{files[1]}:3: uses vector 300; a vector is 0 to 255"
