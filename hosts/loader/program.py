@@ -27,6 +27,7 @@ from hosts.loader.definition import Definition
 from hosts.loader.own.declared import NOTHING_OWN, Own
 from hosts.loader.own.weave import OWN_MODULES
 from hosts.loader.rule.replacement import Replaced
+from hosts.loader.source_lines import lines_of
 from hosts.loader.syntax.anf import normalise
 from hosts.loader.syntax.interrupt_points import Points, Site
 from hosts.loader.syntax.language import LoaderError, Origin, PolicyError, check_language
@@ -80,6 +81,8 @@ class Program:
     """What stays as it is, though the user's kernel has a function of the name, with the reason."""
     files: Mapping[str, str] = field(default_factory=dict)
     """The SHA-256 of each of the user's files by its path, as they were read."""
+    lines: Mapping[str, str] = field(default_factory=dict)
+    """The source lines of the user's functions, by ``file:line``."""
     own: Own = NOTHING_OWN
     """What the user's code brings besides functions."""
 
@@ -121,6 +124,10 @@ def load_program(
         lost_mutations=tuple(each.name for each in mutations if each not in left),
         patches=code.spec if code.spec.patched else None,
         files=code.digests(),
+        lines=lines_of(
+            (each for name, each in users.definitions.items() if name in users.functions),
+            {each.path: each.content for each in code.files},
+        ),
         own=users.own,
     )
 

@@ -43,9 +43,9 @@ LABELS: Final = {
 """Labels of calls that are not simply ``name()``; actions of the processor are in brackets."""
 
 
-def is_shown(name: str, module: str, *, replaced: bool = False) -> bool:
-    """Return whether a trace shows calls of a function; ``replaced``: a user's, in the place of the machine's."""
-    return (replaced or module in KERNEL_MODULES) and name not in OURS
+def is_shown(name: str, module: str, *, users: bool) -> bool:
+    """Return whether a trace shows calls of a function; ``users``: it is one of the user's."""
+    return (users or module in KERNEL_MODULES) and name not in OURS
 
 
 def label(name: str, arguments: Mapping[str, Any], rvi: int) -> str:

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import CodeType, FrameType
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType
 from typing import Any, Final
 
 from emu.memory import WORD_BYTES
@@ -125,6 +126,11 @@ class TracedHost(SequentialHost):
         super().interrupt_point(site)
 
 
+def _where(function: FunctionType) -> str:
+    """Name the file and the line of a function."""
+    return f"{Path(function.__code__.co_filename).name}:{function.__code__.co_firstlineno}"
+
+
 class Recorder:
     """Records what happens between the call of a root function and its return."""
 
@@ -135,8 +141,9 @@ class Recorder:
         self._names: dict[CodeType, str] = {
             function.__code__: name
             for name, function in program.functions.items()
-            if everything or is_shown(name, function.__module__, replaced=name in program.replaced)
+            if everything or is_shown(name, function.__module__, users=name in program.rule)
         }
+        self._where = {name: _where(program.functions[name]) for name in program.rule}
         self._root_code = program.functions[root].__code__
         self._open: list[Step] = []
         self._calls = 0
@@ -180,7 +187,8 @@ class Recorder:
 
     def _called(self, name: str, frame: FrameType) -> None:
         state = self._host.state()
-        step = self._append(name, label(name, frame.f_locals, state.rvi))
+        where = f" [{self._where[name]}]" if name in self._where else ""
+        step = self._append(name, label(name, frame.f_locals, state.rvi) + where)
         self._open.append(step)
 
     def _returned(self) -> None:

@@ -119,6 +119,8 @@ class Witness(Struct, frozen=True, forbid_unknown_fields=True):
     what they hold, and to put that there once more is no step."""
     code: CodeSpec | None = None
     """What of the user's is in the machine besides a rule."""
+    lines: Mapping[str, str] = {}
+    """The user's source lines among those of the steps, by ``file:line``."""
 
     @property
     def stem(self) -> int:

@@ -24,6 +24,8 @@ def text(witness: Witness) -> str:
     data = to_builtins(witness)
     if witness.code is None:
         del data["code"]
+    if not witness.lines:
+        del data["lines"]
     return json.dumps({"witness": FORMAT, **data}, indent=1) + "\n"
 
 

@@ -21,6 +21,7 @@ from hosts.explorer.explanation.repair_sentence import repair_sentences
 from hosts.explorer.explanation.rows import EventRow
 from hosts.kernel_names import SHORT_MODES, vector_text, vectors_text
 from hosts.loader.own.declared import NOTHING_OWN, Own
+from hosts.loader.policy_name import base_of
 
 BUFFERS: Final = {
     "violates": (
@@ -48,7 +49,10 @@ def explanation_of(witness: Witness, mutation: Mutation | None, own: Own = NOTHI
 
 def _origin(policy: str, mutation: Mutation | None) -> Iterator[str]:
     about = {each.name: each.about for each in POLICIES}
-    yield f"The rule is {policy}: {about[policy]}." if policy in about else f"The rule is {policy}, your own."
+    rule = base_of(policy)
+    brought = policy.removeprefix(f"{rule}+") if policy != rule else ""
+    patched = f"; the machine has functions of {brought}" if brought else ""
+    yield f"The rule is {rule}: {about[rule]}{patched}." if rule in about else f"The rule is {policy}, your own."
     if mutation is not None:
         yield f"The seeded bug is {mutation.name}: {mutation.about}."
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -12,6 +12,7 @@ from hosts.explorer.counterexample.lasso import lasso_from
 from hosts.explorer.counterexample.witness import Witness, make_witness, steps_of
 from hosts.explorer.explanation.events import record_events
 from hosts.explorer.explanation.explain import explanation_of
+from hosts.explorer.explanation.table import places_in
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move
 from hosts.explorer.model.system import Model
@@ -36,7 +37,14 @@ def explained_witness(
     seen = record_events(builder, model, options, moves)
     _end_at_sighting(seen)
     witness = replace(witness, states=tuple(seen), cycle=len(round_again))
-    return replace(witness, story=explanation_of(witness, builder.mutation, builder.program.own))
+    story = explanation_of(witness, builder.mutation, builder.program.own)
+    return replace(witness, story=story, lines=_users_lines(seen, story, builder.program.lines))
+
+
+def _users_lines(seen: Sequence[dict[str, Any]], story: str, lines: Mapping[str, str]) -> dict[str, str]:
+    """Return the user's source lines that the events or the explanation name."""
+    named = {f"{act['file']}:{act['line']}" for state in seen for act in state.get("acts", ())}
+    return {place: text for place, text in lines.items() if place in named or place in places_in(story)}
 
 
 def _cycle(model: Model, options: Options, moves: Sequence[Move]) -> tuple[list[Move], list[Move]]:

@@ -38,6 +38,7 @@ def table_lines(witness: Witness, width: int | None = None) -> Iterator[str]:
     table = _Table(witness, rows, width or WIDE)
     yield from table.lines() if table.fits else step_lines(witness, rows, width or WIDE)
     yield ""
+    yield from _users_lines(witness, rows, width)
     kept = re.sub(r"(step|vCPU|pCPU|->) (?=\w)", "\\1\N{NO-BREAK SPACE}", witness.story)
     for line in wrapped(kept, width, ""):
         yield line.replace("\N{NO-BREAK SPACE}", " ")
@@ -50,6 +51,22 @@ def _heading(witness: Witness) -> Iterator[str]:
     memory = f"x86-TSO, store buffers of {witness.buffer}" if witness.model == "tso" else "sequential consistency"
     overtake = ", IPIs may overtake the buffer" if witness.overtake else ""
     yield f"scope {witness.scope}; {memory}{overtake}"
+
+
+def places_in(story: str) -> list[str]:
+    """Return what an explanation names as ``file:line``."""
+    return re.findall(r"[\w.+-]+:\d+", story)
+
+
+def _users_lines(witness: Witness, rows: Sequence[EventRow], width: int | None) -> Iterator[str]:
+    """Yield the user's source lines that the rows and the explanation name, in the order of the first of each."""
+    places = dict.fromkeys([*(f"{row.act.file}:{row.act.line}" for row in rows), *places_in(witness.story)])
+    named = [place for place in places if place in witness.lines]
+    longest = max(map(len, named), default=0)
+    for name in named:
+        yield from wrapped(f"{name.ljust(longest)}  {witness.lines[name]}", width, " " * (longest + 2))
+    if named:
+        yield ""
 
 
 class _Table:
