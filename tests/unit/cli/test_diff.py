@@ -18,6 +18,7 @@ from hosts.errors import Failure
 from hosts.exit_codes import EXIT_USAGE
 from hosts.loader.user_code import CodeSpec, UserCode
 from hosts.runs.runner import Ended, Request, Watch
+from tests.choice import slow_but
 from tests.validator import records_in
 
 MISTAKEN = """\
@@ -117,7 +118,7 @@ def test_a_patch_that_changes_nothing_that_shows_is_told_with_what_was_compared(
     assert said(capsys).endswith("fix.patch changes nothing that shows here: before and after clean (1 row compared).")
 
 
-@pytest.mark.parametrize("command", ["explore", "stress"])
+@pytest.mark.parametrize("command", slow_but(["stress"], ["stress", "explore"]))
 def test_a_patch_of_no_function_that_is_taken_is_refused(
     capsys: pytest.CaptureFixture[str], asked: list[str], command: str
 ) -> None:
