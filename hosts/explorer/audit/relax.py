@@ -119,6 +119,8 @@ def sites(program: Program) -> list[Site]:
             for statements in _lists(without_docstring(tree)):
                 found += _in_list(tree, statements, file, barriers)
                 found += _pairs_in_list(tree, statements, file, pairs)
+    if program.own:
+        found = [replace(site, text=program.own.as_written(site.text)) for site in found]
     order = ("barrier", "locked", "ordered", "pair")
     return sorted(found, key=lambda site: (site.file, site.line, order.index(site.kind)))
 

@@ -7,6 +7,7 @@ loaded program. It is plain data, so it is given to other processes as it is.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,9 @@ from emu.memory import WORD_BYTES, Word
 from emu.observe.accounting import CHECKS, WINDOWS
 from emu.workload.own_acts import FIRST_OWN_ACT
 from emu.workload.scenarios import Scenario
+
+_LOADED: Final = re.compile(r"own_of_(vcpu|pcpu|all)\(((?:[^()]|\([^()]*\))*)\)\.words\[(\d+)\]")
+"""A word of the user's in the loaded program."""
 
 
 class Each(enum.Enum):
@@ -151,6 +155,18 @@ class Own:
             if 0 <= number < count:
                 return name.format(number) + self._field_name(each, offset // WORD_BYTES)
         return None
+
+    def as_written(self, text: str) -> str:
+        """Return source of the loaded program with the user's words as the user writes them."""
+        return _LOADED.sub(lambda found: self._written(found) or found[0], text)
+
+    def _written(self, found: re.Match[str]) -> str:
+        each = {"vcpu": Each.VCPU, "pcpu": Each.PCPU, "all": Each.ALL}[found[1]]
+        for struct in self.structs:
+            for field in struct.fields if struct.each is each else ():
+                if field.single and field.index == int(found[3]):
+                    return f"{struct.name}({found[2]}).{field.name}"
+        return ""
 
     def _field_name(self, each: Each, index: int) -> str:
         for struct in self.structs:

@@ -12,6 +12,7 @@ import pytest
 from emu.machine import OWN_CHECKS, OWN_WINDOWS, OWN_WORDS, Machine
 from emu.observe import is_instrument
 from emu.observe.accounting import CHECKS, WINDOWS
+from hosts.explorer.audit.relax import sites
 from hosts.loader.own.declared import Each, Use
 from hosts.loader.own.read import declared_in
 from hosts.loader.program import PolicyError, Program, load_program
@@ -280,3 +281,11 @@ def test_a_vector_that_is_none_is_a_fault_with_file_and_line(tmp_path: Path) -> 
     files = [str(tmp_path / name) for name in ("fix.py", "fix1.py")]
     fault = RuleFault(int(text), 300, 256)
     assert fault.told(files) == f"{files[1]}:3: uses vector 300; a vector is 0 to 255"
+
+
+def test_the_audit_shows_words_as_they_are_written(tmp_path: Path) -> None:
+    """Not as the loaded program has them."""
+    program = patched(tmp_path, HEAD + ACT.format("xchg(Bell(vcpu).rung, 1)\n    xchg(Bell(vcpu).many[0], 1)"))
+    texts = {site.text for site in sites(program) if site.function == "user_act_it"}
+    assert "xchg(Bell(vcpu).rung, 1)" in texts
+    assert "xchg(Words(own_of_vcpu(vcpu).words[3])[0], 1)" in texts
