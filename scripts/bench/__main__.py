@@ -19,6 +19,7 @@ BENCHMARKS: Final = {
     "naive": "the stress loop one would write today against pirace: rounds and sightings a second",
     "notified": "one notified delivery against a compiled ping-pong over the same raw sockets",
     "selfpost": "one elided self-post against the bare loop, and against a sent one",
+    "cforms": "functions in C against the same in Python, raced and explored",
     "sightings": "time to the first sighting of every mutation that hardware can show",
     "compile": "cold and warm: first verdict, first round, the whole default run",
     "many": "32 pCPUs on the processors there are",
