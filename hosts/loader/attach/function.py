@@ -35,12 +35,11 @@ from hosts.loader.attach.statements import (
     renamed,
     statements_of,
     targets_of,
-    with_bodies,
 )
 from hosts.loader.primitives import TABLE
 from hosts.loader.rule.former import PREFIX
 from hosts.loader.syntax.interrupt_points import called
-from hosts.loader.syntax.language import TEMPORARY, assigned, parameters, walk, without_docstring
+from hosts.loader.syntax.language import TEMPORARY, assigned, parameters, walk, with_bodies, without_docstring
 from hosts.loader.syntax.names import PRIMITIVES
 
 _SEEN: Final = f"{TEMPORARY}seen"

@@ -18,11 +18,11 @@ from emu.observe import is_instrument
 from emu.observe.attach import CHAIN, KEPT, LEAVES, MODULES, POSTERS, READ, TRIGGERS, WORDS, WRITTEN
 from hosts.loader.attach.function import Attaching, Function, Trees
 from hosts.loader.attach.places import Fields, PlacesOf
-from hosts.loader.attach.statements import Statements, with_bodies
+from hosts.loader.attach.statements import Statements
 from hosts.loader.definition import Definition
 from hosts.loader.primitives import TABLE
 from hosts.loader.syntax.interrupt_points import called
-from hosts.loader.syntax.language import walk
+from hosts.loader.syntax.language import walk, with_bodies
 from hosts.loader.syntax.names import calls
 
 OBSERVED: Final = "emu.observe.probes.observed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 Statements = list[ast.stmt]
 Names = Mapping[str, ast.expr]
@@ -59,15 +59,3 @@ def targets_of(statement: ast.stmt) -> list[ast.expr]:
     if isinstance(statement, ast.Assign):
         return statement.targets
     return [statement.target] if isinstance(statement, ast.AnnAssign) else []
-
-
-def with_bodies(statement: ast.stmt, change: Callable[[Statements], Statements]) -> ast.stmt:
-    """Return a copy of a statement, with the lists of statements inside it changed."""
-    new = copy.copy(statement)
-    match new:
-        case ast.If() | ast.While() | ast.For():
-            new.body = change(new.body)
-            new.orelse = change(new.orelse) if new.orelse else []
-        case ast.Match():
-            new.cases = [ast.match_case(case.pattern, case.guard, change(case.body)) for case in new.cases]
-    return new

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hosts.loader.primitives import SHARED
+from hosts.loader.syntax.language import with_bodies
 
 _WITH_POINT: Final = SHARED | {"local_irq_disable"}
 
@@ -51,17 +52,7 @@ class Points:
                 site = Site(len(self.sites) + 1, file, statement.lineno, function, operation)
                 self.sites[site.number] = site
                 out.append(_point(site, statement))
-            new = copy.copy(statement)
-            match new:
-                case ast.If() | ast.While() | ast.For():
-                    new.body = self._block(new.body, function, file)
-                    new.orelse = self._block(new.orelse, function, file)
-                case ast.Match():
-                    new.cases = [
-                        ast.match_case(case.pattern, case.guard, self._block(case.body, function, file))
-                        for case in new.cases
-                    ]
-            out.append(new)
+            out.append(with_bodies(statement, lambda body: self._block(body, function, file)))
         return out
 
 

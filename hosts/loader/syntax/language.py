@@ -8,7 +8,8 @@ only an evaluation stack or a closure holds), is refused here, before anything i
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -138,6 +139,18 @@ def bodies(statement: ast.AST) -> list[list[ast.stmt]]:
         return [case.body for case in statement.cases]
     both = [getattr(statement, field, []) for field in ("body", "orelse")]
     return [body for body in both if isinstance(body, list) and body]
+
+
+def with_bodies(statement: ast.stmt, change: Callable[[list[ast.stmt]], list[ast.stmt]]) -> ast.stmt:
+    """Return a copy of a statement, with the lists of statements inside it changed."""
+    new = copy.copy(statement)
+    match new:
+        case ast.If() | ast.While() | ast.For():
+            new.body = change(new.body)
+            new.orelse = change(new.orelse) if new.orelse else []
+        case ast.Match():
+            new.cases = [ast.match_case(case.pattern, case.guard, change(case.body)) for case in new.cases]
+    return new
 
 
 def parameters(function: ast.FunctionDef) -> list[str]:

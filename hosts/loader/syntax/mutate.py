@@ -9,12 +9,12 @@ from __future__ import annotations
 import ast
 import copy
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from hosts.loader.syntax.language import Origin, bodies
+from hosts.loader.syntax.language import Origin, bodies, with_bodies
 
 Statements = list[ast.stmt]
 
@@ -127,7 +127,7 @@ class Patch:
         while i < len(statements):
             place = next((place for place in self._at(statements[i]) if place.number == number), None)
             if place is None:
-                out.append(_inside(statements[i], lambda body: self._only(body, number, applied)))
+                out.append(with_bodies(statements[i], lambda body: self._only(body, number, applied)))
                 i += 1
             else:
                 out += [_located(statement, statements[i]) for statement in place.becomes]
@@ -142,7 +142,7 @@ class Patch:
         while i < len(statements):
             end, numbers = self._cluster(statements, i, done)
             change = partial(self._merged, done=done.union(numbers))
-            plain = [_inside(statement, change) for statement in statements[i:end]]
+            plain = [with_bodies(statement, change) for statement in statements[i:end]]
             for number in reversed(numbers):
                 plain = [_choice(number, self._only(statements[i:end], number, []), plain, statements[i])]
             out += plain
@@ -204,18 +204,6 @@ def _located(statement: ast.stmt, like: ast.stmt) -> ast.stmt:
     new = copy.deepcopy(statement)
     for node in ast.walk(new):
         ast.copy_location(node, like)
-    return new
-
-
-def _inside(statement: ast.stmt, change: Callable[[Statements], Statements]) -> ast.stmt:
-    """Return a copy of a statement, with the lists of statements inside it changed."""
-    new = copy.copy(statement)
-    match new:
-        case ast.If() | ast.While() | ast.For():
-            new.body = change(new.body)
-            new.orelse = change(new.orelse) if new.orelse else []
-        case ast.Match():
-            new.cases = [ast.match_case(case.pattern, case.guard, change(case.body)) for case in new.cases]
     return new
 
 
