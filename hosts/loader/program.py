@@ -46,8 +46,10 @@ from hosts.loader.users import surviving, with_code, without_idle
 __all__ = ["LoaderError", "PolicyError", "Program", "Site", "load_program"]
 
 CHECKED: Final = "emu.machine"
+PROBED: Final = "emu.observe.probes.post"
 WITH_CODE: Final = ("emu.rulechecks", "emu.c_arithmetic", "emu.c_calls", *OWN_MODULES)
-"""The modules that a user's code needs besides, if the protocol is that of this module."""
+"""The modules that a user's code needs besides, if the protocol has the first of those; with the second, instruments
+attach to it."""
 Attach = Callable[[Mapping[str, ast.FunctionDef], Mapping[str, Definition]], dict[str, ast.FunctionDef]]
 """Attaches the instruments to functions in A-normal form; where these come from is given beside them."""
 
@@ -103,7 +105,7 @@ def load_program(
     """
     mutations = _mutations(modules) if mutations is None else mutations
     extra = WITH_CODE if code is not None and CHECKED in modules else ()
-    observed = (OBSERVED,) if extra else ()
+    observed = (OBSERVED,) if extra and PROBED in modules else ()
     loaded = [importlib.import_module(name) for name in (*modules, *extra, *observed)]
     definitions = _definitions(loaded)
     values = _values(loaded, definitions)

@@ -22,6 +22,7 @@ REFUSALS: Final = (
     r"case statement is not among what is translated",  # a case inside of a loop in the switch
     r"enum specifier is not among what is translated",  # a local one
     r"'\?:' without a middle",
+    r"typeof\(.*\) is not a type that is known here",
     r"nothing is known of table",  # an array outside of functions
 )
 """Where it is not plain, an example beside it."""
