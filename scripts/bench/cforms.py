@@ -28,8 +28,9 @@ from hosts.native.process.supervisor import Supervisor
 from hosts.native.program.build import LOADER, build
 
 FORMS: Final = Path(__file__).parents[2] / "tests" / "c_forms"
-NAMES: Final = ("deliver", "harvest", "kick", "check_block")
-"""The functions that are replaced, all at once."""
+NAMES: Final = ("deliver", "kick", "check_block")
+"""The functions that are replaced, all at once. The harvests are left out: the one in C looks at the APIC's registers
+by 32 bits, as the kernel does, and the one in Python at words."""
 AT_LEAST: Final = 0.95
 POLICY: Final = "elide-self-2022"
 EXPLORED: Final = (("device-irq", None), ("kick", None))

@@ -28,8 +28,8 @@ EXPECTED = {"my_policy.py": {1}, "stress --kernel harvest.c": {1}}
 SHORTER = {"60h": "25s", "8h": "5s"}
 """Times that a test does not take."""
 SECONDS = 240
-LONG = ("stress", "soak", "weekend", "replay", "reconcile", "scripts/check")
-"""Words of the commands that take long: they race for seconds, or run mypy once more."""
+LONG = ("stress", "soak", "weekend", "replay", "reconcile", "scripts/check", "fix.patch")
+"""Words of the commands that take long: they race or explore for seconds, or run mypy once more."""
 
 
 def test_there_are_commands() -> None:

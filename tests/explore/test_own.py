@@ -117,6 +117,7 @@ def never_after(vcpu: Vcpu) -> bool:
 """
 
 
+@pytest.mark.slow
 def test_checks_are_made_at_their_points_of_what_is_over(tmp_path: Path) -> None:
     """What does not hold fires at each point; what an act has half done is not judged; words begin as declared."""
     program = patched(tmp_path, MANY)
