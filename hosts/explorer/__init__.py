@@ -37,6 +37,7 @@ Glossary.
 - ghost operation: a read or write by instruments and checks (auxiliary variables of Owicki and Gries 1976).
 - transition: from one local state of a thread to another by one answer (``Transition``); of the system: a move.
 - move: a thread runs a step, a buffered store is flushed (``drain``), or an IPI is delivered (``arrive``).
+- notice: a step notices a flush or a delivery if it could come out otherwise without it.
 - step: a thread's operations that others cannot come between; it begins at a scheduling point.
 - point: a place where an interrupt can be taken.
 - table: what the kernels know of a thread; a table miss becomes a *request*, and its state is retried once it is met.

@@ -37,10 +37,10 @@ REGIMES: Final[dict[Regime, int]] = {
     "delays": layout.REGIME_DELAYS,
     "starvation": layout.REGIME_STARVATION,
 }
-PLACEMENTS: Final[dict[Placement, process.Placement]] = {
-    "pinned": process.Placement.PINNED,
-    "shared": process.Placement.SHARED,
-    "unpinned": process.Placement.UNPINNED,
+PLACEMENTS: Final[dict[Placement, process.AffinityMode]] = {
+    "pinned": process.AffinityMode.PINNED,
+    "shared": process.AffinityMode.SHARED,
+    "unpinned": process.AffinityMode.UNPINNED,
 }
 
 

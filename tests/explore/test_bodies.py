@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
-from hosts.explorer.model.operations import Op
-from hosts.explorer.threads.coverage import Endless
-from hosts.loader.syntax.language import LoaderError
-from tests.choice import slow_but
 from tests.explore.bodies import Tiny
 
 BODIES = {
@@ -296,59 +291,8 @@ BODIES = {
         """,
 }
 
-INTERRUPTED = {
-    "an interrupt at each point": """
-        def common_interrupt():
-            local_write(enabled(), 0)
-            apic_ack()
-            WRITE_ONCE(X(), READ_ONCE(X()) * 2 + 1)
-            local_write(enabled(), 1)
-        def right(): send_IPI(0, DEVICE_VECTOR)
-        def left():
-            local_write(enabled(), 1)
-            a = READ_ONCE(X())
-            WRITE_ONCE(X(), a + READ_ONCE(X()) + 10)
-            out(0, READ_ONCE(X()))
-        """,
-    "two interrupts, one of them coalesced or not": """
-        def common_interrupt():
-            local_write(enabled(), 0)
-            vector = apic_ack()
-            n = 2 if vector == DEVICE_VECTOR else 3
-            WRITE_ONCE(X(), READ_ONCE(X()) * n + 1)
-            local_write(enabled(), 1)
-        def right():
-            send_IPI(0, DEVICE_VECTOR)
-            send_IPI(0, POSTED_INTR_VECTOR)
-        def left():
-            local_write(enabled(), 1)
-            out(0, READ_ONCE(X()))
-            local_write(enabled(), 0)
-            out(1, READ_ONCE(X()) + 1)
-        """,
-    "an interrupt in the middle of nested calls, handlers with locals": """
-        def handled(n):
-            v = READ_ONCE(Y())
-            for i in range(n): WRITE_ONCE(Y(), v + i + READ_ONCE(Y()))
-            return v
-        def common_interrupt():
-            local_write(enabled(), 0)
-            apic_ack()
-            out(1, handled(2) + 1)
-            local_write(enabled(), 1)
-        def inner(a): return READ_ONCE(Y()) + a
-        def right(): send_IPI(0, POSTED_INTR_VECTOR)
-        def left():
-            local_write(enabled(), 1)
-            x = inner(READ_ONCE(Y())) + inner(2)
-            out(0, x)
-        """,
-}
 
-MODELS = pytest.mark.parametrize("buffer", [0, 4], ids=["SC", "TSO"])
-
-
-@MODELS
+@pytest.mark.parametrize("buffer", [0, 4], ids=["SC", "TSO"])
 @pytest.mark.parametrize("body", BODIES)
 def test_the_explorer_finds_what_brute_force_finds(folder: Path, body: str, buffer: int) -> None:
     """Neither fewer nor more results than the functions as they were written have, over all schedules."""
@@ -360,70 +304,9 @@ def test_the_explorer_finds_what_brute_force_finds(folder: Path, body: str, buff
         assert tiny.explored(buffer, fuse=False) == results
 
 
-@MODELS
-@pytest.mark.parametrize("body", INTERRUPTED)
-def test_interrupts_land_wherever_they_may(folder: Path, body: str, buffer: int) -> None:
-    """A handler at any point, with frames of its own on those that it interrupts."""
-    tiny = Tiny(folder, INTERRUPTED[body])
-    results = tiny.brute(buffer, as_written=False)
-    assert len(results) > 2
-    assert tiny.explored(buffer) == results
-    assert tiny.explored(buffer, exact=True) == results
-
-
 def test_the_memory_models_differ_where_they_should(folder: Path) -> None:
     """Both loads miss under TSO, never under SC, nor with what drains between store and load."""
     missed = ((0, 1), (1, 1))
     for body, seen in (("store buffers", True), ("store buffers with a fence", False)):
         assert missed not in Tiny(folder, BODIES[body]).explored(0)
         assert (missed in Tiny(folder, BODIES[body]).explored(4)) == seen
-
-
-ENDLESS = {
-    "nothing at all": "def left():\n    out(0, 1)\n    while True: pass",
-    "nothing at all, in a function of its own": """
-        def idle():
-            while True: cpu_relax()
-        def left():
-            out(0, 1)
-            idle()
-        """,
-    "a word that nobody writes": "def left():\n    while True: READ_ONCE(Z())",
-    "a word of its own": "def left():\n    while READ_ONCE(own()) >= 0: WRITE_ONCE(own(), 1 - READ_ONCE(own()))",
-    "choices": "def left():\n    while True: choose(2)",
-}
-
-
-@pytest.mark.parametrize("body", slow_but(["nothing at all", "a word that nobody writes"], ENDLESS))
-def test_a_loop_of_the_machine_that_never_ends_is_a_cycle_of_states(
-    folder: Path, body: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A thread that waits for ever for itself holds nobody up: the other one does all that it has to do."""
-    monkeypatch.setattr("hosts.explorer.model.semantics.LONGEST_STEP", 500)
-    tiny = Tiny(folder, dedent(ENDLESS[body]) + "\ndef right():\n    out(0, 1)\n    out(1, 1)\n")
-    model, result = tiny.searched(buffer=0)
-    assert result.complete
-    assert result.violation is None
-    assert all(model.threads[0].operation(local).kind != Op.END for local in range(len(model.threads[0])))
-    assert model.threads[1].operation(len(model.threads[1]) - 1).kind == Op.END
-
-
-def test_a_count_that_does_not_come_to_an_end_is_one_clear_error(folder: Path) -> None:
-    """A loop over a range that nobody can wait for is refused with its line."""
-    tiny = Tiny(folder, "def left():\n    for i in range(1 << 60):\n        if i < 0: out(0, 1)")
-    with pytest.raises(Endless, match=r"one\.py:\d+: left does not come to an end"):
-        tiny.explored(0)
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("def left():\n    try:\n        out(0, 1)\n    finally:\n        out(1, 1)  # finally", "try"),
-        ("def left(a=(1,)):\n    pass", "a default value is a plain number"),
-    ],
-)
-def test_what_keeps_state_out_of_sight_is_refused(folder: Path, text: str, reason: str) -> None:
-    """Refusals that ``tests/unit/loader`` does not have: one error that names the line."""
-    with pytest.raises(LoaderError, match=reason) as error:
-        Tiny(folder, text)
-    assert error.value.line > 10

@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from hosts.native.memory.region import SharedMemory
-from hosts.native.process.configuration import Configuration, Placement
+from hosts.native.process.configuration import AffinityMode, Configuration
 from hosts.native.process.forkserver import Root
 from hosts.native.process.outcome import Outcome
 from hosts.native.process.supervisor import Supervisor
@@ -58,7 +58,7 @@ def main(root: str, role: int, pcpus: int, seconds: float, options: dict[str, st
     os.chdir(options.pop("folder", "."))
     loader = options.pop("loader", "load_root")
     repeats = int(options.pop("repeats", "1"))
-    placement = Placement(options.pop("placement", "pinned"))
+    placement = AffinityMode(options.pop("placement", "pinned"))
     processors = tuple(map(int, filter(None, options.pop("processors", "").split("/"))))
     more: dict[str, Any] = {key: float(value) if "." in value else int(value) for key, value in options.items()}
     configuration = Configuration(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,6 @@ import pytest
 
 from hosts.cli.commands.campaign import PLACES
 from hosts.cli.main import main
-from hosts.cli.repro import repro_command
-from hosts.cli.soak import SoakOptions, soak_command
 from hosts.cli.streams import told_at_the_end
 from hosts.errors import Failure
 from hosts.runs.verdict import Verdict
@@ -20,9 +17,8 @@ from hosts.soak.placement.classes import WORDS
 from hosts.soak.placement.topology import Processor, Topology
 from hosts.soak.store.writer import Campaign
 from hosts.soak.task import Result, Task
-from hosts.soak.view.export import export_lines
 from tests.soak.fakes import FakeExecutor, fine, result_of
-from tests.soak.soak_command import CANARY_FIRST, ending_after, lines_of, soak
+from tests.soak.soak_command import ending_after, lines_of, soak
 
 
 def test_ctrl_c_keeps_the_rows_and_prints_the_headline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,84 +114,6 @@ def test_a_campaign_is_not_begun_twice(tmp_path: Path) -> None:
     assert told.value.exit_code == 64
 
 
-def test_a_rule_that_changed_is_another_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its runs are not added to those of the old one; where the command is typed does not matter."""
-    rule = tmp_path / "rule.py"
-    rule.write_text("def rule(vcpu, vec):\n    pass\n", encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    soak(tmp_path, policy=("rule.py:rule",))
-    monkeypatch.chdir("/")
-    executor = ending_after(3)
-    soak(tmp_path, executor, resume=True)
-    assert {task.policy for task in executor.tasks if task.mutation is None} <= {f"{rule}:rule"}
-    rule.write_text("def rule(vcpu, vec):\n    return\n", encoding="utf-8")
-    with pytest.raises(Failure, match="has changed since"):
-        soak(tmp_path, resume=True)
-
-
-@pytest.mark.parametrize("at", [3, 4])
-def test_a_rule_that_changes_while_it_is_raced_ends_the_soak(tmp_path: Path, at: int) -> None:
-    """Whichever of the two a worker has read, no row is entered of it; the first one's are there to be gone on with."""
-    rule = tmp_path / "rule.py"
-    rule.write_text("def rule(vcpu, vec):\n    pass\n", encoding="utf-8")
-
-    def outcome(task: Task, attempt: int) -> Result:
-        if attempt == at:
-            rule.write_text("def rule(vcpu, vec):\n    return\n", encoding="utf-8")
-        return fine(task)
-
-    with pytest.raises(Failure, match="has changed since") as told:
-        soak(tmp_path, ending_after(6, outcome), policy=(f"{rule}:rule",))
-    assert told.value.exit_code == 64
-    with Campaign.read(tmp_path / "c") as campaign:
-        *finished, last = campaign.rows()
-    assert [row.state for row in finished] == ["finished"] * (at - 1)
-    assert (last.state, last.why) == ("interrupted", str(told.value))
-    rule.write_text("def rule(vcpu, vec):\n    pass\n", encoding="utf-8")
-    assert soak(tmp_path, resume=True) == 130
-
-
-def test_sources_that_change_while_they_are_raced_end_the_soak(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A worker that dies is followed by one that compiles what there is by then. Another session may; it is told."""
-    sources = ["old"]
-    for module in ("hosts.soak.plan.settings", "hosts.cli.soak"):
-        monkeypatch.setattr(f"{module}.sources_key", lambda: sources[-1])
-
-    def outcome(task: Task, attempt: int) -> Result:
-        if attempt == 3:
-            sources.append("new")
-        return fine(task)
-
-    with pytest.raises(Failure, match="sources of pirace have changed") as told:
-        soak(tmp_path, ending_after(6, outcome))
-    assert told.value.exit_code == 3
-    with Campaign.read(tmp_path / "c") as campaign:
-        assert [row.state for row in campaign.rows()] == ["finished", "finished", "interrupted"]
-    capsys.readouterr()
-    assert soak(tmp_path, resume=True) == 130
-    said = "note: not all sessions have raced the same sources of pirace: session 2 had others than 1."
-    assert said in capsys.readouterr().out
-
-
-def test_another_rule_is_not_taken_for_the_run_that_is_done_again(tmp_path: Path) -> None:
-    """It would be called mended, or to blame, for what the first one did; rows of other policies are not concerned."""
-    rule = tmp_path / "rule.py"
-    rule.write_text("def rule(vcpu, vec):\n    pass\n", encoding="utf-8")
-    soak(tmp_path, ending_after(6), policy=(f"{rule}:rule",), seed=1)
-    with Campaign.read(tmp_path / "c") as campaign:
-        rows = list(campaign.rows())
-    own = next(row.id for row in rows if row.task.policy == f"{rule}:rule")
-    canary = next(row.id for row in rows if row.task.canary)
-    rule.write_text("def rule(vcpu, vec):\n    return\n", encoding="utf-8")
-    again = FakeExecutor()
-    with pytest.raises(Failure, match="has changed since"):
-        repro_command(str(tmp_path / "c"), own, 1, None, lambda: again)  # type: ignore[arg-type,return-value]
-    assert not again.tasks
-    assert repro_command(str(tmp_path / "c"), canary, 1, None, lambda: again) == 0  # type: ignore[arg-type,return-value]
-
-
 def surprise(task: Task, attempt: int) -> Result:
     """Find something against the table in the fourth task."""
     found = attempt >= 4 and task.mutation is None
@@ -221,100 +139,6 @@ def test_quiet_begins_with_the_headline(tmp_path: Path, capsys: pytest.CaptureFi
     assert len(rest) == 1
     assert "VIOLATION: C1 x 3" in rest[0]
     assert "VIOLATION: C1 x 3" in told.err  # at once
-
-
-def test_json_has_a_line_for_each_run_as_it_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The export of the finished campaign says the same."""
-    file = tmp_path / "out.jsonl"
-    soak(tmp_path, ending_after(4), json_file=str(file))
-    first, *runs, last = lines_of(file)
-    assert (first["record"], last["record"]) == ("campaign", "status")
-    assert [run["id"] for run in runs] == [1, 2, 3, 4]
-    again = tmp_path / "again.jsonl"
-    main(["soak", "--campaign", str(tmp_path / "c"), "status", "--json", str(again)])
-    assert lines_of(again)[1:-1] == runs
-    assert lines_of(again)[-1]["cells"] == last["cells"]
-    capsys.readouterr()
-
-
-def test_the_runs_of_an_export_are_those_of_its_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the soak enters while they are written."""
-    soak(tmp_path)
-    with Campaign.resume(tmp_path / "c") as writer:
-        task = writer.row(1).task
-        under_way = writer.begin(task)
-
-        def meanwhile(campaign: Campaign) -> Iterator[dict[str, Any]]:
-            for number in (under_way, writer.begin(task)):
-                writer.finish(number, fine(task))
-            return export_lines(campaign)
-
-        monkeypatch.setattr("hosts.cli.soak_show.export_lines", meanwhile)
-        main(["soak", "status", "--campaign", str(tmp_path / "c"), "--json", str(tmp_path / "out")])
-    _, *runs, status = lines_of(tmp_path / "out")
-    assert sum(run["verdict"] is not None for run in runs) == sum(status["verdicts"].values()) == 3
-    assert [run["id"] for run in runs if run["state"] == "running"] == [run["id"] for run in status["running"]]
-
-
-def test_show_prints_all_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Seed, placement, counts, windows, what fired, and how to repeat it."""
-    soak(tmp_path, **CANARY_FIRST)
-    capsys.readouterr()
-    assert main(["soak", "show", "1", "--campaign", str(tmp_path / "c"), "--json", str(tmp_path / "one")]) == 0
-    out = capsys.readouterr().out
-    with Campaign.read(tmp_path / "c") as campaign:
-        task = campaign.row(1).task
-    assert out.startswith(f"1: {task}: VIOLATION (C1 x 3), as expected, a canary\n")
-    assert f"{task.pcpus} pCPUs, {task.place}" in out
-    assert f"seed {task.seed}\n" in out
-    assert "C1 x 3, the first: vector=0x3d turn=4" in out
-    assert f"again: pirace repro 1 --campaign {tmp_path / 'c'}" in out
-    _, line = lines_of(tmp_path / "one")
-    assert (line["id"], line["machine"]) == (1, None)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["soak", "show", "9", "--campaign"], "no run 9"),
-        (["repro", "9", "--campaign"], "no run 9"),
-        (["soak", "show", "0", "--campaign"], "ID"),
-    ],
-)
-def test_a_run_that_is_not_there(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
-) -> None:
-    """Usage."""
-    soak(tmp_path, **CANARY_FIRST)
-    capsys.readouterr()
-    assert main([*arguments, str(tmp_path / "c")]) == 64
-    assert message in capsys.readouterr().err
-
-
-def test_a_folder_without_a_campaign_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """By every command that reads one."""
-    for arguments in (["soak", "status"], ["soak", "show", "1"], ["repro", "1"]):
-        assert main([*arguments, "--campaign", str(tmp_path)]) == 64
-        told = capsys.readouterr().err
-        assert told.startswith("pirace: ")
-        assert told.count("\n") == 1
-
-
-def test_the_usual_folder_is_named_where_there_is_none(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the option that names another; commands about it need no option, about any other they have it."""
-    monkeypatch.chdir(tmp_path)
-    for arguments in (["soak", "status"], ["soak", "show", "1"], ["repro", "1"]):
-        assert main(arguments) == 64
-        said = "pirace: pirace-soak: no campaign there; --campaign DIR names another folder\n"
-        assert capsys.readouterr().err == said
-    soak_command(SoakOptions(campaign="pirace-soak"), lambda _address: ending_after(3))
-    assert capsys.readouterr().out.endswith("to go on: pirace soak --resume\n")
-    assert main(["soak", "show", "1"]) == 0
-    assert "again: pirace repro 1\n" in capsys.readouterr().out
-    soak_command(SoakOptions(campaign="a b"), lambda _address: ending_after(3))
-    assert capsys.readouterr().out.endswith("to go on: pirace soak --resume --campaign 'a b'\n")
 
 
 def test_a_json_file_that_cannot_be_written_begins_no_campaign(tmp_path: Path) -> None:
@@ -405,6 +229,3 @@ def test_a_machine_without_notes_has_no_line_of_them(tmp_path: Path, capsys: pyt
     bare = Topology((Processor(0, core=0, complex=0, node=0, package=0),), ())
     soak(tmp_path, ending_after(3, topologies=[bare]), dask="tcp://head:8786", seed=1)
     assert "note:" not in capsys.readouterr().out
-
-
-# --- pirace repro

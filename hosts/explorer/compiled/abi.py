@@ -66,9 +66,9 @@ P_PLACE, P_SHIFT, P_MASK, P_ID, P_WORD, P_LOOKS, P_SIZE = range(7)
 more than those from its place did before. WORKED: steps worked out, not recalled."""
 
 REQ_EDGE, REQ_REST, REQ_FREE, REQ_FLIGHT, REQ_BUFFER, REQ_LONG, REQ_NOTHING, REQ_STACK, REQ_ROOM = range(9)
-"""Wishes: an edge, a number for a place to rest, whether a store is free, wider fields, errors, more room."""
+"""Requests: an edge, a number for a place to rest, whether a store is free, wider fields, errors, more room."""
 
-L_USES, L_PUTS, L_LOOKS, L_BUFFERS, L_STUCK, L_SIZE = range(6)
+N_USES, N_PUTS, N_LOOKS, N_BUFFERS, N_STUCK, N_SIZE = range(6)
 """What the steps of a thread from the state at hand notice: words used in memory, and those written there (bit sets);
 IPIs whose arrival it looks for, as bits of the pending field; threads whose buffers it looks at; whether it waits for
 its own buffer."""
@@ -119,7 +119,7 @@ class Tables(NamedTuple):
     """A mark's value with bit 0 set, by value."""
     notes: Ints
     """By note: windows, and one more than the sighting."""
-    lagging: Ints
+    outstanding: Ints
     """By packed word: the bits of all buffers and of all IPIs in flight."""
     future: Ints
     """By operation: the words that its thread may use from there on, and those that it may write, as bit sets
@@ -144,8 +144,8 @@ class Work(NamedTuple):
     counts: Ints
     near: Ints
     """By thread: the words that others may use from now on, and those that others may write."""
-    lags: Ints
-    """By agent (threads, buffers): what its steps from this state see (:mod:`hosts.explorer.compiled.lazy_flush`)."""
+    noticed: Ints
+    """By agent (threads, buffers): what its steps from here notice (:mod:`hosts.explorer.compiled.lazy_flush`)."""
     relied: Ints
     """What the step being worked out depends on, as bit sets: the packed words, then NEAR."""
     views: Ints

@@ -31,13 +31,13 @@ from hosts.explorer.compiled.abi import (
     H_ROUND,
     H_THREADS,
     IN_FLIGHT,
-    L_BUFFERS,
-    L_LOOKS,
-    L_PUTS,
-    L_SIZE,
-    L_STUCK,
-    L_USES,
     LOCKED,
+    N_BUFFERS,
+    N_LOOKS,
+    N_PUTS,
+    N_SIZE,
+    N_STUCK,
+    N_USES,
     PENDING,
     POINT,
     PUT,
@@ -60,23 +60,23 @@ from hosts.explorer.jit.intrinsics import Ints, called, get, inlined, put
 @inlined
 def clear(work: Work, agent: int) -> None:
     """Begin with an agent: its steps have not been looked at."""
-    for each in range(L_SIZE):
-        put(work.lags, agent * L_SIZE + each, 0)
+    for each in range(N_SIZE):
+        put(work.noticed, agent * N_SIZE + each, 0)
 
 
 @inlined
 def notice(tables: Tables, work: Work, states: Ints, at: int, agent: int, record: int, code: int) -> None:
     """Note what an operation of an agent's step is about to notice in the state at ``at`` of ``states``."""
-    operations, lags, row = tables.operations, work.lags, agent * L_SIZE
+    operations, noticed, row = tables.operations, work.noticed, agent * N_SIZE
     if code in (READ, PUT, LOCKED):
         word = get(operations, record + WORD)
         bit = np.int64(1) << word if word < WIDE else np.int64(EVERYTHING)
-        put(lags, row + L_USES, get(lags, row + L_USES) | bit)
+        put(noticed, row + N_USES, get(noticed, row + N_USES) | bit)
         if code != READ:
-            put(lags, row + L_PUTS, get(lags, row + L_PUTS) | bit)
+            put(noticed, row + N_PUTS, get(noticed, row + N_PUTS) | bit)
         elif get(operations, record + EXTRA) != 0:
             owner = np.int64(1) << (get(operations, record + EXTRA) - 1)
-            put(lags, row + L_BUFFERS, get(lags, row + L_BUFFERS) | owner)
+            put(noticed, row + N_BUFFERS, get(noticed, row + N_BUFFERS) | owner)
     elif code in (POINT, PENDING, ACK):
         t = agent % tables.header[H_THREADS]
         pending = read_field(work, states, at, tables.threads, t * T_SIZE + T_PK)
@@ -87,22 +87,22 @@ def notice(tables: Tables, work: Work, states: Ints, at: int, agent: int, record
                 mask &= ~(pending | (pending - 1))
                 pending &= pending - 1
         if code == ACK or pending == 0:
-            put(lags, row + L_LOOKS, get(lags, row + L_LOOKS) | mask)
+            put(noticed, row + N_LOOKS, get(noticed, row + N_LOOKS) | mask)
     elif code in (IN_FLIGHT, QUIESCENT):
-        put(lags, row + L_LOOKS, EVERYTHING)
+        put(noticed, row + N_LOOKS, EVERYTHING)
         if code == QUIESCENT:
-            put(lags, row + L_USES, EVERYTHING)
-            put(lags, row + L_BUFFERS, EVERYTHING)
+            put(noticed, row + N_USES, EVERYTHING)
+            put(noticed, row + N_BUFFERS, EVERYTHING)
     elif code == RESET:
-        put(lags, row + L_USES, EVERYTHING)
-        put(lags, row + L_PUTS, EVERYTHING)
+        put(noticed, row + N_USES, EVERYTHING)
+        put(noticed, row + N_PUTS, EVERYTHING)
 
 
 @inlined
 def looked_for(tables: Tables, work: Work, t: int, slot: int) -> bool:
     """Return whether a thread looks for an IPI, in a step of its own or in one that begins with a drain."""
     drain = t + tables.header[H_THREADS]
-    looks = get(work.lags, t * L_SIZE + L_LOOKS) | get(work.lags, drain * L_SIZE + L_LOOKS)
+    looks = get(work.noticed, t * N_SIZE + N_LOOKS) | get(work.noticed, drain * N_SIZE + N_LOOKS)
     return (looks >> (slot - get(tables.threads, t * T_SIZE + T_SLOT0))) & 1 != 0
 
 
@@ -112,14 +112,14 @@ def due(tables: Tables, work: Work, states: Ints, at: int, moved: bool) -> int: 
 
     ``moved``: some thread has a step here.
     """
-    threads, lags = tables.header[H_THREADS], work.lags
+    threads, noticed = tables.header[H_THREADS], work.noticed
     everything = not moved or tables.header[H_REDUCE] == 0
     ended = work.counts[C_ENDED]
     if work.counts[C_ROUND] != 0 and (ended | get(tables.header, H_ROUND)) == (np.int64(1) << threads) - 1:
         everything = True
     for t in range(threads):
         if everything or ((ended >> t) & 1) != 0:
-            put(lags, t * L_SIZE + L_LOOKS, EVERYTHING)
+            put(noticed, t * N_SIZE + N_LOOKS, EVERYTHING)
     if everything:
         return EVERYTHING
     found = np.int64(0)
@@ -127,10 +127,10 @@ def due(tables: Tables, work: Work, states: Ints, at: int, moved: bool) -> int: 
     twice = np.int64(0)
     buffers = np.int64(0)
     for t in range(threads):
-        used = get(lags, t * L_SIZE + L_USES)
+        used = get(noticed, t * N_SIZE + N_USES)
         twice |= uses & used
         uses |= used
-        buffers |= get(lags, t * L_SIZE + L_BUFFERS)
+        buffers |= get(noticed, t * N_SIZE + N_BUFFERS)
     coming = get(tables.header, H_OBLIGATIONS)
     again = True
     while again:
@@ -139,9 +139,9 @@ def due(tables: Tables, work: Work, states: Ints, at: int, moved: bool) -> int: 
             bit = np.int64(1) << t
             words = waiting_words(tables, states, at, t) if (found & bit) == 0 else np.int64(0)
             if words != 0:
-                row = t * L_SIZE
-                others = (uses & ~get(lags, row + L_USES)) | twice | get(lags, row + L_PUTS) | coming
-                stuck = get(lags, row + L_STUCK) != 0 or ((ended >> t) & 1) != 0
+                row = t * N_SIZE
+                others = (uses & ~get(noticed, row + N_USES)) | twice | get(noticed, row + N_PUTS) | coming
+                stuck = get(noticed, row + N_STUCK) != 0 or ((ended >> t) & 1) != 0
                 # A word that no bit set has room for is taken for a debt.
                 if stuck or words < 0 or (words & others) != 0 or ((buffers >> t) & 1) != 0:
                     found |= bit

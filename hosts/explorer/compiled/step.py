@@ -26,9 +26,9 @@ from hosts.explorer.compiled.abi import (
     H_FUSE,
     H_THREADS,
     H_WORDS,
-    L_SIZE,
-    L_STUCK,
     LOCKED,
+    N_SIZE,
+    N_STUCK,
     NEXT_BITS,
     NEXT_MASK,
     NOTE_SHIFT,
@@ -173,7 +173,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
             act = held_up(tables, work, t, g, buffer)
             if act == REST and done < forced and not through:
                 act = NOWHERE
-                put(work.lags, agent * L_SIZE + L_STUCK, 1)
+                put(work.noticed, agent * N_SIZE + N_STUCK, 1)
             elif act == GO_ON and done > LONGEST_STEP:
                 request(work, REQ_LONG, g, 0)
                 act = NOWHERE

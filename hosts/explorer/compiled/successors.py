@@ -23,8 +23,8 @@ from hosts.explorer.compiled.abi import (
     H_THREADS,
     H_WORDS,
     H_WORKERS,
-    L_LOOKS,
-    L_SIZE,
+    N_LOOKS,
+    N_SIZE,
     REQ_ROOM,
     T_BK,
     T_LK,
@@ -88,10 +88,10 @@ def moves(tables: Tables, work: Work, states: Ints, at: int, base: int, first: i
             clear(work, t)
     if counts[C_WHOLE] == 0:
         return n - first  # what would be noticed is not known yet
-    lagging = np.int64(0)
+    outstanding = np.int64(0)
     for k in range(tables.header[H_WORDS]):
-        lagging |= get(states, at + k) & get(tables.lagging, k)
-    return come(tables, work, states, at, base, first, n) - first if lagging != 0 else n - first
+        outstanding |= get(states, at + k) & get(tables.outstanding, k)
+    return come(tables, work, states, at, base, first, n) - first if outstanding != 0 else n - first
 
 
 @called
@@ -100,7 +100,7 @@ def come(tables: Tables, work: Work, states: Ints, at: int, base: int, first: in
     threads = tables.header[H_THREADS]
     drain = due(tables, work, states, at, n > first)
     for t in range(threads):
-        put(work.lags, (threads + t) * L_SIZE + L_LOOKS, 0)
+        put(work.noticed, (threads + t) * N_SIZE + N_LOOKS, 0)
         if ((drain >> t) & 1) != 0 and stored_field(states, at, tables.threads, t * T_SIZE + T_BK) != 0:
             place = (threads + t) * tables.rest.shape[1] + stored_field(states, at, tables.threads, t * T_SIZE + T_LK)
             asked = asked_at(tables, base, threads)

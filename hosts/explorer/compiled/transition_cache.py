@@ -32,8 +32,8 @@ from hosts.explorer.compiled.abi import (
     EVERYTHING,
     H_THREADS,
     H_WORDS,
-    L_SIZE,
-    L_STUCK,
+    N_SIZE,
+    N_STUCK,
     NEAR_ENDED,
     NEAR_SIZE,
     NEAR_USES,
@@ -72,7 +72,7 @@ def view_size(words: int) -> int:
 @inlined
 def record_size(words: int) -> int:
     """Return the words of a record: key, how many steps, what they notice, the steps."""
-    return (words + NEAR_SIZE + L_SIZE + MOST * (words + 1) + LINE - 1) // LINE * LINE
+    return (words + NEAR_SIZE + N_SIZE + MOST * (words + 1) + LINE - 1) // LINE * LINE
 
 
 @inlined
@@ -195,13 +195,13 @@ def recall(tables: Tables, work: Work, states: Ints, at: int, agent: int, asked:
     if n + MOST >= work.labels.shape[0] - 1:
         return -1
     # How many steps, whether they come round and whether they are stuck share a word, the last of what is noticed.
-    known = get(records, record + L_STUCK)
-    for k in range(L_STUCK):
-        put(work.lags, agent * L_SIZE + k, get(records, record + k))
-    put(work.lags, agent * L_SIZE + L_STUCK, known & STUCK)
+    known = get(records, record + N_STUCK)
+    for k in range(N_STUCK):
+        put(work.noticed, agent * N_SIZE + k, get(records, record + k))
+    put(work.noticed, agent * N_SIZE + N_STUCK, known & STUCK)
     if (known & ROUNDED) != 0:
         work.counts[C_ROUND] = 1
-    record += L_SIZE
+    record += N_SIZE
     for _ in range(known // NUMBER):
         for k in range(words):
             put(work.out, n * words + k, get(states, at + k) ^ get(records, record + k))
@@ -232,11 +232,11 @@ def remember(
     for k in range(words + NEAR_SIZE):
         put(records, record + k, get(work.ahead, asked + A_KEY + k))
     record += words + NEAR_SIZE
-    for k in range(L_STUCK):
-        put(records, record + k, get(work.lags, agent * L_SIZE + k))
-    known = (n - first) * NUMBER + get(work.lags, agent * L_SIZE + L_STUCK)
-    put(records, record + L_STUCK, known + (ROUNDED if work.counts[C_ROUND] != 0 else 0))
-    record += L_SIZE
+    for k in range(N_STUCK):
+        put(records, record + k, get(work.noticed, agent * N_SIZE + k))
+    known = (n - first) * NUMBER + get(work.noticed, agent * N_SIZE + N_STUCK)
+    put(records, record + N_STUCK, known + (ROUNDED if work.counts[C_ROUND] != 0 else 0))
+    record += N_SIZE
     for each in range(first, n):
         for k in range(words):
             put(records, record + k, get(states, at + k) ^ get(work.out, each * words + k))

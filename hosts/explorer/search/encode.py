@@ -165,7 +165,7 @@ class Encoder:
             edges=self._edges,
             buffered_alias=self._buffered_alias,
             notes=self._notes,
-            lagging=np.zeros(max(self.layout.words, 1), np.int64),
+            outstanding=np.zeros(max(self.layout.words, 1), np.int64),
             future=self.future,
             symmetric=np.zeros(1, np.int64),
         )
@@ -212,7 +212,7 @@ class Encoder:
         header[abi.H_SYMMETRIC] = len(alike)
         rows_array = np.array([*rows, (0,) * abi.R_SIZE], np.int64)
         self.tables = tables._replace(slots=slots, rows=rows_array, symmetric=np.array([*alike, 0], np.int64))
-        self._lagging()
+        self._outstanding()
         for thread, stores in enumerate(self.stores):
             for (word, value), number in stores.items():
                 self._pair(thread, word, value, number)
@@ -229,12 +229,12 @@ class Encoder:
                 written += [number for column in kept for number in column[member]]
         return written
 
-    def _lagging(self) -> None:
+    def _outstanding(self) -> None:
         """Write down which bits say that something is buffered or in flight."""
         buffers: list[Name] = [("buffer", thread) for thread in range(len(self.model.threads))]
         for name in [*buffers, *(("slot", number) for number in range(len(self.slots)))]:
             held = self.layout[name]
-            self.tables.lagging[held.place] |= signed(held.mask << held.shift)
+            self.tables.outstanding[held.place] |= signed(held.mask << held.shift)
 
     def _one(self, word: int) -> tuple[int, ...]:
         """Return the row of a silent word: the number that stands for 1, or one that never occurs."""

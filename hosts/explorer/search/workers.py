@@ -224,7 +224,7 @@ class Rounds:
             sights=np.zeros(4096, np.int64),
             counts=lines(abi.C_SIZE),
             near=lines(2 * threads),
-            lags=lines(2 * threads * abi.L_SIZE),
+            noticed=lines(2 * threads * abi.N_SIZE),
             relied=lines(words + abi.NEAR_SIZE),
             views=lines(2 * threads * self.learnt.tables.rest.shape[1] * transition_cache.view_size(words)),
             ahead=lines(abi.AHEAD * transition_cache.ahead_size(words, threads)),

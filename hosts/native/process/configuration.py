@@ -14,7 +14,7 @@ ROLE_LIVE: Final = 1
 """The role of the compiled root that is the main loop of a pCPU."""
 
 
-class Placement(enum.Enum):
+class AffinityMode(enum.Enum):
     """Which processors the pCPUs run on."""
 
     PINNED = "pinned"
@@ -31,7 +31,7 @@ class Configuration:
     pcpus: int
     seconds: float
     seed: int = 0
-    placement: Placement = Placement.PINNED
+    placement: AffinityMode = AffinityMode.PINNED
     processors: tuple[int, ...] = ()
     """The processor of each pCPU; if there are any, ``placement`` has no say."""
     role: int = ROLE_LIVE
@@ -58,9 +58,9 @@ class Configuration:
         allowed, pcpus = sorted(os.sched_getaffinity(0)), self.pcpus
         if self.processors:
             return list(self.processors), len(set(self.processors)) < pcpus
-        crowded = pcpus > len(allowed) or (self.placement is Placement.SHARED and pcpus > 1)
-        if self.placement is Placement.UNPINNED:
+        crowded = pcpus > len(allowed) or (self.placement is AffinityMode.SHARED and pcpus > 1)
+        if self.placement is AffinityMode.UNPINNED:
             return [None] * pcpus, crowded
-        if self.placement is Placement.SHARED:
+        if self.placement is AffinityMode.SHARED:
             return [allowed[-1]] * pcpus, crowded
         return [allowed[cpu % len(allowed)] for cpu in range(pcpus)], crowded

@@ -15,7 +15,7 @@ from hosts.errors import Failure
 from hosts.loader.rule.blame import compiler_error
 from hosts.native.memory import layout
 from hosts.native.memory.region import SharedMemory
-from hosts.native.process.configuration import Placement
+from hosts.native.process.configuration import AffinityMode
 from hosts.native.process.outcome import Outcome
 from hosts.resource_limits import lack_in
 from hosts.runs.native_runner import NativeRunner, check_machine, configuration, set_up
@@ -37,7 +37,7 @@ def request(scenario: str, policy: str, mutation: str | None, pcpus: int) -> Req
 def test_a_request_becomes_a_configuration() -> None:
     """Time, seed, placement, disturbance; a fabric's fault is the host's to do."""
     made = configuration(request("remote-post", "always-2021", "ipi-lost-counted", 2))
-    assert (made.pcpus, made.seconds, made.seed, made.placement) == (2, 0.5, 7, Placement.SHARED)
+    assert (made.pcpus, made.seconds, made.seed, made.placement) == (2, 0.5, 7, AffinityMode.SHARED)
     assert (made.regime, made.fabric_fault) == (layout.REGIME_STARVATION, layout.FAULT_AFTER_COUNT)
     assert configuration(request("remote-post", "always-2021", None, 2)).fabric_fault == layout.FAULT_NONE
 
