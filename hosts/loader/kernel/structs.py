@@ -51,7 +51,6 @@ _TIME: Final = Dropped("timekeeping: this machine has no clock but its deadlines
 _MITIGATION: Final = Dropped("a mitigation of speculation")
 
 _NO_DEBUG: Final = Constant(0, "the guest uses no debug registers")
-_NO_NESTING: Final = Constant(0, "no nested guest runs in this machine")
 _NO_EVENT: Final = Constant(0, "no INIT, SIPI, NMI, SMI or exception in this machine")
 _NO_POLLING: Final = Constant(0, "this machine does not poll before it blocks", "unsigned int")
 _APICV_ON: Final = Constant(1, "APICv is never off in this machine", "bool")
