@@ -1,7 +1,7 @@
 """The bit set of what a transition enters and which checks fire on it: a bit for each window and each check.
 
-The built-in windows come first, then the built-in checks; those of a user's code behind them, so that without any the
-numbers are what they were.
+The built-in windows come first, then the built-in checks, then the windows of a user's code; its checks come from the
+other end, the highest bit first. So only what is declared takes room, and without any the numbers are what they were.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from emu.machine import OWN_WINDOWS
 from emu.observe.accounting import CHECKS, WINDOWS
+from hosts.loader.own.declared import NOTED
 
 _BUILT_IN: Final = len(WINDOWS) + len(CHECKS)
 
@@ -22,7 +22,7 @@ def window_bit(number: int) -> int:
 
 def check_bit(number: int) -> int:
     """Return the place of a check's bit."""
-    return len(WINDOWS) + number if number < len(CHECKS) else _BUILT_IN + OWN_WINDOWS + number - len(CHECKS)
+    return len(WINDOWS) + number if number < len(CHECKS) else NOTED - 1 - (number - len(CHECKS))
 
 
 def windows_in(bits: int, names: Sequence[str] = WINDOWS) -> list[str]:

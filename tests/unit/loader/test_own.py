@@ -13,7 +13,8 @@ from emu.machine import OWN_CHECKS, OWN_WINDOWS, OWN_WORDS, Machine
 from emu.observe import is_instrument
 from emu.observe.accounting import CHECKS, WINDOWS
 from hosts.explorer.audit.relax import sites
-from hosts.loader.own.declared import Each, Use
+from hosts.explorer.model.entered import check_bit, window_bit
+from hosts.loader.own.declared import NOTED, OWN_NOTED, Each, Use
 from hosts.loader.own.read import declared_in
 from hosts.loader.program import PolicyError, Program, load_program
 from hosts.loader.rule.faults import RuleFault
@@ -230,6 +231,27 @@ def test_a_declaration_that_does_not_fit_is_refused_with_its_line(tmp_path: Path
     with pytest.raises(PolicyError) as error:
         declared_in(code.patches)
     refused(error.value, tmp_path, *DECLARATIONS[text])
+
+
+def test_windows_and_checks_share_their_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search tells of so many in one transition: a patch may take fewer of one kind and more of the other."""
+    monkeypatch.setattr("hosts.loader.own.read.OWN_NOTED", 2)
+    checked = "@check\ndef fine{0}(vcpu) -> bool: return True\n"
+    for text, line in (
+        ("A = window('a')\n" + checked.format(0) + checked.format(1), 5),
+        (checked.format(0) + checked.format(1) + "A = window('a')\n", 5),
+    ):
+        with pytest.raises(PolicyError) as error:
+            declared_in(code_of(tmp_path, HEAD + text).patches)
+        refused(error.value, tmp_path, line, "is one too many: patches have up to 2 windows and checks together")
+
+
+def test_every_window_and_check_has_a_bit_of_its_own() -> None:
+    """The user's are at most as many as there are bits left, none of which is another's."""
+    numbers = range(len(WINDOWS) + OWN_WINDOWS), range(len(CHECKS) + min(OWN_CHECKS, OWN_NOTED - OWN_WINDOWS))
+    bits = [window_bit(each) for each in numbers[0]] + [check_bit(each) for each in numbers[1]]
+    assert len(set(bits)) == len(bits)
+    assert 0 <= min(bits) <= max(bits) < NOTED
 
 
 @pytest.mark.parametrize("text", USES)
