@@ -69,6 +69,9 @@ class Host(Protocol):
     def wait_for_interrupt(self) -> None:
         """Idle until something may be pending, or the run is over."""
 
+    def switch_to(self, prev: int, next: int) -> None:  # noqa: A002 - the kernel's name
+        """Suspend the running task, its context in word ``prev``, and resume the one whose context is in ``next``."""
+
     def cpu_relax(self) -> None:
         """Let others go on."""
 
@@ -288,6 +291,18 @@ def cpu_relax() -> None:
 def ipis_in_flight() -> int:
     """Return to an instrument (1 or 0) whether an IPI to the own pCPU has left its sender and has not arrived yet."""
     return _host.ipis_in_flight()
+
+
+# --- tasks -------------------------------------------------------------------------------------------------------
+
+
+def switch_to(prev: Word, next: Word) -> None:  # noqa: A002 - the kernel's name
+    """Suspend the running task, its context in word ``prev``, and resume the one whose context is in word ``next``.
+
+    Comes back when somebody resumes this task, perhaps on another pCPU: nothing about *this pCPU* may be kept across
+    it. A full barrier. What a context is, is the host's affair; 0: none is saved. Interrupts are off.
+    """
+    _host.switch_to(prev, next)
 
 
 # --- environment -------------------------------------------------------------------------------------------------

@@ -119,6 +119,10 @@ class SequentialHost:
         """Let time pass."""
         self.now += 1
 
+    def switch_to(self, prev: int, next: int) -> None:  # noqa: A002 - the waist's name
+        """Refuse it: one call stack runs one task."""
+        raise NotImplementedError(f"one pCPU in plain Python runs one task: {prev:#x}, {next:#x}")
+
     def cpu_relax(self) -> None:
         """Let time pass."""
         self.now += 1

@@ -41,6 +41,8 @@ class Primitive:
     """Returns nothing."""
     inserted: bool = False
     """Put in by the loader, never written by hand."""
+    only_in: str = ""
+    """The one function that may call it."""
 
     @property
     def locked(self) -> bool:
@@ -96,6 +98,8 @@ _ROWS: Final = (
     _environment("wait_for_interrupt", suspends=False, void=True),
     _environment("ipis_in_flight"),
     Primitive("cpu_relax", void=True),
+    # tasks
+    Primitive("switch_to", fence=True, suspends=True, void=True, only_in="context_switch"),
     # environment
     _environment("choose"),
     _environment("one_in"),

@@ -163,6 +163,10 @@ class ReplayHost:
         """Do nothing: the next test of the condition is an operation of its own."""
         self._schedule.called()
 
+    def switch_to(self, prev: int, next: int) -> None:  # noqa: A002 - the waist's name
+        """Refuse it."""
+        raise NotImplementedError(f"tasks are not replayed: {prev:#x}, {next:#x}")
+
     def cpu_relax(self) -> None:
         """Do nothing, as above."""
         self._schedule.called()

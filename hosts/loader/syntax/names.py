@@ -20,6 +20,7 @@ from hosts.loader.syntax.language import Origin, local_names, parameters, walk
 
 PURE_BUILTINS: Final = frozenset({"abs", "bool", "int", "len", "max", "min", "range"})
 _INSERTED: Final = frozenset(row.name for row in TABLE.values() if row.inserted)
+_ONLY_IN: Final = {row.name: row.only_in for row in TABLE.values() if row.only_in}
 _PURE_PRIMITIVES: Final = frozenset(row.name for row in TABLE.values() if row.pure)
 
 PRIMITIVES: Final[Mapping[str, FunctionType]] = {
@@ -202,6 +203,8 @@ class _Flow:
     def call(self, node: ast.Call) -> None:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         value = self.scope.values.get(name)
+        if self.function.name != _ONLY_IN.get(name, self.function.name):
+            self.origin.refuse(node, f"{name}() is called by {_ONLY_IN[name]}() only")
         if name not in self.scope.functions and name in self.scope.values:
             if isinstance(value, FunctionType) and PRIMITIVES.get(name) is not value:
                 self.origin.refuse(node, f"{name}() comes from {value.__module__}, which is no protocol module")

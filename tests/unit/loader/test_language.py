@@ -50,6 +50,7 @@ REFUSED = {
     "x = local_read": "local_read is a function: it is called, not passed on",
     "interrupt_point(1)": "interrupt_point() is put in by the loader",
     "mutated(1)": "mutated() is put in by the loader",
+    "switch_to(a, a)": "switch_to() is called by context_switch() only",
     "x = a.mode": "no struct has a field mode",
     "set_host(a)": "set_host is neither",
     "NUMBER(a)": "NUMBER is not a function",

@@ -74,7 +74,7 @@ def test_a_row_agrees_with_what_the_host_is_asked(row: Primitive) -> None:
     assert ([row.rmw] if row.rmw else []) == rmw
     assert row.loads == bool(names & {"load", "peek", *RMW})
     assert row.stores == bool(names & {"store", "poke", *RMW})
-    assert row.fence == bool(names & {"fence", "send_IPI", *RMW})
+    assert row.fence == bool(names & {"fence", "send_IPI", "switch_to", *RMW})
     assert row.word < 0 or all(arguments[0] == WORD for _, arguments in requests)
 
 
