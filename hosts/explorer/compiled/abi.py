@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from hosts.explorer.jit.intrinsics import Ints
-from hosts.loader.own.declared import NOTED
 
 END, READ, STORE, PUT, LOCKED, STEADY, SEND, POINT, PENDING, ACK, CHOOSE, RESET, IN_FLIGHT, QUIESCENT = range(14)
 """What an operation is to the search. READ: load or ghost read. PUT: a constant straight into memory. LOCKED: the table
@@ -89,8 +88,9 @@ A_ROW, A_RECORD, A_KEY = range(3)
 AHEAD: Final = 16
 """States for which that is done together, so that the memory is asked for all of them at once."""
 
-ROUND: Final = 1 << NOTED
-"""In a note's windows, above them and the checks: the thread may have come round (hosts.explorer.model.system)."""
+ROUND: Final = 1 << 62
+"""In a note's windows, above them and the checks (hosts.loader.own.declared.NOTED, which the compiled search does not
+need to know of): the thread may have come round (hosts.explorer.model.system)."""
 
 EVERYTHING: Final = -1
 """All words, as a bit set."""

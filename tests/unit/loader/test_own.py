@@ -13,6 +13,7 @@ from emu.machine import OWN_CHECKS, OWN_WINDOWS, OWN_WORDS, Machine
 from emu.observe import is_instrument
 from emu.observe.accounting import CHECKS, WINDOWS
 from hosts.explorer.audit.relax import sites
+from hosts.explorer.compiled.abi import ROUND
 from hosts.explorer.model.entered import check_bit, window_bit
 from hosts.loader.own.declared import NOTED, OWN_NOTED, Each, Use
 from hosts.loader.own.read import declared_in
@@ -252,6 +253,7 @@ def test_every_window_and_check_has_a_bit_of_its_own() -> None:
     bits = [window_bit(each) for each in numbers[0]] + [check_bit(each) for each in numbers[1]]
     assert len(set(bits)) == len(bits)
     assert 0 <= min(bits) <= max(bits) < NOTED
+    assert ROUND == 1 << NOTED
 
 
 @pytest.mark.parametrize("text", USES)
