@@ -33,7 +33,7 @@ class ReplayHost:
         self.buffer = self.operations.buffer
         self._every = True
         """The next acknowledge takes any vector, not only one whose handler does something."""
-        self._interrupt = interrupt
+        self.interrupt = interrupt
         self._pcpu = self.machine.pcpus[setting.cpu]
         self._own = memory.host.cpus[setting.cpu]
         self._mutation = memory.read(self.machine.config.mutation)
@@ -83,6 +83,10 @@ class ReplayHost:
     def peek(self, word: int) -> int:
         """Read a word for an instrument, or what the protocol calls private: a plain load if others use that, too."""
         local = sys._getframe(1).f_code is local_read.__code__  # noqa: SLF001 - the waist makes no other difference
+        return self.look(word, local=local)
+
+    def look(self, word: int, *, local: bool) -> int:
+        """Read a word as above; ``local``: it is private."""
         if local and word in self.setting.single_writer:
             self._schedule.called()
             return self.buffer.load(word)
@@ -91,6 +95,10 @@ class ReplayHost:
     def poke(self, word: int, value: int) -> None:
         """Write a mark, straight into memory (see :meth:`_seen`), or a private word: a plain store if others use it."""
         local = sys._getframe(1).f_code is local_write.__code__  # noqa: SLF001
+        self.put(word, value, local=local)
+
+    def put(self, word: int, value: int, *, local: bool) -> None:
+        """Write a word as above; ``local``: it is private."""
         if local and word in self.setting.single_writer and self.buffer.load(word) == signed(value):
             self._schedule.called()  # what it holds is put there once more, and nobody else puts anything there
             return
@@ -121,18 +129,24 @@ class ReplayHost:
 
     def interrupt_point(self, site: int) -> None:
         """Take what is pending, as long as the flag is on."""
+        while self.takes_interrupt(site) != 0:
+            self.interrupt()
+
+    def takes_interrupt(self, site: int) -> int:
+        """Return whether an interrupt is to be taken at an interrupt point."""
         self._schedule.called()
         if self.setting.points is not None and site not in self.setting.points:
-            return
-        while self.setting.interrupted and self.shared.read(self._pcpu.irq.enabled) != 0:
-            if self.operations.at_point:  # a point right behind another one is a step of its own, as in the explorer
-                self.operations.perform(Op.YIELD, lambda: 0)
-            every = not self.setting.eager or site in self.setting.last_points
-            deferrable = frozenset() if every else self.setting.deferrable
-            if self.operations.perform(Op.POINT, partial(self._pending, deferrable), a=int(every)) == 0:
-                return
-            self._every = every
-            self._interrupt()
+            return 0
+        if not self.setting.interrupted or self.shared.read(self._pcpu.irq.enabled) == 0:
+            return 0
+        if self.operations.at_point:  # a point right behind another one is a step of its own, as in the explorer
+            self.operations.perform(Op.YIELD, lambda: 0)
+        every = not self.setting.eager or site in self.setting.last_points
+        deferrable = frozenset() if every else self.setting.deferrable
+        if self.operations.perform(Op.POINT, partial(self._pending, deferrable), a=int(every)) == 0:
+            return 0
+        self._every = every
+        return 1
 
     def _pending(self, deferrable: frozenset[int] = frozenset()) -> int:
         return int(self.apic.pending(deferrable))
@@ -163,10 +177,6 @@ class ReplayHost:
         """Do nothing: the next test of the condition is an operation of its own."""
         self._schedule.called()
 
-    def switch_to(self, prev: int, next: int) -> None:  # noqa: A002 - the waist's name
-        """Refuse it."""
-        raise NotImplementedError(f"tasks are not replayed: {prev:#x}, {next:#x}")
-
     def cpu_relax(self) -> None:
         """Do nothing, as above."""
         self._schedule.called()
@@ -175,6 +185,22 @@ class ReplayHost:
         """Return whether an IPI is under way."""
         self._schedule.called()
         return self.operations.perform(Op.IN_FLIGHT, lambda: int(self.apic.in_flight() != 0))
+
+    # --- tasks ---------------------------------------------------------------------------------------------------
+
+    def switch_to(self, prev: int, next: int) -> None:  # noqa: A002 - the waist's name
+        """Refuse: a process that switches tasks has another waist (:class:`hosts.replay.tasks.Tasks`)."""
+        raise Diverged(f"the code switches tasks ({prev:#x}, {next:#x}), and the scope has none")
+
+    def exchange_contexts(self, prev: int, saved: int, next: int) -> int:  # noqa: A002
+        """Write the number of the own log into ``prev`` behind a full barrier; return the number in ``next``."""
+        self.fence()
+        self.operations.write(Op.GHOST_WRITE, prev, saved)
+        return self.operations.read(Op.GHOST_READ, next)
+
+    def answered_again(self) -> None:
+        """Record that a task has been answered from its log: its code goes on."""
+        self._schedule.goes_on()
 
     # --- environment ---------------------------------------------------------------------------------------------
 

@@ -41,3 +41,6 @@ class Schedule(Protocol):
 
     def called(self) -> None:
         """Count a call of a primitive."""
+
+    def goes_on(self) -> None:
+        """Record that the code goes on without calling a primitive."""

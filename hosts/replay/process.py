@@ -8,11 +8,11 @@ import signal
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import zmq
 
-from emu.waist import set_host
+from emu.waist import Host, set_host
 from hosts.loader.rule.faults import RuleFault
 from hosts.native.fabric.sockets import Fabric
 from hosts.replay.apic import Apic
@@ -21,6 +21,7 @@ from hosts.replay.memory import Memory
 from hosts.replay.messages import Report
 from hosts.replay.scheduling_points import Diverged, SchedulingPoints
 from hosts.replay.setting import Setting
+from hosts.replay.tasks import TaskError, Tasks
 from hosts.signals import STOPPING
 
 HELLO_SECONDS: Final = 60.0
@@ -36,6 +37,8 @@ class ProcessArguments:
     memory: Memory
     driver: Callable[[], None]
     interrupt: Callable[[], None]
+    task: Callable[[], None] | None
+    """What a vCPU's task runs; None: the scope has no tasks."""
     name: str
     token: int
     pipe: Any
@@ -76,7 +79,8 @@ def _run(arguments: ProcessArguments) -> None:
     host = ReplayHost(setting, arguments.memory, Apic(arguments.memory, fabric, arguments.token), arguments.interrupt)
     points = SchedulingPoints(arguments.pipe, host)
     host.follow(points)
-    set_host(host)
+    waist = host if arguments.task is None else Tasks(host, arguments.task, arguments.pipe)
+    set_host(cast("Host", waist))
     _watch(points)
     arguments.pipe.send(Report())
     try:
@@ -86,6 +90,8 @@ def _run(arguments: ProcessArguments) -> None:
         arguments.pipe.send(Report(points.done, diverged=str(error)))
     except (EOFError, BrokenPipeError):
         raise
+    except TaskError as fault:
+        arguments.pipe.send(Report(points.done, error=str(fault)))
     except RuleFault as fault:
         arguments.pipe.send(Report(points.done, error=fault.told(setting.files)))
     except Exception as error:  # noqa: BLE001 - the user's policy may do anything

@@ -23,6 +23,7 @@ from hosts.replay.messages import Command, Connect, Report
 from hosts.replay.process import ProcessArguments, main
 from hosts.replay.program import ReplayProgram
 from hosts.replay.setting import Setting
+from hosts.replay.task_log import LogSaved, LogWanted, SavedLogs, first_log
 from hosts.signals import STOPPING
 from hosts.word64 import BASE
 
@@ -43,6 +44,7 @@ class ReplayProcesses:
     code: ReplayProgram
     processes: list[Any] = field(default_factory=list)
     pipes: list[Any] = field(default_factory=list)
+    logs: SavedLogs = field(default_factory=SavedLogs)
 
     def __enter__(self) -> Self:
         """Start them; each stops before its first operation."""
@@ -50,6 +52,8 @@ class ReplayProcesses:
             self.memory = Memory()
             for offset, value in self.witness.initial.items():
                 self.memory.write(BASE + offset, value)
+            for vcpu, context in enumerate(self.code.contexts):
+                self.memory.write(context, first_log(vcpu))
             name, token = secrets.token_hex(8), secrets.randbits(63)
             for cpu in range(len(self.witness.threads)):
                 self._start(cpu, name, token)
@@ -98,6 +102,7 @@ class ReplayProcesses:
             self.memory,
             self.code.drivers[cpu],
             self.code.interrupt,
+            self.code.task,
             name,
             token,
             theirs,
@@ -121,8 +126,8 @@ class ReplayProcesses:
         ready = multiprocess.connection.wait([self.pipes[cpu], *sentinels])
         report: Report | None = None
         if self.pipes[cpu] in ready:
-            with contextlib.suppress(EOFError, ConnectionResetError):
-                report = self.pipes[cpu].recv()
+            with contextlib.suppress(EOFError, ConnectionResetError, BrokenPipeError):
+                report = self._report(cpu)
         if report is not None and report.environment:
             raise EnvironmentLacks(report.environment)
         gone = [i for i, sentinel in enumerate(sentinels) if sentinel in ready]
@@ -134,12 +139,24 @@ class ReplayProcesses:
             raise Died(self._exit_description(gone[0]))
         return report
 
+    def _report(self, cpu: int) -> Report:
+        """Receive a report; keep, and send, the logs of tasks that are switched in between."""
+        while True:
+            match self.pipes[cpu].recv():
+                case LogSaved() as saved:
+                    self.logs.save(saved)
+                case LogWanted(number):
+                    self.pipes[cpu].send(self.logs.whole(number))
+                case report:
+                    assert isinstance(report, Report)  # noqa: S101 - there is no other message
+                    return report
+
     def _raise_lack(self, pipe: Any) -> None:
         """Raise EnvironmentLacks if the last report of an ended process says that it lacked something."""
         with contextlib.suppress(EOFError, ConnectionResetError):
             while pipe.poll():
-                report: Report = pipe.recv()
-                if report.environment:
+                report = pipe.recv()
+                if isinstance(report, Report) and report.environment:
                     raise EnvironmentLacks(report.environment)
 
     def _exit_description(self, cpu: int) -> str:

@@ -46,6 +46,10 @@ class ReplayProgram:
     """Deferrable vectors, which only those take (see hosts.explorer.threads.deferrable)."""
     own: Own = NOTHING_OWN
     """What the user's code declares."""
+    task: Callable[[], None] | None = None
+    """What a vCPU's task runs; None: the scope has no tasks."""
+    contexts: tuple[int, ...] = ()
+    """The context words of these tasks."""
 
 
 def replay_program(witness: Witness, program: Program | None = None) -> ReplayProgram:
