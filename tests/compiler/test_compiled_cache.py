@@ -81,6 +81,7 @@ from hosts.native.memory import region
 from hosts.loader.user_code import code_of
 from hosts.native.program import build
 from hosts.native.memory.addresses import MEMORY_AT
+from hosts.native.memory.mapping import words_at
 
 def progress(step, steps, what):
     print(json.dumps([step, steps, what]), flush=True)
@@ -95,7 +96,7 @@ region.map_machine(region.SharedMemory().fd)
 region.map_doorbell(0)
 machine = region.machine()
 root = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(build.load(built.path))
-words = region.words_at(MEMORY_AT, machine.nbytes // 8)
+words = words_at(MEMORY_AT, machine.nbytes // 8)
 def word(at):
     return int(words[(at - MEMORY_AT) // 8])
 answers = []

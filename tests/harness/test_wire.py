@@ -23,6 +23,7 @@ from hosts.native.fabric.frame_kinds import KIND_SILENT, KINDS, kind_of_vector
 from hosts.native.fabric.sockets import Fabric
 from hosts.native.memory import region
 from hosts.native.memory.addresses import LOCAL_AT
+from hosts.native.memory.mapping import words_at
 from hosts.native.memory.private_words import LOCAL_BYTES, Local
 from hosts.native.process import pcpu
 from hosts.native.runtime.receive import accept, receive
@@ -75,12 +76,12 @@ def fabric() -> Iterator[Fabric]:
 
 def expected() -> list[int]:
     """Return the sequence numbers that are due."""
-    return [int(number) for number in region.words_at(region.host_words().cpus[ME].arrived.at, MAX_PCPUS)]
+    return [int(number) for number in words_at(region.host_words().cpus[ME].arrived.at, MAX_PCPUS)]
 
 
 def counted(name: str) -> int:
     """Read a word of this pCPU."""
-    return int(region.words_at(getattr(region.host_words().cpus[ME], name), 1)[0])
+    return int(words_at(getattr(region.host_words().cpus[ME], name), 1)[0])
 
 
 class Frames:
@@ -209,13 +210,13 @@ def test_bad_frames_through_a_socket_are_counted_and_ignored(image: Image, fabri
                 due[frame.sender] += 1
                 good += 1
         # The doorbell is what tells a pCPU to go on looking.
-        region.words_at(region.host_words().bells[ME].rung, 1)[0] = sent + 1
+        words_at(region.host_words().bells[ME].rung, 1)[0] = sent + 1
         while counted("bad_frames") + counted("taken_total") < sent:
             look()
     assert (counted("bad_frames"), counted("taken_total")) == (sent - good, good)
     assert expected() == due
     assert counted("error") == 0
-    assert int(region.words_at(local.taken, 1)[0]) == good
+    assert int(words_at(local.taken, 1)[0]) == good
     context.destroy(linger=0)
 
 

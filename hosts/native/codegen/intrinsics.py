@@ -52,13 +52,17 @@ def store(address: int, value: int) -> None:
 
 @_means(code.private_load)
 def load_private(address: int) -> int:
-    """Read a word that only this thread writes."""
+    """Read a word that only this thread writes; after a call that may switch tasks, that of another process."""
     _only_compiled()
 
 
 @_means(code.constant_load)
 def load_constant(address: int) -> int:
-    """Read a private word that was written before compiled code began and that nobody writes while it runs."""
+    """Read a private word that was written before compiled code began and that nobody writes while it runs.
+
+    LLVM may have read it long before. A task goes from one process to another, so only a word that holds the same in
+    all of them is read so: nothing that says which pCPU this is.
+    """
     _only_compiled()
 
 

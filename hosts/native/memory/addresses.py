@@ -18,3 +18,6 @@ LOCAL_AT: Final = 0x7200_0000
 
 DOORBELL_AT: Final = 0x7300_0000
 """Where a pCPU process sees its own doorbell, besides among all of them: so an interrupt point need not ask where."""
+
+STACKS_AT: Final = 0x7400_0000
+"""Where the stacks of tasks lie in every process (:mod:`hosts.native.memory.task_stacks`)."""

@@ -28,6 +28,9 @@ FAULT_NONE, FAULT_BEFORE_COUNT, FAULT_AFTER_COUNT = range(3)
 EXIT_RULE: Final = 72
 """Exit code of a pCPU whose rule did what no machine can."""
 
+EXIT_TASK: Final = 73
+"""Exit code of a pCPU on which a task came to an end: it never returns from where it began."""
+
 
 class Turn(Struct, line=True):
     """The environment's turn: number, time base and score travel in one cache line, from the one opener to all."""
@@ -87,6 +90,10 @@ class HostCpu(Struct, line=True):
     """What a user's rule did that no machine can: ``where`` (0: nothing), ``value`` and ``bound``."""
     result = word()
     """What the compiled root returned."""
+    root_at = word()
+    """Address of the compiled root: tasks go from process to process, so it has to be the same in all."""
+    fault_at = word()
+    """The address that this pCPU could not access and died of (SIGSEGV); told in a run with tasks."""
     bad_frames = word(line=True)
     """Frames of the wrong shape, run, sender, target or sequence: counted, ignored."""
     polls = word()

@@ -67,6 +67,8 @@ class Local(Struct, line=True):
     fault = word()
     fault_one_in = word()
     silent = word()
+    fault_handler_at = word()
+    """Address of the handler of SIGSEGV that comes next (:mod:`hosts.native.runtime.task_end`)."""
 
     crowded = word(line=True)
     keep_until = word()

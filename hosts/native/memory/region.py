@@ -9,39 +9,27 @@ from __future__ import annotations
 
 import copy
 import ctypes
-import errno
 import mmap
 import os
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from emu.machine import Machine
 from emu.memory import WORD_BYTES
-from hosts.native.memory.addresses import DOORBELL_AT, LOCAL_AT, MEMORY_AT, PAGE_BYTES
+from hosts.native.memory.addresses import DOORBELL_AT, LOCAL_AT, MEMORY_AT, PAGE_BYTES, STACKS_AT
 from hosts.native.memory.image_header import MAGIC, layout_number
 from hosts.native.memory.layout import HOST_OFFSET, LABEL_OFFSET, SHARED_BYTES, HostWords, Label
+from hosts.native.memory.mapping import MAP_FIXED, PROT_NONE, RESERVED, is_taken, libc, map_at
 from hosts.native.memory.private_words import LOCAL_BYTES, Local
+from hosts.native.memory.task_stacks import STACKS_BYTES
 
-_MAP_FIXED: Final = 0x10
-_MAP_FIXED_NOREPLACE: Final = 0x10_0000
 _MREMAP_MAYMOVE_FIXED: Final = 0x3
-_MAP_NORESERVE: Final = 0x4000
-_PROT_NONE: Final = 0
 
-_libc: Final = ctypes.CDLL(None, use_errno=True)
-_libc.mmap.restype = ctypes.c_void_p
-_libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
-_libc.mremap.restype = ctypes.c_void_p
-_libc.mremap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int, ctypes.c_void_p]
-
-
-def _mmap(at: int, length: int, protection: int, flags: int, fd: int = -1) -> None:
-    if _libc.mmap(at, length, protection, flags, fd, 0) != at:
-        number = ctypes.get_errno()
-        raise OSError(number, f"cannot map {length} bytes at {at:#x}: {os.strerror(number)}")
+libc.mremap.restype = ctypes.c_void_p
+libc.mremap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int, ctypes.c_void_p]
 
 
 def reserve() -> None:
@@ -49,36 +37,24 @@ def reserve() -> None:
 
     Children that are forked from here inherit all, the private words each as their own copy. May be called again.
     """
-    if all(_taken(at) for at in (MEMORY_AT, LOCAL_AT, DOORBELL_AT)):
+    if all(is_taken(at) for at in (MEMORY_AT, LOCAL_AT, DOORBELL_AT, STACKS_AT)):
         return
-    anonymous = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE | _MAP_FIXED_NOREPLACE
-    _mmap(MEMORY_AT, SHARED_BYTES, _PROT_NONE, anonymous)
-    _mmap(DOORBELL_AT, PAGE_BYTES, _PROT_NONE, anonymous)
-    _mmap(LOCAL_AT, LOCAL_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, anonymous)
-
-
-def _taken(at: int) -> bool:
-    probe = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE | _MAP_FIXED_NOREPLACE
-    try:
-        _mmap(at, mmap.PAGESIZE, _PROT_NONE, probe)
-    except OSError as error:
-        if error.errno == errno.EEXIST:
-            return True
-        raise
-    _libc.munmap(ctypes.c_void_p(at), ctypes.c_size_t(mmap.PAGESIZE))
-    return False
+    map_at(MEMORY_AT, SHARED_BYTES, PROT_NONE, RESERVED)
+    map_at(DOORBELL_AT, PAGE_BYTES, PROT_NONE, RESERVED)
+    map_at(STACKS_AT, STACKS_BYTES, PROT_NONE, RESERVED)
+    map_at(LOCAL_AT, LOCAL_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, RESERVED)
 
 
 def map_machine(fd: int) -> None:
     """Map the memory behind ``fd`` at the machine's address, in place of what was there."""
-    _mmap(MEMORY_AT, SHARED_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED | _MAP_FIXED, fd)
+    map_at(MEMORY_AT, SHARED_BYTES, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED | MAP_FIXED, fd)
 
 
 def map_doorbell(cpu: int) -> None:
     """Map the doorbell of a pCPU where compiled code expects its own. The machine's memory is mapped, and shared."""
     bell = host_words().bells[cpu].at
     # Of a shared mapping, a move of no bytes makes a second view and leaves the first.
-    if _libc.mremap(bell, 0, PAGE_BYTES, _MREMAP_MAYMOVE_FIXED, DOORBELL_AT) != DOORBELL_AT:
+    if libc.mremap(bell, 0, PAGE_BYTES, _MREMAP_MAYMOVE_FIXED, DOORBELL_AT) != DOORBELL_AT:
         number = ctypes.get_errno()
         raise OSError(number, f"cannot map the doorbell of pCPU {cpu} at {DOORBELL_AT:#x}: {os.strerror(number)}")
 
@@ -96,12 +72,6 @@ def machine() -> Machine:
 def host_words() -> HostWords:
     """Return the shared host words."""
     return HostWords(MEMORY_AT + HOST_OFFSET)
-
-
-def words_at(at: int, count: int) -> npt.NDArray[np.int64]:
-    """Return a view of words that are mapped in this process."""
-    view: Any = (ctypes.c_int64 * count).from_address(at)
-    return np.frombuffer(view, np.int64)
 
 
 def _new_file(path: Path) -> int:

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from emu.machine import MAX_PCPUS
+from emu.memory import Word
 from hosts.native.memory.layout import FAULT_NONE, REGIME_NONE
 
 ROLE_LIVE: Final = 1
 """The role of the compiled root that is the main loop of a pCPU."""
+ROLE_TASK: Final = 3
+"""The role of the compiled root in which a task begins."""
 
 
 class AffinityMode(enum.Enum):
@@ -36,6 +39,9 @@ class Configuration:
     """The processor of each pCPU; if there are any, ``placement`` has no say."""
     role: int = ROLE_LIVE
     argument: int = 0
+    contexts: tuple[Word, ...] = ()
+    """The words that fresh contexts go into before the start: one for each task that has a stack of its own."""
+    task_role: int = ROLE_TASK
     regime: int = REGIME_NONE
     fabric_fault: int = FAULT_NONE
     fault_one_in: int = 64

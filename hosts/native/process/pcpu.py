@@ -21,12 +21,15 @@ import multiprocess.reduction
 import multiprocess.resource_tracker
 
 from emu.machine import MAX_PCPUS
+from emu.memory import Word
 from hosts.native.fabric import wire
 from hosts.native.fabric.frame_kinds import kind_of_vector
 from hosts.native.fabric.sockets import Fabric
 from hosts.native.memory import region
 from hosts.native.memory.layout import BOUND, CLOSE, CLOSED, CONNECT, DONE, GO, READY, RUNNING, STARTED, HostCpu, Run
+from hosts.native.memory.mapping import words_at
 from hosts.native.memory.private_words import FRAME_WORDS, Local
+from hosts.native.process import tasks
 from hosts.native.process.preloaded import PRELOADED
 from hosts.signals import STOPPING
 
@@ -54,10 +57,17 @@ class PcpuArguments:
     argument: int
     processor: int | None
     """The processor to stay on, or None."""
+    stacks: Any = None
+    """The descriptor of the tasks' stacks, if there are tasks."""
+    contexts: tuple[Word, ...] = ()
+    """The tasks' context words."""
+    task_role: int = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        """Send the descriptor itself along, not its number."""
-        return {**vars(self), "fd": multiprocess.reduction.DupFd(self.fd)}
+        """Send the descriptors themselves along, not their numbers."""
+        duplicate = multiprocess.reduction.DupFd
+        stacks = duplicate(self.stacks) if self.contexts else None
+        return {**vars(self), "fd": duplicate(self.fd), "stacks": stacks}
 
 
 def main(arguments: PcpuArguments) -> NoReturn:
@@ -69,6 +79,9 @@ def main(arguments: PcpuArguments) -> NoReturn:
     region.map_doorbell(arguments.cpu)
     host, own = region.host_words(), region.host_words().cpus[arguments.cpu]
     _set(own.pid, os.getpid())
+    _set(own.root_at, PRELOADED.root_address)
+    if arguments.contexts:
+        tasks.prepare(arguments.stacks.detach(), arguments.contexts, arguments.task_role, fills=arguments.cpu == 0)
     _set(own.phase, STARTED)
     fabric = Fabric(arguments.name, arguments.token, arguments.cpu, arguments.pcpus)
     fabric.bind()
@@ -115,11 +128,11 @@ def _end_with(sentinel: int) -> NoReturn:
 
 
 def _set(word: int, value: int) -> None:
-    region.words_at(word, 1)[0] = value
+    words_at(word, 1)[0] = value
 
 
 def _await_phase(run: Run, phase: int) -> None:
-    word = region.words_at(run.phase, 1)
+    word = words_at(run.phase, 1)
     while word[0] < phase:
         time.sleep(_NAP_SECONDS)
 
@@ -127,7 +140,6 @@ def _await_phase(run: Run, phase: int) -> None:
 def fill_local(arguments: PcpuArguments, fabric: Fabric, run: Run, own: HostCpu) -> None:
     """Fill in the private words of this process, which compiled code reads."""
     local = region.local()
-    shared = region.words_at
     pcpu = region.machine().pcpus[arguments.cpu]
     head, middle = wire.words_of(wire.Frame(arguments.token, 0, arguments.cpu, 0, 0))
     for word, value in (
@@ -144,30 +156,30 @@ def fill_local(arguments: PcpuArguments, fabric: Fabric, run: Run, own: HostCpu)
         (local.root_at, PRELOADED.root_address),
         (local.head, head),
         (local.middle, middle & wire.MIDDLE_MASK),
-        (local.random, seed_of(int(shared(run.seed, 1)[0]), arguments.cpu)),
-        (local.regime, shared(run.regime, 1)[0]),
-        (local.fault, shared(run.fabric_fault, 1)[0]),
-        (local.fault_one_in, shared(run.fault_one_in, 1)[0]),
-        (local.crowded, shared(run.crowded, 1)[0]),
+        (local.random, seed_of(int(words_at(run.seed, 1)[0]), arguments.cpu)),
+        (local.regime, words_at(run.regime, 1)[0]),
+        (local.fault, words_at(run.fabric_fault, 1)[0]),
+        (local.fault_one_in, words_at(run.fault_one_in, 1)[0]),
+        (local.crowded, words_at(run.crowded, 1)[0]),
         (local.bin, -1),
         (local.poll_item[0], fabric.pull.underlying),
         (local.poll_item[1], _POLL_IN << 32),
     ):
         _set(word, value)
     table = bytes(kind_of_vector(vector) for vector in range(256))
-    shared(local.kinds.at, 32)[:] = memoryview(table).cast("q")
+    words_at(local.kinds.at, 32)[:] = memoryview(table).cast("q")
     for target, socket in enumerate(fabric.push):
         _set(local.push[target], socket.underlying)
         fill_frame(local, arguments, target)
-    shared(local.sequence.at, MAX_PCPUS)[:] = 1  # 0 was the hello
-    shared(own.arrived.at, MAX_PCPUS)[:] = 1
+    words_at(local.sequence.at, MAX_PCPUS)[:] = 1  # 0 was the hello
+    words_at(own.arrived.at, MAX_PCPUS)[:] = 1
 
 
 def fill_frame(local: Local, arguments: PcpuArguments, target: int) -> None:
     """Prepare the frame to a pCPU."""
     frame = wire.encode(wire.Frame(arguments.token, arguments.cpu, target, 0, 0))
     at = local.frames[target * FRAME_WORDS]
-    region.words_at(at, FRAME_WORDS)[:] = memoryview(frame.ljust(8 * FRAME_WORDS, b"\0")).cast("q")
+    words_at(at, FRAME_WORDS)[:] = memoryview(frame.ljust(8 * FRAME_WORDS, b"\0")).cast("q")
 
 
 def seed_of(seed: int, cpu: int) -> int:

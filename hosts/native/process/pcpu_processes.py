@@ -14,7 +14,7 @@ import multiprocess.connection
 
 from hosts.native.memory.layout import CLOSED
 from hosts.native.memory.region import SharedMemory
-from hosts.native.process import pcpu
+from hosts.native.process import pcpu, tasks
 from hosts.native.process.forkserver import ForkServer
 from hosts.native.process.outcome import Worker
 from hosts.native.process.run_errors import CrashError, LackError, RuleError
@@ -91,6 +91,8 @@ class PcpuProcesses:
             return "the fork server was killed, and the pCPUs with it"
         if process.exitcode == pcpu.EXIT_NO_ROOT:
             return f"the compiled program could not be loaded:\n{self.server.error()}"
+        if told := tasks.end_of(self.memory, self.memory.host.cpus[cpu], process.exitcode):
+            return f"pCPU {cpu}: {told}"
         ended = Worker(cpu, process.pid, process.exitcode, False, 0).describe()  # noqa: FBT003
         return ended or f"pCPU {cpu} left the run early"
 

@@ -11,7 +11,8 @@ from typing import Final
 
 from hosts.native.memory.layout import BOUND, CLOSE, CLOSED, CONNECT, DONE, GO, READY
 from hosts.native.memory.region import SharedMemory
-from hosts.native.process import pcpu
+from hosts.native.memory.task_stacks import StackMemory
+from hosts.native.process import pcpu, tasks
 from hosts.native.process.affinity import affinity_lost
 from hosts.native.process.configuration import Configuration
 from hosts.native.process.crash_dump import Stacks, gather
@@ -63,6 +64,7 @@ class SupervisedRun:
         interrupt: Interrupt,
         watchdog: Watchdog,
         stacks: Stacks,
+        task_stacks: StackMemory,
     ) -> None:
         """``interrupt`` ends the run early; ``stacks`` is where a pCPU's stacks are written when it hangs."""
         self.wanted = wanted
@@ -71,6 +73,7 @@ class SupervisedRun:
         self.interrupt = interrupt
         self.watchdog = watchdog
         self.stacks = stacks
+        self.task_stacks = task_stacks
         self.processes = PcpuProcesses(server, memory, wanted.pcpus)
         self.end = _End()
 
@@ -171,6 +174,8 @@ class SupervisedRun:
         for phase, permission in ((BOUND, CONNECT), (READY, GO)):
             if not self._await(phase, START_SECONDS) and not self.interrupt.noted:
                 raise CrashError(f"not up within {START_SECONDS:g} s: {self.processes.behind(phase)}")
+            if self.wanted.contexts and tasks.differing_roots(self.memory, self.wanted.pcpus):
+                raise CrashError("the compiled program does not lie at the same address in all pCPUs")
             self.memory.write(run.phase, permission)
 
     def _arguments(self, cpu: int) -> pcpu.PcpuArguments:
@@ -183,6 +188,9 @@ class SupervisedRun:
             role=self.wanted.role,
             argument=self.wanted.argument,
             processor=self.processors[cpu],
+            stacks=self.task_stacks.fd,
+            contexts=self.wanted.contexts,
+            task_role=self.wanted.task_role,
         )
 
     def _watch(self, went: float, enough: Enough | None, progress: Progress | None) -> None:

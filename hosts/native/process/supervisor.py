@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from hosts.native.memory.region import SharedMemory
+from hosts.native.memory.task_stacks import StackMemory
 from hosts.native.process.configuration import Configuration
 from hosts.native.process.crash_dump import Stacks
 from hosts.native.process.forkserver import ForkServer, Lost, Root
@@ -81,10 +82,14 @@ class Supervisor:
         ``memory_file`` holds all words, and outlives all processes; the caller removes it.
         ``advancing`` tells the watchdog a number that changes as long as anything in the machine goes on.
         """
-        with SharedMemory(memory_file) as memory, interrupts_noted() as self._interrupt:
+        with (
+            SharedMemory(memory_file) as memory,
+            StackMemory(len(configuration.contexts)) as task_stacks,
+            interrupts_noted() as self._interrupt,
+        ):
             watchdog = Watchdog(memory, configuration.hang_seconds, advancing)
             with contextlib.closing(Stacks(self._folder.path)) as stacks:
-                run = SupervisedRun(configuration, memory, self._server, self._interrupt, watchdog, stacks)
+                run = SupervisedRun(configuration, memory, self._server, self._interrupt, watchdog, stacks, task_stacks)
                 return run.run(setup, enough, progress)
 
     def cancel(self) -> None:

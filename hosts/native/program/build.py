@@ -22,8 +22,8 @@ from hosts.native.codegen import symbols
 
 ROOT: Final = "pcpu_main"
 """The exported function ``int64 pcpu_main(int64 role, int64 argument)``."""
-TAKE_INTERRUPT, LIVE, PROVE = range(3)
-"""Its roles: take one pending interrupt; the main loop of a pCPU; return which program this is."""
+TAKE_INTERRUPT, LIVE, PROVE, TASK = range(4)
+"""Its roles: take one pending interrupt; the main loop of a pCPU; return which program this is; a task."""
 
 LOADER: Final = "hosts.native.program.build:load"
 """For the fork server: call this with the built program's path."""

@@ -16,12 +16,13 @@ from hosts.compiler.attributes import cold, inlined
 from hosts.compiler.unit import Unit
 from hosts.compiler.variants import SELECTED, single_version, unmutated
 from hosts.loader.program import Program
-from hosts.native.codegen.intrinsics import load_constant, local_address
+from hosts.native.codegen.intrinsics import load_private, local_address
 from hosts.native.memory.private_words import Local
-from hosts.native.program.build import LIVE, PROVE, ROOT, TAKE_INTERRUPT
+from hosts.native.program.build import LIVE, PROVE, ROOT, TAKE_INTERRUPT, TASK
 from hosts.native.runtime import trace_ring
 from hosts.native.runtime import waist as runtime
 from hosts.native.runtime.receive import apic_pending_slowpath, due
+from hosts.native.runtime.task_end import MEMORY_FAULT, note_fault, task_ended
 
 FIXED: Final = ("pirace_memory", "pirace_local", "pirace_doorbell", SELECTED)
 """Symbols whose addresses are the same in every process, so the compiler may know them."""
@@ -50,6 +51,9 @@ SINGLE_VERSION: Final = (
 )
 """What waits for another, or comes with an IPI: it need not be there a second time without seeded bugs."""
 
+BEGINNING_OF_TASKS: Final = "ret_from_fork"
+"""The function of the program that each task begins in, if the program has tasks."""
+
 NUMBER: Final = 0
 """What this program answers when it is asked which one it is; each build has its own."""
 
@@ -61,7 +65,7 @@ cold(apic_pending_slowpath)
 
 def this_cpu_ptr() -> int:
     """Read the address of this process's pCPU: one ordinary load."""
-    return load_constant(Local(local_address()).pcpu_at)
+    return load_private(Local(local_address()).pcpu_at)
 
 
 def interrupt_point(site: int) -> None:
@@ -84,6 +88,24 @@ def live_unmutated() -> None:
     pcpu_thread()  # type: ignore[name-defined]  # noqa: F821
 
 
+def task() -> None:
+    """Main loop of one task, in the same two variants."""
+    if mutated(0) != 0:
+        task_unmutated()
+    else:
+        ret_from_fork()  # type: ignore[name-defined]  # noqa: F821 - the program's
+
+
+@unmutated
+def task_unmutated() -> None:
+    """Main loop of one task where no seeded bug is selected."""
+    ret_from_fork()  # type: ignore[name-defined]  # noqa: F821
+
+
+def no_task() -> None:
+    """Do what a task does in a program without tasks: come to its end."""
+
+
 def pcpu_main(role: int, argument: int) -> int:
     """Dispatch on the role; -1 for a role that does not exist."""
     if role == TAKE_INTERRUPT:
@@ -91,6 +113,13 @@ def pcpu_main(role: int, argument: int) -> int:
         return 0
     if role == LIVE:
         live()
+        return 0
+    if role == TASK:
+        task()
+        task_ended()
+        return 0
+    if role == MEMORY_FAULT:
+        note_fault(argument)
         return 0
     return NUMBER ^ argument if role == PROVE else -1
 
@@ -109,8 +138,8 @@ def unit_of(program: Program, number: int = NUMBER, roots: Mapping[str, Callable
     for marked, place in ((COLD_FUNCTIONS, cold), (INLINED_FUNCTIONS, inlined), (SINGLE_VERSION, single_version)):
         for name in program.functions.keys() & set(marked):
             place(program.functions[name])
-    names = {**program.namespace, "NUMBER": number}
-    for own in (live_unmutated, live):
+    names = {BEGINNING_OF_TASKS: no_task, **program.namespace, "NUMBER": number}
+    for own in (live_unmutated, live, task_unmutated, task):
         names[own.__name__] = _in(names, own)
     exports = {name: _in(names, root) for name, root in {ROOT: pcpu_main, **(roots or {})}.items()}
     return Unit(exports, host_functions(), unrolled=False)

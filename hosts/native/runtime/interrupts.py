@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hosts.native.codegen.intrinsics import call_address, load_constant, load_private, store_private
+from hosts.native.memory.private_words import Local
 from hosts.native.runtime.noise import stall
 from hosts.native.runtime.process_locals import this_process
 from hosts.native.runtime.receive import expect, frames_in_flight, pending, receive_if_due
@@ -16,11 +17,15 @@ def attention(site: int) -> None:
         store_private(local.stall_points, left - 1)
         if left == 1:
             stall(local)
-    enabled_at = load_constant(local.irq_enabled_at)
-    if load_private(enabled_at) != 0:
+    if enabled(local):
         if pending(local) == 0 and frames_in_flight(local):
             receive_if_due(local)
         root = load_constant(local.root_at)
-        while pending(local) != 0 and load_private(enabled_at) != 0:
+        while pending(local) != 0 and enabled(local):
             call_address(root, 0, site)
     expect(local)
+
+
+def enabled(local: Local) -> bool:
+    """Return whether the own interrupt flag is set. A handler may have brought the task to another pCPU: ask again."""
+    return load_private(load_private(local.irq_enabled_at)) != 0

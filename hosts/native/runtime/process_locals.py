@@ -44,7 +44,7 @@ def run_words(local: Local) -> Run:
 
 def own_words(local: Local) -> HostCpu:
     """Return the shared words that this pCPU writes."""
-    return HostCpu(load_constant(local.own_at))
+    return HostCpu(load_private(local.own_at))
 
 
 def doorbell_of(cpu: int) -> int:

@@ -112,7 +112,7 @@ def accept(local: Local, buffer: int, length: int) -> int:
     if length != wire.FRAME_BYTES or load_private(buffer) != load_constant(local.head):
         return 0
     middle = load_private(buffer + 8)
-    if middle & wire.MIDDLE_MASK != load_constant(local.middle) or load_u8(buffer + wire.SEQUENCE_BYTE) != wire.UINT64:
+    if middle & wire.MIDDLE_MASK != load_private(local.middle) or load_u8(buffer + wire.SEQUENCE_BYTE) != wire.UINT64:
         return 0
     sender = (middle >> wire.SENDER_SHIFT) & (wire.LAST - 1)
     vector = (middle >> wire.VECTOR_SHIFT) & 0xFF
@@ -148,7 +148,7 @@ def receive(local: Local) -> int:
     """Move what has arrived into the pending set; return how many frames counted."""
     own = own_words(local)
     buffer = local.buffer.at
-    pull = load_constant(local.pull)
+    pull = load_private(local.pull)
     counted = 0
     for _ in range(BURST):
         length = zmq_recv(pull, buffer, RECEIVE_BYTES, AGAIN)

@@ -26,13 +26,13 @@ from hosts.native.runtime.process_locals import this_process
 def trace(event: int, argument: int) -> None:
     """Record an event, with the number of its turn."""
     local = this_process()
-    ring = Ring(load_constant(local.ring_at))
+    ring = Ring(load_private(local.ring_at))
     count = load_private(ring.count)
     word = load_private(local.traced_turn) | (argument & ARGUMENT_MASK) << ARGUMENT_SHIFT | event
     store(ring.events[count & RING_MASK], word)
     store(ring.count, count + 1)
     if event == SIGHTING:
-        keep_rings(load_constant(local.cpu), load_constant(local.pcpus))
+        keep_rings(load_private(local.cpu), load_constant(local.pcpus))
 
 
 def keep_rings(cpu: int, pcpus: int) -> None:
