@@ -24,7 +24,7 @@ vmx.py          arch/x86/kvm/vmx/vmx.c               vmx_vcpu_run, vmx_vcpu_ente
                                                      handle_fastpath_preemption_timer, vmx_handle_exit_irqoff,
                                                      vmx_handle_exit
 vmx.py          arch/x86/kvm/x86.c                   handle_fastpath_set_tscdeadline, handle_fastpath_set_x2apic_icr,
-                                                     kvm_x86_handle_exit_irqoff
+                                                     handle_fastpath_hlt, kvm_x86_handle_exit_irqoff
 nonroot.py      arch/x86/kvm/vmx/vmenter.S           __vmx_vcpu_run
 nonroot.py      (the processor)                      vm_entry, forget_exit, vm_exit, pending_virtual_interrupt,
                                                      deliver_virtual_interrupt, eoi_virtualization,

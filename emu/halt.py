@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from emu.cpu import (
     kvm_clear_running_vcpu,
     kvm_get_running_vcpu,
@@ -13,7 +11,13 @@ from emu.cpu import (
     preempt_disable,
     preempt_enable,
 )
-from emu.kvm_host import KVM_REQ_UNBLOCK, TASK_ASLEEP, TASK_INTERRUPTIBLE
+from emu.kvm_host import (
+    KVM_MP_STATE_HALTED,
+    KVM_MP_STATE_RUNNABLE,
+    KVM_REQ_UNBLOCK,
+    TASK_ASLEEP,
+    TASK_INTERRUPTIBLE,
+)
 from emu.kvm_main import kvm_check_request
 from emu.lapic import (
     apic_timer_fn,
@@ -28,9 +32,6 @@ from emu.observe.tracepoints import trace_kvm_vcpu_wakeup, trace_sched_switch
 from emu.sched import finish_rcuwait, prepare_to_rcuwait, set_current_state
 from emu.waist import READ_ONCE, cmpxchg, local_read, local_write, wait_for_interrupt
 from emu.workload.liveness import liveness_timer
-
-KVM_MP_STATE_RUNNABLE: Final = 0
-KVM_MP_STATE_HALTED: Final = 3
 
 
 def kvm_vcpu_has_events(vcpu: Vcpu) -> int:

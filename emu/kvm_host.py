@@ -1,4 +1,4 @@
-"""Constants of include/linux/kvm_host.h and include/linux/sched.h: modes of a vCPU, requests, states of a task."""
+"""Constants of kvm_host.h, kvm.h and sched.h in include/linux: modes and states of a vCPU, requests, task states."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Final
 OUTSIDE_GUEST_MODE: Final = 0
 IN_GUEST_MODE: Final = 1
 EXITING_GUEST_MODE: Final = 2
+
+KVM_MP_STATE_RUNNABLE: Final = 0
+KVM_MP_STATE_HALTED: Final = 3
 
 KVM_REQ_TLB_FLUSH: Final = 0
 """The request that the kickers of the scenarios make; it needs the vCPU out of guest mode."""

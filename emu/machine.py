@@ -184,6 +184,8 @@ class Config(Struct, line=True):
     """The guest's handlers put their EOI off about once in so many steps; 0: never."""
     sampling = word()
     """The costlier checks of a stay are made once in about so many."""
+    hlt_fastpath = word()
+    """1: HLT is handled in the exit fastpath, as since v6.11."""
 
 
 KICK_2016: Final = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emu.exits import (
+    EXIT_FASTPATH_EXIT_HANDLED,
     EXIT_FASTPATH_NONE,
     EXIT_FASTPATH_REENTER_GUEST,
     EXIT_REASON_EXTERNAL_INTERRUPT,
@@ -13,10 +14,11 @@ from emu.exits import (
 )
 from emu.halt import kvm_emulate_halt
 from emu.irq import handle_vector
+from emu.kvm_host import KVM_MP_STATE_RUNNABLE
 from emu.lapic import kvm_apic_send_ipi, kvm_lapic_expired_hv_timer, kvm_set_lapic_tscdeadline_msr
 from emu.machine import Vcpu, config, machine
 from emu.nonroot import __vmx_vcpu_run, forget_exit
-from emu.observe.probes.root import probe_stay_ended
+from emu.observe.probes.root import probe_hlt_fastpath, probe_stay_ended
 from emu.observe.tracepoints import trace_kvm_entry, trace_kvm_exit
 from emu.vectors import SLOT_GUEST_IPI, vector_of
 from emu.waist import local_read
@@ -42,6 +44,20 @@ def handle_fastpath_set_x2apic_icr(vcpu: Vcpu, qualification: int) -> int:
     return EXIT_FASTPATH_REENTER_GUEST
 
 
+def handle_fastpath_hlt(vcpu: Vcpu) -> int:
+    """Halt in the fastpath, still IN_GUEST_MODE: a notification that comes now is taken in root mode (fact 5.5).
+
+    What makes that safe is the second look, in ``kvm_vcpu_check_block``. The code was read, that it is in v6.11 is
+    from memory.
+    """
+    if local_read(vcpu.guest.turn_wanted) != 0:
+        begin_turn(vcpu)
+    kvm_emulate_halt(vcpu)
+    runnable = local_read(vcpu.mp_state) == KVM_MP_STATE_RUNNABLE
+    probe_hlt_fastpath(vcpu)
+    return EXIT_FASTPATH_REENTER_GUEST if runnable else EXIT_FASTPATH_EXIT_HANDLED
+
+
 def vmx_exit_handlers_fastpath(vcpu: Vcpu) -> int:
     """Handle with interrupts off what can be handled so; before v5.8 timers were not among it."""
     reason = local_read(vcpu.vmcs.vm_exit_reason)
@@ -54,6 +70,8 @@ def vmx_exit_handlers_fastpath(vcpu: Vcpu) -> int:
         if qualification == MSR_TSC_DEADLINE:
             return handle_fastpath_set_tscdeadline(vcpu)
         return handle_fastpath_set_x2apic_icr(vcpu, qualification)
+    if reason == EXIT_REASON_HLT and local_read(config().hlt_fastpath) != 0:
+        return handle_fastpath_hlt(vcpu)
     return EXIT_FASTPATH_NONE
 
 

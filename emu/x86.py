@@ -11,10 +11,11 @@ from emu.cpu import (
     preempt_enable,
 )
 from emu.exits import EXIT_FASTPATH_EXIT_HANDLED, EXIT_FASTPATH_REENTER_GUEST
-from emu.halt import KVM_MP_STATE_RUNNABLE, vcpu_block
+from emu.halt import vcpu_block
 from emu.kvm_host import (
     EXITING_GUEST_MODE,
     IN_GUEST_MODE,
+    KVM_MP_STATE_RUNNABLE,
     KVM_REQ_EVENT,
     KVM_REQ_TLB_FLUSH,
     KVM_REQ_UNBLOCK,

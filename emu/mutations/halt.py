@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from emu.mutations.edit import ALL, Edit, Mutation, Row
+from emu.mutations.edit import ALL, NEW, Edit, Mutation, Row
 
 SLEEP_CHECK: Final = """
 if kvm_vcpu_check_block(vcpu) != 0:
     break
 """
+
+FIRST_LOOK: Final = """
+if kvm_vcpu_has_events(vcpu) == 0:
+    local_write(vcpu.mp_state, KVM_MP_STATE_HALTED)
+"""
+HALTED: Final = "local_write(vcpu.mp_state, KVM_MP_STATE_HALTED)"
 
 MUTATIONS: Final = (
     Mutation(
@@ -26,6 +32,14 @@ MUTATIONS: Final = (
         "the vCPU sleeps without the second look after it published its wait record",
         "fact 3.5",
         (Edit("kvm_vcpu_block", SLEEP_CHECK, "schedule(vcpu)\nbreak"),),
-        (Row("halt-wake", ALL, "VIOLATION", ("C2",)),),
+        (Row("halt-wake", ALL, "VIOLATION", ("C2",)), Row("hlt-fastpath", NEW, "VIOLATION", ("C2",))),
+    ),
+    Mutation(
+        40,
+        "halt-without-a-look",
+        "the HLT fastpath halts without a look at the PIR, and leaves it to the second look",
+        "fact 5.5",
+        (Edit("kvm_emulate_halt", FIRST_LOOK, HALTED),),
+        (Row("hlt-fastpath", NEW, "PASS"),),
     ),
 )

@@ -52,6 +52,9 @@ WINDOWS: Final = (
     "kick-loses-to-kick",
     "kick-ends-stay",
     "self-and-remote-in-one-sync",
+    "hlt-fastpath-halts",
+    "hlt-fastpath-goes-on",
+    "notified-after-halt",
 )
 
 CHECKS: Final = ("C2", "C1", "C3", "C9", "C5", "C10", "C4", "C8", "C7")
@@ -73,7 +76,7 @@ RECORD_WORDS: Final = len(RECORD)
     POST_SEES_IN, POST_SEES_OUTSIDE, POST_SEES_EXITING, SELF_SEES_IN, SELF_SEES_OUTSIDE, SELF_SEES_EXITING,
     PIR_ALREADY_SET, ON_ALREADY_SET, SYNC_FINDS_ON, SYNC_FINDS_ON_ONLY, NOTIFIED_IN_GUEST, NOTIFIED_IN_ROOT,
     NOTIFIED_AFTER_SYNC, WAKE_FINDS_WAITER, WAKE_BEFORE_SLEEP, IRQ_BEFORE_SLEEP, KICK_BEFORE_ENTRY, KICK_LOSES,
-    KICK_ENDS_STAY, SELF_AND_REMOTE_SYNC,
+    KICK_ENDS_STAY, SELF_AND_REMOTE_SYNC, HLT_FASTPATH_HALTS, HLT_FASTPATH_GOES_ON, NOTIFIED_AFTER_HALT,
 ) = range(len(WINDOWS))  # fmt: skip
 
 C2, C1, C3, C9, C5, C10, C4, C8, C7 = range(len(CHECKS))

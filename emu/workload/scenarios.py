@@ -36,6 +36,8 @@ class Scenario:
     windows: tuple[str, ...] = ()
     scope: str | None = None
     """What is explored of it if nobody says how much; None: the explorer knows (hosts.explorer.threads.harness)."""
+    paths: tuple[str, ...] = ()
+    """Words of the configuration that are 1: paths of the machine that other scenarios do without."""
 
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -134,6 +136,17 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         every_pcpu_runs_a_vcpu=True,
         windows=("post-sees-in-guest", "post-sees-outside", "self-post-sees-in-guest"),
+    ),
+    Scenario(
+        "hlt-fastpath",
+        "the guest halts in the exit fastpath, still in guest mode, against remote posts",
+        "fact 5.5",
+        (GUEST_CPUID, *[GUEST_HLT] * 3),
+        (ACT_POST,),
+        acts_per_turn=2,
+        windows=("hlt-fastpath-halts", "notified-after-halt", "wake-finds-waiter"),
+        scope="post:0x34 | post:0x35",
+        paths=("hlt_fastpath",),
     ),
 )
 

@@ -53,6 +53,8 @@ def choose_race(machine: Machine, scenario: Scenario, policy: int, mutation: Mut
     poke(config.mutation, mutation.number if mutation else 0)
     poke(config.acts_per_turn, scenario.acts_per_turn)
     poke(config.slow_timer, int(scenario.slow_timer))
+    for path in scenario.paths:
+        poke(getattr(config, path), 1)
     poke(config.guest_items, len(scenario.guest_menu))
     poke(config.actor_items, len(scenario.actor_menu))
     for i, item in enumerate(scenario.guest_menu):

@@ -32,6 +32,7 @@ def initial_words(scope: Scope, policy: int, mutation: int, own: Own = NOTHING_O
         config.slow_handlers: 8 if scope.slow_handlers else 0,
         config.guest_items: len(scope.guest),
     }
+    chosen |= {getattr(config, path): 1 for path in scope.paths}
     chosen |= {machine.vcpus[i].guest.interrupts_left: scope.timers for i in range(scope.vcpus)}
     chosen |= {config.guest_menu[i]: item for i, item in enumerate(scope.guest)}
     words |= {

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from emu.kvm_host import KVM_MP_STATE_HALTED
 from emu.machine import Vcpu, this_pcpu
 from emu.observe.accounting import (
     DEVICE_IRQS,
+    HLT_FASTPATH_GOES_ON,
+    HLT_FASTPATH_HALTS,
     IRQ_BEFORE_SLEEP,
     KICK_ENDS_STAY,
     NOTIFICATIONS_SPURIOUS,
+    NOTIFIED_AFTER_HALT,
     NOTIFIED_IN_ROOT,
     STRAY_INTERRUPTS,
 )
 from emu.observe.checkers import check_sleep
 from emu.observe.ghost import count, window
 from emu.vectors import RESCHEDULE_VECTOR
-from emu.waist import local_read, local_write
+from emu.waist import apic_pending, ipis_in_flight, local_read, local_write
 
 
 def probe_notified_in_root() -> None:
     """A notification has missed non-root mode."""
     window(NOTIFIED_IN_ROOT)
     count(NOTIFICATIONS_SPURIOUS)
+
+
+def probe_hlt_fastpath(vcpu: Vcpu) -> None:
+    """The HLT fastpath has decided, on the vCPU's last look in guest mode; what comes now is taken in root mode."""
+    if local_read(vcpu.mp_state) != KVM_MP_STATE_HALTED:
+        window(HLT_FASTPATH_GOES_ON)
+        return
+    window(HLT_FASTPATH_HALTS)
+    if apic_pending() != 0 or ipis_in_flight() != 0:
+        window(NOTIFIED_AFTER_HALT)
 
 
 def probe_stray_interrupt() -> None:

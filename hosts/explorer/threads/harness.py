@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from emu.machine import MAX_PCPUS
@@ -82,6 +82,8 @@ class Scope:
     """The guest's handlers may put their EOI off for as long as they like."""
     vcpus: int = 1
     slow_timer: bool = False
+    paths: tuple[str, ...] = ()
+    """Words of the configuration that are 1."""
 
     @property
     def pcpus(self) -> int:
@@ -108,7 +110,7 @@ class Scope:
     def without(self, left_out: frozenset[int]) -> Scope:
         """Return the scope without some of the pCPUs that run no vCPU."""
         acts = tuple(each for i, each in enumerate(self.acts) if i not in left_out)
-        return Scope(acts, self.guest, self.timers, self.slow_handlers, self.vcpus, self.slow_timer)
+        return replace(self, acts=acts)
 
 
 def scope_of(scenario: Scenario | None, text: str | None = None, acts: Collection[str] = ()) -> Scope:
@@ -129,9 +131,9 @@ def scope_of(scenario: Scenario | None, text: str | None = None, acts: Collectio
     menu = _menu(guest) if guest else _scenario_menu(scenario)
     both = scenario is not None and scenario.every_pcpu_runs_a_vcpu
     slow = scenario is not None and scenario.slow_timer
-    found = Scope(
-        tuple(column for column in typed if column), menu, int(timers), handlers == "slow", 2 if both else 1, slow
-    )
+    paths = scenario.paths if scenario is not None else ()
+    acting = tuple(column for column in typed if column)
+    found = Scope(acting, menu, int(timers), handlers == "slow", 2 if both else 1, slow, paths)
     if found.pcpus > MAX_PCPUS:
         raise ScopeError(f"too big: a machine has up to {MAX_PCPUS} pCPUs, and this scope has {found.pcpus}")
     return found

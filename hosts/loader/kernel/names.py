@@ -14,10 +14,11 @@ from emu.exits import (
     EXIT_REASON_MSR_WRITE,
     EXIT_REASON_PREEMPTION_TIMER,
 )
-from emu.halt import KVM_MP_STATE_HALTED, KVM_MP_STATE_RUNNABLE
 from emu.kvm_host import (
     EXITING_GUEST_MODE,
     IN_GUEST_MODE,
+    KVM_MP_STATE_HALTED,
+    KVM_MP_STATE_RUNNABLE,
     KVM_REQ_EVENT,
     KVM_REQ_TLB_FLUSH,
     KVM_REQ_UNBLOCK,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from emu.halt import KVM_MP_STATE_HALTED, KVM_MP_STATE_RUNNABLE
+from emu.kvm_host import KVM_MP_STATE_HALTED, KVM_MP_STATE_RUNNABLE
 from emu.machine import MAX_PCPUS, Machine, Pcpu, PiDesc, Vcpu
 from emu.memory import Words
 from emu.observe.accounting import CHECKS, COUNTERS, RECORD_WORDS, WINDOWS
