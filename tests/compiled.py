@@ -31,8 +31,9 @@ class Compiled:
         words: int = 64,
         instead: Mapping[Any, Any] | None = None,
         local_words: int = 64,
+        symbols: Mapping[str, int] | None = None,
     ) -> None:
-        """Compile for a memory of so many words."""
+        """Compile for a memory of so many words; ``symbols``: what the functions may call besides each other."""
         self.words: npt.NDArray[np.int64] = np.zeros(words + 8, np.int64)
         skip = -self.words.ctypes.data // 8 % 8
         self.words = self.words[skip : skip + words]  # from the start of a cache line
@@ -41,7 +42,7 @@ class Compiled:
         selected = self.base + int(Machine(0).config.mutation)
         addresses = {"pirace_memory": self.base, "pirace_local": int(self.local.ctypes.data), SELECTED: selected}
         self.unit = unit_of(functions, instead)
-        self._image = Image(self.unit.object_code(addresses))
+        self._image = Image(self.unit.object_code(addresses, symbols or ()), symbols)
         self._parameters = {name: function.__code__.co_argcount for name, function in functions.items()}
 
     def __getattr__(self, name: str) -> Any:
@@ -49,6 +50,10 @@ class Compiled:
         if name not in self._parameters:
             raise AttributeError(name)
         return self._image.function(name, self._parameters[name])
+
+    def address(self, name: str) -> int:
+        """Return the address of a compiled function."""
+        return self._image.address(name)
 
 
 def instructions(assembly: str, function: str) -> Sequence[str]:

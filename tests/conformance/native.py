@@ -9,14 +9,20 @@ from collections.abc import Sequence
 from types import FunctionType
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from emu import waist
 from emu.machine import Machine
+from emu.memory import Word
+from emu.waist import switch_to
 from hosts.native.codegen.intrinsics import load, pause, rdtsc, store
+from hosts.native.codegen.symbols import symbols
 from hosts.native.memory.layout import Ring
 from hosts.native.memory.private_words import Local
-from hosts.native.runtime import trace_ring
+from hosts.native.runtime import tasks, trace_ring
 from tests.compiled import Compiled
-from tests.conformance.primitives import DOES_NOT, DRAINS, FUNCTIONS
+from tests.conformance.primitives import DOES_NOT, DRAINS, FUNCTIONS, SWITCHES
 
 # --- what a primitive means --------------------------------------------------------------------------------------
 
@@ -114,20 +120,39 @@ def side_of(name: str, operation: str) -> FunctionType:
     return made
 
 
-OPERATIONS = (*DRAINS.values(), *DOES_NOT.values())
+OPERATIONS = (*DRAINS.values(), *DOES_NOT.values(), *SWITCHES.values())
 NAMES = {operation: f"side{number}" for number, operation in enumerate(OPERATIONS)}
+
+
+def other_task(own: int, other: int) -> int:
+    """Switch back whenever switched to."""
+    while True:
+        switch_to(Word(own), Word(other))
 
 
 @functools.cache
 def sides() -> Compiled:
     """Compile the shape around each operation."""
+    shapes = {name: side_of(name, operation) for operation, name in NAMES.items()}
     made = Compiled(
-        {name: side_of(name, operation) for operation, name in NAMES.items()},
+        {**shapes, "other_task": other_task},
         RING + 4096,
-        {waist.trace: trace_ring.trace},
+        {waist.trace: trace_ring.trace, switch_to: tasks.switch_to},
+        symbols=symbols(),
     )
     made.local[Local(0).ring_at // 8] = made.base + 8 * RING
     return made
+
+
+STACK_WORDS = 4096
+
+
+def fresh(stack: npt.NDArray[np.int64], function: int, first: int, second: int) -> int:
+    """Return the context of a task that begins in a function of two arguments."""
+    end = stack.ctypes.data // 16 * 16 + 8 * stack.size - 16
+    begin = end // 8 - stack.ctypes.data // 8 - 4
+    stack[begin : begin + 4] = (function, first, second, 0)
+    return end - 32
 
 
 def both_missed(operation: str) -> bool:
@@ -135,6 +160,10 @@ def both_missed(operation: str) -> bool:
     compiled = sides()
     compiled.words[:] = 0
     side = getattr(compiled, NAMES[operation])
+    stacks = [np.zeros(STACK_WORDS, np.int64) for _ in range(2)]
+    for number, stack in enumerate(stacks):
+        own = compiled.base + 8 * (SCRATCH + 8 * LINE * number)
+        compiled.words[own // 8 + 1 - compiled.base // 8] = fresh(stack, compiled.address("other_task"), own + 8, own)
 
     def race(number: int, processor: int) -> None:
         os.sched_setaffinity(0, {processor})  # each has its own: on a busy machine both might be given the same one

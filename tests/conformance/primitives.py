@@ -213,6 +213,8 @@ DRAINS = {
     "atomic_inc": "atomic_inc(scratch)",
     "take_half": "take_half(scratch, 1)",
 }
+SWITCHES = {"switch_to": "switch_to(scratch, scratch + 8)"}
+"""Of the hosts that have tasks. The other task switches back at once."""
 DOES_NOT = {
     "nothing": "pass",
     "smp_wmb": "smp_wmb()",

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import explorer, native, replay
-from tests.conformance.primitives import DOES_NOT, DRAINS
+from tests.conformance.primitives import DOES_NOT, DRAINS, SWITCHES
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -32,6 +32,7 @@ HOSTS: dict[str, BothMissed] = {
 """The explorer's sides use a word of their own with the operation, or both the same one."""
 IMPOSSIBLE = ("explorer, one word", "local_write")
 """To share a private word is a fault of the protocol."""
+WITH_TASKS = ("native",)
 
 
 def cases(operations: dict[str, str]) -> list[object]:
@@ -40,12 +41,12 @@ def cases(operations: dict[str, str]) -> list[object]:
     for host, both_missed in HOSTS.items():
         marks = ON_THE_MACHINE if host == "native" else []
         for name, operation in operations.items():
-            if (host, name) != IMPOSSIBLE:
+            if (host, name) != IMPOSSIBLE and (name not in SWITCHES or host in WITH_TASKS):
                 made.append(pytest.param(both_missed, operation, id=f"{host}-{name}", marks=marks))
     return made
 
 
-@pytest.mark.parametrize(("both_missed", "operation"), cases(DRAINS))
+@pytest.mark.parametrize(("both_missed", "operation"), cases(DRAINS | SWITCHES))
 def test_it_drains_the_store_buffer(folder: Path, both_missed: BothMissed, operation: str) -> None:
     """Both sides never miss each other, whatever the outcome of the operation, and whoever else uses its word."""
     assert not both_missed(folder, operation)

@@ -8,7 +8,7 @@ memory has of them.
 from __future__ import annotations
 
 from emu.memory import Struct, array, word
-from emu.waist import BIT, switch_to
+from emu.waist import BIT
 from hosts.compiler.attributes import cold
 from hosts.compiler.unit import Unit
 from hosts.native.codegen.intrinsics import (
@@ -28,13 +28,13 @@ from hosts.native.runtime.process_locals import increment, this_process
 from hosts.native.runtime.receive import apic_ack, due
 from hosts.native.runtime.rendezvous import run_goes_on
 from hosts.native.runtime.send import all_silent, say_silent, send_IPI
-from hosts.native.runtime.task_end import MEMORY_FAULT, note_fault, task_ended
+from hosts.native.runtime.tasks import MEMORY_FAULT, note_fault, switch_to, task_ended
 from hosts.native.runtime.waiting import cpu_relax
 
 TAKE, LIVE = 0, 1
 """Roles of pCPUs: take an interrupt; run tasks."""
-SWITCH, RETURN, OVERFLOW = 3, 4, 5
-"""Roles of tasks: switch and be preempted; come to an end; write below the own stack."""
+SWITCH, RETURN, OVERFLOW, SELF = 3, 4, 5, 6
+"""Roles of tasks: switch and be preempted; come to an end; write below the own stack; resume itself, which runs."""
 RESCHEDULE = 0xFD
 IPI_SHARE = 15
 """One turn in 16 sends an IPI to the other pCPU, whose task is preempted."""
@@ -235,6 +235,8 @@ def begin(role: int, number: int) -> None:
         while number >= 0:
             store(at, 1)
             at -= 8
+    if role == SELF:
+        switch_to(little().tasks[number].context, little().tasks[number].context)
     task_ended()
 
 

@@ -17,7 +17,7 @@ from hosts.native.process.forkserver import Root
 from hosts.native.process.supervisor import Supervisor
 from tests.harness import task_roots
 from tests.harness.driven import UP_SECONDS, sockets_of, unix_sockets
-from tests.harness.task_roots import OVERFLOW, RETURN, SWITCH, TASKS, Little
+from tests.harness.task_roots import OVERFLOW, RETURN, SELF, SWITCH, TASKS, Little
 
 LONG = 120.0
 """Seconds of a run that ends when enough has been seen."""
@@ -124,8 +124,15 @@ def test_a_stack_that_overflows_is_told_as_that(supervisor: Supervisor) -> None:
     assert "Segmentation fault" in outcome.crash_dump["stacks.txt"]
 
 
-def test_a_task_that_comes_to_its_end_is_told_as_that(supervisor: Supervisor) -> None:
-    """There is nothing that it could return to."""
-    outcome = supervisor.run(configuration(RETURN), setup=queue_all)
+@pytest.mark.parametrize(
+    ("role", "said"),
+    [
+        (RETURN, "a task came to its end, which none does"),
+        (SELF, "a task was to be resumed that is not suspended"),
+    ],
+)
+def test_what_no_task_does_is_told_as_that(supervisor: Supervisor, role: int, said: str) -> None:
+    """There is nothing that it could return to, and nothing to go on with."""
+    outcome = supervisor.run(configuration(role), setup=queue_all)
     assert outcome.crash is not None
-    assert outcome.crash.partition(": ")[2] == "a task came to its end, which none does"
+    assert outcome.crash.partition(": ")[2] == said

@@ -15,6 +15,7 @@ from numba import types
 from hosts.compiler import emit as code
 from hosts.compiler.emit import I8, I32, I64, I128, POINTER, Emit, give_meaning
 from hosts.native.codegen import lowering as _lowering  # noqa: F401 - the host calls primitives of the waist, too
+from hosts.native.codegen.task_switch import switch_stacks
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -181,6 +182,15 @@ def doorbell_address() -> int:
 @_means(code.call_root)
 def call_address(address: int, role: int, argument: int) -> int:
     """Call the C function ``int64 (int64, int64)`` at ``address`` (pcpu_main's: compiled code cannot recurse)."""
+    _only_compiled()
+
+
+@_means(switch_stacks, result=types.void)
+def exchange_stacks(context: int, stack: int) -> None:
+    """Leave the own stack, its pointer in the word at ``context``, and go on with another, whose pointer is given.
+
+    Comes back when the own one is gone on with, perhaps in another process. A full barrier.
+    """
     _only_compiled()
 
 

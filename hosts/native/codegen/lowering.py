@@ -23,7 +23,6 @@ from hosts.compiler.emit import I8, I32, I64, Emit, give_meaning
 from hosts.compiler.variants import SELECTED
 from hosts.loader.primitives import TABLE
 from hosts.loader.syntax.names import PRIMITIVES
-from hosts.native.codegen.task_switch import switch_to
 
 _FLAGS = "~{memory},~{dirflag},~{fpsr},~{flags}"
 
@@ -113,7 +112,6 @@ MEANINGS: Final[dict[str, Emit]] = {
     "peek": code.volatile_load,
     "mark": code.volatile_store,
     "memory": code.symbol_address("pirace_memory"),
-    "switch_to": switch_to,
     "mutated": _mutated,
     "BIT": _bit,
     "fls64": _fls64,

@@ -1,6 +1,6 @@
 # mypy: allow-untyped-calls
 
-"""The machine code of :func:`emu.waist.switch_to`: one stack is left, another is gone on with.
+"""The machine code of a switch between tasks: one stack is left, another is gone on with.
 
 What is saved lies on the stack that is left: the frame pointer and ``rbx``, which LLVM may use whatever an assembler
 line says, and the address to go on at. All other registers are given as clobbered, so that LLVM has what it needs of
@@ -34,7 +34,7 @@ _LINES: Final = (
     "pushq %rax",
     "movq %rsp, %rax",
     "xchgq %rax, (%rdi)",
-    "movq (%rsi), %rsp",
+    "movq %rsi, %rsp",
     "popq %rax",
     "popq %rdi",
     "popq %rsi",
@@ -51,8 +51,8 @@ _CLOBBERED: Final = (
 )
 
 
-def switch_to(builder: Any, prev: Any, following: Any) -> None:
-    """Emit the switch; ``prev`` and ``following`` are the addresses of two context words."""
+def switch_stacks(builder: Any, context: Any, stack: Any) -> None:
+    """Emit the switch: the own stack pointer goes into the word at ``context``, ``stack`` is the one to go on with."""
     kind = ir.FunctionType(ir.LiteralStructType([I64, I64]), [I64, I64])
     clobbers = ",".join(f"~{{{name}}}" for name in _CLOBBERED)
-    builder.asm(kind, "; ".join(_LINES), f"={{rdi}},={{rsi}},0,1,{clobbers}", [prev, following], side_effect=True)
+    builder.asm(kind, "; ".join(_LINES), f"={{rdi}},={{rsi}},0,1,{clobbers}", [context, stack], side_effect=True)

@@ -31,6 +31,9 @@ EXIT_RULE: Final = 72
 EXIT_TASK: Final = 73
 """Exit code of a pCPU on which a task came to an end: it never returns from where it began."""
 
+EXIT_RUNNING_TASK: Final = 74
+"""Exit code of a pCPU that was to resume a task which is not suspended."""
+
 
 class Turn(Struct, line=True):
     """The environment's turn: number, time base and score travel in one cache line, from the one opener to all."""

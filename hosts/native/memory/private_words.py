@@ -68,7 +68,7 @@ class Local(Struct, line=True):
     fault_one_in = word()
     silent = word()
     fault_handler_at = word()
-    """Address of the handler of SIGSEGV that comes next (:mod:`hosts.native.runtime.task_end`)."""
+    """Address of the handler of SIGSEGV that comes next (:mod:`hosts.native.runtime.tasks`)."""
 
     crowded = word(line=True)
     keep_until = word()

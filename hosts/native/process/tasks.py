@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from emu.memory import Word
 from hosts.native.memory import region, task_stacks
-from hosts.native.memory.layout import EXIT_TASK, HostCpu
+from hosts.native.memory.layout import EXIT_RUNNING_TASK, EXIT_TASK, HostCpu
 from hosts.native.memory.mapping import words_at
 from hosts.native.memory.region import SharedMemory
 from hosts.native.memory.task_stacks import STACK_BYTES
@@ -60,5 +60,7 @@ def end_of(memory: SharedMemory, own: HostCpu, exit_code: int | None) -> str | N
     """Return what a pCPU has died of, if that has to do with tasks."""
     if exit_code == EXIT_TASK:
         return "a task came to its end, which none does"
+    if exit_code == EXIT_RUNNING_TASK:
+        return "a task was to be resumed that is not suspended"
     number = task_stacks.overflowed(memory.read(own.fault_at)) if exit_code == -signal.SIGSEGV else None
     return None if number is None else f"the stack of task {number} has overflowed: it has {STACK_BYTES // 1024} KiB"

@@ -22,7 +22,7 @@ from hosts.native.program.build import LIVE, PROVE, ROOT, TAKE_INTERRUPT, TASK
 from hosts.native.runtime import trace_ring
 from hosts.native.runtime import waist as runtime
 from hosts.native.runtime.receive import apic_pending_slowpath, due
-from hosts.native.runtime.task_end import MEMORY_FAULT, note_fault, task_ended
+from hosts.native.runtime.tasks import MEMORY_FAULT, note_fault, task_ended
 
 FIXED: Final = ("pirace_memory", "pirace_local", "pirace_doorbell", SELECTED)
 """Symbols whose addresses are the same in every process, so the compiler may know them."""

@@ -20,6 +20,7 @@ from hosts.native.runtime.receive import apic_ack, apic_pending, ipis_in_flight
 from hosts.native.runtime.rendezvous import next_turn, open_turn, run_goes_on
 from hosts.native.runtime.rule_fault import rule_fault
 from hosts.native.runtime.send import all_silent, say_silent, send_IPI
+from hosts.native.runtime.tasks import switch_to
 from hosts.native.runtime.trace_ring import trace
 from hosts.native.runtime.waiting import cpu_relax, deadline_after, deadline_passed, wait_for_interrupt
 
@@ -42,5 +43,6 @@ NATIVE: Final[dict[str, Callable[..., Any]]] = {
     "all_silent": all_silent,
     "trace": trace,
     "rule_fault": rule_fault,
+    "switch_to": switch_to,
 }
 """The compiled functions by the waist's names, and ``attention``, which interrupt points call."""
