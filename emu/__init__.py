@@ -13,6 +13,7 @@ This package is the specification. It calls nothing but the primitives of :mod:`
 - :mod:`emu.workload` drives it: the guest's program, the actions of the other pCPUs, scenarios, the initial state.
 - :mod:`emu.c_calls` is what a kernel's own functions in C call besides; it is loaded with them only.
 - :mod:`emu.mutations` has the seeded bugs, :mod:`emu.expected` the verdict that each scenario has to give,
+  :mod:`emu.history` the real bugs that they stand for,
   :mod:`emu.reach` and :mod:`emu.rulechecks` what a user's code may do, :mod:`emu.own` what it may bring along.
 
 file            kernel file                          functions

@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from hosts.cli.commands.campaign import repro, soak
+from hosts.cli.commands.history import history
 from hosts.cli.commands.kernel import kernel
 from hosts.cli.commands.litmus import litmus
 from hosts.cli.commands.options import CONTEXT, debug_option
@@ -61,6 +62,7 @@ def cli() -> None:
       pirace explore --kernel ~/linux --diff x.patch  what a patch of KVM changes
       pirace trace timer-fastpath                  a timer fastpath, step by step
       pirace list                                  everything that has a name
+      pirace history                               real bugs, to be caught again
       pirace kernel ~/linux                        how a kernel's C is read
       pirace litmus SB.litmus                      a test of the memory model
       pirace soak --for 8h                         race everything for hours
@@ -74,7 +76,7 @@ def cli() -> None:
     """  # noqa: D301 - click's mark for text that is not to be wrapped
 
 
-for each in (stress, explore, list_, litmus, replay, audit, reconcile, trace, kernel, soak, repro):
+for each in (stress, explore, list_, history, litmus, replay, audit, reconcile, trace, kernel, soak, repro):
     cli.add_command(each)
 
 

@@ -15,7 +15,7 @@ from msgspec import to_builtins
 from hosts.loader.user_code import UserCode
 from hosts.runs.verdict import Row
 
-SCHEMA_VERSION: Final = "1.8"
+SCHEMA_VERSION: Final = "1.9"
 
 
 def schema() -> dict[str, Any]:

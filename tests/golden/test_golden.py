@@ -33,7 +33,7 @@ KEPT = "g"
 """The folder that the campaign lay in: the records of its runs name files there."""
 
 
-SINCE_THEN = {"kernel-function"}
+SINCE_THEN = {"kernel-function", "history"}
 """Kinds of records that there were not when these were written."""
 
 

@@ -23,6 +23,7 @@ AROUND: Final = frozenset(
         "emu.own",
         "emu.expected",
         "emu.mutations",
+        "emu.history",
         "emu.c_arithmetic",
     }
 )
