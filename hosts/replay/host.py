@@ -193,10 +193,13 @@ class ReplayHost:
         raise Diverged(f"the code switches tasks ({prev:#x}, {next:#x}), and the scope has none")
 
     def exchange_contexts(self, prev: int, saved: int, next: int) -> int:  # noqa: A002
-        """Write the number of the own log into ``prev`` behind a full barrier; return the number in ``next``."""
+        """Write the number of the own log into ``prev`` behind a full barrier; return the number in ``next``.
+
+        ``next`` holds 0 from then on: its task runs.
+        """
         self.fence()
         self.operations.write(Op.GHOST_WRITE, prev, saved)
-        return self.operations.read(Op.GHOST_READ, next)
+        return self.operations.exchange_within(next, 0)
 
     def answered_again(self) -> None:
         """Record that a task has been answered from its log: its code goes on."""
@@ -227,14 +230,18 @@ class ReplayHost:
 
     def run_goes_on(self) -> int:
         """Return 1 until all pCPUs without a vCPU are silent; from then on the witness's answer."""
+        answer = self.run_goes_on_for(over=self._over)
+        self._over = answer == 0
+        return answer
+
+    def run_goes_on_for(self, *, over: bool) -> int:
+        """Answer as above to somebody who has been told 0 before (``over``), or has not."""
         self._schedule.called()
-        if self._over:
+        if over:
             return 0
         if self._silent() < self._others:
             return 1
-        answer = self.operations.perform(Op.CHOOSE, lambda: self._schedule.answer(2), a=2)
-        self._over = answer == 0
-        return answer
+        return self.operations.perform(Op.CHOOSE, lambda: self._schedule.answer(2), a=2)
 
     def open_turn(self) -> int:
         """Return 0, no turn: the witness says when each thread acts."""

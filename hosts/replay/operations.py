@@ -41,14 +41,22 @@ class Operations:
         self._inside_of: dict[int, int] = {machine.pcpus[i].marks.inside: i for i in range(setting.pcpus)}
 
     def perform(
-        self, kind: Op, do: Callable[[], int], word: int = 0, a: int = 0, b: int = 0, *, wait: bool = False
+        self,
+        kind: Op,
+        do: Callable[[], int],
+        word: int = 0,
+        a: int = 0,
+        b: int = 0,
+        *,
+        wait: bool = False,
+        within: bool = False,
     ) -> int:
-        """Execute an operation when it is due. ``wait``: only with an empty buffer."""
+        """Execute an operation when it is due. ``wait``: only with an empty buffer; ``within``: in the step before."""
         function, line = self._running_function()
         eager = kind == Op.SEND and self._setting.eager and self._memory.read(self._pcpu.irq.inside_depth) != 0
         own_fence = kind == Op.FENCE and a == OWN_FENCE
         begins = kind == Op.GHOST_WRITE and word in self._inside_of and a & 1 != 0
-        free = kind in UNSCHEDULED or eager or own_fence or is_instrument(function.module)
+        free = kind in UNSCHEDULED or eager or own_fence or within or is_instrument(function.module)
         may = lambda: self._possible(kind, wait=wait)  # noqa: E731 - asked as often as the schedule wants to know
         self.schedule.before(scheduled=begins or not free, point=kind == Op.POINT, begins=begins, possible=may)
         answer = do()
@@ -116,6 +124,17 @@ class Operations:
             self.perform(Op.FENCE, nothing, a=OWN_FENCE, wait=True)  # it drains the buffer whoever uses its word
             return do()
         return self.perform(kind, do, word, a, b, wait=True)
+
+    def exchange_within(self, word: int, value: int) -> int:
+        """Exchange a word in the step before, whose fence has emptied the buffer; return what it held."""
+        self.schedule.called()
+
+        def do() -> int:
+            found = self._memory.read(word)
+            self._memory.write(word, value)
+            return found
+
+        return self.perform(Op.XCHG, do, word, value, within=True) if word in self._setting.shared else do()
 
 
 def nothing() -> int:

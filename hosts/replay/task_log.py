@@ -1,8 +1,7 @@
 """Logs of tasks: what primitives have answered a task so far, so that any process can run its code again up to there.
 
-A task that is switched away from is saved as a log, and its context word holds the log's number. A log is what its
-parent holds, the one that the task was resumed from, and what was answered since. So a task that two processes resume
-by a fault of the protocol goes on twice, as in the explorer.
+A task that is switched away from is saved as a log, and its context word holds the log's number; while it runs, 0. A
+log is what its parent holds, the one that the task was resumed from, and what was answered since.
 """
 
 from __future__ import annotations

@@ -40,6 +40,8 @@ class Task:
         self.saved = len(self.answers)
         self.again = 0
         """So many of them have been given again; all of them: it is live."""
+        self.over = False
+        """The run is over for its vCPU."""
         self.greenlet: Any = None
 
     @property
@@ -115,6 +117,15 @@ class Tasks:
         """Take what is pending, as long as the flag is on: logged as one answer for each interrupt."""
         while self._answered("interrupt_point", self._host.takes_interrupt, site) != 0:
             self._host.interrupt()
+
+    def run_goes_on(self) -> int | None:
+        """Ask for the running task, which knows that its run is over wherever it runs."""
+        task = self._running
+        if task is None:
+            return self._host.run_goes_on()
+        answer = self._answered("run_goes_on", partial(self._host.run_goes_on_for, over=task.over))
+        task.over = answer == 0
+        return answer
 
     def switch_to(self, prev: int, next: int) -> None:  # noqa: A002 - the waist's name
         """Save the running task as a log, whose number goes into ``prev``, and resume the one in ``next``."""

@@ -29,7 +29,6 @@ from hosts.explorer.counterexample.witness import Witness
 from hosts.replay.messages import Arrive, Command, Drain, Report, Run
 from hosts.replay.processes import Died, ReplayProcesses
 from hosts.replay.program import ReplayProgram
-from hosts.replay.task_log import first_log
 from hosts.word64 import BASE
 from tests.replay.test_endings import sockets_and_children
 
@@ -236,25 +235,13 @@ def test_a_switch_waits_until_the_store_buffer_is_empty() -> None:
         two.do(0, Run(()))
         report = two.do(0, Run((AWAY,)))
         assert report.position == "before an operation that has to wait"
-        assert two.processes.memory.read(CONTEXT[0]) == first_log(0)
+        assert two.processes.memory.read(CONTEXT[0]) == 0
         assert two.do(0, Drain()).position == "before an operation"
         done = two.do(0, Run(())).done
         assert [(each.kind, each.word) for each in done] == [("FENCE", ""), ("POKE", "context 0")]
         assert two.processes.memory.read(CONTEXT[0]) > 0
-
-
-def test_a_task_that_two_resume_goes_on_twice() -> None:
-    """As a fault of the protocol would have it, and as the explorer has it: each has the stack that was saved."""
-    with driven() as two:
-        two.resume(0, 0)
-        two.turn(0, 0, AWAY)
-        was = two.totals[0]
-        for cpu in (0, 1):
-            two.resume(cpu, 0)
-        for cpu in (0, 1):
-            two.totals[0] = was
-            two.turn(cpu, 0, ON)
-            assert two.total(0) == two.totals[0]
+        two.resume(1, 0)
+        assert two.processes.memory.read(CONTEXT[0]) == 0
 
 
 def test_an_interrupt_that_a_task_took_is_not_taken_again() -> None:
@@ -263,7 +250,7 @@ def test_an_interrupt_that_a_task_took_is_not_taken_again() -> None:
         two.resume(0, 0)
         two.do(0, Run(()))
         two.do(0, Arrive(POSTED_INTR_VECTOR))
-        while two.processes.memory.read(CONTEXT[0]) == first_log(0):
+        while two.processes.memory.read(CONTEXT[0]) == 0:
             two.do(0, Run(()))
         assert two.total(0) == 1
         two.resume(1, 0)
