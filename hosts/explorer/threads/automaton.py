@@ -17,8 +17,9 @@ from hosts.explorer.threads.frames import Frame, Frames, SuspendedFrame
 from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.primitives import now
 from hosts.explorer.threads.protocol import Protocol
-from hosts.explorer.threads.resume import HANDLER, Resumable
+from hosts.explorer.threads.resume import HANDLER
 from hosts.explorer.threads.run_cache import Run, Runs, Start
+from hosts.explorer.threads.task_switch import Switching
 from hosts.explorer.threads.unbounded_loops import Passed, cycle, let_others_act
 
 
@@ -32,7 +33,7 @@ class Touched(NamedTuple):
 SavedState = tuple[tuple[SuspendedFrame, ...], tuple[int, ...]]
 
 
-class Automaton(Resumable):
+class Automaton(Switching):
     """One thread. See :class:`hosts.explorer.model.system.Thread`."""
 
     ALWAYS_RUNS: ClassVar = False
@@ -130,21 +131,23 @@ class Automaton(Resumable):
     def may_wait(self, local: int) -> bool:
         """Return whether taking an interrupt can be deferred to the next point.
 
-        It can if the code in between touches no own word that a handler touches. The interrupt flag is left out:
-        handlers find it on and leave it on.
+        It can if the code in between touches no own word that a handler touches, nor, where a handler may let other
+        tasks run, any at all. The interrupt flag is left out: handlers find it on and leave it on.
         """
         self.step(local, 0)
         between = self.between.get(local)
         if between is None:
             return False
         flag = {int(self.world.machine.pcpus[self.number].irq.enabled)}
+        if self.preempts:
+            return between.reads | between.writes <= flag
         met = between.reads & self.handlers.writes | between.writes & (self.handlers.reads | self.handlers.writes)
         return met <= flag
 
     @property
     def handled(self) -> int:
         """Count the own words that handlers are known to read and write."""
-        return len(self.handlers.reads) + len(self.handlers.writes)
+        return len(self.handlers.reads) + len(self.handlers.writes) + self.preempts
 
     def give_way(self, local: int) -> NoReturn:
         """Make the loop that a local state lies in schedulable; AbstractionRefuted or NotTerminating."""

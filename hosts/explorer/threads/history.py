@@ -190,7 +190,7 @@ class ExactThread(Primitives, WithoutHandlers):
                     self.every = operation.a
                     self.exact.namespace["common_interrupt"]()
                 continue
-            if name == "run_goes_on" and answer >= 1 - self.world.vcpus:
+            if name == "run_goes_on" and answer >= 1 - self.world.serving:
                 answer = self._ask(self._located(Operation(Op.CHOOSE, a=2), name, frame))
                 return self._value(name, ASKED_TWICE, answer)
             return self._value(name, arguments, answer)

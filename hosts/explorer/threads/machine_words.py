@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
-from emu.machine import Machine
+from emu.machine import MAX_PCPUS, Machine
 from emu.memory import WORD_BYTES
 from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR
 from hosts.explorer.model.system import AbstractionRefuted
 from hosts.explorer.threads.abstraction import Folding, Role, folding
+from hosts.explorer.threads.continuations import Continuations
 from hosts.explorer.threads.sharing import Words
 from hosts.loader.own.declared import NOTHING_OWN, Own
 from hosts.word64 import BASE
@@ -23,9 +24,17 @@ SILENT: Final = -WORD_BYTES
 """The address, outside of the machine, of the word that counts the threads that start nothing more: 1 when all do."""
 
 
-def over_word(thread: int) -> int:
-    """Return the address of the flag that a thread's run is over."""
-    return SILENT - WORD_BYTES * (thread + 1)
+_FLAGS: Final = 2 * MAX_PCPUS
+
+
+def over_word(user: int) -> int:
+    """Return the address of the flag that the run of a thread, or of a task, is over."""
+    return SILENT - WORD_BYTES * (user + 1)
+
+
+def current_word(thread: int) -> int:
+    """Return the address of the word that says which task runs on a thread: 1 + its vCPU's number, or 0."""
+    return SILENT - WORD_BYTES * (_FLAGS + thread + 1)
 
 
 @dataclass
@@ -69,21 +78,28 @@ class World:
     suspects: list[tuple[str, int, int, frozenset[int]]] = field(default_factory=list)
     """Loops of the user's (file and line), with the thread and the words that nobody else was known to use."""
     renewers: list[set[int]] = field(default_factory=list)
-    """For each family of notes the threads that renew it."""
+    """For each family of notes the users that renew it."""
+    tasks: int = 0
+    """How many pCPUs run vCPUs as tasks; 0: each of the first ones runs one vCPU for ever, on its own stack."""
+    continuations: Continuations = field(default_factory=Continuations)
+    """Of suspended tasks."""
 
     @classmethod
-    def made(cls, initial: dict[int, int], pcpus: int, vcpus: int, mutation: int, *, fold: bool) -> World:
+    def made(
+        cls, initial: dict[int, int], pcpus: int, vcpus: int, mutation: int, *, fold: bool, tasks: int = 0
+    ) -> World:
         """Make the world of a machine with its power-on words."""
         machine = Machine(BASE)
         folds = folding(machine, pcpus, vcpus, fold=fold)
         words = Words(initial)
         words.share(SILENT, range(pcpus))
-        if vcpus > 1:  # a sleeper whose waker is not known yet would seem never to come to an end
+        if vcpus > 1 or tasks:  # a sleeper whose waker is not known yet would seem never to come to an end
             for v in range(vcpus):
                 words.share(machine.vcpus[v].wait.state, range(pcpus))
         for v in range(vcpus):  # C7 looks at them, but so seldom that a search would begin anew late
             words.read.update(int(machine.vcpus[v].untold[i]) for i in range(pcpus))
-        made = cls(machine, pcpus, vcpus, words, folds, mutation)
+        words.read.update(current_word(i) for i in range(tasks))
+        made = cls(machine, pcpus, vcpus, words, folds, mutation, tasks=tasks)
         for i in range(pcpus):
             irq = machine.pcpus[i].irq
             made.guides |= {int(irq.enabled): i, int(irq.inside_depth): i}
@@ -91,9 +107,23 @@ class World:
         made.renewers = [set() for _ in range(vcpus)]
         return made
 
-    def use(self, thread: int, word: int, *, write: bool) -> int:
-        """Note the use of a word; what is a note of a generation is used by those who renew it too."""
-        kind = self.words.use(thread, word, write=write)
+    @property
+    def serving(self) -> int:
+        """How many pCPUs run vCPUs: the others are the ones that fall silent first."""
+        return self.tasks or self.vcpus
+
+    def vcpu_of(self, word: int) -> int:
+        """Return the number of the vCPU to which a word belongs, or -1."""
+        first = self.machine.vcpus[0]
+        number = (word - first.at) // first.nbytes
+        return number if 0 <= number < self.vcpus else -1
+
+    def use(self, user: int, word: int, *, write: bool) -> int:
+        """Note the use of a word by a thread, or by a task (:meth:`~hosts.explorer.threads.memory.Access.user`).
+
+        What is a note of a generation is used by those who renew it too.
+        """
+        kind = self.words.use(user, word, write=write)
         role = self.folds.of(word)
         if role.role == Role.UNTOLD:
             for other in self.renewers[role.number]:
@@ -101,12 +131,12 @@ class World:
             return self.words.kind(word)
         return kind
 
-    def renew(self, thread: int, family: int) -> list[int]:
-        """Record that a thread resets a family of words; return those of it that are private to the thread."""
-        self.renewers[family].add(thread)
+    def renew(self, user: int, family: int) -> list[int]:
+        """Record that somebody resets a family of words; return those of it that nobody else uses."""
+        self.renewers[family].add(user)
         used = [word for word in self.folds.families[family] if word in self.words.users]
         for word in used:
-            self.words.use(thread, word, write=True)
+            self.words.use(user, word, write=True)
         return [word for word in used if word not in self.words.shared]
 
     def suspend(self, primitive: str) -> NoReturn:

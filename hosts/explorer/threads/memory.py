@@ -11,8 +11,8 @@ from hosts.explorer.model.entered import check_bit, window_bit
 from hosts.explorer.model.operations import BEGINS, FENCELESS, OWN_FENCE, SCHEDULED, Op, Operation
 from hosts.explorer.model.rmw import modified
 from hosts.explorer.threads.abstraction import Folded, Role
-from hosts.explorer.threads.machine_words import World
-from hosts.explorer.threads.sharing import CONSTANT, OWN, SHARED
+from hosts.explorer.threads.machine_words import World, current_word
+from hosts.explorer.threads.sharing import CONSTANT, NOBODY, OWN, SHARED
 from hosts.explorer.threads.symbols import word_name
 from hosts.word64 import signed
 
@@ -38,6 +38,8 @@ class Access:
         self.number = number
         self.world = world
         self.pcpu = world.machine.pcpus[number].at
+        self.tasks = number < world.tasks
+        """It switches between tasks."""
         self.slots = world.slots[number]
         initial = world.words.initial
         self.own: list[int] = [initial.get(word, 0) for word in self.slots]
@@ -58,6 +60,23 @@ class Access:
         """Words that operations would be due on if anybody else had to do with them."""
         self.done = Done()
 
+    @property
+    def current(self) -> int:
+        """The user that the task is which runs here; -1: none does."""
+        vcpu = self.own_value(current_word(self.number)) - 1
+        return self.world.pcpus + vcpu if vcpu >= 0 else -1
+
+    def user(self, word: int) -> int:
+        """Return who it is that uses a word: the thread, or of a vCPU's word the vCPU's task while it runs here.
+
+        So a word that only the task uses is private to it on whichever pCPU it runs.
+        """
+        if self.tasks:
+            vcpu = self.world.vcpu_of(word)
+            if vcpu >= 0 and self.current == self.world.pcpus + vcpu:
+                return self.world.pcpus + vcpu
+        return self.number
+
     def read(self, word: int, kind: Op) -> Operation | None:
         """Read a word: at once if nobody else writes it."""
         role = self.world.folds.of(word)
@@ -66,7 +85,7 @@ class Access:
                 return self.gave(0)
             if role.role == Role.GENERATION:
                 return self.gave(1)
-        use = self.world.use(self.number, word, write=False)
+        use = self.world.use(self.user(word), word, write=False)
         if use != SHARED and kind == Op.LOAD:
             self.met.add(word)
         if use == CONSTANT:
@@ -87,7 +106,7 @@ class Access:
             if isinstance(folded, Operation):
                 return folded
             word, value = folded
-        if self.world.use(self.number, word, write=True) == OWN:
+        if self.world.use(self.user(word), word, write=True) == OWN:
             if kind == Op.STORE:
                 self.met.add(word)
             self.set_own(word, value)
@@ -129,21 +148,22 @@ class Access:
         return None
 
     def _tally(self, word: int, change: int) -> Operation | None:
-        if self.world.use(self.number, word, write=True) == OWN:
+        if self.world.use(self.user(word), word, write=True) == OWN:
             self.set_own(word, self.own_value(word) + change)
             return None
         return Operation(Op.GHOST_ADD, self.world.words.shared[word], change)
 
     def _renew(self, family: int) -> Operation | None:
         self.general = False  # more words of the family may become known
-        for own in self.world.renew(self.number, family):
+        notes = self.world.folds.families[family]
+        for own in self.world.renew(self.user(notes[0]), family):
             self.set_own(own, 0)
-        shared = any(word in self.world.words.shared for word in self.world.folds.families[family])
+        shared = any(word in self.world.words.shared for word in notes)
         return Operation(Op.RESET, a=family) if shared else None
 
     def modify(self, kind: Op, word: int, a: int, b: int = 0, flags: int = 0) -> Operation | None:
         """Do a locked operation; of one on a word that nobody else uses, others notice that it drains the buffer."""
-        use = self.world.use(self.number, word, write=True)
+        use = self.world.use(self.user(word), word, write=True)
         self.world.words.look(word)
         if use != OWN:
             self._written_openly(word)
@@ -201,7 +221,8 @@ class Access:
     def private_read(self, word: int) -> int:
         """Read such a word at once; AbstractionRefuted if it has to be an operation, as somebody else writes it too."""
         slot = self.slots.get(word)
-        if self.world.words.private.get(word) is False and slot is not None and slot < len(self.own):
+        known = self.world.words.private.get(word) is False and slot is not None and slot < len(self.own)
+        if known and (not self.tasks or self.user(word) in self.world.words.users[word]):
             return self.own_value(word)
         if self.local_read(word) is not None:
             if "local_read" in self.world.suspends:
@@ -222,22 +243,23 @@ class Access:
             operation = self.read(word, Op.GHOST_READ)
             return operation and operation._replace(kind=Op.LOAD)
         words.look(word)
-        if words.owner.get(word) == self.number:
+        user = self.user(word)
+        if words.owner.get(word) == user:
             return self.gave(self.own_value(word))
-        self.world.use(self.number, word, write=False)
+        self.world.use(user, word, write=False)
         return Operation(Op.LOAD, words.shared[word])
 
     def local_write(self, word: int, value: int) -> Operation | None:
         """Write such a word: if others use it too, a store like any other."""
-        words = self.world.words
-        words.wrote_privately(self.number, word)
+        words, user = self.world.words, self.user(word)
+        words.wrote_privately(user if user == self.number else NOBODY, word)
         if not words.used_privately(word):
             operation = self.write(word, value, Op.GHOST_WRITE)
             return operation and operation._replace(kind=Op.STORE)
-        self.world.use(self.number, word, write=True)
+        self.world.use(user, word, write=True)
         if self.world.guides.get(word, self.number) != self.number:
             raise Unexplorable(word_name(self.world.machine, word, self.world.own))
-        if words.owner[word] == self.number:
+        if words.owner[word] == user:
             words.look(word)
             if self.own_value(word) == signed(value):
                 return self.gave(None)  # what it holds is put there once more, and nobody else puts anything there

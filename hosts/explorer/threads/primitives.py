@@ -78,7 +78,7 @@ class Primitives(Access):
             "deadline_passed": self._deadline_passed,
             "run_goes_on": self._run_goes_on,
             "ipis_in_flight": lambda: Operation(Op.IN_FLIGHT),
-            "switch_to": _switch_to,
+            "switch_to": lambda prev, next: Operation(Op.FENCE),  # noqa: A006, ARG005 - the waist's names
             "say_silent": lambda: self._tally(SILENT, 1),
             "all_silent": lambda: Operation(Op.QUIESCENT),
         }
@@ -119,7 +119,7 @@ class Primitives(Access):
             if arguments == ():
                 return 1
             if answer == 0:
-                self.own_flag(over_word(self.number), 1)
+                self.own_flag(over_word(self._asks()), 1)
         return answer
 
     def _half(self, operation: Operation | None, half: int) -> Operation | None:
@@ -159,9 +159,13 @@ class Primitives(Access):
 
     def _run_goes_on(self) -> Operation | None:
         """Go on as long as one of the other pCPUs has something to do; from then on the run may be over any time."""
-        if self.own_flag(over_word(self.number), None) != 0:
+        if self.own_flag(over_word(self._asks()), None) != 0:
             return self.gave(0)
         return Operation(Op.GHOST_READ, self.world.words.shared[SILENT])
+
+    def _asks(self) -> int:
+        """Return whose run it is that may be over: the task's that runs here, or the thread's own."""
+        return max(self.current, self.number) if self.tasks else self.number
 
     def _is_inside(self) -> bool:
         """Return whether the thread is between the first and the last effect of a delivery, wake or kick."""
@@ -215,10 +219,6 @@ def direct(world: World) -> dict[str, Callable[..., Any]]:
 
 def _rule_fault(where: int, value: int, bound: int) -> None:
     raise RuleFault(where, value, bound)
-
-
-def _switch_to(prev: int, next: int) -> Operation | None:  # noqa: A002 - the waist's name
-    raise NotImplementedError(f"tasks are not explored: {prev:#x}, {next:#x}")
 
 
 def _late(operation: Operation | None) -> Operation | None:

@@ -60,7 +60,7 @@ class Resumable(Primitives):
                     self._call(frames, HANDLER, ())
                 return None
             value = None
-        elif call.name == "run_goes_on" and arguments == () and answer >= 1 - self.world.vcpus:
+        elif call.name == "run_goes_on" and arguments == () and answer >= 1 - self.world.serving:
             frame.values[ANSWER] = ASKED_TWICE
             return self._placed(Operation(Op.CHOOSE, a=2), frame.flow, frame.call)
         else:

@@ -15,6 +15,8 @@ from hosts.explorer.model.system import AbstractionRefuted
 CONSTANT: Final = 0
 OWN: Final = 1
 SHARED: Final = 2
+NOBODY: Final = -1
+"""No thread: a private word's owner if several write it, or a task does, which is now on one thread, now on another."""
 
 
 class Words:
@@ -24,6 +26,7 @@ class Words:
         """``initial``: what words hold at the start, where that is not 0."""
         self.initial = initial
         self.users: dict[int, set[int]] = {}
+        """Threads; and tasks, with numbers behind those of the threads."""
         self.written: set[int] = set()
         self.read: set[int] = set()
         """Words that some thread has looked at: what is only written decides nothing."""
@@ -32,7 +35,7 @@ class Words:
         self.private: dict[int, bool] = {}
         """Words that the protocol calls private (``local_read``, ``local_write``): whether others use them, too."""
         self.owner: dict[int, int] = {}
-        """Of these the one thread that has written them, in no other way; -1: there are more, or it has."""
+        """Of these the one thread that has written them, in no other way; NOBODY: there are more, or it has."""
         self.opened: set[int] = set()
         """Those that are shared because a loop asks for them that nothing else can end: see :meth:`open`."""
 
@@ -43,14 +46,14 @@ class Words:
         copy.written, copy.read, copy.shared = set(self.written), set(self.read), dict(self.shared)
         return copy
 
-    def use(self, thread: int, word: int, *, write: bool) -> int:
-        """Record a thread's use of a word; return what the word is now. AbstractionRefuted if it was less before."""
+    def use(self, user: int, word: int, *, write: bool) -> int:
+        """Record a use of a word; return what the word is now. AbstractionRefuted if it was less before."""
         users = self.users.setdefault(word, set())
-        known = thread in users and (not write or word in self.written)
+        known = user in users and (not write or word in self.written)
         if not known:
             before = self.kind(word)
             fresh = not users
-            users.add(thread)
+            users.add(user)
             if write:
                 self.written.add(word)
             after = self.kind(word)
@@ -76,7 +79,7 @@ class Words:
         self.read.add(word)
         self.shared.setdefault(word, len(self.shared))
         self.opened.add(word)
-        self.owner[word] = -1
+        self.owner[word] = NOBODY
 
     def used_privately(self, word: int) -> bool:
         """Note that the protocol calls a word private; return whether others use it all the same."""
@@ -85,13 +88,13 @@ class Words:
 
     def wrote_privately(self, thread: int, word: int) -> None:
         """Note who writes a private word; AbstractionRefuted if others, who use it too, were told of another one."""
-        if self.owner.setdefault(word, thread) not in (thread, -1):
+        if self.owner.setdefault(word, thread) not in (thread, NOBODY):
             self.wrote(word)
 
     def wrote(self, word: int) -> None:
         """Note that a private word has several writers, or is written otherwise; AbstractionRefuted if that matters."""
-        if self.owner.get(word, -1) != -1:
-            self.owner[word] = -1
+        if self.owner.get(word, NOBODY) != NOBODY:
+            self.owner[word] = NOBODY
             if self.private.get(word):
                 raise AbstractionRefuted(word)
 
