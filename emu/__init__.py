@@ -33,6 +33,7 @@ nonroot.py      (the processor)                      vm_entry, forget_exit, vm_e
                                                      posted_interrupt_processing
 guest.py        (the guest)                          guest_interrupt_handler, guest_eoi_due
 halt.py         arch/x86/kvm/x86.c                   kvm_emulate_halt, vcpu_block, kvm_vcpu_has_events
+halt.py         arch/x86/kvm/vmx/vmx.c               vmx_interrupt_blocked, skip_emulated_instruction
 halt.py         virt/kvm/kvm_main.c                  kvm_vcpu_halt, kvm_vcpu_block, kvm_vcpu_check_block,
                                                      kvm_sched_out, kvm_sched_in
 halt.py         kernel/sched/core.c, idle.c          schedule, do_idle
@@ -96,11 +97,13 @@ PROTOCOL = (
     "emu.observe.sightings",
     "emu.observe.conservation",
     "emu.observe.checkers",
+    "emu.observe.timers",
     "emu.observe.probes.post",
     "emu.observe.probes.wake",
     "emu.observe.probes.sync",
     "emu.observe.probes.processor",
     "emu.observe.probes.root",
+    "emu.observe.probes.timer",
     "emu.cpu",
     "emu.sched",
     "emu.kvm_main",

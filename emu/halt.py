@@ -34,9 +34,21 @@ from emu.waist import READ_ONCE, cmpxchg, local_read, local_write, wait_for_inte
 from emu.workload.liveness import liveness_timer
 
 
+def vmx_interrupt_blocked(vcpu: Vcpu) -> int:
+    """Return whether the guest takes no interrupts now: RFLAGS.IF is off, or the shadow of an STI lasts."""
+    if local_read(vcpu.guest.rflags_if) == 0:
+        return 1
+    return local_read(vcpu.vmcs.guest_interruptibility_info)
+
+
+def skip_emulated_instruction(vcpu: Vcpu) -> None:
+    """Step over an instruction that KVM has done for the guest: the shadow of an STI before it ends with it."""
+    local_write(vcpu.vmcs.guest_interruptibility_info, 0)
+
+
 def kvm_vcpu_has_events(vcpu: Vcpu) -> int:
     """Return whether the guest would take an interrupt now."""
-    if local_read(vcpu.guest.rflags_if) == 0:
+    if vmx_interrupt_blocked(vcpu) != 0:
         return 0
     return 1 if kvm_apic_has_interrupt(vcpu) >= 0 else 0
 
@@ -120,6 +132,7 @@ def vcpu_block(vcpu: Vcpu) -> int:
 
 def kvm_emulate_halt(vcpu: Vcpu) -> int:
     """HLT: stay runnable if an interrupt waits, else halt."""
+    skip_emulated_instruction(vcpu)
     if kvm_vcpu_has_events(vcpu) == 0:
         local_write(vcpu.mp_state, KVM_MP_STATE_HALTED)
     return 1

@@ -7,7 +7,9 @@ from emu.kvm_host import KVM_REQ_UNBLOCK
 from emu.kvm_main import kvm_make_request, kvm_vcpu_kick
 from emu.lapic_regs import apic_update_ppr
 from emu.machine import Vcpu, config
+from emu.observe.accounting import TIMER_ASLEEP, TIMER_AT_ONCE, TIMER_AT_SWITCH
 from emu.observe.probes.post import probe_effects_begin, probe_effects_end, probe_post_begin, probe_post_end
+from emu.observe.probes.timer import probe_deadline, probe_timer_armed, probe_timer_injected
 from emu.vectors import SLOT_TIMER, vector_of
 from emu.vmx_intr import vmx_deliver_interrupt, vmx_sync_pir_to_irr
 from emu.waist import deadline_passed, local_read, local_write
@@ -51,6 +53,7 @@ def kvm_apic_local_deliver(vcpu: Vcpu) -> int:
 
 def kvm_apic_inject_pending_timer_irqs(vcpu: Vcpu) -> None:
     """Inject the timer interrupt and disarm the deadline."""
+    probe_timer_injected(vcpu)
     probe_post_begin(vcpu, vector_of(SLOT_TIMER))
     accepted = kvm_apic_local_deliver(vcpu)
     local_write(vcpu.apic.tscdeadline, 0)
@@ -94,7 +97,9 @@ def start_hv_timer(vcpu: Vcpu) -> None:
     local_write(vcpu.apic.hv_timer_in_use, 1)
     local_write(vcpu.vmcs.preemption_timer_armed, 1)
     local_write(vcpu.vmcs.preemption_timer_deadline, deadline)
-    if deadline_passed(deadline) != 0:
+    passed = deadline_passed(deadline)
+    probe_deadline(vcpu, deadline, passed, TIMER_AT_ONCE)
+    if passed != 0:
         apic_timer_expired(vcpu, 0)
         cancel_hv_timer(vcpu)
 
@@ -102,6 +107,7 @@ def start_hv_timer(vcpu: Vcpu) -> None:
 def kvm_set_lapic_tscdeadline_msr(vcpu: Vcpu, deadline: int) -> None:
     """Arm the timer (the guest's WRMSR TSC_DEADLINE)."""
     local_write(vcpu.apic.tscdeadline, deadline)
+    probe_timer_armed(vcpu)
     start_hv_timer(vcpu)
 
 
@@ -109,7 +115,10 @@ def kvm_lapic_switch_to_sw_timer(vcpu: Vcpu) -> None:
     """Hand the timer to a host timer before blocking; one that has expired meanwhile expires here, outside."""
     if local_read(vcpu.apic.hv_timer_in_use) != 0:
         cancel_hv_timer(vcpu)
-        if deadline_passed(local_read(vcpu.apic.tscdeadline)) != 0:
+        deadline = local_read(vcpu.apic.tscdeadline)
+        passed = deadline_passed(deadline)
+        probe_deadline(vcpu, deadline, passed, TIMER_AT_SWITCH)
+        if passed != 0:
             apic_timer_expired(vcpu, 0)
 
 
@@ -121,8 +130,11 @@ def kvm_lapic_switch_to_hv_timer(vcpu: Vcpu) -> None:
 
 def apic_timer_fn(vcpu: Vcpu) -> None:
     """Expire the host timer of a blocked vCPU, in interrupt context on its pCPU."""
-    if local_read(vcpu.apic.tscdeadline) != 0 and local_read(vcpu.apic.hv_timer_in_use) == 0:
-        if local_read(vcpu.apic.timer_pending) == 0 and deadline_passed(local_read(vcpu.apic.tscdeadline)) != 0:
+    deadline = local_read(vcpu.apic.tscdeadline)
+    if deadline != 0 and local_read(vcpu.apic.hv_timer_in_use) == 0 and local_read(vcpu.apic.timer_pending) == 0:
+        passed = deadline_passed(deadline)
+        probe_deadline(vcpu, deadline, passed, TIMER_ASLEEP)
+        if passed != 0:
             apic_timer_expired(vcpu, 1)
 
 

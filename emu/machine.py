@@ -48,6 +48,8 @@ class Vmcs(Struct, line=True):
     exit_qualification = word()
     preemption_timer_armed = word()
     preemption_timer_deadline = word()
+    guest_interruptibility_info = word()
+    """Bit 0: blocking by STI, until the instruction behind the STI is done."""
 
 
 class Lapic(Struct, line=True):
@@ -113,6 +115,8 @@ class Vcpu(Struct, line=True):
     """The newest number whose interrupt the APIC refused, if that was the newest of all: nobody has to read it."""
     accepted_before = words(SLOTS * MAX_PCPUS)
     """The newest number before such ones whose interrupt was accepted."""
+    timer_watch = word()
+    """What has become of the deadline that the guest armed last (emu.observe.timers)."""
 
 
 class Marks(Struct, line=True):
@@ -186,6 +190,10 @@ class Config(Struct, line=True):
     """The costlier checks of a stay are made once in about so many."""
     hlt_fastpath = word()
     """1: HLT is handled in the exit fastpath, as since v6.11."""
+    guest_masks = word()
+    """1: the guest turns interrupts off and raises its TPR."""
+    timer_checks = word()
+    """1: timers are watched (C11), and the test driver's tick is a post that has nothing to do with them."""
 
 
 KICK_2016: Final = 0

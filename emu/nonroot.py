@@ -14,6 +14,7 @@ from emu.lapic_regs import (
     ppr_virtualization,
 )
 from emu.machine import Vcpu, this_pcpu
+from emu.observe.accounting import TIMER_IN_GUEST
 from emu.observe.probes.processor import (
     probe_delivered,
     probe_interrupt_acked,
@@ -23,6 +24,7 @@ from emu.observe.probes.processor import (
     probe_vm_exit,
 )
 from emu.observe.probes.sync import probe_before_on_cleared
+from emu.observe.probes.timer import probe_deadline
 from emu.observe.tracepoints import trace_posted_interrupt_processing
 from emu.posted_intr import POSTED_INTR_ON
 from emu.vectors import POSTED_INTR_VECTOR
@@ -75,9 +77,13 @@ def vm_exit(vcpu: Vcpu, reason: int) -> None:
 
 
 def pending_virtual_interrupt(vcpu: Vcpu) -> int:
-    """Evaluation of pending virtual interrupts: return 1 if the class of RVI is above that of PPR and IF is on."""
+    """Return 1 if a virtual interrupt is delivered at this boundary of instructions.
+
+    One is recognised if the class of RVI is above that of PPR (whoever changes either evaluates), and then waits for
+    RFLAGS.IF and for the end of an STI's shadow.
+    """
     if local_read(vcpu.vmcs.rvi) > local_read(vcpu.apic.vppr) | 0x0F:
-        return local_read(vcpu.guest.rflags_if)
+        return local_read(vcpu.guest.rflags_if) & ~local_read(vcpu.vmcs.guest_interruptibility_info)
     return 0
 
 
@@ -104,7 +110,10 @@ def preemption_timer_expired(vcpu: Vcpu) -> int:
     """Return whether the VMX preemption timer has counted down."""
     if local_read(vcpu.vmcs.preemption_timer_armed) == 0:
         return 0
-    return deadline_passed(local_read(vcpu.vmcs.preemption_timer_deadline))
+    deadline = local_read(vcpu.vmcs.preemption_timer_deadline)
+    passed = deadline_passed(deadline)
+    probe_deadline(vcpu, deadline, passed, TIMER_IN_GUEST)
+    return passed
 
 
 def external_interrupt(vcpu: Vcpu) -> int:

@@ -18,7 +18,7 @@ WORDS: Final = {
     **dict.fromkeys(
         (
             *("Vcpu.untold", "Vcpu.delivered", "Vcpu.merged", "Vcpu.self_ipis", "Vcpu.mail", "Vcpu.acknowledged"),
-            *("Vcpu.refused", "Vcpu.accepted_before"),
+            *("Vcpu.refused", "Vcpu.accepted_before", "Vcpu.timer_watch"),
             *("Pcpu.marks", "Pcpu.sightings", "Pcpu.told", "Pcpu.between_check_and_sleep", "Pcpu.counters"),
             *("Pcpu.windows", "Pcpu.records", "Pcpu.accepted", "Irq.processing", "Irq.inside_depth", "Irq.syncing"),
             *("Marks.inside", "Marks.turn_done"),

@@ -42,4 +42,17 @@ MUTATIONS: Final = (
         (Edit("kvm_emulate_halt", FIRST_LOOK, HALTED),),
         (Row("hlt-fastpath", NEW, "PASS"),),
     ),
+    Mutation(
+        41,
+        "shadow-outlives-hlt",
+        "the shadow of an STI does not end with the HLT behind it, which KVM has stepped over",
+        "SDM, blocking by STI",
+        (
+            Edit(
+                "skip_emulated_instruction",
+                "local_write(vcpu.vmcs.guest_interruptibility_info, 0)",
+            ),
+        ),
+        (Row("masked-guest", NEW, "VIOLATION", ("C2",)),),
+    ),
 )

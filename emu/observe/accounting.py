@@ -55,12 +55,19 @@ WINDOWS: Final = (
     "hlt-fastpath-halts",
     "hlt-fastpath-goes-on",
     "notified-after-halt",
+    "hlt-in-shadow",
+    "notified-while-masked",
+    "block-on-masked-vector",
+    "timer-expires-in-guest",
+    "timer-expires-at-once",
+    "timer-expires-at-switch",
+    "timer-expires-asleep",
 )
 
-CHECKS: Final = ("C2", "C1", "C3", "C9", "C5", "C10", "C4", "C8", "C7")
+CHECKS: Final = ("C2", "C1", "C3", "C9", "C5", "C10", "C4", "C8", "C7", "C11")
 """The most harmful first: of those that fire at once, that one is reported. An interrupt that nobody will deliver
 (asleep, running, entering), a request not served, an interrupt lost or made up; then the promises that keep it from
-coming to that: the descriptor's, the rule's, the sender's."""
+coming to that: the descriptor's, the rule's, the sender's. What only some scenarios check comes last."""
 
 RECORD: Final = ("count", "vector", "mode", "pir", "control", "rvi", "turn", "entries")
 """Words kept per check: how often it fired, then what was seen the first time."""
@@ -77,6 +84,8 @@ RECORD_WORDS: Final = len(RECORD)
     PIR_ALREADY_SET, ON_ALREADY_SET, SYNC_FINDS_ON, SYNC_FINDS_ON_ONLY, NOTIFIED_IN_GUEST, NOTIFIED_IN_ROOT,
     NOTIFIED_AFTER_SYNC, WAKE_FINDS_WAITER, WAKE_BEFORE_SLEEP, IRQ_BEFORE_SLEEP, KICK_BEFORE_ENTRY, KICK_LOSES,
     KICK_ENDS_STAY, SELF_AND_REMOTE_SYNC, HLT_FASTPATH_HALTS, HLT_FASTPATH_GOES_ON, NOTIFIED_AFTER_HALT,
+    HLT_IN_SHADOW, NOTIFIED_WHILE_MASKED, BLOCK_ON_MASKED, TIMER_IN_GUEST, TIMER_AT_ONCE, TIMER_AT_SWITCH,
+    TIMER_ASLEEP,
 ) = range(len(WINDOWS))  # fmt: skip
 
-C2, C1, C3, C9, C5, C10, C4, C8, C7 = range(len(CHECKS))
+C2, C1, C3, C9, C5, C10, C4, C8, C7, C11 = range(len(CHECKS))

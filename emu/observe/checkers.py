@@ -112,7 +112,8 @@ def put_rvi_right(vcpu: Vcpu) -> None:
 
 
 def wake_the_overlooked(vcpu: Vcpu) -> None:
-    """Make the task look once more. The vCPU's own thread idles here, so no IPI is needed."""
+    """Make the task look once more, with nothing in the way. The vCPU's own thread idles here: no IPI is needed."""
+    local_write(vcpu.vmcs.guest_interruptibility_info, 0)
     WRITE_ONCE(vcpu.wait.state, TASK_RUNNING)
 
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 from typing import Final
 
 from emu.exits import EXIT_REASON_CPUID, EXIT_REASON_HLT, EXIT_REASON_MSR_WRITE, MSR_TSC_DEADLINE
-from emu.lapic_regs import apic_set_vector, apic_test_vector
+from emu.lapic_regs import apic_set_vector, apic_test_vector, ppr_virtualization
 from emu.machine import MAX_PCPUS, Vcpu, config, machine, smp_processor_id
-from emu.observe.accounting import DWELLS, HALTS, ROUNDS
+from emu.observe.accounting import DWELLS, HALTS, HLT_IN_SHADOW, ROUNDS
 from emu.observe.checkers import check_snapshot, check_stay, check_the_end
-from emu.observe.ghost import count
+from emu.observe.ghost import count, window
 from emu.observe.repair import put_right
 from emu.vectors import SLOT_SELF_IPI, vector_of
 from emu.waist import (
@@ -48,6 +48,18 @@ GUEST_ICR: Final = 5
 """An IPI to another vCPU through the x2APIC ICR fastpath."""
 GUEST_NOTHING: Final = 6
 """Stay in: what is posted must reach the guest without any exit."""
+GUEST_CLI: Final = 7
+GUEST_STI: Final = 8
+"""Interrupts off, and on again: the shadow of the STI covers the next instruction."""
+GUEST_STI_HLT: Final = 9
+"""What an idle loop does with interrupts off: STI, and HLT in its shadow."""
+GUEST_RAISE_TPR: Final = 10
+GUEST_LOWER_TPR: Final = 11
+GUEST_ITEMS: Final = 12
+"""How many there are."""
+
+RAISED_TPR: Final = 0x70
+"""Keeps back three of the four vectors that host threads post and the device's, and lets the timer's through."""
 
 TIMER_DELTA: Final = 2000
 """How far ahead (TSC ticks) the guest arms its timer."""
@@ -56,6 +68,7 @@ TIMER_DELTA: Final = 2000
 def guest_step(vcpu: Vcpu) -> int:
     """Run one step of the guest's program; return an exit reason, or 0 if the guest stays in."""
     guest = vcpu.guest
+    local_write(vcpu.vmcs.guest_interruptibility_info, 0)
     left = local_read(guest.actions_left)
     if left != 0:
         local_write(guest.actions_left, left - 1)
@@ -91,7 +104,7 @@ def next_turn_or_end(vcpu: Vcpu) -> int:
     if local_read(guest.silent) == 0:
         local_write(guest.silent, 1)
         say_silent()
-    if all_silent() == 0 or local_read(guest.in_service) != 0:
+    if all_silent() == 0 or local_read(guest.in_service) != 0 or unmasked(vcpu) == 0:
         cpu_relax()
         return 0
     if check_snapshot(vcpu, True) != 0:
@@ -144,12 +157,52 @@ def guest_action(vcpu: Vcpu, item: int) -> int:
         return guest_self_ipi(vcpu)
     if item == GUEST_ICR:
         return guest_write_icr(vcpu)
+    if item > GUEST_NOTHING:
+        return guest_mask(vcpu, item)
     return EXIT_REASON_CPUID if item == GUEST_CPUID else 0
 
 
+def guest_mask(vcpu: Vcpu, item: int) -> int:
+    """Take one of the actions that decide whether what is posted can be delivered."""
+    if item == GUEST_CLI:
+        local_write(vcpu.guest.rflags_if, 0)
+    elif item == GUEST_STI:
+        guest_sti(vcpu)
+    elif item == GUEST_STI_HLT:
+        guest_sti(vcpu)
+        if local_read(vcpu.vmcs.rvi) > local_read(vcpu.apic.vppr) | 0x0F:
+            window(HLT_IN_SHADOW)
+        return guest_halt(vcpu)
+    else:
+        guest_write_tpr(vcpu, RAISED_TPR if item == GUEST_RAISE_TPR else 0)
+    return 0
+
+
+def guest_sti(vcpu: Vcpu) -> None:
+    """STI: if interrupts were off, they stay blocked for one more instruction (SDM, blocking by STI)."""
+    if local_read(vcpu.guest.rflags_if) == 0:
+        local_write(vcpu.guest.rflags_if, 1)
+        local_write(vcpu.vmcs.guest_interruptibility_info, 1)
+
+
+def guest_write_tpr(vcpu: Vcpu, tpr: int) -> None:
+    """TPR virtualization: the write is followed by PPR virtualization and the evaluation of what is pending."""
+    local_write(vcpu.apic.vtpr, tpr)
+    ppr_virtualization(vcpu)
+
+
+def unmasked(vcpu: Vcpu) -> int:
+    """Take everything from now on, for what was posted has to arrive at the end; return whether that was so before."""
+    if local_read(vcpu.guest.rflags_if) != 0 and local_read(vcpu.apic.vtpr) == 0:
+        return 1
+    local_write(vcpu.guest.rflags_if, 1)
+    guest_write_tpr(vcpu, 0)
+    return 0
+
+
 def guest_halt(vcpu: Vcpu) -> int:
-    """HLT, unless a handler is still running."""
-    if local_read(vcpu.guest.in_service) != 0:
+    """HLT, unless a handler is still running or interrupts are off, when nothing would end it."""
+    if local_read(vcpu.guest.in_service) != 0 or local_read(vcpu.guest.rflags_if) == 0:
         return 0
     count(HALTS)
     return EXIT_REASON_HLT

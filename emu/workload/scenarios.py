@@ -11,11 +11,16 @@ from emu.workload.actors import ACT_DEVICE, ACT_KICK, ACT_POST
 from emu.workload.program import (
     GUEST_ARM_LATER,
     GUEST_ARM_NOW,
+    GUEST_CLI,
     GUEST_CPUID,
     GUEST_HLT,
     GUEST_ICR,
+    GUEST_LOWER_TPR,
     GUEST_NOTHING,
+    GUEST_RAISE_TPR,
     GUEST_SELF_IPI,
+    GUEST_STI,
+    GUEST_STI_HLT,
 )
 
 
@@ -148,6 +153,41 @@ SCENARIOS: tuple[Scenario, ...] = (
         scope="post:0x34 | post:0x35",
         paths=("hlt_fastpath",),
     ),
+    Scenario(
+        "masked-guest",
+        "the guest turns interrupts off and raises its TPR against remote posts: what is posted is not deliverable",
+        "fact 4.4; 1831fa4",
+        (
+            GUEST_CPUID,
+            *[GUEST_CLI] * 2,
+            GUEST_STI,
+            *[GUEST_STI_HLT] * 3,
+            GUEST_HLT,
+            GUEST_RAISE_TPR,
+            GUEST_LOWER_TPR,
+            GUEST_NOTHING,
+        ),
+        (ACT_POST,),
+        acts_per_turn=2,
+        windows=("hlt-in-shadow", "notified-while-masked", "block-on-masked-vector", "wake-finds-waiter"),
+        scope="post:0x34 post:0xf6 | guest=cpuid,cli,sti-hlt,raise,lower",
+        paths=("guest_masks",),
+    ),
+    Scenario(
+        "timer-halt",
+        "timers of a guest that halts: the preemption timer, the host's timer, the switches between them",
+        "facts 5.1 to 5.3; B21 to B23",
+        (*[GUEST_CPUID] * 2, *[GUEST_HLT] * 3, GUEST_ARM_NOW, *[GUEST_ARM_LATER] * 3, GUEST_NOTHING),
+        (ACT_POST,),
+        windows=(
+            "timer-expires-in-guest",
+            "timer-expires-at-once",
+            "timer-expires-at-switch",
+            "timer-expires-asleep",
+        ),
+        scope="post:0x34 | guest=cpuid,hlt,timer | timers=2",
+        paths=("timer_checks",),
+    ),
 )
 
 
@@ -182,4 +222,5 @@ CHECK_ABOUT: dict[str, str] = {
     "C8": "self-posts that saw IN_GUEST_MODE = self-IPIs sent + elided",
     "C9": "no kicked request is left unserved in non-root",
     "C10": "at the end all IPIs sent were taken and all mailboxes read",
+    "C11": "a deadline that the guest armed is delivered when it is due, once, and none is that was not due",
 }

@@ -41,8 +41,6 @@ def callers(program: Program, name: str) -> set[str]:
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("guest.rflags_if", "`RFLAGS.IF` is on and `TPR` 0 for ever"),
-        ("apic.vtpr", "`RFLAGS.IF` is on and `TPR` 0 for ever"),
         ("apic.enabled", "an APIC that is disabled, APICv that is switched off"),
         ("apicv_active", "an APIC that is disabled, APICv that is switched off"),
     ],

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Final
 
 from emu.kvm_host import EXITING_GUEST_MODE, TASK_ASLEEP, TASK_RUNNING
-from emu.machine import Vcpu, Wait, machine, smp_processor_id, this_pcpu
+from emu.machine import Vcpu, Wait, config, machine, smp_processor_id, this_pcpu
 from emu.memory import LINE_BYTES, WORD_BYTES, Word
 from emu.observe.accounting import (
     ON_ALREADY_SET,
@@ -21,6 +21,7 @@ from emu.observe.accounting import (
     SELF_AND_REMOTE_SYNC,
     SYNC_FINDS_ON,
     SYNC_FINDS_ON_ONLY,
+    TIMER_AT_ONCE,
 )
 from emu.observe.ghost import TOLD_NOBODY, TOLD_OTHER, TOLD_SELF, WHOM, window
 from emu.observe.probes.post import (
@@ -33,6 +34,7 @@ from emu.observe.probes.post import (
 )
 from emu.observe.probes.root import probe_block_decided, probe_events_checked
 from emu.observe.probes.sync import probe_before_on_cleared, probe_merge, probe_sync
+from emu.observe.probes.timer import probe_deadline
 from emu.observe.probes.wake import (
     probe_kick,
     probe_kick_found,
@@ -282,6 +284,15 @@ def observed_task_read(word: Word, task: int) -> None:
     """A waker has looked at the wait record."""
     if task != 0:
         probe_waiter_found()
+
+
+# --- timers ------------------------------------------------------------------------------------------------------
+
+
+def observed_deadline(deadline: int, passed: int) -> None:
+    """A clock was asked about the deadline of the vCPU of this pCPU."""
+    if smp_processor_id() < local_read(config().vcpus):
+        probe_deadline(machine().vcpus[smp_processor_id()], deadline, passed, TIMER_AT_ONCE)
 
 
 # --- words that are told apart by their addresses ----------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emu.kvm_host import EXITING_GUEST_MODE
-from emu.machine import Vcpu, this_pcpu
+from emu.machine import Vcpu, config, machine, smp_processor_id, this_pcpu
 from emu.observe.accounting import (
     DELIVERIES,
     IPIS_TAKEN,
@@ -12,22 +12,26 @@ from emu.observe.accounting import (
     NOTIFICATIONS_SPURIOUS,
     NOTIFIED_AFTER_SYNC,
     NOTIFIED_IN_GUEST,
+    NOTIFIED_WHILE_MASKED,
     VM_ENTRIES,
     VM_EXITS,
 )
 from emu.observe.checkers import check_vm_entry
 from emu.observe.ghost import count, window
-from emu.waist import apic_pending, ipis_in_flight, mark, peek
+from emu.observe.timers import check_timer_at_entry, timers_are_checked
+from emu.waist import apic_pending, ipis_in_flight, local_read, mark, peek
 
 
 def probe_vm_entry(vcpu: Vcpu) -> None:
-    """VM-entry: count what came behind the last sync, and check C3 and C7."""
+    """VM-entry: count what came behind the last sync, and check C3, C7 and C11."""
     count(VM_ENTRIES)
     if peek(vcpu.mode) == EXITING_GUEST_MODE:
         window(KICK_BEFORE_ENTRY)
     if apic_pending() != 0 or ipis_in_flight() != 0:
         window(NOTIFIED_AFTER_SYNC)
     check_vm_entry(vcpu)
+    if timers_are_checked() != 0:
+        check_timer_at_entry(vcpu)
 
 
 def probe_vm_exit() -> None:
@@ -57,3 +61,6 @@ def probe_notified_in_guest(bits: int) -> None:
     count(NOTIFICATIONS_IN_GUEST)
     if bits == 0:
         count(NOTIFICATIONS_SPURIOUS)
+    elif local_read(config().guest_masks) != 0:
+        if local_read(machine().vcpus[smp_processor_id()].guest.rflags_if) == 0:
+            window(NOTIFIED_WHILE_MASKED)

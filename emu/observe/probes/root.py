@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from emu.kvm_host import KVM_MP_STATE_HALTED
-from emu.machine import Vcpu, this_pcpu
+from emu.lapic_regs import apic_find_highest_irr
+from emu.machine import Vcpu, config, machine, smp_processor_id, this_pcpu
 from emu.observe.accounting import (
+    BLOCK_ON_MASKED,
     DEVICE_IRQS,
     HLT_FASTPATH_GOES_ON,
     HLT_FASTPATH_HALTS,
@@ -17,6 +19,7 @@ from emu.observe.accounting import (
 )
 from emu.observe.checkers import check_sleep
 from emu.observe.ghost import count, window
+from emu.observe.timers import check_timer_asleep, timers_are_checked
 from emu.vectors import RESCHEDULE_VECTOR
 from emu.waist import apic_pending, ipis_in_flight, local_read, local_write
 
@@ -58,6 +61,9 @@ def probe_stay_ended(vector: int) -> None:
 def probe_events_checked() -> None:
     """A vCPU that is about to block has looked at its PIR; what is posted from here on has to wake it."""
     local_write(this_pcpu().between_check_and_sleep, 1)
+    if local_read(config().guest_masks) != 0:
+        if apic_find_highest_irr(machine().vcpus[smp_processor_id()]) >= 0:
+            window(BLOCK_ON_MASKED)
 
 
 def probe_block_decided() -> None:
@@ -66,5 +72,8 @@ def probe_block_decided() -> None:
 
 
 def probe_asleep(vcpu: Vcpu) -> int:
-    """C2 and C7 about a vCPU that sleeps; return 1 if its sleep is judged to be sound."""
-    return check_sleep(vcpu)
+    """C2, C7 and C11 about a vCPU that sleeps; return 1 if its sleep is judged to be sound."""
+    sound = check_sleep(vcpu)
+    if sound != 0 and timers_are_checked() != 0:
+        sound = check_timer_asleep(vcpu)
+    return sound

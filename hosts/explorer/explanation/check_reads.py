@@ -31,6 +31,7 @@ _READ: Final[Mapping[str, Sequence[str]]] = {
     "C8": ("told",),
     "C9": ("inside",),
     "C10": ("mail",),
+    "C11": ("timer",),
 }
 """By check; vISR is what PPR is made of."""
 
@@ -64,6 +65,7 @@ _ITEMS: Final[Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]
     "SN": lambda _view, seen: f"SN {seen['sn']}",
     "told": lambda _view, seen: f"told {seen['told']}",
     "untold": lambda _view, seen: f"untold by {_threads(seen['untold'])}",
+    "timer": lambda _view, seen: f"timer {seen['timer']}",
     "books": lambda _view, seen: _books(seen),
     "mail": lambda _view, seen: _mail(seen),
     "inside": lambda view, _seen: f"inside {_threads(view['inside'])}",

@@ -68,6 +68,9 @@ class Explanation:
 
     def how(self) -> Iterator[str]:
         """Name the obligation, the sync that missed it, and the step that is to blame."""
+        if self.witness.check == "C11":
+            yield from self.deadlines()
+            return
         match self.witness.check:
             case "C9":
                 yield from self.obligation("requests", KICKED_REQUESTS)
@@ -242,6 +245,15 @@ class Explanation:
                 parts.append(f"to the guest's handler (step {row.number})")
         if parts:
             yield f"{vector_text(vector)} went {', '.join(parts)}."
+
+    def deadlines(self) -> Iterator[str]:
+        """List what became of the guest's deadline, and where the check stands."""
+        for row in self.rows:
+            before, after = row.before["vcpus"][self.v]["timer"], row.view["vcpus"][self.v]["timer"]
+            if before != after and row.act.kind != "sighting":
+                yield f"Its deadline is {after} from step {row.number} on."
+        fired = self.log.last(lambda row: row.act.kind == "sighting")
+        yield f"The check fired in {self.log.step(fired)}."
 
     def standing(self) -> Iterator[str]:
         """Name the last operation of each thread."""

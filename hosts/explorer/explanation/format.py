@@ -6,7 +6,19 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from emu.workload.program import GUEST_ARM_LATER, GUEST_ARM_NOW, GUEST_CPUID, GUEST_HLT, GUEST_ICR, GUEST_SELF_IPI
+from emu.workload.program import (
+    GUEST_ARM_LATER,
+    GUEST_ARM_NOW,
+    GUEST_CLI,
+    GUEST_CPUID,
+    GUEST_HLT,
+    GUEST_ICR,
+    GUEST_LOWER_TPR,
+    GUEST_RAISE_TPR,
+    GUEST_SELF_IPI,
+    GUEST_STI,
+    GUEST_STI_HLT,
+)
 from hosts.explorer.explanation.act import Act
 from hosts.explorer.explanation.control_word import CONTROL, changed_text, control_text, odd_text
 from hosts.kernel_names import EXITS, SHORT_MODES, SHORT_REQUESTS, SHORT_TASKS, vector_text, vectors_text
@@ -21,6 +33,11 @@ ITEMS: Final = {
     GUEST_ARM_LATER: "WRMSR TSC_DEADLINE, ahead",
     GUEST_SELF_IPI: "self-IPI",
     GUEST_ICR: "WRMSR ICR",
+    GUEST_CLI: "CLI",
+    GUEST_STI: "STI",
+    GUEST_STI_HLT: "STI; HLT",
+    GUEST_RAISE_TPR: "TPR raised",
+    GUEST_LOWER_TPR: "TPR lowered",
 }
 
 

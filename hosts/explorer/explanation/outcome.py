@@ -32,7 +32,7 @@ class Outcome:
                 yield f"{self.vcpu} has gone to sleep although {vector} could be delivered; {self.nobody()}."
             case "C4":
                 yield f"The PIR of {self.vcpu} holds {vectors_text(seen['pir'])} with {on}: no sync will look."
-            case "C5" | "C10":
+            case "C5" | "C10" | "C11":
                 yield self.lost(vector)
             case "C7":
                 what = "sleeps" if seen["task"] == TASK_ASLEEP else "enters the guest"
@@ -56,11 +56,20 @@ class Outcome:
             yield "Whoever changes the vIRR in root mode owes the processor the RVI to go with it before VM-entry."
 
     def lost(self, vector: str) -> str:
-        """Say that posts of a vector are not accounted for, or that its mailbox was not read at the end."""
+        """Say that posts of a vector are not accounted for, that a mailbox was not read, or what is with the timer."""
+        if self.witness.check == "C11":
+            return self.timer()
         if self.witness.check == "C10":
             return f"The run is over, and a mailbox of {vector} has not been read to the end: an interrupt was lost."
         sums = f"Of {vector}, accepted posts are not those delivered, merged and waiting"
         return f"{sums}: a post was lost or made up, or its mailbox was not read."
+
+    def timer(self) -> str:
+        """Say that the guest's deadline and what stands behind it do not go together."""
+        return (
+            f"The timer of {self.vcpu}: a deadline was lost, or one was injected that was not due or not open, or "
+            "something is armed for none."
+        )
 
     def self_post(self) -> str:
         """Say what a vCPU did about a post of its own, and what its rule promises."""

@@ -56,6 +56,7 @@ def vcpu_view(world: World, number: int, value: Value) -> dict[str, Any]:
         "visr": vectors_in(value(vcpu.apic.visr[i]) for i in range(4)),
         "ppr": value(vcpu.apic.vppr),
         "if": value(vcpu.guest.rflags_if),
+        "timer": ("idle", "armed", "due")[value(vcpu.timer_watch)],
         "waiting": value(vcpu.wait.task),
         "task": value(vcpu.wait.state),
         "told": TOLD[value(world.machine.pcpus[number].told) & WHOM],

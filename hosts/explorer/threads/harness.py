@@ -18,11 +18,16 @@ from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST, slot_of, vector_of
 from emu.workload.program import (
     GUEST_ARM_LATER,
     GUEST_ARM_NOW,
+    GUEST_CLI,
     GUEST_CPUID,
     GUEST_HLT,
     GUEST_ICR,
+    GUEST_LOWER_TPR,
     GUEST_NOTHING,
+    GUEST_RAISE_TPR,
     GUEST_SELF_IPI,
+    GUEST_STI,
+    GUEST_STI_HLT,
 )
 from emu.workload.scenarios import Scenario
 from hosts.kernel_names import vector_text
@@ -53,6 +58,11 @@ _ITEMS: Final = {
     "timer": GUEST_ARM_LATER,
     "self": GUEST_SELF_IPI,
     "icr": GUEST_ICR,
+    "cli": GUEST_CLI,
+    "sti": GUEST_STI,
+    "sti-hlt": GUEST_STI_HLT,
+    "raise": GUEST_RAISE_TPR,
+    "lower": GUEST_LOWER_TPR,
 }
 _ACT: Final = re.compile(r"(post):(?:0x)?([0-9a-f]{2})(?:@([01]))?|(device|kick)(?:@([01]))?")
 _OWN: Final = re.compile(r"([a-z_][a-z0-9_]*)(?:@([01]))?")

@@ -96,7 +96,7 @@ OTHER: Final[Mapping[str, EmuCall]] = {
     "kvm_lapic_find_highest_irr": _vector("apic_find_highest_irr(_0)", (_VCPU,)),
     "vmx_set_rvi": EmuCall("set_rvi_of_current_vmcs(_0)", ("int",)),
     "kvm_vcpu_is_blocking": _vcpu_call("kvm_vcpu_is_blocking", "bool"),
-    "kvm_arch_interrupt_allowed": EmuCall("local_read(_0.guest.rflags_if)", (_VCPU,), "int", least=0, most=1),
+    "kvm_arch_interrupt_allowed": EmuCall("1 - vmx_interrupt_blocked(_0)", (_VCPU,), "int", least=0, most=1),
     "__xfer_to_guest_mode_work_pending": EmuCall("run_has_ended(kvm_get_running_vcpu())", (), "bool"),
     "kvm_apic_inject_pending_timer_irqs": _vcpu_call("kvm_apic_inject_pending_timer_irqs", of=_APIC),
     "cancel_hv_timer": _vcpu_call("cancel_hv_timer", of=_APIC),

@@ -154,6 +154,7 @@ NOT_TAKEN: Final[Mapping[str, str]] = {
         (
             *("vmx_vcpu_run", "vmx_vcpu_enter_exit", "vmx_exit_handlers_fastpath", "vmx_handle_exit_irqoff"),
             *("vmx_handle_exit", "kvm_emulate_halt", "kvm_arch_vcpu_ioctl_run", "vmx_set_rvi"),
+            *("handle_fastpath_hlt", "vmx_interrupt_blocked", "skip_emulated_instruction"),
         ),
         _PROCESSOR,
     ),

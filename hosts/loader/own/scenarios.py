@@ -11,7 +11,7 @@ from typing import Any, Final
 from emu.machine import MAX_PCPUS, MENU_ITEMS
 from emu.vectors import SLOT_POST, vector_of
 from emu.workload.actors import ACT_DEVICE, ACT_KICK, ACT_POST
-from emu.workload.program import GUEST_NOTHING
+from emu.workload.program import GUEST_ITEMS
 from emu.workload.scenarios import SCENARIOS, Scenario
 from hosts.loader.own.literals import Literals, Value
 
@@ -85,9 +85,7 @@ class _Reader:
         if not all(part.isalnum() and part.islower() for part in name.split("-")) or name in (*others, *_TAKEN):
             said = "there is one of this name" if name in (*others, *_TAKEN) else "it is small letters, digits and '-'"
             self._refuse(self.nodes["name"], f"{name!r} is no name for a scenario: {said}")
-        self._menu(
-            "guest_menu", made.guest_menu, GUEST_NOTHING + 1, "the guest's items, GUEST_... of emu.workload.program"
-        )
+        self._menu("guest_menu", made.guest_menu, GUEST_ITEMS, "the guest's items, GUEST_... of emu.workload.program")
         kinds = "ACT_... of emu.workload.actors and this patch's act_... functions"
         self._menu("actor_menu", made.actor_menu, ACT_DEVICE + 1 + len(self.acts), kinds)
         if not 1 <= made.pcpus <= MAX_PCPUS or not 1 <= made.acts_per_turn <= MOST_ACTS:

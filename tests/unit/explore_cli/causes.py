@@ -182,6 +182,19 @@ CAUSES: Final = (
             *ALSO,
         ),
     ),
+    Cause("no-second-check", "hlt-fastpath", "always-2021", (f"the look of {S} came too early", *ALSO)),
+    Cause("shadow-outlives-hlt", "masked-guest", "always-2021", ("has gone to sleep although 0x", *ALSO)),
+    *(
+        Cause(name, "timer-halt", "always-2021", ("The timer of vCPU 0", f"The check fired in {S}"))
+        for name in (
+            "hv-timer-left-armed",
+            "timer-injected-twice",
+            "deadline-lost-at-switch",
+            "timer-injected-early",
+            "timer-not-taken-back",
+            "timer-without-kick",
+        )
+    ),
     Cause(
         "wake-dropped",
         "halt-wake",

@@ -287,7 +287,7 @@ def test_two_patches_share_their_room(tmp_path: Path) -> None:
 def test_what_a_patch_does_not_promise_is_not_checked(tmp_path: Path) -> None:
     """CHECKS names those that hold, its own among them; under any rule."""
     text = DOORBELL.read_text().replace(
-        "\n\nclass", "\n\nCHECKS = 'C1 C2 C3 C5 C7 C8 C9 C10 bell_is_answered'\n\n\nclass", 1
+        "\n\nclass", "\n\nCHECKS = 'C1 C2 C3 C5 C7 C8 C9 C10 C11 bell_is_answered'\n\n\nclass", 1
     )
     program = patched(tmp_path, text)
     assert program.own.unpromised == ("C4",)

@@ -29,8 +29,8 @@ def test_everything_is_every_scenario_under_every_policy_and_controls() -> None:
 
 
 def test_the_default_run_takes_about_a_minute() -> None:
-    """The sum of what the rows take, processes included, is near 60 s."""
-    assert 45 < make_plan(Wanted(), 2).nominal_seconds < 70
+    """The sum of what the rows take, processes included, is between one minute and two."""
+    assert 60 < make_plan(Wanted(), 2).nominal_seconds < 120
 
 
 def test_each_row_of_the_table_has_a_control_in_the_default_run() -> None:
