@@ -2,12 +2,12 @@
 
 The explorer keeps of the instruments' counters only what decides something (:mod:`hosts.explorer.threads.abstraction`),
 the processes keep them whole. So their words are left out here, and of a mark that is odd while its pCPU is inside only
-that is compared.
+that is compared. Of a context word the number is left out: each side has its own for what is suspended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,18 +27,21 @@ _LIMIT: Final = 1 << 16
 class Comparison:
     """Compares what was done with what a witness has."""
 
-    def __init__(self, witness: Witness) -> None:
-        """Find the words that both sides have in full."""
+    def __init__(self, witness: Witness, contexts: Collection[int] = ()) -> None:
+        """Find the words that both sides have in full; ``contexts``: the context words of tasks."""
         machine = Machine(BASE)
         vcpus = witness.initial.get(machine.config.vcpus - BASE, 0)
         folds = folding(machine, len(witness.threads), vcpus, fold=True)
         balances = {role.other for role in folds.roles.values()}
         self._whole: set[str] = set()
         self._parity: set[str] = set()
+        self._contexts: set[str] = set()
         for offset, name in witness.shared.items():
             role = folds.of(BASE + offset).role
             if role == Role.PARITY:
                 self._parity.add(name)
+            elif BASE + offset in contexts:
+                self._contexts.add(name)
             elif role == Role.PLAIN and BASE + offset not in balances:
                 self._whole.add(name)
 
@@ -63,10 +66,11 @@ class Comparison:
         return ""
 
     def _compared(self, row: Row | Executed) -> bool:
-        return row.kind not in _NEVER and (row.word == "" or row.word in self._whole or row.word in self._parity)
+        words = (self._whole, self._parity, self._contexts)
+        return row.kind not in _NEVER and (row.word == "" or any(row.word in known for known in words))
 
     def _normalised(self, row: Row | Executed) -> Executed:
-        mask = 1 if row.word in self._parity else -1
+        mask = 0 if row.word in self._contexts else 1 if row.word in self._parity else -1
         numbers = (row.a & mask, row.b, row.answer & mask)
         return Executed(row.kind, row.word, *numbers, row.function, Path(row.file).name, row.line)
 

@@ -61,7 +61,7 @@ class _Replay:
     def __init__(self, witness: Witness, processes: ReplayProcesses, code: ReplayProgram) -> None:
         self.witness = witness
         self.processes = processes
-        self.comparison = Comparison(witness)
+        self.comparison = Comparison(witness, code.contexts)
         self.own = code.own
         self.last = [Report() for _ in witness.threads]
 

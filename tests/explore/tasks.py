@@ -20,12 +20,15 @@ from hosts.explorer.threads.machine_words import SILENT, VECTORS, World
 from hosts.explorer.threads.primitives import direct
 from hosts.explorer.threads.protocol import Protocol
 from hosts.loader.program import Program, load_program
+from hosts.native.memory.layout import HOST_OFFSET
+from hosts.replay.memory import ReplayWords
 from tests.explore.brute_tasks import TaskSchedules
 from tests.explore.exactly import until_stable
 from tests.unit.loader.synthetic import write
 
-FAR = 1 << 24
-"""Where the words of these programs lie: behind the machine, of which only what is a vCPU's or a pCPU's is used."""
+FAR = HOST_OFFSET + ReplayWords.nbytes
+"""Where the words of these programs lie: behind the machine, of which only what is a vCPU's or a pCPU's is used, and
+behind the words of the replay host, which has memory there."""
 RESULTS = 6
 CONTEXT = Vcpu.nbytes - 8
 
