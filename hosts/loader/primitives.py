@@ -35,8 +35,8 @@ class Primitive:
     environment: bool = False
     """Depends on the APIC, the clock, the seed or the turns of the environment, or changes them."""
     pure: bool = False
-    """Neither reads nor changes anything that changes: what ``memory()`` gives is a constant, and so are, for one
-    thread, the number of its pCPU and, for one run, the selected mutation."""
+    """Neither reads nor changes anything that changes: what ``memory()`` gives is a constant, and so are, for one run,
+    the selected mutation and, for one task between two points at which it may migrate, its pCPU."""
     void: bool = False
     """Returns nothing."""
     inserted: bool = False

@@ -22,6 +22,7 @@ from hosts.word64 import BASE
 from tests.conformance.primitives import FUNCTIONS
 from tests.explore.bodies import FAR, Tiny
 from tests.explore.exactly import until_stable
+from tests.explore.tasks import TinyTasks
 from tests.unit.loader.synthetic import write
 
 # --- what a primitive means --------------------------------------------------------------------------------------
@@ -98,6 +99,24 @@ def right():
 """
 BOTH_MISSED = ((0, 1), (1, 1))
 """Both sides read 0."""
+
+
+SWITCHED = """
+def cpu_startup_entry():
+    if me() == 0: WRITE_ONCE(X(), 1)
+    else: WRITE_ONCE(Y(), 1)
+    {switch}
+def body(task):
+    out(task - 1, 1 + READ_ONCE(Y() if task == 1 else X()))
+"""
+"""The same around a switch: what the idle task has written, and what the task reads that it resumes."""
+
+
+def both_missed_around(folder: Path, switch: str) -> bool:
+    """Return whether there is such a schedule of two pCPUs that each switch to a task."""
+    tiny = TinyTasks(folder, SWITCHED.format(switch=switch), queued=0)
+    assert BOTH_MISSED not in tiny.explored(0)[0]
+    return BOTH_MISSED in tiny.explored(2)[0]
 
 
 def both_missed(folder: Path, operation: str, scratch: str) -> bool:

@@ -56,3 +56,9 @@ def test_it_drains_the_store_buffer(folder: Path, both_missed: BothMissed, opera
 def test_it_leaves_the_store_buffer_alone(folder: Path, both_missed: BothMissed, operation: str) -> None:
     """Both sides miss each other now and then: the operation is no fence in disguise."""
     assert both_missed(folder, operation)
+
+
+def test_a_switch_between_tasks_drains_the_explorers(folder: Path) -> None:
+    """There the tasks are a program's: idle tasks write, and the tasks that they resume read."""
+    assert not explorer.both_missed_around(folder, "resume(me() + 1)")
+    assert explorer.both_missed_around(folder, "body(me() + 1)")

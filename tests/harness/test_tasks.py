@@ -12,6 +12,7 @@ import pytest
 from hosts.native.memory.addresses import MEMORY_AT
 from hosts.native.memory.region import SharedMemory
 from hosts.native.memory.task_stacks import STACK_BYTES
+from hosts.native.process import crash_dump
 from hosts.native.process.configuration import Configuration
 from hosts.native.process.forkserver import Root
 from hosts.native.process.supervisor import Supervisor
@@ -112,6 +113,21 @@ def test_a_pcpu_killed_while_tasks_migrate_is_a_crash_and_leaves_nothing(supervi
 def is_alive(pid: int) -> bool:
     """Return whether a process is no zombie."""
     return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+
+
+def test_a_pcpu_that_is_asked_for_its_stacks_goes_on(supervisor: Supervisor) -> None:
+    """The handler of that signal has a stack of its own, on whichever stack it finds the process."""
+    asked: list[int] = []
+
+    def ask(memory: SharedMemory) -> bool:
+        if memory.read(MACHINE.migrations) > 500 * (len(asked) + 1):
+            asked.append(memory.read(memory.host.cpus[len(asked) % 2].pid))
+            os.kill(asked[-1], crash_dump.SIGNAL)
+        return len(asked) == 8
+
+    outcome = supervisor.run(configuration(SWITCH), setup=queue_all, enough=ask)
+    assert outcome.crash is None
+    assert [outcome.memory.read(MACHINE.tasks[number].wrong) for number in range(TASKS)] == [0] * TASKS
 
 
 def test_a_stack_that_overflows_is_told_as_that(supervisor: Supervisor) -> None:
