@@ -7,9 +7,11 @@ from collections.abc import Callable
 from functools import partial
 
 from emu.machine import Machine
+from emu.observe.accounting import RECORD, RECORD_WORDS
 from emu.waist import LONG_PAST, local_read, local_write
 from hosts.explorer.model.operations import Op
 from hosts.explorer.threads.primitives import DEADLINE
+from hosts.explorer.threads.task_switch import NOT_SUSPENDED
 from hosts.kernel_names import vector_text
 from hosts.loader.rule.faults import RuleFault
 from hosts.replay.interfaces import Ipis, Schedule
@@ -200,6 +202,13 @@ class ReplayHost:
         self.fence()
         self.operations.write(Op.GHOST_WRITE, prev, saved)
         return self.operations.exchange_within(next, 0)
+
+    def note_not_suspended(self) -> None:
+        """Record that a task was resumed that runs, as the explorer sights it: no pCPU could go on."""
+        records, base = self._pcpu.records, NOT_SUSPENDED * RECORD_WORDS
+        self.shared.write(records[base + RECORD.index("vector")], -1)
+        for counter in (records[base + RECORD.index("count")], self._pcpu.sightings):
+            self.shared.write(counter, self.shared.read(counter) + 1)
 
     def answered_again(self) -> None:
         """Record that a task has been answered from its log: its code goes on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -21,7 +22,7 @@ from hosts.replay.memory import Memory
 from hosts.replay.messages import Report
 from hosts.replay.scheduling_points import Diverged, SchedulingPoints
 from hosts.replay.setting import Setting
-from hosts.replay.tasks import TaskError, Tasks
+from hosts.replay.tasks import NotSuspended, TaskError, Tasks
 from hosts.signals import STOPPING
 
 HELLO_SECONDS: Final = 60.0
@@ -84,7 +85,8 @@ def _run(arguments: ProcessArguments) -> None:
     _watch(points)
     arguments.pipe.send(Report())
     try:
-        arguments.driver()
+        with contextlib.suppress(NotSuspended):
+            arguments.driver()
         points.end()
     except Diverged as error:
         arguments.pipe.send(Report(points.done, diverged=str(error)))

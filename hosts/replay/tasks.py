@@ -29,6 +29,10 @@ class TaskError(Exception):
     """A task cannot be resumed as it was saved; the message is for the user."""
 
 
+class NotSuspended(Exception):  # noqa: N818 - a fault of the protocol, which is recorded
+    """A task was resumed that is not suspended: this pCPU has come to its end."""
+
+
 class Task:
     """A vCPU's task in this process."""
 
@@ -151,6 +155,9 @@ class Tasks:
 
     def _resume(self, number: int) -> None:
         """Let the task of a log go on. Comes back when somebody resumes the caller's."""
+        if number == 0:
+            self._host.note_not_suspended()
+            raise NotSuspended
         if number == idle_log(self._cpu):
             self._running = None
             if getcurrent() is not self._idle:

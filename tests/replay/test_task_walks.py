@@ -6,12 +6,14 @@ import random
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from hosts.explorer.counterexample.witness import Witness, by_offset, steps_of
+from hosts.explorer.counterexample.witness import Witness, by_offset, check_of, steps_of
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Product
 from hosts.explorer.model.system import AbstractionRefuted, Model
 from hosts.explorer.threads.machine_words import World
+from hosts.explorer.threads.task_switch import NOT_SUSPENDED
 from hosts.replay.program import ReplayProgram
 from hosts.replay.scheduler import Replayed, replay
 from hosts.replay.setting import ProgramFunction
@@ -58,6 +60,11 @@ def walked(tiny: TinyTasks, world: World, seed: int) -> Witness:
             break
         except AbstractionRefuted:
             continue
+    return witness_of(tiny, world, model, moves)
+
+
+def witness_of(tiny: TinyTasks, world: World, model: Model, moves: list[Move]) -> Witness:
+    """Return a path as a witness of nothing."""
     steps, _states = steps_of(model, Options(buffer=BUFFER), moves)
     words, config = world.words, world.machine.config
     initial = {**words.initial, config.pcpus: tiny.pcpus, config.vcpus: tiny.tasks}
@@ -122,3 +129,21 @@ def test_a_path_with_a_migration_is_taken(folder: Path) -> None:
     for _ in range(3):
         done = again(tiny, witness, world)
         assert (done.steps, done.why) == (len(witness.steps), "no check fired")
+
+
+def test_a_task_that_is_resumed_while_it_runs_is_seen(folder: Path) -> None:
+    """The check is that of the explorer, and the pCPU ends there, as a real one does."""
+    text = BODIES["values on the stack and in words of its own migrate"]
+    tiny = TinyTasks(folder, text + "def resume(task): context_switch(0, task)\n")
+    world = tiny.world()
+    witness = next(
+        path
+        for path in (walked(tiny, world, seed) for seed in range(100))
+        if any(
+            (row.kind, row.answer) == ("XCHG", 0) and row.function == "context_switch" for row in path.steps[-1].rows
+        )
+    )
+    check, vector = check_of(NOT_SUSPENDED * 256 + 255)
+    done = again(tiny, replace(witness, check=check, vector=vector), world)
+    assert done.shown, done.why
+    assert done.why == check
