@@ -13,6 +13,8 @@ class Shown:
     policy: str
     mutation: str | None = None
     """None: the policy is the bug."""
+    symptom: bool = False
+    """It has the symptom of the bug alone, for its interleaving needs what is not modelled."""
 
     def __str__(self) -> str:
         """Return its name."""

@@ -39,7 +39,7 @@ def history_sheet(lines: Sequence[Line], *, ran: bool) -> Sheet:
     columns = [
         Column("bug"),
         Column("year", spare=2),
-        Column("commit of the fix", spare=4),
+        Column("fix", spare=4, prose=12),
         Column("what", prose=28),
         Column("kernels", spare=3, prose=14),
         Column("stands for it", prose=20),
@@ -58,13 +58,17 @@ def history_sheet(lines: Sequence[Line], *, ran: bool) -> Sheet:
 def _cells(line: Line, *, ran: bool, again: bool) -> list[str]:
     """Return a row; ``again``: the bug is that of the row before."""
     bug, shown = line.bug, line.shown
-    named = shown.mutation or shown.policy if shown is not None else ""
-    stands = f"{named}\n{shown.scenario}" if shown is not None else f"not modelled: {bug.why_not}"
+    stands = _stands(shown) if shown is not None else f"not modelled: {bug.why_not}"
     what = f"{bug.subject}\n{bug.race}"
     year = str(bug.year) if bug.year is not None else ""
     told = ["", "", "", ""] if again else [year, "\n".join(bug.fixed), what, bug.kernels]
     cells = [bug.id, *told, stands, " ".join(line.checks)]
     return [*cells, _seconds(line.explored), _seconds(line.raced)] if ran else cells
+
+
+def _stands(shown: Shown) -> str:
+    named = shown.mutation or shown.policy
+    return f"{named}{' (its symptom)' if shown.symptom else ''}\n{shown.scenario}"
 
 
 def _seconds(row: Row | None) -> str:
@@ -105,6 +109,7 @@ def history_record(line: Line) -> dict[str, Any]:
         "scenario": shown.scenario if shown is not None else None,
         "policy": shown.policy if shown is not None else None,
         "mutation": shown.mutation if shown is not None else None,
+        "symptom": shown is not None and shown.symptom,
         "checks": list(line.checks),
         "explored": _ran(line.explored),
         "raced": _ran(line.raced),

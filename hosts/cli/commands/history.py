@@ -26,7 +26,8 @@ def history(*, names: tuple[str, ...], **given: Any) -> int:
 
     Each bug has its commits, its year, the kernels that have it, and the race in one line. A subject between quotation
     marks is that of the fix. What stands for a bug here is a policy, or a mutation, in a scenario, with the check that
-    fires; for the others the table says why nothing does. NAME is a bug, a commit, a mutation or a policy.
+    fires; for the others the table says why nothing does. "Its symptom": the interleaving needs what is not modelled.
+    NAME is a bug, a commit, a mutation or a policy.
 
     --run explores and races what stands for the bugs, and fills in after how many seconds each was caught: of the
     search, and of the race. A race ends soon after its check has fired for the first time.
