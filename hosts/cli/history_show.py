@@ -59,7 +59,7 @@ def _cells(line: Line, *, ran: bool, again: bool) -> list[str]:
     """Return a row; ``again``: the bug is that of the row before."""
     bug, shown = line.bug, line.shown
     stands = _stands(shown) if shown is not None else f"not modelled: {bug.why_not}"
-    what = f"{bug.subject}\n{bug.race}"
+    what = f"{bug.subject}:\n{bug.race}"
     year = str(bug.year) if bug.year is not None else ""
     told = ["", "", "", ""] if again else [year, "\n".join(bug.fixed), what, bug.kernels]
     cells = [bug.id, *told, stands, " ".join(line.checks)]
@@ -68,7 +68,7 @@ def _cells(line: Line, *, ran: bool, again: bool) -> list[str]:
 
 def _stands(shown: Shown) -> str:
     named = shown.mutation or shown.policy
-    return f"{named}{' (its symptom)' if shown.symptom else ''}\n{shown.scenario}"
+    return f"{named}{' (its symptom)' if shown.symptom else ''}\nin {shown.scenario}"
 
 
 def _seconds(row: Row | None) -> str:
