@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from emu.machine import Machine
-from emu.waist import set_host
+from emu.memory import Word
+from emu.waist import READ_ONCE, WRITE_ONCE, mark, set_host, switch_to, this_cpu_ptr
 from hosts.explorer.counterexample.witness import Witness
 from hosts.replay.host import ReplayHost
 from hosts.replay.memory import Memory
 from hosts.replay.messages import Drain, Executed, Run
 from hosts.replay.processes import ReplayProcesses
-from hosts.replay.program import replay_program
+from hosts.replay.program import ReplayProgram, replay_program
 from hosts.replay.setting import Setting
 from hosts.word64 import BASE
 from tests.conformance.primitives import FUNCTIONS
@@ -155,7 +156,12 @@ def shape(operation: str) -> Witness:
 def seen_by_both(operation: str) -> tuple[int, int]:
     """Let two processes run side by side, draining a store only where one cannot go on; return what each saw."""
     witness = shape(operation)
-    with ReplayProcesses(witness, replay_program(witness, program())) as processes:
+    return seen(witness, replay_program(witness, program()))
+
+
+def seen(witness: Witness, code: ReplayProgram) -> tuple[int, int]:
+    """Let two processes run; return what each saw."""
+    with ReplayProcesses(witness, code) as processes:
         position = {0: "before an operation", 1: "before an operation"}
         while set(position.values()) != {"at its end"}:
             for side in (0, 1):
@@ -169,6 +175,62 @@ def seen_by_both(operation: str) -> tuple[int, int]:
 
 def both_missed(operation: str) -> bool:
     """Return whether neither has seen the other's write; one alone cannot have missed it."""
-    seen = seen_by_both(operation)
-    assert seen in ((0, 0), (1, 1))
-    return seen == (0, 0)
+    return neither(seen_by_both(operation))
+
+
+def neither(sides: tuple[int, int]) -> bool:
+    """Return whether both sides saw nothing."""
+    assert sides in ((0, 0), (1, 1))
+    return sides == (0, 0)
+
+
+def idle_task() -> None:
+    """Write, and resume a task."""
+    mine, own, other, _ = words_of_side()
+    WRITE_ONCE(mine, 1)
+    switch_to(own, other)
+
+
+def idle_task_alone() -> None:
+    """Write, and do what the task would do."""
+    mine, _, _, note = words_of_side()
+    WRITE_ONCE(mine, 1)
+    look(mine, note)
+
+
+def resumed_task() -> None:
+    """Read, and go back."""
+    mine, own, other, note = words_of_side()
+    look(mine, note)
+    switch_to(other, own)
+
+
+def look(mine: Word, note: Word) -> None:
+    """Publish what the other side has written."""
+    found = READ_ONCE(Word(BASE + Y if mine == BASE + X else BASE + X))
+    mark(note, 1 + found)
+
+
+def words_of_side() -> tuple[Word, Word, Word, Word]:
+    """Return a side's word, its two contexts, and its note."""
+    side = 0 if this_cpu_ptr() == Machine(BASE).pcpus[0].at else 1
+    mine, first = (X, Y)[side], CONTEXTS[2 * side]
+    return Word(BASE + mine), Word(BASE + first), Word(BASE + first + 8), Word(BASE + SEEN[side])
+
+
+CONTEXTS = tuple(Machine(0).vcpus[1].pi_desc.pir[i] for i in range(4))
+
+
+def both_missed_around_a_switch(*, switch: bool) -> bool:
+    """Return whether two tasks that are resumed behind the sides' writes miss them, or without a switch."""
+    code = ReplayProgram(
+        drivers=(idle_task if switch else idle_task_alone,) * 2,
+        interrupt=idle_task,
+        functions={},
+        last_points=frozenset(),
+        files=(),
+        deferrable=frozenset(),
+        task=resumed_task,
+        contexts=tuple(BASE + CONTEXTS[i] for i in (1, 3)),
+    )
+    return neither(seen(shape("pass"), code))

@@ -62,3 +62,9 @@ def test_a_switch_between_tasks_drains_the_explorers(folder: Path) -> None:
     """There the tasks are a program's: idle tasks write, and the tasks that they resume read."""
     assert not explorer.both_missed_around(folder, "resume(me() + 1)")
     assert explorer.both_missed_around(folder, "body(me() + 1)")
+
+
+def test_a_switch_between_tasks_drains_that_of_a_replay() -> None:
+    """The same on processes."""
+    assert not replay.both_missed_around_a_switch(switch=True)
+    assert replay.both_missed_around_a_switch(switch=False)
