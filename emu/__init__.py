@@ -19,6 +19,10 @@ This package is the specification. It calls nothing but the primitives of :mod:`
 file            kernel file                          functions
 x86.py          arch/x86/kvm/x86.c                   kvm_arch_vcpu_ioctl_run, vcpu_run, vcpu_enter_guest,
                                                      kvm_process_requests, kvm_vcpu_exit_request
+x86.py          include/linux/kvm_host.h             kvm_handle_signal_exit
+signal.py       kernel/signal.c, sched/core.c        signal_wake_up, get_signal, kick_process
+signal.py       include/linux/sched/signal.h         signal_pending
+signal.py       include/linux/entry-kvm.h            xfer_to_guest_mode_work_pending
 x86.py          arch/x86/kvm/x86.h                   kvm_before_interrupt, kvm_after_interrupt
 x86.py          include/linux/srcu.h                 smp_mb__after_srcu_read_unlock
 vmx.py          arch/x86/kvm/vmx/vmx.c               vmx_vcpu_run, vmx_vcpu_enter_exit, vmx_exit_handlers_fastpath,
@@ -107,6 +111,7 @@ PROTOCOL = (
     "emu.cpu",
     "emu.sched",
     "emu.kvm_main",
+    "emu.signal",
     "emu.policies",
     "emu.lapic_irr",
     "emu.vmx_intr",

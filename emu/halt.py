@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from emu.cpu import (
     kvm_clear_running_vcpu,
     kvm_get_running_vcpu,
@@ -26,12 +28,16 @@ from emu.lapic import (
     kvm_lapic_switch_to_hv_timer,
     kvm_lapic_switch_to_sw_timer,
 )
-from emu.machine import Vcpu
-from emu.observe.probes.root import probe_asleep, probe_block_decided, probe_events_checked
+from emu.machine import Vcpu, config
+from emu.observe.probes.root import probe_asleep, probe_block_decided, probe_events_checked, probe_polled
 from emu.observe.tracepoints import trace_kvm_vcpu_wakeup, trace_sched_switch
 from emu.sched import finish_rcuwait, prepare_to_rcuwait, set_current_state
-from emu.waist import READ_ONCE, cmpxchg, local_read, local_write, wait_for_interrupt
+from emu.signal import xfer_to_guest_mode_work_pending
+from emu.waist import READ_ONCE, cmpxchg, cpu_relax, local_read, local_write, one_in, wait_for_interrupt
 from emu.workload.liveness import liveness_timer
+
+POLLS: Final = 8
+"""A vCPU that polls looks about so many times. The kernel ends by the clock, and adapts how long it polls."""
 
 
 def vmx_interrupt_blocked(vcpu: Vcpu) -> int:
@@ -59,6 +65,8 @@ def kvm_vcpu_check_block(vcpu: Vcpu) -> int:
         return 1
     probe_events_checked()
     if kvm_cpu_has_pending_timer(vcpu) != 0:
+        return 1
+    if xfer_to_guest_mode_work_pending(vcpu) != 0:
         return 1
     return kvm_check_request(KVM_REQ_UNBLOCK, vcpu)
 
@@ -113,7 +121,17 @@ def do_idle(vcpu: Vcpu) -> None:
 
 
 def kvm_vcpu_halt(vcpu: Vcpu) -> None:
-    """Halt the vCPU; this machine does not poll."""
+    """Halt the vCPU: poll first if that is on, until something comes or the time for it is over, then block."""
+    polls = local_read(config().halt_poll)
+    while polls != 0:
+        found = kvm_vcpu_check_block(vcpu)
+        probe_polled(found)
+        if found != 0:
+            trace_kvm_vcpu_wakeup(vcpu)
+            return
+        cpu_relax()
+        if one_in(POLLS) != 0:
+            polls = 0
     kvm_vcpu_block(vcpu)
     trace_kvm_vcpu_wakeup(vcpu)
 

@@ -115,6 +115,8 @@ class Vcpu(Struct, line=True):
     """The newest number whose interrupt the APIC refused, if that was the newest of all: nobody has to read it."""
     accepted_before = words(SLOTS * MAX_PCPUS)
     """The newest number before such ones whose interrupt was accepted."""
+    signal_pending = word(line=True)
+    """TIF_SIGPENDING of the vCPU's task: anybody sets it, the task takes it."""
     timer_watch = word()
     """What has become of the deadline that the guest armed last (emu.observe.timers)."""
 
@@ -194,6 +196,10 @@ class Config(Struct, line=True):
     """1: the guest turns interrupts off and raises its TPR."""
     timer_checks = word()
     """1: timers are watched (C11), and the test driver's tick is a post that has nothing to do with them."""
+    signals = word()
+    """1: vCPUs are sent signals, and look for them."""
+    halt_poll = word()
+    """1: a vCPU that halts polls for a while before it blocks."""
 
 
 KICK_2016: Final = 0

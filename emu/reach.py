@@ -94,7 +94,7 @@ def owner(function: str, module: str) -> str:
     return FUNCTIONS.get(function) or MODULES.get(module, "")
 
 
-OF_ACTS: Final = frozenset({"post", "request"})
+OF_ACTS: Final = frozenset({"post", "request", "signal"})
 """Functions of the workload that an act of the user's calls (see emu.own)."""
 
 LOOKS: Final = frozenset(

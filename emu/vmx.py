@@ -38,7 +38,7 @@ def handle_fastpath_set_tscdeadline(vcpu: Vcpu) -> int:
 
 
 def handle_fastpath_set_x2apic_icr(vcpu: Vcpu, qualification: int) -> int:
-    """Send the guest's IPI to another vCPU in the fastpath."""
+    """Send the guest's IPI in the fastpath; by its own id it is a post to itself. In v6.3 this left the loop."""
     target = machine().vcpus[qualification - 1]
     kvm_apic_send_ipi(target, vector_of(SLOT_GUEST_IPI))
     return EXIT_FASTPATH_REENTER_GUEST

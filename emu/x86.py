@@ -24,16 +24,20 @@ from emu.kvm_host import (
 from emu.kvm_main import kvm_check_request, kvm_request_pending
 from emu.lapic import kvm_cpu_has_pending_timer, kvm_inject_pending_timer_irqs
 from emu.machine import Vcpu
+from emu.observe.probes.wake import probe_signal_taken
+from emu.signal import get_signal, xfer_to_guest_mode_work_pending
 from emu.vmx import kvm_x86_handle_exit_irqoff, vmx_handle_exit, vmx_vcpu_run
 from emu.vmx_intr import kvm_x86_sync_pir_to_irr
 from emu.waist import READ_ONCE, WRITE_ONCE, local_read, smp_mb, smp_store_release, smp_wmb
 
 
 def kvm_vcpu_exit_request(vcpu: Vcpu) -> int:
-    """Return whether the vCPU has to leave: a kicker won, or a request waits."""
+    """Return whether the vCPU has to leave: a kicker won, or a request or a signal waits."""
     if READ_ONCE(vcpu.mode) == EXITING_GUEST_MODE:
         return 1
-    return 1 if kvm_request_pending(vcpu) != 0 else 0
+    if kvm_request_pending(vcpu) != 0:
+        return 1
+    return xfer_to_guest_mode_work_pending(vcpu)
 
 
 def kvm_process_requests(vcpu: Vcpu) -> None:
@@ -101,6 +105,16 @@ def vcpu_run(vcpu: Vcpu) -> None:
         kvm_check_request(KVM_REQ_UNBLOCK, vcpu)
         if kvm_cpu_has_pending_timer(vcpu) != 0:
             kvm_inject_pending_timer_irqs(vcpu)
+        if xfer_to_guest_mode_work_pending(vcpu) != 0:
+            kvm_handle_signal_exit(vcpu)
+
+
+def kvm_handle_signal_exit(vcpu: Vcpu) -> None:
+    """Leave to userspace for a signal, which is taken there; then the vCPU is run again."""
+    probe_signal_taken()
+    kvm_clear_running_vcpu()
+    get_signal(vcpu)
+    kvm_set_running_vcpu(vcpu)
 
 
 def kvm_arch_vcpu_ioctl_run(vcpu: Vcpu) -> None:

@@ -32,7 +32,11 @@ MUTATIONS: Final = (
         "the vCPU sleeps without the second look after it published its wait record",
         "fact 3.5",
         (Edit("kvm_vcpu_block", SLEEP_CHECK, "schedule(vcpu)\nbreak"),),
-        (Row("halt-wake", ALL, "VIOLATION", ("C2",)), Row("hlt-fastpath", NEW, "VIOLATION", ("C2",))),
+        (
+            Row("halt-wake", ALL, "VIOLATION", ("C2",)),
+            Row("hlt-fastpath", NEW, "VIOLATION", ("C2",)),
+            Row("halt-poll", NEW, "VIOLATION", ("C2",)),
+        ),
     ),
     Mutation(
         40,

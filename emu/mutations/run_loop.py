@@ -47,6 +47,8 @@ MUTATIONS: Final = (
             Row("tscdeadline-immed", "always kick", "PASS"),
             Row("self-vs-remote", "always", "PASS"),
             Row("remote-post", "elide", "PASS"),
+            Row("icr-self", "elide", "VIOLATION", ("C1", "C7")),
+            Row("icr-self", "always", "PASS"),
         ),
     ),
     Mutation(

@@ -62,9 +62,11 @@ WINDOWS: Final = (
     "timer-expires-at-once",
     "timer-expires-at-switch",
     "timer-expires-asleep",
+    "signal-taken",
+    "poll-ends-halt",
 )
 
-CHECKS: Final = ("C2", "C1", "C3", "C9", "C5", "C10", "C4", "C8", "C7", "C11")
+CHECKS: Final = ("C2", "C1", "C3", "C9", "C5", "C10", "C4", "C8", "C7", "C11", "C12")
 """The most harmful first: of those that fire at once, that one is reported. An interrupt that nobody will deliver
 (asleep, running, entering), a request not served, an interrupt lost or made up; then the promises that keep it from
 coming to that: the descriptor's, the rule's, the sender's. What only some scenarios check comes last."""
@@ -85,7 +87,7 @@ RECORD_WORDS: Final = len(RECORD)
     NOTIFIED_AFTER_SYNC, WAKE_FINDS_WAITER, WAKE_BEFORE_SLEEP, IRQ_BEFORE_SLEEP, KICK_BEFORE_ENTRY, KICK_LOSES,
     KICK_ENDS_STAY, SELF_AND_REMOTE_SYNC, HLT_FASTPATH_HALTS, HLT_FASTPATH_GOES_ON, NOTIFIED_AFTER_HALT,
     HLT_IN_SHADOW, NOTIFIED_WHILE_MASKED, BLOCK_ON_MASKED, TIMER_IN_GUEST, TIMER_AT_ONCE, TIMER_AT_SWITCH,
-    TIMER_ASLEEP,
+    TIMER_ASLEEP, SIGNAL_TAKEN, POLL_ENDS,
 ) = range(len(WINDOWS))  # fmt: skip
 
-C2, C1, C3, C9, C5, C10, C4, C8, C7, C11 = range(len(CHECKS))
+C2, C1, C3, C9, C5, C10, C4, C8, C7, C11, C12 = range(len(CHECKS))

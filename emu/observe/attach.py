@@ -19,7 +19,7 @@ from typing import Final
 MODULES: Final = frozenset(
     {
         *("emu.posted_intr", "emu.cpu", "emu.sched", "emu.kvm_main", "emu.policies", "emu.lapic_irr", "emu.vmx_intr"),
-        *("emu.lapic", "emu.irq", "emu.halt", "emu.vmx", "emu.x86"),
+        *("emu.lapic", "emu.irq", "emu.halt", "emu.vmx", "emu.x86", "emu.signal"),
     }
 )
 """The modules of the machine that this is about. The processor, the guest, and the APIC's registers, which it shares
@@ -103,6 +103,7 @@ CALLS: Final = {
         "probe_stay_ended(vector)", within=frozenset({"vmx_handle_exit_irqoff", "kvm_x86_handle_exit_irqoff"})
     ),
     "kvm_vcpu_has_events": Called(after="observed_events_checked(result)", within=frozenset({"kvm_vcpu_check_block"})),
+    "kvm_vcpu_check_block": Called(after="probe_polled(result)", within=frozenset({"kvm_vcpu_halt"})),
     "kvm_vcpu_wake_up": Called(after="observed_kick(result)", within=frozenset({"kvm_vcpu_kick"})),
     "kvm_apic_set_irq": _REFUSED,
     "__apic_accept_irq": _REFUSED,
@@ -136,6 +137,7 @@ FUNCTIONS: Final = {
     "kvm_vcpu_halt": Around(end="trace_kvm_vcpu_wakeup(vcpu)"),
     "kvm_make_request": Around("trace_kvm_make_request(req, vcpu)"),
     "handle_vector": Around("trace_irq_vector_entry(vector)"),
+    "kvm_handle_signal_exit": Around("probe_signal_taken()"),
     "kvm_set_lapic_tscdeadline_msr": Around("probe_timer_armed(vcpu)"),
     "handle_fastpath_hlt": Around(end="probe_hlt_fastpath(vcpu)"),
     "sysvec_kvm_posted_intr_ipi": Around("probe_notified_in_root()"),
@@ -180,6 +182,8 @@ INSTEAD: Final = {
     "probe_notified_in_root": "by function, sysvec_kvm_posted_intr_ipi",
     "probe_device_irq": "by function, vfio_msihandler",
     "probe_stray_interrupt": "by function, spurious_interrupt",
+    "probe_signal_taken": "by function, kvm_handle_signal_exit",
+    "probe_polled": "by call, kvm_vcpu_check_block in kvm_vcpu_halt",
     "probe_timer_armed": "by function, kvm_set_lapic_tscdeadline_msr",
     "probe_deadline": "by call, deadline_passed",
     "probe_timer_injected": "by call, kvm_apic_inject_pending_timer_irqs",

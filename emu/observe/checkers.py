@@ -18,6 +18,7 @@ from emu.observe.accounting import (
     C8,
     C9,
     C10,
+    C12,
     IPIS_ELIDED,
     SELF_IPIS_SENT,
     SELF_POSTS_ON_IN_GUEST,
@@ -63,14 +64,14 @@ def promise_is_open(vcpu: Vcpu) -> int:
 
 
 def check_stay(vcpu: Vcpu) -> int:
-    """C1, C4, C5 and C9, in non-root mode at a moment when no virtual interrupt is recognised.
+    """C1, C4, C5, C9 and C12, in non-root mode at a moment when no virtual interrupt is recognised.
 
     Return 1 if the vCPU is owed a look at its PIR: the caller puts that right.
     """
     thorough = one_in(local_read(config().sampling)) != 0
     posted = any_pir(vcpu.pi_desc.pir) != 0
     requested = peek(vcpu.requests) & KICKED_REQUESTS != 0
-    if posted or requested or thorough:
+    if posted or requested or thorough or signalled(vcpu) != 0:
         return check_snapshot(vcpu, thorough)
     return 0
 
@@ -85,6 +86,7 @@ def check_snapshot(vcpu: Vcpu, thorough: bool) -> int:
     unannounced = posted and peek(vcpu.pi_desc.control) & (BIT(POSTED_INTR_ON) | BIT(POSTED_INTR_SN)) == 0
     quiet = nothing_on_its_way() != 0
     requested = peek(vcpu.requests) & KICKED_REQUESTS != 0
+    unheeded = signalled(vcpu) != 0
     lost = lost_slot(vcpu) if thorough else -1
     if stamp() != before:
         return 0
@@ -98,12 +100,25 @@ def check_snapshot(vcpu: Vcpu, thorough: bool) -> int:
         if requested and promised(C9) != 0:
             sighting(vcpu, C9, -1)
             drop_requests(vcpu)
+        if unheeded and promised(C12) != 0:
+            unheeded_signal(vcpu)
     if lost >= 0 and promised(C5) != 0:
         sighting(vcpu, C5, vector_of(lost))
         balance(vcpu, lost)
     if unannounced:
         sighting(vcpu, C4, highest_pir(vcpu))
     return 1 if posted and (unannounced or (quiet and asked)) else 0
+
+
+def signalled(vcpu: Vcpu) -> int:
+    """Return whether a signal waits for the vCPU, in a scenario that has signals."""
+    return peek(vcpu.signal_pending) if local_read(config().signals) != 0 else 0
+
+
+def unheeded_signal(vcpu: Vcpu) -> None:
+    """C12: a signal waits, nobody is sending one, and the vCPU is in the guest or asleep: record it and take it."""
+    sighting(vcpu, C12, -1)
+    clear_bit(0, vcpu.signal_pending)
 
 
 def put_rvi_right(vcpu: Vcpu) -> None:
@@ -125,18 +140,21 @@ def drop_requests(vcpu: Vcpu) -> None:
 
 
 def check_sleep(vcpu: Vcpu) -> int:
-    """C2 and C7 about a vCPU that has gone to sleep; 1 if the snapshot was quiet and all is well."""
+    """C2, C7 and C12 about a vCPU that has gone to sleep; 1 if the snapshot was quiet and all is well."""
     before = quiet_stamp()
     if before < 0:
         return 0
     lost = deliverable_vector(vcpu)
     broken = promise_is_open(vcpu)
+    unheeded = signalled(vcpu) != 0 and promised(C12) != 0
     if still(before) == 0:
         return 0
     overlooked = lost >= 0 and promised(C2) != 0
     untold = broken != 0 and promised(C7) != 0
-    if not overlooked and not untold:
+    if not overlooked and not untold and not unheeded:
         return 1
+    if unheeded:
+        unheeded_signal(vcpu)
     if overlooked:
         sighting(vcpu, C2, lost)
     if untold:

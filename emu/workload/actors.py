@@ -10,6 +10,7 @@ from emu.kvm_host import KVM_REQ_TLB_FLUSH
 from emu.kvm_main import kvm_make_request, kvm_vcpu_kick
 from emu.machine import Vcpu, config, machine, smp_processor_id, this_pcpu
 from emu.observe.ghost import begin_effects, end_effects
+from emu.signal import signal_wake_up
 from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST, vector_of
 from emu.waist import all_silent, choose, cpu_relax, local_read, mark, next_turn, one_in, peek, say_silent
 from emu.x86 import kvm_arch_vcpu_ioctl_run
@@ -17,6 +18,9 @@ from emu.x86 import kvm_arch_vcpu_ioctl_run
 ACT_POST: Final = 0
 ACT_KICK: Final = 1
 ACT_DEVICE: Final = 2
+ACT_SIGNAL: Final = 3
+ACTS: Final = 4
+"""How many there are."""
 
 
 def pcpu_thread() -> None:
@@ -56,6 +60,8 @@ def take(vcpu: Vcpu, item: int) -> None:
         post(vcpu, SLOT_POST + choose(POST_SLOTS))
     elif item == ACT_KICK:
         request(vcpu)
+    elif item == ACT_SIGNAL:
+        signal(vcpu)
     else:
         apic_send_IPI(local_read(vcpu.id), DEVICE_VECTOR)
 
@@ -70,4 +76,11 @@ def request(vcpu: Vcpu) -> None:
     begin_effects()
     kvm_make_request(KVM_REQ_TLB_FLUSH, vcpu)
     kvm_vcpu_kick(vcpu)
+    end_effects()
+
+
+def signal(vcpu: Vcpu) -> None:
+    """Send the vCPU's task a signal, as another thread of its process does."""
+    begin_effects()
+    signal_wake_up(vcpu)
     end_effects()

@@ -9,9 +9,9 @@ from typing import Final
 
 from emu.machine import Vcpu, config
 from emu.waist import choose, local_read
-from emu.workload.actors import ACT_DEVICE, take
+from emu.workload.actors import ACTS, take
 
-FIRST_OWN_ACT: Final = ACT_DEVICE + 1
+FIRST_OWN_ACT: Final = ACTS
 """The number of the first of the user's acts, behind all others."""
 
 

@@ -55,7 +55,9 @@ GUEST_STI_HLT: Final = 9
 """What an idle loop does with interrupts off: STI, and HLT in its shadow."""
 GUEST_RAISE_TPR: Final = 10
 GUEST_LOWER_TPR: Final = 11
-GUEST_ITEMS: Final = 12
+GUEST_ICR_SELF: Final = 12
+"""An IPI to itself through the x2APIC ICR, by its own APIC id: it reaches KVM, which a self-IPI does not."""
+GUEST_ITEMS: Final = 13
 """How many there are."""
 
 RAISED_TPR: Final = 0x70
@@ -157,6 +159,8 @@ def guest_action(vcpu: Vcpu, item: int) -> int:
         return guest_self_ipi(vcpu)
     if item == GUEST_ICR:
         return guest_write_icr(vcpu)
+    if item == GUEST_ICR_SELF:
+        return guest_write_icr_to(vcpu, local_read(vcpu.id)) if may_interrupt(vcpu) != 0 else 0
     if item > GUEST_NOTHING:
         return guest_mask(vcpu, item)
     return EXIT_REASON_CPUID if item == GUEST_CPUID else 0
@@ -247,5 +251,10 @@ def guest_write_icr(vcpu: Vcpu) -> int:
     other = choose(vcpus - 1)
     if other >= local_read(vcpu.id):
         other += 1
-    local_write(vcpu.vmcs.exit_qualification, 1 + other)
+    return guest_write_icr_to(vcpu, other)
+
+
+def guest_write_icr_to(vcpu: Vcpu, target: int) -> int:
+    """WRMSR ICR: fixed delivery to the vCPU of that APIC id."""
+    local_write(vcpu.vmcs.exit_qualification, 1 + target)
     return EXIT_REASON_MSR_WRITE

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emu.workload.actors import ACT_DEVICE, ACT_KICK, ACT_POST
+from emu.workload.actors import ACT_DEVICE, ACT_KICK, ACT_POST, ACT_SIGNAL
 from emu.workload.program import (
     GUEST_ARM_LATER,
     GUEST_ARM_NOW,
@@ -15,6 +15,7 @@ from emu.workload.program import (
     GUEST_CPUID,
     GUEST_HLT,
     GUEST_ICR,
+    GUEST_ICR_SELF,
     GUEST_LOWER_TPR,
     GUEST_NOTHING,
     GUEST_RAISE_TPR,
@@ -188,6 +189,38 @@ SCENARIOS: tuple[Scenario, ...] = (
         scope="post:0x34 | guest=cpuid,hlt,timer | timers=2",
         paths=("timer_checks",),
     ),
+    Scenario(
+        "icr-self",
+        "the guest sends itself IPIs by its own APIC id: the ICR fastpath posts to its own vCPU, against remote posts",
+        "fact 5.4",
+        (*[GUEST_CPUID] * 4, *[GUEST_ICR_SELF] * 6, GUEST_NOTHING),
+        (ACT_POST,),
+        acts_per_turn=2,
+        windows=("self-post-sees-in-guest", "post-sees-in-guest", "on-already-set"),
+        scope="post:0x34 | post:0x35 | guest=cpuid,icr-self",
+    ),
+    Scenario(
+        "signal",
+        "a signal, which is a kick without a request, against entry, exit, halt and posts",
+        "facts 3.1, 3.5",
+        (*[GUEST_CPUID] * 4, *[GUEST_HLT] * 3, *[GUEST_ARM_NOW] * 3, GUEST_NOTHING),
+        (ACT_POST, ACT_SIGNAL),
+        acts_per_turn=3,
+        windows=("signal-taken", "kick-ends-stay", "wake-finds-waiter"),
+        scope="post:0x34 signal | guest=cpuid,hlt | timers=0",
+        paths=("signals",),
+    ),
+    Scenario(
+        "halt-poll",
+        "a halting guest that polls before it blocks, against remote posts",
+        "fact 3.5",
+        (GUEST_CPUID, *[GUEST_HLT] * 3),
+        (ACT_POST,),
+        acts_per_turn=2,
+        windows=("poll-ends-halt", "wake-finds-waiter"),
+        scope="post:0x34 | post:0x35",
+        paths=("halt_poll",),
+    ),
 )
 
 
@@ -222,5 +255,6 @@ CHECK_ABOUT: dict[str, str] = {
     "C8": "self-posts that saw IN_GUEST_MODE = self-IPIs sent + elided",
     "C9": "no kicked request is left unserved in non-root",
     "C10": "at the end all IPIs sent were taken and all mailboxes read",
+    "C12": "no signal is left unheeded in non-root or asleep",
     "C11": "a deadline that the guest armed is delivered when it is due, once, and none is that was not due",
 }

@@ -30,6 +30,7 @@ CHECK_ORIGIN: Final = {
     "C8": "9b44423bf4c8",
     "C9": "vcpu-requests.rst",
     "C10": "the fabric",
+    "C12": "facts 3.1, 3.5",
     "C11": "facts 5.1 to 5.3, B21 to B23",
 }
 """The commit, or the fact, that each check comes from."""

@@ -22,6 +22,7 @@ BROKEN: Final = {
     "C8": "notifications to self, sent and elided, do not add up to the self-posts",
     "C9": "a request that came with a kick was left unserved in non-root mode",
     "C10": "an IPI or a mailbox was left over at the end",
+    "C12": "a signal was left unheeded in non-root mode or asleep",
     "C11": "a timer of the guest was lost, or delivered twice or before its time",
 }
 """The meaning of a check that fired."""

@@ -15,6 +15,7 @@ from emu.observe.accounting import (
     NOTIFICATIONS_SPURIOUS,
     NOTIFIED_AFTER_HALT,
     NOTIFIED_IN_ROOT,
+    POLL_ENDS,
     STRAY_INTERRUPTS,
 )
 from emu.observe.checkers import check_sleep
@@ -64,6 +65,13 @@ def probe_events_checked() -> None:
     if local_read(config().guest_masks) != 0:
         if apic_find_highest_irr(machine().vcpus[smp_processor_id()]) >= 0:
             window(BLOCK_ON_MASKED)
+
+
+def probe_polled(found: int) -> None:
+    """A vCPU that polls has looked; ``found``: there is a reason not to block."""
+    probe_block_decided()
+    if found != 0:
+        window(POLL_ENDS)
 
 
 def probe_block_decided() -> None:

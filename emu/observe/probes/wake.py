@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from emu.kvm_host import EXITING_GUEST_MODE, TASK_INTERRUPTIBLE
-from emu.observe.accounting import KICK_LOSES, KICKS, REQUESTS, WAKE_BEFORE_SLEEP, WAKE_FINDS_WAITER, WAKES
+from emu.observe.accounting import (
+    KICK_LOSES,
+    KICKS,
+    REQUESTS,
+    SIGNAL_TAKEN,
+    WAKE_BEFORE_SLEEP,
+    WAKE_FINDS_WAITER,
+    WAKES,
+)
 from emu.observe.ghost import TOLD_OTHER, count, note_told, window
 
 
@@ -38,3 +46,8 @@ def probe_kick_found(mode: int) -> None:
 def probe_request_taken() -> None:
     """A vCPU has taken a request."""
     count(REQUESTS)
+
+
+def probe_signal_taken() -> None:
+    """A vCPU leaves to userspace, for a signal."""
+    window(SIGNAL_TAKEN)

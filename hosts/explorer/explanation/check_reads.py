@@ -32,6 +32,7 @@ _READ: Final[Mapping[str, Sequence[str]]] = {
     "C9": ("inside",),
     "C10": ("mail",),
     "C11": ("timer",),
+    "C12": ("inside",),
 }
 """By check; vISR is what PPR is made of."""
 

@@ -68,8 +68,8 @@ class Explanation:
 
     def how(self) -> Iterator[str]:
         """Name the obligation, the sync that missed it, and the step that is to blame."""
-        if self.witness.check == "C11":
-            yield from self.deadlines()
+        if self.witness.check in ("C11", "C12"):
+            yield from self.deadlines() if self.witness.check == "C11" else self.signal()
             return
         match self.witness.check:
             case "C9":
@@ -254,6 +254,13 @@ class Explanation:
                 yield f"Its deadline is {after} from step {row.number} on."
         fired = self.log.last(lambda row: row.act.kind == "sighting")
         yield f"The check fired in {self.log.step(fired)}."
+
+    def signal(self) -> Iterator[str]:
+        """Name the step that sent the signal, and the last look at it."""
+        sent = self.log.last(lambda row: row.act.kind == "OR" and "signal_pending" in row.act.word)
+        look = self.log.last(self.log.does(self.v, "signal_pending", "LOAD"))
+        when = f"the last look for one was that of {self.log.step(look)}" if look >= 0 else "nobody looked for one"
+        yield f"What broke it: the signal was sent in {self.log.step(sent)}, and {when}."
 
     def standing(self) -> Iterator[str]:
         """Name the last operation of each thread."""

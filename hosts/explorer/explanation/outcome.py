@@ -39,8 +39,10 @@ class Outcome:
                 yield f"{self.vcpu} {what} while an ON is set of which nobody was told; {self.nobody()}."
             case "C8":
                 yield self.self_post()
-            case "C9":
-                yield f"{self.vcpu} runs in non-root mode with a kicked request unserved; {self.nobody()}."
+            case "C9" | "C12":
+                what = "a kicked request unserved" if check == "C9" else "a signal unheeded"
+                where = "sleeps" if seen["task"] == TASK_ASLEEP else "runs in non-root mode"
+                yield f"{self.vcpu} {where} with {what}; {self.nobody()}."
             case "no-progress":
                 yield self.endless(vectors_text(seen["pir"]))
             case _:

@@ -22,6 +22,7 @@ from emu.workload.program import (
     GUEST_CPUID,
     GUEST_HLT,
     GUEST_ICR,
+    GUEST_ICR_SELF,
     GUEST_LOWER_TPR,
     GUEST_NOTHING,
     GUEST_RAISE_TPR,
@@ -58,13 +59,14 @@ _ITEMS: Final = {
     "timer": GUEST_ARM_LATER,
     "self": GUEST_SELF_IPI,
     "icr": GUEST_ICR,
+    "icr-self": GUEST_ICR_SELF,
     "cli": GUEST_CLI,
     "sti": GUEST_STI,
     "sti-hlt": GUEST_STI_HLT,
     "raise": GUEST_RAISE_TPR,
     "lower": GUEST_LOWER_TPR,
 }
-_ACT: Final = re.compile(r"(post):(?:0x)?([0-9a-f]{2})(?:@([01]))?|(device|kick)(?:@([01]))?")
+_ACT: Final = re.compile(r"(post):(?:0x)?([0-9a-f]{2})(?:@([01]))?|(device|kick|signal)(?:@([01]))?")
 _OWN: Final = re.compile(r"([a-z_][a-z0-9_]*)(?:@([01]))?")
 """An act of the user's code, by its name."""
 _POSTED: Final = tuple(vector_of(slot) for slot in range(SLOT_POST, SLOT_POST + POST_SLOTS))
@@ -164,7 +166,9 @@ def _act(act: str, own: Collection[str]) -> str:
     match = _ACT.fullmatch(act)
     if match is None:
         more = "".join(f", {name}" for name in own)
-        raise ScopeError(f"{act}: an act is post:VECTOR, device{more} or kick, at another vCPU with @1 behind it")
+        raise ScopeError(
+            f"{act}: an act is post:VECTOR, device{more}, signal or kick, at another vCPU with @1 behind it"
+        )
     if match[1] and int(match[2], 16) not in _POSTED:
         raise ScopeError(f"{act}: the vectors that pCPUs post are {', '.join(map(vector_text, _POSTED))}")
     return f"post:0x{match[2]}{act.partition('@')[1]}{match[3] or ''}" if match[1] else act
@@ -212,6 +216,8 @@ def _called(act: str) -> str:
         return f"post(machine().vcpus[{target}], {slot_of(int(match[2], 16))})"
     if match[4] == "device":
         return f"apic_send_IPI({target}, {DEVICE_VECTOR})"
+    if match[4] == "signal":
+        return f"signal(machine().vcpus[{target}])"
     return f"request(machine().vcpus[{target}])"
 
 

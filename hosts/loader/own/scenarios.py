@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from emu.machine import MAX_PCPUS, MENU_ITEMS
 from emu.vectors import SLOT_POST, vector_of
-from emu.workload.actors import ACT_DEVICE, ACT_KICK, ACT_POST
+from emu.workload.actors import ACT_DEVICE, ACT_KICK, ACT_POST, ACT_SIGNAL, ACTS
 from emu.workload.program import GUEST_ITEMS
 from emu.workload.scenarios import SCENARIOS, Scenario
 from hosts.loader.own.literals import Literals, Value
@@ -87,7 +87,7 @@ class _Reader:
             self._refuse(self.nodes["name"], f"{name!r} is no name for a scenario: {said}")
         self._menu("guest_menu", made.guest_menu, GUEST_ITEMS, "the guest's items, GUEST_... of emu.workload.program")
         kinds = "ACT_... of emu.workload.actors and this patch's act_... functions"
-        self._menu("actor_menu", made.actor_menu, ACT_DEVICE + 1 + len(self.acts), kinds)
+        self._menu("actor_menu", made.actor_menu, ACTS + len(self.acts), kinds)
         if not 1 <= made.pcpus <= MAX_PCPUS or not 1 <= made.acts_per_turn <= MOST_ACTS:
             said = f"pcpus is 1 to {MAX_PCPUS} and acts_per_turn 1 to {MOST_ACTS}"
             self._refuse(self.nodes.get("pcpus", self.nodes.get("acts_per_turn")), said)
@@ -110,7 +110,12 @@ class _Reader:
         """Return what is explored if the scenario does not say: each pCPU beside the vCPU's takes each act once."""
         if made.every_pcpu_runs_a_vcpu:
             return ""
-        names = {ACT_POST: f"post:{vector_of(SLOT_POST):#x}", ACT_KICK: "kick", ACT_DEVICE: "device"}
+        names = {
+            ACT_POST: f"post:{vector_of(SLOT_POST):#x}",
+            ACT_KICK: "kick",
+            ACT_DEVICE: "device",
+            ACT_SIGNAL: "signal",
+        }
         names |= {number: name for name, number in self.acts.items()}
         column = " ".join(names[item] for item in dict.fromkeys(made.actor_menu))
         return " | ".join([column] * (made.pcpus - 1))

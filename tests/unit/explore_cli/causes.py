@@ -183,6 +183,12 @@ CAUSES: Final = (
         ),
     ),
     Cause("no-second-check", "hlt-fastpath", "always-2021", (f"the look of {S} came too early", *ALSO)),
+    Cause("no-second-check", "halt-poll", "always-2021", (f"the look of {S} came too early", *ALSO)),
+    Cause("no-fastpath-sync", "icr-self", "elide-self-2022", ELIDED),
+    *(
+        Cause(name, "signal", "always-2021", (f"What broke it: .*{S}",))
+        for name in ("signal-not-checked-at-entry", "signal-after-kick", "signal-not-checked-before-sleep")
+    ),
     Cause("shadow-outlives-hlt", "masked-guest", "always-2021", ("has gone to sleep although 0x", *ALSO)),
     *(
         Cause(name, "timer-halt", "always-2021", ("The timer of vCPU 0", f"The check fired in {S}"))

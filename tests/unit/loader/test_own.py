@@ -118,9 +118,9 @@ def test_the_example_brings_one_of_each(tmp_path: Path) -> None:
     own = program.own
     assert own.windows == (*WINDOWS, "doorbell-answered")
     assert own.checks == (*CHECKS, "bell_is_answered")
-    assert own.act_numbers == {"ring": 3}
+    assert own.act_numbers == {"ring": 4}
     (scenario,) = own.scenarios
-    assert (scenario.name, scenario.guest_menu, scenario.actor_menu) == ("doorbell", (0,) * 8 + (1,), (3, 0))
+    assert (scenario.name, scenario.guest_menu, scenario.actor_menu) == ("doorbell", (0,) * 8 + (1,), (4, 0))
     assert is_instrument(program.functions["user_bell_is_answered"].__module__)
     assert not is_instrument(program.functions["user_act_ring"].__module__)
     assert body(program, "own_act_ring") == "begin_effects(); user_act_ring(vcpu); end_effects()"
@@ -190,7 +190,7 @@ DECLARATIONS = {
     SCENARIO.format(", pcpus=65"): (1, "pcpus is 1 to 64"),
     SCENARIO.replace("'mine'", "'kick'").format(""): (1, "'kick' is no name for a scenario: there is one"),
     SCENARIO.replace("'mine'", "'My Own'").format(""): (1, "'My Own' is no name for a scenario"),
-    SCENARIO.replace("(ACT_POST,)", "(3,)").format(""): (1, "actor_menu lists up to 64 of ACT_"),
+    SCENARIO.replace("(ACT_POST,)", "(4,)").format(""): (1, "actor_menu lists up to 64 of ACT_"),
     SCENARIO.replace("(ACT_POST,)", "()").format(""): (1, "the other pCPUs have nothing to do"),
     SCENARIO.replace("(GUEST_CPUID,)", "(GUEST_CPUID,) * 65").format(""): (1, "guest_menu lists up to 64"),
     SCENARIO.replace("(GUEST_CPUID,)", "GUEST_CPUID").format(""): (1, "guest_menu is a tuple"),
@@ -287,7 +287,7 @@ def test_two_patches_share_their_room(tmp_path: Path) -> None:
 def test_what_a_patch_does_not_promise_is_not_checked(tmp_path: Path) -> None:
     """CHECKS names those that hold, its own among them; under any rule."""
     text = DOORBELL.read_text().replace(
-        "\n\nclass", "\n\nCHECKS = 'C1 C2 C3 C5 C7 C8 C9 C10 C11 bell_is_answered'\n\n\nclass", 1
+        "\n\nclass", "\n\nCHECKS = 'C1 C2 C3 C5 C7 C8 C9 C10 C11 C12 bell_is_answered'\n\n\nclass", 1
     )
     program = patched(tmp_path, text)
     assert program.own.unpromised == ("C4",)

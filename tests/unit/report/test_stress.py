@@ -133,7 +133,7 @@ def test_the_limit_ends_everything(stress: Any, scripted: Scripted, as_the_table
     assert len(rows) == len(plan.rows)
     assert runner.clock.now - begun < 1.5
     assert rows[-1].verdict is Verdict.INCONCLUSIVE
-    assert re.fullmatch(r"the budget ended first: for all rows about [67]\d s would have been enough", rows[-1].reason)
+    assert re.fullmatch(r"the budget ended first: for all rows about \d+ s would have been enough", rows[-1].reason)
 
 
 def test_a_busy_machine_cuts_all_rows_alike(stress: Any, scripted: Scripted, as_the_table_says: Any) -> None:
@@ -142,8 +142,8 @@ def test_a_busy_machine_cuts_all_rows_alike(stress: Any, scripted: Scripted, as_
     runner = scripted(as_the_table_says)
     runner.overhead = 0.55
     begun = runner.clock.now
-    rows = list(stress(plan, runner, seconds=55.0, limit=68.0).rows())
-    assert runner.clock.now - begun < 69
+    rows = list(stress(plan, runner, seconds=100.0, limit=125.0).rows())
+    assert runner.clock.now - begun < 126
     assert {row.verdict for row in rows if not row.planned.sought} <= {Verdict.PASS, Verdict.INCONCLUSIVE}
     assert all(row.measured.seconds > 0 for row in rows)
     clean = [row for row in rows if row.planned.mutation is None and not row.planned.sought]
