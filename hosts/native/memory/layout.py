@@ -40,8 +40,7 @@ class Turn(Struct, line=True):
 
     number = word()
     start = word()
-    """TSC time of the start, from which offsets are counted. Written last, when all actors stand ready or one has
-    been too long in coming: an actor waits for it to change."""
+    """TSC time of the start, from which offsets are counted."""
     score = word()
     """Violations sighted by the opener before this turn: what the actors' choice of offset is rewarded by."""
     non_root = word()
@@ -50,6 +49,10 @@ class Turn(Struct, line=True):
     """Whether the opener acts late: every order of events is possible in such a turn."""
     closed = word()
     """The opener has seen the end of the run: there will be no further turn."""
+    started = word()
+    """The last turn that has a start. Written last, when all actors stand ready or one has been too long in coming:
+    an actor waits for it. One that is late may find a later turn, for a task may open one while another is in the last;
+    then it takes that turn's start."""
 
 
 class Run(Struct, line=True):

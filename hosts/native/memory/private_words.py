@@ -104,8 +104,6 @@ class Local(Struct, line=True):
     """1: the last turn's offset was drawn around the edge."""
     turn_begun = word()
     """TSC when the last turn was learnt from."""
-    start = word()
-    """The start of the last turn."""
     sends = word(line=True)
     """IPIs sent so far."""
     sends_before = word()

@@ -121,6 +121,7 @@ def open_turn() -> int:
     await_actors(local, number)
     start = rdtsc() + load_private(local.lead)
     store(turn.start, start)
+    store(turn.started, number)
     slow = bits & SLOW_SHARE != 0
     if slow:
         prepare_slow_stores(local)
@@ -176,11 +177,9 @@ def next_turn(seen: int) -> int:
     learn(local, load(turn.score))
     offset = choose_offset(local, load(turn.non_root), load(turn.wide))
     since = rdtsc()
-    start = load(turn.start)
-    while start == load_private(local.start):
+    while load(turn.started) < number:
         back_off(local, rdtsc() - since)
-        start = load(turn.start)
-    store_private(local.start, start)
+    start = load(turn.start)
     if rdtsc() > start:
         increment(own.too_late)
     at = start + offset
