@@ -49,9 +49,11 @@ irq.py          arch/x86/kvm/irq.c                   kvm_arch_set_irq_inatomic
 lapic.py        arch/x86/kvm/lapic.c                 kvm_apic_set_irq, kvm_apic_send_ipi, __apic_accept_irq,
                                                      kvm_apic_has_interrupt, kvm_apic_local_deliver,
                                                      kvm_apic_inject_pending_timer_irqs, apic_timer_expired,
+                                                     posted_timer_expired, start_sw_timer,
                                                      apic_timer_fn, kvm_set_lapic_tscdeadline_msr, start_hv_timer,
                                                      cancel_hv_timer, kvm_lapic_expired_hv_timer,
                                                      kvm_lapic_switch_to_sw_timer, kvm_lapic_switch_to_hv_timer
+lapic.py        kernel/time/hrtimer.c                hrtimer_interrupt
 lapic.py        arch/x86/kvm/irq.c                   kvm_cpu_has_pending_timer, kvm_inject_pending_timer_irqs
 vmx_intr.py     arch/x86/kvm/vmx/vmx.c               vmx_deliver_interrupt, vmx_deliver_posted_interrupt,
                                                      vmx_sync_pir_to_irr, vmx_set_rvi

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from emu.cpu import preempt_disable, preempt_enable
-from emu.kvm_host import KVM_REQ_UNBLOCK
+from emu.kvm_host import IN_GUEST_MODE, KVM_REQ_UNBLOCK
 from emu.kvm_main import kvm_make_request, kvm_vcpu_kick
 from emu.lapic_regs import apic_update_ppr
 from emu.machine import Vcpu, config
 from emu.observe.accounting import TIMER_ASLEEP, TIMER_AT_ONCE, TIMER_AT_SWITCH
 from emu.observe.probes.post import probe_effects_begin, probe_effects_end, probe_post_begin, probe_post_end
-from emu.observe.probes.timer import probe_deadline, probe_timer_armed, probe_timer_injected
+from emu.observe.probes.timer import (
+    probe_deadline,
+    probe_own_expiry,
+    probe_posted_deadline,
+    probe_posted_timer,
+    probe_timer_armed,
+    probe_timer_injected,
+)
 from emu.vectors import SLOT_TIMER, vector_of
 from emu.vmx_intr import vmx_deliver_interrupt, vmx_sync_pir_to_irr
-from emu.waist import deadline_passed, local_read, local_write
+from emu.waist import READ_ONCE, WRITE_ONCE, atomic_inc, cmpxchg, deadline_passed, local_read, local_write
+
+HRTIMER_FIRING: Final = -1
 
 
 def __apic_accept_irq(vcpu: Vcpu, vector: int) -> int:
@@ -56,12 +67,18 @@ def kvm_apic_inject_pending_timer_irqs(vcpu: Vcpu) -> None:
     probe_timer_injected(vcpu)
     probe_post_begin(vcpu, vector_of(SLOT_TIMER))
     accepted = kvm_apic_local_deliver(vcpu)
-    local_write(vcpu.apic.tscdeadline, 0)
+    if local_read(config().posted_timers) != 0:
+        WRITE_ONCE(vcpu.hrtimer, 0)
+    else:
+        local_write(vcpu.apic.tscdeadline, 0)
     probe_post_end(vcpu, vector_of(SLOT_TIMER), accepted)
 
 
 def apic_timer_expired(vcpu: Vcpu, from_timer_fn: int) -> None:
     """Act on an expired timer: inject at once from the vCPU's own thread, else leave it to the slow loop."""
+    if local_read(config().posted_timers) != 0:
+        posted_timer_expired(vcpu, from_timer_fn)
+        return
     if local_read(vcpu.apic.timer_pending) != 0:
         return
     local_write(vcpu.apic.expired_tscdeadline, local_read(vcpu.apic.tscdeadline))
@@ -73,6 +90,53 @@ def apic_timer_expired(vcpu: Vcpu, from_timer_fn: int) -> None:
     kvm_make_request(KVM_REQ_UNBLOCK, vcpu)
     if from_timer_fn != 0:
         kvm_vcpu_kick(vcpu)
+    probe_effects_end()
+
+
+def posted_timer_expired(vcpu: Vcpu, from_timer_fn: int) -> None:
+    """Act on the expiry of a timer that is posted: what ``apic_timer_expired`` does then, on words that are shared.
+
+    A vCPU that is seen in guest mode is posted to at once, from whatever pCPU; any other finds the expiry in its slow
+    loop, into which it is kicked (fact 5.1).
+    """
+    if READ_ONCE(vcpu.hrtimer_pending) != 0:
+        return
+    if from_timer_fn == 0:
+        probe_own_expiry(vcpu)
+        kvm_apic_inject_pending_timer_irqs(vcpu)
+        return
+    mode = READ_ONCE(vcpu.mode)
+    probe_posted_timer(mode)
+    if mode == IN_GUEST_MODE:
+        kvm_apic_inject_pending_timer_irqs(vcpu)
+        return
+    atomic_inc(vcpu.hrtimer_pending)
+    kvm_make_request(KVM_REQ_UNBLOCK, vcpu)
+    kvm_vcpu_kick(vcpu)
+
+
+def start_sw_timer(vcpu: Vcpu) -> None:
+    """Back the deadline by a host timer on a housekeeping pCPU; one that lies behind expires right here."""
+    deadline = local_read(vcpu.apic.tscdeadline)
+    passed = deadline_passed(deadline)
+    probe_deadline(vcpu, deadline, passed, TIMER_AT_ONCE)
+    local_write(vcpu.apic.tscdeadline, 0)
+    if passed != 0:
+        apic_timer_expired(vcpu, 0)
+    else:
+        WRITE_ONCE(vcpu.hrtimer, deadline)
+
+
+def hrtimer_interrupt(vcpu: Vcpu) -> None:
+    """Expire a vCPU's host timer if it is due, in interrupt context on whichever pCPU has it: it is taken first."""
+    deadline = READ_ONCE(vcpu.hrtimer)
+    if deadline <= 0:
+        return
+    probe_effects_begin()
+    passed = deadline_passed(deadline)
+    if passed != 0 and cmpxchg(vcpu.hrtimer, deadline, HRTIMER_FIRING) == deadline:
+        probe_posted_deadline(vcpu)
+        apic_timer_expired(vcpu, 1)
     probe_effects_end()
 
 
@@ -108,7 +172,10 @@ def kvm_set_lapic_tscdeadline_msr(vcpu: Vcpu, deadline: int) -> None:
     """Arm the timer (the guest's WRMSR TSC_DEADLINE)."""
     local_write(vcpu.apic.tscdeadline, deadline)
     probe_timer_armed(vcpu)
-    start_hv_timer(vcpu)
+    if local_read(config().posted_timers) != 0:
+        start_sw_timer(vcpu)
+    else:
+        start_hv_timer(vcpu)
 
 
 def kvm_lapic_switch_to_sw_timer(vcpu: Vcpu) -> None:
@@ -140,11 +207,16 @@ def apic_timer_fn(vcpu: Vcpu) -> None:
 
 def kvm_cpu_has_pending_timer(vcpu: Vcpu) -> int:
     """Return whether an expiry waits for the slow loop."""
+    if local_read(config().posted_timers) != 0:
+        return READ_ONCE(vcpu.hrtimer_pending)
     return local_read(vcpu.apic.timer_pending)
 
 
 def kvm_inject_pending_timer_irqs(vcpu: Vcpu) -> None:
     """Inject what the slow loop finds: before v5.8 every timer came this way."""
-    if local_read(vcpu.apic.timer_pending) != 0:
+    if local_read(config().posted_timers) != 0:
+        kvm_apic_inject_pending_timer_irqs(vcpu)
+        WRITE_ONCE(vcpu.hrtimer_pending, 0)
+    elif local_read(vcpu.apic.timer_pending) != 0:
         kvm_apic_inject_pending_timer_irqs(vcpu)
         local_write(vcpu.apic.timer_pending, 0)

@@ -117,6 +117,11 @@ class Vcpu(Struct, line=True):
     """The newest number before such ones whose interrupt was accepted."""
     signal_pending = word(line=True)
     """TIF_SIGPENDING of the vCPU's task: anybody sets it, the task takes it."""
+    hrtimer = word()
+    """The deadline of a host timer that another pCPU handles, HRTIMER_FIRING while it does, or 0. Only if timers are
+    posted (``pi_inject_timer``)."""
+    hrtimer_pending = word()
+    """Its expiries that wait for the slow loop: ``lapic_timer.pending``, which is not private then."""
     timer_watch = word()
     """What has become of the deadline that the guest armed last (emu.observe.timers)."""
 
@@ -200,6 +205,8 @@ class Config(Struct, line=True):
     """1: vCPUs are sent signals, and look for them."""
     halt_poll = word()
     """1: a vCPU that halts polls for a while before it blocks."""
+    posted_timers = word()
+    """1: a host timer on a housekeeping pCPU backs the guest's, and posts (``pi_inject_timer``)."""
 
 
 KICK_2016: Final = 0

@@ -129,6 +129,8 @@ _KEPT_FUNCTIONS: Final = {
     "common_interrupt": PROCESSOR,
     "handle_vector": PROCESSOR,
     "do_idle": "the pCPU's",
+    "hrtimer_interrupt": "the pCPU's",
+    "posted_timer_expired": _TOOL,
     "user_kvm_vcpu_trigger_posted_interrupt": _SELECTED,
     **dict.fromkeys(("orig_2013", "kick_2016", "skip_running_2020", "always_2021", "elide_self_2022"), _SELECTED),
 }

@@ -96,4 +96,20 @@ MUTATIONS: Final = (
         (Edit("apic_timer_expired", KICK),),
         (Row("timer-halt", NEW, "VIOLATION", ("C11",)),),
     ),
+    Mutation(
+        52,
+        "timer-posted-as-own",
+        "a housekeeping pCPU injects the timer as if it ran the vCPU, whatever the mode",
+        "B24",
+        (Edit("hrtimer_interrupt", "apic_timer_expired(vcpu, 1)", "apic_timer_expired(vcpu, 0)"),),
+        (Row("housekeeping-timer", NEW, "VIOLATION", ("C11",)),),
+    ),
+    Mutation(
+        53,
+        "posted-timer-without-kick",
+        "a timer that finds the vCPU outside guest mode counts its expiry and wakes nobody",
+        "fact 5.2",
+        (Edit("posted_timer_expired", "kvm_vcpu_kick(vcpu)"),),
+        (Row("housekeeping-timer", NEW, "VIOLATION", ("C11",)),),
+    ),
 )

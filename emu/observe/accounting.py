@@ -64,6 +64,8 @@ WINDOWS: Final = (
     "timer-expires-asleep",
     "signal-taken",
     "poll-ends-halt",
+    "posted-timer-sees-in-guest",
+    "posted-timer-sees-outside",
 )
 
 CHECKS: Final = ("C2", "C1", "C3", "C9", "C5", "C10", "C4", "C8", "C7", "C11", "C12")
@@ -87,7 +89,7 @@ RECORD_WORDS: Final = len(RECORD)
     NOTIFIED_AFTER_SYNC, WAKE_FINDS_WAITER, WAKE_BEFORE_SLEEP, IRQ_BEFORE_SLEEP, KICK_BEFORE_ENTRY, KICK_LOSES,
     KICK_ENDS_STAY, SELF_AND_REMOTE_SYNC, HLT_FASTPATH_HALTS, HLT_FASTPATH_GOES_ON, NOTIFIED_AFTER_HALT,
     HLT_IN_SHADOW, NOTIFIED_WHILE_MASKED, BLOCK_ON_MASKED, TIMER_IN_GUEST, TIMER_AT_ONCE, TIMER_AT_SWITCH,
-    TIMER_ASLEEP, SIGNAL_TAKEN, POLL_ENDS,
+    TIMER_ASLEEP, SIGNAL_TAKEN, POLL_ENDS, POSTED_TIMER_IN, POSTED_TIMER_OUTSIDE,
 ) = range(len(WINDOWS))  # fmt: skip
 
 C2, C1, C3, C9, C5, C10, C4, C8, C7, C11, C12 = range(len(CHECKS))

@@ -25,8 +25,8 @@ MODULES: Final = frozenset(
 """The modules of the machine that this is about. The processor, the guest, and the APIC's registers, which it shares
 with KVM, keep the probes that they have."""
 
-KEPT: Final = frozenset({"probe_asleep"})
-"""What stays where it is: the idle loop goes by what it says."""
+KEPT: Final = frozenset({"probe_asleep", "probe_posted_deadline", "probe_posted_timer", "probe_own_expiry"})
+"""What stays where it is: the idle loop goes by what it says, and nobody replaces the host's timer."""
 
 TRIGGERS: Final = frozenset({"kvm_vcpu_trigger_posted_interrupt", "user_kvm_vcpu_trigger_posted_interrupt"})
 """Functions around which the machine's own probes stand: to replace these alone attaches nothing."""

@@ -13,8 +13,9 @@ from typing import Final
 from emu.machine import Vcpu, config
 from emu.observe.accounting import C11
 from emu.observe.sightings import promised, sighting
+from emu.observe.snapshot import quiet_stamp, still
 from emu.vectors import SLOT_TIMER, vector_of
-from emu.waist import local_read, local_write, mark, peek
+from emu.waist import WRITE_ONCE, local_read, local_write, mark, peek
 
 TIMER_IDLE: Final = 0
 TIMER_ARMED: Final = 1
@@ -41,8 +42,20 @@ def check_injection(vcpu: Vcpu) -> None:
     mark(vcpu.timer_watch, TIMER_IDLE)
 
 
+def posted_timer_is_backed(vcpu: Vcpu) -> int:
+    """Return whether no deadline is open, or somebody still has it: whoever injects notes that before they let go."""
+    if peek(vcpu.hrtimer) != 0 or peek(vcpu.hrtimer_pending) != 0:
+        return 1
+    return 1 if peek(vcpu.timer_watch) == TIMER_IDLE else 0
+
+
 def check_timer_at_entry(vcpu: Vcpu) -> None:
     """The guest is entered: an open deadline has the preemption timer behind it, and nothing else has."""
+    if local_read(config().posted_timers) != 0:
+        if posted_timer_is_backed(vcpu) == 0:
+            timer_sighting(vcpu)
+            forget_timer(vcpu)
+        return
     watch = peek(vcpu.timer_watch)
     armed = local_read(vcpu.vmcs.preemption_timer_armed)
     if watch == TIMER_ARMED:
@@ -57,11 +70,29 @@ def check_timer_at_entry(vcpu: Vcpu) -> None:
 
 def check_timer_asleep(vcpu: Vcpu) -> int:
     """The vCPU sleeps: an open deadline is the host timer's, and is not due; return whether that is so."""
+    if local_read(config().posted_timers) != 0:
+        return check_posted_asleep(vcpu)
     watch = peek(vcpu.timer_watch)
     if watch == TIMER_IDLE:
         return 1
     taken_over = local_read(vcpu.apic.tscdeadline) != 0 and local_read(vcpu.apic.hv_timer_in_use) == 0
     if watch == TIMER_ARMED and taken_over:
+        return 1
+    timer_sighting(vcpu)
+    forget_timer(vcpu)
+    return 0
+
+
+def check_posted_asleep(vcpu: Vcpu) -> int:
+    """The same where another pCPU has the host's timer: a judgement only if nobody is inside."""
+    before = quiet_stamp()
+    if before < 0:
+        return 0
+    watch = peek(vcpu.timer_watch)
+    sound = watch == TIMER_IDLE or (watch == TIMER_ARMED and peek(vcpu.hrtimer) != 0)
+    if still(before) == 0:
+        return 0
+    if sound:
         return 1
     timer_sighting(vcpu)
     forget_timer(vcpu)
@@ -80,3 +111,6 @@ def forget_timer(vcpu: Vcpu) -> None:
     local_write(vcpu.vmcs.preemption_timer_armed, 0)
     local_write(vcpu.apic.hv_timer_in_use, 0)
     local_write(vcpu.apic.tscdeadline, 0)
+    if local_read(config().posted_timers) != 0:
+        WRITE_ONCE(vcpu.hrtimer_pending, 0)
+        WRITE_ONCE(vcpu.hrtimer, 0)

@@ -8,6 +8,7 @@ from emu.cpu import apic_send_IPI, local_irq_enable
 from emu.irq import kvm_arch_set_irq_inatomic
 from emu.kvm_host import KVM_REQ_TLB_FLUSH
 from emu.kvm_main import kvm_make_request, kvm_vcpu_kick
+from emu.lapic import hrtimer_interrupt
 from emu.machine import Vcpu, config, machine, smp_processor_id, this_pcpu
 from emu.observe.ghost import begin_effects, end_effects
 from emu.signal import signal_wake_up
@@ -19,7 +20,8 @@ ACT_POST: Final = 0
 ACT_KICK: Final = 1
 ACT_DEVICE: Final = 2
 ACT_SIGNAL: Final = 3
-ACTS: Final = 4
+ACT_TIMER: Final = 4
+ACTS: Final = 5
 """How many there are."""
 
 
@@ -62,6 +64,8 @@ def take(vcpu: Vcpu, item: int) -> None:
         request(vcpu)
     elif item == ACT_SIGNAL:
         signal(vcpu)
+    elif item == ACT_TIMER:
+        hrtimer_interrupt(vcpu)
     else:
         apic_send_IPI(local_read(vcpu.id), DEVICE_VECTOR)
 

@@ -1,7 +1,7 @@
 """The liveness timer: a test driver that wakes a guest which is correctly asleep and nothing else would wake.
 
 Where timers are checked it leaves the guest's alone: its tick is a post, and there is none as long as the guest has a
-deadline open, which has to wake it by itself.
+deadline open, which has to wake it by itself. A host timer that no other pCPU has taken expires on this one.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from emu.irq import kvm_arch_set_irq_inatomic
-from emu.lapic import apic_timer_expired
-from emu.machine import Vcpu
+from emu.lapic import apic_timer_expired, hrtimer_interrupt
+from emu.machine import Vcpu, config
 from emu.observe.checkers import check_sleep
 from emu.observe.timers import TIMER_IDLE, timers_are_checked
 from emu.vectors import SLOT_POST, vector_of
@@ -38,3 +38,5 @@ def liveness_timer(vcpu: Vcpu) -> None:
         apic_timer_expired(vcpu, 1)
     elif peek(vcpu.timer_watch) == TIMER_IDLE:
         kvm_arch_set_irq_inatomic(vcpu, TICK_VECTOR)
+    elif local_read(config().posted_timers) != 0:
+        hrtimer_interrupt(vcpu)

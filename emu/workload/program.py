@@ -21,6 +21,7 @@ from emu.observe.repair import put_right
 from emu.vectors import SLOT_SELF_IPI, vector_of
 from emu.waist import (
     LONG_PAST,
+    READ_ONCE,
     all_silent,
     choose,
     cpu_relax,
@@ -214,11 +215,18 @@ def guest_halt(vcpu: Vcpu) -> int:
 
 def guest_arm_timer(vcpu: Vcpu, delta: int) -> int:
     """WRMSR TSC_DEADLINE, unless a deadline is armed: now, or ``delta`` ticks ahead."""
-    if local_read(vcpu.apic.tscdeadline) != 0 or may_interrupt(vcpu) == 0:
+    if timer_is_armed(vcpu) != 0 or may_interrupt(vcpu) == 0:
         return 0
     local_write(vcpu.apic.tscdeadline, deadline_after(delta) if delta != 0 else LONG_PAST)
     local_write(vcpu.vmcs.exit_qualification, MSR_TSC_DEADLINE)
     return EXIT_REASON_MSR_WRITE
+
+
+def timer_is_armed(vcpu: Vcpu) -> int:
+    """Return whether a deadline is open."""
+    if local_read(config().posted_timers) != 0:
+        return READ_ONCE(vcpu.hrtimer)
+    return local_read(vcpu.apic.tscdeadline)
 
 
 def may_interrupt(vcpu: Vcpu) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emu.workload.actors import ACT_DEVICE, ACT_KICK, ACT_POST, ACT_SIGNAL
+from emu.workload.actors import ACT_DEVICE, ACT_KICK, ACT_POST, ACT_SIGNAL, ACT_TIMER
 from emu.workload.program import (
     GUEST_ARM_LATER,
     GUEST_ARM_NOW,
@@ -220,6 +220,17 @@ SCENARIOS: tuple[Scenario, ...] = (
         windows=("poll-ends-halt", "wake-finds-waiter"),
         scope="post:0x34 | post:0x35",
         paths=("halt_poll",),
+    ),
+    Scenario(
+        "housekeeping-timer",
+        "a host timer on another pCPU backs the guest's: it posts to a vCPU in guest mode, and kicks any other",
+        "facts 5.1, 5.2; B24",
+        (*[GUEST_CPUID] * 4, *[GUEST_HLT] * 2, *[GUEST_ARM_LATER] * 4, GUEST_ARM_NOW, GUEST_NOTHING),
+        (ACT_TIMER, ACT_TIMER, ACT_POST),
+        acts_per_turn=4,
+        windows=("posted-timer-sees-in-guest", "posted-timer-sees-outside", "timer-expires-at-once"),
+        scope="hrtimer post:0x34 hrtimer | guest=cpuid,hlt,timer",
+        paths=("timer_checks", "posted_timers"),
     ),
 )
 

@@ -30,9 +30,9 @@ HALTS, TIMER, SLOW_HANDLERS, OTHERS = 4.0, 1.7, 1.5, 2.6
 """Factors: the guest halts; each timer that it may start; its handlers end when they like; somebody else is there."""
 TIMER_MEETS_OTHERS: Final = 4.7
 """Factor of a timer where others post, or kick: what it posts meets theirs, or is kicked on its way into the guest."""
-FIRST: Final = {"post": 17.5, "device": 6.0, "kick": 15.5, "signal": 15.5}
+FIRST: Final = {"post": 17.5, "device": 6.0, "kick": 15.5, "signal": 15.5, "hrtimer": 15.5}
 """Factors of what another pCPU does first."""
-FURTHER: Final = {"post": 8.0, "device": 3.8, "kick": 7.4, "signal": 7.4}
+FURTHER: Final = {"post": 8.0, "device": 3.8, "kick": 7.4, "signal": 7.4, "hrtimer": 7.4}
 """Factors of what it does after that."""
 OWN: Final = 1.0
 """Factor of an act of the user's own, of which nothing is known: no scope is called too big for it."""

@@ -135,7 +135,7 @@ def test_a_scope_names_acts_of_the_patchs_own() -> None:
     """Also at another vCPU; a name that the patch does not have is refused, with those that there are."""
     scope = scope_of(None, "step step@0 kick | guest=cpuid", ["step"])
     assert driver_sources(scope)["thread_1"].count("own_act_step(machine().vcpus[0])") == 2
-    with pytest.raises(ScopeError, match="an act is post:VECTOR, device, step or kick"):
+    with pytest.raises(ScopeError, match="an act is post:VECTOR, device, step, signal, hrtimer or kick"):
         scope_of(None, "stop | guest=cpuid", ["step"])
-    with pytest.raises(ScopeError, match="an act is post:VECTOR, device or kick"):
+    with pytest.raises(ScopeError, match="an act is post:VECTOR, device, signal, hrtimer or kick"):
         scope_of(None, "step | guest=cpuid")

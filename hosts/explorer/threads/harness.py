@@ -66,7 +66,7 @@ _ITEMS: Final = {
     "raise": GUEST_RAISE_TPR,
     "lower": GUEST_LOWER_TPR,
 }
-_ACT: Final = re.compile(r"(post):(?:0x)?([0-9a-f]{2})(?:@([01]))?|(device|kick|signal)(?:@([01]))?")
+_ACT: Final = re.compile(r"(post):(?:0x)?([0-9a-f]{2})(?:@([01]))?|(device|kick|signal|hrtimer)(?:@([01]))?")
 _OWN: Final = re.compile(r"([a-z_][a-z0-9_]*)(?:@([01]))?")
 """An act of the user's code, by its name."""
 _POSTED: Final = tuple(vector_of(slot) for slot in range(SLOT_POST, SLOT_POST + POST_SLOTS))
@@ -167,7 +167,7 @@ def _act(act: str, own: Collection[str]) -> str:
     if match is None:
         more = "".join(f", {name}" for name in own)
         raise ScopeError(
-            f"{act}: an act is post:VECTOR, device{more}, signal or kick, at another vCPU with @1 behind it"
+            f"{act}: an act is post:VECTOR, device{more}, signal, hrtimer or kick, at another vCPU with @1 behind it"
         )
     if match[1] and int(match[2], 16) not in _POSTED:
         raise ScopeError(f"{act}: the vectors that pCPUs post are {', '.join(map(vector_text, _POSTED))}")
@@ -216,6 +216,8 @@ def _called(act: str) -> str:
         return f"post(machine().vcpus[{target}], {slot_of(int(match[2], 16))})"
     if match[4] == "device":
         return f"apic_send_IPI({target}, {DEVICE_VECTOR})"
+    if match[4] == "hrtimer":
+        return f"hrtimer_interrupt(machine().vcpus[{target}])"
     if match[4] == "signal":
         return f"signal(machine().vcpus[{target}])"
     return f"request(machine().vcpus[{target}])"

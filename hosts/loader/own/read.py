@@ -33,7 +33,7 @@ _WINDOW: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST: Final = 40
 _RESERVED: Final = (*CHECKS, "deadlock", "no-progress")
 _EMUS: Final = frozenset(name for name, value in vars(machine).items() if isinstance(value, type))
-_BUILT_IN_ACTS: Final = ("post", "kick", "device", "signal", "guest", "timers", "handlers")
+_BUILT_IN_ACTS: Final = ("post", "kick", "device", "signal", "hrtimer", "guest", "timers", "handlers")
 
 
 @dataclass

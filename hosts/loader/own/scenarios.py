@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from emu.machine import MAX_PCPUS, MENU_ITEMS
 from emu.vectors import SLOT_POST, vector_of
-from emu.workload.actors import ACT_DEVICE, ACT_KICK, ACT_POST, ACT_SIGNAL, ACTS
+from emu.workload.actors import ACT_DEVICE, ACT_KICK, ACT_POST, ACT_SIGNAL, ACT_TIMER, ACTS
 from emu.workload.program import GUEST_ITEMS
 from emu.workload.scenarios import SCENARIOS, Scenario
 from hosts.loader.own.literals import Literals, Value
@@ -115,6 +115,7 @@ class _Reader:
             ACT_KICK: "kick",
             ACT_DEVICE: "device",
             ACT_SIGNAL: "signal",
+            ACT_TIMER: "hrtimer",
         }
         names |= {number: name for name, number in self.acts.items()}
         column = " ".join(names[item] for item in dict.fromkeys(made.actor_menu))

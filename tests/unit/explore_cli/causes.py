@@ -189,6 +189,10 @@ CAUSES: Final = (
         Cause(name, "signal", "always-2021", (f"What broke it: .*{S}",))
         for name in ("signal-not-checked-at-entry", "signal-after-kick", "signal-not-checked-before-sleep")
     ),
+    *(
+        Cause(name, "housekeeping-timer", "always-2021", ("The timer of vCPU 0", f"The check fired in {S}"))
+        for name in ("timer-posted-as-own", "posted-timer-without-kick")
+    ),
     Cause("shadow-outlives-hlt", "masked-guest", "always-2021", ("has gone to sleep although 0x", *ALSO)),
     *(
         Cause(name, "timer-halt", "always-2021", ("The timer of vCPU 0", f"The check fired in {S}"))

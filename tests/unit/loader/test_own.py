@@ -118,9 +118,9 @@ def test_the_example_brings_one_of_each(tmp_path: Path) -> None:
     own = program.own
     assert own.windows == (*WINDOWS, "doorbell-answered")
     assert own.checks == (*CHECKS, "bell_is_answered")
-    assert own.act_numbers == {"ring": 4}
+    assert own.act_numbers == {"ring": 5}
     (scenario,) = own.scenarios
-    assert (scenario.name, scenario.guest_menu, scenario.actor_menu) == ("doorbell", (0,) * 8 + (1,), (4, 0))
+    assert (scenario.name, scenario.guest_menu, scenario.actor_menu) == ("doorbell", (0,) * 8 + (1,), (5, 0))
     assert is_instrument(program.functions["user_bell_is_answered"].__module__)
     assert not is_instrument(program.functions["user_act_ring"].__module__)
     assert body(program, "own_act_ring") == "begin_effects(); user_act_ring(vcpu); end_effects()"
@@ -190,7 +190,7 @@ DECLARATIONS = {
     SCENARIO.format(", pcpus=65"): (1, "pcpus is 1 to 64"),
     SCENARIO.replace("'mine'", "'kick'").format(""): (1, "'kick' is no name for a scenario: there is one"),
     SCENARIO.replace("'mine'", "'My Own'").format(""): (1, "'My Own' is no name for a scenario"),
-    SCENARIO.replace("(ACT_POST,)", "(4,)").format(""): (1, "actor_menu lists up to 64 of ACT_"),
+    SCENARIO.replace("(ACT_POST,)", "(5,)").format(""): (1, "actor_menu lists up to 64 of ACT_"),
     SCENARIO.replace("(ACT_POST,)", "()").format(""): (1, "the other pCPUs have nothing to do"),
     SCENARIO.replace("(GUEST_CPUID,)", "(GUEST_CPUID,) * 65").format(""): (1, "guest_menu lists up to 64"),
     SCENARIO.replace("(GUEST_CPUID,)", "GUEST_CPUID").format(""): (1, "guest_menu is a tuple"),
