@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from emu.expected import by_name, expected
 from emu.history import HISTORY
+from emu.mutations import MUTATIONS
 from emu.workload.scenarios import POLICIES, SCENARIOS
 from hosts.cli.history import HistoryOptions, chosen, history_command
 from hosts.cli.main import main
@@ -41,6 +43,16 @@ def test_what_stands_for_a_bug_exists_and_is_a_violation() -> None:
         assert says is not None, shown
         assert says.outcome in ("VIOLATION", "MAY"), shown
         assert says.checks
+
+
+def test_a_mutation_that_names_a_bug_stands_for_it() -> None:
+    """Or, if it is harmless here, the table says so."""
+    rows = {bug.id: bug for bug in HISTORY}
+    named = [(mutation, bug) for mutation in MUTATIONS for bug in re.findall(r"\bB\d\d\b", mutation.origin)]
+    assert named
+    for mutation, bug in named:
+        if any(row.outcome != "PASS" for row in mutation.rows):
+            assert mutation.name in {shown.mutation for shown in rows[bug].shown}, (mutation.name, bug)
 
 
 def test_commits_are_given_by_twelve_digits() -> None:
