@@ -16,8 +16,9 @@ from emu.memory import WORD_BYTES, Word
 from hosts.native.memory.addresses import PAGE_BYTES, STACKS_AT
 from hosts.native.memory.mapping import MAP_FIXED, map_at, words_at
 
-STACK_BYTES: Final = 256 * 1024
-"""Room for the deepest chain of calls, an interrupt and what libzmq needs below it included, twenty times over."""
+STACK_BYTES: Final = 64 * 1024
+"""The deepest chain of calls, an interrupt and a send through libzmq below it, has been seen to take 1,200 bytes. What
+is seldom done takes more: libzmq's complaint about an error, the dynamic linker's first look for a function."""
 STRIDE: Final = STACK_BYTES + PAGE_BYTES
 """From one stack to the next; a guard page comes first."""
 MOST_STACKS: Final = MAX_PCPUS
