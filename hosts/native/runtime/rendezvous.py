@@ -95,14 +95,15 @@ def run_goes_on() -> int:
 def open_turn() -> int:
     """Open the next turn, and wait until the opener acts in it.
 
-    Turns belong to pCPU 0; others that ask are given the current one. So is pCPU 0 once it has closed them: the actors
-    that would answer have left.
+    Turns belong to pCPU 0; others that ask are given the current one, or 0 before the first: a task that waited for
+    that might keep pCPU 0 from opening it. So is pCPU 0 once it has closed them: the actors that would answer have
+    left.
     """
     local = this_process()
     arm_stall(local)
     turn = run_words(local).turn
     if load_private(local.cpu) != 0 or load_private(local.closed) != 0:
-        number = max(load(turn.number), 1)
+        number = load(turn.number)
         note_turn(local, number)
         return number
     number = load_private(local.opened) + 1
