@@ -76,6 +76,18 @@ class _VolatileStore(ir.StoreInstr):  # type: ignore[misc]
         buf.append("".join(line).replace("store ", "store volatile ", 1))
 
 
+def _kept_apart(builder: Any, instruction: Any, kind: str) -> None:
+    """Say by LLVM's type-based alias analysis that an access never meets one of the other kind."""
+    module = builder.module
+    root = module.add_metadata(["pirace"])
+    own = module.add_metadata([kind, root, I64(0)])
+    instruction.set_metadata("tbaa", module.add_metadata([own, own, I64(0)]))
+
+
+WORD, OWN_PCPU = "word", "own pCPU"
+"""Kinds of accesses: to what compiled code writes, and to what says which pCPU runs it, which nobody writes."""
+
+
 def pointer(builder: Any, address: Any) -> Any:
     """Return the address as an LLVM pointer."""
     return builder.inttoptr(address, POINTER)
@@ -93,6 +105,7 @@ def volatile_store(builder: Any, address: Any, value: Any) -> None:
     """Emit the store of a shared word."""
     instruction = _VolatileStore(builder.block, value, pointer(builder, address))
     instruction.align = 8
+    _kept_apart(builder, instruction, WORD)
     builder._insert(instruction)  # noqa: SLF001 - what builder.store() does
 
 
@@ -112,7 +125,17 @@ def constant_load(builder: Any, address: Any) -> Any:
 def private_store(builder: Any, address: Any, value: Any, bits: Any = I64) -> None:
     """Emit the store of such a word."""
     value = value if bits is I64 else builder.trunc(value, bits)
-    builder.store(value, pointer(builder, address), align=bits.width // 8)
+    _kept_apart(builder, builder.store(value, pointer(builder, address), align=bits.width // 8), WORD)
+
+
+def own_pcpu_load(builder: Any, address: Any) -> Any:
+    """Emit the load of a word that says which pCPU this is: LLVM may keep it up to the next call, and no longer.
+
+    Nobody writes it, but a call, and the switch between tasks, may come back in another process.
+    """
+    value = builder.load(pointer(builder, address), align=8, typ=I64)
+    _kept_apart(builder, value, OWN_PCPU)
+    return value
 
 
 def locked(operation: str) -> Emit:

@@ -67,6 +67,15 @@ def load_constant(address: int) -> int:
     _only_compiled()
 
 
+@_means(code.own_pcpu_load)
+def load_own_pcpu(address: int) -> int:
+    """Read a private word that says which pCPU this is, or belongs to this process alone, and that nobody writes.
+
+    LLVM keeps it where nothing is called: behind a call or a switch between tasks it is read again.
+    """
+    _only_compiled()
+
+
 @_means(code.private_store, result=types.void)
 def store_private(address: int, value: int) -> None:
     """Write a word that only this thread reads."""

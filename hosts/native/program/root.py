@@ -16,7 +16,7 @@ from hosts.compiler.attributes import cold, inlined
 from hosts.compiler.unit import Unit
 from hosts.compiler.variants import SELECTED, single_version, unmutated
 from hosts.loader.program import Program
-from hosts.native.codegen.intrinsics import load_private, local_address
+from hosts.native.codegen.intrinsics import load_own_pcpu, local_address
 from hosts.native.memory.private_words import Local
 from hosts.native.program.build import LIVE, PROVE, ROOT, TAKE_INTERRUPT, TASK
 from hosts.native.runtime import trace_ring
@@ -65,7 +65,7 @@ cold(apic_pending_slowpath)
 
 def this_cpu_ptr() -> int:
     """Read the address of this process's pCPU: one ordinary load."""
-    return load_private(Local(local_address()).pcpu_at)
+    return load_own_pcpu(Local(local_address()).pcpu_at)
 
 
 def interrupt_point(site: int) -> None:

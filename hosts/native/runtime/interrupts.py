@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hosts.native.codegen.intrinsics import call_address, load_constant, load_private, store_private
+from hosts.native.codegen.intrinsics import call_address, load_constant, load_own_pcpu, load_private, store_private
 from hosts.native.memory.private_words import Local
 from hosts.native.runtime.noise import stall
 from hosts.native.runtime.process_locals import this_process
@@ -28,4 +28,4 @@ def attention(site: int) -> None:
 
 def enabled(local: Local) -> bool:
     """Return whether the own interrupt flag is set. A handler may have brought the task to another pCPU: ask again."""
-    return load_private(load_private(local.irq_enabled_at)) != 0
+    return load_private(load_own_pcpu(local.irq_enabled_at)) != 0

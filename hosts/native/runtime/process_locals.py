@@ -7,6 +7,7 @@ from typing import Final
 from hosts.native.codegen.intrinsics import (
     load,
     load_constant,
+    load_own_pcpu,
     load_private,
     local_address,
     memory_address,
@@ -44,7 +45,7 @@ def run_words(local: Local) -> Run:
 
 def own_words(local: Local) -> HostCpu:
     """Return the shared words that this pCPU writes."""
-    return HostCpu(load_private(local.own_at))
+    return HostCpu(load_own_pcpu(local.own_at))
 
 
 def doorbell_of(cpu: int) -> int:

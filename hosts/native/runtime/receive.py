@@ -15,6 +15,7 @@ from hosts.native.codegen.intrinsics import (
     doorbell_address,
     load,
     load_constant,
+    load_own_pcpu,
     load_private,
     load_u8,
     rdtsc,
@@ -112,7 +113,7 @@ def accept(local: Local, buffer: int, length: int) -> int:
     if length != wire.FRAME_BYTES or load_private(buffer) != load_constant(local.head):
         return 0
     middle = load_private(buffer + 8)
-    if middle & wire.MIDDLE_MASK != load_private(local.middle) or load_u8(buffer + wire.SEQUENCE_BYTE) != wire.UINT64:
+    if middle & wire.MIDDLE_MASK != load_own_pcpu(local.middle) or load_u8(buffer + wire.SEQUENCE_BYTE) != wire.UINT64:
         return 0
     sender = (middle >> wire.SENDER_SHIFT) & (wire.LAST - 1)
     vector = (middle >> wire.VECTOR_SHIFT) & 0xFF
@@ -148,7 +149,7 @@ def receive(local: Local) -> int:
     """Move what has arrived into the pending set; return how many frames counted."""
     own = own_words(local)
     buffer = local.buffer.at
-    pull = load_private(local.pull)
+    pull = load_own_pcpu(local.pull)
     counted = 0
     for _ in range(BURST):
         length = zmq_recv(pull, buffer, RECEIVE_BYTES, AGAIN)

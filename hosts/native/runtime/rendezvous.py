@@ -9,6 +9,7 @@ from emu.vectors import POST_SLOTS, SLOT_POST, SLOTS
 from hosts.native.codegen.intrinsics import (
     load,
     load_constant,
+    load_own_pcpu,
     load_private,
     memory_address,
     rdtsc,
@@ -102,7 +103,7 @@ def open_turn() -> int:
     local = this_process()
     arm_stall(local)
     turn = run_words(local).turn
-    if load_private(local.cpu) != 0 or load_private(local.closed) != 0:
+    if load_own_pcpu(local.cpu) != 0 or load_private(local.closed) != 0:
         number = load(turn.number)
         note_turn(local, number)
         return number
@@ -115,8 +116,8 @@ def open_turn() -> int:
     if frames_in_flight(local) and bits & IN_FLIGHT_SHARE != 0:
         receive_in_flight(local)
     wide = bits & WIDE_SHARE == 0
-    store(turn.score, load_private(load_private(local.sightings_at)))
-    store(turn.non_root, load_private(load_private(local.non_root_at)))
+    store(turn.score, load_private(load_own_pcpu(local.sightings_at)))
+    store(turn.non_root, load_private(load_own_pcpu(local.non_root_at)))
     store(turn.wide, 1 if wide else 0)
     store(turn.number, number)
     await_actors(local, number)
@@ -224,7 +225,7 @@ def preload_cache(local: Local) -> None:
     of them waits until this copy is gone; the mode's but rarely, for its store has slow ones before it.
     """
     bits = random_bits(local)
-    me = load_private(local.cpu)
+    me = load_own_pcpu(local.cpu)
     machine = Machine(memory_address())
     vcpu = machine.vcpus[0]
     if bits & 7 == 0:
@@ -255,7 +256,7 @@ def last_ipi_in_flight(local: Local) -> bool:
     to = load_private(local.in_flight_to)
     if to == 0:
         return False
-    if load(words_of(to - 1).arrived[load_private(local.cpu)]) < load_private(local.sequence[to - 1]):
+    if load(words_of(to - 1).arrived[load_own_pcpu(local.cpu)]) < load_private(local.sequence[to - 1]):
         return True
     store_private(local.in_flight_to, 0)
     return False

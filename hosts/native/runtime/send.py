@@ -17,6 +17,7 @@ from hosts.native.codegen.intrinsics import (
     fetch_add,
     load,
     load_constant,
+    load_own_pcpu,
     load_private,
     load_u8,
     store,
@@ -119,7 +120,7 @@ def throttle(local: Local, cpu: int) -> None:
     Every pCPU that waits here takes what it is sent, so two that wait for each other both go on. The end of the run
     lifts the bound.
     """
-    arrived = words_of(cpu).arrived[load_private(local.cpu)]
+    arrived = words_of(cpu).arrived[load_own_pcpu(local.cpu)]
     sequence = load_private(local.sequence[cpu])
     stop = run_words(local).stop
     if sequence - load(arrived) >= UNDER_WAY:
@@ -141,10 +142,10 @@ def say_silent() -> None:
     for cpu in range(load_constant(local.pcpus)):
         sender = local.frames[cpu * FRAME_WORDS] + wire.SENDER_BYTE
         count_sent(local, cpu, KIND_SILENT)
-        store_u8(sender, load_private(local.cpu) | wire.LAST)
+        store_u8(sender, load_own_pcpu(local.cpu) | wire.LAST)
         if transmit(local, cpu, 0) == 0:
             uncount_sent(local, cpu, KIND_SILENT)
-        store_u8(sender, load_private(local.cpu))
+        store_u8(sender, load_own_pcpu(local.cpu))
     store_private(local.silent, 1)
     store(own.silent, 1)
 

@@ -8,7 +8,15 @@ this pCPU alone uses: a trace point must not change the races that it records.
 from __future__ import annotations
 
 from emu.observe.tracepoints import SIGHTING
-from hosts.native.codegen.intrinsics import load, load_constant, load_private, memory_address, store, store_private
+from hosts.native.codegen.intrinsics import (
+    load,
+    load_constant,
+    load_own_pcpu,
+    load_private,
+    memory_address,
+    store,
+    store_private,
+)
 from hosts.native.memory.layout import (
     ARGUMENT_MASK,
     ARGUMENT_SHIFT,
@@ -26,13 +34,13 @@ from hosts.native.runtime.process_locals import this_process
 def trace(event: int, argument: int) -> None:
     """Record an event, with the number of its turn."""
     local = this_process()
-    ring = Ring(load_private(local.ring_at))
+    ring = Ring(load_own_pcpu(local.ring_at))
     count = load_private(ring.count)
     word = load_private(local.traced_turn) | (argument & ARGUMENT_MASK) << ARGUMENT_SHIFT | event
     store(ring.events[count & RING_MASK], word)
     store(ring.count, count + 1)
     if event == SIGHTING:
-        keep_rings(load_private(local.cpu), load_constant(local.pcpus))
+        keep_rings(load_own_pcpu(local.cpu), load_constant(local.pcpus))
 
 
 def keep_rings(cpu: int, pcpus: int) -> None:
