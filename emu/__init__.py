@@ -38,10 +38,12 @@ nonroot.py      (the processor)                      vm_entry, forget_exit, vm_e
 guest.py        (the guest)                          guest_interrupt_handler, guest_eoi_due
 halt.py         arch/x86/kvm/x86.c                   kvm_emulate_halt, vcpu_block, kvm_vcpu_has_events
 halt.py         arch/x86/kvm/vmx/vmx.c               vmx_interrupt_blocked, skip_emulated_instruction
-halt.py         virt/kvm/kvm_main.c                  kvm_vcpu_halt, kvm_vcpu_block, kvm_vcpu_check_block,
-                                                     kvm_sched_out, kvm_sched_in
+halt.py         virt/kvm/kvm_main.c                  kvm_vcpu_halt, kvm_vcpu_block, kvm_vcpu_check_block
+halt.py         virt/kvm/kvm_main.c                  kvm_vcpu_halt, kvm_vcpu_block, kvm_vcpu_check_block
 halt.py         kernel/sched/core.c, idle.c          schedule, do_idle
 irq.py          arch/x86/kernel/irq.c                common_interrupt, handle_vector, sysvec_kvm_posted_intr_ipi
+irq.py          arch/x86/kernel/irq.c, apic.c        sysvec_kvm_posted_intr_wakeup_ipi, sysvec_apic_timer_interrupt
+irq.py          kernel/entry/common.c                irqentry_exit_cond_resched
 irq.py          arch/x86/kernel/smp.c                sysvec_reschedule_ipi
 irq.py          arch/x86/kernel/apic/apic.c          spurious_interrupt
 irq.py          drivers/vfio/pci/vfio_pci_intrs.c    vfio_msihandler
@@ -66,21 +68,42 @@ policies.py     arch/x86/kvm/vmx/vmx.c               kvm_vcpu_trigger_posted_int
 kvm_main.py     virt/kvm/kvm_main.c                  kvm_vcpu_kick, kvm_vcpu_wake_up
 kvm_main.py     include/linux/kvm_host.h             kvm_make_request, kvm_check_request, kvm_request_pending,
                                                      kvm_vcpu_exiting_guest_mode
-sched.py        kernel/sched/core.c                  set_current_state, try_to_wake_up
-sched.py        include/linux/rcuwait.h              prepare_to_rcuwait, finish_rcuwait, rcuwait_wake_up
+vcpu_load.py    virt/kvm/kvm_main.c                  vcpu_load, vcpu_put, kvm_sched_out, kvm_sched_in
+vcpu_load.py    arch/x86/kvm/x86.c                   kvm_arch_vcpu_load, kvm_arch_vcpu_put
+vmx_pi.py       arch/x86/kvm/vmx/posted_intr.c       vmx_vcpu_pi_load, vmx_vcpu_pi_put, vmx_needs_pi_wakeup,
+                                                     pi_enable_wakeup_handler, pi_redirect
+vmx_pi.py       include/linux/list.h                 list_add, list_del
+pi_wakeup.py    arch/x86/kvm/vmx/posted_intr.c       pi_wakeup_handler
+iommu.py        arch/x86/kvm/vmx/posted_intr.c       vmx_pi_start_assignment
+iommu.py        (the device)                         device_interrupt, assign_device
+iommu_post.py   (the IOMMU)                          vtd_post
+sched.py        kernel/sched/core.c                  try_to_wake_up, ttwu_queue, select_task_rq, resched_curr,
+                                                     scheduler_tick, pick_next_task, context_switch, prepare_task,
+                                                     finish_task_switch, __schedule, leaves_the_queue, schedule_task,
+                                                     preempt_schedule, do_task_dead, task_of
+sched.py        kernel/sched/fair.c                  newidle_balance, detach_task
+sched.py        include/linux/sched.h, preempt.h     need_resched, preemptible, preempt_enable
+idle.py         kernel/sched/idle.c                  cpu_startup_entry, cpuidle_idle_call, tasks_left
+idle.py         (the processor)                      safe_halt
+rcuwait.py      include/linux/rcuwait.h              prepare_to_rcuwait, finish_rcuwait, rcuwait_wake_up
+rcuwait.py      include/linux/sched.h                set_current_state
 cpu.py          virt/kvm/kvm_main.c                  kvm_get_running_vcpu, kvm_set_running_vcpu, kvm_clear_running_vcpu
 cpu.py          arch/x86/include/asm/apic.h          apic_send_IPI
-cpu.py          include/linux/preempt.h              preempt_disable, preempt_enable
-cpu.py          include/linux/irqflags.h             local_irq_disable, local_irq_enable
+cpu.py          include/linux/preempt.h              preempt_disable, preempt_enable_no_resched
+cpu.py          include/linux/irqflags.h             local_irq_disable, local_irq_enable, local_irq_save,
+                                                     local_irq_restore
+cpu.py          include/linux/spinlock.h             raw_spin_lock, raw_spin_unlock
 lapic_regs.py   arch/x86/kvm/lapic.c                 apic_find_highest_irr, apic_find_highest_isr, apic_ppr,
                                                      apic_update_ppr
 lapic_regs.py   arch/x86/include/asm/apic.h          apic_set_vector, apic_clear_vector, apic_test_vector,
                                                      find_highest_vector, highest_of
 lapic_regs.py   (the processor)                      ppr_virtualization
 posted_intr.py  arch/x86/include/asm/posted_intr.h   pi_test_and_set_pir, pi_test_and_set_on, pi_test_on, pi_clear_on,
-                                                     pi_control
+                                                     pi_set_on, pi_set_sn, pi_test_and_clear_sn, pi_is_pir_empty,
+                                                     pi_control, pi_nv, pi_ndst
+kvm_host.py     include/linux/kvm_host.h             kvm_vcpu_is_blocking
 c_calls.py      include/linux/smp.h                  get_cpu, put_cpu, smp_send_reschedule
-c_calls.py      include/linux/sched.h, kvm_host.h    set_state_of_current, schedule_current, kvm_vcpu_is_blocking
+c_calls.py      include/linux/sched.h                set_state_of_current, schedule_current
 c_calls.py      arch/x86/kvm/lapic.c                 apic_lvtt
 c_calls.py      arch/x86/kvm/vmx/vmx.c               set_rvi_of_current_vmcs, vmx_pre_block, vmx_post_block,
                                                      vmx_vcpu_run_reentering
@@ -93,8 +116,8 @@ vectors.py      (this tool)                          vector_of, slot_of
 
 PROTOCOL = (
     "emu.vectors",
-    "emu.kvm_host",
     "emu.machine",
+    "emu.kvm_host",
     "emu.observe.ghost",
     "emu.observe.tracepoints",
     "emu.posted_intr",
@@ -104,16 +127,25 @@ PROTOCOL = (
     "emu.observe.conservation",
     "emu.observe.checkers",
     "emu.observe.timers",
+    "emu.observe.sleep_checks",
     "emu.observe.probes.post",
     "emu.observe.probes.wake",
     "emu.observe.probes.sync",
     "emu.observe.probes.processor",
     "emu.observe.probes.root",
     "emu.observe.probes.timer",
+    "emu.observe.probes.sched",
+    "emu.observe.probes.iommu",
     "emu.cpu",
+    "emu.vmx_pi",
+    "emu.vcpu_load",
     "emu.sched",
+    "emu.rcuwait",
     "emu.kvm_main",
     "emu.signal",
+    "emu.pi_wakeup",
+    "emu.iommu_post",
+    "emu.iommu",
     "emu.policies",
     "emu.lapic_irr",
     "emu.vmx_intr",
@@ -124,6 +156,8 @@ PROTOCOL = (
     "emu.workload.program",
     "emu.nonroot",
     "emu.workload.liveness",
+    "emu.workload.idle_driver",
+    "emu.idle",
     "emu.halt",
     "emu.vmx",
     "emu.x86",

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from emu.cpu import apic_send_IPI, kvm_get_running_vcpu, preempt_disable, preempt_enable
+from emu.cpu import apic_send_IPI, kvm_get_running_vcpu, preempt_disable
 from emu.exits import EXIT_FASTPATH_EXIT_HANDLED, EXIT_FASTPATH_REENTER_GUEST
 from emu.halt import schedule
 from emu.lapic import kvm_lapic_switch_to_hv_timer, kvm_lapic_switch_to_sw_timer
 from emu.machine import Vcpu, smp_processor_id
-from emu.sched import set_current_state
+from emu.rcuwait import set_current_state
+from emu.sched import preempt_enable
 from emu.vectors import RESCHEDULE_VECTOR, SLOT_TIMER, vector_of
 from emu.vmx import vmx_vcpu_run
 from emu.vmx_intr import kvm_x86_sync_pir_to_irr, vmx_set_rvi
-from emu.waist import READ_ONCE, local_read
+from emu.waist import local_read
 from emu.x86 import kvm_vcpu_exit_request
 
 APIC_LVT_TIMER_TSCDEADLINE: Final = 2 << 17
@@ -53,11 +54,6 @@ def schedule_current() -> None:
 def set_rvi_of_current_vmcs(highest: int) -> None:
     """Write RVI of the VMCS that is loaded: that of the vCPU that runs here; -1 means none."""
     vmx_set_rvi(kvm_get_running_vcpu(), highest)
-
-
-def kvm_vcpu_is_blocking(vcpu: Vcpu) -> int:
-    """Return whether the wait record names a task."""
-    return 1 if READ_ONCE(vcpu.wait.task) != 0 else 0
 
 
 def apic_lvtt(vcpu: Vcpu) -> int:

@@ -1,11 +1,11 @@
-"""The pCPU's own state: interrupt flag, preempt count, running vCPU."""
+"""The pCPU's own state: interrupt flag, preempt count, running vCPU; and raw spinlocks, which need no more."""
 
 from __future__ import annotations
 
-from emu.machine import Vcpu, this_pcpu
+from emu.machine import Vcpu, WakeupList, this_pcpu
 from emu.observe.probes.post import probe_ipi_sent
 from emu.observe.tracepoints import trace_ipi_send_cpu
-from emu.waist import local_read, local_write, send_IPI
+from emu.waist import cpu_relax, local_read, local_write, send_IPI, smp_store_release, test_and_set_bit
 
 
 def preempt_disable() -> None:
@@ -14,8 +14,8 @@ def preempt_disable() -> None:
     local_write(word, local_read(word) + 1)
 
 
-def preempt_enable() -> None:
-    """Allow it again."""
+def preempt_enable_no_resched() -> None:
+    """Allow it again, without a look whether it wants to."""
     word = this_pcpu().irq.preempt_count
     local_write(word, local_read(word) - 1)
 
@@ -28,6 +28,18 @@ def local_irq_disable() -> None:
 def local_irq_enable() -> None:
     """Set RFLAGS.IF: a window that stays open, every shared operation and the next disable being a point in it."""
     local_write(this_pcpu().irq.enabled, 1)
+
+
+def local_irq_save() -> int:
+    """Clear RFLAGS.IF; return what it was."""
+    flags = local_read(this_pcpu().irq.enabled)
+    local_irq_disable()
+    return flags
+
+
+def local_irq_restore(flags: int) -> None:
+    """Put RFLAGS.IF back."""
+    local_write(this_pcpu().irq.enabled, flags)
 
 
 def kvm_get_running_vcpu() -> Vcpu:
@@ -50,3 +62,14 @@ def apic_send_IPI(cpu: int, vector: int) -> None:
     probe_ipi_sent(cpu, vector)
     trace_ipi_send_cpu(cpu, vector)
     send_IPI(cpu, vector)
+
+
+def raw_spin_lock(wakeup: WakeupList) -> None:
+    """Take a list's spinlock. Everywhere here it is taken with interrupts off, so that no holder is preempted."""
+    while test_and_set_bit(0, wakeup.lock) != 0:
+        cpu_relax()
+
+
+def raw_spin_unlock(wakeup: WakeupList) -> None:
+    """Give it back: on x86 a plain store."""
+    smp_store_release(wakeup.lock, 0)

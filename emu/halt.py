@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from emu.cpu import (
-    kvm_clear_running_vcpu,
-    kvm_get_running_vcpu,
-    kvm_set_running_vcpu,
-    local_irq_disable,
-    local_irq_enable,
-    preempt_disable,
-    preempt_enable,
-)
+from emu.cpu import local_irq_disable, local_irq_enable, preempt_disable
 from emu.kvm_host import (
     KVM_MP_STATE_HALTED,
     KVM_MP_STATE_RUNNABLE,
@@ -31,8 +23,10 @@ from emu.lapic import (
 from emu.machine import Vcpu, config
 from emu.observe.probes.root import probe_asleep, probe_block_decided, probe_events_checked, probe_polled
 from emu.observe.tracepoints import trace_kvm_vcpu_wakeup, trace_sched_switch
-from emu.sched import finish_rcuwait, prepare_to_rcuwait, set_current_state
+from emu.rcuwait import finish_rcuwait, prepare_to_rcuwait, set_current_state
+from emu.sched import preempt_enable, schedule_task
 from emu.signal import xfer_to_guest_mode_work_pending
+from emu.vcpu_load import kvm_sched_in, kvm_sched_out
 from emu.waist import READ_ONCE, cmpxchg, cpu_relax, local_read, local_write, one_in, wait_for_interrupt
 from emu.workload.liveness import liveness_timer
 
@@ -86,7 +80,10 @@ def kvm_vcpu_block(vcpu: Vcpu) -> None:
 
 
 def schedule(vcpu: Vcpu) -> None:
-    """Return up the pCPU unless a waker came first; comes back when woken."""
+    """Give up the pCPU unless a waker came first; comes back when woken."""
+    if local_read(config().task_pcpus) != 0:
+        schedule_task()
+        return
     local_irq_disable()
     probe_block_decided()
     if cmpxchg(vcpu.wait.state, TASK_INTERRUPTIBLE, TASK_ASLEEP) == TASK_INTERRUPTIBLE:
@@ -96,17 +93,6 @@ def schedule(vcpu: Vcpu) -> None:
         kvm_sched_in(vcpu)
         trace_sched_switch(vcpu, 1)
     local_irq_enable()
-
-
-def kvm_sched_out(vcpu: Vcpu) -> None:
-    """The vCPU's task is no longer current."""
-    if vcpu == kvm_get_running_vcpu():
-        kvm_clear_running_vcpu()
-
-
-def kvm_sched_in(vcpu: Vcpu) -> None:
-    """The vCPU's task is current again."""
-    kvm_set_running_vcpu(vcpu)
 
 
 def do_idle(vcpu: Vcpu) -> None:

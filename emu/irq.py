@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 from emu.lapic import kvm_apic_set_irq
-from emu.machine import Vcpu, machine, smp_processor_id, this_pcpu
+from emu.machine import Vcpu, config, machine, smp_processor_id, this_pcpu
 from emu.observe.probes.post import probe_post_begin, probe_post_end
 from emu.observe.probes.processor import probe_interrupt_acked
 from emu.observe.probes.root import probe_device_irq, probe_notified_in_root, probe_stray_interrupt
+from emu.observe.probes.sched import probe_wakeup_begin, probe_wakeup_end
 from emu.observe.tracepoints import trace_irq_vector_entry
-from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR, SLOT_DEVICE, vector_of
-from emu.waist import apic_ack, local_write
+from emu.pi_wakeup import pi_wakeup_handler
+from emu.sched import need_resched, preempt_schedule, preemptible, scheduler_tick
+from emu.vectors import (
+    DEVICE_VECTOR,
+    LOCAL_TIMER_VECTOR,
+    POSTED_INTR_VECTOR,
+    POSTED_INTR_WAKEUP_VECTOR,
+    RESCHEDULE_VECTOR,
+    SLOT_DEVICE,
+    vector_of,
+)
+from emu.waist import apic_ack, local_read, local_write
 
 
 def common_interrupt() -> None:
     """Take the highest pending vector, interrupts off meanwhile. The host comes here from an interrupt point."""
-    irq = this_pcpu().irq
-    local_write(irq.enabled, 0)
+    local_write(this_pcpu().irq.enabled, 0)
     vector = apic_ack()
     probe_interrupt_acked()
     handle_vector(vector)
-    local_write(irq.enabled, 1)
+    irqentry_exit_cond_resched()
+    local_write(this_pcpu().irq.enabled, 1)
+
+
+def irqentry_exit_cond_resched() -> None:
+    """On the way back from an interrupt let another task run, if one wants to and may; else ``preempt_enable`` will."""
+    if need_resched() == 0:
+        return
+    local_write(this_pcpu().irq.need_resched, 1)
+    if preemptible() != 0:
+        preempt_schedule()
 
 
 def handle_vector(vector: int) -> None:
@@ -31,6 +51,10 @@ def handle_vector(vector: int) -> None:
         vfio_msihandler()
     elif vector == RESCHEDULE_VECTOR:
         sysvec_reschedule_ipi()
+    elif vector == POSTED_INTR_WAKEUP_VECTOR and local_read(config().task_pcpus) != 0:
+        sysvec_kvm_posted_intr_wakeup_ipi()
+    elif vector == LOCAL_TIMER_VECTOR and local_read(config().task_pcpus) != 0:
+        sysvec_apic_timer_interrupt()
     else:
         spurious_interrupt()
 
@@ -41,15 +65,27 @@ def sysvec_kvm_posted_intr_ipi() -> None:
 
 
 def sysvec_reschedule_ipi() -> None:
-    """Do nothing: that the pCPU has left what it was at is all that is wanted."""
+    """Do nothing: that the pCPU has left what it was at is all that is wanted. The way back asks the scheduler."""
+
+
+def sysvec_kvm_posted_intr_wakeup_ipi() -> None:
+    """Wake the vCPUs that block here and have been posted to."""
+    probe_wakeup_begin()
+    pi_wakeup_handler()
+    probe_wakeup_end()
+
+
+def sysvec_apic_timer_interrupt() -> None:
+    """Do what the scheduler's tick is for."""
+    scheduler_tick()
 
 
 def spurious_interrupt() -> None:
     """Count a vector that nobody has claimed, as the kernel does; only that it ended a stay or an idle loop matters.
 
-    The wake-up and nested vectors are among them: this machine puts no vCPU on a list and runs no nested guest. So are
-    vectors 0 to 31, where a real APIC refuses the first sixteen ("received illegal vector") and the others are taken
-    for exceptions: here such a vector arrives and does nothing.
+    The nested vector is among them, for this machine runs no nested guest; so are, where no vCPU ever leaves its pCPU,
+    the wake-up vector and that of the tick. So are vectors 0 to 31, where a real APIC refuses the first sixteen
+    ("received illegal vector") and the others are taken for exceptions: here such a vector arrives and does nothing.
     """
     probe_stray_interrupt()
 

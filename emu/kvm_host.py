@@ -1,8 +1,11 @@
-"""Constants of kvm_host.h, kvm.h and sched.h in include/linux: modes and states of a vCPU, requests, task states."""
+"""kvm_host.h, kvm.h and sched.h in include/linux: modes and states of a vCPU, requests, task states."""
 
 from __future__ import annotations
 
 from typing import Final
+
+from emu.machine import Vcpu
+from emu.waist import READ_ONCE
 
 OUTSIDE_GUEST_MODE: Final = 0
 IN_GUEST_MODE: Final = 1
@@ -22,3 +25,9 @@ TASK_RUNNING: Final = 0
 TASK_INTERRUPTIBLE: Final = 1
 TASK_ASLEEP: Final = 2
 """Off the run queue: the scheduler took TASK_INTERRUPTIBLE at its word."""
+TASK_DEAD: Final = 3
+
+
+def kvm_vcpu_is_blocking(vcpu: Vcpu) -> int:
+    """Return whether the wait record names a task."""
+    return 1 if READ_ONCE(vcpu.wait.task) != 0 else 0

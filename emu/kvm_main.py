@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from emu.cpu import apic_send_IPI, kvm_get_running_vcpu, preempt_disable, preempt_enable
+from emu.cpu import apic_send_IPI, kvm_get_running_vcpu, preempt_disable
 from emu.kvm_host import EXITING_GUEST_MODE, IN_GUEST_MODE
 from emu.machine import Vcpu, smp_processor_id
 from emu.observe.probes.wake import probe_kick, probe_kick_found, probe_request_taken, probe_woken
 from emu.observe.tracepoints import trace_kvm_make_request
-from emu.sched import rcuwait_wake_up
+from emu.rcuwait import rcuwait_wake_up
+from emu.sched import preempt_enable
 from emu.vectors import RESCHEDULE_VECTOR
 from emu.waist import BIT, READ_ONCE, WRITE_ONCE, cmpxchg, set_bit, smp_mb, smp_wmb, test_and_clear_bit
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from emu.cpu import preempt_disable, preempt_enable
+from emu.cpu import preempt_disable
 from emu.kvm_host import IN_GUEST_MODE, KVM_REQ_UNBLOCK
 from emu.kvm_main import kvm_make_request, kvm_vcpu_kick
 from emu.lapic_regs import apic_update_ppr
@@ -19,6 +19,7 @@ from emu.observe.probes.timer import (
     probe_timer_armed,
     probe_timer_injected,
 )
+from emu.sched import preempt_enable
 from emu.vectors import SLOT_TIMER, vector_of
 from emu.vmx_intr import vmx_deliver_interrupt, vmx_sync_pir_to_irr
 from emu.waist import READ_ONCE, WRITE_ONCE, atomic_inc, cmpxchg, deadline_passed, local_read, local_write

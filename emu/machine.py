@@ -38,6 +38,44 @@ class Wait(Struct, line=True):
     state = word()
 
 
+class Task(Struct, line=True):
+    """What the scheduler keeps of a task: of a vCPU's, or of the idle task of a pCPU (``struct task_struct``)."""
+
+    context = word()
+    """What :func:`emu.waist.switch_to` resumes the task from; 0 while it runs and has never been suspended."""
+    on_cpu = word()
+    """1 while its stack is in use on some pCPU."""
+    cpu = word()
+    """``task_cpu``: the pCPU on which it runs, has run last, or waits to run."""
+    allowed = word()
+    """Affinity: a bit for each pCPU that may run it."""
+    on_rq = word()
+    """0 once the task itself has left the run queue to sleep. Only the task writes and reads it."""
+
+
+class Rq(Struct, line=True):
+    """The run queue of a pCPU (``struct rq``): what others write first, then what only the pCPU touches."""
+
+    queued = word()
+    """A bit for each vCPU whose task is runnable and waits here."""
+    need_resched = word()
+    """``TIF_NEED_RESCHED`` of the task that runs here."""
+    curr = word(line=True)
+    """1 + the number of the vCPU whose task runs here; 0: the idle task does."""
+    prev = word()
+    """The same of the task that the last switch left, for ``finish_task_switch``."""
+    idle = struct(Task)
+
+
+class WakeupList(Struct, line=True):
+    """The vCPUs that block on a pCPU with the wake-up vector as their notification (``wakeup_vcpus_on_cpu``)."""
+
+    lock = word()
+    """Raw spinlock."""
+    vcpus = word()
+    """A bit for each vCPU on the list. Read and written with the lock held."""
+
+
 class Vmcs(Struct, line=True):
     """The fields of the VMCS that matter here. Only the vCPU's own thread touches them."""
 
@@ -124,6 +162,13 @@ class Vcpu(Struct, line=True):
     """Its expiries that wait for the slow loop: ``lapic_timer.pending``, which is not private then."""
     timer_watch = word()
     """What has become of the deadline that the guest armed last (emu.observe.timers)."""
+    sched = struct(Task)
+    preempted = word()
+    """1 from ``kvm_sched_out`` to ``kvm_sched_in`` if the task stayed runnable."""
+    sleeps_above = word()
+    """Of a vCPU that sleeps, the priority class above which an interrupt is deliverable: published for instruments."""
+    sleeps_with = word()
+    """Likewise 1 + the highest vector in its vIRR."""
 
 
 class Marks(Struct, line=True):
@@ -149,6 +194,8 @@ class Irq(Struct, line=True):
     inside_depth = word()
     syncing = word()
     """What instruments that attach to a user's code have seen of the sync under way; 0: none is."""
+    need_resched = word()
+    """``PREEMPT_NEED_RESCHED``: the reschedule interrupt, or the pCPU itself, has seen ``TIF_NEED_RESCHED``."""
 
 
 class Pcpu(Struct, line=True):
@@ -167,6 +214,12 @@ class Pcpu(Struct, line=True):
     records = words(len(CHECKS) * RECORD_WORDS)
     accepted = words(MAX_PCPUS * SLOTS)
     """Posts of this pCPU that turned a PIR bit on, per (target vCPU, slot)."""
+    rq = struct(Rq)
+    wakeup = struct(WakeupList)
+    in_wakeup_handler = word()
+    """1 while the handler of the wake-up vector runs."""
+    idle_turn = word()
+    """The turn of the environment that the idle task opened last, or 0."""
 
 
 class Config(Struct, line=True):
@@ -207,6 +260,9 @@ class Config(Struct, line=True):
     """1: a vCPU that halts polls for a while before it blocks."""
     posted_timers = word()
     """1: a host timer on a housekeeping pCPU backs the guest's, and posts (``pi_inject_timer``)."""
+    task_pcpus = word()
+    """The first so many pCPUs run vCPUs as tasks, switch between them and migrate them (emu.sched); 0: each of the
+    first ``vcpus`` pCPUs runs one vCPU for ever."""
 
 
 KICK_2016: Final = 0
@@ -241,6 +297,10 @@ class Machine(Struct, line=True):
     own_pcpus = array(OwnWords, MAX_PCPUS)
     own_shared = struct(OwnWords)
     own_marks = array(OwnMarks, MAX_PCPUS)
+    ended = word(line=True)
+    """How many of the vCPUs' tasks have ended."""
+    bypass = word()
+    """1 while a device is assigned whose interrupts reach the descriptor without KVM (``nr_possible_bypass_irqs``)."""
 
 
 def machine() -> Machine:

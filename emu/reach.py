@@ -13,6 +13,8 @@ from emu.observe import is_instrument
 INSTRUMENT: Final = "an instrument's"
 WORKLOAD: Final = "the workload's"
 PROCESSOR: Final = "the processor's"
+SCHEDULER: Final = "the scheduler's"
+DEVICE: Final = "the device's"
 
 WORDS: Final = {
     **dict.fromkeys(
@@ -53,6 +55,9 @@ MODULES: Final = {
     "emu.rulechecks": INSTRUMENT,
     "emu.guest": WORKLOAD,
     "emu.nonroot": PROCESSOR,
+    "emu.idle": SCHEDULER,
+    "emu.iommu": DEVICE,
+    "emu.iommu_post": DEVICE,
 }
 """Modules none of whose functions a rule calls, besides those of the packages for instruments and workload."""
 
@@ -64,13 +69,15 @@ FORMERLY: Final[dict[str, tuple[str, ...]]] = {
     "emu.delivery": ("emu.vmx_intr", "emu.lapic"),
     "emu.fastpath": ("emu.vmx",),
     "emu.guest": ("emu.workload.program",),
-    "emu.halt": ("emu.sched", "emu.lapic"),
+    "emu.cpu": ("emu.sched",),
+    "emu.halt": ("emu.rcuwait", "emu.vcpu_load", "emu.lapic"),
     "emu.handlers": ("emu.irq", "emu.vmx"),
     "emu.instruments": ("emu.observe.ghost",),
-    "emu.kvm_main": ("emu.sched", "emu.kvm_host"),
+    "emu.kvm_main": ("emu.rcuwait", "emu.sched", "emu.kvm_host"),
     "emu.lapic_timer": ("emu.lapic",),
     "emu.pir_sync": ("emu.lapic_irr", "emu.vmx_intr"),
     "emu.policies": ("emu.machine", "emu.observe.sightings"),
+    "emu.sched": ("emu.rcuwait",),
     "emu.scenarios": ("emu.workload.scenarios",),
     "emu.setup": ("emu.workload.setup",),
     "emu.tracepoints": ("emu.observe.tracepoints",),
@@ -81,7 +88,18 @@ FORMERLY: Final[dict[str, tuple[str, ...]]] = {
 RENAMED: Final = {"vmx_trigger_2013": "orig_2013"}
 """What functions are called now that a rule may import from such a module by their former name."""
 
-FUNCTIONS: Final = {"config": WORKLOAD}
+FUNCTIONS: Final = {
+    "config": WORKLOAD,
+    **dict.fromkeys(
+        (
+            *("task_of", "resched_curr", "scheduler_tick", "ttwu_queue", "select_task_rq", "pick_next_task"),
+            *("newidle_balance", "detach_task", "prepare_task", "finish_task_switch", "context_switch", "__schedule"),
+            *("leaves_the_queue", "schedule_task", "do_task_dead", "preempt_schedule", "irqentry_exit_cond_resched"),
+            *("vcpu_load", "vcpu_put", "kvm_sched_out", "kvm_sched_in", "kvm_arch_vcpu_load", "kvm_arch_vcpu_put"),
+        ),
+        SCHEDULER,
+    ),
+}
 """Functions of other modules that it does not call either."""
 
 
@@ -127,6 +145,11 @@ _KEPT: Final = {
 """Further modules none of whose functions is replaced."""
 _KEPT_FUNCTIONS: Final = {
     "common_interrupt": PROCESSOR,
+    "sysvec_kvm_posted_intr_wakeup_ipi": PROCESSOR,
+    "sysvec_apic_timer_interrupt": SCHEDULER,
+    "preempt_enable": "the pCPU's",
+    "preemptible": "the pCPU's",
+    "need_resched": SCHEDULER,
     "handle_vector": PROCESSOR,
     "do_idle": "the pCPU's",
     "hrtimer_interrupt": "the pCPU's",

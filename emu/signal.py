@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from emu.cpu import apic_send_IPI, preempt_disable, preempt_enable
+from emu.cpu import apic_send_IPI, preempt_disable
 from emu.machine import Vcpu, config, smp_processor_id
-from emu.sched import try_to_wake_up
+from emu.sched import preempt_enable, try_to_wake_up
 from emu.vectors import RESCHEDULE_VECTOR
 from emu.waist import READ_ONCE, local_read, set_bit, test_and_clear_bit
 

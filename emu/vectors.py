@@ -11,6 +11,8 @@ from typing import Final
 POSTED_INTR_NESTED_VECTOR: Final = 0xF0
 POSTED_INTR_WAKEUP_VECTOR: Final = 0xF1
 POSTED_INTR_VECTOR: Final = 0xF2
+LOCAL_TIMER_VECTOR: Final = 0xEC
+"""The scheduler's tick."""
 RESCHEDULE_VECTOR: Final = 0xFD
 DEVICE_VECTOR: Final = 0x41
 """The host's vector of a passed-through device whose interrupt is remapped, not posted (VFIO's case)."""

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from emu.cpu import (
-    kvm_clear_running_vcpu,
-    kvm_set_running_vcpu,
-    local_irq_disable,
-    local_irq_enable,
-    preempt_disable,
-    preempt_enable,
-)
+from emu.cpu import local_irq_disable, local_irq_enable, preempt_disable
 from emu.exits import EXIT_FASTPATH_EXIT_HANDLED, EXIT_FASTPATH_REENTER_GUEST
-from emu.halt import vcpu_block
+from emu.halt import schedule, vcpu_block
 from emu.kvm_host import (
     EXITING_GUEST_MODE,
     IN_GUEST_MODE,
@@ -25,17 +18,21 @@ from emu.kvm_main import kvm_check_request, kvm_request_pending
 from emu.lapic import kvm_cpu_has_pending_timer, kvm_inject_pending_timer_irqs
 from emu.machine import Vcpu
 from emu.observe.probes.wake import probe_signal_taken
+from emu.sched import need_resched, preempt_enable
 from emu.signal import get_signal, xfer_to_guest_mode_work_pending
+from emu.vcpu_load import vcpu_load, vcpu_put
 from emu.vmx import kvm_x86_handle_exit_irqoff, vmx_handle_exit, vmx_vcpu_run
 from emu.vmx_intr import kvm_x86_sync_pir_to_irr
 from emu.waist import READ_ONCE, WRITE_ONCE, local_read, smp_mb, smp_store_release, smp_wmb
 
 
 def kvm_vcpu_exit_request(vcpu: Vcpu) -> int:
-    """Return whether the vCPU has to leave: a kicker won, or a request or a signal waits."""
+    """Return whether the vCPU has to leave: a kicker won, a request or a signal waits, or another task does."""
     if READ_ONCE(vcpu.mode) == EXITING_GUEST_MODE:
         return 1
     if kvm_request_pending(vcpu) != 0:
+        return 1
+    if need_resched() != 0:
         return 1
     return xfer_to_guest_mode_work_pending(vcpu)
 
@@ -107,19 +104,21 @@ def vcpu_run(vcpu: Vcpu) -> None:
             kvm_inject_pending_timer_irqs(vcpu)
         if xfer_to_guest_mode_work_pending(vcpu) != 0:
             kvm_handle_signal_exit(vcpu)
+        if need_resched() != 0:
+            schedule(vcpu)
 
 
 def kvm_handle_signal_exit(vcpu: Vcpu) -> None:
     """Leave to userspace for a signal, which is taken there; then the vCPU is run again."""
     probe_signal_taken()
-    kvm_clear_running_vcpu()
+    vcpu_put(vcpu)
     get_signal(vcpu)
-    kvm_set_running_vcpu(vcpu)
+    vcpu_load(vcpu)
 
 
 def kvm_arch_vcpu_ioctl_run(vcpu: Vcpu) -> None:
     """Run a vCPU on this pCPU from load to put."""
     local_irq_enable()
-    kvm_set_running_vcpu(vcpu)
+    vcpu_load(vcpu)
     vcpu_run(vcpu)
-    kvm_clear_running_vcpu()
+    vcpu_put(vcpu)

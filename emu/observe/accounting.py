@@ -29,6 +29,9 @@ COUNTERS: Final = (
     "dwells",
     "snapshots",
     "stray_interrupts",
+    "switches",
+    "migrations",
+    "device_posts",
 )
 
 WINDOWS: Final = (
@@ -66,9 +69,19 @@ WINDOWS: Final = (
     "poll-ends-halt",
     "posted-timer-sees-in-guest",
     "posted-timer-sees-outside",
+    "preempted-before-sleep",
+    "left-with-ipi-in-flight",
+    "migrated",
+    "on-repaired",
+    "posted-while-loading",
+    "on-set-at-put",
+    "woken-from-list",
+    "device-post-notifies",
+    "device-post-to-list",
+    "device-post-suppressed",
 )
 
-CHECKS: Final = ("C2", "C1", "C3", "C9", "C5", "C10", "C4", "C8", "C7", "C11", "C12")
+CHECKS: Final = ("C2", "C1", "C3", "C9", "C5", "C10", "C4", "C8", "C7", "C11", "C12", "C6", "C13", "C14")
 """The most harmful first: of those that fire at once, that one is reported. An interrupt that nobody will deliver
 (asleep, running, entering), a request not served, an interrupt lost or made up; then the promises that keep it from
 coming to that: the descriptor's, the rule's, the sender's. What only some scenarios check comes last."""
@@ -81,6 +94,7 @@ RECORD_WORDS: Final = len(RECORD)
     ROUNDS, POSTS, ACCEPTED, DELIVERIES, MERGED, IPIS_SENT, IPIS_ELIDED, IPIS_TAKEN, NOTIFICATIONS_SPURIOUS,
     NOTIFICATIONS_IN_GUEST, VM_ENTRIES, VM_EXITS, SYNCS, WAKES, SELF_POSTS, SELF_POSTS_ON_IN_GUEST, SELF_IPIS_SENT,
     HALTS, KICKS, REQUESTS, DEVICE_IRQS, DWELLS, SNAPSHOTS, STRAY_INTERRUPTS,
+    SWITCHES, MIGRATIONS, DEVICE_POSTS,
 ) = range(len(COUNTERS))  # fmt: skip
 
 (
@@ -90,6 +104,9 @@ RECORD_WORDS: Final = len(RECORD)
     KICK_ENDS_STAY, SELF_AND_REMOTE_SYNC, HLT_FASTPATH_HALTS, HLT_FASTPATH_GOES_ON, NOTIFIED_AFTER_HALT,
     HLT_IN_SHADOW, NOTIFIED_WHILE_MASKED, BLOCK_ON_MASKED, TIMER_IN_GUEST, TIMER_AT_ONCE, TIMER_AT_SWITCH,
     TIMER_ASLEEP, SIGNAL_TAKEN, POLL_ENDS, POSTED_TIMER_IN, POSTED_TIMER_OUTSIDE,
+    PREEMPTED_BEFORE_SLEEP, LEFT_WITH_IPI, MIGRATED, ON_REPAIRED,
+    POSTED_WHILE_LOADING, ON_SET_AT_PUT, WOKEN_FROM_LIST, DEVICE_POST_NOTIFIES, DEVICE_POST_TO_LIST,
+    DEVICE_POST_SUPPRESSED,
 ) = range(len(WINDOWS))  # fmt: skip
 
-C2, C1, C3, C9, C5, C10, C4, C8, C7, C11, C12 = range(len(CHECKS))
+C2, C1, C3, C9, C5, C10, C4, C8, C7, C11, C12, C6, C13, C14 = range(len(CHECKS))

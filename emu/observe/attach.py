@@ -20,13 +20,23 @@ MODULES: Final = frozenset(
     {
         *("emu.posted_intr", "emu.cpu", "emu.sched", "emu.kvm_main", "emu.policies", "emu.lapic_irr", "emu.vmx_intr"),
         *("emu.lapic", "emu.irq", "emu.halt", "emu.vmx", "emu.x86", "emu.signal"),
+        *("emu.vmx_pi", "emu.vcpu_load", "emu.rcuwait", "emu.pi_wakeup", "emu.iommu"),
     }
 )
 """The modules of the machine that this is about. The processor, the guest, and the APIC's registers, which it shares
 with KVM, keep the probes that they have."""
 
-KEPT: Final = frozenset({"probe_asleep", "probe_posted_deadline", "probe_posted_timer", "probe_own_expiry"})
-"""What stays where it is: the idle loop goes by what it says, and nobody replaces the host's timer."""
+KEPT: Final = frozenset(
+    {
+        "probe_asleep",
+        *("probe_posted_deadline", "probe_posted_timer", "probe_own_expiry"),
+        *("probe_sched_out", "probe_pi_load", "probe_pi_loaded", "probe_pi_put"),
+        *("probe_wakeup_begin", "probe_wakeup_end"),
+        *("probe_device_post_begin", "probe_device_post_end"),
+    }
+)
+"""What stays where it is: the idle loop goes by what the first says, and nobody replaces what the others are about: the
+host's timer, the scheduler, a device."""
 
 TRIGGERS: Final = frozenset({"kvm_vcpu_trigger_posted_interrupt", "user_kvm_vcpu_trigger_posted_interrupt"})
 """Functions around which the machine's own probes stand: to replace these alone attaches nothing."""

@@ -39,8 +39,9 @@ def note_sighting(vcpu: Vcpu, check: int, records: Words, base: int, vector: int
         local_write(records[base + 2], peek(vcpu.mode))
         local_write(records[base + 3], highest_pir(vcpu))
         local_write(records[base + 4], peek(vcpu.pi_desc.control))
-        local_write(records[base + 5], local_read(vcpu.vmcs.rvi))
-        local_write(records[base + 6], local_read(vcpu.guest.turn))
+        if local_read(config().task_pcpus) == 0 or local_read(cpu.irq.running_vcpu) == vcpu.at:
+            local_write(records[base + 5], local_read(vcpu.vmcs.rvi))
+            local_write(records[base + 6], local_read(vcpu.guest.turn))
         local_write(records[base + 7], counted(VM_ENTRIES))
         local_write(records[base + 1], vector)  # behind all looks: the explorer reads both words in one go
     local_write(records[base], seen + 1)

@@ -1,19 +1,23 @@
-"""The other pCPUs: host threads that post to vCPU 0, kick it, or make a device interrupt its pCPU."""
+"""What pCPUs do: run vCPUs, or post to one, kick it, or make a device interrupt it."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from emu.cpu import apic_send_IPI, local_irq_enable
+from emu.cpu import apic_send_IPI, local_irq_enable, preempt_enable_no_resched
+from emu.idle import cpu_startup_entry
+from emu.iommu import assign_device, device_interrupt
 from emu.irq import kvm_arch_set_irq_inatomic
 from emu.kvm_host import KVM_REQ_TLB_FLUSH
 from emu.kvm_main import kvm_make_request, kvm_vcpu_kick
 from emu.lapic import hrtimer_interrupt
 from emu.machine import Vcpu, config, machine, smp_processor_id, this_pcpu
 from emu.observe.ghost import begin_effects, end_effects
+from emu.sched import do_task_dead, finish_task_switch
 from emu.signal import signal_wake_up
-from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST, vector_of
+from emu.vectors import DEVICE_VECTOR, LOCAL_TIMER_VECTOR, POST_SLOTS, SLOT_POST, vector_of
 from emu.waist import all_silent, choose, cpu_relax, local_read, mark, next_turn, one_in, peek, say_silent
+from emu.workload.program import first_actor
 from emu.x86 import kvm_arch_vcpu_ioctl_run
 
 ACT_POST: Final = 0
@@ -21,17 +25,34 @@ ACT_KICK: Final = 1
 ACT_DEVICE: Final = 2
 ACT_SIGNAL: Final = 3
 ACT_TIMER: Final = 4
-ACTS: Final = 5
+ACT_IOMMU: Final = 5
+"""A device posts to the descriptor, through the IOMMU."""
+ACT_TICK: Final = 6
+"""The scheduler's tick on a pCPU that runs tasks."""
+ACT_ASSIGN: Final = 7
+"""A device is assigned, that can bypass KVM from then on."""
+ACTS: Final = 8
 """How many there are."""
 
 
 def pcpu_thread() -> None:
-    """Main loop of one pCPU: the first ones run a vCPU each, the others act on vCPU 0."""
+    """Main loop of one pCPU: the first ones run tasks, or a vCPU each; the others act on vCPUs."""
     me = smp_processor_id()
-    if me < local_read(config().vcpus):
-        kvm_arch_vcpu_ioctl_run(machine().vcpus[me])
-    else:
+    if me >= first_actor():
         actor_thread(machine().vcpus[0])
+    elif local_read(config().task_pcpus) != 0:
+        cpu_startup_entry()
+    else:
+        kvm_arch_vcpu_ioctl_run(machine().vcpus[me])
+
+
+def ret_from_fork() -> None:
+    """Begin a vCPU's task: what a host resumes when it is switched to for the first time. Does not come back."""
+    finish_task_switch()
+    preempt_enable_no_resched()
+    vcpu = machine().vcpus[local_read(this_pcpu().rq.curr) - 1]
+    kvm_arch_vcpu_ioctl_run(vcpu)
+    do_task_dead(vcpu)
 
 
 def actor_thread(vcpu: Vcpu) -> None:
@@ -52,7 +73,9 @@ def actor_thread(vcpu: Vcpu) -> None:
 
 
 def act(vcpu: Vcpu) -> None:
-    """Take one action from the scenario's menu."""
+    """Take one action from the scenario's menu; among tasks, on any vCPU."""
+    if local_read(config().task_pcpus) != 0:
+        vcpu = machine().vcpus[choose(local_read(config().vcpus))]
     take(vcpu, local_read(config().actor_menu[choose(local_read(config().actor_items))]))
 
 
@@ -66,6 +89,12 @@ def take(vcpu: Vcpu, item: int) -> None:
         signal(vcpu)
     elif item == ACT_TIMER:
         hrtimer_interrupt(vcpu)
+    elif item == ACT_IOMMU:
+        device_interrupt(vcpu)
+    elif item == ACT_TICK:
+        apic_send_IPI(choose(local_read(config().task_pcpus)), LOCAL_TIMER_VECTOR)
+    elif item == ACT_ASSIGN:
+        assign_device()
     else:
         apic_send_IPI(local_read(vcpu.id), DEVICE_VECTOR)
 

@@ -104,10 +104,29 @@ def next_turn_or_end(vcpu: Vcpu) -> int:
             else:
                 begin_turn(vcpu)
         return guest_action(vcpu, item)
+    if local_read(config().task_pcpus) != 0:
+        return end_of_task(vcpu)
     if local_read(guest.silent) == 0:
         local_write(guest.silent, 1)
         say_silent()
     if all_silent() == 0 or local_read(guest.in_service) != 0 or unmasked(vcpu) == 0:
+        cpu_relax()
+        return 0
+    if check_snapshot(vcpu, True) != 0:
+        put_right(vcpu)
+    check_the_end(vcpu)
+    local_write(guest.ended, 1)
+    return EXIT_REASON_CPUID
+
+
+def end_of_task(vcpu: Vcpu) -> int:
+    """End the guest of a vCPU that is a task, once the others have finished the last turn and all they sent is here."""
+    guest = vcpu.guest
+    if local_read(guest.silent) == 0:
+        local_write(guest.silent, 1)
+        begin_turn(vcpu)
+        return 0
+    if ipis_in_flight() != 0 or local_read(guest.in_service) != 0:
         cpu_relax()
         return 0
     if check_snapshot(vcpu, True) != 0:
@@ -130,11 +149,16 @@ def turn_over(turn: int) -> int:
     """Return whether every other pCPU that acts in turns has finished this turn."""
     if turn == 0:
         return 1
-    first = local_read(config().vcpus)
-    for cpu in range(first, local_read(config().pcpus)):
+    for cpu in range(first_actor(), local_read(config().pcpus)):
         if peek(machine().pcpus[cpu].marks.turn_done) < turn:
             return 0
     return 1
+
+
+def first_actor() -> int:
+    """Return the first pCPU that runs no vCPU."""
+    task_pcpus = local_read(config().task_pcpus)
+    return task_pcpus if task_pcpus != 0 else local_read(config().vcpus)
 
 
 def begin_turn(vcpu: Vcpu) -> None:

@@ -39,6 +39,12 @@ class Scenario:
     grows: bool = True
     every_pcpu_runs_a_vcpu: bool = False
     slow_timer: bool = False
+    tasks: int = 0
+    """How many vCPUs are tasks on the pCPUs that do not act; 0: each pCPU runs its one vCPU for ever."""
+    task_pcpus: int = 0
+    """The fewest pCPUs that run these tasks."""
+    device_posts: bool = False
+    """A device is assigned from the start that posts without KVM."""
     windows: tuple[str, ...] = ()
     scope: str | None = None
     """What is explored of it if nobody says how much; None: the explorer knows (hosts.explorer.threads.harness)."""
@@ -265,6 +271,9 @@ CHECK_ABOUT: dict[str, str] = {
     "C7": "whoever turned ON on and told nobody promised a look, and it was taken",
     "C8": "self-posts that saw IN_GUEST_MODE = self-IPIs sent + elided",
     "C9": "no kicked request is left unserved in non-root",
+    "C6": "a vCPU is on the wake-up list of NDST's pCPU just while NV is the wake-up vector, and on none while it runs",
+    "C13": "no pCPU halts while a task waits to run on it and nothing is on its way that ends the halt",
+    "C14": "no task is resumed while it runs elsewhere, or before it was suspended",
     "C10": "at the end all IPIs sent were taken and all mailboxes read",
     "C12": "no signal is left unheeded in non-root or asleep",
     "C11": "a deadline that the guest armed is delivered when it is due, once, and none is that was not due",

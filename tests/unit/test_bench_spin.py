@@ -92,10 +92,13 @@ def test_one_check_alone_is_told_to_the_model() -> None:
     assert pan.defines(scope_of(None, DEFAULT), "elide-self-2022", None, 4, "C7")[-1] == "-DONLY=7"
 
 
+WITHOUT = {"C6", "C11", "C12", "C13", "C14"}
+
+
 def test_the_model_holds_the_checks_that_the_explorer_holds() -> None:
-    """Each is asserted somewhere by its number."""
+    """Each is asserted by its number, but those about tasks, timers and signals, of which the model has none."""
     text = pan.MODEL.read_text(encoding="utf-8")
-    assert {f"C{number}" for number in re.findall(r"assert\((\d+) == 0\)", text)} == set(CHECKS)
+    assert {f"C{number}" for number in re.findall(r"assert\((\d+) == 0\)", text)} == set(CHECKS) - WITHOUT
 
 
 def test_a_scope_that_the_model_does_not_have_is_refused() -> None:

@@ -43,7 +43,7 @@ from emu.kvm_host import IN_GUEST_MODE
 from emu.kvm_main import kvm_vcpu_wake_up
 from emu.lapic_regs import apic_find_highest_irr
 from emu.posted_intr import POSTED_INTR_ON, pi_test_and_set_on, pi_test_and_set_pir
-from emu.sched import rcuwait_wake_up
+from emu.rcuwait import rcuwait_wake_up
 from emu.vectors import POSTED_INTR_VECTOR
 from emu.waist import (
     BIT, READ_ONCE, WRITE_ONCE, clear_bit, cmpxchg, local_read, local_write, set_bit, take_half,

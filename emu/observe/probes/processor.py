@@ -18,6 +18,7 @@ from emu.observe.accounting import (
 )
 from emu.observe.checkers import check_vm_entry
 from emu.observe.ghost import count, window
+from emu.observe.sleep_checks import check_loaded
 from emu.observe.timers import check_timer_at_entry, timers_are_checked
 from emu.waist import apic_pending, ipis_in_flight, local_read, mark, peek
 
@@ -32,6 +33,8 @@ def probe_vm_entry(vcpu: Vcpu) -> None:
     check_vm_entry(vcpu)
     if timers_are_checked() != 0:
         check_timer_at_entry(vcpu)
+    if local_read(config().task_pcpus) != 0:
+        check_loaded(vcpu)
 
 
 def probe_vm_exit() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emu.kvm_host import EXITING_GUEST_MODE, TASK_INTERRUPTIBLE
+from emu.machine import this_pcpu
 from emu.observe.accounting import (
     KICK_LOSES,
     KICKS,
@@ -11,8 +12,10 @@ from emu.observe.accounting import (
     WAKE_BEFORE_SLEEP,
     WAKE_FINDS_WAITER,
     WAKES,
+    WOKEN_FROM_LIST,
 )
 from emu.observe.ghost import TOLD_OTHER, count, note_told, window
+from emu.waist import local_read
 
 
 def probe_waiter_found() -> None:
@@ -29,6 +32,8 @@ def probe_waking(state: int) -> None:
 def probe_woken() -> None:
     """A vCPU that blocked was woken; that may be what a rule at work did."""
     count(WAKES)
+    if local_read(this_pcpu().in_wakeup_handler) != 0:
+        window(WOKEN_FROM_LIST)
     note_told(TOLD_OTHER)
 
 

@@ -22,6 +22,9 @@ _OTHERWISE: Final = frozenset(
     {*(row.name for row in TABLE.values() if row.environment), "local_irq_enable", "local_irq_disable"}
 )
 """What is no access: a function that comes to one of these is not moved."""
+_SCHEDULER: Final = {"preempt_enable": 0, "ttwu_queue": 2}
+"""What tasks add: a task may be preempted there, as at an interrupt point, which is no access of its own; and one that
+is woken is put into a queue, whichever is chosen."""
 
 Unit = Sequence[int]
 """Places of statements that belong together: a call with the interrupt point before it."""
@@ -32,7 +35,7 @@ class Pairs:
 
     def __init__(self, trees: Mapping[str, ast.FunctionDef]) -> None:
         self.trees = trees
-        self._counts: dict[str, int] = dict.fromkeys(MOVABLE, 1) | dict.fromkeys(_OTHERWISE, -1)
+        self._counts: dict[str, int] = {**dict.fromkeys(MOVABLE, 1), **dict.fromkeys(_OTHERWISE, -1), **_SCHEDULER}
 
     def of(self, statements: Sequence[ast.stmt]) -> Iterator[tuple[Unit, Unit]]:
         """Yield the pairs of one list of statements, each as the indices of the statements that are exchanged."""

@@ -21,7 +21,7 @@ from hosts.explorer.threads.protocol import Protocol
 from hosts.explorer.threads.resume import HANDLER, Resumable
 
 SWITCH: Final = "switch_to"
-NOT_SUSPENDED: Final = CHECKS.index("C12") if "C12" in CHECKS else len(CHECKS) - 1
+NOT_SUSPENDED: Final = CHECKS.index("C14") if "C14" in CHECKS else len(CHECKS) - 1
 """The check that fires where a task is resumed that is not suspended."""
 _LEFT, _RESUMES = 1, 2
 """How far a switch is, in place of the first argument of ``switch_to``, an address: the other task's context is due; it

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from emu.machine import MAX_PCPUS, MENU_ITEMS
 from emu.vectors import SLOT_POST, vector_of
-from emu.workload.actors import ACT_DEVICE, ACT_KICK, ACT_POST, ACT_SIGNAL, ACT_TIMER, ACTS
+from emu.workload.actors import ACT_DEVICE, ACT_KICK, ACT_POST, ACT_SIGNAL, ACT_TIMER
 from emu.workload.program import GUEST_ITEMS
 from emu.workload.scenarios import SCENARIOS, Scenario
 from hosts.loader.own.literals import Literals, Value
@@ -85,9 +85,10 @@ class _Reader:
         if not all(part.isalnum() and part.islower() for part in name.split("-")) or name in (*others, *_TAKEN):
             said = "there is one of this name" if name in (*others, *_TAKEN) else "it is small letters, digits and '-'"
             self._refuse(self.nodes["name"], f"{name!r} is no name for a scenario: {said}")
-        self._menu("guest_menu", made.guest_menu, GUEST_ITEMS, "the guest's items, GUEST_... of emu.workload.program")
+        items = "the guest's items, GUEST_... of emu.workload.program"
+        self._menu("guest_menu", made.guest_menu, range(GUEST_ITEMS), items)
         kinds = "ACT_... of emu.workload.actors and this patch's act_... functions"
-        self._menu("actor_menu", made.actor_menu, ACTS + len(self.acts), kinds)
+        self._menu("actor_menu", made.actor_menu, (*range(ACT_TIMER + 1), *self.acts.values()), kinds)
         if not 1 <= made.pcpus <= MAX_PCPUS or not 1 <= made.acts_per_turn <= MOST_ACTS:
             said = f"pcpus is 1 to {MAX_PCPUS} and acts_per_turn 1 to {MOST_ACTS}"
             self._refuse(self.nodes.get("pcpus", self.nodes.get("acts_per_turn")), said)
@@ -102,8 +103,8 @@ class _Reader:
                     self.nodes["windows"], f"there is no window {window!r}{meant}: declare it, X = window({window!r})"
                 )
 
-    def _menu(self, name: str, menu: tuple[object, ...], end: int, kinds: str) -> None:
-        if len(menu) > MENU_ITEMS or not all(isinstance(item, int) and 0 <= item < end for item in menu):
+    def _menu(self, name: str, menu: tuple[object, ...], items: Collection[int], kinds: str) -> None:
+        if len(menu) > MENU_ITEMS or not all(item in items for item in menu):
             self._refuse(self.nodes[name], f"{name} lists up to {MENU_ITEMS} of {kinds}")
 
     def _scope(self, made: Scenario) -> str:

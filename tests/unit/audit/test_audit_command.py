@@ -113,7 +113,7 @@ def test_a_locked_operation_says_which_half_is_needed(audit: Any) -> None:
 def test_what_the_rule_does_not_promise_is_named(tmp_path: Path, capsys: Any) -> None:
     """Before anything is tried, and in the record of each scope."""
     rule, file = tmp_path / "rule.py", tmp_path / "out.jsonl"
-    rule.write_text("CHECKS = 'C1 C2 C3 C5 C7 C8 C9 C10'\n\n\ndef trigger(vcpu, vec):\n    return\n")
+    rule.write_text("CHECKS = 'C1 C2 C3 C5 C6 C7 C8 C9 C10 C11 C12 C13 C14'\n\n\ndef trigger(vcpu, vec):\n    return\n")
     given = {"policy": f"{rule}:trigger", "scope": SCOPES, "line": (_line(ENTRY, "barrier"),), "json_file": str(file)}
     audit_command(**given, make=FakeJudge())
     assert capsys.readouterr().out.startswith("not checked, as the rule does not promise it: C4\n")

@@ -22,7 +22,7 @@ NAMES = [command[0] for command in COMMANDS]
 FIX = '''\
 from emu.machine import Vcpu
 from emu.observe.probes.wake import probe_woken
-from emu.sched import rcuwait_wake_up
+from emu.rcuwait import rcuwait_wake_up
 from emu.waist import smp_mb
 
 

@@ -118,9 +118,9 @@ def test_the_example_brings_one_of_each(tmp_path: Path) -> None:
     own = program.own
     assert own.windows == (*WINDOWS, "doorbell-answered")
     assert own.checks == (*CHECKS, "bell_is_answered")
-    assert own.act_numbers == {"ring": 5}
+    assert own.act_numbers == {"ring": 8}
     (scenario,) = own.scenarios
-    assert (scenario.name, scenario.guest_menu, scenario.actor_menu) == ("doorbell", (0,) * 8 + (1,), (5, 0))
+    assert (scenario.name, scenario.guest_menu, scenario.actor_menu) == ("doorbell", (0,) * 8 + (1,), (8, 0))
     assert is_instrument(program.functions["user_bell_is_answered"].__module__)
     assert not is_instrument(program.functions["user_act_ring"].__module__)
     assert body(program, "own_act_ring") == "begin_effects(); user_act_ring(vcpu); end_effects()"
@@ -145,6 +145,8 @@ def test_a_check_looks_at_all_words(tmp_path: Path, written: str, becomes: str) 
 
 
 SCENARIO = "X = Scenario('mine', 'about', 'origin', (GUEST_CPUID,), (ACT_POST,){})\n"
+MOST = min(OWN_WINDOWS, OWN_NOTED)
+
 DECLARATIONS = {
     # words
     "class X(PerVcpu):\n    pass": (1, "X has no words"),
@@ -169,14 +171,14 @@ DECLARATIONS = {
     "A = window('kick-ends-stay')": (1, "there is a window 'kick-ends-stay' already: a built-in one"),
     "A = window('x')\nB = window('x')": (2, "there is a window 'x' already"),
     "A = (window('x'), 1)": (1, "window(...) is declared by itself"),
-    "\n".join(f"A{i} = window('w{i}')" for i in range(OWN_WINDOWS + 1)): (OWN_WINDOWS + 1, "one too many"),
+    "\n".join(f"A{i} = window('w{i}')" for i in range(MOST + 1)): (MOST + 1, "one too many"),
     # checks
     "@check\ndef fine(vcpu): return True": (2, "a check is def fine(vcpu: Vcpu) -> bool"),
     "@check\ndef fine(vcpu, x) -> bool: return True": (2, "a check is def fine(vcpu: Vcpu) -> bool"),
     "@check('soon')\ndef fine(vcpu) -> bool: return True": (1, "a check is made at some of these points"),
     "@check\ndef C1(vcpu) -> bool: return True": (2, "C1 is no name for a check: there is one already, a built-in one"),
-    "\n".join(f"@check\ndef f{i}(vcpu) -> bool: return True" for i in range(OWN_CHECKS + 1)): (
-        2 * OWN_CHECKS + 2,
+    "\n".join(f"@check\ndef f{i}(vcpu) -> bool: return True" for i in range(min(OWN_CHECKS, OWN_NOTED) + 1)): (
+        2 * min(OWN_CHECKS, OWN_NOTED) + 2,
         "one too many",
     ),
     # acts
@@ -249,7 +251,8 @@ def test_windows_and_checks_share_their_room(tmp_path: Path, monkeypatch: pytest
 
 def test_every_window_and_check_has_a_bit_of_its_own() -> None:
     """The user's are at most as many as there are bits left, none of which is another's."""
-    numbers = range(len(WINDOWS) + OWN_WINDOWS), range(len(CHECKS) + min(OWN_CHECKS, OWN_NOTED - OWN_WINDOWS))
+    windows = min(OWN_WINDOWS, OWN_NOTED - 1)
+    numbers = range(len(WINDOWS) + windows), range(len(CHECKS) + min(OWN_CHECKS, OWN_NOTED - windows))
     bits = [window_bit(each) for each in numbers[0]] + [check_bit(each) for each in numbers[1]]
     assert len(set(bits)) == len(bits)
     assert 0 <= min(bits) <= max(bits) < NOTED
@@ -287,14 +290,14 @@ def test_two_patches_share_their_room(tmp_path: Path) -> None:
 def test_what_a_patch_does_not_promise_is_not_checked(tmp_path: Path) -> None:
     """CHECKS names those that hold, its own among them; under any rule."""
     text = DOORBELL.read_text().replace(
-        "\n\nclass", "\n\nCHECKS = 'C1 C2 C3 C5 C7 C8 C9 C10 C11 C12 bell_is_answered'\n\n\nclass", 1
+        "\n\nclass", "\n\nCHECKS = 'C1 C2 C3 C5 C6 C7 C8 C9 C10 C11 C12 C13 C14 bell_is_answered'\n\n\nclass", 1
     )
     program = patched(tmp_path, text)
     assert program.own.unpromised == ("C4",)
     assert program.namespace[PATCH_UNPROMISED] == 1 << CHECKS.index("C4")
     assert "if PATCH_UNPROMISED & BIT(check) != 0" in program.source("promised")
-    with pytest.raises(PolicyError, match="there is no check C6"):
-        declared_in(code_of(tmp_path, "CHECKS = 'C6'\n").patches)
+    with pytest.raises(PolicyError, match="there is no check C99"):
+        declared_in(code_of(tmp_path, "CHECKS = 'C99'\n").patches)
 
 
 def test_a_vector_that_is_none_is_a_fault_with_file_and_line(tmp_path: Path) -> None:

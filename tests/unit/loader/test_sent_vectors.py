@@ -63,7 +63,7 @@ def does_as_another(vcpu, vec):
     ("function", "sent", "never"),
     [
         ("tells_nobody", set(), NOTIFIED),
-        ("kicks", {RESCHEDULE_VECTOR}, NOTIFIED),
+        ("kicks", {RESCHEDULE_VECTOR, POSTED_INTR_WAKEUP_VECTOR}, NOTIFIED),
         ("sends_a_constant", {POSTED_INTR_WAKEUP_VECTOR}, NOTIFIED),
         ("sends_the_notification", {0xF2}, ()),
         ("sends_what_it_is_given", None, ()),

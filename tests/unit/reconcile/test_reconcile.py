@@ -105,7 +105,7 @@ def test_what_is_allowed_and_never_seen_is_the_gap(compare: Any, capsys: Any) ->
 def test_what_the_rule_does_not_promise_is_named(tmp_path: Path, capsys: Any) -> None:
     """Before the runs, and in the record."""
     rule, file = tmp_path / "rule.py", tmp_path / "out.jsonl"
-    rule.write_text("CHECKS = 'C1 C2 C3 C5 C7 C8 C9 C10'\n\n\ndef trigger(vcpu, vec):\n    return\n")
+    rule.write_text("CHECKS = 'C1 C2 C3 C5 C6 C7 C8 C9 C10 C11 C12 C13 C14'\n\n\ndef trigger(vcpu, vec):\n    return\n")
 
     @contextlib.contextmanager
     def host(_policy: str | None, *, quiet: bool) -> Iterator[Fake]:

@@ -1,0 +1,65 @@
+"""What the test driver does while a pCPU halts: it judges the sleep of pCPU and vCPUs, and goes on with the run.
+
+It is no part of the machine. It wakes a vCPU only after a check has found that nothing else need have woken it.
+"""
+
+from __future__ import annotations
+
+from emu.kvm_host import KVM_REQ_UNBLOCK, TASK_ASLEEP
+from emu.kvm_main import kvm_make_request, kvm_vcpu_wake_up
+from emu.machine import Vcpu, config, machine, smp_processor_id, this_pcpu
+from emu.observe.ghost import begin_effects, end_effects
+from emu.observe.sleep_checks import check_halt, check_task_sleep
+from emu.sched import resched_curr
+from emu.waist import local_read, local_write, one_in, open_turn, peek, run_goes_on
+from emu.workload.program import turn_over
+
+
+def idle_turn() -> int:
+    """Judge and go on, once; return 1 if the processor shall not halt any longer."""
+    if local_read(config().vcpus) == peek(machine().ended):
+        return 1
+    if check_halt() != 0:
+        resched_curr(smp_processor_id())
+        return 1
+    if turn_over(local_read(this_pcpu().idle_turn)) == 0:
+        return 0
+    if local_read(config().in_turns) != 0 and idle_opens_turn() != 0:
+        return 0
+    for i in range(local_read(config().vcpus)):
+        if sleeps_here(machine().vcpus[i]) != 0 and wake_if_sound(machine().vcpus[i]) != 0:
+            return 0
+    return 0
+
+
+def idle_opens_turn() -> int:
+    """Open a turn, most times, so that the others act while vCPUs sleep; 1 if that was done. Turns belong to pCPU 0."""
+    if smp_processor_id() != 0:
+        return 1 if one_in(4) == 0 else 0
+    if run_goes_on() == 0 or one_in(4) != 0:
+        return 0
+    local_write(this_pcpu().idle_turn, open_turn())
+    return 1
+
+
+def end_of_tasks() -> None:
+    """All tasks have ended: see to it that the others hear that the run is over."""
+    run_goes_on()
+
+
+def sleeps_here(vcpu: Vcpu) -> int:
+    """Return whether a vCPU's task sleeps and ran on this pCPU last."""
+    if peek(vcpu.wait.state) != TASK_ASLEEP or peek(vcpu.sched.on_cpu) != 0:
+        return 0
+    return 1 if peek(vcpu.sched.cpu) == smp_processor_id() else 0
+
+
+def wake_if_sound(vcpu: Vcpu) -> int:
+    """Wake a vCPU that is correctly asleep, or was overlooked; return whether it was woken."""
+    if check_task_sleep(vcpu) == 0:
+        return 0
+    begin_effects()
+    kvm_make_request(KVM_REQ_UNBLOCK, vcpu)
+    woken = kvm_vcpu_wake_up(vcpu)
+    end_effects()
+    return woken
