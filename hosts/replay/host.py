@@ -39,7 +39,8 @@ class ReplayHost:
         self._pcpu = self.machine.pcpus[setting.cpu]
         self._own = memory.host.cpus[setting.cpu]
         self._mutation = memory.read(self.machine.config.mutation)
-        self._others = setting.pcpus - memory.read(self.machine.config.vcpus)
+        config = self.machine.config
+        self._others = setting.pcpus - (memory.read(config.task_pcpus) or memory.read(config.vcpus))
         """pCPUs that run no vCPU."""
         self._over = False
 

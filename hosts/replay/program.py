@@ -65,9 +65,23 @@ def replay_program(witness: Witness, program: Program | None = None) -> ReplayPr
     functions |= {driver.__code__: ProgramFunction(driver.__name__, DRIVER_FILE, "scope") for driver in drivers}
     last = frozenset(number for number, site in program.sites.items() if site.operation == "local_irq_disable")
     vectors = {*VECTORS, *(row.b for step in witness.steps for row in step.rows if row.kind == Op.SEND.written)}
-    deferrable = deferrable_vectors(program, tuple(sorted(vectors)))
+    contexts = _contexts(witness)
+    # The way back from any interrupt may switch tasks.
+    deferrable = deferrable_vectors(program, tuple(sorted(vectors))) if not contexts else frozenset()
     interrupt, files = program.functions["common_interrupt"], tuple(program.files)
-    return ReplayProgram(drivers, interrupt, functions, last, files, deferrable, program.own)
+    task = program.functions["ret_from_fork"] if contexts else None
+    return ReplayProgram(drivers, interrupt, functions, last, files, deferrable, program.own, task, contexts)
+
+
+def _contexts(witness: Witness) -> tuple[int, ...]:
+    """Return the context words of the tasks, if pCPUs run vCPUs as tasks."""
+    machine = Machine(BASE)
+    if witness.initial.get(machine.config.task_pcpus - BASE, 0) == 0:
+        return ()
+    vcpus = witness.initial.get(machine.config.vcpus - BASE, 0)
+    if not 0 <= vcpus <= MAX_PCPUS:
+        raise WitnessError(f"the witness has {vcpus} vCPUs: a machine has up to {MAX_PCPUS}")
+    return tuple(machine.vcpus[i].sched.context for i in range(vcpus))
 
 
 def _check(witness: Witness) -> None:
