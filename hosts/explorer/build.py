@@ -40,8 +40,9 @@ class Builder:
         """Load the protocol for this scope."""
         number = self.mutation.number if self.mutation is not None else 0
         initial = initial_words(self.scope, self.policy, number, self.program.own)
-        self.world = World.made(initial, self.scope.pcpus, self.scope.vcpus, number, fold=self.fold)
-        self.world.deferrable = deferrable_of(self.program)
+        pcpus, vcpus, tasks = self.scope.pcpus, self.scope.vcpus, self.scope.task_pcpus
+        self.world = World.made(initial, pcpus, vcpus, number, fold=self.fold, tasks=tasks)
+        self.world.deferrable = deferrable_of(self.program) if not tasks else frozenset()
         self.world.rule = self.program.rule
         self.world.own = self.program.own
         self.protocol = Protocol(self.program, drivers(self.scope), direct(self.world))

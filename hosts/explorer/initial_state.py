@@ -5,6 +5,7 @@ from __future__ import annotations
 from emu.machine import Config, Machine
 from emu.memory import Word
 from emu.workload.setup import power_on
+from hosts.explorer.threads.continuations import FRESH
 from hosts.explorer.threads.harness import Scope
 from hosts.explorer.threads.machine_words import SILENT
 from hosts.loader.own.declared import NOTHING_OWN, Own
@@ -19,7 +20,7 @@ def initial_words(scope: Scope, policy: int, mutation: int, own: Own = NOTHING_O
         words[word] = value
 
     machine = Machine(BASE)
-    power_on(machine, scope.pcpus, scope.vcpus, poke)
+    power_on(machine, scope.pcpus, scope.vcpus, poke, scope.task_pcpus)
     config: Config = machine.config
     chosen = {
         config.policy: policy,
@@ -33,6 +34,9 @@ def initial_words(scope: Scope, policy: int, mutation: int, own: Own = NOTHING_O
         config.guest_items: len(scope.guest),
     }
     chosen |= {getattr(config, path): 1 for path in scope.paths}
+    if scope.task_pcpus:
+        chosen |= {machine.vcpus[i].sched.context: FRESH for i in range(scope.vcpus)}
+        chosen[machine.bypass] = int(scope.device_posts)
     chosen |= {machine.vcpus[i].guest.interrupts_left: scope.timers for i in range(scope.vcpus)}
     chosen |= {config.guest_menu[i]: item for i, item in enumerate(scope.guest)}
     words |= {

@@ -65,6 +65,8 @@ def size_of(scope: Scope, options: Options, *, usual: bool = True) -> Size:
     least = about / BELOW / math.prod(math.factorial(number) for number in Counter(scope.acts).values())
     if not options.buffer:
         least /= SC_LESS ** len(scope.acts)
+    if scope.task_pcpus:  # nothing has been measured of tasks: no scope of theirs is called too big
+        return Size(about, 1.0, math.inf)
     measured = usual and options.reduce and options.fuse and not options.overtake
     return Size(about, max(least, 1.0), about * ABOVE if measured else math.inf)
 

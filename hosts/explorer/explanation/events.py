@@ -26,11 +26,13 @@ from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Micro, Move, Product, State
 from hosts.explorer.model.system import Model
 from hosts.explorer.threads.automaton import Automaton
+from hosts.explorer.threads.continuations import NONE
 from hosts.explorer.threads.frames import Frame, Frames
 from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.protocol import Protocol
 from hosts.explorer.threads.sharing import CONSTANT
 from hosts.explorer.threads.symbols import word_name
+from hosts.explorer.threads.task_switch import NOT_SUSPENDED
 from hosts.loader.primitives import ACCESSES, BITS
 
 PRIMITIVES: Final = {name: Op[row.rmw or ("LOAD" if row.loads else "STORE")] for name, row in ACCESSES.items()}
@@ -44,9 +46,13 @@ class Recorder(Automaton):
 
     ALWAYS_RUNS = True
 
-    def __init__(self, number: int, protocol: Protocol, driver: str, world: World) -> None:
-        self.held: dict[int, int] = {}
+    def __init__(self, number: int, protocol: Protocol, driver: str, world: World, tasks: dict[int, int]) -> None:
+        """``tasks``: what words hold that only one task uses, wherever that runs: of all threads together."""
+        self.kept_words: dict[int, int] = {}
         """What words of its own hold, by address."""
+        self.task_words = tasks
+        self.leaving = False
+        """The words of a task are put away."""
         self.acts: list[tuple[Act, dict[int, int]]] = []
         """What it has done, each with the own words as they were before."""
         self.frames: Frames = []
@@ -68,6 +74,17 @@ class Recorder(Automaton):
         self.edges.pop((local, answer), None)  # what is known already is done again
         return self.step(local, answer).local, self.acts
 
+    @property
+    def held(self) -> dict[int, int]:
+        """Return what words of its own, and of tasks, hold, by address."""
+        return {**self.kept_words, **self.task_words}
+
+    def _taken_along(self) -> tuple[tuple[int, int], ...]:
+        self.leaving = True
+        taken = super()._taken_along()
+        self.leaving = False
+        return taken
+
     def _run(self, frames: Frames) -> Operation:
         self.frames = frames
         return super()._run(frames)
@@ -80,7 +97,7 @@ class Recorder(Automaton):
         """Wrap a primitive so that an access made at once is recorded."""
 
         def heard(*arguments: int) -> Operation | None:
-            before = dict(self.held)
+            before = self.held
             operation = issue(*arguments)
             flow, call = self.frames[-1].flow, self.frames[-1].call
             word = arguments[ACCESSES[name].word]
@@ -106,8 +123,17 @@ class Recorder(Automaton):
             self._note(Act(self.number, "deliver", a=rvi, **{**place, "function": name}))
         elif name in ("sighting", "own_sighting"):
             check = self.world.own.checks[arguments[1]]
-            self._note(Act(self.number, "sighting", check, a=arguments[2], **_in_check(place, name, check)))
+            about = self.world.vcpu_of(arguments[0].at) if self.tasks else 0
+            self._note(Act(self.number, "sighting", check, a=arguments[2], b=about, **_in_check(place, name, check)))
         return super()._call(frames, name, arguments)
+
+    def _resume(self, frames: Frames, word: int, number: int) -> Operation | None:
+        if number == NONE:
+            flow, call = frames[-1].flow, frames[-1].call
+            place = _at(flow.name, flow.file, flow.calls[call].line)
+            check = self.world.own.checks[NOT_SUSPENDED]
+            self._note(Act(self.number, "sighting", check, a=-1, b=self.world.vcpu_of(word), **place))
+        return super()._resume(frames, word, number)
 
     def private_write(self, word: int, value: int) -> None:
         """Write a private word; a write of the counter of entries or exits is an event."""
@@ -119,7 +145,9 @@ class Recorder(Automaton):
 
     def set_own(self, word: int, value: int) -> None:
         """Write a word of its own, and keep what it holds though nobody may ever read it."""
-        self.held[word] = value
+        if not self.leaving:
+            words = self.kept_words if self.user(word) == self.number else self.task_words
+            words[word] = value
         super().set_own(word, value)
 
     def _caller(self) -> dict[str, Any]:
@@ -135,13 +163,14 @@ class Recorder(Automaton):
         return _at("", "", 0)
 
     def _exit_reason(self) -> int:
-        if self.number >= self.world.vcpus:
+        vcpu = self.current - self.world.pcpus if self.tasks else self.number
+        if not 0 <= vcpu < self.world.vcpus:
             return 0
-        word = self.world.machine.vcpus[self.number].vmcs.vm_exit_reason
+        word = self.world.machine.vcpus[vcpu].vmcs.vm_exit_reason
         return self.held.get(word, self.world.words.initial.get(word, 0))
 
     def _note(self, act: Act, before: dict[int, int] | None = None) -> None:
-        self.acts.append((act, dict(self.held) if before is None else before))
+        self.acts.append((act, self.held if before is None else before))
 
 
 def _numbers(name: str, arguments: Sequence[int], was: int) -> dict[str, Any]:
@@ -169,8 +198,9 @@ class _Recording:
         self.builder, self.model = builder, model
         self.product = Product(model, options)
         self.state = self.product.initial()
+        tasks: dict[int, int] = {}
         self.recorders = [
-            Recorder(i, builder.protocol, f"thread_{i}", builder.world) for i in range(len(model.threads))
+            Recorder(i, builder.protocol, f"thread_{i}", builder.world, tasks) for i in range(len(model.threads))
         ]
         self.places = [0] * len(model.threads)
         self.started: set[int] = set()
@@ -217,12 +247,12 @@ class _Recording:
             state = _not_yet_sent(self.state, micros[i + 1 :])
             act = self._operation(thread, micro)
             if act is not None:
-                found.append((act, dict(recorder.held), state))
+                found.append((act, recorder.held, state))
             self.places[thread], acts = recorder.goes_on(self.places[thread], micro.answer)
             found += [(act, held, state) for act, held in acts]
         if not found:
             return []
-        helds = [*(held for _act, held, _state in found[1:]), dict(recorder.held)]
+        helds = [*(held for _act, held, _state in found[1:]), recorder.held]
         views = [self.view(state, thread, held) for (_act, _held, state), held in zip(found, helds, strict=True)]
         first = 1 if found[0][0].own else 0
         return [

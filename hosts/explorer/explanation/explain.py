@@ -207,7 +207,7 @@ class Explanation:
     def rounds(self) -> Iterator[str]:
         """Describe what each thread does in the cycle."""
         waits = self.log.waits()
-        for thread in range(len(self.witness.threads)):
+        for thread in range(len(self.end["buffers"])):
             rows = [i for i in self.log.around() if self.rows[i].act.thread == thread]
             if thread in waits:
                 read = _listed([self.log.told(i) for i in waits[thread]])
@@ -264,7 +264,7 @@ class Explanation:
 
     def standing(self) -> Iterator[str]:
         """Name the last operation of each thread."""
-        for thread in range(len(self.witness.threads)):
+        for thread in range(len(self.end["buffers"])):
             i = self.log.last(lambda row, thread=thread: row.act.thread == thread and row.act.function != "")  # type: ignore[misc]
             if i >= 0:
                 act = self.rows[i].act

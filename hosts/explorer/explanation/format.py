@@ -150,9 +150,10 @@ def state_text(view: Mapping[str, Any], names: tuple[str, ...]) -> str:
     """Write a state: the descriptor, mode, RVI and vIRR of each vCPU, then what is on its way."""
     several = len(view["vcpus"]) > 1
     parts = [
-        (f"vcpu{i}: " if several else "") + _vcpu_text(vcpu, i) + ";" * several for i, vcpu in enumerate(view["vcpus"])
+        (f"vcpu{i}: " if several else "") + _vcpu_text(vcpu, i) + _whereabouts(view, i) + ";" * several
+        for i, vcpu in enumerate(view["vcpus"])
     ]
-    vcpus = len(view["vcpus"])
+    vcpus = len(view.get("runs", view["vcpus"]))
     parts += [f"pending {vectors_text(each)}{_at(i, vcpus)}" for i, each in enumerate(view["pending"]) if each]
     parts += [f"in flight {vector_text(vector)}{_at(target, vcpus)}" for target, vector in view["flight"]]
     for thread, buffer in enumerate(view["buffers"]):
@@ -160,6 +161,14 @@ def state_text(view: Mapping[str, Any], names: tuple[str, ...]) -> str:
             stores = ", ".join(stored(word, value, several=several).replace(" ", "") for word, value in buffer)
             parts.append(f"[buffer of {names[thread]}: {stores}]")
     return " ".join(parts)
+
+
+def _whereabouts(view: Mapping[str, Any], vcpu: int) -> str:
+    """Say where a vCPU's task runs or is queued, and on which wake-up lists the vCPU is."""
+    places = [(name, cpu) for cpu, runs in enumerate(view.get("runs", ())) if runs == vcpu for name in ("on",)]
+    for key, name in (("queued", "queued at"), ("listed", "listed at")):
+        places += [(name, cpu) for cpu, vcpus in enumerate(view.get(key, ())) if vcpu in vcpus]
+    return "".join(f", {name} pCPU {cpu}" for name, cpu in places)
 
 
 def _at(thread: int, vcpus: int) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.check_reads import is_read, reads_text
 from hosts.explorer.explanation.format import state_text
-from hosts.explorer.explanation.rows import EventRow, doing, place
+from hosts.explorer.explanation.rows import EventRow, about, doing, place, serving
 
 _NUMBER: Final = 5
 _GAP: Final = "  "
@@ -26,16 +26,17 @@ class _Steps:
     def __init__(self, witness: Witness, rows: Sequence[EventRow], width: int) -> None:
         self.witness, self.rows, self.width = witness, rows, width
         self.vcpus = len(witness.states[0]["view"]["vcpus"])
-        self.who = [name if i < self.vcpus else f"pCPU {i}" for i, name in enumerate(witness.threads)]
-        self.about = next((row.act.thread for row in reversed(rows) if row.act.kind == "sighting"), 0)
+        self.serving = serving(witness.states[0]["view"])
+        self.who = [name if i < self.serving else f"pCPU {i}" for i, name in enumerate(witness.threads)]
+        self.about = about(rows)
         self.indent = " " * (_NUMBER + len(_GAP))
         self.name = max(map(len, self.who))
         self.doing = min(max((len(doing(row, self.vcpus)) for row in rows), default=0), _DOING)
 
     def lines(self) -> Iterator[str]:
         """Yield the lines."""
-        actors = [f"{self.who[i]}: {name}" for i, name in enumerate(self.witness.threads) if i >= self.vcpus]
-        yield from self._wrapped(f"{', '.join(self.who[: self.vcpus])}{''.join(f'; {each}' for each in actors)}", "")
+        actors = [f"{self.who[i]}: {name}" for i, name in enumerate(self.witness.threads) if i >= self.serving]
+        yield from self._wrapped(f"{', '.join(self.who[: self.serving])}{''.join(f'; {each}' for each in actors)}", "")
         yield ""
         shown = state_text(self.witness.states[0]["view"], self.witness.threads)
         yield from self._wrapped(f"before: {shown}", self.indent)
@@ -71,8 +72,8 @@ class _Steps:
 
     def _read(self, row: EventRow) -> str:
         """Write what the check reads behind a row."""
-        about = self.about if self.about < self.vcpus else 0
-        return reads_text(self.witness.check, row.view, about) if is_read(self.witness.check) else ""
+        vcpu = self.about if self.about < self.vcpus else 0
+        return reads_text(self.witness.check, row.view, vcpu) if is_read(self.witness.check) else ""
 
     def _wrapped(self, text: str, indent: str, hanging: str = _GAP) -> list[str]:
         return textwrap.wrap(

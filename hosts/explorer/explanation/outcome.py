@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from emu.kvm_host import TASK_ASLEEP
+from emu.posted_intr import pi_ndst
 from hosts.explorer.explanation.cause import Cause
 from hosts.explorer.explanation.query import EventLog
 from hosts.kernel_names import vector_text, vectors_text
@@ -46,7 +47,17 @@ class Outcome:
             case "no-progress":
                 yield self.endless(vectors_text(seen["pir"]))
             case _:
-                yield "Nothing can move any more, and not all threads have ended."
+                yield self.of_tasks()
+
+    def of_tasks(self) -> str:
+        """Say what is wrong about a vCPU's task, or about a pCPU that runs tasks; or that nothing moves."""
+        if self.witness.check == "C6":
+            return f"Where {self.vcpu} is notified (NV, NDST, SN) and the wake-up lists do not fit; {self.nobody()}."
+        if self.witness.check == "C13":
+            return "A pCPU halts although a task waits to run there, or is asked to make room."
+        if self.witness.check == "C14":
+            return f"The task of {self.vcpu} is resumed on one pCPU before another one has put it away."
+        return "Nothing can move any more, and not all threads have ended."
 
     def apart(self) -> Iterator[str]:
         """Say that RVI is not the highest vIRR, and which code has to write it."""
@@ -93,5 +104,13 @@ class Outcome:
 
     def nobody(self) -> str:
         """List the IPIs that are still to be taken by the vCPU, as far as the last state shows them."""
-        coming = [vector for target, vector in self.end["flight"] if target == self.v] + self.end["pending"][self.v]
+        pcpu = self.pcpu()
+        coming = [vector for target, vector in self.end["flight"] if target == pcpu] + self.end["pending"][pcpu]
         return f"still to be taken: {vectors_text(coming)}" if coming else "no IPI to it is on its way or pending"
+
+    def pcpu(self) -> int:
+        """Return the pCPU on which the vCPU runs, or which its notifications go to."""
+        runs = self.end.get("runs")
+        if runs is None:
+            return self.v
+        return runs.index(self.v) if self.v in runs else pi_ndst(self.end["vcpus"][self.v]["control"])

@@ -11,8 +11,9 @@ from emu.kvm_host import TASK_ASLEEP
 from emu.observe.attach import CHAIN, POSTERS
 from emu.workload import program
 from hosts.explorer.counterexample.witness import Witness
+from hosts.explorer.explanation.actors import actor_name, by_actor
 from hosts.explorer.explanation.format import field_of, operation_text, value_text
-from hosts.explorer.explanation.rows import EventRow, rows_of
+from hosts.explorer.explanation.rows import EventRow, about, rows_of
 from hosts.kernel_names import vector_text
 
 CONTROL: Final = "pi_desc.control"
@@ -51,12 +52,13 @@ class EventLog:
 
     def __init__(self, witness: Witness) -> None:
         self.witness = witness
-        self.rows: Sequence[EventRow] = rows_of(witness)
+        self.rows: Sequence[EventRow] = by_actor(rows_of(witness))
         self.end = self.rows[-1].view if self.rows else witness.states[-1]["view"]
         self.vcpus = len(self.end["vcpus"])
         owed = next((i for i, each in enumerate(self.end["vcpus"]) if each["pir"]), 0)
-        thread = next((row.act.thread for row in reversed(self.rows) if row.act.kind == "sighting"), owed)
-        self.v = thread if thread < self.vcpus else 0
+        seen = any(row.act.kind == "sighting" for row in self.rows)
+        vcpu = about(self.rows) if seen else owed
+        self.v = vcpu if vcpu < self.vcpus else 0
         """The vCPU that the violation is about."""
         self.vcpu = f"vCPU {self.v}"
 
@@ -103,7 +105,9 @@ class EventLog:
         return f"{value_text(field, act.answer, max(number, 0))} ({self.step(i)})"
 
     def who(self, thread: int) -> str:
-        """Name a thread."""
+        """Name a thread; where there are tasks, an actor (:func:`hosts.explorer.explanation.actors.by_actor`)."""
+        if "runs" in self.end:
+            return actor_name(self.witness.threads, self.end, thread)
         name = self.witness.threads[thread]
         return name if thread < self.vcpus else f"pCPU {thread} ({name})"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hosts.explorer.counterexample.witness import Witness
@@ -46,8 +47,29 @@ def place(act: Act) -> str:
 
 
 def doing(row: EventRow, vcpus: int) -> str:
-    """Say what a row's thread does."""
-    return operation_text(row.act, vcpus) + _forwarded(row) + _buffered(row)
+    """Say what a row's thread does; where it runs tasks, as which."""
+    return _as_task(row) + operation_text(row.act, vcpus) + _forwarded(row) + _buffered(row)
+
+
+def _as_task(row: EventRow) -> str:
+    """Say which task runs on a thread that runs tasks."""
+    runs, act = row.before.get("runs", ()), row.act
+    if act.thread >= len(runs) or act.kind in ("drain", "arrive"):
+        return ""
+    return f"[vCPU {runs[act.thread]}] " if runs[act.thread] >= 0 else "[idle] "
+
+
+def serving(view: View) -> int:
+    """Count the threads that run vCPUs: the first ones."""
+    return len(view.get("runs", view["vcpus"]))
+
+
+def about(rows: Sequence[EventRow]) -> int:
+    """Return the vCPU that the violation is about, or the thread that saw it."""
+    act = next((row.act for row in reversed(rows) if row.act.kind == "sighting"), None)
+    if act is None:
+        return 0
+    return act.b if "runs" in rows[-1].view else act.thread
 
 
 def _forwarded(row: EventRow) -> str:

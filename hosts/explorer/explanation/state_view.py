@@ -33,6 +33,7 @@ def view_of(world: World, model: Model, state: State, own: Mapping[int, int]) ->
 
     return {
         "vcpus": [vcpu_view(world, i, value) for i in range(world.vcpus)],
+        **(_tasks(world, value) if world.tasks else {}),
         "inside": [i for i in range(world.pcpus) if value(machine.pcpus[i].marks.inside) & 1],
         "pending": [[model.vectors[i] for i in range(len(model.vectors)) if bits >> i & 1] for bits in state.pending],
         "flight": [[target, model.vectors[vector]] for target, vector in state.flight],
@@ -40,10 +41,25 @@ def view_of(world: World, model: Model, state: State, own: Mapping[int, int]) ->
     }
 
 
+def _tasks(world: World, value: Value) -> dict[str, Any]:
+    """Return for each pCPU of tasks the vCPU whose task runs there (-1: none), those queued, and its wake-up list."""
+    pcpus = [world.machine.pcpus[i] for i in range(world.tasks)]
+
+    def named(word: int) -> list[int]:
+        return [i for i in range(world.vcpus) if value(word) >> i & 1]
+
+    return {
+        "runs": [value(pcpu.rq.curr) - 1 for pcpu in pcpus],
+        "queued": [named(pcpu.rq.queued) for pcpu in pcpus],
+        "listed": [named(pcpu.wakeup.vcpus) for pcpu in pcpus],
+    }
+
+
 def vcpu_view(world: World, number: int, value: Value) -> dict[str, Any]:
     """Return the view of one vCPU."""
     vcpu = world.machine.vcpus[number]
     control = value(vcpu.pi_desc.control)
+    cpu = value(vcpu.sched.cpu) if world.tasks else number
     return {
         "mode": value(vcpu.mode),
         "control": control,
@@ -59,7 +75,7 @@ def vcpu_view(world: World, number: int, value: Value) -> dict[str, Any]:
         "timer": ("idle", "armed", "due")[value(vcpu.timer_watch)],
         "waiting": value(vcpu.wait.task),
         "task": value(vcpu.wait.state),
-        "told": TOLD[value(world.machine.pcpus[number].told) & WHOM],
+        "told": TOLD[value(world.machine.pcpus[cpu].told) & WHOM],
         "untold": _untold(world, number, value),
         "books": _books(world, vcpu, value),
         "mail": _mail(world, vcpu, value),

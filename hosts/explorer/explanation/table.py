@@ -16,7 +16,7 @@ from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.check_reads import is_read, reads_text
 from hosts.explorer.explanation.format import state_text
 from hosts.explorer.explanation.narrow_table import step_lines
-from hosts.explorer.explanation.rows import EventRow, doing, place, rows_of
+from hosts.explorer.explanation.rows import EventRow, about, doing, place, rows_of, serving
 from hosts.kernel_names import on_vector
 from hosts.terminal import WIDE, wrapped
 
@@ -80,7 +80,8 @@ class _Table:
         self.idle = [name for i, name in enumerate(witness.threads) if i not in acting]
         self.where = _longest((place(row.act) for row in rows), *_WHERE)
         self.state = _longest((state_text(row.view, witness.threads) for row in rows), *_STATE)
-        self.about = next((row.act.thread for row in reversed(rows) if row.act.kind == "sighting"), 0)
+        self.about = about(rows)
+        self.serving = serving(witness.states[0]["view"])
         self.reads = _longest(map(self._read, rows), *_READS) if is_read(witness.check) else 0
         self.columns = {thread: self._wanted(thread) for thread in self.threads}
         self._fit(width)
@@ -152,7 +153,7 @@ class _Table:
 
     def _title(self, thread: int) -> str:
         name = self.witness.threads[thread]
-        return name if thread < self.vcpus else f"pCPU {thread}: {name}"
+        return name if thread < self.serving else f"pCPU {thread}: {name}"
 
     def _cells(self, number: str, where: str, texts: dict[int, str], state: str, reads: str = "") -> Iterator[str]:
         columns = [

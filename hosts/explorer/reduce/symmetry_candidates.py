@@ -34,7 +34,7 @@ class Owned(NamedTuple):
 def equal_columns(scope: Scope) -> list[tuple[int, ...]]:
     """Return the threads of each list of acts that more than one pCPU has."""
     numbers = sorted(range(len(scope.acts)), key=lambda i: scope.acts[i])
-    groups = [tuple(scope.vcpus + i for i in same) for _, same in groupby(numbers, key=lambda i: scope.acts[i])]
+    groups = [tuple(scope.serving + i for i in same) for _, same in groupby(numbers, key=lambda i: scope.acts[i])]
     return [tuple(sorted(each)) for each in groups if len(each) > 1]
 
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple, NoReturn
 from hosts.explorer.model.operations import Op, Operation
 from hosts.explorer.model.system import NotTerminating, SourceLocation, Transition
 from hosts.explorer.threads.frames import Frame, Frames, SuspendedFrame
-from hosts.explorer.threads.machine_words import World
+from hosts.explorer.threads.machine_words import World, current_word
 from hosts.explorer.threads.primitives import now
 from hosts.explorer.threads.protocol import Protocol
 from hosts.explorer.threads.resume import HANDLER
@@ -54,6 +54,7 @@ class Automaton(Switching):
         self.handlers = Touched(set(), set())
         """What handlers of interrupts do to own words, as far as is known."""
         self.runs: Runs[SuspendedFrame] = Runs()
+        self.grown = world.words.grown
         flow = protocol.flows[driver]
         self._settle([Frame(flow, 0, [None] * flow.size)], begin=True)
 
@@ -80,6 +81,8 @@ class Automaton(Switching):
         frames, own = self.states[local]
         operation = self.operations[local]
         kind = operation.kind
+        if self.grown != self.world.words.grown:
+            self.grown, self.runs = self.world.words.grown, Runs()
         start = (frames[-1].number, kind, operation.a, answer)
         known = self.runs.find(start, frames, own, self.first) if not self.ALWAYS_RUNS else None
         if known is not None:
@@ -124,7 +127,7 @@ class Automaton(Switching):
             sighting=self.sighting,
             round=self.round,
         )
-        if self.general and run.operation.kind != Op.END:
+        if self.general and run.operation.kind != Op.END and self.grown == self.world.words.grown:
             self.runs.add(start, frames, self.found_own, run)
         return after, run
 
@@ -139,15 +142,22 @@ class Automaton(Switching):
         if between is None:
             return False
         flag = {int(self.world.machine.pcpus[self.number].irq.enabled)}
-        if self.preempts:
+        if self._current_in(local) in self.preempted:
             return between.reads | between.writes <= flag
         met = between.reads & self.handlers.writes | between.writes & (self.handlers.reads | self.handlers.writes)
         return met <= flag
 
+    def _current_in(self, local: int) -> int:
+        """Return the user that the running task is in a local state; -1: none."""
+        slot = self.slots.get(current_word(self.number)) if self.tasks else None
+        own = self.states[local][1]
+        vcpu = own[slot] - 1 if slot is not None and slot < len(own) else -1
+        return self.world.pcpus + vcpu if vcpu >= 0 else -1
+
     @property
     def handled(self) -> int:
         """Count the own words that handlers are known to read and write."""
-        return len(self.handlers.reads) + len(self.handlers.writes) + self.preempts
+        return len(self.handlers.reads) + len(self.handlers.writes) + len(self.preempted)
 
     def give_way(self, local: int) -> NoReturn:
         """Make the loop that a local state lies in schedulable; AbstractionRefuted or NotTerminating."""

@@ -3,6 +3,7 @@
 A scope is written as ``post:0x34 post:0xf6 | post:0x35 | device | kick | guest=cpuid,hlt,timer | timers=1``: a column
 for each pCPU, its acts in order. The guest draws from its menu as often as it likes: the number of its exits and halts
 is unbounded, that of the timers and IPIs to other vCPUs that it starts is bounded. A vector may be typed without 0x.
+With ``cpus=2 | vcpus=2`` two pCPUs in front of these run two vCPUs as tasks (emu.sched).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from emu.machine import MAX_PCPUS
-from emu.vectors import DEVICE_VECTOR, POST_SLOTS, SLOT_POST, slot_of, vector_of
+from emu.vectors import DEVICE_VECTOR, LOCAL_TIMER_VECTOR, POST_SLOTS, SLOT_POST, slot_of, vector_of
 from emu.workload.program import (
     GUEST_ARM_LATER,
     GUEST_ARM_NOW,
@@ -66,8 +67,10 @@ _ITEMS: Final = {
     "raise": GUEST_RAISE_TPR,
     "lower": GUEST_LOWER_TPR,
 }
-_ACT: Final = re.compile(r"(post):(?:0x)?([0-9a-f]{2})(?:@([01]))?|(device|kick|signal|hrtimer)(?:@([01]))?")
-_OWN: Final = re.compile(r"([a-z_][a-z0-9_]*)(?:@([01]))?")
+_ACT: Final = re.compile(
+    r"(post):(?:0x)?([0-9a-f]{2})(?:@([0-9]))?|(device|kick|signal|hrtimer|iommu)(?:@([0-9]))?|(tick):([0-9])|(assign)"
+)
+_OWN: Final = re.compile(r"([a-z_][a-z0-9_]*)(?:@([0-9]))?")
 """An act of the user's code, by its name."""
 _POSTED: Final = tuple(vector_of(slot) for slot in range(SLOT_POST, SLOT_POST + POST_SLOTS))
 
@@ -96,22 +99,33 @@ class Scope:
     slow_timer: bool = False
     paths: tuple[str, ...] = ()
     """Words of the configuration that are 1."""
+    task_pcpus: int = 0
+    """How many pCPUs run the vCPUs as tasks; 0: each vCPU has a pCPU of its own."""
+    device_posts: bool = False
+    """A device is assigned from the start whose interrupts the IOMMU posts."""
+
+    @property
+    def serving(self) -> int:
+        """How many pCPUs run vCPUs; they come first."""
+        return self.task_pcpus or self.vcpus
 
     @property
     def pcpus(self) -> int:
         """How many pCPUs there are."""
-        return self.vcpus + len(self.acts)
+        return self.serving + len(self.acts)
 
     @property
     def names(self) -> tuple[str, ...]:
         """What the threads are called."""
-        return tuple(f"vCPU {i}" for i in range(self.vcpus)) + tuple(" ".join(acts) for acts in self.acts)
+        kind = "pCPU" if self.task_pcpus else "vCPU"
+        return tuple(f"{kind} {i}" for i in range(self.serving)) + tuple(" ".join(acts) for acts in self.acts)
 
     def __str__(self) -> str:
         """Return it as it is typed."""
         menu = ",".join(name for name, item in _ITEMS.items() if item in self.guest)
         return " | ".join(
             (
+                *([f"cpus={self.task_pcpus}", f"vcpus={self.vcpus}"] if self.task_pcpus else []),
                 *(" ".join(acts) for acts in self.acts),
                 f"guest={menu}",
                 f"timers={self.timers}",
@@ -136,19 +150,43 @@ def scope_of(scenario: Scenario | None, text: str | None = None, acts: Collectio
     typed = tuple(tuple(_act(act, acts) for act in column if "=" not in act) for column in columns)
     guest, timers = settings.pop("guest", None), settings.pop("timers", "1")
     handlers = settings.pop("handlers", "prompt")
+    task_pcpus, vcpus = _tasks(scenario, settings.pop("cpus", None), settings.pop("vcpus", None))
     if settings or not timers.isdecimal() or handlers not in ("prompt", "slow"):
-        raise ScopeError(f"{wanted}: what is set is guest=ITEM,..., timers=NUMBER or handlers=prompt|slow")
+        raise ScopeError(f"{wanted}: what is set is guest=ITEM,..., timers=NUMBER, handlers=prompt|slow, cpus=, vcpus=")
     if len(timers) > len(str(MOST)) or int(timers) > MOST or max(map(len, typed)) > MOST:
         raise ScopeError(f"too big: a guest has up to {MOST} timers, a pCPU up to {MOST} acts")
     menu = _menu(guest) if guest else _scenario_menu(scenario)
-    both = scenario is not None and scenario.every_pcpu_runs_a_vcpu
+    posts = scenario is not None and scenario.device_posts
     slow = scenario is not None and scenario.slow_timer
     paths = scenario.paths if scenario is not None else ()
     acting = tuple(column for column in typed if column)
-    found = Scope(acting, menu, int(timers), handlers == "slow", 2 if both else 1, slow, paths)
+    found = Scope(acting, menu, int(timers), handlers == "slow", vcpus, slow, paths, task_pcpus, posts)
+    for act in (act for column in acting for act in column):
+        _check_numbers(found, act)
     if found.pcpus > MAX_PCPUS:
         raise ScopeError(f"too big: a machine has up to {MAX_PCPUS} pCPUs, and this scope has {found.pcpus}")
     return found
+
+
+def _tasks(scenario: Scenario | None, cpus: str | None, vcpus: str | None) -> tuple[int, int]:
+    """Return how many pCPUs run vCPUs as tasks (0: none), and how many vCPUs there are; ScopeError."""
+    usual = (scenario.task_pcpus, scenario.tasks) if scenario is not None else (0, 0)
+    wanted = [str(number) if text is None else text for number, text in zip(usual, (cpus, vcpus), strict=True)]
+    if not all(text.isdecimal() and len(text) == 1 for text in wanted) or ("0" in wanted and wanted != ["0", "0"]):
+        raise ScopeError("cpus=1..9 and vcpus=1..9 go together: so many pCPUs run so many vCPUs as tasks")
+    if wanted == ["0", "0"]:
+        return 0, 2 if scenario is not None and scenario.every_pcpu_runs_a_vcpu else 1
+    return int(wanted[0]), int(wanted[1])
+
+
+def _check_numbers(scope: Scope, act: str) -> None:
+    """Refuse an act whose vCPU or pCPU there is not; ScopeError."""
+    name, _, number = act.replace("tick:", "tick@").partition("@")
+    there = scope.task_pcpus if name == "tick" else max(scope.vcpus, 2)
+    if number and int(number) >= there:
+        raise ScopeError(f"{act}: this scope has no {'pCPU of tasks' if name == 'tick' else 'vCPU'} {number}")
+    if name in ("tick", "iommu", "assign") and not scope.task_pcpus:
+        raise ScopeError(f"{act}: vCPUs are tasks there; say how many pCPUs run how many of them, cpus=2 | vcpus=2")
 
 
 def _text_of(scenario: Scenario | None) -> str:
@@ -166,9 +204,8 @@ def _act(act: str, own: Collection[str]) -> str:
     match = _ACT.fullmatch(act)
     if match is None:
         more = "".join(f", {name}" for name in own)
-        raise ScopeError(
-            f"{act}: an act is post:VECTOR, device{more}, signal, hrtimer or kick, at another vCPU with @1 behind it"
-        )
+        told = f"an act is post:VECTOR, device{more}, signal, hrtimer or kick, at another vCPU with @1 behind it"
+        raise ScopeError(f"{act}: {told}; where vCPUs are tasks also iommu, tick:PCPU or assign")
     if match[1] and int(match[2], 16) not in _POSTED:
         raise ScopeError(f"{act}: the vectors that pCPUs post are {', '.join(map(vector_text, _POSTED))}")
     return f"post:0x{match[2]}{act.partition('@')[1]}{match[3] or ''}" if match[1] else act
@@ -198,11 +235,17 @@ def drivers(scope: Scope) -> dict[str, ast.FunctionDef]:
 
 def driver_sources(scope: Scope) -> dict[str, str]:
     """Return what each thread calls, as source."""
-    made = {f"thread_{i}": f"    kvm_arch_vcpu_ioctl_run(machine().vcpus[{i}])" for i in range(scope.vcpus)}
-    for i, acts in enumerate(scope.acts, scope.vcpus):
+    made = {
+        f"thread_{i}": f"    {'cpu_startup_entry()' if scope.task_pcpus else _RUN.format(i)}"
+        for i in range(scope.serving)
+    }
+    for i, acts in enumerate(scope.acts, scope.serving):
         lines = ["local_irq_enable()", *(_called(act) for act in acts), "say_silent()"]
         made[f"thread_{i}"] = "\n".join(f"    {line}" for line in lines)
     return {name: f"def {name}():\n{body}\n" for name, body in made.items()}
+
+
+_RUN: Final = "kvm_arch_vcpu_ioctl_run(machine().vcpus[{}])"
 
 
 def _called(act: str) -> str:
@@ -214,13 +257,16 @@ def _called(act: str) -> str:
     target = match[3] or match[5] or "0"
     if match[1]:
         return f"post(machine().vcpus[{target}], {slot_of(int(match[2], 16))})"
-    if match[4] == "device":
-        return f"apic_send_IPI({target}, {DEVICE_VECTOR})"
-    if match[4] == "hrtimer":
-        return f"hrtimer_interrupt(machine().vcpus[{target}])"
-    if match[4] == "signal":
-        return f"signal(machine().vcpus[{target}])"
-    return f"request(machine().vcpus[{target}])"
+    called = {
+        "device": f"apic_send_IPI({target}, {DEVICE_VECTOR})",
+        "kick": f"request(machine().vcpus[{target}])",
+        "signal": f"signal(machine().vcpus[{target}])",
+        "hrtimer": f"hrtimer_interrupt(machine().vcpus[{target}])",
+        "iommu": f"device_interrupt(machine().vcpus[{target}])",
+        "tick": f"apic_send_IPI({match[7]}, {LOCAL_TIMER_VECTOR})",
+        "assign": "assign_device()",
+    }
+    return called[match[4] or match[6] or match[8]]
 
 
 def _function(text: str) -> ast.FunctionDef:

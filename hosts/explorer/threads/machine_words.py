@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
-from emu.machine import MAX_PCPUS, Machine
+from emu.machine import MAX_PCPUS, Machine, Vcpu
 from emu.memory import WORD_BYTES
 from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR
 from hosts.explorer.model.system import AbstractionRefuted
@@ -20,6 +20,7 @@ VECTORS: Final = tuple(sorted((DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VEC
 """What travels as an IPI in the scenarios; whatever else a rule or a mutation sends is found out on the way."""
 
 
+FIRST_VCPU: Final = Machine(BASE).vcpus[0].at
 SILENT: Final = -WORD_BYTES
 """The address, outside of the machine, of the word that counts the threads that start nothing more: 1 when all do."""
 
@@ -99,6 +100,12 @@ class World:
         for v in range(vcpus):  # C7 looks at them, but so seldom that a search would begin anew late
             words.read.update(int(machine.vcpus[v].untold[i]) for i in range(pcpus))
         words.read.update(current_word(i) for i in range(tasks))
+        if tasks > 1:  # whoever loads a vCPU looks at them, whoever idles too: that is found, but late
+            for v in range(vcpus):
+                words.read.add(machine.vcpus[v].vmcs.vm_exit_intr_info)
+                for i in range(4):
+                    words.share(machine.vcpus[v].pi_desc.pir[i], range(tasks))
+        words.grows = tasks > 0
         made = cls(machine, pcpus, vcpus, words, folds, mutation, tasks=tasks)
         for i in range(pcpus):
             irq = machine.pcpus[i].irq
@@ -114,8 +121,7 @@ class World:
 
     def vcpu_of(self, word: int) -> int:
         """Return the number of the vCPU to which a word belongs, or -1."""
-        first = self.machine.vcpus[0]
-        number = (word - first.at) // first.nbytes
+        number = (word - FIRST_VCPU) // Vcpu.nbytes
         return number if 0 <= number < self.vcpus else -1
 
     def use(self, user: int, word: int, *, write: bool) -> int:

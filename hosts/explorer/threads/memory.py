@@ -89,6 +89,8 @@ class Access:
         if use != SHARED and kind == Op.LOAD:
             self.met.add(word)
         if use == CONSTANT:
+            if self.world.words.grows:
+                self.world.words.read.add(word)
             return self.gave(self.world.words.initial.get(word, 0))
         self.world.words.look(word)
         if use == OWN:

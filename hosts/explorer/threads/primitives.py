@@ -148,9 +148,13 @@ class Primitives(Access):
         return Operation(Op.ACK, a=every)
 
     def _send(self, cpu: int, vector: int) -> Operation | None:
-        number = self.world.number_of(vector, lambda each: bool(deferrable_vectors(self.program, (each,))))
+        number = self.world.number_of(vector, self._is_deferrable)
         self.world.interrupts(cpu, vector)
         return Operation(Op.SEND, a=cpu, b=number)
+
+    def _is_deferrable(self, vector: int) -> bool:
+        """Return whether a vector's handler only counts. Where there are tasks, another one may run behind it."""
+        return not self.world.tasks and bool(deferrable_vectors(self.program, (vector,)))
 
     def _deadline_passed(self, deadline: int) -> Operation | None:
         if deadline in (0, LONG_PAST):

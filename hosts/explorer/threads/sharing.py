@@ -36,6 +36,11 @@ class Words:
         """Words that the protocol calls private (``local_read``, ``local_write``): whether others use them, too."""
         self.owner: dict[int, int] = {}
         """Of these the one thread that has written them, in no other way; NOBODY: there are more, or it has."""
+        self.grows = False
+        """A constant may become private without a new model: who has read it as a constant knows it as it was at first,
+        and that is what it held. All that refers to it is what runs have read (:attr:`grown`)."""
+        self.grown = 0
+        """How often that has happened: runs that are remembered from before are no longer right."""
         self.opened: set[int] = set()
         """Those that are shared because a loop asks for them that nothing else can end: see :meth:`open`."""
 
@@ -61,7 +66,9 @@ class Words:
                 self.shared[word] = len(self.shared)
             if after == SHARED and word in self.private:
                 self.private[word] = True
-            if after != before and not fresh:
+            if self.grows and before == CONSTANT and after == OWN and not fresh:
+                self.grown += 1
+            elif after != before and not fresh:
                 raise AbstractionRefuted(word)
         return self.kind(word)
 

@@ -33,8 +33,8 @@ class Switching(Resumable):
 
     def __init__(self, number: int, protocol: Protocol, world: World) -> None:
         super().__init__(number, protocol, world)
-        self.preempts = False
-        """Some task has been left from within the handler of an interrupt."""
+        self.preempted: set[int] = set()
+        """Tasks that have been left from within the handler of an interrupt, by user; the idle task by -1."""
 
     def _answered(self, frames: Frames, answer: int) -> Operation | None:
         frame = top(frames)
@@ -63,7 +63,8 @@ class Switching(Resumable):
         self.general = False  # it depends on the whole stack, and on all words of the task
         self.world.words.read.update((prev, word))
         flow, call = frame.flow, frame.call
-        self.preempts |= any(each.flow.name == HANDLER for each in frames)
+        if any(each.flow.name == HANDLER for each in frames):
+            self.preempted.add(self.current)
         frame.values[ANSWER] = None
         waiting = tuple([self._keep(each, pending=False) for each in frames])
         number = self.world.continuations.number(waiting, self._taken_along())
