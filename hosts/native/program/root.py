@@ -51,9 +51,6 @@ SINGLE_VERSION: Final = (
 )
 """What waits for another, or comes with an IPI: it need not be there a second time without seeded bugs."""
 
-BEGINNING_OF_TASKS: Final = "ret_from_fork"
-"""The function of the program that each task begins in, if the program has tasks."""
-
 NUMBER: Final = 0
 """What this program answers when it is asked which one it is; each build has its own."""
 
@@ -102,10 +99,6 @@ def task_unmutated() -> None:
     ret_from_fork()  # type: ignore[name-defined]  # noqa: F821
 
 
-def no_task() -> None:
-    """Do what a task does in a program without tasks: come to its end."""
-
-
 def pcpu_main(role: int, argument: int) -> int:
     """Dispatch on the role; -1 for a role that does not exist."""
     if role == TAKE_INTERRUPT:
@@ -138,7 +131,7 @@ def unit_of(program: Program, number: int = NUMBER, roots: Mapping[str, Callable
     for marked, place in ((COLD_FUNCTIONS, cold), (INLINED_FUNCTIONS, inlined), (SINGLE_VERSION, single_version)):
         for name in program.functions.keys() & set(marked):
             place(program.functions[name])
-    names = {BEGINNING_OF_TASKS: no_task, **program.namespace, "NUMBER": number}
+    names = {**program.namespace, "NUMBER": number}
     for own in (live_unmutated, live, task_unmutated, task):
         names[own.__name__] = _in(names, own)
     exports = {name: _in(names, root) for name, root in {ROOT: pcpu_main, **(roots or {})}.items()}
