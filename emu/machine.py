@@ -123,6 +123,8 @@ class Guest(Struct, line=True):
     """Guest steps that this stay still waits for IPIs in flight."""
     interrupts_left = word()
     """Timers and IPIs to other vCPUs that the guest still may start; negative: as many as it likes."""
+    turns_left = word()
+    """Turns that the guest still acts in; then it stays in until the run is over. Negative: it acts in all."""
 
 
 class Vcpu(Struct, line=True):

@@ -30,7 +30,7 @@ WORDS: Final = {
     **dict.fromkeys(
         (
             *("Guest.turn", "Guest.turn_wanted", "Guest.actions_left", "Guest.silent", "Guest.ended"),
-            *("Guest.patience", "Guest.interrupts_left", "Machine.config"),
+            *("Guest.patience", "Guest.interrupts_left", "Guest.turns_left", "Machine.config"),
         ),
         WORKLOAD,
     ),

@@ -13,7 +13,7 @@ from typing import Final
 
 from emu.exits import EXIT_REASON_CPUID, EXIT_REASON_HLT, EXIT_REASON_MSR_WRITE, MSR_TSC_DEADLINE
 from emu.lapic_regs import apic_set_vector, apic_test_vector, ppr_virtualization
-from emu.machine import MAX_PCPUS, Vcpu, config, machine, smp_processor_id
+from emu.machine import MAX_PCPUS, Guest, Vcpu, config, machine, smp_processor_id
 from emu.observe.accounting import DWELLS, HALTS, HLT_IN_SHADOW, ROUNDS
 from emu.observe.checkers import check_snapshot, check_stay, check_the_end
 from emu.observe.ghost import count, window
@@ -92,6 +92,9 @@ def next_turn_or_end(vcpu: Vcpu) -> int:
     """Open the next turn, or, when the run is over, wait for the others and check the end."""
     guest = vcpu.guest
     if run_goes_on() != 0:
+        if acts_no_more(guest) != 0:
+            cpu_relax()
+            return 0
         count(ROUNDS)
         local_write(guest.actions_left, choose(local_read(config().more_actions)))
         patience = local_read(config().patience)
@@ -117,6 +120,14 @@ def next_turn_or_end(vcpu: Vcpu) -> int:
     check_the_end(vcpu)
     local_write(guest.ended, 1)
     return EXIT_REASON_CPUID
+
+
+def acts_no_more(guest: Guest) -> int:
+    """Return whether the guest has acted in as many turns as it may; else count this one."""
+    left = local_read(guest.turns_left)
+    if left > 0:
+        local_write(guest.turns_left, left - 1)
+    return 1 if left == 0 else 0
 
 
 def end_of_task(vcpu: Vcpu) -> int:

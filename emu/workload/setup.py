@@ -46,6 +46,7 @@ def power_on(machine: Machine, pcpus: int, vcpus: int, poke: Poke, task_pcpus: i
         poke(vcpu.apic.enabled, 1)
         poke(vcpu.guest.rflags_if, 1)
         poke(vcpu.guest.interrupts_left, -1)
+        poke(vcpu.guest.turns_left, -1)
         poke(vcpu.pi_desc.control, pi_control(POSTED_INTR_VECTOR, i))
     if task_pcpus != 0:
         queue_tasks(machine, vcpus, poke, task_pcpus)

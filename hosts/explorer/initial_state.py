@@ -38,6 +38,7 @@ def initial_words(scope: Scope, policy: int, mutation: int, own: Own = NOTHING_O
         chosen |= {machine.vcpus[i].sched.context: FRESH for i in range(scope.vcpus)}
         chosen[machine.bypass] = int(scope.device_posts)
     chosen |= {machine.vcpus[i].guest.interrupts_left: scope.timers for i in range(scope.vcpus)}
+    chosen |= {machine.vcpus[i].guest.turns_left: turns for i, turns in enumerate(scope.turns)}
     chosen |= {config.guest_menu[i]: item for i, item in enumerate(scope.guest)}
     words |= {
         int(word): value for word, value in (*chosen.items(), *own.first_words(machine, scope.pcpus, scope.vcpus))

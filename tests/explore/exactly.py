@@ -46,7 +46,8 @@ def builder_of(scope: Scope, policy: int, mutation: Mutation | None, *, fold: bo
     made.program, made.scope, made.policy, made.mutation = program(), scope, policy, mutation
     made.fold, made.exact = fold, False
     number = mutation.number if mutation is not None else 0
-    made.world = World.made(initial_words(scope, policy, number), scope.pcpus, scope.vcpus, number, fold=fold)
+    first, tasks = initial_words(scope, policy, number), scope.task_pcpus
+    made.world = World.made(first, scope.pcpus, scope.vcpus, number, fold=fold, tasks=tasks)
     made.protocol = copy.copy(_protocol())
     made.protocol.suspending |= set(drivers(scope))
     made.protocol.flows = made.protocol.flows | {

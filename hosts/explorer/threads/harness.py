@@ -3,7 +3,8 @@
 A scope is written as ``post:0x34 post:0xf6 | post:0x35 | device | kick | guest=cpuid,hlt,timer | timers=1``: a column
 for each pCPU, its acts in order. The guest draws from its menu as often as it likes: the number of its exits and halts
 is unbounded, that of the timers and IPIs to other vCPUs that it starts is bounded. A vector may be typed without 0x.
-With ``cpus=2 | vcpus=2`` two pCPUs in front of these run two vCPUs as tasks (emu.sched).
+With ``cpus=2 | vcpus=2`` two pCPUs in front of these run two vCPUs as tasks (emu.sched). With ``turns=1,0`` the guest
+of vCPU 0 acts once, and that of vCPU 1 only takes interrupts until the run is over.
 """
 
 from __future__ import annotations
@@ -103,6 +104,8 @@ class Scope:
     """How many pCPUs run the vCPUs as tasks; 0: each vCPU has a pCPU of its own."""
     device_posts: bool = False
     """A device is assigned from the start whose interrupts the IOMMU posts."""
+    turns: tuple[int, ...] = ()
+    """For each vCPU how many turns its guest acts in; none: in as many as there are."""
 
     @property
     def serving(self) -> int:
@@ -129,6 +132,7 @@ class Scope:
                 *(" ".join(acts) for acts in self.acts),
                 f"guest={menu}",
                 f"timers={self.timers}",
+                *([f"turns={','.join(map(str, self.turns))}"] if self.turns else []),
                 *(["handlers=slow"] if self.slow_handlers else []),
             )
         )
@@ -151,8 +155,10 @@ def scope_of(scenario: Scenario | None, text: str | None = None, acts: Collectio
     guest, timers = settings.pop("guest", None), settings.pop("timers", "1")
     handlers = settings.pop("handlers", "prompt")
     task_pcpus, vcpus = _tasks(scenario, settings.pop("cpus", None), settings.pop("vcpus", None))
+    turns = _turns(settings.pop("turns", ""), vcpus)
     if settings or not timers.isdecimal() or handlers not in ("prompt", "slow"):
-        raise ScopeError(f"{wanted}: what is set is guest=ITEM,..., timers=NUMBER, handlers=prompt|slow, cpus=, vcpus=")
+        told = "guest=ITEM,..., timers=NUMBER, handlers=prompt|slow, cpus=NUMBER, vcpus=NUMBER, turns=NUMBER,..."
+        raise ScopeError(f"{wanted}: what is set is {told}")
     if len(timers) > len(str(MOST)) or int(timers) > MOST or max(map(len, typed)) > MOST:
         raise ScopeError(f"too big: a guest has up to {MOST} timers, a pCPU up to {MOST} acts")
     menu = _menu(guest) if guest else _scenario_menu(scenario)
@@ -160,7 +166,7 @@ def scope_of(scenario: Scenario | None, text: str | None = None, acts: Collectio
     slow = scenario is not None and scenario.slow_timer
     paths = scenario.paths if scenario is not None else ()
     acting = tuple(column for column in typed if column)
-    found = Scope(acting, menu, int(timers), handlers == "slow", vcpus, slow, paths, task_pcpus, posts)
+    found = Scope(acting, menu, int(timers), handlers == "slow", vcpus, slow, paths, task_pcpus, posts, turns)
     for act in (act for column in acting for act in column):
         _check_numbers(found, act)
     if found.pcpus > MAX_PCPUS:
@@ -177,6 +183,14 @@ def _tasks(scenario: Scenario | None, cpus: str | None, vcpus: str | None) -> tu
     if wanted == ["0", "0"]:
         return 0, 2 if scenario is not None and scenario.every_pcpu_runs_a_vcpu else 1
     return int(wanted[0]), int(wanted[1])
+
+
+def _turns(text: str, vcpus: int) -> tuple[int, ...]:
+    """Return the turns of each vCPU's guest; ScopeError."""
+    numbers = text.split(",") if text else []
+    if not all(number.isdecimal() and len(number) == 1 for number in numbers) or len(numbers) not in (0, vcpus):
+        raise ScopeError(f"turns={text}: a number from 0 to 9 for each of the {vcpus} vCPUs, with commas between")
+    return tuple(int(number) for number in numbers)
 
 
 def _check_numbers(scope: Scope, act: str) -> None:

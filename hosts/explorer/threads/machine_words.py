@@ -100,11 +100,8 @@ class World:
         for v in range(vcpus):  # C7 looks at them, but so seldom that a search would begin anew late
             words.read.update(int(machine.vcpus[v].untold[i]) for i in range(pcpus))
         words.read.update(current_word(i) for i in range(tasks))
-        if tasks > 1:  # whoever loads a vCPU looks at them, whoever idles too: that is found, but late
-            for v in range(vcpus):
-                words.read.add(machine.vcpus[v].vmcs.vm_exit_intr_info)
-                for i in range(4):
-                    words.share(machine.vcpus[v].pi_desc.pir[i], range(tasks))
+        if tasks > 1:
+            _expect_tasks(machine, words, vcpus, tasks)
         words.grows = tasks > 0
         made = cls(machine, pcpus, vcpus, words, folds, mutation, tasks=tasks)
         for i in range(pcpus):
@@ -183,3 +180,21 @@ class World:
             return True
         self.uninterrupted.add(kind)
         return False
+
+
+def _expect_tasks(machine: Machine, words: Words, vcpus: int, tasks: int) -> None:
+    """Take for shared what words of the scheduler and of descriptors turn out to be where several pCPUs run tasks.
+
+    That would be found, word by word, each time with a search that begins anew: a minute of searches.
+    """
+    expected: list[int] = [machine.ended]
+    for i in range(tasks):
+        pcpu = machine.pcpus[i]
+        expected += [pcpu.rq.queued, pcpu.rq.need_resched, pcpu.wakeup.lock, pcpu.wakeup.vcpus, pcpu.marks.inside]
+    for v in range(vcpus):
+        vcpu = machine.vcpus[v]
+        expected += [vcpu.sched.context, vcpu.sched.on_cpu, vcpu.sched.cpu, vcpu.wait.task, vcpu.requests]
+        expected += [vcpu.pi_desc.control, *(vcpu.pi_desc.pir[i] for i in range(4))]
+        expected += [vcpu.sleeps_above, vcpu.sleeps_with]
+    for word in expected:
+        words.share(word, range(tasks))
