@@ -24,6 +24,7 @@ TSO, SC = Options(buffer=4), Options(buffer=0)
 CASES = {
     "no barrier": (("remote-post", "always-2021", "no-entry-barrier", "post:34 | guest=cpuid", TSO), "C7"),
     "lost kick": (("kick", "always-2021", "no-exit-request-check", "kick | guest=cpuid", TSO), "C9"),
+    "lost signal": (("signal", "always-2021", "signal-after-kick", "signal | guest=cpuid", TSO), "C12"),
 }
 
 
@@ -42,7 +43,7 @@ def shows_every_time(witness: Witness, check: str) -> None:
         assert {each.check: each.count for each in done.violations}[check] == 1
 
 
-@pytest.mark.parametrize(("name", "fold"), [("no barrier", True), ("lost kick", False)])
+@pytest.mark.parametrize(("name", "fold"), [("no barrier", True), ("lost kick", False), ("lost signal", True)])
 def test_the_violation_shows_every_time(name: str, fold: bool) -> None:  # noqa: FBT001
     """Also if the explorer kept the instruments' counters as they are: the witness has operations on them then."""
     case, check = CASES[name]
