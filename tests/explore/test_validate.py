@@ -54,7 +54,7 @@ SHOWN: Final = [
     ("C8", "tscdeadline-immed", "elide-self-2022", "self-ipi-not-elided", None),
     ("C9", "kick", "elide-self-2022", "no-exit-request-check", "kick | guest=cpuid | timers=0"),
     ("C11", "timer-halt", "elide-self-2022", "timer-injected-early", "post:34 | guest=timer"),
-    ("C12", "signal", "elide-self-2022", "signal-after-kick", "signal | guest=cpuid | timers=0"),
+    ("C12", "signal", "elide-self-2022", "signal-after-kick", "signal | guest=cpuid,hlt | timers=0"),
 ]
 
 

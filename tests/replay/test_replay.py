@@ -24,7 +24,7 @@ TSO, SC = Options(buffer=4), Options(buffer=0)
 CASES = {
     "no barrier": (("remote-post", "always-2021", "no-entry-barrier", "post:34 | guest=cpuid", TSO), "C7"),
     "lost kick": (("kick", "always-2021", "no-exit-request-check", "kick | guest=cpuid", TSO), "C9"),
-    "lost signal": (("signal", "always-2021", "signal-after-kick", "signal | guest=cpuid", TSO), "C12"),
+    "lost signal": (("signal", "always-2021", "signal-after-kick", "signal | guest=cpuid,hlt", TSO), "C12"),
 }
 
 
