@@ -99,7 +99,12 @@ MUTATIONS: Final = (
             Edit("elide_self_2022", "kvm_vcpu_wake_up(vcpu)"),
             Edit("kick_2016", "kvm_vcpu_kick(vcpu)"),
         ),
-        (Row("halt-wake", ALL, "VIOLATION", ("C2",)), Row("remote-post", ALL, "PASS")),
+        (
+            Row("halt-wake", ALL, "VIOLATION", ("C2",)),
+            Row("remote-post", ALL, "PASS"),
+            Row("hlt-fastpath", NEW, "VIOLATION", ("C2",)),
+            Row("halt-poll", NEW, "VIOLATION", ("C2",)),
+        ),
     ),
     Mutation(
         25,

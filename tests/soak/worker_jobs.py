@@ -111,5 +111,5 @@ def kicking_rule(folder: Path) -> str:
 def endless_rule(folder: Path) -> str:
     """Write a policy that waits for ever, with a heartbeat, and promises no C7; give its name."""
     file = folder / "mine.py"
-    file.write_text(f"CHECKS = 'C1 C2 C3 C4 C5 C8 C9 C10'\n{ENDLESS}", encoding="utf-8")
+    file.write_text(f"CHECKS = 'C1 C2 C3 C4 C5 C8 C9 C10 C6 C11 C12 C13 C14'\n{ENDLESS}", encoding="utf-8")
     return f"{file}:waits"

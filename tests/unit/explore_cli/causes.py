@@ -205,11 +205,14 @@ CAUSES: Final = (
             "timer-without-kick",
         )
     ),
-    Cause(
-        "wake-dropped",
-        "halt-wake",
-        "always-2021",
-        (f"{S} came after the sleep of {S}, and {SENDER}, which had read mode -> OUTSIDE \\({S}\\), told nobody",),
+    *(
+        Cause(
+            "wake-dropped",
+            scenario,
+            "always-2021",
+            (f"{S} came after the sleep of {S}, and {SENDER}, which had read mode -> OUTSIDE \\({S}\\), told nobody",),
+        )
+        for scenario in ("halt-wake", "hlt-fastpath", "halt-poll")
     ),
     Cause(
         "self-ipi-not-elided",
