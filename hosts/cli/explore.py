@@ -159,6 +159,11 @@ def refuse_what_is_too_big(rows: Sequence[Asked], given: ExploreOptions, options
     for row in rows:
         scopes.setdefault(row.scope, []).append(row)
     for scope, (asked, *others) in scopes.items():
+        if given.exact and scope.task_pcpus:
+            said = (
+                f"{asked.planned.scenario.name}: --exact knows a thread by its history, and a task has run on several"
+            )
+            raise Failure(f"{said}; explore a scope of tasks without it", EXIT_USAGE)
         historic = not any(row.planned.own_rule or row.planned.mutation for row in (asked, *others))
         size = size_of(scope, options, usual=told_apart_as_usual and historic)
         if size.about > WORTH_SAYING:

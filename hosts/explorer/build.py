@@ -84,7 +84,12 @@ class Builder:
 
     @property
     def obligations(self) -> list[int]:
-        """Return the words that hold obligations: the PIRs, each of which must become 0 infinitely often."""
+        """Return the words that hold obligations: the PIRs, each of which must become 0 infinitely often.
+
+        Where vCPUs are tasks there are none: nothing ticks, so that one that waits for a pCPU may wait for ever.
+        """
+        if self.scope.task_pcpus:
+            return []
         return [self.world.machine.vcpus[v].pi_desc.pir[i] for v in range(self.scope.vcpus) for i in range(4)]
 
     @property

@@ -52,3 +52,9 @@ def test_a_small_scope_of_tasks_comes_to_its_end() -> None:
         result, _, _ = explore(builder_of(scope_of(None, text), ALWAYS_2021, None), Options())
         assert result.complete
         assert result.violation is None
+
+
+def test_a_task_that_waits_for_a_pcpu_is_owed_nothing() -> None:
+    """Nothing ticks: the other task may keep the pCPU for ever, posted to or not."""
+    assert builder_of(scope_of(None, SMALL), ALWAYS_2021, None).obligations == []
+    assert len(builder_of(scope_of(None, "post:0x34"), ALWAYS_2021, None).obligations) == 4
