@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 
 from hosts.native.memory.addresses import MEMORY_AT
 from hosts.native.memory.region import SharedMemory
-from hosts.native.memory.task_stacks import STACK_BYTES
+from hosts.native.memory.task_stacks import STACK_BYTES, StackMemory
 from hosts.native.process import crash_dump
 from hosts.native.process.configuration import Configuration
 from hosts.native.process.forkserver import Root
@@ -152,3 +153,18 @@ def test_what_no_task_does_is_told_as_that(supervisor: Supervisor, role: int, sa
     outcome = supervisor.run(configuration(role), setup=queue_all)
     assert outcome.crash is not None
     assert outcome.crash.partition(": ")[2] == said
+
+
+def test_stacks_for_which_there_is_no_room_are_an_error_that_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before any process is started, as with the machine's own memory; without tasks nothing is asked for."""
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = len([*Path("/proc/self/fd").iterdir()])
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        StackMemory(1)
+    with StackMemory(0) as nothing:
+        assert nothing.fd == -1
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
