@@ -35,8 +35,10 @@ COLD_FUNCTIONS: Final = (
     "check_promise",
     "check_snapshot",
     "note_merged",
+    *("posted_timer_expired", "start_sw_timer"),
 )
-"""What the protocol does only where a check fires, is due, or something is out of the ordinary."""
+"""What the protocol does only where a check fires, is due, or something is out of the ordinary; and what one scenario
+does in the midst of the path that all others measure."""
 
 INLINED_FUNCTIONS: Final = (
     *("kvm_x86_sync_pir_to_irr", "vmx_sync_pir_to_irr", "kvm_apic_update_irr", "harvest"),
