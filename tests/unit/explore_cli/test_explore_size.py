@@ -82,3 +82,11 @@ def test_the_biggest_scope_has_a_size_that_can_be_read(fake: Any, seen: Any, cap
     scope = " | ".join([" ".join(["post:34"] * 99)] * 63)
     given = ExploreOptions(policy=("always-2021",), scope=scope, anyway=True)
     assert re.search(r": 10\^\d+ to 10\^\d+ states", run(given, fake([seen()]), capsys)[1])
+
+
+def test_a_scope_of_tasks_is_not_explored_by_histories() -> None:
+    """A thread's history says nothing of a task that has run on another: one line, before anything starts."""
+    given = ExploreOptions(policy=("always-2021",), scope="cpus=2 | vcpus=1 | iommu@0", exact=True)
+    with pytest.raises(Failure, match="default: --exact knows a thread by its history") as failed:
+        explore_command(given, lambda _code: pytest.fail("no explorer is asked for"))
+    assert failed.value.exit_code == 64
