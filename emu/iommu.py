@@ -9,11 +9,13 @@ from emu.machine import Vcpu, config, machine
 from emu.observe.probes.iommu import probe_device_post_begin, probe_device_post_end
 from emu.observe.probes.post import probe_effects_begin, probe_effects_end
 from emu.vectors import SLOT_DEVICE, vector_of
-from emu.waist import local_read, set_bit
+from emu.waist import READ_ONCE, local_read, set_bit
 
 
 def device_interrupt(vcpu: Vcpu) -> None:
-    """Let the device of a vCPU interrupt, whose IRTE is in posted format: no pCPU takes part."""
+    """Let the device of a vCPU interrupt, if one is assigned: its IRTE is in posted format, so no pCPU takes part."""
+    if READ_ONCE(machine().bypass) == 0:
+        return
     vector = vector_of(SLOT_DEVICE)
     probe_device_post_begin(vcpu, vector)
     found = vtd_post(vcpu, vector)

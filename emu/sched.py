@@ -19,6 +19,7 @@ from emu.cpu import (
 )
 from emu.kvm_host import TASK_ASLEEP, TASK_DEAD, TASK_INTERRUPTIBLE, TASK_RUNNING
 from emu.machine import Task, Vcpu, config, machine, smp_processor_id, this_pcpu
+from emu.observe.probes.post import probe_effects_begin, probe_effects_end
 from emu.observe.probes.sched import probe_sched_out
 from emu.observe.probes.wake import probe_waking
 from emu.observe.tracepoints import trace_sched_switch, trace_sched_waking
@@ -149,8 +150,10 @@ def detach_task(number: int, cpu: int, me: int) -> int:
         return 0
     if smp_load_acquire(task.on_cpu) == 0:
         return 1
-    set_bit(number, queued)  # it has run there meanwhile, and is just being switched away from once more
+    probe_effects_begin()  # it has run there meanwhile, and is just being switched away from once more
+    set_bit(number, queued)
     resched_curr(cpu)
+    probe_effects_end()
     return 0
 
 

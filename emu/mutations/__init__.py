@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from emu.mutations import fabric, halt, harvest, run_loop, sender, signal, timer
+from emu.mutations import fabric, halt, harvest, run_loop, sched, sender, signal, timer
 from emu.mutations.edit import Edit, Mutation, Outcome, Row
 
 __all__ = ["MUTATIONS", "Edit", "Mutation", "Outcome", "Row"]
 
 MUTATIONS: Final[tuple[Mutation, ...]] = tuple(
     sorted(
-        (each for module in (run_loop, sender, harvest, halt, timer, signal, fabric) for each in module.MUTATIONS),
+        (
+            each
+            for module in (run_loop, sender, harvest, halt, timer, signal, sched, fabric)
+            for each in module.MUTATIONS
+        ),
         key=lambda mutation: mutation.number,
     )
 )

@@ -5,13 +5,13 @@ It is no part of the machine. It wakes a vCPU only after a check has found that 
 
 from __future__ import annotations
 
-from emu.kvm_host import KVM_REQ_UNBLOCK, TASK_ASLEEP
-from emu.kvm_main import kvm_make_request, kvm_vcpu_wake_up
+from emu.irq import kvm_arch_set_irq_inatomic
+from emu.kvm_host import TASK_ASLEEP
 from emu.machine import Vcpu, config, machine, smp_processor_id, this_pcpu
-from emu.observe.ghost import begin_effects, end_effects
 from emu.observe.sleep_checks import check_halt, check_task_sleep
-from emu.sched import resched_curr
+from emu.sched import need_resched, resched_curr
 from emu.waist import local_read, local_write, one_in, open_turn, peek, run_goes_on
+from emu.workload.liveness import TICK_VECTOR
 from emu.workload.program import turn_over
 
 
@@ -28,7 +28,7 @@ def idle_turn() -> int:
         return 0
     for i in range(local_read(config().vcpus)):
         if sleeps_here(machine().vcpus[i]) != 0 and wake_if_sound(machine().vcpus[i]) != 0:
-            return 0
+            return need_resched()
     return 0
 
 
@@ -58,8 +58,5 @@ def wake_if_sound(vcpu: Vcpu) -> int:
     """Wake a vCPU that is correctly asleep, or was overlooked; return whether it was woken."""
     if check_task_sleep(vcpu) == 0:
         return 0
-    begin_effects()
-    kvm_make_request(KVM_REQ_UNBLOCK, vcpu)
-    woken = kvm_vcpu_wake_up(vcpu)
-    end_effects()
-    return woken
+    kvm_arch_set_irq_inatomic(vcpu, TICK_VECTOR)
+    return 1

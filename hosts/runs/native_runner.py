@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+from emu.machine import Machine
 from emu.observe.accounting import ROUNDS
 from emu.workload.setup import choose_race, power_on
 from hosts.errors import Failure
@@ -21,6 +22,7 @@ from hosts.runs.runner import Ended, Placement, Regime, Request, Runner, Watch
 try:
     from hosts.compiler.cache import CacheError
     from hosts.native.memory import layout
+    from hosts.native.memory.addresses import MEMORY_AT
     from hosts.native.memory.region import SharedMemory
     from hosts.native.process import configuration as process
     from hosts.native.process.forkserver import Root
@@ -128,7 +130,7 @@ class NativeRunner:
 
 def configuration(request: Request) -> process.Configuration:
     """Return the configuration for the supervisor."""
-    mutation = request.planned.mutation
+    mutation, tasks = request.planned.mutation, request.planned.scenario.tasks
     return process.Configuration(
         pcpus=request.planned.pcpus,
         seconds=request.seconds,
@@ -138,20 +140,27 @@ def configuration(request: Request) -> process.Configuration:
         regime=REGIMES[request.regime],
         fabric_fault=mutation.fabric_fault if mutation is not None else layout.FAULT_NONE,
         hang_seconds=HANG_SECONDS,
+        contexts=tuple(Machine(MEMORY_AT).vcpus[i].sched.context for i in range(tasks)),
     )
 
 
 def rounds(memory: SharedMemory) -> int:
-    """Return how far the slowest vCPU is: it opens no round before every actor has finished the last one's turn."""
+    """Return how far the slowest vCPU is: it opens no round before every actor has finished the last one's turn.
+
+    Of tasks, which go from pCPU to pCPU: how far all together are.
+    """
     machine = memory.machine
-    vcpus = range(memory.read(machine.config.vcpus))
-    return min((memory.read(machine.pcpus[cpu].counters[ROUNDS]) for cpu in vcpus), default=0)
+    tasks = memory.read(machine.config.task_pcpus)
+    counts = [
+        memory.read(machine.pcpus[cpu].counters[ROUNDS]) for cpu in range(tasks or memory.read(machine.config.vcpus))
+    ]
+    return sum(counts) if tasks else min(counts, default=0)
 
 
 def set_up(memory: SharedMemory, request: Request) -> None:
     """Write the machine that is raced."""
     planned = request.planned
-    power_on(memory.machine, planned.pcpus, planned.vcpus, memory.write)
+    power_on(memory.machine, planned.pcpus, planned.vcpus, memory.write, planned.scenario.task_pcpus)
     for word, value in planned.own.first_words(memory.machine, planned.pcpus, planned.vcpus):
         memory.write(word, value)
     choose_race(memory.machine, planned.scenario, planned.policy.number, planned.mutation, memory.write)

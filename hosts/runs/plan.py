@@ -72,7 +72,9 @@ class Planned:
 
     @property
     def vcpus(self) -> int:
-        """Number of pCPUs that run a vCPU."""
+        """Number of vCPUs: of pCPUs that run one, or of tasks."""
+        if self.scenario.tasks:
+            return self.scenario.tasks
         return self.pcpus if self.scenario.every_pcpu_runs_a_vcpu else 1
 
     @property
