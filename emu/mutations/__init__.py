@@ -13,6 +13,8 @@ from emu.mutations.edit import Edit, Mutation, Outcome, Row
 
 __all__ = ["MUTATIONS", "Edit", "Mutation", "Outcome", "Row"]
 
+_MODULES: Final = (run_loop, sender, harvest, halt, timer, signal, sched, fabric)
+
 MUTATIONS: Final[tuple[Mutation, ...]] = tuple(
     sorted(
         (

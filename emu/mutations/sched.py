@@ -35,7 +35,7 @@ MUTATIONS: Final = (
         "the load clears SN and does not set ON for what was posted while SN was set",
         "c112b5f50232 (B07)",
         (Edit("vmx_vcpu_pi_load", REPAIR),),
-        (Row("preempt", NEW, "VIOLATION", ("C1", "C4")), Row("wakeup-list", "elide", "PASS")),
+        (Row("preempt", NEW, "VIOLATION", ("C1",)), Row("remote-post", "elide", "PASS")),
     ),
     Mutation(
         61,
@@ -94,7 +94,7 @@ MUTATIONS: Final = (
             Edit(
                 "pi_redirect",
                 REDIRECTED,
-                REDIRECTED.replace("POSTED_INTR_VECTOR << NV_SHIFT", "old & 0xFF << NV_SHIFT"),
+                REDIRECTED.replace("POSTED_INTR_VECTOR <<", "pi_nv(old) <<"),
             ),
         ),
         (Row("wakeup-list", NEW, "VIOLATION", ("C6",)),),

@@ -6,6 +6,8 @@ Whoever wakes it is *inside* from before to after, so a snapshot that holds is o
 
 from __future__ import annotations
 
+from typing import Final
+
 from emu.kvm_host import TASK_ASLEEP
 from emu.machine import Vcpu, config, machine, smp_processor_id, this_pcpu
 from emu.observe.accounting import C2, C6, C7, C13
@@ -15,6 +17,10 @@ from emu.observe.snapshot import highest_pir, quiet_stamp, still
 from emu.posted_intr import POSTED_INTR_SN, pi_ndst, pi_nv
 from emu.vectors import POSTED_INTR_WAKEUP_VECTOR
 from emu.waist import BIT, local_read, peek
+
+SOUND: Final = 1
+OVERLOOKED: Final = 2
+"""What is found out about the sleep of a vCPU."""
 
 
 def check_halt() -> int:
@@ -33,7 +39,10 @@ def check_halt() -> int:
 
 
 def check_task_sleep(vcpu: Vcpu) -> int:
-    """C2, C6 and C7 about a vCPU whose task sleeps; 0: the snapshot was not quiet, and says nothing."""
+    """C2, C6 and C7 about a vCPU whose task sleeps; SOUND, OVERLOOKED, or 0: the snapshot was not quiet.
+
+    A vCPU that is on the wrong list is not overlooked yet.
+    """
     before = quiet_stamp()
     if before < 0:
         return 0
@@ -43,13 +52,15 @@ def check_task_sleep(vcpu: Vcpu) -> int:
     asleep = peek(vcpu.wait.state) == TASK_ASLEEP
     if still(before) == 0 or not asleep:
         return 0
-    if lost >= 0 and promised(C2) != 0:
+    overlooked = lost >= 0 and promised(C2) != 0
+    untold = broken != 0 and promised(C7) != 0
+    if overlooked:
         sighting(vcpu, C2, lost)
-    if broken != 0 and promised(C7) != 0:
+    if untold:
         sighting(vcpu, C7, highest_pir(vcpu))
     if misplaced != 0 and promised(C6) != 0:
         sighting(vcpu, C6, -1)
-    return 1
+    return OVERLOOKED if overlooked or untold else SOUND
 
 
 def deliverable_asleep(vcpu: Vcpu) -> int:

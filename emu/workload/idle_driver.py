@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from emu.irq import kvm_arch_set_irq_inatomic
 from emu.kvm_host import TASK_ASLEEP
+from emu.kvm_main import kvm_vcpu_wake_up
 from emu.machine import Vcpu, config, machine, smp_processor_id, this_pcpu
-from emu.observe.sleep_checks import check_halt, check_task_sleep
+from emu.observe.ghost import begin_effects, end_effects
+from emu.observe.sleep_checks import OVERLOOKED, check_halt, check_task_sleep
+from emu.posted_intr import pi_set_on
 from emu.sched import need_resched, resched_curr
 from emu.waist import local_read, local_write, one_in, open_turn, peek, run_goes_on
 from emu.workload.liveness import TICK_VECTOR
@@ -56,7 +59,19 @@ def sleeps_here(vcpu: Vcpu) -> int:
 
 def wake_if_sound(vcpu: Vcpu) -> int:
     """Wake a vCPU that is correctly asleep, or was overlooked; return whether it was woken."""
-    if check_task_sleep(vcpu) == 0:
+    found = check_task_sleep(vcpu)
+    if found == 0:
         return 0
-    kvm_arch_set_irq_inatomic(vcpu, TICK_VECTOR)
+    if found == OVERLOOKED:
+        put_sleeper_right(vcpu)
+    else:
+        kvm_arch_set_irq_inatomic(vcpu, TICK_VECTOR)
     return 1
+
+
+def put_sleeper_right(vcpu: Vcpu) -> None:
+    """Make a vCPU that was overlooked look at its PIR."""
+    begin_effects()
+    pi_set_on(vcpu.pi_desc)
+    kvm_vcpu_wake_up(vcpu)
+    end_effects()

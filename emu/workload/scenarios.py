@@ -147,6 +147,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         task_pcpus=1,
         device_posts=True,
         windows=("device-post-suppressed", "on-repaired"),
+        scope="cpus=1 | vcpus=2 | tick:0 tick:0 | iommu@0",
     ),
     Scenario(
         "wakeup-list",
@@ -161,6 +162,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         task_pcpus=1,
         device_posts=True,
         windows=("device-post-to-list", "woken-from-list"),
+        scope="cpus=1 | vcpus=1 | iommu@0 iommu@0",
     ),
     Scenario(
         "migrate",
@@ -175,6 +177,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         task_pcpus=2,
         device_posts=True,
         windows=("migrated", "device-post-notifies", "device-post-to-list"),
+        scope="cpus=2 | vcpus=2 | post:0x34 | iommu@0 | guest=hlt",
     ),
     Scenario(
         "assign",
@@ -188,6 +191,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         tasks=1,
         task_pcpus=1,
         windows=("device-post-to-list",),
+        scope="cpus=1 | vcpus=1 | assign iommu@0",
     ),
     Scenario(
         "all-to-all",
