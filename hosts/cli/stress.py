@@ -187,6 +187,9 @@ def header(plan: Plan, settings: Settings) -> str:
         f"{counted(rows, 'row')} in about {settings.seconds:.0f} s, seed {settings.seed}, "
         f"{counted(settings.processors, 'processor')}, {settings.placement}"
     )
+    for scenario in plan.left_out:
+        needed = counted(scenario.pcpus, "processor")
+        line += f"\n{scenario.name} is left out, for it needs {needed}: --scenario {scenario.name} runs it anyway."
     if most > settings.processors or (settings.placement == "shared" and most > 1):
         line += (
             "\npCPUs have to share processors: they interleave where one is preempted, and store buffers hardly race. "

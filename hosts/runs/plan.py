@@ -142,6 +142,8 @@ class Plan:
     """A whole run."""
 
     groups: tuple[Group, ...]
+    left_out: tuple[Scenario, ...] = ()
+    """Scenarios that nobody has asked for by name, and that this machine has too few processors for."""
 
     @property
     def rows(self) -> tuple[Planned, ...]:
@@ -150,7 +152,7 @@ class Plan:
 
     def as_reference(self) -> Plan:
         """Return the same run, to be compared with."""
-        return Plan(tuple(tuple(map(as_reference, group)) for group in self.groups))
+        return replace(self, groups=tuple(tuple(map(as_reference, group)) for group in self.groups))
 
     @property
     def nominal_seconds(self) -> float:
@@ -183,7 +185,10 @@ def make_plan(wanted: Wanted, processors: int) -> Plan:
         raise PlanError(f"--cpus {wanted.cpus}: a machine has 1 to {MAX_PCPUS} pCPUs")
     groups: list[Group] = []
     declared = declared_by(wanted.own)
-    for scenario in chosen_scenarios(wanted.scenarios, declared):
+    chosen = chosen_scenarios(wanted.scenarios, declared)
+    asked = wanted.scenarios or wanted.cpus is not None
+    left_out = tuple(each for each in chosen if each.tasks and each.pcpus > processors and not asked)
+    for scenario in (each for each in chosen if each not in left_out):
         size = _size(scenario, wanted.cpus, processors)
         if wanted.mutations:
             groups += [(planned,) for planned in _asked_for(scenario, wanted, size)]
@@ -192,7 +197,7 @@ def make_plan(wanted: Wanted, processors: int) -> Plan:
     if not groups:
         raise PlanError("the table of expected verdicts has no such row; name --scenario and --policy to run it anyway")
     spec = wanted.own.patches if wanted.own is not None else None
-    return Plan(tuple(tuple(replace(row, code=spec, own=declared) for row in group) for group in groups))
+    return Plan(tuple(tuple(replace(row, code=spec, own=declared) for row in group) for group in groups), left_out)
 
 
 def _size(scenario: Scenario, asked: int | None, processors: int) -> int:

@@ -53,16 +53,25 @@ def test_a_word_that_the_readme_calls_constant_is_never_written(program: Program
     assert not [each for each in found if each.endswith(word)]
 
 
-def test_a_pcpu_waits_in_one_place_only(program: Program) -> None:
-    """There is no HLT of the host that could race with what is taken before it."""
-    assert "an idle loop that halts" in README
-    assert callers(program, "wait_for_interrupt") == {"do_idle"}
+def test_a_pcpu_waits_in_two_places_only(program: Program) -> None:
+    """One for vCPUs that stay where they are, one for tasks, where HLT is one with STI."""
+    assert "an idle loop that halts, in the older scenarios" in README
+    assert callers(program, "wait_for_interrupt") == {"do_idle", "safe_halt"}
 
 
-def test_the_control_word_keeps_its_sn_nv_and_ndst(program: Program) -> None:
-    """Only ON of the control word is written, by the operations on one bit."""
-    assert "SN, NV and NDST that change" in README
-    assert callers(program, "pi_control") == set()
+def test_only_load_and_put_change_sn_nv_and_ndst(program: Program) -> None:
+    """And nobody calls these where no vCPU leaves its pCPU."""
+    assert "SN, NV and NDST that change, migration" in README
+    assert callers(program, "pi_set_sn") == {"vmx_vcpu_pi_put"}
+    assert callers(program, "vmx_vcpu_pi_put") == {"kvm_arch_vcpu_put"}
+    assert callers(program, "vmx_vcpu_pi_load") == {"kvm_arch_vcpu_load"}
+
+
+def test_a_task_is_not_preempted_within_a_delivery(program: Program) -> None:
+    """The scheduler asks for it before it preempts."""
+    assert "preempted between the first and the last effect of its own delivery" in README
+    assert "inside_depth" in program.source("preemptible")
+    assert callers(program, "preempt_schedule") == {"preempt_enable", "irqentry_exit_cond_resched"}
 
 
 def test_every_kick_of_an_actor_comes_with_a_request(program: Program) -> None:

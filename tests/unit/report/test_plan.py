@@ -21,7 +21,7 @@ def _name(row: Planned) -> tuple[str, str, str | None]:
 
 def test_everything_is_every_scenario_under_every_policy_and_controls() -> None:
     """No arguments: the whole product, unmutated, once each; and rows of the table of seeded bugs."""
-    planned = names(make_plan(Wanted(), 2))
+    planned = names(make_plan(Wanted(), 3))
     clean = [(scenario.name, policy.name, None) for scenario in SCENARIOS for policy in POLICIES]
     assert sorted(row for row in planned if row[2] is None) == sorted(clean)
     assert {row for row in planned if row[2] is not None} <= set(controls())
@@ -35,7 +35,7 @@ def test_the_default_run_takes_about_a_minute() -> None:
 
 def test_each_row_of_the_table_has_a_control_in_the_default_run() -> None:
     """One policy at least of each (scenario, mutation) that the table speaks of."""
-    planned = {(scenario, mutation) for scenario, _, mutation in names(make_plan(Wanted(), 2)) if mutation}
+    planned = {(scenario, mutation) for scenario, _, mutation in names(make_plan(Wanted(), 3)) if mutation}
     assert planned == {(scenario, mutation) for scenario, _, mutation in controls()}
 
 
@@ -49,7 +49,7 @@ def test_a_bug_that_tells_policies_apart_runs_under_both_sides() -> None:
 
 def test_all_controls_is_the_whole_table() -> None:
     """``--controls all``."""
-    planned = names(make_plan(Wanted(controls="all"), 2))
+    planned = names(make_plan(Wanted(controls="all"), 3))
     assert sorted(row for row in planned if row[2] is not None) == sorted(controls())
 
 
@@ -60,7 +60,7 @@ def test_no_controls_means_no_canary_either() -> None:
 
 def test_a_canary_runs_before_the_rows_that_rely_on_it() -> None:
     """Where the table has a bug that must be seen in a scenario, one such row comes first, once."""
-    plan = make_plan(Wanted(), 2)
+    plan = make_plan(Wanted(), 3)
     for scenario in SCENARIOS:
         rows = [row for row in plan.rows if row.scenario == scenario]
         able = any(row.sought and row.mutation is not None for row in rows)
@@ -99,7 +99,7 @@ def test_a_mutation_that_the_table_knows_nowhere_near_is_refused() -> None:
 
 def test_a_users_policy_runs_all_scenarios_under_its_name() -> None:
     """Nothing is expected of it; canaries run beside it."""
-    plan = make_plan(Wanted(policies=["own.py:rule"]), 2)
+    plan = make_plan(Wanted(policies=["own.py:rule"]), 3)
     own = [row for row in plan.rows if row.policy.name == "own.py:rule"]
     assert [row.scenario for row in own] == list(SCENARIOS)
     assert all(row.policy.number == USER and row.expectation is None for row in own)
@@ -160,10 +160,20 @@ def test_how_many_pcpus_a_scenario_gets(scenario: str, cpus: int | None, process
 
 
 def test_all_to_all_has_a_vcpu_on_every_pcpu() -> None:
-    """The others have one vCPU."""
+    """The others have one vCPU, or run several as tasks."""
     rows = make_plan(Wanted(cpus=5, controls="none"), 2).rows
     assert {row.vcpus for row in rows if row.scenario.name == "all-to-all"} == {5}
-    assert {row.vcpus for row in rows if row.scenario.name != "all-to-all"} == {1}
+    others = [row for row in rows if row.scenario.name != "all-to-all"]
+    assert all(row.vcpus == max(row.scenario.tasks, 1) for row in others)
+
+
+def test_what_needs_more_processors_is_left_out_unless_it_is_asked_for() -> None:
+    """And named: a row that can prove nothing would make every run on this machine one that is unproven."""
+    plan = make_plan(Wanted(), 2)
+    assert [each.name for each in plan.left_out] == ["migrate"]
+    assert "migrate" not in {row.scenario.name for row in plan.rows}
+    assert {row.scenario.name for row in make_plan(Wanted(["migrate"]), 2).rows} == {"migrate"}
+    assert make_plan(Wanted(), 3).left_out == ()
 
 
 def test_round_trips_are_timed_in_repeats_of_policies_taking_turns() -> None:
