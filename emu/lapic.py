@@ -77,9 +77,6 @@ def kvm_apic_inject_pending_timer_irqs(vcpu: Vcpu) -> None:
 
 def apic_timer_expired(vcpu: Vcpu, from_timer_fn: int) -> None:
     """Act on an expired timer: inject at once from the vCPU's own thread, else leave it to the slow loop."""
-    if local_read(config().posted_timers) != 0:
-        posted_timer_expired(vcpu, from_timer_fn)
-        return
     if local_read(vcpu.apic.timer_pending) != 0:
         return
     local_write(vcpu.apic.expired_tscdeadline, local_read(vcpu.apic.tscdeadline))
@@ -123,7 +120,7 @@ def start_sw_timer(vcpu: Vcpu) -> None:
     probe_deadline(vcpu, deadline, passed, TIMER_AT_ONCE)
     local_write(vcpu.apic.tscdeadline, 0)
     if passed != 0:
-        apic_timer_expired(vcpu, 0)
+        posted_timer_expired(vcpu, 0)
     else:
         WRITE_ONCE(vcpu.hrtimer, deadline)
 
@@ -137,7 +134,7 @@ def hrtimer_interrupt(vcpu: Vcpu) -> None:
     passed = deadline_passed(deadline)
     if passed != 0 and cmpxchg(vcpu.hrtimer, deadline, HRTIMER_FIRING) == deadline:
         probe_posted_deadline(vcpu)
-        apic_timer_expired(vcpu, 1)
+        posted_timer_expired(vcpu, 1)
     probe_effects_end()
 
 

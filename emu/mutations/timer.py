@@ -101,7 +101,7 @@ MUTATIONS: Final = (
         "timer-posted-as-own",
         "a housekeeping pCPU injects the timer as if it ran the vCPU, whatever the mode",
         "B24",
-        (Edit("hrtimer_interrupt", "apic_timer_expired(vcpu, 1)", "apic_timer_expired(vcpu, 0)"),),
+        (Edit("hrtimer_interrupt", "posted_timer_expired(vcpu, 1)", "posted_timer_expired(vcpu, 0)"),),
         (Row("housekeeping-timer", NEW, "VIOLATION", ("C11",)),),
     ),
     Mutation(
