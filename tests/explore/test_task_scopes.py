@@ -5,11 +5,15 @@ from __future__ import annotations
 import pytest
 
 from emu.machine import ALWAYS_2021, Machine
+from emu.mutations import Edit, Mutation
+from emu.observe.accounting import CHECKS
+from hosts.explorer.build import Builder
 from hosts.explorer.initial_state import initial_words
 from hosts.explorer.model.options import Options
 from hosts.explorer.refine import explore
 from hosts.explorer.threads.continuations import FRESH
 from hosts.explorer.threads.harness import ScopeError, driver_sources, scope_of
+from hosts.loader.program import load_program
 from hosts.word64 import BASE
 from tests.explore.exactly import builder_of
 
@@ -58,3 +62,31 @@ def test_a_task_that_waits_for_a_pcpu_is_owed_nothing() -> None:
     """Nothing ticks: the other task may keep the pCPU for ever, posted to or not."""
     assert builder_of(scope_of(None, SMALL), ALWAYS_2021, None).obligations == []
     assert len(builder_of(scope_of(None, "post:0x34"), ALWAYS_2021, None).obligations) == 4
+
+
+NOT_FREE = Mutation(
+    1,
+    "on-cpu-ignored",
+    "a task that is woken is queued anywhere, even while its pCPU is still switching away from it",
+    "kernel/sched/core.c",
+    (
+        Edit(
+            "ttwu_queue",
+            "if smp_load_acquire(task.on_cpu) == 0:\n"
+            "    cpu = select_task_rq(task, cpu)\n"
+            "    WRITE_ONCE(task.cpu, cpu)",
+            "cpu = select_task_rq(task, cpu)\nWRITE_ONCE(task.cpu, cpu)",
+        ),
+    ),
+    (),
+)
+"""On real processes two of them would run on one stack: so it is no seeded bug of the table."""
+
+
+def test_a_task_that_is_resumed_before_its_stack_is_free_is_sighted() -> None:
+    """C14: what ``on_cpu`` is for."""
+    program = load_program(mutations=(NOT_FREE,))
+    scope = scope_of(None, "cpus=2 | vcpus=1 | post:0x34 | guest=hlt")
+    result, _, _ = explore(Builder(program, scope, ALWAYS_2021, NOT_FREE), Options())
+    assert result.violation is not None
+    assert CHECKS[result.violation.sighting >> 8] == "C14"
