@@ -109,11 +109,11 @@ MUTATIONS: Final = (
     ),
     Mutation(
         69,
-        "no-unblock-at-assignment",
-        "a device is assigned, and vCPUs that sleep do not go round to be put on the wake-up list",
+        "no-wakeup-at-assignment",
+        "a device is assigned, and vCPUs that sleep are asked to go round, and not woken to do so",
         "a2486020a82e",
-        (Edit("vmx_pi_start_assignment", "kvm_make_request(KVM_REQ_UNBLOCK, machine().vcpus[i])"),),
-        (Row("assign", NEW, "VIOLATION", ("C2",)),),
+        (Edit("vmx_pi_start_assignment", "kvm_vcpu_kick(machine().vcpus[i])"),),
+        (Row("assign", NEW, "MAY", ("C2",)),),
     ),
     Mutation(
         70,
