@@ -50,6 +50,9 @@ def pcpu_thread() -> None:
 def mutable() -> None:
     mark(machine().config.vcpus, 20)
 
+def ret_from_fork() -> None:
+    mark(machine().config.pcpus, ANSWER)
+
 def common_interrupt() -> None:
     mark(machine().config.pcpus, peek(machine().config.pcpus) + 1)
 """

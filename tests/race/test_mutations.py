@@ -19,6 +19,9 @@ FAST_CAUGHT = first_of_each(CAUGHT, lambda row: row[2])
 FAST_CLEAN = [row for row in first_of_each(CLEAN, lambda row: row[2]) if row[2] not in {each[2] for each in CAUGHT}]
 """One row of each mutation, and one that is clean of those that are so everywhere."""
 
+EXPLORED_ONLY = {"C14"}
+"""Where its bug is raced two tasks run on one stack, which ends the process: tests/explore/test_task_scopes.py."""
+
 
 @pytest.mark.timeout(60 + 2 * LONGEST_SECONDS)
 @pytest.mark.skipif(not two_processors(), reason="these races need two processors")
@@ -40,11 +43,11 @@ def test_a_harmless_mutation_is_not_convicted(race: Race, scenario: str, policy:
 def test_every_check_has_a_mutation_that_it_must_catch() -> None:
     """No checker goes without an alarm test."""
     sought = {check for mutation in MUTATIONS for row in mutation.rows for check in row.checks}
-    assert sought == set(CHECK_ABOUT)
+    assert sought == set(CHECK_ABOUT) - EXPLORED_ONLY
 
 
 def test_every_check_and_every_mutation_has_a_fast_test() -> None:
     """It is raced, or, where no processor need show it, explored."""
-    assert {check for row in FAST_CAUGHT for check in row[3]} == set(CHECK_ABOUT)
+    assert {check for row in FAST_CAUGHT for check in row[3]} == set(CHECK_ABOUT) - EXPLORED_ONLY
     fast = {row[2] for row in (*FAST_CAUGHT, *FAST_CLEAN, *FAST_SEEN)}
     assert fast == {mutation.name for mutation in MUTATIONS}
