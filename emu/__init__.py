@@ -75,7 +75,8 @@ vmx_pi.py       arch/x86/kvm/vmx/posted_intr.c       vmx_vcpu_pi_load, vmx_vcpu_
 vmx_pi.py       include/linux/list.h                 list_add, list_del
 pi_wakeup.py    arch/x86/kvm/vmx/posted_intr.c       pi_wakeup_handler
 iommu.py        arch/x86/kvm/vmx/posted_intr.c       vmx_pi_start_assignment
-iommu.py        (the device)                         device_interrupt, assign_device
+iommu.py        arch/x86/kvm/x86.c                   kvm_arch_end_assignment
+iommu.py        (the device)                         device_interrupt, assign_or_remove_device
 iommu_post.py   (the IOMMU)                          vtd_post
 sched.py        kernel/sched/core.c                  try_to_wake_up, ttwu_queue, select_task_rq, resched_curr,
                                                      scheduler_tick, pick_next_task, context_switch, prepare_task,

@@ -9,7 +9,7 @@ from emu.machine import Vcpu, config, machine
 from emu.observe.probes.iommu import probe_device_post_begin, probe_device_post_end
 from emu.observe.probes.post import probe_effects_begin, probe_effects_end
 from emu.vectors import SLOT_DEVICE, vector_of
-from emu.waist import READ_ONCE, local_read, set_bit
+from emu.waist import READ_ONCE, clear_bit, local_read, set_bit
 
 
 def device_interrupt(vcpu: Vcpu) -> None:
@@ -32,6 +32,14 @@ def vmx_pi_start_assignment(vcpu_count: int) -> None:
     probe_effects_end()
 
 
-def assign_device() -> None:
-    """Assign a device to the guest while its vCPUs run."""
-    vmx_pi_start_assignment(local_read(config().vcpus))
+def kvm_arch_end_assignment() -> None:
+    """Note that no device can bypass KVM any more. A vCPU that sleeps on a wake-up list stays there until it wakes."""
+    clear_bit(0, machine().bypass)
+
+
+def assign_or_remove_device() -> None:
+    """Assign a device to the guest while its vCPUs run, or take it away if it is there: it does not interrupt then."""
+    if READ_ONCE(machine().bypass) == 0:
+        vmx_pi_start_assignment(local_read(config().vcpus))
+    else:
+        kvm_arch_end_assignment()

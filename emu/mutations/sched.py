@@ -35,7 +35,11 @@ MUTATIONS: Final = (
         "the load clears SN and does not set ON for what was posted while SN was set",
         "c112b5f50232 (B07)",
         (Edit("vmx_vcpu_pi_load", REPAIR),),
-        (Row("preempt", NEW, "VIOLATION", ("C1",)), Row("remote-post", "elide", "PASS")),
+        (
+            Row("preempt", NEW, "VIOLATION", ("C1",)),
+            Row("preempt-timer", NEW, "VIOLATION", ("C1",)),
+            Row("remote-post", "elide", "PASS"),
+        ),
     ),
     Mutation(
         61,
@@ -113,7 +117,7 @@ MUTATIONS: Final = (
         "a device is assigned, and vCPUs that sleep are asked to go round, and not woken to do so",
         "a2486020a82e",
         (Edit("vmx_pi_start_assignment", "kvm_vcpu_kick(machine().vcpus[i])"),),
-        (Row("assign", NEW, "MAY", ("C2",)),),
+        (Row("assign", NEW, "VIOLATION", ("C2",)),),
     ),
     Mutation(
         70,

@@ -6,7 +6,7 @@ from typing import Final
 
 from emu.cpu import apic_send_IPI, local_irq_enable, preempt_enable_no_resched
 from emu.idle import cpu_startup_entry
-from emu.iommu import assign_device, device_interrupt
+from emu.iommu import assign_or_remove_device, device_interrupt
 from emu.irq import kvm_arch_set_irq_inatomic
 from emu.kvm_host import KVM_REQ_TLB_FLUSH
 from emu.kvm_main import kvm_make_request, kvm_vcpu_kick
@@ -30,7 +30,7 @@ ACT_IOMMU: Final = 5
 ACT_TICK: Final = 6
 """The scheduler's tick on a pCPU that runs tasks."""
 ACT_ASSIGN: Final = 7
-"""A device is assigned, that can bypass KVM from then on."""
+"""A device is assigned, that can bypass KVM from then on, or is taken away."""
 ACTS: Final = 8
 """How many there are."""
 
@@ -94,7 +94,7 @@ def take(vcpu: Vcpu, item: int) -> None:
     elif item == ACT_TICK:
         apic_send_IPI(choose(local_read(config().task_pcpus)), LOCAL_TIMER_VECTOR)
     elif item == ACT_ASSIGN:
-        assign_device()
+        assign_or_remove_device()
     else:
         apic_send_IPI(local_read(vcpu.id), DEVICE_VECTOR)
 

@@ -196,11 +196,11 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         "assign",
-        "a device is assigned while a vCPU sleeps, which has to go round once to be put on the wake-up list",
+        "a device is assigned while a vCPU sleeps, which has to be put on the wake-up list; and is taken away again",
         "a2486020a82e",
         (GUEST_CPUID, *[GUEST_HLT] * 3),
         (ACT_ASSIGN, ACT_IOMMU, ACT_IOMMU),
-        acts_per_turn=2,
+        acts_per_turn=4,
         pcpus=2,
         grows=False,
         tasks=1,

@@ -35,7 +35,7 @@ from tests.compiled import Compiled, unit_of
 pytestmark = pytest.mark.timeout(240)
 
 TURNS = 60
-STEPS = 200_000
+STEPS = 10_000
 """Looks at the clock, far more than so many turns take: a mutation may hang the machine, on both hosts alike."""
 
 POLICIES = ["kick-2016", "skip-running-2020", "always-2021", "elide-self-2022"]

@@ -37,7 +37,7 @@ COPIED = [
     for policy in ("kick-2016", "skip-running-2020", "always-2021", "elide-self-2022")
     if scenario.name != "all-to-all" and scenario.tasks < 2 and scenario.task_pcpus < 2
 ]
-"""Where tasks share a pCPU, or migrate, the scopes are the largest, and what is replaceable in them is not their own."""
+"""Where tasks share a pCPU, or migrate, scopes are the largest, and what is replaceable in them is not their own."""
 FAST_COPIED = [("device-irq", "skip-running-2020")]
 
 BROUGHT = [

@@ -27,7 +27,7 @@ def test_a_scope_of_tasks_is_written_as_it_is_read() -> None:
     assert str(scope) == text
     assert scope.names[:3] == ("pCPU 0", "pCPU 1", "post:0x34@1 tick:0")
     assert "cpu_startup_entry()" in driver_sources(scope)["thread_1"]
-    assert "assign_device()" in driver_sources(scope)["thread_4"]
+    assert "assign_or_remove_device()" in driver_sources(scope)["thread_4"]
     words, machine = initial_words(scope, ALWAYS_2021, 0), Machine(BASE)
     assert [words.get(machine.vcpus[v].sched.context) for v in range(3)] == [FRESH, FRESH, None]
     assert (words[machine.config.task_pcpus], words[machine.vcpus[0].guest.turns_left]) == (2, 1)

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import multiprocess.forkserver
+import multiprocess.resource_tracker
+import multiprocess.util
 import pytest
 
 from hosts.native.process.configuration import Configuration
@@ -22,6 +24,7 @@ from hosts.native.process.outcome import Outcome
 from hosts.native.process.pcpu_processes import PcpuProcesses
 from hosts.native.process.supervised_run import SupervisedRun
 from hosts.native.process.supervisor import Supervisor
+from hosts.signals import STOPPING
 from tests.choice import slow_but
 from tests.harness import dying, roots
 from tests.harness.driven import UP_SECONDS, eventually
@@ -104,6 +107,23 @@ def test_killed_while_it_starts_a_process(root: Path, tmp_path: Path, moment: st
         watched.is_told(first, KILLED)
         watched.runs_again(first)
     assert watched.told.empty()
+
+
+def test_no_signal_ends_a_fork_server_before_it_ignores_them(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are blocked when it is spawned, though the start of the resource tracker before it unblocks some of them."""
+    blocked: list[set[int]] = []
+
+    def spawn(*arguments: Any) -> int:
+        blocked.append({int(each) for each in signal.pthread_sigmask(signal.SIG_BLOCK, [])})
+        return original(*arguments)
+
+    original = multiprocess.util.spawnv_passfds
+    monkeypatch.setattr(multiprocess.util, "spawnv_passfds", spawn)
+    multiprocess.resource_tracker._resource_tracker._stop()
+    with Supervisor(Root("tests.harness.loaders:load_root", str(root))):
+        pass
+    assert len(blocked) == 2
+    assert set(STOPPING) <= blocked[1]
 
 
 @pytest.mark.parametrize(

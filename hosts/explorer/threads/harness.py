@@ -278,7 +278,7 @@ def _called(act: str) -> str:
         "hrtimer": f"hrtimer_interrupt(machine().vcpus[{target}])",
         "iommu": f"device_interrupt(machine().vcpus[{target}])",
         "tick": f"apic_send_IPI({match[7]}, {LOCAL_TIMER_VECTOR})",
-        "assign": "assign_device()",
+        "assign": "assign_or_remove_device()",
     }
     return called[match[4] or match[6] or match[8]]
 

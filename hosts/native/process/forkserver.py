@@ -23,6 +23,7 @@ import multiprocess
 import multiprocess.connection
 import multiprocess.forkserver
 import multiprocess.process
+import multiprocess.resource_tracker
 
 import hosts
 from hosts.native.process import preload
@@ -79,6 +80,10 @@ class ForkServer:
         # What lies in the folder where one happens to be is not to be imported: it may bear the name of any module.
         given = {preload.ENVIRONMENT: self._wanted, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
         with _environment(given), _signals_blocked():
+            # Its start ends with these signals unblocked, which the fork server would inherit; once it runs, it is not
+            # started again.
+            multiprocess.resource_tracker.ensure_running()
+            signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
             multiprocess.forkserver.ensure_running()
             self._own = self.pid
             self._note()
