@@ -84,7 +84,7 @@ sched.py        kernel/sched/core.c                  try_to_wake_up, ttwu_queue,
                                                      preempt_schedule, do_task_dead, task_of
 sched.py        kernel/sched/fair.c                  newidle_balance, detach_task
 sched.py        include/linux/sched.h, preempt.h     need_resched, preemptible, preempt_enable
-idle.py         kernel/sched/idle.c                  cpu_startup_entry, cpuidle_idle_call, tasks_left
+idle.py         kernel/sched/idle.c                  cpu_startup_entry, cpuidle_idle_call
 idle.py         (the processor)                      safe_halt
 rcuwait.py      include/linux/rcuwait.h              prepare_to_rcuwait, finish_rcuwait, rcuwait_wake_up
 rcuwait.py      include/linux/sched.h                set_current_state

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from emu.cpu import local_irq_disable, local_irq_enable, preempt_disable
-from emu.machine import config, machine
 from emu.sched import __schedule, need_resched
-from emu.waist import READ_ONCE, all_silent, apic_pending, cpu_relax, local_read, say_silent, wait_for_interrupt
-from emu.workload.idle_driver import end_of_tasks, idle_turn
+from emu.waist import all_silent, apic_pending, cpu_relax, say_silent, wait_for_interrupt
+from emu.workload.idle_driver import end_of_tasks, idle_turn, tasks_left
 
 
 def cpu_startup_entry() -> None:
     """Idle, and let tasks run, until all of them have ended. It runs on the process's own stack."""
     preempt_disable()
-    local_irq_enable()
     while tasks_left() != 0:
-        while need_resched() == 0 and tasks_left() != 0:
-            cpuidle_idle_call()
-        __schedule(0)
+        cpuidle_idle_call()
     end_of_tasks()
     say_silent()
     while all_silent() == 0:
         cpu_relax()
-
-
-def tasks_left() -> int:
-    """Return how many of the vCPUs' tasks have not ended."""
-    return local_read(config().vcpus) - READ_ONCE(machine().ended)
 
 
 def cpuidle_idle_call() -> None:
@@ -33,7 +24,9 @@ def cpuidle_idle_call() -> None:
     local_irq_disable()
     if need_resched() == 0:
         safe_halt()
-    local_irq_enable()
+        local_irq_enable()
+    else:
+        __schedule(0)
 
 
 def safe_halt() -> None:

@@ -22,11 +22,8 @@ if pi_test_and_clear_sn(pi_desc) == 0:
 """
 CLEARED: Final = "clear_bit(0, this_pcpu().rq.need_resched)"
 PICKED: Final = "nxt = pick_next_task(curr)"
-HALT: Final = """
-local_irq_disable()
-if need_resched() == 0:
-    safe_halt()
-"""
+LOOK: Final = "local_irq_disable()"
+HALT: Final = "safe_halt()"
 
 MUTATIONS: Final = (
     Mutation(
@@ -132,7 +129,7 @@ MUTATIONS: Final = (
         "idle-looks-with-irqs-on",
         "the idle task looks whether a task waits before interrupts are off: one that comes in between is slept over",
         "kernel/sched/idle.c",
-        (Edit("cpuidle_idle_call", HALT, "if need_resched() == 0:\n    local_irq_disable()\n    safe_halt()"),),
+        (Edit("cpuidle_idle_call", LOOK, "pass"), Edit("cpuidle_idle_call", HALT, f"{LOOK}\n{HALT}")),
         (Row("wakeup-list", NEW, "MAY", ("C13",)),),
     ),
     Mutation(

@@ -12,7 +12,7 @@ from emu.machine import Vcpu, config, machine, smp_processor_id, this_pcpu
 from emu.observe.ghost import begin_effects, end_effects
 from emu.observe.sleep_checks import OVERLOOKED, check_halt, check_task_sleep
 from emu.posted_intr import pi_set_on
-from emu.sched import need_resched, resched_curr
+from emu.sched import resched_curr
 from emu.waist import local_read, local_write, one_in, open_turn, peek, run_goes_on
 from emu.workload.liveness import TICK_VECTOR
 from emu.workload.program import turn_over
@@ -20,7 +20,7 @@ from emu.workload.program import turn_over
 
 def idle_turn() -> int:
     """Judge and go on, once; return 1 if the processor shall not halt any longer."""
-    if local_read(config().vcpus) == peek(machine().ended):
+    if tasks_left() == 0:
         return 1
     if check_halt() != 0:
         resched_curr(smp_processor_id())
@@ -31,8 +31,13 @@ def idle_turn() -> int:
         return 0
     for i in range(local_read(config().vcpus)):
         if sleeps_here(machine().vcpus[i]) != 0 and wake_if_sound(machine().vcpus[i]) != 0:
-            return need_resched()
+            return 1
     return 0
+
+
+def tasks_left() -> int:
+    """Return how many of the vCPUs' tasks have not ended."""
+    return local_read(config().vcpus) - peek(machine().ended)
 
 
 def idle_opens_turn() -> int:

@@ -18,6 +18,7 @@ from emu.observe.accounting import DWELLS, HALTS, HLT_IN_SHADOW, ROUNDS
 from emu.observe.checkers import check_snapshot, check_stay, check_the_end
 from emu.observe.ghost import count, window
 from emu.observe.repair import put_right
+from emu.observe.snapshot import quiet_stamp
 from emu.vectors import SLOT_SELF_IPI, vector_of
 from emu.waist import (
     LONG_PAST,
@@ -137,8 +138,8 @@ def end_of_task(vcpu: Vcpu) -> int:
         local_write(guest.silent, 1)
         begin_turn(vcpu)
         return 0
-    if ipis_in_flight() != 0 or local_read(guest.in_service) != 0:
-        cpu_relax()
+    if quiet_stamp() < 0 or local_read(guest.in_service) != 0:
+        cpu_relax()  # an idle pCPU that has found the vCPU asleep may still be at waking it
         return 0
     if check_snapshot(vcpu, True) != 0:
         put_right(vcpu)
