@@ -11,6 +11,7 @@ from emu.machine import MAX_PCPUS
 from emu.memory import Word
 from emu.observe.accounting import COUNTERS, WINDOWS
 from emu.vectors import SLOT_POST, SLOTS, vector_of
+from emu.workload.scenarios import SCENARIOS
 from hosts.loader.user_code import UserCode
 from hosts.native.fabric.frame_kinds import KIND_SILENT
 from hosts.native.memory.region import SharedMemory
@@ -22,6 +23,7 @@ from hosts.runs.native_runner import built, configuration, set_up
 from hosts.runs.plan import chosen_mutations, chosen_policies, chosen_scenarios, planned
 from hosts.runs.runner import Request
 from hosts.soak.postmortem.ledger import compare
+from tests.choice import slow_but
 from tests.unit.loader.patches import code_of, replaceable, verbatim
 
 PCPUS = 2
@@ -145,6 +147,33 @@ def test_a_count_that_is_one_too_high_is_found(outcome: Outcome, what: str) -> N
     lines = compare(memory, PCPUS)
     assert lines != ()
     assert all("pCPU" in line or "vCPU" in line or "actor" in line for line in lines)
+
+
+SCENARIOS_OF_TWO = [each.name for each in SCENARIOS if each.pcpus <= PCPUS]
+
+
+@pytest.mark.parametrize("scenario", slow_but(["preempt-timer", "signal"], SCENARIOS_OF_TWO))
+def test_the_accountings_agree_in_every_scenario(scenario: str) -> None:
+    """Tasks that share a pCPU, devices that post past KVM and signals are in the accounts, too."""
+    assert compare(raced(scenario, something_accepted).memory, PCPUS) == ()
+
+
+@pytest.fixture(scope="module")
+def shared_pcpu() -> Outcome:
+    """Return a run of two tasks on one pCPU, with a device."""
+    return raced("preempt", something_accepted)
+
+
+@pytest.mark.parametrize(
+    "what", ["deliveries", "merged", "accepted", "posts", "preempt count", "turn", "delivered of a vector", "written"]
+)
+def test_a_count_of_a_pcpu_of_tasks_that_is_one_too_high_is_found(shared_pcpu: Outcome, what: str) -> None:
+    """Though it need not be known which vCPU a pCPU has counted for."""
+    memory = shared_pcpu.memory.copy()
+    assert compare(memory, PCPUS) == ()
+    word = TOUCHED[what](memory)
+    memory.write(word, memory.read(word) + 1)
+    assert compare(memory, PCPUS) != ()
 
 
 @pytest.mark.slow
