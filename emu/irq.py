@@ -51,9 +51,9 @@ def handle_vector(vector: int) -> None:
         vfio_msihandler()
     elif vector == RESCHEDULE_VECTOR:
         sysvec_reschedule_ipi()
-    elif vector == POSTED_INTR_WAKEUP_VECTOR and local_read(config().task_pcpus) != 0:
+    elif vector == POSTED_INTR_WAKEUP_VECTOR:
         sysvec_kvm_posted_intr_wakeup_ipi()
-    elif vector == LOCAL_TIMER_VECTOR and local_read(config().task_pcpus) != 0:
+    elif vector == LOCAL_TIMER_VECTOR:
         sysvec_apic_timer_interrupt()
     else:
         spurious_interrupt()
@@ -70,6 +70,9 @@ def sysvec_reschedule_ipi() -> None:
 
 def sysvec_kvm_posted_intr_wakeup_ipi() -> None:
     """Wake the vCPUs that block here and have been posted to."""
+    if local_read(config().task_pcpus) == 0:
+        spurious_interrupt()
+        return
     probe_wakeup_begin()
     pi_wakeup_handler()
     probe_wakeup_end()
@@ -77,7 +80,10 @@ def sysvec_kvm_posted_intr_wakeup_ipi() -> None:
 
 def sysvec_apic_timer_interrupt() -> None:
     """Do what the scheduler's tick is for."""
-    scheduler_tick()
+    if local_read(config().task_pcpus) == 0:
+        spurious_interrupt()
+    else:
+        scheduler_tick()
 
 
 def spurious_interrupt() -> None:

@@ -25,6 +25,7 @@ BOUNDS: Final = {
     "memory": "its memory limit",
     "states": "its limit of states",
     "buffer": "the store buffer (a store waited for room in it)",
+    "windows": "the windows and checks that a search can tell apart (62)",
     "cancelled": "Ctrl-C",
 }
 """The bounds of a search."""

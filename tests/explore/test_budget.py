@@ -64,3 +64,11 @@ def test_walks_are_shown_and_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -
     result, _, _ = explore(builder, Options(seconds=3600.0), watch)
     assert (len(walked), set(shown[:4])) == (3, {0})
     assert result.bounded_by == ("cancelled",)
+
+
+def test_more_windows_than_a_search_can_tell_apart_bound_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is said of what was not told apart: the search ends there, and says why."""
+    monkeypatch.setattr("hosts.explorer.compiled.abi.NOTED", 3)
+    builder = Builder(load_program(), scope_of(None, "post:34"), policy_by_name("elide-self-2022").number)
+    result, _, _ = explore(builder, Options())
+    assert (result.complete, result.bounded_by) == (False, ("windows",))

@@ -88,9 +88,10 @@ A_ROW, A_RECORD, A_KEY = range(3)
 AHEAD: Final = 16
 """States for which that is done together, so that the memory is asked for all of them at once."""
 
-ROUND: Final = 1 << 62
-"""In a note's windows, above them and the checks (hosts.loader.own.declared.NOTED, which the compiled search does not
-need to know of): the thread may have come round (hosts.explorer.model.system)."""
+NOTED: Final = 62
+"""Windows and checks that may occur in one search."""
+ROUND: Final = 1 << NOTED
+"""In a note's windows, above these: the thread may have come round (hosts.explorer.model.system)."""
 
 EVERYTHING: Final = -1
 """All words, as a bit set."""

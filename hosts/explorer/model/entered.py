@@ -1,7 +1,7 @@
 """The bit set of what a transition enters and which checks fire on it: a bit for each window and each check.
 
-The built-in windows come first, then the built-in checks, then the windows of a user's code; its checks come from the
-other end, the highest bit first. So only what is declared takes room, and without any the numbers are what they were.
+It has as many bits as it needs. The compiled search has 62 for those that occur in one scope, whichever these are
+(hosts.explorer.search.thread_tables).
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from collections.abc import Sequence
 from typing import Final
 
 from emu.observe.accounting import CHECKS, WINDOWS
-from hosts.loader.own.declared import NOTED
 
-_BUILT_IN: Final = len(WINDOWS) + len(CHECKS)
+_WINDOWS_FROM: Final = 32
+"""Checks, a user's among them, are fewer."""
 
 
 def window_bit(number: int) -> int:
     """Return the place of a window's bit."""
-    return number if number < len(WINDOWS) else _BUILT_IN + number - len(WINDOWS)
+    return _WINDOWS_FROM + number
 
 
 def check_bit(number: int) -> int:
     """Return the place of a check's bit."""
-    return len(WINDOWS) + number if number < len(CHECKS) else NOTED - 1 - (number - len(CHECKS))
+    return number
 
 
 def windows_in(bits: int, names: Sequence[str] = WINDOWS) -> list[str]:

@@ -32,7 +32,7 @@ from hosts.explorer.search.explored import Explored
 from hosts.explorer.search.fair_cycles import FairCycles
 from hosts.explorer.search.reencode import moves
 from hosts.explorer.search.result import Progress, Result, Violation
-from hosts.explorer.search.thread_tables import ThreadTables
+from hosts.explorer.search.thread_tables import ThreadTables, TooManyEntered
 from hosts.explorer.search.trail import TrailFinder
 from hosts.explorer.search.visited import Store
 from hosts.explorer.search.workers import Rounds
@@ -175,7 +175,10 @@ class Search:
         while self.rounds.jobs:
             self.store.ensure(self.rounds.room)
             self.rounds.round(self.store)
-            mistaken |= self.rounds.resolve_requests() and self.learnt.assumptions.refuted(self.learnt)
+            try:
+                mistaken |= self.rounds.resolve_requests() and self.learnt.assumptions.refuted(self.learnt)
+            except TooManyEntered:
+                return "windows"
             if self.learnt.stale:
                 try:
                     self._lay_out_anew()
@@ -248,7 +251,7 @@ class Search:
         result.depth = self.explored.depth
         result.bytes = self.store.bytes
         result.bytes_per_state = result.bytes / max(result.states, 1)
-        result.windows = int(np.bitwise_or.reduce([each[abi.C_WINDOWS] for each in counts]))
+        result.windows = self.learnt.unpacked(int(np.bitwise_or.reduce([each[abi.C_WINDOWS] for each in counts])))
         result.waited_for_buffer = any(each[abi.C_WAITED] for each in counts)
         result.longest_buffer = int(max(each[abi.C_LONGEST] for each in counts))
         result.branching = any(bool(each[abi.C_BRANCHING]) for each in counts)

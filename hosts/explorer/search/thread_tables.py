@@ -26,6 +26,10 @@ SURE: Final = frozenset({Op.GHOST_WRITE, Op.RESET, Op.YIELD})
 """Done at once when a step comes to them: learnt without waiting for the request."""
 
 
+class TooManyEntered(Exception):  # noqa: N818 - a bound of the search
+    """More windows and checks occur in a scope than a note has bits for."""
+
+
 class ThreadTables(Encoder):
     """Everything the loops need to know, and how it grows."""
 
@@ -33,6 +37,8 @@ class ThreadTables(Encoder):
         super().__init__(model, options)
         self.learnt = 0
         """Edges asked for."""
+        self.entered: dict[int, int] = {}
+        """The place of each window and check that has occurred, in the notes."""
         for thread in range(len(model.threads)):
             self._rest(self._operation(thread, 0))
 
@@ -143,7 +149,7 @@ class ThreadTables(Encoder):
         return self._value(operation.word, new)
 
     def _note(self, edge: Transition) -> int:
-        windows = edge.windows | (abi.ROUND if edge.round else 0)
+        windows = self._packed(edge.windows) | (abi.ROUND if edge.round else 0)
         key = (windows, edge.sighting)
         if key not in self.notes:
             number = len(self.notes)
@@ -153,6 +159,22 @@ class ThreadTables(Encoder):
                 self.tables = self.tables._replace(notes=self._notes)
             self._notes[number] = (windows, edge.sighting + 1)
         return self.notes[key]
+
+    def _packed(self, entered: int) -> int:
+        """Return a set of windows and checks (hosts.explorer.model.entered) with a bit for each that has occurred."""
+        packed = 0
+        while entered:
+            lowest = entered & -entered
+            number = self.entered.setdefault(lowest, len(self.entered))
+            if number == abi.NOTED:
+                raise TooManyEntered(f"more than {abi.NOTED} windows and checks in one scope")
+            packed |= 1 << number
+            entered ^= lowest
+        return packed
+
+    def unpacked(self, packed: int) -> int:
+        """Return the set of windows and checks that the search has collected as the model has them."""
+        return sum(bit for bit, number in self.entered.items() if packed >> number & 1)
 
     def _value(self, word: int, value: int) -> int:
         values = self.values[word]

@@ -18,11 +18,6 @@ from emu.observe.accounting import CHECKS, WINDOWS
 from emu.workload.own_acts import FIRST_OWN_ACT
 from emu.workload.scenarios import Scenario
 
-NOTED: Final = 62
-"""Windows and checks of which one transition of a search can tell, built-in ones and a user's together."""
-OWN_NOTED: Final = NOTED - len(WINDOWS) - len(CHECKS)
-"""How many of them a user's code may declare."""
-
 _LOADED: Final = re.compile(r"own_of_(vcpu|pcpu|all)\(((?:[^()]|\([^()]*\))*)\)\.words\[(\d+)\]")
 """A word of the user's in the loaded program."""
 

@@ -13,7 +13,7 @@ from emu.machine import OWN_CHECKS, OWN_WINDOWS
 from emu.observe.accounting import CHECKS, WINDOWS
 from emu.own import POINTS
 from emu.workload.scenarios import Scenario
-from hosts.loader.own.declared import NOTHING_OWN, OWN_NOTED, Own, OwnAct, OwnCheck, OwnStruct, OwnWindow, Place
+from hosts.loader.own.declared import NOTHING_OWN, Own, OwnAct, OwnCheck, OwnStruct, OwnWindow, Place
 from hosts.loader.own.literals import Literals
 from hosts.loader.own.scenarios import SCENARIOS_HOME, scenario_of
 from hosts.loader.own.words import struct_of
@@ -118,7 +118,6 @@ class Declarations:
             refuse(call, f"there is a window {name!r} already: {taken[name]}")
         if len(self.windows) == OWN_WINDOWS:
             refuse(call, f"{name!r} is one too many: patches have up to {OWN_WINDOWS} windows of their own")
-        self._noted(call, name, literals.origin)
         self.windows.append(OwnWindow(constant, name, Place(literals.origin.file, call.lineno)))
 
     def _function(self, statement: ast.FunctionDef, literals: Literals) -> None:
@@ -141,14 +140,8 @@ class Declarations:
             origin.refuse(statement, f"{name} is no name for a check: {said}")
         if len(self.checks) == OWN_CHECKS:
             origin.refuse(statement, f"{name} is one too many: patches have up to {OWN_CHECKS} checks of their own")
-        self._noted(statement, name, origin)
         place = Place(origin.file, statement.lineno)
         self.checks.append(OwnCheck(name, points, "int" in gives, _about(statement), place))
-
-    def _noted(self, node: ast.AST, name: str, origin: Origin) -> None:
-        """Refuse a window or a check if there is no room for both kinds together."""
-        if len(self.windows) + len(self.checks) >= OWN_NOTED:
-            origin.refuse(node, f"{name} is one too many: patches have up to {OWN_NOTED} windows and checks together")
 
     def _act(self, statement: ast.FunctionDef, origin: Origin) -> None:
         name = statement.name.removeprefix(ACT)

@@ -14,6 +14,7 @@ from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.make import explained_witness
+from hosts.explorer.model.entered import window_bit
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.semantics import Move, Product, State
 from hosts.explorer.model.system import AbstractionRefuted, Model
@@ -87,9 +88,18 @@ class FakeEngine:
         return found(watch) if callable(found) else found
 
 
+ENTERED = sum(1 << window_bit(number) for number in range(20))
+
+
 def complete(**more: Any) -> Searched:
     """Return a complete search that entered every window."""
-    result = {"complete": True, "states": 10, "locals": (3, 2), "branching": True, "windows": (1 << 20) - 1}
+    result = {
+        "complete": True,
+        "states": 10,
+        "locals": (3, 2),
+        "branching": True,
+        "windows": sum(1 << window_bit(number) for number in range(20)),
+    }
     return Searched(Result(**{**result, **more}))
 
 

@@ -14,6 +14,7 @@ from emu.observe.accounting import WINDOWS
 from hosts.cli.explore import ExploreOptions, search_options
 from hosts.cli.explore_show import Ticker
 from hosts.errors import Failure
+from hosts.explorer.model.entered import window_bit
 from hosts.explorer.model.options import Options
 from hosts.explorer.search.result import Progress
 from hosts.runs.explore_request import asked_for, size_text
@@ -93,11 +94,11 @@ def test_what_is_bounded_proves_nothing(fake: Any, seen: Any, capsys: Any, bound
 
 def test_a_complete_search_needs_no_windows(fake: Any, seen: Any, capsys: Any) -> None:
     """What no interleaving enters cannot be entered: it is named, and nothing is missing."""
-    none = seen(windows=1 << WINDOWS.index("post-sees-in-guest"))
+    none = seen(windows=1 << window_bit(WINDOWS.index("post-sees-in-guest")))
     status, out = run(ExploreOptions(("remote-post",), ("always-2021",)), fake([none]), capsys)
     assert status == 0
     assert "exists for post-sees-outside, sync-finds-on, notified-in-guest, which no interleaving enters" in out
-    cut = seen(windows=1, complete=False, bounded_by=("seconds",))
+    cut = seen(windows=1 << window_bit(WINDOWS.index("post-sees-in-guest")), complete=False, bounded_by=("seconds",))
     status, out = run(ExploreOptions(("remote-post",), ("always-2021",)), fake([cut]), capsys)
     assert status == 2
     assert "exists for post-sees-outside, sync-finds-on, notified-in-guest, not entered" in out

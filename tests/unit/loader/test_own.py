@@ -13,9 +13,8 @@ from emu.machine import OWN_CHECKS, OWN_WINDOWS, OWN_WORDS, Machine
 from emu.observe import is_instrument
 from emu.observe.accounting import CHECKS, WINDOWS
 from hosts.explorer.audit.relax import sites
-from hosts.explorer.compiled.abi import ROUND
 from hosts.explorer.model.entered import check_bit, window_bit
-from hosts.loader.own.declared import NOTED, OWN_NOTED, Each, Use
+from hosts.loader.own.declared import Each, Use
 from hosts.loader.own.read import declared_in
 from hosts.loader.program import PolicyError, Program, load_program
 from hosts.loader.rule.faults import RuleFault
@@ -145,7 +144,6 @@ def test_a_check_looks_at_all_words(tmp_path: Path, written: str, becomes: str) 
 
 
 SCENARIO = "X = Scenario('mine', 'about', 'origin', (GUEST_CPUID,), (ACT_POST,){})\n"
-MOST = min(OWN_WINDOWS, OWN_NOTED)
 
 DECLARATIONS = {
     # words
@@ -171,14 +169,14 @@ DECLARATIONS = {
     "A = window('kick-ends-stay')": (1, "there is a window 'kick-ends-stay' already: a built-in one"),
     "A = window('x')\nB = window('x')": (2, "there is a window 'x' already"),
     "A = (window('x'), 1)": (1, "window(...) is declared by itself"),
-    "\n".join(f"A{i} = window('w{i}')" for i in range(MOST + 1)): (MOST + 1, "one too many"),
+    "\n".join(f"A{i} = window('w{i}')" for i in range(OWN_WINDOWS + 1)): (OWN_WINDOWS + 1, "one too many"),
     # checks
     "@check\ndef fine(vcpu): return True": (2, "a check is def fine(vcpu: Vcpu) -> bool"),
     "@check\ndef fine(vcpu, x) -> bool: return True": (2, "a check is def fine(vcpu: Vcpu) -> bool"),
     "@check('soon')\ndef fine(vcpu) -> bool: return True": (1, "a check is made at some of these points"),
     "@check\ndef C1(vcpu) -> bool: return True": (2, "C1 is no name for a check: there is one already, a built-in one"),
-    "\n".join(f"@check\ndef f{i}(vcpu) -> bool: return True" for i in range(min(OWN_CHECKS, OWN_NOTED) + 1)): (
-        2 * min(OWN_CHECKS, OWN_NOTED) + 2,
+    "\n".join(f"@check\ndef f{i}(vcpu) -> bool: return True" for i in range(OWN_CHECKS + 1)): (
+        2 * OWN_CHECKS + 2,
         "one too many",
     ),
     # acts
@@ -236,27 +234,11 @@ def test_a_declaration_that_does_not_fit_is_refused_with_its_line(tmp_path: Path
     refused(error.value, tmp_path, *DECLARATIONS[text])
 
 
-def test_windows_and_checks_share_their_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A search tells of so many in one transition: a patch may take fewer of one kind and more of the other."""
-    monkeypatch.setattr("hosts.loader.own.read.OWN_NOTED", 2)
-    checked = "@check\ndef fine{0}(vcpu) -> bool: return True\n"
-    for text, line in (
-        ("A = window('a')\n" + checked.format(0) + checked.format(1), 5),
-        (checked.format(0) + checked.format(1) + "A = window('a')\n", 5),
-    ):
-        with pytest.raises(PolicyError) as error:
-            declared_in(code_of(tmp_path, HEAD + text).patches)
-        refused(error.value, tmp_path, line, "is one too many: patches have up to 2 windows and checks together")
-
-
 def test_every_window_and_check_has_a_bit_of_its_own() -> None:
     """The user's are at most as many as there are bits left, none of which is another's."""
-    windows = min(OWN_WINDOWS, OWN_NOTED - 1)
-    numbers = range(len(WINDOWS) + windows), range(len(CHECKS) + min(OWN_CHECKS, OWN_NOTED - windows))
-    bits = [window_bit(each) for each in numbers[0]] + [check_bit(each) for each in numbers[1]]
+    bits = [window_bit(each) for each in range(len(WINDOWS) + OWN_WINDOWS)]
+    bits += [check_bit(each) for each in range(len(CHECKS) + OWN_CHECKS)]
     assert len(set(bits)) == len(bits)
-    assert 0 <= min(bits) <= max(bits) < NOTED
-    assert ROUND == 1 << NOTED
 
 
 @pytest.mark.parametrize("text", USES)

@@ -18,6 +18,7 @@ from emu.workload.scenarios import SCENARIOS
 from hosts.cli.main import main
 from hosts.cli.reconcile import allowed_by, explorer, reconcile_command
 from hosts.explorer.cache.programs import ready_program
+from hosts.explorer.model.entered import check_bit, window_bit
 from hosts.explorer.search.result import Result, Violation
 from hosts.report.jsonl import schema
 from hosts.runs.plan import Planned
@@ -146,8 +147,10 @@ def test_what_the_scope_leaves_out_is_explained(compare: Any, capsys: Any, monke
 
 def test_every_check_of_one_look_is_allowed() -> None:
     """A sleeper's C7 comes with its C2: the search notes the first as a sighting, and both as having fired."""
-    fired = sum(1 << len(WINDOWS) + CHECKS.index(check) for check in ("C2", "C7"))
-    result = Result(windows=fired | 1, violations=[Violation("sighting", CHECKS.index("C2") * 256 + 0x61, 3)])
+    fired = sum(1 << check_bit(CHECKS.index(check)) for check in ("C2", "C7"))
+    result = Result(
+        windows=fired | 1 << window_bit(0), violations=[Violation("sighting", CHECKS.index("C2") * 256 + 0x61, 3)]
+    )
     allowed = allowed_by(result)
     assert allowed.checks == {"C2", "C7"}
     assert allowed.windows == {WINDOWS[0]}
@@ -183,7 +186,7 @@ def test_wrong_usage_is_64(wrong: list[str], capsys: Any) -> None:
 def test_a_search_is_told_in_names() -> None:
     """Windows by their bits, checks by their numbers, deadlock as itself; a budget that ended is one."""
     found = [Violation("sighting", CHECKS.index("C7") * 256 + 255, 3), Violation("deadlock", -1, 4)]
-    mask = 1 << WINDOWS.index(SEEN)
+    mask = 1 << window_bit(WINDOWS.index(SEEN))
     allowed = allowed_by(Result(bounded_by=("cancelled",), windows=mask, violations=found, states=5))
     assert (allowed.windows, allowed.checks) == ({SEEN}, {"C7", "deadlock"})
     assert (allowed.complete, allowed.bound, allowed.states) == (False, "its time limit", 5)
