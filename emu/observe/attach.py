@@ -141,6 +141,7 @@ FUNCTIONS: Final = {
     ),
     "vmx_deliver_posted_interrupt": Around(end="observed_delivered(vcpu, vector, result)"),
     "apic_timer_expired": Around("probe_effects_begin()", "probe_effects_end()"),
+    "hrtimer_interrupt": Around("probe_effects_begin()", "probe_effects_end()"),
     "vmx_pi_start_assignment": Around("probe_effects_begin()", "probe_effects_end()"),
     "vmx_sync_pir_to_irr": Around("observed_sync_begin()", "observed_sync_end()"),
     "kvm_vcpu_check_block": Around(end="observed_events_checked(result)"),
@@ -186,9 +187,7 @@ INSTEAD: Final = {
     "probe_kick": "by call, kvm_vcpu_wake_up in kvm_vcpu_kick",
     "probe_kick_found": "by operation, mode",
     "probe_request_taken": "by operation, requests",
-    **dict.fromkeys(
-        ("probe_effects_begin", "probe_effects_end"), "by function, apic_timer_expired, vmx_pi_start_assignment"
-    ),
+    **dict.fromkeys(("probe_effects_begin", "probe_effects_end"), "by function, apic_timer_expired and two more"),
     "probe_events_checked": "by call and by function, kvm_vcpu_check_block",
     "probe_block_decided": "by operation, wait.state and wait.task; kvm_vcpu_block",
     "probe_interrupt_acked": "by call, apic_ack",

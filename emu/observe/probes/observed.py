@@ -21,7 +21,9 @@ from emu.observe.accounting import (
     SELF_AND_REMOTE_SYNC,
     SYNC_FINDS_ON,
     SYNC_FINDS_ON_ONLY,
+    TIMER_ASLEEP,
     TIMER_AT_ONCE,
+    TIMER_AT_SWITCH,
 )
 from emu.observe.ghost import TOLD_NOBODY, TOLD_OTHER, TOLD_SELF, WHOM, window
 from emu.observe.probes.post import (
@@ -290,9 +292,14 @@ def observed_task_read(word: Word, task: int) -> None:
 
 
 def observed_deadline(deadline: int, passed: int) -> None:
-    """A clock was asked about the deadline of the vCPU of this pCPU."""
-    if smp_processor_id() < local_read(config().vcpus):
-        probe_deadline(machine().vcpus[smp_processor_id()], deadline, passed, TIMER_AT_ONCE)
+    """A clock was asked about the deadline of the vCPU of this pCPU: by what it is doing, the window of the place."""
+    if smp_processor_id() >= local_read(config().vcpus):
+        return
+    vcpu = machine().vcpus[smp_processor_id()]
+    where = TIMER_AT_ONCE
+    if local_read(vcpu.apic.hv_timer_in_use) == 0 and local_read(config().posted_timers) == 0:
+        where = TIMER_ASLEEP if peek(vcpu.wait.state) == TASK_ASLEEP else TIMER_AT_SWITCH
+    probe_deadline(vcpu, deadline, passed, where)
 
 
 # --- words that are told apart by their addresses ----------------------------------------------------------------
