@@ -127,14 +127,12 @@ def start_sw_timer(vcpu: Vcpu) -> None:
 
 def hrtimer_interrupt(vcpu: Vcpu) -> None:
     """Expire a vCPU's host timer if it is due, in interrupt context on whichever pCPU has it: it is taken first."""
-    deadline = READ_ONCE(vcpu.hrtimer)
-    if deadline <= 0:
-        return
     probe_effects_begin()
-    passed = deadline_passed(deadline)
-    if passed != 0 and cmpxchg(vcpu.hrtimer, deadline, HRTIMER_FIRING) == deadline:
-        probe_posted_deadline(vcpu)
-        posted_timer_expired(vcpu, 1)
+    deadline = READ_ONCE(vcpu.hrtimer)
+    if deadline > 0 and deadline_passed(deadline) != 0:
+        if cmpxchg(vcpu.hrtimer, deadline, HRTIMER_FIRING) == deadline:
+            probe_posted_deadline(vcpu)
+            posted_timer_expired(vcpu, 1)
     probe_effects_end()
 
 

@@ -13,11 +13,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from emu.workload.program import GUEST_ARM_LATER, GUEST_ARM_NOW, GUEST_HLT, GUEST_ICR
+from emu.workload.program import (
+    GUEST_ARM_LATER,
+    GUEST_ARM_NOW,
+    GUEST_CLI,
+    GUEST_HLT,
+    GUEST_ICR,
+    GUEST_RAISE_TPR,
+)
 from hosts.explorer.model.options import Options
 from hosts.explorer.threads.harness import Scope
 
 TIMERS: Final = frozenset((GUEST_ARM_NOW, GUEST_ARM_LATER))
+MASKED: Final = frozenset((GUEST_CLI, GUEST_RAISE_TPR))
 BELOW, ABOVE = 8.0, 16.0
 """How many times fewer and more than the product there may be."""
 LARGEST_EXPONENT: Final = 600.0
@@ -28,6 +36,8 @@ GUEST: Final = 3.4
 """States of a guest that only exits."""
 HALTS, TIMER, SLOW_HANDLERS, OTHERS = 4.0, 1.7, 1.5, 2.6
 """Factors: the guest halts; each timer that it may start; its handlers end when they like; somebody else is there."""
+MASKS: Final = 8.0
+"""Factor of a guest that turns interrupts off and raises its TPR."""
 TIMER_MEETS_OTHERS: Final = 4.7
 """Factor of a timer where others post, or kick: what it posts meets theirs, or is kicked on its way into the guest."""
 FIRST: Final = {"post": 17.5, "device": 6.0, "kick": 15.5, "signal": 15.5, "hrtimer": 15.5}
@@ -99,5 +109,7 @@ def _guest(scope: Scope) -> Iterator[float]:
     yield GUEST * (HALTS if GUEST_HLT in scope.guest else 1.0)
     if (TIMERS | {GUEST_ICR}) & set(scope.guest):
         yield from [TIMER] * scope.timers
+    if MASKED & set(scope.guest):
+        yield MASKS
     if scope.slow_handlers:
         yield SLOW_HANDLERS
