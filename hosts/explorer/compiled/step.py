@@ -46,6 +46,7 @@ from hosts.explorer.compiled.abi import (
     ROUND,
     RUN,
     SCHEDULED,
+    SEND,
     STEADY,
     T_BK,
     T_EW,
@@ -98,7 +99,7 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
     code = get(operations, g * 8) & 31
     o = n * words
     copy(out, o, states, at, words)
-    # What instruments do before a thread's first operation, or behind a mark that begins, belongs to its step.
+    # What instruments do before a thread's first effect, or between a mark that begins and the effect, is one step.
     flags = get(operations, g * 8) >> 5
     started = drains or not fuse or ((flags & BEGINS) == 0 and (resting != 0 or (flags & SCHEDULED) != 0))
     forced = 2 if code == POINT and not drains else 1
@@ -215,7 +216,8 @@ def steps(tables: Tables, work: Work, states: Ints, at: int, agent: int, n: int)
                 if done == 0 and code == POINT:
                     first_answer = index
                 glued = code in (POINT, PENDING)
-                started = started or ((flags & SCHEDULED) != 0 and (done > 0 or (flags & BEGINS) == 0))
+                effect = (flags & SCHEDULED) != 0 and (done > 0 or (flags & BEGINS) == 0)
+                started = started or effect or code == SEND  # an early IPI is an effect, too
                 done += 1
                 g = edge & NEXT_MASK
                 continue

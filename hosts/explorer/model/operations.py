@@ -78,8 +78,9 @@ SCHEDULED: Final = 1
 OWN_FENCE: Final = 1
 """``a`` of a fence that is a locked operation on an own word, no full barrier: nobody need be scheduled before it."""
 BEGINS: Final = 4
-"""Flag of a scheduled mark that says that effects follow: it and the first scheduled operation behind it are one step.
-Whoever looks before sees neither, so nothing is overlooked if the mark is set no sooner than needed."""
+"""Flag of a scheduled mark that says that effects follow: it and the first effect behind it (the first scheduled
+operation or IPI) are one step. Whoever looks before sees neither, so nothing is overlooked if the mark is set no sooner
+than needed. The second effect has a step of its own: others may act on the first."""
 FENCELESS: Final = 2
 """Flag of a locked operation, put there by the audit: atomic in memory, but the own buffer keeps what it holds
 (unless it holds this very word)."""

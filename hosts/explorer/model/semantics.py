@@ -161,13 +161,18 @@ class Product:
     def _is_prelude(self, due: Operation, micros: tuple[Micro, ...]) -> bool:
         """Return whether a step has only done what instruments do before the operation that is due: it goes on.
 
-        So a thread begins, and whatever begins with a mark (``BEGINS``).
+        So a thread begins, and whatever begins with a mark (``BEGINS``). An IPI that leaves without a scheduling point
+        of its own is no instrument's: it ends this as the first scheduled operation does. It may leave early because
+        its arrival is free, but what comes behind it may not come early with it: the target may act in between.
         """
         first = micros[0] if micros else None
         if first is None or due.begins or not self.options.fuse:
             return False
         begun = first.operation.begins or (first.local == 0 and not first.operation.scheduled)
-        return begun and not any(each.operation.scheduled for each in micros[1:])
+        return begun and not any(
+            each.operation.kind == Op.SEND or (each.operation.scheduled and number > 0)
+            for number, each in enumerate(micros)
+        )
 
     def _operation(self, state: State, thread: int) -> Operation:
         return self.model.threads[thread].operation(state.locals[thread])
