@@ -7,7 +7,8 @@ same to every thread. A state from which no step would notice is not left that w
 
 - a store is noticed by whoever uses its word in memory, whoever looks at whether that buffer is empty, and by the own
   thread if it can go no further before the buffer has drained; two buffers that hold the same word go together;
-- an arrival is noticed by its target, when that looks at what is pending or in flight.
+- an arrival is noticed by its target, when that looks at what is pending or in flight, or acknowledges this vector or
+  a lower one.
 
 What a step notices is what it has just been seen to do, so nothing is assumed. Threads that have ended are not waited
 for. Nothing may be put off for ever, or fair cycles would be missed: where a thread comes round
@@ -83,9 +84,11 @@ def notice(tables: Tables, work: Work, states: Ints, at: int, agent: int, record
         mask = np.int64(EVERYTHING) if code == PENDING else get(operations, record + CONST)
         pending &= mask
         if code == ACK:
-            while pending != 0:  # only what is acknowledged first makes a difference
-                mask &= ~(pending | (pending - 1))
+            # A higher vector would be taken instead. Another IPI of the same one is merged with what is pending if it
+            # comes now, and is one more to take if it comes later.
+            while pending & (pending - 1) != 0:
                 pending &= pending - 1
+            mask &= -pending if pending != 0 else mask
         if code == ACK or pending == 0:
             put(noticed, row + N_LOOKS, get(noticed, row + N_LOOKS) | mask)
     elif code in (IN_FLIGHT, QUIESCENT):
