@@ -105,6 +105,8 @@ posted_intr.py  arch/x86/include/asm/posted_intr.h   pi_test_and_set_pir, pi_tes
 kvm_host.py     include/linux/kvm_host.h             kvm_vcpu_is_blocking
 c_calls.py      include/linux/smp.h                  get_cpu, put_cpu, smp_send_reschedule
 c_calls.py      include/linux/sched.h                set_state_of_current, schedule_current
+c_calls.py      include/linux/list.h                 list_del_entry
+c_calls.py      include/linux/kvm_host.h             online_vcpus
 c_calls.py      arch/x86/kvm/lapic.c                 apic_lvtt
 c_calls.py      arch/x86/kvm/vmx/vmx.c               set_rvi_of_current_vmcs, vmx_pre_block, vmx_post_block,
                                                      vmx_vcpu_run_reentering

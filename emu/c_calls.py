@@ -12,13 +12,14 @@ from emu.cpu import apic_send_IPI, kvm_get_running_vcpu, preempt_disable
 from emu.exits import EXIT_FASTPATH_EXIT_HANDLED, EXIT_FASTPATH_REENTER_GUEST
 from emu.halt import schedule
 from emu.lapic import kvm_lapic_switch_to_hv_timer, kvm_lapic_switch_to_sw_timer
-from emu.machine import Vcpu, smp_processor_id
+from emu.machine import Vcpu, config, machine, smp_processor_id
 from emu.rcuwait import set_current_state
 from emu.sched import preempt_enable
 from emu.vectors import RESCHEDULE_VECTOR, SLOT_TIMER, vector_of
 from emu.vmx import vmx_vcpu_run
 from emu.vmx_intr import kvm_x86_sync_pir_to_irr, vmx_set_rvi
-from emu.waist import local_read
+from emu.vmx_pi import list_del
+from emu.waist import BIT, READ_ONCE, local_read
 from emu.x86 import kvm_vcpu_exit_request
 
 APIC_LVT_TIMER_TSCDEADLINE: Final = 2 << 17
@@ -54,6 +55,19 @@ def schedule_current() -> None:
 def set_rvi_of_current_vmcs(highest: int) -> None:
     """Write RVI of the VMCS that is loaded: that of the vCPU that runs here; -1 means none."""
     vmx_set_rvi(kvm_get_running_vcpu(), highest)
+
+
+def list_del_entry(vcpu: Vcpu) -> None:
+    """Take the vCPU off the wake-up list that it is on, whichever it is and whoever holds its lock."""
+    for cpu in range(local_read(config().task_pcpus)):
+        wakeup = machine().pcpus[cpu].wakeup
+        if READ_ONCE(wakeup.vcpus) & BIT(local_read(vcpu.id)) != 0:
+            list_del(vcpu, wakeup)
+
+
+def online_vcpus() -> int:
+    """Return how many vCPUs there are: numbers of those on a list are below it."""
+    return local_read(config().vcpus)
 
 
 def apic_lvtt(vcpu: Vcpu) -> int:

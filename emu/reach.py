@@ -167,9 +167,9 @@ def not_replaceable(function: str, module: str) -> str:
 def keeps_former(module: str) -> bool:
     """Return whether functions of a module call the protocol's functions as they are, whoever replaces these.
 
-    What the processor and the instruments share with KVM stays theirs: a patch of KVM does not change them.
+    What the processor, the IOMMU and the instruments share with KVM stays theirs: a patch of KVM does not change them.
     """
-    return owner("", module) in (INSTRUMENT, PROCESSOR) or module == "emu.guest"
+    return owner("", module) in (INSTRUMENT, PROCESSOR) or module in ("emu.guest", "emu.iommu_post")
 
 
 OWN_PRIMITIVES: Final = frozenset({"local_read", "local_write"})

@@ -35,8 +35,11 @@ KEPT: Final = frozenset(
         *("probe_device_post_begin", "probe_device_post_end"),
     }
 )
-"""What stays where it is: the idle loop goes by what the first says, and nobody replaces what the others are about: the
-host's timer, the scheduler, a device."""
+"""What stays where it is, in functions that nobody replaces: the idle loop, which goes by what the first says, the
+host's timer, the scheduler, the entry of a handler, a device. They call what a user may replace."""
+
+EFFECTS: Final = frozenset({"probe_effects_begin", "probe_effects_end"})
+"""What stays in functions that nobody replaces, and is called by function in those that somebody may."""
 
 TRIGGERS: Final = frozenset({"kvm_vcpu_trigger_posted_interrupt", "user_kvm_vcpu_trigger_posted_interrupt"})
 """Functions around which the machine's own probes stand: to replace these alone attaches nothing."""
@@ -141,8 +144,6 @@ FUNCTIONS: Final = {
     ),
     "vmx_deliver_posted_interrupt": Around(end="observed_delivered(vcpu, vector, result)"),
     "apic_timer_expired": Around("probe_effects_begin()", "probe_effects_end()"),
-    "hrtimer_interrupt": Around("probe_effects_begin()", "probe_effects_end()"),
-    "vmx_pi_start_assignment": Around("probe_effects_begin()", "probe_effects_end()"),
     "vmx_sync_pir_to_irr": Around("observed_sync_begin()", "observed_sync_end()"),
     "kvm_vcpu_check_block": Around(end="observed_events_checked(result)"),
     "kvm_vcpu_block": Around(end="probe_block_decided()"),
@@ -187,7 +188,7 @@ INSTEAD: Final = {
     "probe_kick": "by call, kvm_vcpu_wake_up in kvm_vcpu_kick",
     "probe_kick_found": "by operation, mode",
     "probe_request_taken": "by operation, requests",
-    **dict.fromkeys(("probe_effects_begin", "probe_effects_end"), "by function, apic_timer_expired and two more"),
+    **dict.fromkeys(EFFECTS, "by function, apic_timer_expired"),
     "probe_events_checked": "by call and by function, kvm_vcpu_check_block",
     "probe_block_decided": "by operation, wait.state and wait.task; kvm_vcpu_block",
     "probe_interrupt_acked": "by call, apic_ack",

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from emu.machine import ELIDE_SELF_2022, USER
+from emu.mutations import MUTATIONS
+from emu.observe.accounting import CHECKS
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
 from hosts.explorer.model.options import Options
@@ -26,8 +28,24 @@ REPLACED = [
     ("deliver", "device-irq", "device"),
     ("kick", "kick", None),
     ("check_block", "halt-wake", None),
+    ("wakeup", "wakeup-list", None),
+    ("wakeup", "migrate", None),
 ]
-"""Files with a function, and where it is explored."""
+"""Files with functions, and where they are explored."""
+
+REPAIR = "\tif (!pi_is_pir_empty(desc))\n\t\tpi_set_on(desc);\n"
+SELF = "\tif (pi_test_on(&new))\n\t\tapic->send_IPI_self(POSTED_INTR_WAKEUP_VECTOR);\n"
+BLOCKS = "\t\tpi_enable_wakeup_handler(vcpu);\n"
+BUGS = [
+    ("no-on-repair", REPAIR, ""),
+    ("stays-on-the-list", "\t\tlist_del(&to_vmx(vcpu)->pi_wakeup_list);\n", ""),
+    ("no-wakeup-to-self", SELF, ""),
+    ("sn-on-a-sleeper", BLOCKS, "\t\tpi_set_sn(vcpu_to_pi_desc(vcpu));\n"),
+    ("sn-not-cleared", "\t\tnew.sn = 0;\n", ""),
+    ("ndst-not-moved", "new.ndst = x2apic", "new.ndst = 1 ? old.ndst : x2apic"),
+    ("nv-not-restored", "\t\tnew.nv = POSTED_INTR_VECTOR;\n", ""),
+]
+"""Seeded bugs, and the same mistakes in wakeup.c: what is there, and what is there instead."""
 
 
 def explored(spec: CodeSpec, scenario: str, scope: str | None, policy: int) -> Result:
@@ -59,7 +77,8 @@ def test_a_rule_in_c_is_the_rule_in_python(rule: str) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("name", "scenario", "scope"), slow_but([("harvest", "device-irq", "device")], REPLACED, several=True)
+    ("name", "scenario", "scope"),
+    slow_but([("harvest", "device-irq", "device"), ("wakeup", "wakeup-list", None)], REPLACED, several=True),
 )
 def test_a_function_in_c_is_the_patch_in_python(name: str, scenario: str, scope: str | None) -> None:
     """A file of C in the place of a kernel's, and a patch that does the same; one of them has a mistake."""
@@ -69,3 +88,16 @@ def test_a_function_in_c_is_the_patch_in_python(name: str, scenario: str, scope:
     ]
     same(*results)
     assert (results[0].violation is not None) == (name == "harvest_early")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("name", "there", "instead"), slow_but(BUGS[:1], BUGS, several=True))
+def test_a_mistake_in_c_is_found_as_the_seeded_bug_is(tmp_path: Path, name: str, there: str, instead: str) -> None:
+    """In the scenario of the bug, by a check that the table names of it."""
+    text = (FORMS / "wakeup.c").read_text()
+    assert text.count(there) == 1
+    (tmp_path / "wakeup.c").write_text(text.replace(there, instead))
+    (row,) = (each.rows[0] for each in MUTATIONS if each.name == name)
+    found = explored(CodeSpec(kernel=str(tmp_path / "wakeup.c")), row.scenario, None, ELIDE_SELF_2022)
+    assert found.violation is not None
+    assert CHECKS[found.violation.sighting >> 8] in row.checks

@@ -15,7 +15,8 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from emu.observe import is_instrument
-from emu.observe.attach import CHAIN, KEPT, LEAVES, MODULES, POSTERS, READ, TRIGGERS, WORDS, WRITTEN
+from emu.observe.attach import CHAIN, EFFECTS, KEPT, LEAVES, MODULES, POSTERS, READ, TRIGGERS, WORDS, WRITTEN
+from emu.reach import not_replaceable
 from hosts.loader.attach.function import Attaching, Function, Trees
 from hosts.loader.attach.places import Fields, PlacesOf
 from hosts.loader.attach.statements import Statements
@@ -102,10 +103,11 @@ def _check_helpers(
 
 def _without_instruments(tree: ast.FunctionDef, definitions: Mapping[str, Definition]) -> ast.FunctionDef:
     """Return a function without its calls of instruments."""
+    stays = KEPT | EFFECTS if not_replaceable(tree.name, definitions[tree.name].module) else KEPT
 
     def is_one(statement: ast.stmt) -> bool:
         name = called(statement)
-        return name not in KEPT and name in definitions and is_instrument(definitions[name].module)
+        return name not in stays and name in definitions and is_instrument(definitions[name].module)
 
     return _filtered(tree, is_one)
 

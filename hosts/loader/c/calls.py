@@ -15,7 +15,19 @@ from hosts.loader.c.rules import CallRule, EmuCall
 from hosts.loader.c.source import part, parts, text_of, walk
 from hosts.loader.c.structuring import cloned
 from hosts.loader.c.types import VOID, Integer, Pointer, Struct, named
-from hosts.loader.c.values import Address, Nothing, Number, Test, Value, ViewPlace, constant, ranged
+from hosts.loader.c.values import (
+    Address,
+    Nothing,
+    Number,
+    Place,
+    StructPlace,
+    Test,
+    Value,
+    ViewPlace,
+    Whole,
+    constant,
+    ranged,
+)
 from hosts.loader.c.words import attribute
 
 if TYPE_CHECKING:
@@ -106,7 +118,6 @@ class Calls(Functions):
         """Return the value of a call that the environment explains."""
         match rule:
             case rules.EmuCall():
-                self.note(self.report.calls, node, name, rule.expression)
                 return self.of_emu(rule, name, arguments, node)
             case rules.Primitive(name=operation):
                 if operation not in OPERATIONS:
@@ -132,6 +143,12 @@ class Calls(Functions):
                 self.without_effects(name, arguments)
                 self.note(self.report.dropped, node, name, "", reason)
                 return Nothing(reason)
+            case rules.Into(call=emu, argument=position):
+                place, kind = self.target(self.one_of(arguments, position, name, node))
+                self.stored(place, kind, self.by_rule(emu, name, [], node), node, used=False)
+                return Nothing()
+            case rules.Each():
+                self.refuse(node, f"{name}() begins a loop, and stands inside of an expression")
             case rules.Instead(function=other):
                 function = self.sources.function(other, self.frame.text)
                 if function is None:
@@ -171,12 +188,16 @@ class Calls(Functions):
         self.without_effects(name, [each for each in arguments if each not in asked])
         values = iter(self.in_order(*(lambda each=each: self.expression(each) for each in asked)))
         given = [Nothing() if kind == "..." else next(values) for kind in rule.parameters]
+        function = self.sources.function(name, self.frame.text)
+        if function is not None and any(isinstance(each, Address) and _is_copy(each.place) for each in given):
+            return self.inlined(function, given, arguments, node)  # the machine knows nothing of a local copy
+        self.note(self.report.calls, node, name, rule.expression)
         return self.emu_value(rule, given, arguments, node)
 
     def emu_value(self, rule: EmuCall, arguments: list[Value], nodes: list[Node], node: Node) -> Value:
         """Return an expression of the machine's."""
         self.line = self.at(node)
-        tree = _without_lines(ast.parse(rule.expression, mode="eval").body)
+        tree = _of_tables(rule.expression)
         used = [each.id for each in ast.walk(tree) if isinstance(each, ast.Name)]
         given: dict[str, ast.expr] = {}
         pure = rule.pure
@@ -191,8 +212,13 @@ class Calls(Functions):
                 found = self.kept(Number(found, value.type, value.least, value.most, value.pure)).node
             given[f"_{number}"] = found
             pure = pure and (not isinstance(value, Number) or value.pure)
-        made = _Given(given).visit(tree)
+        made: ast.expr = _Given(given).visit(tree)
         return self.emu_result(rule, made, node, pure=pure)
+
+    def in_python(self, text: str, given: ast.expr | None) -> ast.expr:
+        """Return an expression of the tables, in which ``_0`` stands for another."""
+        made: ast.expr = _Given({} if given is None else {"_0": given}).visit(_of_tables(text))
+        return made
 
     def emu_argument(self, value: Value, kind: str, node: Node) -> ast.expr:
         """Return an argument of the machine's."""
@@ -218,7 +244,14 @@ class Calls(Functions):
             return ranged(made, kind, rule.least, rule.most, pure=pure)
         if isinstance(kind, Pointer) and isinstance(kind.to, Struct) and self.runtime(kind) is not None:
             return Address(ViewPlace(made, kind.to.tag, surely=False, pure=pure), kind.to)
+        if isinstance(kind, Struct) and self.runtime(Pointer(kind)) is not None:
+            return Whole(ViewPlace(made, kind.tag, pure=pure))
         self.refuse(node, f"{rule.result!r} of the tables is nothing that exists at run time")
+
+
+def _is_copy(place: Place | None) -> bool:
+    """Return whether a place is a local struct."""
+    return isinstance(place, StructPlace)
 
 
 class _Given(ast.NodeTransformer):
@@ -231,8 +264,9 @@ class _Given(ast.NodeTransformer):
         return cloned(self.given[node.id]) if node.id in self.given else node
 
 
-def _without_lines(tree: ast.expr) -> ast.expr:
-    """Return an expression without its places in the tables."""
+def _of_tables(text: str) -> ast.expr:
+    """Return an expression of the tables, without its places in them."""
+    tree = ast.parse(text, mode="eval").body
     for each in ast.walk(tree):
         for name in ("lineno", "end_lineno", "col_offset", "end_col_offset"):
             if hasattr(each, name):

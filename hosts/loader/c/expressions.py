@@ -129,6 +129,8 @@ class Expressions(Lvalues):
         """Return ``*p`` or ``&x``."""
         if node.children[0].type == "&":
             found = self.reference(parts(node)[0])
+            if isinstance(found, Whole) and isinstance(found.place, ViewPlace):
+                return Address(found.place, Struct(found.place.tag))
             if not isinstance(found, tuple):
                 self.refuse(node, f"{short(node)}: this has no address here")
             place, kind = found

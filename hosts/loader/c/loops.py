@@ -11,7 +11,7 @@ from hosts.loader.c.labels import Labels
 from hosts.loader.c.source import part, parts, text_of, walk
 from hosts.loader.c.state import State, joined, refined
 from hosts.loader.c.structuring import located
-from hosts.loader.c.values import Number
+from hosts.loader.c.values import Number, Test
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -78,7 +78,10 @@ class Loops(Labels):
 
     def stays(self, condition: Node, end: Label, node: Node) -> bool:
         """Leave a loop if its condition does not hold; return whether it may hold."""
-        test = self.test(condition)
+        return self.stays_if(self.test(condition), end, node)
+
+    def stays_if(self, test: Test, end: Label, node: Node) -> bool:
+        """Leave a loop if a condition does not hold."""
         self.line = line = self.at(node)
         if test.always is not None:
             self.flush(test)

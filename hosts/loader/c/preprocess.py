@@ -36,6 +36,12 @@ _ANNOTATIONS = re.compile(
 )
 """What says something to the compiler or the linker and nothing about what is computed."""
 
+LIST_LOOP = "list_for_each_entry"
+_LIST_LOOP = re.compile(
+    rb"\b(list_for_each_entry)[ \t]*(\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))(?=\s*[^\s;,)])",
+)
+"""The macro that begins a loop over a list; the grammar, which knows no macros, takes it for a call."""
+
 
 Meaning = Callable[[str], CType | None]
 
@@ -175,7 +181,7 @@ class _Lines:
             at += 1
         if self.groups:
             refuse(self.text.path, self.groups[-1].line, "#if without #endif")
-        content = _ANNOTATIONS.sub(_blank, b"\n".join(self.lines))
+        content = _LIST_LOOP.sub(rb"for (;\1\2;)", _ANNOTATIONS.sub(_blank, b"\n".join(self.lines)))
         self.text.meaning = typed(content, self.environment)
         self.text.content = without_doubt(content, self.text.meaning)
         return self.text

@@ -139,7 +139,7 @@ class EmuCall:
     """Their types in C, to which they are converted. ``"word"``: a pointer to a whole word, given as that word.
     ``"..."``: not evaluated, and not given by every version."""
     result: str = "void"
-    """The type in C. A flag (1 or 0) is a ``bool``."""
+    """The type in C. A flag (1 or 0) is a ``bool``; a struct lies in the machine's memory and may be pointed to."""
     least: int | None = None
     most: int | None = None
     pure: bool = False
@@ -178,13 +178,39 @@ class ByName:
 
 
 @dataclass(frozen=True)
+class Into:
+    """A macro that puts what a call of the machine's gives into one of its arguments: ``local_irq_save(flags)``."""
+
+    call: EmuCall
+    """Without parameters."""
+    argument: int = 0
+
+
+@dataclass(frozen=True)
+class Each:
+    """A macro that begins a loop over the members of a list: ``list_for_each_entry(pos, head, member) { ... }``.
+
+    The list is a word with a bit for each member. It is read once, which is all the same where its lock is held.
+    """
+
+    head: str
+    """The type in C of what leads to a list."""
+    members: str
+    """That word, in Python, the list as ``_0``: ``"READ_ONCE(_0.vcpus)"``."""
+    count: str
+    """Members have numbers below this one, at most 64."""
+    member: str
+    """A member, its number as ``_0``."""
+
+
+@dataclass(frozen=True)
 class Instead:
     """A call of another function of the files, which is looked up there: the environment is not asked again."""
 
     function: str
 
 
-CallRule = EmuCall | Primitive | Argument | View | ByName | Instead | Constant | Dropped | Refused
+CallRule = EmuCall | Primitive | Argument | View | ByName | Into | Each | Instead | Constant | Dropped | Refused
 NameRule = EmuCall | Constant | Dropped | Refused
 """Of a global variable, a constant of an enum or a header."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from hosts.loader.c.arithmetic import convert
 from hosts.loader.c.flow import Block, Branch, Jump, Label, Leave
-from hosts.loader.c.loops import Loops
+from hosts.loader.c.lists import Lists
 from hosts.loader.c.macros import statement
 from hosts.loader.c.operations import OPERATIONS
 from hosts.loader.c.source import part, parts, text_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _IGNORED: Final = frozenset({"comment", ";", "attributed_statement"})
 
 
-class Statements(Loops):
+class Statements(Lists):
     """Statements by their kinds: ``st_<kind>``."""
 
     def statement(self, node: Node) -> None:

@@ -175,7 +175,7 @@ def _chosen(
         there = [form for form in forms if form.function in found]
         if not there or name not in modules or (only and name not in only):
             continue
-        fitting = next((form for form in there if form.fits(found[form.function])), None)
+        fitting = next((form for form in there if form.fits(found[form.function], found)), None)
         if fitting is not None:
             wanted[name] = fitting
         else:

@@ -14,18 +14,23 @@ from hosts.loader.c.rules import (
     ByName,
     CallRule,
     Constant,
+    Each,
     EmuCall,
     Instead,
+    Into,
     Primitive,
     Refused,
     View,
 )
-from hosts.loader.kernel.names import PER_CPU
+from hosts.loader.kernel.names import OF_PCPU, OF_THIS_PCPU, PER_CPU
 
 _VCPU: Final = "struct kvm_vcpu *"
 _APIC: Final = "struct kvm_lapic *"
 _WAIT: Final = "struct rcuwait *"
 _PI: Final = "struct pi_desc *"
+_LOCK: Final = "raw_spinlock_t *"
+_LIST: Final = "struct list_head *"
+_ENTRY: Final = "struct pi_wakeup_entry *"
 
 
 def _vcpu_call(name: str, result: str = "void", *, more: tuple[str, ...] = (), of: str = _VCPU) -> EmuCall:
@@ -67,6 +72,16 @@ SAME: Final[Mapping[str, EmuCall]] = {
     "pi_test_and_set_on": EmuCall("pi_test_and_set_on(_0)", (_PI,), "bool"),
     "pi_test_on": EmuCall("pi_test_on(_0)", (_PI,), "bool"),
     "pi_clear_on": EmuCall("pi_clear_on(_0)", (_PI,)),
+    "pi_set_on": EmuCall("pi_set_on(_0)", (_PI,)),
+    "pi_set_sn": EmuCall("pi_set_sn(_0)", (_PI,)),
+    "pi_test_and_clear_sn": EmuCall("pi_test_and_clear_sn(_0)", (_PI,), "bool"),
+    "pi_is_pir_empty": EmuCall("pi_is_pir_empty(_0)", (_PI,), "bool"),
+    "vmx_vcpu_pi_load": _vcpu_call("vmx_vcpu_pi_load", more=("int",)),
+    "vmx_vcpu_pi_put": _vcpu_call("vmx_vcpu_pi_put"),
+    "vmx_needs_pi_wakeup": _vcpu_call("vmx_needs_pi_wakeup", "bool"),
+    "pi_enable_wakeup_handler": _vcpu_call("pi_enable_wakeup_handler"),
+    "pi_wakeup_handler": EmuCall("pi_wakeup_handler()"),
+    "vmx_interrupt_blocked": _vcpu_call("vmx_interrupt_blocked", "bool"),
     "kvm_get_running_vcpu": EmuCall("kvm_get_running_vcpu()", (), _VCPU),
     "preempt_disable": EmuCall("preempt_disable()"),
     "preempt_enable": EmuCall("preempt_enable()"),
@@ -91,6 +106,15 @@ OTHER: Final[Mapping[str, EmuCall]] = {
     "apic.send_IPI": EmuCall("apic_send_IPI(_0, _1)", ("int", "int")),
     "__apic_send_IPI_mask": EmuCall("apic_send_IPI(_0, _1)", ("int", "int")),
     "__apic_send_IPI": EmuCall("apic_send_IPI(_0, _1)", ("int", "int")),
+    "apic.send_IPI_self": EmuCall("apic_send_IPI(smp_processor_id(), _0)", ("int",)),
+    "__apic_send_IPI_self": EmuCall("apic_send_IPI(smp_processor_id(), _0)", ("int",)),
+    "local_irq_restore": EmuCall("local_irq_restore(_0)", ("unsigned long",)),
+    **dict.fromkeys(("raw_spin_lock", "spin_lock"), EmuCall("raw_spin_lock(_0)", (_LOCK,))),
+    "raw_spin_lock_nested": EmuCall("raw_spin_lock(_0)", (_LOCK, "...")),
+    **dict.fromkeys(("raw_spin_unlock", "spin_unlock"), EmuCall("raw_spin_unlock(_0)", (_LOCK,))),
+    **dict.fromkeys(("list_add", "list_add_tail"), EmuCall("list_add(_0, _1)", (_ENTRY, _LIST))),
+    "list_del": EmuCall("list_del_entry(_0)", (_ENTRY,)),
+    "kvm_arch_has_assigned_device": EmuCall("READ_ONCE(machine().bypass)", ("...",), "bool"),
     "apic_find_highest_irr": _vector("apic_find_highest_irr(_0)", (_APIC,)),
     "apic_find_highest_isr": _vector("apic_find_highest_isr(_0)", (_APIC,)),
     "kvm_lapic_find_highest_irr": _vector("apic_find_highest_irr(_0)", (_VCPU,)),
@@ -137,6 +161,12 @@ VIEWS: Final[Mapping[str, CallRule]] = {
     "to_vmx": View("vcpu_vmx"),
     "to_vt": View("vcpu_vt"),
     "vcpu_to_pi_desc": View("pi_desc", "pi_desc"),
+    **dict.fromkeys(("vt_to_vcpu", "vmx_to_vcpu"), View("kvm_vcpu")),
+    "cpu_physical_id": Argument(0),
+    **dict.fromkeys(("per_cpu", "per_cpu_ptr"), ByName(OF_PCPU)),
+    "this_cpu_ptr": ByName(OF_THIS_PCPU),
+    "local_irq_save": Into(EmuCall("local_irq_save()", (), "unsigned long", least=0, most=1)),
+    "list_for_each_entry": Each(_LIST, "READ_ONCE(_0.vcpus)", "online_vcpus()", "machine().vcpus[_0]"),
     "get_cpu_mask": Argument(0),
     "cpumask_of": Argument(0),
     "__this_cpu_read": ByName(PER_CPU),

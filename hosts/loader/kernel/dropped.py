@@ -9,7 +9,7 @@ from hosts.loader.c.rules import CallRule, Constant, Dropped
 
 _DROPPED: Final[Mapping[str, str]] = {
     "an assertion: what it asks is true here, or the checks of this machine find it": (
-        "WARN_ON WARN_ON_ONCE BUG_ON BUILD_BUG_ON ASSERT KVM_MMU_WARN_ON lockdep_assert_irqs_disabled "
+        "WARN WARN_ONCE WARN_ON WARN_ON_ONCE BUG_ON BUILD_BUG_ON ASSERT KVM_MMU_WARN_ON lockdep_assert_irqs_disabled "
         "lockdep_assert_held lockdep_assert_irqs_enabled might_sleep fpregs_assert_state_consistent"
     ),
     "a message": "printk pr_err pr_warn pr_info pr_debug pr_err_ratelimited pr_warn_ratelimited apic_debug",
@@ -43,6 +43,7 @@ _DROPPED: Final[Mapping[str, str]] = {
     "timekeeping: this machine has no clock but its deadlines": "kvm_wait_lapic_expire __kvm_wait_lapic_expire",
     "the guest's memory is not in this machine, nor anything to prefetch": "prefetch kvm_load_guest_xsave_state",
     "nothing asks for an immediate exit in this machine": "kvm_x86_ops.request_immediate_exit",
+    "lockdep": "spin_acquire spin_release",
     "AMD's AVIC": "kvm_x86_ops.vcpu_blocking kvm_x86_ops.vcpu_unblocking",
 }
 
@@ -65,6 +66,10 @@ _ANSWERED: Final[Mapping[str, tuple[int, str]]] = {
     "kvm_apic_hw_enabled": (1, _IN_KERNEL),
     "kvm_apic_sw_enabled": (1, _IN_KERNEL),
     "kvm_get_apic_mode": (2, _IN_KERNEL),
+    "x2apic_enabled": (1, "APIC ids are those of the x2APIC here: the number of the pCPU"),
+    "irq_remapping_cap": (1, "the IOMMU posts interrupts"),
+    "kvm_arch_has_irq_bypass": (1, "the IOMMU posts interrupts"),
+    "vmx_can_use_ipiv": (0, "no IPI virtualization in this machine"),
     "kvm_vcpu_apicv_active": (1, "APICv is never off in this machine"),
     "kvm_vcpu_apicv_activated": (1, "APICv is never off in this machine"),
     "kvm_apicv_activated": (1, "APICv is never off in this machine"),

@@ -156,6 +156,7 @@ NAMES: Final[Mapping[str, NameRule]] = {
         for name in _REQUESTS.split()
     },
     "enable_apicv": Constant(1, "APICv is never off in this machine", "bool"),
+    "x2apic_mode": Constant(1, "APIC ids are those of the x2APIC here: the number of the pCPU", "int"),
     "pi_inject_timer": Constant(0, "no housekeeping pCPUs in this machine: timers expire where the vCPU runs", "bool"),
     "prof_on": Constant(0, "nobody profiles"),
     "nr_cpu_ids": Constant(64, "more pCPUs than 64 are not in this machine", "unsigned int"),
@@ -193,3 +194,18 @@ PER_CPU: Final[Mapping[str, EmuCall]] = {
     "cpu_number": EmuCall("smp_processor_id()", ("...",), "int", least=0, most=63),
 }
 """Variables that each pCPU has one of."""
+
+_LISTS: Final[Mapping[str, str]] = {
+    "wakeup_vcpus_on_cpu": "struct list_head",
+    "wakeup_vcpus_on_cpu_lock": "raw_spinlock_t",
+}
+"""Structs that each pCPU has one of, and their types: the wake-up list has its lock with it here."""
+
+OF_PCPU: Final[Mapping[str, EmuCall]] = {
+    **{name: EmuCall("machine().pcpus[_1].wakeup", ("...", "int"), kind) for name, kind in _LISTS.items()},
+    **{f"&{name}": EmuCall("machine().pcpus[_1].wakeup", ("...", "int"), f"{kind} *") for name, kind in _LISTS.items()},
+}
+"""The same of some pCPU; of ``per_cpu_ptr(&x, cpu)`` a pointer to it."""
+OF_THIS_PCPU: Final[Mapping[str, EmuCall]] = {
+    f"&{name}": EmuCall("this_pcpu().wakeup", ("...",), f"{kind} *") for name, kind in _LISTS.items()
+}

@@ -41,6 +41,8 @@ STRUCTS: Final[Mapping[str, StructRule]] = {
         VCPU,
     ),
     "pi_desc": StructRule("PiDesc"),
+    "pi_wakeup_entry": VCPU,
+    **dict.fromkeys(("list_head", "raw_spinlock"), StructRule("WakeupList")),
 }
 """What a pointer to a struct is at run time. ``struct kvm`` is told by one of its vCPUs: nothing of it is a word."""
 
@@ -81,7 +83,7 @@ _VCPU: Final[Mapping[str, FieldRule]] = {
     "run": ViewField("kvm_run", pointer=True),
     "stat": _STATISTICS,
     "ready": Dropped("a hint for directed yield, which this machine does not do"),
-    "preempted": Dropped("each vCPU has a pCPU of its own"),
+    "preempted": WordField("preempted", "bool", shared=False, least=0, most=1),
     "srcu_idx": _SRCU,
     "____srcu_idx": _SRCU,
     "srcu_depth": _SRCU,
@@ -142,6 +144,9 @@ _TIMER: Final[Mapping[str, FieldRule]] = {
     "advance_expire_delta": Constant(-(1 << 63), "this machine's timers are not advanced", "s64"),
 }
 
+_WAKEUP_ENTRY: Final = ViewField("pi_wakeup_entry")
+"""The vCPU's place in a wake-up list: the list is a word with a bit for each vCPU here."""
+
 _PI_DESC: Final[Mapping[str, FieldRule]] = {
     "control": WordField("control", "u64"),
     "notifications": WordField("control", "u16", bits=16),
@@ -165,10 +170,11 @@ FIELDS: Final[Mapping[str, Mapping[str, FieldRule]]] = {
         "vcpu": ViewField("kvm_vcpu"),
         "vt": ViewField("vcpu_vt"),
         "pi_desc": ViewField("pi_desc", "pi_desc"),
+        "pi_wakeup_list": _WAKEUP_ENTRY,
         "loaded_vmcs": ViewField("loaded_vmcs", pointer=True),
         "req_immediate_exit": Constant(0, "nothing asks for an immediate exit in this machine", "bool"),
     },
-    "vcpu_vt": {"pi_desc": ViewField("pi_desc", "pi_desc")},
+    "vcpu_vt": {"pi_desc": ViewField("pi_desc", "pi_desc"), "pi_wakeup_list": _WAKEUP_ENTRY},
     "loaded_vmcs": {"hv_timer_soft_disabled": Constant(0, "the preemption timer is off when it is not in use", "bool")},
     "kvm_vcpu_pv": {"pv_unhalted": Constant(0, "no paravirtual unhalt in this machine", "bool")},
     "kvm_vcpu_apf": {"halted": Constant(0, "no asynchronous page faults in this machine", "bool")},
@@ -196,5 +202,6 @@ TYPES: Final[Mapping[str, str]] = {
     "gfn_t": "u64",
     "hpa_t": "u64",
     "cpumask_t": "int",
+    **dict.fromkeys(("raw_spinlock_t", "spinlock_t"), "struct raw_spinlock"),
 }
-"""Types that are numbers."""
+"""Types that are numbers, and the lock of a wake-up list, which is a struct with the list here."""

@@ -6,7 +6,7 @@ with other parameters or with another result. ``adapters/wrappers.c`` gives a fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,22 +31,28 @@ class Form:
     """Another function without which it is not taken."""
     because: str = ""
     """Why."""
+    unless: str = ""
+    """A function that a kernel with this form does not have."""
 
     @property
     def whole(self) -> str:
         """Return the kernel's function whose lines the program has."""
         return self.wrapper.removeprefix("wrap_") if self.wrapper.removeprefix("wrap_") in INSIDE else self.function
 
-    def fits(self, signature: Signature) -> bool:
-        """Return whether a kernel's function has this form."""
+    def fits(self, signature: Signature, there: Container[str]) -> bool:
+        """Return whether a kernel's function, beside those that are there, has this form."""
         return (
-            self.count in (None, len(signature.parameters))
+            self.unless not in there
+            and self.count in (None, len(signature.parameters))
             and self.gives in (None, signature.gives)
             and self.mentions.encode() in signature.body
         )
 
 
 _UNHALT: Final = "KVM_REQ_UNHALT, which the one makes and the other takes, is not in this machine's own functions"
+
+_PRE_BLOCK: Final = "pi_pre_block"
+"""What put a vCPU on the wake-up list until v5.16."""
 
 TAKEN: Final[Mapping[str, tuple[Form, ...]]] = {
     "kvm_vcpu_trigger_posted_interrupt": (
@@ -121,6 +127,15 @@ TAKEN: Final[Mapping[str, tuple[Form, ...]]] = {
     "pi_test_and_set_on": (Form("pi_test_and_set_on"),),
     "pi_test_on": (Form("pi_test_on"),),
     "pi_clear_on": (Form("pi_clear_on"),),
+    "pi_set_on": (Form("pi_set_on"),),
+    "pi_set_sn": (Form("pi_set_sn"),),
+    "pi_test_and_clear_sn": (Form("pi_test_and_clear_sn"),),
+    "pi_is_pir_empty": (Form("pi_is_pir_empty"),),
+    "vmx_vcpu_pi_load": (Form("vmx_vcpu_pi_load", count=2, unless=_PRE_BLOCK),),
+    "vmx_vcpu_pi_put": (Form("vmx_vcpu_pi_put", unless=_PRE_BLOCK),),
+    "vmx_needs_pi_wakeup": (Form("vmx_needs_pi_wakeup"),),
+    "pi_enable_wakeup_handler": (Form("pi_enable_wakeup_handler"),),
+    "pi_wakeup_handler": (Form("pi_wakeup_handler", unless=_PRE_BLOCK),),
     "kvm_make_request": (Form("kvm_make_request"),),
     "kvm_check_request": (Form("kvm_check_request"),),
     "kvm_request_pending": (Form("kvm_request_pending"),),
@@ -175,7 +190,13 @@ NOT_TAKEN: Final[Mapping[str, str]] = {
 }
 """Functions of ``emu/`` that a kernel has, too, and that stay this machine's own."""
 
+_BEFORE_BLOCKING: Final = (
+    "until v5.16 a vCPU is put on the wake-up list before it blocks (pi_pre_block), in this machine when it is put off "
+    "its pCPU"
+)
+
 OTHERWISE: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("vmx_vcpu_pi_load", "vmx_vcpu_pi_put", "pi_wakeup_handler"), _BEFORE_BLOCKING),
     "kvm_vcpu_halt": "until v5.16 this is the name of what kvm_emulate_halt() does",
 }
 """What to say of a function that has none of its forms."""

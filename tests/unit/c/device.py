@@ -18,9 +18,11 @@ from hosts.loader.c.rules import (
     CFile,
     Constant,
     Dropped,
+    Each,
     EmuCall,
     Environment,
     FieldRule,
+    Into,
     NameRule,
     PageField,
     Refused,
@@ -64,6 +66,11 @@ CALLS: Final[Mapping[str, CallRule]] = {
     "to_desc": View("desc", "desc"),
     "this_cpu": ByName({"clock": EmuCall("clock()", ("...",), "u64")}),
     "explode": Refused("this machine has none: leave it out"),
+    "ready_list": EmuCall("machine().ready[_0]", ("int",), "struct dev_list"),
+    "lock": EmuCall("lock(_0)", ("struct dev_list *",)),
+    "save": Into(EmuCall("saved()", (), "int", least=0, most=1)),
+    "rung": EmuCall("rung(_0)", ("struct desc *",), "bool"),
+    "list_for_each_entry": Each("struct dev_list *", "READ_ONCE(_0.bits)", "devices()", "machine().devs[_0]"),
 }
 NAMES: Final[Mapping[str, NameRule]] = {
     "feature": Constant(1, "always on here", "bool"),
@@ -83,7 +90,7 @@ class Devices:
 
     def struct(self, tag: str) -> StructRule | None:
         """Know the device's structs."""
-        runtime = {"dev": "Dev", "dev_part": "Dev", "desc": "Desc"}.get(tag)
+        runtime = {"dev": "Dev", "dev_part": "Dev", "desc": "Desc", "dev_list": "DevList"}.get(tag)
         return None if runtime is None else StructRule(runtime)
 
     def field(self, tag: str, name: str) -> FieldRule | None:

@@ -100,6 +100,15 @@ def test_a_name_that_once_meant_something_else_is_not_taken(tmp_path: Path) -> N
     assert "kvm_vcpu_halt is not taken: until v5.16 this is the name of" in refusal(path, "kvm_vcpu_halt")
 
 
+def test_the_wake_up_list_of_before_v5_17_is_not_taken(tmp_path: Path) -> None:
+    """Then a vCPU was put on it before it blocked, by a function that the machine has not: halves do not fit."""
+    put = "void vmx_vcpu_pi_put(struct kvm_vcpu *vcpu)\n{\n\tpi_set_sn(vcpu_to_pi_desc(vcpu));\n}\n"
+    assert "vmx_vcpu_pi_put" in replacing(written(tmp_path, put)).replaced
+    path = written(tmp_path, put, "int pi_pre_block(struct kvm_vcpu *vcpu)\n{\n\treturn 0;\n}\n", KICK)
+    assert set(replacing(path).replaced) == {"kvm_vcpu_kick"}
+    assert "until v5.16 a vCPU is put on the wake-up list before it blocks" in refusal(path, "vmx_vcpu_pi_put")
+
+
 def test_a_harvest_of_the_machines_own_says_what_is_new(tmp_path: Path) -> None:
     """The kernel's caller is told whether the highest vector is a new one, which this machine's does not say itself."""
     asks = SYNC.replace("if (!is_guest_mode(vcpu) && kvm_vcpu_apicv_active(vcpu))", "if (!got)")

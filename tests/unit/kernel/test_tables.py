@@ -25,7 +25,8 @@ DEFINED = signatures((path.name, path.read_bytes()) for path in sorted(ADAPTERS.
 SCOPE, MODULES = protocol_scope()
 TABLES = (
     {"BLOCK": calls.BLOCK, "DELIVER": calls.DELIVER, "TRIGGER": calls.TRIGGER, "RUN": calls.RUN_REENTERING},
-    *(calls.LIBRARY, calls.SAME, calls.OTHER, calls.VIEWS, calls.LIBRARY_ONLY, dropped.CALLS, names.PER_CPU),
+    *(calls.LIBRARY, calls.SAME, calls.OTHER, calls.VIEWS, calls.LIBRARY_ONLY, dropped.CALLS),
+    *(names.PER_CPU, names.OF_PCPU, names.OF_THIS_PCPU),
 )
 
 

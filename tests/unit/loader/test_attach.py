@@ -223,3 +223,9 @@ def test_a_helper_that_is_a_post_and_a_part_of_one_is_refused(tmp_path: Path) ->
     """With the line: nobody could say where the post begins."""
     with pytest.raises(PolicyError, match=r"fix\.py:12: hand_over hands a vector to the APIC, here as a post"):
         patched(tmp_path, HELPER_OF_BOTH)
+
+
+@pytest.mark.parametrize("name", ["detach_task", "hrtimer_interrupt", "vmx_pi_start_assignment"])
+def test_effects_stay_marked_in_what_nobody_replaces(attached: Program, name: str) -> None:
+    """Where they are, so that a checker sees no gap in the machine's own functions when a user's stand beside them."""
+    assert {"probe_effects_begin", "probe_effects_end"} <= instruments(attached.trees[name], attached)

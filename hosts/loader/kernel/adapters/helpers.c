@@ -78,26 +78,14 @@ bool pi_test_and_clear_on(struct pi_desc *pi_desc)
 	return test_and_clear_bit(POSTED_INTR_ON, (unsigned long *)&pi_desc->control);
 }
 
-void pi_set_on(struct pi_desc *pi_desc)
+bool pi_test_on(struct pi_desc *pi_desc)
 {
-	set_bit(POSTED_INTR_ON, (unsigned long *)&pi_desc->control);
-}
-
-void pi_set_sn(struct pi_desc *pi_desc)
-{
-	set_bit(POSTED_INTR_SN, (unsigned long *)&pi_desc->control);
+	return test_bit(POSTED_INTR_ON, (unsigned long *)&pi_desc->control);
 }
 
 void pi_clear_sn(struct pi_desc *pi_desc)
 {
 	clear_bit(POSTED_INTR_SN, (unsigned long *)&pi_desc->control);
-}
-
-bool pi_is_pir_empty(struct pi_desc *pi_desc)
-{
-	unsigned long *pir = (unsigned long *)pi_desc->pir;
-
-	return !(READ_ONCE(pir[0]) | READ_ONCE(pir[1]) | READ_ONCE(pir[2]) | READ_ONCE(pir[3]));
 }
 
 bool bitmap_empty(unsigned long *map, unsigned int bits)
@@ -108,6 +96,16 @@ bool bitmap_empty(unsigned long *map, unsigned int bits)
 		if (READ_ONCE(map[i]))
 			return false;
 	return true;
+}
+
+int pi_try_set_control(struct pi_desc *pi_desc, u64 *pold, u64 new)
+{
+	return try_cmpxchg64(&pi_desc->control, pold, new) ? 0 : -EBUSY;
+}
+
+bool vmx_can_use_vtd_pi(struct kvm *kvm)
+{
+	return irqchip_in_kernel(kvm) && kvm_arch_has_irq_bypass() && kvm_arch_has_assigned_device(kvm);
 }
 
 bool pi_harvest_pir(unsigned long *pir, unsigned long *taken)
