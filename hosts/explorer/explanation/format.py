@@ -27,6 +27,10 @@ from hosts.kernel_names import EXITS, SHORT_MODES, SHORT_REQUESTS, SHORT_TASKS, 
 WORD: Final = (1 << 64) - 1
 _BITMAP: Final = re.compile(r"(?:pi_desc\.pir|apic\.virr|apic\.visr)\[(\d)\]")
 """Words of 256-bit registers."""
+_VCPUS: Final = ("rq.queued", "wakeup.vcpus")
+"""Words that have a bit for each vCPU."""
+_FLAGS: Final = ("rq.need_resched", "wakeup.lock", "bypass")
+"""Words of which only bit 0 is used."""
 ITEMS: Final = {
     GUEST_CPUID: "CPUID",
     GUEST_HLT: "HLT",
@@ -54,7 +58,7 @@ def field_of(word: str) -> tuple[int, str]:
     return (int(match[1]), match[2]) if match else (-1, word)
 
 
-def value_text(field: str, value: int, vcpu: int = 0) -> str:
+def value_text(field: str, value: int, vcpu: int = 0) -> str:  # noqa: PLR0911 - one for each kind
     """Write what a word holds; ``vcpu``: whose it is."""
     if field == "mode":
         return SHORT_MODES.get(value, str(value))
@@ -66,6 +70,8 @@ def value_text(field: str, value: int, vcpu: int = 0) -> str:
         return control_text(value, vcpu)
     if match := _BITMAP.fullmatch(field):
         return vectors_text(vectors_in([0] * int(match[1]) + [value])) or "empty"
+    if field.endswith(_VCPUS):
+        return " ".join(f"vCPU {i}" for i in range(64) if value >> i & 1) or "none"
     return str(value) if abs(value) < 1 << 16 else hex(value & WORD)
 
 
@@ -109,7 +115,9 @@ def _bits_text(field: str, act: Act) -> str:
     if field == CONTROL:
         return changed_text(act.answer, new, touched)
     was = f"was {int(act.answer & touched != 0)}"
-    if field != "requests" and not _BITMAP.fullmatch(field):
+    if field.endswith(_FLAGS):
+        return f"{field} {'set' if act.kind == 'OR' else 'cleared'}, {was}"
+    if field != "requests" and not _BITMAP.fullmatch(field) and not field.endswith(_VCPUS):
         name = name_of(field)
         return f"{name} {'|' if act.kind == 'OR' else '&'} {hex(act.a & WORD)} = {value_text(field, new)}, {was}"
     beside = act.answer & ~touched
@@ -149,8 +157,10 @@ _SPECIAL: Final[Mapping[str, Callable[[Act, int], str]]] = {
 def state_text(view: Mapping[str, Any], names: tuple[str, ...]) -> str:
     """Write a state: the descriptor, mode, RVI and vIRR of each vCPU, then what is on its way."""
     several = len(view["vcpus"]) > 1
+    tasks = len(view.get("runs", ()))
+    ndst = [{0: i, 1: 0}.get(tasks, -1) for i in range(len(view["vcpus"]))]  # where tasks can migrate NDST is told
     parts = [
-        (f"vcpu{i}: " if several else "") + _vcpu_text(vcpu, i) + _whereabouts(view, i) + ";" * several
+        (f"vcpu{i}: " if several else "") + _vcpu_text(vcpu, ndst[i]) + _whereabouts(view, i) + ";" * several
         for i, vcpu in enumerate(view["vcpus"])
     ]
     vcpus = len(view.get("runs", view["vcpus"]))
@@ -182,10 +192,10 @@ def stored(word: str, value: int, *, several: bool = False) -> str:
     return f"{whose}{name_of(field)} = {value_text(field, value, max(number, 0))}"
 
 
-def _vcpu_text(vcpu: Mapping[str, Any], number: int) -> str:
+def _vcpu_text(vcpu: Mapping[str, Any], ndst: int) -> str:
     parts = [SHORT_MODES.get(vcpu["mode"], str(vcpu["mode"]))]
     parts += ["ON"] * vcpu["on"]
-    if odd := odd_text(vcpu["control"], number):
+    if odd := odd_text(vcpu["control"], ndst):
         parts.append(odd)
     if vcpu["pir"]:
         parts.append(f"PIR {vectors_text(vcpu['pir'])}")

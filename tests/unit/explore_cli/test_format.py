@@ -48,6 +48,12 @@ SN = 1 << POSTED_INTR_SN
         ("AND", "vcpu0.requests", ~1, 0, 5, "requests TLB_FLUSH cleared, was 1 beside UNBLOCK"),
         ("ADD", "vcpu0.pi_desc.software[2]", 1, 0, 6, "pi_desc.software[2] + 1 = 7, was 6"),
         ("OR", "vcpu0.pi_desc.software[2]", 4, 0, 1, "pi_desc.software[2] | 0x4 = 5, was 0"),
+        ("OR", "pcpu1.rq.need_resched", 1, 0, 1, "pcpu1.rq.need_resched set, was 1"),
+        ("AND", "pcpu1.rq.need_resched", ~1, 0, 0, "pcpu1.rq.need_resched cleared, was 0"),
+        ("OR", "pcpu1.rq.queued", 2, 0, 1, "pcpu1.rq.queued vCPU 1 set, was 0 beside vCPU 0"),
+        ("AND", "pcpu1.rq.queued", ~2, 0, 2, "pcpu1.rq.queued vCPU 1 cleared, was 1"),
+        ("LOAD", "pcpu1.rq.queued", 0, 0, 3, "pcpu1.rq.queued -> vCPU 0 vCPU 1"),
+        ("STORE", "pcpu0.wakeup.vcpus", 0, 0, 0, "pcpu0.wakeup.vcpus = none"),
     ],
 )
 def test_what_was_found_stands_beside_what_was_written(
@@ -64,6 +70,21 @@ def test_what_changes_in_the_control_word_is_seen_in_the_state() -> None:
     assert state_text(view, ("vCPU 0",)) == "OUTSIDE SN 1 NV 0xf1 NDST 3"
     view["vcpus"] = [seen | {"control": LOADED}]
     assert state_text(view, ("vCPU 0",)) == "OUTSIDE"
+
+
+@pytest.mark.parametrize(
+    ("pcpus", "text"),
+    [(0, "NDST 3"), (1, "NDST 3"), (4, "NDST 3, on pCPU 3")],
+)
+def test_where_tasks_migrate_ndst_is_always_told(pcpus: int, text: str) -> None:
+    """Also if it is the pCPU with the vCPU's number, which means nothing there; with one pCPU 0 is not told."""
+    seen = {"mode": 0, "on": 0, "pir": [], "requests": 0, "rvi": 0, "virr": [], "waiting": 0, "task": 0}
+    view: dict[str, Any] = {"pending": [[]], "flight": [], "buffers": [[]]}
+    view |= {"runs": [-1, -1, -1, 0][4 - pcpus :]} if pcpus > 1 else {"runs": [-1]} if pcpus else {}
+    view["vcpus"] = [seen | {"control": pi_control(POSTED_INTR_VECTOR, 3)}]
+    assert state_text(view, ("vCPU 0",)) == f"OUTSIDE {text}"
+    view["vcpus"] = [seen | {"control": LOADED}]
+    assert ("NDST 0" in state_text(view, ("vCPU 0",))) == (pcpus > 1)
 
 
 def test_what_the_check_reads_has_a_column(witness_of: Callable[..., Witness]) -> None:
