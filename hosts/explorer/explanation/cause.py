@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hosts.explorer.explanation.format import field_of, name_of
+from hosts.explorer.explanation.idle_halt import IdleHalt
 from hosts.explorer.explanation.missed_syncs import MissedSyncs
 from hosts.explorer.explanation.overwrites import overwritten, overwritten_text
+from hosts.explorer.explanation.placement import Placement
 from hosts.explorer.explanation.query import EventLog
 from hosts.explorer.explanation.rows import EventRow
+from hosts.explorer.explanation.task_causes import TaskCauses
 from hosts.kernel_names import vector_text
 
 
@@ -21,8 +24,9 @@ class Cause:
 
     def broke(self) -> Iterator[str]:
         """Name the step to blame: the first of the candidates that the steps show."""
-        syncs = self.syncs
+        syncs, tasks = self.syncs, TaskCauses(self.log)
         causes = (
+            *(Placement(self.log).cause, IdleHalt(self.log).cause, tasks.suppressed, tasks.unwoken),
             *(self._unwritten, self._notified, self._waiting, self._overwritten, syncs.early, syncs.too_early),
             *(self._missed, syncs.consumed, self._kept, self._uncovered, syncs.passed_over, syncs.in_root),
             syncs.unlooked,

@@ -14,6 +14,7 @@ from emu.workload.scenarios import POLICIES
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.cause import Cause
 from hosts.explorer.explanation.format import stored
+from hosts.explorer.explanation.idle_halt import IdleHalt
 from hosts.explorer.explanation.outcome import Outcome
 from hosts.explorer.explanation.own_check import own_check_sentences
 from hosts.explorer.explanation.query import CONTROL, EventLog
@@ -89,6 +90,8 @@ class Explanation:
                 yield from self.posted()
             case "C5" | "C10":
                 yield from self.history()
+            case "C6" | "C13":
+                yield from IdleHalt(self.log).history()
             case "deadlock":
                 yield from self.standing()
             case _:
@@ -180,6 +183,8 @@ class Explanation:
         looked = self.log.last(self.log.does(self.v, field, "LOAD"))
         if looked < 0:
             yield f"{self.vcpu} never looked."
+        elif i < 0:
+            yield f"{self.vcpu} looked last in {self.log.told(looked)}."
         elif looked < i:
             yield f"{self.vcpu} had looked for the last time before that: {self.log.told(looked)}."
         else:
@@ -187,11 +192,8 @@ class Explanation:
 
     def registers(self) -> Iterator[str]:
         """Describe the last changes of vIRR and RVI, and what the last sync found."""
-        came, rvi, looked = (
-            self.cause.came(),
-            self.cause.rewritten(),
-            self.log.last(self.log.does(self.v, CONTROL, "LOAD")),
-        )
+        came, rvi = self.cause.came(), self.cause.rewritten()
+        looked = self.log.last(self.log.does(self.v, CONTROL, "LOAD"))
         if came >= 0:
             highest = vectors_text(self.end["vcpus"][self.v]["virr"][-1:])
             yield f"{highest} came into the vIRR with {self.log.step(came)} ({self.rows[came].act.function})."

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from emu.kvm_host import TASK_ASLEEP
 from emu.posted_intr import pi_ndst
 from hosts.explorer.explanation.cause import Cause
+from hosts.explorer.explanation.idle_halt import IdleHalt
+from hosts.explorer.explanation.placement import Placement
 from hosts.explorer.explanation.query import EventLog
 from hosts.kernel_names import vector_text, vectors_text
 
@@ -52,9 +54,9 @@ class Outcome:
     def of_tasks(self) -> str:
         """Say what is wrong about a vCPU's task, or about a pCPU that runs tasks; or that nothing moves."""
         if self.witness.check == "C6":
-            return f"Where {self.vcpu} is notified (NV, NDST, SN) and the wake-up lists do not fit; {self.nobody()}."
+            return Placement(self.log).outcome()
         if self.witness.check == "C13":
-            return "A pCPU halts although a task waits to run there, or is asked to make room."
+            return IdleHalt(self.log).outcome()
         if self.witness.check == "C14":
             return f"The task of {self.vcpu} is resumed on one pCPU before another one has put it away."
         return "Nothing can move any more, and not all threads have ended."

@@ -26,6 +26,9 @@ from hosts.loader.user_code import code_of
 from tests.choice import slow_but
 from tests.unit.explore_cli import faults
 from tests.unit.explore_cli.causes import CAUSES, Cause, S
+from tests.unit.explore_cli.task_causes import TASK_CAUSES
+
+EVERY = (*CAUSES, *TASK_CAUSES)
 
 
 @cache
@@ -65,7 +68,7 @@ def told(cause: Cause, program: Program | None = None, seconds: float = 0.0) -> 
 
 def by(mutation: str) -> Cause:
     """Return the first cause of a mutation."""
-    return next(each for each in CAUSES if each.mutation == mutation)
+    return next(each for each in EVERY if each.mutation == mutation)
 
 
 FAST = [
@@ -78,7 +81,7 @@ FAST = [
 """One cause of each kind; those of a sleeper, of lost posts and of costs are in test_repair."""
 
 
-@pytest.mark.parametrize("cause", slow_but(FAST, CAUSES), ids=lambda each: f"{each.mutation or 'none'}-{each.scenario}")
+@pytest.mark.parametrize("cause", slow_but(FAST, EVERY), ids=lambda each: f"{each.mutation or 'none'}-{each.scenario}")
 def test_the_cause_that_is_told_is_the_cause(cause: Cause) -> None:
     """Who was kept silent by what, which look came too early, which word was overwritten; no innocent buffer."""
     story = told_once(cause).story
@@ -98,8 +101,8 @@ def test_every_mutation_has_a_cause() -> None:
         for row in mutation.rows
         if row.outcome != "PASS"
     }
-    assert shown <= {(cause.mutation, cause.scenario) for cause in CAUSES}
-    assert {each.name for each in faults.FAULTS} <= {cause.mutation for cause in CAUSES}
+    assert shown <= {(cause.mutation, cause.scenario) for cause in EVERY}
+    assert {each.name for each in faults.FAULTS} <= {cause.mutation for cause in EVERY}
 
 
 @pytest.mark.slow
