@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from emu.observe import is_instrument
-from hosts.explorer.model.operations import LOCKED, OWN_FENCE, Op
+from hosts.explorer.model.operations import LOCKED, OWN_FENCE, Op, in_transaction
 from hosts.replay.buffer import StoreBuffer
 from hosts.replay.interfaces import Schedule
 from hosts.replay.memory import Memory
@@ -56,7 +56,8 @@ class Operations:
         eager = kind == Op.SEND and self._setting.eager and self._memory.read(self._pcpu.irq.inside_depth) != 0
         own_fence = kind == Op.FENCE and a == OWN_FENCE
         begins = kind == Op.GHOST_WRITE and word in self._inside_of and a & 1 != 0
-        free = kind in UNSCHEDULED or eager or own_fence or within or is_instrument(function.module)
+        part = within or in_transaction(function.module, kind) or is_instrument(function.module)
+        free = kind in UNSCHEDULED or eager or own_fence or part
         may = lambda: self._possible(kind, wait=wait)  # noqa: E731 - asked as often as the schedule wants to know
         self.schedule.before(scheduled=begins or not free, point=kind == Op.POINT, begins=begins, possible=may)
         answer = do()

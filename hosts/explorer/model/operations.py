@@ -111,3 +111,13 @@ class Operation(NamedTuple):
     def drains(self) -> bool:
         """Return whether it waits until the own buffer is empty."""
         return self.kind == Op.FENCE or (self.kind in LOCKED and self.flags & FENCELESS == 0)
+
+
+_TRANSACTION: Final = "emu.iommu_post"
+"""The module of what hardware does in one transaction: its operations belong to the step of the first, which is made by
+a function of another module."""
+
+
+def in_transaction(module: str, kind: Op) -> bool:
+    """Return whether an operation of a module's function is part of the step before."""
+    return module == _TRANSACTION and kind != Op.POINT

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from emu.observe import is_instrument
 from emu.waist import BIT, LONG_PAST
-from hosts.explorer.model.operations import FENCELESS, OWN_FENCE, SCHEDULED, Op, Operation
+from hosts.explorer.model.operations import FENCELESS, OWN_FENCE, SCHEDULED, Op, Operation, in_transaction
 from hosts.explorer.threads.deferrable import deferrable_vectors
 from hosts.explorer.threads.machine_words import SILENT, World, over_word
 from hosts.explorer.threads.memory import Access
@@ -26,10 +26,6 @@ DEADLINE: Final = 2
 _UNSCHEDULED: Final = frozenset(
     {Op.GHOST_READ, Op.GHOST_WRITE, Op.GHOST_ADD, Op.RESET, Op.IN_FLIGHT, Op.ACK, Op.CHOOSE}
 ) | {Op.YIELD}
-
-TRANSACTION: Final = "emu.iommu_post"
-"""The module of what hardware does in one transaction: its operations belong to the step of the first, which is made by
-a function of another module."""
 
 ASKED_TWICE: Final = (0,)
 """Arguments of ``run_goes_on`` once all others are silent: the second question is whether the run is over."""
@@ -184,7 +180,7 @@ class Primitives(Access):
         eager = operation.kind == Op.SEND and self.world.eager and self._is_inside()
         late = operation.kind == Op.STORE and operation.flags & FENCELESS != 0
         alone = operation.kind == Op.FENCE and operation.a == OWN_FENCE
-        begun = module == TRANSACTION and operation.kind != Op.POINT
+        begun = in_transaction(module, operation.kind)
         free = operation.kind in _UNSCHEDULED or eager or late or alone or begun
         scheduled = not free and not is_instrument(module)  # what begins says so itself
         flags = operation.flags | (SCHEDULED if scheduled else 0)
