@@ -82,6 +82,7 @@ sched.py        kernel/sched/core.c                  try_to_wake_up, ttwu_queue,
                                                      scheduler_tick, pick_next_task, context_switch, prepare_task,
                                                      finish_task_switch, __schedule, leaves_the_queue, schedule_task,
                                                      preempt_schedule, do_task_dead, task_of
+irq.py          kernel/sched/core.c                  scheduler_ipi
 sched.py        kernel/sched/fair.c                  newidle_balance, detach_task
 sched.py        include/linux/sched.h, preempt.h     need_resched, preemptible, preempt_enable
 idle.py         kernel/sched/idle.c                  cpu_startup_entry, cpuidle_idle_call

@@ -11,6 +11,7 @@ from emu.workload.idle_driver import end_of_tasks, idle_turn, tasks_left
 def cpu_startup_entry() -> None:
     """Idle, and let tasks run, until all of them have ended. It runs on the process's own stack."""
     preempt_disable()
+    local_irq_enable()
     while tasks_left() != 0:
         cpuidle_idle_call()
     end_of_tasks()

@@ -28,17 +28,19 @@ def common_interrupt() -> None:
     local_write(this_pcpu().irq.enabled, 0)
     vector = apic_ack()
     probe_interrupt_acked()
+    if vector == RESCHEDULE_VECTOR and local_read(config().task_pcpus) != 0:
+        scheduler_ipi()
     handle_vector(vector)
     irqentry_exit_cond_resched()
     local_write(this_pcpu().irq.enabled, 1)
 
 
 def irqentry_exit_cond_resched() -> None:
-    """On the way back from an interrupt let another task run, if one wants to and may; else ``preempt_enable`` will."""
-    if need_resched() == 0:
-        return
-    local_write(this_pcpu().irq.need_resched, 1)
-    if preemptible() != 0:
+    """On the way back from an interrupt let another task run, if one wants to and may; else ``preempt_enable`` will.
+
+    It asks the pCPU's own flag; what another pCPU wants gets there by its IPI.
+    """
+    if local_read(this_pcpu().irq.need_resched) != 0 and preemptible() != 0:
         preempt_schedule()
 
 
@@ -65,7 +67,13 @@ def sysvec_kvm_posted_intr_ipi() -> None:
 
 
 def sysvec_reschedule_ipi() -> None:
-    """Do nothing: that the pCPU has left what it was at is all that is wanted. The way back asks the scheduler."""
+    """Do nothing: that the pCPU has left what it was at is all that is wanted."""
+
+
+def scheduler_ipi() -> None:
+    """Where vCPUs are tasks, take note that another one shall run (``preempt_fold_need_resched``)."""
+    if need_resched() != 0:
+        local_write(this_pcpu().irq.need_resched, 1)
 
 
 def sysvec_kvm_posted_intr_wakeup_ipi() -> None:

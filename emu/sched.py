@@ -167,6 +167,7 @@ def finish_task_switch() -> None:
     """Free the stack of the task that this pCPU has just left: from now on others may resume it."""
     prev = local_read(this_pcpu().rq.prev)
     if prev != 0:
+        local_write(this_pcpu().rq.prev, 0)
         smp_store_release(task_of(prev).on_cpu, 0)
 
 

@@ -18,6 +18,9 @@ test that holds it against a search without it, or against the definition.
   is recorded in the state at hand | --no-reduce | compiled/lazy_flush.py | tests/explore/test_lazy_flush.py
 - Interrupts deferred to a later point | handlers only count, or are independent of the code before the next point
   | --no-reduce | threads/deferrable.py | tests/explore/test_interrupts.py
+- Interrupts deferred where another task may run behind them | up to the next point the task uses only words that are
+  its own wherever it runs, and that no handler touches | --no-reduce | threads/automaton.py
+  | tests/explore/test_deferred_task_interrupts.py
 - Symmetry of equal senders (Ip and Dill 1996) | ``emu`` asks for any or all pCPUs, never for one by its number; each
   step of one is compared with the others' | --no-symmetry | reduce/symmetry.py | tests/explore/test_symmetry.py
 - Dead-variable reduction | none: live variables are computed | --no-forget | threads/live_variables.py

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 from emu.machine import USER
 from emu.mutations import Mutation
+from emu.vectors import POSTED_INTR_WAKEUP_VECTOR
 from hosts.explorer.initial_state import initial_words
 from hosts.explorer.model.system import Model, Thread
 from hosts.explorer.reduce.symmetry_candidates import align, equal_columns, groups
 from hosts.explorer.threads.automaton import Automaton
 from hosts.explorer.threads.deferrable import deferrable_of
+from hosts.explorer.threads.expected_sharing import expected_own, expected_shared
 from hosts.explorer.threads.harness import Scope, drivers
 from hosts.explorer.threads.history import ExactProtocol, ExactThread
 from hosts.explorer.threads.machine_words import SILENT, World
@@ -42,6 +44,12 @@ class Builder:
         initial = initial_words(self.scope, self.policy, number, self.program.own)
         pcpus, vcpus, tasks = self.scope.pcpus, self.scope.vcpus, self.scope.task_pcpus
         self.world = World.made(initial, pcpus, vcpus, number, fold=self.fold, tasks=tasks)
+        for word in expected_shared(self.world.machine, self.scope):
+            self.world.words.share(word, range(tasks))
+        self.world.words.expect(expected_own(self.world.machine, self.scope))
+        if tasks > 1:
+            self.world.interrupted |= {(i, True) for i in range(tasks)}
+            self.world.vectors = tuple(sorted({*self.world.vectors, POSTED_INTR_WAKEUP_VECTOR}))
         self.world.deferrable = deferrable_of(self.program) if not tasks else frozenset()
         self.world.rule = self.program.rule
         self.world.own = self.program.own
@@ -55,7 +63,7 @@ class Builder:
 
     def model(self) -> Model:
         """Return a new model, of whose threads nothing has been learnt."""
-        world = self.world
+        world, pcpus, tasks = self.world, self.scope.pcpus, self.scope.task_pcpus
         self.cut_at(world.suspends)
         for group in self._symmetric:
             align(world, group)
@@ -74,6 +82,7 @@ class Builder:
             terminated=[numbers[SILENT]],
             obligations=[numbers[word] for word in self.obligations if word in numbers],
             symmetry_classes=groups(world, self._symmetric),
+            interrupters=[(1 << pcpus) - 1] * tasks + [0] * (pcpus - tasks) if tasks > 1 else [],
             single={numbers[word]: owner for word, owner in world.words.single.items()},
         )
 

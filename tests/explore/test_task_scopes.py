@@ -7,9 +7,12 @@ import pytest
 from emu.machine import ALWAYS_2021, Machine
 from emu.mutations import Edit, Mutation
 from emu.observe.accounting import CHECKS
+from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
 from hosts.explorer.initial_state import initial_words
+from hosts.explorer.model.operations import Op
 from hosts.explorer.model.options import Options
+from hosts.explorer.model.system import Thread
 from hosts.explorer.refine import explore
 from hosts.explorer.threads.continuations import FRESH
 from hosts.explorer.threads.harness import ScopeError, driver_sources, scope_of
@@ -62,6 +65,21 @@ def test_a_task_that_waits_for_a_pcpu_is_owed_nothing() -> None:
     """Nothing ticks: the other task may keep the pCPU for ever, posted to or not."""
     assert builder_of(scope_of(None, SMALL), ALWAYS_2021, None).obligations == []
     assert len(builder_of(scope_of(None, "post:0x34"), ALWAYS_2021, None).obligations) == 4
+
+
+def test_a_device_posts_in_one_transaction() -> None:
+    """Nobody comes between the PIR bit and ON: all behind the first operation belongs to its step."""
+    (migrate,) = [each for each in SCENARIOS if each.name == "migrate"]
+    builder = builder_of(scope_of(migrate, SMALL), ALWAYS_2021, None)
+    device = explore(builder, Options())[2].threads[2]
+    posts = [device.operation(local) for local in range(len(device)) if _in_post(device, local)]
+    assert Op.CMPXCHG in {each.kind for each in posts}
+    assert not any(each.scheduled for each in posts)
+
+
+def _in_post(thread: Thread, local: int) -> bool:
+    """Return whether the operation of a local state is one of the transaction behind its first."""
+    return thread.place(thread.operation(local).where).function == "vtd_post"
 
 
 NOT_FREE = Mutation(

@@ -113,6 +113,8 @@ class Model:
     """Words that say that a thread starts nothing more (see Op.QUIESCENT)."""
     obligations: Sequence[int] = field(default=())
     """Words that hold what is owed to a guest while not zero (the PIR): no fair cycle may keep one so."""
+    interrupters: Sequence[int] = ()
+    """By thread those that are taken from the start for ones that send it IPIs, as bit sets; none: nobody is."""
     symmetry_classes: Sequence[SymmetryClass] = ()
     single: Mapping[int, int] = field(default_factory=dict)
     """Words that one thread alone writes, and by stores alone, with that thread: some of these stores reach memory

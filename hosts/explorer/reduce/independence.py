@@ -25,7 +25,7 @@ class Independence:
         self.writers = [0] * words
         self._peekers = [0] * words
         self._storers = [0] * words
-        self._interrupters = [0] * len(model.threads)
+        self._interrupters = list(model.interrupters) or [0] * len(model.threads)
         """By thread: those that send it IPIs which no point may leave to a later one."""
         self._watchers = 0
         """Threads that ask QUIESCENT."""

@@ -9,26 +9,18 @@ call's result a name (A-normal form), and control-flow graphs keep the rest.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from hosts.explorer.model.operations import Op, Operation
 from hosts.explorer.model.system import NotTerminating, SourceLocation, Transition
 from hosts.explorer.threads.frames import Frame, Frames, SuspendedFrame
-from hosts.explorer.threads.machine_words import World, current_word
+from hosts.explorer.threads.machine_words import Touched, World, current_word
 from hosts.explorer.threads.primitives import now
 from hosts.explorer.threads.protocol import Protocol
 from hosts.explorer.threads.resume import HANDLER
 from hosts.explorer.threads.run_cache import Run, Runs, Start
 from hosts.explorer.threads.task_switch import Switching
 from hosts.explorer.threads.unbounded_loops import Passed, cycle, let_others_act
-
-
-class Touched(NamedTuple):
-    """Private words that a piece of code reads and writes."""
-
-    reads: set[int]
-    writes: set[int]
-
 
 SavedState = tuple[tuple[SuspendedFrame, ...], tuple[int, ...]]
 
@@ -94,8 +86,9 @@ class Automaton(Switching):
             self.passed[local, answer] = run.passed
         interrupted = kind == Op.POINT and answer
         if interrupted or any(frame.flow.name == HANDLER for frame in frames):
-            self.handlers.reads.update(run.reads)
-            self.handlers.writes.update(run.writes)
+            for handlers in (self.handlers, self.world.handlers):
+                handlers.reads.update(run.reads)
+                handlers.writes.update(run.writes)
         pauses = self.operations[after].kind == Op.YIELD and not self.operations[after].scheduled
         if kind == Op.POINT and not answer and pauses and run.sighting < 0:
             self.between[local] = Touched(run.reads, run.writes)
@@ -110,7 +103,7 @@ class Automaton(Switching):
         self.round, self.general = False, True
         self.pointed, self.paused = kind == Op.POINT and not answer, kind == Op.YIELD
         self.every = self.operations[local].a if kind == Op.POINT and answer else 1
-        self.read_own, self.wrote_own, self.found_own = set(), set(), {}
+        self.read_own, self.wrote_own, self.carried, self.found_own = set(), set(), set(), {}
         self.met.clear()
         self.crossed.clear()
         self.untouched = len(frames) - 1
@@ -121,8 +114,8 @@ class Automaton(Switching):
             operation=self.operations[after],
             put={self.slots[word]: self.own[self.slots[word]] for word in self.wrote_own},
             passed=self._passed() if self.crossed or self.met else None,
-            reads=self.read_own,
-            writes=self.wrote_own,
+            reads=self.read_own - self.carried,
+            writes=self.wrote_own - self.carried,
             windows=self.windows,
             sighting=self.sighting,
             round=self.round,
@@ -134,18 +127,25 @@ class Automaton(Switching):
     def may_wait(self, local: int) -> bool:
         """Return whether taking an interrupt can be deferred to the next point.
 
-        It can if the code in between touches no own word that a handler touches, nor, where a handler may let other
-        tasks run, any at all. The interrupt flag is left out: handlers find it on and leave it on.
+        It can if the code in between touches no own word that a handler touches. Left out are the interrupt flag, which
+        handlers find on and leave on, and which task it is that runs. Where a handler may let other tasks run, this one
+        goes on wherever it is resumed: then the code may touch nothing but words that are its own there too, and not
+        ask where it runs, and what handlers do counts wherever they do it.
         """
         self.step(local, 0)
         between = self.between.get(local)
         if between is None:
             return False
-        flag = {int(self.world.machine.pcpus[self.number].irq.enabled)}
-        if self._current_in(local) in self.preempted:
-            return between.reads | between.writes <= flag
-        met = between.reads & self.handlers.writes | between.writes & (self.handlers.reads | self.handlers.writes)
-        return met <= flag
+        same = {int(self.world.machine.pcpus[self.number].irq.enabled), current_word(self.number)}
+        task = self._current_in(local)
+        handlers = self.handlers
+        if task in self.preempted:
+            users = self.world.words.users
+            if any(users.get(word) != {task} for word in (between.reads | between.writes) - same):
+                return False
+            handlers = self.world.handlers
+        met = between.reads & handlers.writes | between.writes & (handlers.reads | handlers.writes)
+        return met <= same
 
     def _current_in(self, local: int) -> int:
         """Return the user that the running task is in a local state; -1: none."""
@@ -157,7 +157,8 @@ class Automaton(Switching):
     @property
     def handled(self) -> int:
         """Count the own words that handlers are known to read and write."""
-        return len(self.handlers.reads) + len(self.handlers.writes) + len(self.preempted)
+        everywhere = self.world.handlers if self.tasks else self.handlers
+        return len(everywhere.reads) + len(everywhere.writes) + len(self.preempted)
 
     def give_way(self, local: int) -> NoReturn:
         """Make the loop that a local state lies in schedulable; AbstractionRefuted or NotTerminating."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from emu.machine import MAX_PCPUS, Machine, Vcpu
 from emu.memory import WORD_BYTES
@@ -26,6 +26,8 @@ SILENT: Final = -WORD_BYTES
 
 
 _FLAGS: Final = 2 * MAX_PCPUS
+HERE: Final = SILENT - WORD_BYTES * 2 * _FLAGS
+"""The address of what stands for the number of the pCPU that runs a piece of code."""
 
 
 def over_word(user: int) -> int:
@@ -36,6 +38,13 @@ def over_word(user: int) -> int:
 def current_word(thread: int) -> int:
     """Return the address of the word that says which task runs on a thread: 1 + its vCPU's number, or 0."""
     return SILENT - WORD_BYTES * (_FLAGS + thread + 1)
+
+
+class Touched(NamedTuple):
+    """Private words that a piece of code reads and writes."""
+
+    reads: set[int]
+    writes: set[int]
 
 
 @dataclass
@@ -82,6 +91,8 @@ class World:
     """For each family of notes the users that renew it."""
     tasks: int = 0
     """How many pCPUs run vCPUs as tasks; 0: each of the first ones runs one vCPU for ever, on its own stack."""
+    handlers: Touched = field(default_factory=lambda: Touched(set(), set()))
+    """What handlers of interrupts do to words that are a thread's or a task's own, on any thread."""
     continuations: Continuations = field(default_factory=Continuations)
     """Of suspended tasks."""
 
@@ -100,8 +111,6 @@ class World:
         for v in range(vcpus):  # C7 looks at them, but so seldom that a search would begin anew late
             words.read.update(int(machine.vcpus[v].untold[i]) for i in range(pcpus))
         words.read.update(current_word(i) for i in range(tasks))
-        if tasks > 1:
-            _expect_tasks(machine, words, vcpus, tasks)
         words.grows = tasks > 0
         made = cls(machine, pcpus, vcpus, words, folds, mutation, tasks=tasks)
         for i in range(pcpus):
@@ -180,21 +189,3 @@ class World:
             return True
         self.uninterrupted.add(kind)
         return False
-
-
-def _expect_tasks(machine: Machine, words: Words, vcpus: int, tasks: int) -> None:
-    """Take for shared what words of the scheduler and of descriptors turn out to be where several pCPUs run tasks.
-
-    That would be found, word by word, each time with a search that begins anew: a minute of searches.
-    """
-    expected: list[int] = [machine.ended]
-    for i in range(tasks):
-        pcpu = machine.pcpus[i]
-        expected += [pcpu.rq.queued, pcpu.rq.need_resched, pcpu.wakeup.lock, pcpu.wakeup.vcpus, pcpu.marks.inside]
-    for v in range(vcpus):
-        vcpu = machine.vcpus[v]
-        expected += [vcpu.sched.context, vcpu.sched.on_cpu, vcpu.sched.cpu, vcpu.wait.task, vcpu.requests]
-        expected += [vcpu.pi_desc.control, *(vcpu.pi_desc.pir[i] for i in range(4))]
-        expected += [vcpu.sleeps_above, vcpu.sleeps_with]
-    for word in expected:
-        words.share(word, range(tasks))

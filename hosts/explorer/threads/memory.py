@@ -11,7 +11,7 @@ from hosts.explorer.model.entered import check_bit, window_bit
 from hosts.explorer.model.operations import BEGINS, FENCELESS, OWN_FENCE, SCHEDULED, Op, Operation
 from hosts.explorer.model.rmw import modified
 from hosts.explorer.threads.abstraction import Folded, Role
-from hosts.explorer.threads.machine_words import World, current_word
+from hosts.explorer.threads.machine_words import HERE, World, current_word
 from hosts.explorer.threads.sharing import CONSTANT, NOBODY, OWN, SHARED
 from hosts.explorer.threads.symbols import word_name
 from hosts.word64 import signed
@@ -54,6 +54,9 @@ class Access:
         """Own words that have been read and written since the last answer."""
         self.found_own: dict[int, int] = {}
         """What those of them held, by slot, that have been read before they were written."""
+        self.carried: set[int] = set()
+        """Own words that a switch has put away or brought along since the last answer, and that nobody has used since:
+        of them the task itself notices nothing."""
         self.general = True
         """What has been done since the last answer goes by nothing but the stack, the answer and own words."""
         self.met: set[int] = set()
@@ -76,6 +79,11 @@ class Access:
             if vcpu >= 0 and self.current == self.world.pcpus + vcpu:
                 return self.world.pcpus + vcpu
         return self.number
+
+    def where_it_runs(self) -> int:
+        """Return the address of this pCPU; noted as if it were a word that had been read."""
+        self.read_own.add(HERE)
+        return self.pcpu
 
     def read(self, word: int, kind: Op) -> Operation | None:
         """Read a word: at once if nobody else writes it."""
@@ -184,6 +192,8 @@ class Access:
         if slot is None or slot >= len(self.own):
             slot = self._slot(word)
         self.read_own.add(word)
+        if self.carried:
+            self.carried.discard(word)
         value = self.own[slot]
         if word not in self.wrote_own:
             self.found_own[slot] = value
@@ -197,6 +207,8 @@ class Access:
         if slot is None or slot >= len(self.own):
             slot = self._slot(word)
         self.wrote_own.add(word)
+        if self.carried:
+            self.carried.discard(word)
         self.own[slot] = value
 
     def _slot(self, word: int) -> int:

@@ -209,7 +209,7 @@ def direct(world: World) -> dict[str, Callable[..., Any]]:
         "local_read": lambda word: running().private_read(word),
         "local_write": lambda word, value: running().private_write(word, value),
         "memory": lambda: memory,
-        "this_cpu_ptr": lambda: running().pcpu,
+        "this_cpu_ptr": lambda: running().where_it_runs(),
         "mutated": lambda number: 1 if number == mutation else 0,
         "smp_wmb": lambda: None,
         "smp_rmb": lambda: None,

@@ -7,7 +7,7 @@ early.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from hosts.explorer.model.system import AbstractionRefuted
@@ -78,6 +78,13 @@ class Words:
         self.written.add(word)
         self.read.add(word)
         self.shared.setdefault(word, len(self.shared))
+
+    def expect(self, words: Collection[int]) -> None:
+        """Take it that words are written and looked at by somebody: they are no constants."""
+        self.written.update(words)
+        self.read.update(words)
+        for word in words:
+            self.users.setdefault(word, set())
 
     def open(self, word: int) -> None:
         """Make each use of a word a scheduling point, though only one thread is known to use it so far."""

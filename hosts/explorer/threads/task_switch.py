@@ -78,14 +78,16 @@ class Switching(Resumable):
         user = self.current
         if user < 0:
             return ()
-        words, taken = self.world.words, []
+        words, taken, carried = self.world.words, [], set()
         for word, slot in list(self.slots.items()):
             if slot < len(self.own) and (word == over_word(user) or words.users.get(word) == {user}):
                 first = words.initial.get(word, 0)
                 value = self.own_value(word)
+                carried.add(word)
                 if value != first:
                     taken.append((word, value))
                     self.set_own(word, first)
+        self.carried.update(carried)
         return tuple(sorted(taken))
 
     def _resume(self, frames: Frames, word: int, number: int) -> Operation | None:
@@ -100,6 +102,7 @@ class Switching(Resumable):
         self.own_flag(current_word(self.number), self.world.vcpu_of(word) + 1)
         for each, value in continuation.words:
             self.set_own(each, value)
+        self.carried.update(word for word, _ in continuation.words)
         frames[:] = [self._own_frame(each) for each in continuation.frames]
         frame = top(frames)
         if frame.call >= 0:
