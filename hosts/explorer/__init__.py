@@ -16,6 +16,8 @@ test that holds it against a search without it, or against the definition.
   still use; refuted likewise | --no-reduce | reduce/footprints.py | tests/explore/test_footprints.py
 - Lazy flushes and deliveries: a store or an IPI moves right before a step that notices it | none: what a step notices
   is recorded in the state at hand | --no-reduce | compiled/lazy_flush.py | tests/explore/test_lazy_flush.py
+- IPIs of a delivery leave in the step before | their arrival is free, who sends is *inside* until they have left
+  | --no-reduce | threads/primitives.py | tests/explore/test_deliveries.py
 - Interrupts deferred to a later point | handlers only count, or are independent of the code before the next point
   | --no-reduce | threads/deferrable.py | tests/explore/test_interrupts.py
 - Interrupts deferred where another task may run behind them | up to the next point the task uses only words that are

@@ -19,10 +19,12 @@ from emu.observe.accounting import CHECKS, WINDOWS
 from emu.vectors import DEVICE_VECTOR, POSTED_INTR_VECTOR, RESCHEDULE_VECTOR
 from emu.workload.scenarios import SCENARIOS
 from hosts.explorer.build import Builder
+from hosts.explorer.model.operations import Op
 from hosts.explorer.model.options import Options
 from hosts.explorer.model.system import AbstractionRefuted
-from hosts.explorer.refine import warm_up
+from hosts.explorer.refine import explore, warm_up
 from hosts.explorer.search.bfs import Search
+from hosts.explorer.threads.automaton import Automaton
 from hosts.explorer.threads.deferrable import deferrable_vectors
 from hosts.explorer.threads.harness import scope_of
 from hosts.explorer.threads.machine_words import VECTORS
@@ -142,6 +144,23 @@ def test_an_interrupt_that_does_something_must_not_be_late(program: Program) -> 
     assert "C2" in brute.checks
     assert "C2" not in wrong.checks
     assert wrong.windows < brute.windows
+
+
+@pytest.mark.parametrize("scenario", slow_but(["signal"], SCOPES))
+def test_whoever_looks_at_what_is_on_its_way_has_interrupts_off(program: Program, scenario: str) -> None:
+    """Within an open window an interrupt that waits for the last point would seem to be still on its way."""
+    builder = builder_of(program, scenario, ELIDE, None)
+    _, _, model = explore(builder, Options(progress_check=False))
+    looks = 0
+    for number, thread in enumerate(model.threads):
+        assert isinstance(thread, Automaton)
+        flag = thread.slots.get(int(builder.world.machine.pcpus[number].irq.enabled))
+        for operation, (_, own) in zip(thread.operations, thread.states, strict=True):
+            if operation.kind in (Op.IN_FLIGHT, Op.PENDING, Op.QUIESCENT):
+                assert flag is not None
+                assert (own[flag] if flag < len(own) else thread.first[flag]) == 0
+                looks += 1
+    assert looks > 10
 
 
 # --- which vectors are harmless ----------------------------------------------------------------------------------

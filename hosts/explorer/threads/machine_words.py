@@ -59,8 +59,11 @@ class World:
     mutation: int
     eager: bool = True
     """Two reductions. An IPI of a delivery leaves in the step before: its arrival is free, and who sends is *inside*
-    until it has left, so sending early and arriving late is the same to everybody. And an interrupt whose handler does
-    nothing is taken at the last point of an open window: at any point before, nothing would be different."""
+    until it has left, so sending early and arriving late is the same to everybody. What comes behind it may not come
+    early with it: it is an effect, and ends the step of a mark that begins. And an interrupt whose handler does nothing
+    is taken at the last point of an open window: at any point before, nothing would be different. For that nobody may
+    look within an open window at what is on its way: an interrupt that waits for the last point is, and would be an
+    excuse that it is not if it has been taken. All checks are made with interrupts off (a test looks)."""
     vectors: tuple[int, ...] = VECTORS
     """What travels as an IPI, as far as is known; the highest is acknowledged first."""
     deferrable: frozenset[int] = frozenset()
