@@ -192,7 +192,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         task_pcpus=2,
         device_posts=True,
         windows=("migrated", "device-post-notifies", "device-post-to-list"),
-        scope="cpus=2 | vcpus=1 | iommu@0 | guest=hlt",
+        scope="cpus=2 | vcpus=2 | post:0x34 iommu@0 | guest=hlt | turns=1,0",
     ),
     Scenario(
         "assign",

@@ -29,7 +29,7 @@ REPLACED = [
     ("kick", "kick", None),
     ("check_block", "halt-wake", None),
     ("wakeup", "wakeup-list", None),
-    ("wakeup", "migrate", None),
+    ("wakeup", "migrate", "cpus=2 | vcpus=1 | iommu@0 | guest=hlt"),
 ]
 """Files with functions, and where they are explored."""
 
