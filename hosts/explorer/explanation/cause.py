@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hosts.explorer.explanation.early_resume import EarlyResume
 from hosts.explorer.explanation.format import field_of, name_of
 from hosts.explorer.explanation.idle_halt import IdleHalt
 from hosts.explorer.explanation.missed_syncs import MissedSyncs
@@ -26,7 +27,8 @@ class Cause:
         """Name the step to blame: the first of the candidates that the steps show."""
         syncs, tasks = self.syncs, TaskCauses(self.log)
         causes = (
-            *(Placement(self.log).cause, IdleHalt(self.log).cause, tasks.suppressed, tasks.unwoken),
+            *(Placement(self.log).cause, IdleHalt(self.log).cause, EarlyResume(self.log).cause),
+            *(tasks.suppressed, tasks.unwoken),
             *(self._unwritten, self._notified, self._waiting, self._overwritten, syncs.early, syncs.too_early),
             *(self._missed, syncs.consumed, self._kept, self._uncovered, syncs.passed_over, syncs.in_root),
             syncs.unlooked,

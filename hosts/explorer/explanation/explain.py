@@ -90,7 +90,7 @@ class Explanation:
                 yield from self.posted()
             case "C5" | "C10":
                 yield from self.history()
-            case "C6" | "C13":
+            case "C6" | "C13" | "C14":
                 yield from IdleHalt(self.log).history()
             case "deadlock":
                 yield from self.standing()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from emu.kvm_host import TASK_ASLEEP
 from emu.posted_intr import pi_ndst
 from hosts.explorer.explanation.cause import Cause
+from hosts.explorer.explanation.early_resume import EarlyResume
 from hosts.explorer.explanation.idle_halt import IdleHalt
 from hosts.explorer.explanation.placement import Placement
 from hosts.explorer.explanation.query import EventLog
@@ -58,7 +59,7 @@ class Outcome:
         if self.witness.check == "C13":
             return IdleHalt(self.log).outcome()
         if self.witness.check == "C14":
-            return f"The task of {self.vcpu} is resumed on one pCPU before another one has put it away."
+            return EarlyResume(self.log).outcome()
         return "Nothing can move any more, and not all threads have ended."
 
     def apart(self) -> Iterator[str]:

@@ -82,7 +82,17 @@ PRIORITY_KEPT: Final = _fault(
         "apic_update_ppr(vcpu)\nppr = READ_ONCE(vcpu.pi_desc.software[1])",
     ),
 )
-FAULTS: Final = (SELF_IPI, ON_FIRST, STALE_PPR, ON_ALONE, NV_STORED, PRIORITY_KEPT)
+NOT_FREE: Final = _fault(
+    7,
+    "on-cpu-ignored",
+    "a task that is woken is queued anywhere, even while its pCPU is still switching away from it",
+    Edit(
+        "ttwu_queue",
+        "if smp_load_acquire(task.on_cpu) == 0:\n    cpu = select_task_rq(task, cpu)\n    WRITE_ONCE(task.cpu, cpu)",
+        "cpu = select_task_rq(task, cpu)\nWRITE_ONCE(task.cpu, cpu)",
+    ),
+)
+FAULTS: Final = (SELF_IPI, ON_FIRST, STALE_PPR, ON_ALONE, NV_STORED, PRIORITY_KEPT, NOT_FREE)
 
 TELLS_ONCE: Final = """
 from emu.cpu import apic_send_IPI

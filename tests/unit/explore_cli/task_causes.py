@@ -115,4 +115,15 @@ TASK_CAUSES: Final = (
             f"and {S} asked for the pCPU before it halted",
         ),
     ),
+    Cause(
+        "on-cpu-ignored",
+        "migrate",
+        "always-2021",
+        (
+            r"The task of vCPU 0 is resumed on pCPU (\d) while pCPU (?!\1)\d has not yet switched away from it\.",
+            f"{S} put the task on a run queue, {S} took it out for another pCPU",
+            f"and nobody had looked at on_cpu since it was woken \\({S}\\): its stack was still in use",
+        ),
+        scope="cpus=2 | vcpus=1 | post:0x34 | guest=hlt",
+    ),
 )
