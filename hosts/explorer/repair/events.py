@@ -33,18 +33,23 @@ class RepairPath:
             for micro in outcome.micros:
                 found = self._sent(outcome, micro, found) or self._taken(outcome, micro, found) or found
                 for event in self.threads[outcome.move.thread].along[micro.local, micro.answer]:
-                    if event.kind == "exit" and outcome.move.thread == self.vcpu:
+                    if event.kind == "exit" and event.vcpu == self.vcpu:
                         found = self._exit(event.new, found)
-        return found or f"the next look of {self._who(self.vcpu)}"
+        return found or f"the next look of vCPU {self.vcpu}"
+
+    def _runs_it(self, thread: int) -> bool:
+        """Return whether a thread runs the vCPU, or any task, of which it is one."""
+        runs = self.witness.states[0]["view"].get("runs")
+        return thread == self.vcpu if runs is None else thread < len(runs)
 
     def _who(self, thread: int) -> str:
-        name = self.witness.threads[thread]
-        return name if thread < len(self.witness.states[0]["view"]["vcpus"]) else f"pCPU {thread} ({name})"
+        view, name = self.witness.states[0]["view"], self.witness.threads[thread]
+        return name if thread < len(view.get("runs", view["vcpus"])) else f"pCPU {thread} ({name})"
 
     def _sent(self, outcome: Outcome, micro: Micro, found: str) -> str:
         """Name what another thread begins; the IPI of a post belongs to the post."""
         operation, thread = micro.operation, outcome.move.thread
-        if thread == self.vcpu:
+        if self._runs_it(thread):
             return ""
         if operation.kind == Op.OR and ".pi_desc.pir[" in self.model.words[operation.word]:
             return f"the next post of {self._who(thread)}"
@@ -56,17 +61,17 @@ class RepairPath:
 
     def _taken(self, outcome: Outcome, micro: Micro, found: str) -> str:
         """Name an interrupt that was on its way already, or the own timer."""
-        if outcome.move.thread != self.vcpu or found:
+        if not self._runs_it(outcome.move.thread) or found:
             return ""
         if micro.operation.kind == Op.ACK:
             return f"the {vector_text(self.model.vectors[micro.answer])} that is on its way"
-        place = self.threads[self.vcpu].place(micro.operation.where)
+        place = self.threads[outcome.move.thread].place(micro.operation.where)
         asked = micro.operation.kind == Op.CHOOSE and place.text.startswith("deadline_passed")
-        return f"the timer of {self._who(self.vcpu)}" if asked and micro.answer else ""
+        return f"the timer of vCPU {self.vcpu}" if asked and micro.answer else ""
 
     def _exit(self, reason: int, found: str) -> str:
         if reason == EXIT_REASON_EXTERNAL_INTERRUPT:
             return found
         if reason == EXIT_REASON_PREEMPTION_TIMER:
-            return f"the timer of {self._who(self.vcpu)}"
-        return f"the next VM-exit of {self._who(self.vcpu)} ({EXITS.get(reason, reason)})"
+            return f"the timer of vCPU {self.vcpu}"
+        return f"the next VM-exit of vCPU {self.vcpu} ({EXITS.get(reason, reason)})"

@@ -59,11 +59,12 @@ class Obligation(NamedTuple):
 def fate_of(builder: Builder, options: Options, moves: Sequence[Move], witness: Witness, until: float) -> Fate:
     """Determine whether a violation is repaired; ``until``: when to stop, in seconds of time.monotonic."""
     view = witness.states[-1]["view"]
-    threads = [act["thread"] for act in witness.states[-1]["acts"] if act["kind"] == "sighting"]
-    if witness.check not in OWING or not threads or threads[-1] >= len(view["vcpus"]):
+    about = "b" if "runs" in view else "thread"
+    seen = [act[about] for act in witness.states[-1]["acts"] if act["kind"] == "sighting"]
+    if witness.check not in OWING or not seen or seen[-1] >= len(view["vcpus"]):
         return Fate("")
     try:
-        found = _RepairSearch(builder, options, witness, _obligation(builder, witness, threads[-1]))
+        found = _RepairSearch(builder, options, witness, _obligation(builder, witness, seen[-1]))
         return found.fate(moves, until)
     except ASTRAY:
         return Fate("open")
@@ -94,6 +95,8 @@ class _RepairSearch:
         self.model: Model = replace(builder.model(), threads=self.threads)
         self.product = Product(self.model, options)
         self.witness, self.obligation = witness, obligation
+        self.looking = range(world.tasks) if world.tasks else (obligation.vcpu,)
+        """Threads of which a look counts: a task goes from one to another, and nobody else takes what it is owed."""
         self.shared = world.words.shared.get(obligation.word, -1)
         self.came: dict[State, tuple[State, Outcome] | None] = {}
         self.edges: dict[State, list[tuple[Move, State]]] = {}
@@ -165,7 +168,7 @@ class _RepairSearch:
         obligation = self.obligation
         if self.shared >= 0:
             before, after = state.memory[self.shared], outcome.state.memory[self.shared]
-            mine = outcome.move.thread == obligation.vcpu or self.witness.check == "C2"
+            mine = outcome.move.thread in self.looking or self.witness.check == "C2"
             return mine and self._is_unmet(before) and not self._is_unmet(after)
         thread = self.threads[outcome.move.thread]
         events = (event for micro in outcome.micros for event in thread.along[micro.local, micro.answer])

@@ -13,7 +13,10 @@ from hosts.explorer.threads.frames import Frames
 from hosts.explorer.threads.machine_words import World
 from hosts.explorer.threads.protocol import Protocol
 
-_REPAIRS: Final = ("sighting", "put_right", "drop_requests", "balance", "wake_the_overlooked")
+_REPAIRS: Final = (
+    *("sighting", "put_right", "drop_requests", "balance", "wake_the_overlooked"),
+    "put_sleeper_right",  # the idle task's driver
+)
 """Instruments that record what was seen and put it right."""
 
 
@@ -24,6 +27,8 @@ class Event(NamedTuple):
     word: int = 0
     old: int = 0
     new: int = 0
+    vcpu: int = 0
+    """Of an exit: the vCPU."""
 
 
 class Unrepaired(Automaton):
@@ -37,8 +42,7 @@ class Unrepaired(Automaton):
         """What is done along an edge, by local state and answer."""
         self.frames: Frames = []
         self._exits = world.machine.pcpus[number].counters[VM_EXITS]
-        vcpu = world.machine.vcpus[min(number, world.vcpus - 1)]
-        self._reason, self._rvi = vcpu.vmcs.vm_exit_reason, vcpu.vmcs.rvi
+        self._rvis = {world.machine.vcpus[i].vmcs.rvi for i in range(world.vcpus)}
         super().__init__(number, protocol, driver, world)
 
     def step(self, local: int, answer: int) -> Transition:
@@ -67,7 +71,9 @@ class Unrepaired(Automaton):
     def private_write(self, word: int, value: int) -> None:
         """Write a private word; what the check of the VM-entry writes into RVI is left out."""
         if word == self._exits:
-            self.events.append(Event("exit", new=self.own_value(self._reason)))
-        if word == self._rvi and self.frames and self.frames[-1].flow.name == "check_vm_entry":
+            vcpu = self.current - self.world.pcpus if self.tasks else self.number
+            reason = self.own_value(self.world.machine.vcpus[vcpu].vmcs.vm_exit_reason)
+            self.events.append(Event("exit", new=reason, vcpu=vcpu))
+        if word in self._rvis and self.frames and self.frames[-1].flow.name == "check_vm_entry":
             return
         super().private_write(word, value)

@@ -77,6 +77,7 @@ FAST = [
     by("no-entry-barrier"),  # a store waited in its buffer
     by("on-cleared-plainly"),  # a word was overwritten
     by("mode-read-before-on"),  # the mode was read too early
+    by("no-wakeup-to-self"),  # the vector of the notification wakes nobody
 ]
 """One cause of each kind; those of a sleeper, of lost posts and of costs are in test_repair."""
 

@@ -22,6 +22,7 @@ LOST: Final = "Lost: nothing that is still to come in this scope repairs it."
 EXIT: Final = r"the next VM-exit of vCPU 0 \(CPUID\)"
 EITHER: Final = "Late if it comes, else lost: {} repairs it the soonest, and there are ways on without."
 LATE: Final = "Late, not lost: every way on repairs it, the soonest {}."
+TWO_TASKS: Final = "cpus=1 | vcpus=2 | iommu@1"
 
 
 def of(mutation: str, scenario: str, policy: str, scope: str) -> Cause:
@@ -72,6 +73,13 @@ def of(mutation: str, scenario: str, policy: str, scope: str) -> Cause:
             by("pir-set-plainly"), "", "Lost: nothing that is still to come accounts for the difference.", id="books"
         ),
         pytest.param(by("self-ipi-not-elided"), "", "Nothing is owed that could be repaired: .*", id="a cost"),
+        pytest.param(by("no-wakeup-to-self"), "lost", LOST, id="a sleeper on the wake-up list", marks=pytest.mark.slow),
+        pytest.param(
+            of("no-on-repair", "preempt", "elide-self-2022", f"{TWO_TASKS} | post:34@1 | guest=cpuid | timers=0"),
+            "late",
+            LATE.format(r"the next post of pCPU 2 \(post:0x34@1\)"),
+            id="the other one of two tasks, to which somebody still posts",
+        ),
     ],
 )
 def test_the_last_sentence_says_what_repairs_it(cause: Cause, fate: str, last: str) -> None:
@@ -112,3 +120,17 @@ def test_an_exit_is_named_by_its_reason(reason: int, named: str) -> None:
     outcome = Outcome(Move("run", 0), State((), (), (), (), ()), 0, -1, (micro,))
     model = Model([], (), ["vcpu0.mode"], [0])
     assert RepairPath(model, cast("Any", [thread]), cast("Any", witness), 0, [outcome]).event() == named
+
+
+@pytest.mark.parametrize(("vcpu", "named"), [(0, "the next look of vCPU 1"), (1, "the next VM-exit of vCPU 1 (CPUID)")])
+def test_an_exit_is_that_of_the_task_that_runs(vcpu: int, named: str) -> None:
+    """A pCPU of tasks runs now one vCPU and now another."""
+    micro = Micro(0, Operation(Op.LOAD, 0), 0)
+    thread = SimpleNamespace(
+        along={(0, 0): (Event("exit", new=EXIT_REASON_CPUID, vcpu=vcpu),)},
+        place=lambda _: SourceLocation("", "", 0, ""),
+    )
+    witness = SimpleNamespace(threads=("pCPU 0",), states=[{"view": {"vcpus": [{}, {}], "runs": [-1]}}])
+    outcome = Outcome(Move("run", 0), State((), (), (), (), ()), 0, -1, (micro,))
+    model = Model([], (), ["vcpu0.mode"], [0])
+    assert RepairPath(model, cast("Any", [thread]), cast("Any", witness), 1, [outcome]).event() == named
