@@ -171,6 +171,8 @@ class Vcpu(Struct, line=True):
     """Of a vCPU that sleeps, the priority class above which an interrupt is deliverable: published for instruments."""
     sleeps_with = word()
     """Likewise 1 + the highest vector in its vIRR."""
+    syncing = word()
+    """What instruments that attach to a user's code have seen of the vCPU's sync (emu.observe.probes.observed)."""
 
 
 class Marks(Struct, line=True):
@@ -194,8 +196,6 @@ class Irq(Struct, line=True):
     running_vcpu = word()
     """What ``kvm_get_running_vcpu`` reads: the address of the vCPU whose task is current, or 0."""
     inside_depth = word()
-    syncing = word()
-    """What instruments that attach to a user's code have seen of the sync under way; 0: none is."""
     need_resched = word()
     """``PREEMPT_NEED_RESCHED``: the reschedule interrupt, or the pCPU itself, has seen ``TIF_NEED_RESCHED``."""
 

@@ -22,7 +22,7 @@ WORDS: Final = {
             *("Vcpu.untold", "Vcpu.delivered", "Vcpu.merged", "Vcpu.self_ipis", "Vcpu.mail", "Vcpu.acknowledged"),
             *("Vcpu.refused", "Vcpu.accepted_before", "Vcpu.timer_watch"),
             *("Pcpu.marks", "Pcpu.sightings", "Pcpu.told", "Pcpu.between_check_and_sleep", "Pcpu.counters"),
-            *("Pcpu.windows", "Pcpu.records", "Pcpu.accepted", "Irq.processing", "Irq.inside_depth", "Irq.syncing"),
+            *("Pcpu.windows", "Pcpu.records", "Pcpu.accepted", "Irq.processing", "Irq.inside_depth", "Vcpu.syncing"),
             *("Marks.inside", "Marks.turn_done"),
         ),
         INSTRUMENT,

@@ -144,7 +144,7 @@ FUNCTIONS: Final = {
     ),
     "vmx_deliver_posted_interrupt": Around(end="observed_delivered(vcpu, vector, result)"),
     "apic_timer_expired": Around("probe_effects_begin()", "probe_effects_end()"),
-    "vmx_sync_pir_to_irr": Around("observed_sync_begin()", "observed_sync_end()"),
+    "vmx_sync_pir_to_irr": Around("observed_sync_begin(vcpu)", "observed_sync_end(vcpu)"),
     "kvm_vcpu_check_block": Around(end="observed_events_checked(result)"),
     "kvm_vcpu_block": Around(end="probe_block_decided()"),
     "kvm_vcpu_halt": Around(end="trace_kvm_vcpu_wakeup(vcpu)"),

@@ -42,7 +42,7 @@ def me(): return (this_cpu_ptr() - machine().pcpus[0].at) // Pcpu.nbytes
 def enabled(): return Pcpu(this_cpu_ptr()).irq.enabled
 def curr(): return Pcpu(this_cpu_ptr()).irq.running_vcpu
 def left(): return Pcpu(this_cpu_ptr()).irq.preempt_count
-def idle(): return Pcpu(this_cpu_ptr()).irq.syncing
+def idle(): return Pcpu(this_cpu_ptr()).irq.need_resched
 def context(task): return Word(machine().vcpus[task - 1].at + {CONTEXT})
 def on_cpu(task): return machine().vcpus[task - 1].mode
 def note(task): return machine().vcpus[task - 1].apic.tscdeadline

@@ -35,10 +35,10 @@ COPIED = [
     (scenario.name, policy)
     for scenario in SCENARIOS
     for policy in ("kick-2016", "skip-running-2020", "always-2021", "elide-self-2022")
-    if scenario.name != "all-to-all" and scenario.tasks < 2 and scenario.task_pcpus < 2
+    if scenario.name not in ("all-to-all", "preempt-timer") and (scenario.tasks < 2 or policy == "elide-self-2022")
 ]
-"""Where tasks share a pCPU, or migrate, scopes are the largest, and what is replaceable in them is not their own."""
-FAST_COPIED = [("device-irq", "skip-running-2020")]
+"""Where tasks share a pCPU, or migrate, scopes are the largest: one rule is enough there, without the timer."""
+FAST_COPIED = [("device-irq", "skip-running-2020"), ("wakeup-list", "elide-self-2022")]
 
 BROUGHT = [
     (mutation.name, row.scenario, policies_of(row)[0])

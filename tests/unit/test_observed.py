@@ -304,7 +304,7 @@ def synced(program: Program, host: SequentialHost, posted: tuple[int, ...], wait
         post(program, host, SILENT, 0, vector)
     program.functions["vmx_sync_pir_to_irr"](vcpu)
     assert program.functions["lost_slot"](vcpu) == -1
-    assert host.load(own(host).irq.syncing) == 0
+    assert host.load(vcpu.syncing) == 0
     return vcpu
 
 

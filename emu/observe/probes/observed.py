@@ -3,7 +3,7 @@
 They know of the machine what an operation shows: a word's address, what it held and what it holds. The rest is what
 this pCPU is at. Of a post they keep it in ``Pcpu.told``: below, as elsewhere, whom a trigger has notified so far, above
 that the vector and what else has been seen of it; a post in an interrupt handler puts back what the one around it had.
-Of a sync it is in ``Irq.syncing``, which no handler touches.
+Of a sync it is in ``Vcpu.syncing``: the vCPU's task may be preempted meanwhile, and another sync.
 
 Loaded only together with a user's code: without it the machine's own probes do all this.
 """
@@ -59,7 +59,7 @@ VECTOR_SHIFT: Final = 8
 """Above it stands the vector of the post."""
 
 SYNCING: Final = 1
-"""The bits of ``Irq.syncing``: a sync is under way ..."""
+"""The bits of ``Vcpu.syncing``: a sync is under way ..."""
 CLEARED_ON: Final = 2
 TOOK: Final = 4
 """... has taken PIR bits ..."""
@@ -161,7 +161,7 @@ def observed_before_control(word: Word, keeps: int) -> int:
     vcpu = observed_vcpu(word)
     if keeps & BIT(POSTED_INTR_ON) == 0 and peek(word) & BIT(POSTED_INTR_ON) != 0:
         probe_before_on_cleared(vcpu)
-        observed_in_sync(CLEARED_ON)
+        observed_in_sync(vcpu, CLEARED_ON)
     return peek(vcpu.pi_desc.software[0])
 
 
@@ -198,33 +198,34 @@ def observed_taken(vcpu: Vcpu, i: int, bits: int) -> None:
     """The vCPU's own thread has taken PIR bits; with those that are set in the vIRR two posts become one (C5)."""
     probe_merge(vcpu, i, local_read(vcpu.apic.virr[i]) & bits)
     if i != vector_of(SLOT_TIMER) >> 6:
-        observed_in_sync(TOOK | TOOK_OTHERS)
+        observed_in_sync(vcpu, TOOK | TOOK_OTHERS)
     elif bits & BIT(vector_of(SLOT_TIMER) & 63) != 0:
-        observed_in_sync(TOOK | TOOK_TIMER)
+        observed_in_sync(vcpu, TOOK | TOOK_TIMER)
     else:
-        observed_in_sync(TOOK)
+        observed_in_sync(vcpu, TOOK)
 
 
 # --- syncs -------------------------------------------------------------------------------------------------------
 
 
-def observed_in_sync(what: int) -> None:
-    """Note something about the sync that is under way, if one is."""
-    word = this_pcpu().irq.syncing
-    seen = local_read(word)
+def observed_in_sync(vcpu: Vcpu, what: int) -> None:
+    """Note something about the vCPU's own sync, if that is under way."""
+    if vcpu.at != local_read(this_pcpu().irq.running_vcpu):
+        return
+    seen = local_read(vcpu.syncing)
     if seen != 0:
-        local_write(word, seen | what)
+        local_write(vcpu.syncing, seen | what)
 
 
-def observed_sync_begin() -> None:
+def observed_sync_begin(vcpu: Vcpu) -> None:
     """A sync begins."""
     probe_sync()
-    local_write(this_pcpu().irq.syncing, SYNCING)
+    local_write(vcpu.syncing, SYNCING)
 
 
-def observed_sync_end() -> None:
+def observed_sync_end(vcpu: Vcpu) -> None:
     """A sync is done."""
-    word = this_pcpu().irq.syncing
+    word = vcpu.syncing
     seen = local_read(word)
     local_write(word, 0)
     if seen & CLEARED_ON != 0:
