@@ -111,7 +111,7 @@ c_calls.py      include/linux/kvm_host.h             online_vcpus
 c_calls.py      arch/x86/kvm/lapic.c                 apic_lvtt
 c_calls.py      arch/x86/kvm/vmx/vmx.c               set_rvi_of_current_vmcs, vmx_pre_block, vmx_post_block,
                                                      vmx_vcpu_run_reentering
-c_calls.py      (this tool)                          run_has_ended
+c_calls.py      include/linux/entry-kvm.h            thread_work_pending, xfer_to_guest_mode_handle_work
 machine.py      include/linux/smp.h                  smp_processor_id
 machine.py      (this tool)                          machine, config, this_pcpu
 own_words.py    (this tool)                          own_of_vcpu, own_of_pcpu, own_of_all

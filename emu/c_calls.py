@@ -14,13 +14,14 @@ from emu.halt import schedule
 from emu.lapic import kvm_lapic_switch_to_hv_timer, kvm_lapic_switch_to_sw_timer
 from emu.machine import Vcpu, config, machine, smp_processor_id
 from emu.rcuwait import set_current_state
-from emu.sched import preempt_enable
+from emu.sched import need_resched, preempt_enable
+from emu.signal import xfer_to_guest_mode_work_pending
 from emu.vectors import RESCHEDULE_VECTOR, SLOT_TIMER, vector_of
 from emu.vmx import vmx_vcpu_run
 from emu.vmx_intr import kvm_x86_sync_pir_to_irr, vmx_set_rvi
 from emu.vmx_pi import list_del
 from emu.waist import BIT, READ_ONCE, local_read
-from emu.x86 import kvm_vcpu_exit_request
+from emu.x86 import kvm_handle_signal_exit, kvm_vcpu_exit_request
 
 APIC_LVT_TIMER_TSCDEADLINE: Final = 2 << 17
 APIC_LVT_MASKED_SHIFT: Final = 16
@@ -76,9 +77,22 @@ def apic_lvtt(vcpu: Vcpu) -> int:
     return APIC_LVT_TIMER_TSCDEADLINE | masked | vector_of(SLOT_TIMER)
 
 
-def run_has_ended(vcpu: Vcpu) -> int:
-    """Return whether the guest has ended, which the vCPU's task is told as by a signal."""
-    return local_read(vcpu.guest.ended)
+def thread_work_pending(vcpu: Vcpu) -> int:
+    """Return whether the vCPU's task has to look up: for a signal, for another task, or because its guest has ended."""
+    if local_read(vcpu.guest.ended) != 0 or xfer_to_guest_mode_work_pending(vcpu) != 0:
+        return 1
+    return 1 if need_resched() != 0 else 0
+
+
+def xfer_to_guest_mode_handle_work(vcpu: Vcpu) -> int:
+    """Do it, and return 0: a signal is taken in userspace, from where the vCPU comes back; 1: its guest has ended."""
+    if local_read(vcpu.guest.ended) != 0:
+        return 1
+    if xfer_to_guest_mode_work_pending(vcpu) != 0:
+        kvm_handle_signal_exit(vcpu)
+    if need_resched() != 0:
+        schedule(vcpu)
+    return 0
 
 
 def vmx_pre_block(vcpu: Vcpu) -> int:

@@ -121,7 +121,10 @@ OTHER: Final[Mapping[str, EmuCall]] = {
     "vmx_set_rvi": EmuCall("set_rvi_of_current_vmcs(_0)", ("int",)),
     "kvm_vcpu_is_blocking": _vcpu_call("kvm_vcpu_is_blocking", "bool"),
     "kvm_arch_interrupt_allowed": EmuCall("1 - vmx_interrupt_blocked(_0)", (_VCPU,), "int", least=0, most=1),
-    "__xfer_to_guest_mode_work_pending": EmuCall("run_has_ended(kvm_get_running_vcpu())", (), "bool"),
+    "signal_pending": EmuCall("xfer_to_guest_mode_work_pending(kvm_get_running_vcpu())", ("...",), "bool"),
+    "xfer_to_guest_mode_work_pending": EmuCall("xfer_to_guest_mode_work_pending(kvm_get_running_vcpu())", (), "bool"),
+    "__xfer_to_guest_mode_work_pending": EmuCall("thread_work_pending(kvm_get_running_vcpu())", (), "bool"),
+    "emu_handle_work": _vcpu_call("xfer_to_guest_mode_handle_work", "bool"),
     "kvm_apic_inject_pending_timer_irqs": _vcpu_call("kvm_apic_inject_pending_timer_irqs", of=_APIC),
     "cancel_hv_timer": _vcpu_call("cancel_hv_timer", of=_APIC),
     "apic_timer_expired": _vcpu_call("apic_timer_expired", of=_APIC, more=("bool",)),
@@ -185,6 +188,7 @@ LIBRARY: Final[Mapping[str, Instead]] = {
             *("kvm_lapic_get_reg", "kvm_lapic_set_reg", "kvm_lapic_set_irr", "handle_fastpath_preemption_timer"),
         )
     },
+    "xfer_to_guest_mode_handle_work": Instead("lib_handle_work"),
     "__kvm_make_request": Instead("lib___kvm_make_request"),
     "__apic_accept_irq": Instead("lib_apic_accept_irq"),
 }

@@ -37,9 +37,7 @@ _DROPPED: Final[Mapping[str, str]] = {
         "kvm_vcpu_flush_tlb_all kvm_vcpu_flush_tlb_current kvm_vcpu_flush_tlb_guest "
         "kvm_service_local_tlb_flush_requests kvm_mmu_unload kvm_mmu_sync_roots kvm_mmu_load_pgd"
     ),
-    "the work is that of the return to user mode: no signals and no scheduling besides the end of the run": (
-        "xfer_to_guest_mode_prepare"
-    ),
+    "for the host's tick, which goes on in this machine": "xfer_to_guest_mode_prepare",
     "timekeeping: this machine has no clock but its deadlines": "kvm_wait_lapic_expire __kvm_wait_lapic_expire",
     "the guest's memory is not in this machine, nor anything to prefetch": "prefetch kvm_load_guest_xsave_state",
     "nothing asks for an immediate exit in this machine": "kvm_x86_ops.request_immediate_exit",
@@ -93,9 +91,6 @@ _ANSWERED: Final[Mapping[str, tuple[int, str]]] = {
     "kvm_dirty_ring_soft_full": (0, "this machine has no memory to log"),
     "kvm_dirty_ring_check_request": (0, "this machine has no memory to log"),
     "srcu_read_lock": (0, "SRCU protects memory slots; the barrier that the code relies on stands beside it"),
-    "signal_pending": (0, "no signals in this machine"),
-    "xfer_to_guest_mode_work_pending": (0, "no signals in this machine, and nothing else to run on the pCPU"),
-    "xfer_to_guest_mode_handle_work": (-4, "the end of the run is a signal to the vCPU's task here"),
     "cpu_online": (1, "every pCPU of this machine is online"),
     "hw_breakpoint_active": (0, "no debug registers in this machine"),
     "test_thread_flag": (0, "the guest's FPU is not in this machine"),

@@ -98,6 +98,11 @@ int lib_handle_fastpath_preemption_timer_v6(struct kvm_vcpu *vcpu, bool force_im
 	return emu_handle_fastpath_preemption_timer(vcpu);
 }
 
+int lib_handle_work(struct kvm_vcpu *vcpu)
+{
+	return emu_handle_work(vcpu) ? -EINTR : 0;
+}
+
 bool lib_trigger_v5(struct kvm_vcpu *vcpu, bool nested)
 {
 	return emu_triggered(vcpu, nested ? POSTED_INTR_NESTED_VECTOR : POSTED_INTR_VECTOR);
