@@ -39,7 +39,6 @@ guest.py        (the guest)                          guest_interrupt_handler, gu
 halt.py         arch/x86/kvm/x86.c                   kvm_emulate_halt, vcpu_block, kvm_vcpu_has_events
 halt.py         arch/x86/kvm/vmx/vmx.c               vmx_interrupt_blocked, skip_emulated_instruction
 halt.py         virt/kvm/kvm_main.c                  kvm_vcpu_halt, kvm_vcpu_block, kvm_vcpu_check_block
-halt.py         virt/kvm/kvm_main.c                  kvm_vcpu_halt, kvm_vcpu_block, kvm_vcpu_check_block
 halt.py         kernel/sched/core.c, idle.c          schedule, do_idle
 irq.py          arch/x86/kernel/irq.c                common_interrupt, handle_vector, sysvec_kvm_posted_intr_ipi
 irq.py          arch/x86/kernel/irq.c, apic.c        sysvec_kvm_posted_intr_wakeup_ipi, sysvec_apic_timer_interrupt
@@ -73,6 +72,9 @@ vcpu_load.py    arch/x86/kvm/x86.c                   kvm_arch_vcpu_load, kvm_arc
 vmx_pi.py       arch/x86/kvm/vmx/posted_intr.c       vmx_vcpu_pi_load, vmx_vcpu_pi_put, vmx_needs_pi_wakeup,
                                                      pi_enable_wakeup_handler, pi_redirect
 vmx_pi.py       include/linux/list.h                 list_add, list_del
+pi_block.py     arch/x86/kvm/vmx/posted_intr.c       pi_pre_block, pi_post_block, __pi_post_block, pi_direct,
+                                                     pi_load_until_5_16, pi_put_until_5_16
+pi_block.py     arch/x86/kvm/x86.c                   vcpu_pre_block, vcpu_post_block
 pi_wakeup.py    arch/x86/kvm/vmx/posted_intr.c       pi_wakeup_handler
 iommu.py        arch/x86/kvm/vmx/posted_intr.c       vmx_pi_start_assignment
 iommu.py        arch/x86/kvm/x86.c                   kvm_arch_end_assignment
@@ -142,6 +144,7 @@ PROTOCOL = (
     "emu.observe.probes.iommu",
     "emu.cpu",
     "emu.vmx_pi",
+    "emu.pi_block",
     "emu.vcpu_load",
     "emu.sched",
     "emu.rcuwait",

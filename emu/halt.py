@@ -23,6 +23,7 @@ from emu.lapic import (
 from emu.machine import Vcpu, config
 from emu.observe.probes.root import probe_asleep, probe_block_decided, probe_events_checked, probe_polled
 from emu.observe.tracepoints import trace_kvm_vcpu_wakeup, trace_sched_switch
+from emu.pi_block import vcpu_post_block, vcpu_pre_block
 from emu.rcuwait import finish_rcuwait, prepare_to_rcuwait, set_current_state
 from emu.sched import preempt_enable, schedule_task
 from emu.signal import xfer_to_guest_mode_work_pending
@@ -124,10 +125,11 @@ def kvm_vcpu_halt(vcpu: Vcpu) -> None:
 
 def vcpu_block(vcpu: Vcpu) -> int:
     """Block a vCPU that is not runnable, with its timer handed to the host meanwhile."""
-    if kvm_vcpu_has_events(vcpu) == 0:
+    if kvm_vcpu_has_events(vcpu) == 0 and vcpu_pre_block(vcpu) == 0:
         kvm_lapic_switch_to_sw_timer(vcpu)
         kvm_vcpu_halt(vcpu)
         kvm_lapic_switch_to_hv_timer(vcpu)
+        vcpu_post_block(vcpu)
         if kvm_vcpu_has_events(vcpu) == 0:
             return 1
     local_write(vcpu.mp_state, KVM_MP_STATE_RUNNABLE)

@@ -167,6 +167,8 @@ class Vcpu(Struct, line=True):
     sched = struct(Task)
     preempted = word()
     """1 from ``kvm_sched_out`` to ``kvm_sched_in`` if the task stayed runnable."""
+    pre_pcpu = word()
+    """1 + the pCPU on whose wake-up list the vCPU has put itself, or 0. Only its own thread touches it, until v5.16."""
     sleeps_above = word()
     """Of a vCPU that sleeps, the priority class above which an interrupt is deliverable: published for instruments."""
     sleeps_with = word()
@@ -262,6 +264,8 @@ class Config(Struct, line=True):
     """1: a vCPU that halts polls for a while before it blocks."""
     posted_timers = word()
     """1: a host timer on a housekeeping pCPU backs the guest's, and posts (``pi_inject_timer``)."""
+    pi_pre_block = word()
+    """1: a vCPU puts itself on the wake-up list before it looks whether to block, as until v5.16."""
     task_pcpus = word()
     """The first so many pCPUs run vCPUs as tasks, switch between them and migrate them (emu.sched); 0: each of the
     first ``vcpus`` pCPUs runs one vCPU for ever."""

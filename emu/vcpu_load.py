@@ -11,6 +11,7 @@ from emu.cpu import (
 )
 from emu.machine import Vcpu, config, smp_processor_id
 from emu.observe.probes.sched import probe_pi_load, probe_pi_loaded, probe_pi_put
+from emu.pi_block import pi_load_until_5_16, pi_put_until_5_16
 from emu.vmx_pi import vmx_vcpu_pi_load, vmx_vcpu_pi_put
 from emu.waist import WRITE_ONCE, local_read, local_write
 
@@ -19,7 +20,10 @@ def kvm_arch_vcpu_load(vcpu: Vcpu, cpu: int) -> None:
     """Load the vCPU on a pCPU. Where no vCPU ever leaves its own it has been loaded before the start."""
     if local_read(config().task_pcpus) != 0:
         before = probe_pi_load(vcpu, cpu)
-        vmx_vcpu_pi_load(vcpu, cpu)
+        if local_read(config().pi_pre_block) == 0:
+            vmx_vcpu_pi_load(vcpu, cpu)
+        else:
+            pi_load_until_5_16(vcpu, cpu)
         probe_pi_loaded(vcpu, before)
         WRITE_ONCE(vcpu.cpu, cpu)
 
@@ -27,7 +31,10 @@ def kvm_arch_vcpu_load(vcpu: Vcpu, cpu: int) -> None:
 def kvm_arch_vcpu_put(vcpu: Vcpu) -> None:
     """Put the vCPU off its pCPU."""
     if local_read(config().task_pcpus) != 0:
-        vmx_vcpu_pi_put(vcpu)
+        if local_read(config().pi_pre_block) == 0:
+            vmx_vcpu_pi_put(vcpu)
+        else:
+            pi_put_until_5_16(vcpu)
         probe_pi_put(vcpu)
 
 

@@ -19,13 +19,17 @@ BUGS: Final = (
         "B12", 2017, '"avoid double list add with VT-d posted interrupts"',
         "a device is unplugged between block and unblock: the vCPU stays on the wake-up list and is added again",
         "with VT-d posting, from 2015 to the fix", ("8b306e2f3c41",), (),
-        (Shown("wakeup-list", "elide-self-2022", "stays-on-the-list"),),
+        (
+            Shown("pre-block", "elide-self-2022", "unlisted-if-assigned"),
+            Shown("wakeup-list", "elide-self-2022", "stays-on-the-list"),
+        ),
     ),
     Bug(
         "B15", 2021, "NV left at the wake-up vector, or NDST moved away from the pCPU whose list has the vCPU",
         "a vCPU wakes on another pCPU; NDST is moved before it is taken off the list, and the wake-up arrives there",
         "the scheme before v5.17", ("d76fb40637fc",), (),
         (
+            Shown("pre-block-migrate", "elide-self-2022", "ndst-moved-while-listed"),
             Shown("migrate", "elide-self-2022", "removed-from-the-new-list"),
             Shown("wakeup-list", "elide-self-2022", "nv-not-restored"),
         ),

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from emu.mutations import fabric, halt, harvest, run_loop, sched, sender, signal, timer
+from emu.mutations import fabric, halt, harvest, pre_block, run_loop, sched, sender, signal, timer
 from emu.mutations.edit import Edit, Mutation, Outcome, Row
 
 __all__ = ["MUTATIONS", "Edit", "Mutation", "Outcome", "Row"]
 
-_MODULES: Final = (run_loop, sender, harvest, halt, timer, signal, sched, fabric)
+_MODULES: Final = (run_loop, sender, harvest, halt, timer, signal, sched, pre_block, fabric)
 
 MUTATIONS: Final[tuple[Mutation, ...]] = tuple(
     sorted(
         (
             each
-            for module in (run_loop, sender, harvest, halt, timer, signal, sched, fabric)
+            for module in (run_loop, sender, harvest, halt, timer, signal, sched, pre_block, fabric)
             for each in module.MUTATIONS
         ),
         key=lambda mutation: mutation.number,

@@ -20,7 +20,7 @@ MODULES: Final = frozenset(
     {
         *("emu.posted_intr", "emu.cpu", "emu.sched", "emu.kvm_main", "emu.policies", "emu.lapic_irr", "emu.vmx_intr"),
         *("emu.lapic", "emu.irq", "emu.halt", "emu.vmx", "emu.x86", "emu.signal"),
-        *("emu.vmx_pi", "emu.vcpu_load", "emu.rcuwait", "emu.pi_wakeup", "emu.iommu"),
+        *("emu.vmx_pi", "emu.pi_block", "emu.vcpu_load", "emu.rcuwait", "emu.pi_wakeup", "emu.iommu"),
     }
 )
 """The modules of the machine that this is about. The processor, the guest, and the APIC's registers, which it shares

@@ -11,8 +11,9 @@ from emu.kvm_main import kvm_vcpu_wake_up
 from emu.machine import Vcpu, config, machine, smp_processor_id, this_pcpu
 from emu.observe.ghost import begin_effects, end_effects
 from emu.observe.sleep_checks import OVERLOOKED, check_halt, check_task_sleep
-from emu.posted_intr import pi_set_on
+from emu.posted_intr import pi_ndst, pi_nv, pi_set_on
 from emu.sched import resched_curr
+from emu.vectors import POSTED_INTR_WAKEUP_VECTOR
 from emu.waist import local_read, local_write, one_in, open_turn, peek, run_goes_on
 from emu.workload.liveness import TICK_VECTOR
 from emu.workload.program import turn_over
@@ -56,10 +57,17 @@ def end_of_tasks() -> None:
 
 
 def sleeps_here(vcpu: Vcpu) -> int:
-    """Return whether a vCPU's task sleeps and ran on this pCPU last."""
+    """Return whether a vCPU's task sleeps, and this is the pCPU that what would wake it is sent to."""
     if peek(vcpu.wait.state) != TASK_ASLEEP or peek(vcpu.sched.on_cpu) != 0:
         return 0
-    return 1 if peek(vcpu.sched.cpu) == smp_processor_id() else 0
+    cpu = notified_at(vcpu) if local_read(config().pi_pre_block) != 0 else peek(vcpu.sched.cpu)
+    return 1 if cpu == smp_processor_id() else 0
+
+
+def notified_at(vcpu: Vcpu) -> int:
+    """Return where a vCPU that sleeps is notified: until v5.16 it may sleep on another pCPU than the one whose list."""
+    control = peek(vcpu.pi_desc.control)
+    return pi_ndst(control) if pi_nv(control) == POSTED_INTR_WAKEUP_VECTOR else peek(vcpu.sched.cpu)
 
 
 def wake_if_sound(vcpu: Vcpu) -> int:

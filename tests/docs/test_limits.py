@@ -62,9 +62,11 @@ def test_a_pcpu_waits_in_two_places_only(program: Program) -> None:
 def test_only_load_and_put_change_sn_nv_and_ndst(program: Program) -> None:
     """And nobody calls these where no vCPU leaves its pCPU."""
     assert "SN, NV and NDST that change, migration" in README
-    assert callers(program, "pi_set_sn") == {"vmx_vcpu_pi_put"}
+    assert callers(program, "pi_set_sn") == {"vmx_vcpu_pi_put", "pi_put_until_5_16"}
     assert callers(program, "vmx_vcpu_pi_put") == {"kvm_arch_vcpu_put"}
     assert callers(program, "vmx_vcpu_pi_load") == {"kvm_arch_vcpu_load"}
+    assert callers(program, "pi_put_until_5_16") == {"kvm_arch_vcpu_put"}
+    assert callers(program, "pi_load_until_5_16") == {"kvm_arch_vcpu_load"}
 
 
 def test_a_task_is_not_preempted_within_a_delivery(program: Program) -> None:
