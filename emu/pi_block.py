@@ -39,13 +39,14 @@ def vcpu_post_block(vcpu: Vcpu) -> None:
         pi_post_block(vcpu)
 
 
-def pi_direct(vcpu: Vcpu, keep: int, target: int) -> None:
-    """Change NV and NDST of the control word in one go, with SN and ON as ``keep`` has them."""
+def pi_direct(vcpu: Vcpu, vector: int, cpu: int) -> None:
+    """Change NV and NDST of the control word in one go. SN is clear, or is to be; ON may change under the loop."""
     control = vcpu.pi_desc.control
     found = READ_ONCE(control)
     while True:
         old = found
-        found = cmpxchg(control, old, old & keep | target)
+        new = old & BIT(POSTED_INTR_ON) | vector << NV_SHIFT | cpu << NDST_SHIFT
+        found = cmpxchg(control, old, new)
         if found == old:
             break
 
@@ -62,8 +63,7 @@ def pi_pre_block(vcpu: Vcpu) -> int:
         raw_spin_lock(wakeup)
         list_add(vcpu, wakeup)
         raw_spin_unlock(wakeup)
-    target = POSTED_INTR_WAKEUP_VECTOR << NV_SHIFT | local_read(vcpu.pre_pcpu) - 1 << NDST_SHIFT
-    pi_direct(vcpu, BIT(POSTED_INTR_ON) | BIT(POSTED_INTR_SN), target)
+    pi_direct(vcpu, POSTED_INTR_WAKEUP_VECTOR, local_read(vcpu.pre_pcpu) - 1)
     if pi_test_on(vcpu.pi_desc) != 0:
         __pi_post_block(vcpu)
     local_irq_enable()
@@ -81,8 +81,7 @@ def pi_post_block(vcpu: Vcpu) -> None:
 
 def __pi_post_block(vcpu: Vcpu) -> None:
     """Direct the notifications here again, then take the vCPU off the list that it is on. Interrupts are off."""
-    target = POSTED_INTR_VECTOR << NV_SHIFT | READ_ONCE(vcpu.cpu) << NDST_SHIFT
-    pi_direct(vcpu, BIT(POSTED_INTR_ON) | BIT(POSTED_INTR_SN), target)
+    pi_direct(vcpu, POSTED_INTR_VECTOR, READ_ONCE(vcpu.cpu))
     wakeup = machine().pcpus[local_read(vcpu.pre_pcpu) - 1].wakeup
     raw_spin_lock(wakeup)
     list_del(vcpu, wakeup)
@@ -100,7 +99,7 @@ def pi_load_until_5_16(vcpu: Vcpu, cpu: int) -> None:
     if pi_nv(old) == POSTED_INTR_WAKEUP_VECTOR or before == cpu:
         pi_test_and_clear_sn(pi_desc)
     else:
-        pi_direct(vcpu, BIT(POSTED_INTR_ON) | 0xFF << NV_SHIFT, cpu << NDST_SHIFT)
+        pi_direct(vcpu, pi_nv(old), cpu)
     if pi_is_pir_empty(pi_desc) == 0:
         pi_set_on(pi_desc)
 

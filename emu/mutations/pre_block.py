@@ -18,7 +18,7 @@ LOADED: Final = """
 if pi_nv(old) == POSTED_INTR_WAKEUP_VECTOR or before == cpu:
     pi_test_and_clear_sn(pi_desc)
 else:
-    pi_direct(vcpu, BIT(POSTED_INTR_ON) | 0xFF << NV_SHIFT, cpu << NDST_SHIFT)
+    pi_direct(vcpu, pi_nv(old), cpu)
 """
 PREEMPTED: Final = """
 if READ_ONCE(vcpu.wait.state) == TASK_RUNNING:
