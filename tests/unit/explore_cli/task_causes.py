@@ -68,6 +68,30 @@ TASK_CAUSES: Final = (
         ),
     ),
     Cause(
+        "unlisted-if-assigned",
+        "pre-block",
+        "elide-self-2022",
+        (
+            "vCPU 1 enters the guest on pCPU 0, but NV is 0xf1 and it is on the wake-up list of pCPU 0",
+            f"nothing took it off the list of pCPU 0, on which {S} had put it",
+        ),
+    ),
+    Cause(
+        "sn-on-the-way-to-sleep",
+        "pre-block",
+        "elide-self-2022",
+        (f"there is no sync between {S} and the sleep of {S}",),
+    ),
+    Cause(
+        "ndst-moved-while-listed",
+        "pre-block-migrate",
+        "elide-self-2022",
+        (
+            r"vCPU 0 sleeps, but NV is 0xf1 and NDST pCPU (\d) and it is on the wake-up list of pCPU (?!\1)",
+            f"on which {S} had put it, though it had last come to pCPU \\d \\({S}\\)",
+        ),
+    ),
+    Cause(
         "nv-not-restored",
         "wakeup-list",
         "elide-self-2022",
