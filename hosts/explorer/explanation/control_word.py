@@ -22,14 +22,14 @@ def fields_of(control: int) -> dict[str, int]:
     return found | {"rest": control & _WORD & ~_KNOWN}
 
 
-def control_text(control: int, vcpu: int = 0) -> str:
+def control_text(control: int, ndst: int = 0) -> str:
     """Write a control word: ON always, other fields where they are not as a vCPU that is loaded has them."""
-    return f"{_field('ON', fields_of(control)['ON'])} {odd_text(control, vcpu)}".rstrip()
+    return f"{_field('ON', fields_of(control)['ON'])} {odd_text(control, ndst)}".rstrip()
 
 
-def odd_text(control: int, vcpu: int = 0) -> str:
+def odd_text(control: int, ndst: int = 0) -> str:
     """Write the fields of a control word, ON apart, that are not as a vCPU that is loaded has them."""
-    usual = {"SN": 0, "NV": POSTED_INTR_VECTOR, "NDST": vcpu, "rest": 0}
+    usual = {"SN": 0, "NV": POSTED_INTR_VECTOR, "NDST": ndst, "rest": 0}
     found = fields_of(control)
     return " ".join(_field(name, found[name]) for name, value in usual.items() if found[name] != value)
 

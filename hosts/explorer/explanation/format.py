@@ -58,8 +58,8 @@ def field_of(word: str) -> tuple[int, str]:
     return (int(match[1]), match[2]) if match else (-1, word)
 
 
-def value_text(field: str, value: int, vcpu: int = 0) -> str:  # noqa: PLR0911 - one for each kind
-    """Write what a word holds; ``vcpu``: whose it is."""
+def value_text(field: str, value: int, ndst: int = 0) -> str:  # noqa: PLR0911 - one for each kind
+    """Write what a word holds; ``ndst``: the pCPU that is not told of a control word (:func:`usual_ndst`)."""
     if field == "mode":
         return SHORT_MODES.get(value, str(value))
     if field == "wait.state":
@@ -67,7 +67,7 @@ def value_text(field: str, value: int, vcpu: int = 0) -> str:  # noqa: PLR0911 -
     if field == "requests":
         return " ".join(name for bit, name in SHORT_REQUESTS.items() if value >> bit & 1) or "none"
     if field == CONTROL:
-        return control_text(value, vcpu)
+        return control_text(value, ndst)
     if match := _BITMAP.fullmatch(field):
         return vectors_text(vectors_in([0] * int(match[1]) + [value])) or "empty"
     if field.endswith(_VCPUS):
@@ -80,16 +80,22 @@ def name_of(field: str) -> str:
     return field.replace("pi_desc.control", "control").replace("pi_desc.pir", "PIR")
 
 
-def operation_text(act: Act, vcpus: int) -> str:  # noqa: PLR0911 - one for each kind
-    """Write what an act does, and the value it was answered."""
+def usual_ndst(vcpu: int, tasks: int) -> int:
+    """Return the NDST of a vCPU that is not worth telling, by the pCPUs that run tasks; -1: it is told always."""
+    return {0: max(vcpu, 0), 1: 0}.get(tasks, -1)
+
+
+def operation_text(act: Act, vcpus: int, tasks: int = 0) -> str:  # noqa: PLR0911 - one for each kind
+    """Write what an act does, and the value it was answered; ``tasks``: how many pCPUs run vCPUs as tasks."""
     number, field = field_of(act.word)
+    ndst = usual_ndst(number, tasks)
     whose = f"vcpu{number}." if number >= 0 and vcpus > 1 else ""
     if act.kind in _SPECIAL:
         return _SPECIAL[act.kind](act, vcpus)
     name = whose + name_of(field)
-    held, given = (value_text(field, value, max(number, 0)) for value in (act.answer, act.a))
+    held, given = (value_text(field, value, ndst) for value in (act.answer, act.a))
     match act.kind:
-        case "LOAD" if held in ("ON 0", "ON 1"):
+        case "LOAD" if held in ("ON 0", "ON 1") or act.function == "pi_test_on":
             return f"{whose}ON -> {act.answer & 1}"
         case "LOAD":
             return f"{name} -> {held}"
@@ -98,7 +104,7 @@ def operation_text(act: Act, vcpus: int) -> str:  # noqa: PLR0911 - one for each
         case "XCHG":
             return f"xchg {name} = {given}, was {held}"
         case "CMPXCHG":
-            new = value_text(field, act.b, max(number, 0))
+            new = value_text(field, act.b, ndst)
             done = "" if act.answer == act.a else ": not written"
             return f"cmpxchg {name} {given} to {new}, was {held}{done}"
         case "OR" | "AND":
@@ -157,8 +163,7 @@ _SPECIAL: Final[Mapping[str, Callable[[Act, int], str]]] = {
 def state_text(view: Mapping[str, Any], names: tuple[str, ...]) -> str:
     """Write a state: the descriptor, mode, RVI and vIRR of each vCPU, then what is on its way."""
     several = len(view["vcpus"]) > 1
-    tasks = len(view.get("runs", ()))
-    ndst = [{0: i, 1: 0}.get(tasks, -1) for i in range(len(view["vcpus"]))]  # where tasks can migrate NDST is told
+    ndst = [usual_ndst(i, len(view.get("runs", ()))) for i in range(len(view["vcpus"]))]
     parts = [
         (f"vcpu{i}: " if several else "") + _vcpu_text(vcpu, ndst[i]) + _whereabouts(view, i) + ";" * several
         for i, vcpu in enumerate(view["vcpus"])

@@ -12,7 +12,7 @@ from emu.observe.attach import CHAIN, POSTERS
 from emu.workload import program
 from hosts.explorer.counterexample.witness import Witness
 from hosts.explorer.explanation.actors import actor_name, by_actor
-from hosts.explorer.explanation.format import field_of, operation_text, value_text
+from hosts.explorer.explanation.format import field_of, operation_text, usual_ndst, value_text
 from hosts.explorer.explanation.rows import EventRow, about, rows_of
 from hosts.kernel_names import vector_text
 
@@ -55,6 +55,8 @@ class EventLog:
         self.rows: Sequence[EventRow] = by_actor(rows_of(witness))
         self.end = self.rows[-1].view if self.rows else witness.states[-1]["view"]
         self.vcpus = len(self.end["vcpus"])
+        self.tasks = len(self.end.get("runs", ()))
+        """How many pCPUs run vCPUs as tasks; 0: each its own."""
         owed = next((i for i, each in enumerate(self.end["vcpus"]) if each["pir"]), 0)
         seen = any(row.act.kind == "sighting" for row in self.rows)
         vcpu = about(self.rows) if seen else owed
@@ -96,13 +98,13 @@ class EventLog:
 
     def told(self, i: int) -> str:
         """Return what a row does, and in which step."""
-        return f"{operation_text(self.rows[i].act, self.vcpus)} ({self.step(i)})"
+        return f"{operation_text(self.rows[i].act, self.vcpus, self.tasks)} ({self.step(i)})"
 
     def found(self, i: int) -> str:
         """Return what a row found in its word, and in which step."""
         act = self.rows[i].act
         number, field = field_of(act.word)
-        return f"{value_text(field, act.answer, max(number, 0))} ({self.step(i)})"
+        return f"{value_text(field, act.answer, usual_ndst(number, self.tasks))} ({self.step(i)})"
 
     def who(self, thread: int) -> str:
         """Name a thread; where there are tasks, an actor (:func:`hosts.explorer.explanation.actors.by_actor`)."""

@@ -48,7 +48,8 @@ def place(act: Act) -> str:
 
 def doing(row: EventRow, vcpus: int) -> str:
     """Say what a row's thread does; where it runs tasks, as which."""
-    return _as_task(row) + operation_text(row.act, vcpus) + _forwarded(row) + _buffered(row)
+    does = operation_text(row.act, vcpus, len(row.before.get("runs", ())))
+    return _as_task(row) + does + _forwarded(row) + _buffered(row)
 
 
 def _as_task(row: EventRow) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -61,6 +62,16 @@ def test_what_was_found_stands_beside_what_was_written(
 ) -> None:
     """Of every locked operation; of the control word every field that it touches."""
     assert operation_text(Act(0, kind, word, a, b, found), 1) == text
+
+
+@pytest.mark.parametrize(
+    ("vcpu", "tasks", "text"), [(0, 0, ""), (1, 0, " NDST 0"), (0, 1, ""), (1, 1, ""), (0, 2, " NDST 0")]
+)
+def test_ndst_is_told_where_it_says_something(vcpu: int, tasks: int, text: str) -> None:
+    """A pCPU that is not the vCPU's; where tasks migrate always, where they have one pCPU never."""
+    act = Act(0, "LOAD", f"vcpu{vcpu}.pi_desc.control", 0, 0, LOADED | SN)
+    assert operation_text(act, 1, tasks) == f"control -> ON 0 SN 1{text}"
+    assert operation_text(replace(act, function="pi_test_on"), 1, tasks) == "ON -> 0"
 
 
 def test_what_changes_in_the_control_word_is_seen_in_the_state() -> None:
