@@ -30,7 +30,7 @@ class Ipis(Protocol):
 class Schedule(Protocol):
     """The schedule of the operations (:class:`hosts.replay.scheduling_points.SchedulingPoints`)."""
 
-    def before(self, *, scheduled: bool, point: bool, begins: bool, possible: Callable[[], bool]) -> None:
+    def before(self, *, scheduled: bool, point: bool, begins: bool, sends: bool, possible: Callable[[], bool]) -> None:
         """Return when the operation may be executed."""
 
     def executed(self, operation: Executed) -> None:

@@ -59,7 +59,9 @@ class Operations:
         part = within or in_transaction(function.module, kind) or is_instrument(function.module)
         free = kind in UNSCHEDULED or eager or own_fence or part
         may = lambda: self._possible(kind, wait=wait)  # noqa: E731 - asked as often as the schedule wants to know
-        self.schedule.before(scheduled=begins or not free, point=kind == Op.POINT, begins=begins, possible=may)
+        self.schedule.before(
+            scheduled=begins or not free, point=kind == Op.POINT, begins=begins, sends=kind == Op.SEND, possible=may
+        )
         answer = do()
         self.at_point = kind == Op.POINT and answer == 0
         name = self._setting.shared[word] if word else ""

@@ -58,10 +58,11 @@ class SchedulingPoints:
         """More has been done than what instruments do before the thread's first operation, or behind a mark that begins
         something (hosts.explorer.model.operations.BEGINS)."""
 
-    def before(self, *, scheduled: bool, point: bool, begins: bool, possible: Callable[[], bool]) -> None:
+    def before(self, *, scheduled: bool, point: bool, begins: bool, sends: bool, possible: Callable[[], bool]) -> None:
         """Return when the next operation may be executed: at once if it belongs to the step under way.
 
-        ``point``: it is an interrupt point; ``begins``: a mark whose step the next scheduled operation belongs to.
+        ``point``: it is an interrupt point; ``begins``: a mark whose step the next effect belongs to, which is the next
+        scheduled operation or IPI; ``sends``: it is an IPI.
         """
         first = scheduled and not point and not begins and not self._begun
         if self._open and self._ends(scheduled=scheduled and not first, possible=possible):
@@ -70,7 +71,7 @@ class SchedulingPoints:
         while not self._open:
             self._serve(possible)
         self._waits = False
-        self._begun = not begins and (self._begun or scheduled)
+        self._begun = not begins and (self._begun or scheduled or sends)
         if not possible():
             raise Diverged("the operation cannot be done yet: its store buffer has to drain first")
 
