@@ -181,10 +181,10 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         "migrate",
-        "a vCPU sleeps on one pCPU and wakes on another, while a device posts to it",
+        "a vCPU sleeps on one pCPU and wakes on another, while a device and a host thread post to it",
         "d76fb40637fc (B15)",
         (GUEST_HLT,),
-        (ACT_IOMMU,),
+        (ACT_IOMMU, ACT_POST),
         acts_per_turn=4,
         pcpus=3,
         grows=False,
