@@ -180,7 +180,7 @@ class Explanation:
         """Name the vCPU's last sync, and whether it came before the obligation."""
         name, bit = ("on", 1) if field == CONTROL else ("requests", KICKED_REQUESTS)
         i = self.log.last(self.log.turned(name, bit, 1))
-        looked = self.log.last(self.log.does(self.v, field, "LOAD"))
+        looked = self.log.last(self.log.looks(field))
         if looked < 0:
             yield f"{self.vcpu} never looked."
         elif i < 0:

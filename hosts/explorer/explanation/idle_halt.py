@@ -51,11 +51,16 @@ class IdleHalt:
 
     def history(self) -> Iterator[str]:
         """Say who queued the task that waits, and who asked for the pCPU."""
-        if self.queued >= 0:
-            yield f"{self._who(self.queued)} put the task there ({self.log.step(self.queued)})."
-        if self.asked >= 0:
-            found = "found need_resched set already" if self.rows[self.asked].act.answer else "set need_resched"
-            yield f"{self._who(self.asked)} {found} ({self.log.step(self.asked)})."
+        put = f"{self._who(self.queued)} put the task there ({self.log.step(self.queued)})" if self.queued >= 0 else ""
+        if self.asked < 0:
+            yield from [f"{put}."] if put else ()
+            return
+        found = "found need_resched set already" if self.rows[self.asked].act.answer else "set need_resched"
+        found += f" ({self.log.step(self.asked)})."
+        who = self._who(self.asked)
+        yield (
+            f"{put} and {found}" if put.startswith(f"{who} ") else f"{put}. {who} {found}" if put else f"{who} {found}"
+        )
 
     def _who(self, i: int) -> str:
         return self.log.who(self.rows[i].act.thread)

@@ -42,7 +42,7 @@ class MissedSyncs:
 
     def last_look(self, before: int | None = None) -> int:
         """Return the row of the vCPU's last look, or -1."""
-        return self.log.last(self.log.does(self.v, self.looked_at, "LOAD"), before)
+        return self.log.last(self.log.looks(self.looked_at), before)
 
     def end_of_root(self) -> int:
         """Return the row of the last VM-entry or of going to sleep, or -1."""
@@ -205,7 +205,7 @@ class MissedSyncs:
         i, _what = self.obligation()
         end = self.end_of_root()
         missing = "look at the requests" if self.witness.check == "C9" else "sync"
-        looked = self.log.first(self.log.does(self.v, self.looked_at, "LOAD"), i)
+        looked = self.log.first(self.log.looks(self.looked_at), i)
         if self.witness.check not in DEBTS or min(i, end) < 0 or looked >= 0:
             return ""
         what = "VM-entry" if self.rows[end].act.kind == "entry" else "sleep"

@@ -34,11 +34,23 @@ class Placement:
         where = f"enters the guest on pCPU {self.ran}" if self.runs else "sleeps"
         listed = [f"it is on the wake-up list of pCPU {cpu}" for cpu in self.lists]
         if self.runs:
-            wrong = [self._value(name) for name in self._wrong()] + listed
-        else:
-            wrong = [f"NV is {vector_text(self.fields['NV'])} and NDST pCPU {self.fields['NDST']}"]
-            wrong += listed or ["it is on no wake-up list"]
-        return f"{self.vcpu} {where}, but {' and '.join(wrong)}."
+            wrong = [f"{self._value(name)}, so that {self._follows(name)}" for name in self._wrong()] + listed
+            return f"{self.vcpu} {where}, but {' and '.join(wrong)}."
+        nv, ndst = vector_text(self.fields["NV"]), self.fields["NDST"]
+        text = (
+            f"{self.vcpu} {where}, but NV is {nv}, NDST pCPU {ndst} and {' and '.join(listed or ['it is on no list'])}"
+        )
+        unfound = self.fields["NV"] == POSTED_INTR_WAKEUP_VECTOR and ndst not in self.lists
+        return f"{text}: the handler of {nv} on pCPU {ndst} does not find it." if unfound else f"{text}."
+
+    def _follows(self, name: str) -> str:
+        """Say what becomes of a post of the device, which reads SN, NV and NDST alone."""
+        vector, ndst = vector_text(self.fields["NV"]), self.fields["NDST"]
+        return {
+            "SN": "a device's post sets no ON and notifies nobody",
+            "NV": f"a device's post sends {vector}, for which no processor looks at the descriptor",
+            "NDST": f"a device's post notifies pCPU {ndst}",
+        }[name]
 
     def cause(self) -> str:
         """Name the step that wrote a wrong place, or the one behind which nobody wrote the right one."""

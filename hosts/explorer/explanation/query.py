@@ -39,6 +39,8 @@ RUN_LOOP: Final = frozenset(
 """The functions of these files, whatever file they stand in if a user's code replaces them."""
 _CALLERS: Final = frozenset({*CHAIN, *POSTERS})
 """The functions that a post goes through before it comes to the rule."""
+_PLACING: Final = frozenset({"vmx_vcpu_pi_load", "pi_redirect", "pi_enable_wakeup_handler"})
+"""Functions that read the control word to change SN, NV and NDST: that is no look at what was posted."""
 _WRITING: Final = ("STORE", "XCHG", "CMPXCHG", "OR")
 _READING: Final = ("LOAD", "XCHG", "CMPXCHG", "OR", "AND", "ADD")
 
@@ -81,6 +83,11 @@ class EventLog:
             return mine and field_of(act.word) == (self.v, field)
 
         return test
+
+    def looks(self, field: str) -> Test:
+        """Return a test for the vCPU's looks at what it is owed, in its control word or its requests."""
+        reads = self.does(self.v, field, "LOAD")
+        return lambda row: reads(row) and row.act.function not in _PLACING
 
     def turned(self, name: str, bit: int, on: int) -> Test:
         """Return a test for rows that set (or clear) a bit in the view of the vCPU."""

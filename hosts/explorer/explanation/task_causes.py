@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from emu.kvm_host import TASK_ASLEEP
 from emu.posted_intr import POSTED_INTR_SN
 from emu.vectors import POSTED_INTR_VECTOR, POSTED_INTR_WAKEUP_VECTOR
 from hosts.explorer.explanation.control_word import fields_of
@@ -34,16 +35,27 @@ class TaskCauses:
         on = self.log.first(self.log.turned("on", 1, 1), post)
         if on >= 0:
             return ""
-        as_of = self.log.last(self.log.turned("sn", 1, 1), post)
-        since = f"since {self.log.step(as_of)}" if as_of >= 0 else "from the start"
-        text = f"SN was set {since}, so that the post of {self.log.step(post)} set no ON and notified nobody"
+        set_in = self.log.last(self.log.turned("sn", 1, 1), post)
+        text = "SN was set from the start"
+        if set_in >= 0:
+            text = f"{self.log.who(self.rows[set_in].act.thread)} set SN ({self.log.step(set_in)})"
+        text += f", so that the post of {self.log.step(post)} set no ON and notified nobody"
         cleared = self.log.first(self.log.turned("sn", 1, 0), found)
         if cleared < 0:
-            return f"{text}, and nothing has cleared SN since"
+            return f"{text}, and nothing has cleared SN since{self._sleeps()}"
         pir = vectors_text(self.rows[cleared].view["vcpus"][self.v]["pir"])
-        look = self.log.first(self.log.does(self.v, CONTROL, "LOAD"), cleared)
+        look = self.log.first(self.log.looks(CONTROL), cleared)
         missed = f", and the look of {self.log.step(look)} found ON clear" if look >= 0 else ""
         return f"{text}; {self.log.step(cleared)} cleared SN with {pir} in the PIR, and nothing set ON then{missed}"
+
+    def _sleeps(self) -> str:
+        """Say how a vCPU that sleeps is to be woken by whoever posts without KVM."""
+        seen = self.end["vcpus"][self.v]
+        if seen["task"] != TASK_ASLEEP:
+            return ""
+        lists = [cpu for cpu, vcpus in enumerate(self.end["listed"]) if self.v in vcpus]
+        where = "the list of pCPU " + " ".join(map(str, lists)) if lists else "no wake-up list"
+        return f": {self.vcpu} sleeps with NV {vector_text(fields_of(seen['control'])['NV'])}, on {where}"
 
     def unwoken(self) -> str:
         """A sleeper was notified by the ordinary vector, and nothing wakes it for that."""

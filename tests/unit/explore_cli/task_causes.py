@@ -23,13 +23,16 @@ TASK_CAUSES: Final = (
         "sn-on-a-sleeper",
         "wakeup-list",
         "elide-self-2022",
-        (f"SN was set since {S}, so that the post of {S} set no ON .*, and nothing has cleared SN since",),
+        (f"vCPU 0 set SN \\({S}\\), so that the post of {S} set no ON .*, and nothing has cleared SN since",),
     ),
     Cause(
         "sn-not-cleared",
         "preempt",
         "elide-self-2022",
-        (r"vCPU \d enters the guest on pCPU 0, but SN is set\.", f"nothing has changed it since vCPU \\d came .*{S}"),
+        (
+            r"vCPU \d enters the guest on pCPU 0, but SN is set, so that a device's post sets no ON",
+            f"nothing has changed it since vCPU \\d came .*{S}",
+        ),
     ),
     Cause(
         "no-wakeup-to-self",
@@ -72,7 +75,7 @@ TASK_CAUSES: Final = (
         "pre-block",
         "elide-self-2022",
         (
-            "vCPU 1 enters the guest on pCPU 0, but NV is 0xf1 and it is on the wake-up list of pCPU 0",
+            "vCPU 1 enters the guest on pCPU 0, but NV is 0xf1, so that a device's post sends 0xf1",
             f"nothing took it off the list of pCPU 0, on which {S} had put it",
         ),
     ),
@@ -87,7 +90,7 @@ TASK_CAUSES: Final = (
         "pre-block-migrate",
         "elide-self-2022",
         (
-            r"vCPU 0 sleeps, but NV is 0xf1 and NDST pCPU (\d) and it is on the wake-up list of pCPU (?!\1)",
+            r"vCPU 0 sleeps, but NV is 0xf1, NDST pCPU (\d) and it is on the wake-up list of pCPU (?!\1)",
             f"on which {S} had put it, though it had last come to pCPU \\d \\({S}\\)",
         ),
     ),
@@ -108,7 +111,7 @@ TASK_CAUSES: Final = (
         "migrate",
         "elide-self-2022",
         (
-            r"NV is 0xf1 and NDST pCPU (\d) and it is on the wake-up list of pCPU (?!\1)",
+            r"NV is 0xf1, NDST pCPU (\d) and it is on the wake-up list of pCPU (?!\1)",
             "nothing had stored its vcpu->cpu behind that, which names the list",
         ),
     ),
