@@ -38,6 +38,8 @@ COPIED = [
     if scenario.name not in ("all-to-all", "preempt-timer") and (scenario.tasks < 2 or policy == "elide-self-2022")
 ]
 """Where tasks share a pCPU, or migrate, scopes are the largest: one rule is enough there, without the timer."""
+ONE_LEVEL = {"housekeeping-timer": 1}
+"""Scenarios whose copies are explored in one level more or less; why is not known."""
 FAST_COPIED = [("device-irq", "skip-running-2020"), ("wakeup-list", "elide-self-2022")]
 
 BROUGHT = [
@@ -78,11 +80,11 @@ def check_of(result: Result) -> str:
 def test_a_copy_of_everything_explores_as_emu_does(
     search: Search, program: Program, copied: Program, scenario: str, policy: str
 ) -> None:
-    """The same verdict and windows, about as many states and levels: what attaches is no more than what was there."""
+    """The same verdict, windows and depth, and about as many states: what attaches is no more than what was there."""
     theirs, ours = search(copied, scenario, policy), search(program, scenario, policy)
     assert check_of(theirs) == check_of(ours)
     assert theirs.windows == ours.windows
-    assert abs(theirs.depth - ours.depth) <= 1
+    assert abs(theirs.depth - ours.depth) <= ONE_LEVEL.get(scenario, 0)
     assert abs(theirs.states - ours.states) <= ours.states // 50
 
 
