@@ -36,8 +36,8 @@ GUEST: Final = 3.4
 """States of a guest that only exits."""
 HALTS, TIMER, SLOW_HANDLERS, OTHERS = 4.0, 1.7, 1.5, 2.6
 """Factors: the guest halts; each timer that it may start; its handlers end when they like; somebody else is there."""
-MASKS: Final = 8.0
-"""Factor of a guest that turns interrupts off and raises its TPR."""
+MASKS: Final = 18.0
+"""Factor of a guest that turns interrupts off and raises its TPR: measured on one scope, under the historic rules."""
 TIMER_MEETS_OTHERS: Final = 4.7
 """Factor of a timer where others post, or kick: what it posts meets theirs, or is kicked on its way into the guest."""
 FIRST: Final = {"post": 17.5, "device": 6.0, "kick": 15.5, "signal": 15.5, "hrtimer": 15.5}

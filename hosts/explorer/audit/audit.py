@@ -34,7 +34,12 @@ from hosts.loader.rule.faults import RuleFault
 
 Watch = Callable[[Progress], bool]
 
-BOUNDS: Final = {"seconds": "budget", "cancelled": "budget", "buffer": "a store waited for room in the buffer"}
+BOUNDS: Final = {
+    "seconds": "budget",
+    "cancelled": "budget",
+    "buffer": "a store waited for room in the buffer",
+    "windows": "more windows and checks than a search can tell apart",
+}
 
 
 APART_STATES: Final = 20_000

@@ -80,8 +80,8 @@ class ForkServer:
         # What lies in the folder where one happens to be is not to be imported: it may bear the name of any module.
         given = {preload.ENVIRONMENT: self._wanted, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
         with _environment(given), _signals_blocked():
-            # Its start ends with these signals unblocked, which the fork server would inherit; once it runs, it is not
-            # started again.
+            # The start of the resource tracker ends with signals unblocked, and the start of the fork server begins
+            # with it, unless it runs already: the fork server would inherit that.
             multiprocess.resource_tracker.ensure_running()
             signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
             multiprocess.forkserver.ensure_running()
