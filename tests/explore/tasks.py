@@ -201,3 +201,16 @@ class TinyTasks:
         """Return the results that are not 0."""
         first = world.machine.at + FAR + 24
         return tuple((n, memory[first + 8 * n]) for n in range(RESULTS) if memory.get(first + 8 * n))
+
+
+SENDS_AND_IDLES = """
+def cpu_startup_entry():
+    if me() == 1:
+        send_IPI(0, DEVICE_VECTOR)
+        local_write(enabled(), 0)
+    for _ in range(2):
+        task = take()
+        if task != 0: resume(task)
+        local_write(enabled(), 0)
+"""
+"""The idle tasks of two pCPUs that resume what waits, and interrupts off; the second first sends the first an IPI."""

@@ -9,17 +9,11 @@ import pytest
 from hosts.explorer.model.operations import Op
 from hosts.explorer.model.system import Model
 from hosts.explorer.threads.automaton import Automaton
-from tests.explore.tasks import TinyTasks
+from tests.explore.tasks import SENDS_AND_IDLES, TinyTasks
 
-PROGRAM = """
-def cpu_startup_entry():
-    if me() == 1:
-        send_IPI(0, DEVICE_VECTOR)
-        local_write(enabled(), 0)
-    for _ in range(2):
-        task = take()
-        if task != 0: resume(task)
-        local_write(enabled(), 0)
+PROGRAM = (
+    SENDS_AND_IDLES
+    + """
 def common_interrupt():
     local_write(enabled(), 0)
     apic_ack()
@@ -33,6 +27,7 @@ def body(task):
     out(task, {told})
     local_write(enabled(), 0)
 """
+)
 KEEPS_TO_ITSELF = {
     "before": "WRITE_ONCE(note(task), 1 + READ_ONCE(X()))",
     "between": "a = READ_ONCE(note(task))\n    b = READ_ONCE(note(task))\n    WRITE_ONCE(note(task), 3)",

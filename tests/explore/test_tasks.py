@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.explore.tasks import TinyTasks
+from tests.explore.tasks import SENDS_AND_IDLES, TinyTasks
 
 IDLE = """
 def cpu_startup_entry():
@@ -48,15 +48,8 @@ def body(task):
     WRITE_ONCE(note(task), 1)
     out(task, READ_ONCE(note(3 - task)) + 1)
 """,
-    "a task is left in the handler of an interrupt": """
-def cpu_startup_entry():
-    if me() == 1:
-        send_IPI(0, DEVICE_VECTOR)
-        local_write(enabled(), 0)
-    for _ in range(2):
-        task = take()
-        if task != 0: resume(task)
-        local_write(enabled(), 0)
+    "a task is left in the handler of an interrupt": SENDS_AND_IDLES
+    + """
 def common_interrupt():
     local_write(enabled(), 0)
     apic_ack()
